@@ -1,0 +1,46 @@
+# Two commands do everything on a machine that has Python 3.11+ and make:
+#   make demo    the main job: three devices find each other, part, meet again and prove themselves equal
+#   make test    the whole test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := edda_sync tests benchmarks
+
+.PHONY: demo test lint format bench kill clean
+
+$(STAMP): pyproject.toml
+	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("edda-sync needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/edda demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+# A campaign, not a test: `make kill RUNS=1000 SEED=0` continues from any seed and appends to docs/evidence.md.
+RUNS ?= 1000
+SEED ?= 0
+kill: $(STAMP)
+	$(BIN)/python -m tests.e2e.kill_campaign --runs $(RUNS) --seed $(SEED)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

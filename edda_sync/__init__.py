@@ -1,0 +1,1 @@
+"""Local-first storage and sync."""

@@ -1,0 +1,364 @@
+"""
+Differences between two strings as edits, and edits carried over to a string that has moved on.
+
+An edit is ``(position, deleted, inserted)`` in code points, in the text that the edit before it left. Inside this module
+the same is a *hunk*, ``(start, end, inserted)``, in the text that all hunks are about, ascending and apart from each other.
+
+A difference is found as a person would: skip what is equal, look a little ahead for where the two sides meet again, by
+lines and then, within what differs, by words (Myers 1986, "An O(ND) difference algorithm and its variations", stopped at
+the first run long enough to be no accident; past its reach the nearest line that both sides have once, as in patience
+diff). Work is counted, not timed, so that every device and every run gives the same answer: when it is used up the rest
+is one replacement, which is coarser and never wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from edda_sync import limits
+from edda_sync.errors import InvalidValueError
+
+Edit = tuple[int, int, str]
+_Hunk = tuple[int, int, str]
+_Gap = tuple[int, int, int, int]  # start and end in the old text, start and end in the new one
+_Match = tuple[int, int, int]  # index in the old tokens, index in the new ones, how many are equal from there
+_Chain = tuple[_Match, "_Chain"] | None
+
+# A run of letters is a word, but in scripts written without spaces each character is one.
+_WORD: Final = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff]+|\s+|.", re.DOTALL)
+_EDITS_MAX: Final = 128  # tokens that Myers' search inserts and deletes before it gives up: its work is the square
+_WORDS_CODE_POINTS_MAX: Final = 8_192  # a longer difference was rewritten: single words in common mean nothing
+
+
+class _Level(NamedTuple):
+    """How texts are cut into tokens."""
+
+    cut: Callable[[str], list[str]]
+    enough: int  # equal tokens in a row that are no accident
+    code_points_a_step: int  # that are cut in the time of one step
+
+
+_LINES: Final = _Level(lambda text: text.splitlines(keepends=True), 3, 128)
+_WORDS: Final = _Level(_WORD.findall, 12, 8)
+
+
+class _Work:
+    """A number of steps that may still be taken; a step takes about half a microsecond."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> bool:
+        """Take steps, and tell whether there were any left."""
+        self.left -= steps
+        return self.left > 0
+
+
+def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
+    """
+    Find edits that turn one text into another; give them to ``TextDocument.edit`` or :func:`rebase`.
+
+    Args:
+        old: The text before.
+        new: The text after.
+        steps: Work to spend on few and short edits; about half a microsecond each.
+
+    Returns:
+        Edits, ascending; always exact, if with few steps coarse.
+    """
+    return _edits_of(_find_hunks(old, new, steps))
+
+
+def apply_edits(text: str, edits: Sequence[Edit]) -> str:
+    """
+    Make edits in a string.
+
+    Args:
+        text: The text that the first edit is about.
+        edits: One after another.
+
+    Returns:
+        The text after the last one.
+
+    Raises:
+        InvalidValueError: An edit reaches outside the text.
+    """
+    parts, at = [], 0
+    for start, end, inserted in _compose(edits, len(text)):
+        parts += text[at:start], inserted
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def rebase(edits: Sequence[Edit], base: str, current: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
+    """
+    Turn edits made against one text into edits of what became of it meanwhile (a three-way merge).
+
+    Deletions take only what is still there. Insertions stand where their place is now, after what was inserted at the
+    same place meanwhile. What was changed in the same way on both sides is not changed twice.
+
+    Args:
+        edits: Made against ``base``.
+        base: The text that their author saw.
+        current: The text as it is now.
+        steps: As for :func:`diff`, between base and current.
+
+    Returns:
+        Edits of ``current``.
+
+    Raises:
+        InvalidValueError: An edit reaches outside ``base``.
+    """
+    ours = _compose(edits, len(base))
+    if base == current:
+        return _edits_of(ours)
+    theirs = _find_hunks(base, current, steps)
+    done = set(theirs)
+    kept, shifts = _kept(theirs, len(base))
+    rebased: list[_Hunk] = []
+    for start, end, inserted in ours:
+        if (start, end, inserted) in done:
+            continue
+        first = max(0, bisect_right(kept, (start, len(base))) - 1)  # the last kept range that starts at or before ours
+        if start > kept[first][1]:
+            first += 1  # ours starts in what is gone: its place is after what stands there now
+        if inserted:
+            place = max(start, kept[first][0]) + shifts[first]
+            rebased.append((place, place, inserted))
+        while first < len(kept) and kept[first][0] < end:
+            left, right = max(start, kept[first][0]), min(end, kept[first][1])
+            if left < right:
+                rebased.append((left + shifts[first], right + shifts[first], ""))
+            first += 1
+    return _edits_of(rebased)
+
+
+def _kept(hunks: Sequence[_Hunk], length: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the ranges that hunks leave alone, and how far each is shifted; the last one ends with the text."""
+    ranges, shifts, at, shift = [], [], 0, 0
+    for start, end, inserted in hunks:
+        if at < start:
+            ranges.append((at, start))
+            shifts.append(shift)
+        at = end
+        shift += len(inserted) - (end - start)
+    return [*ranges, (at, length)], [*shifts, shift]
+
+
+def _edits_of(hunks: Sequence[_Hunk]) -> list[Edit]:
+    edits, shift = [], 0
+    for start, end, inserted in hunks:
+        edits.append((start + shift, end - start, inserted))
+        shift += len(inserted) - (end - start)
+    return edits
+
+
+def _compose(edits: Sequence[Edit], length: int) -> list[_Hunk]:
+    """Turn edits, in any order and over each other, into hunks of a text of some length."""
+    pieces = _Pieces(length)
+    for position, deleted, inserted in edits:
+        if position < 0 or deleted < 0 or position + deleted > pieces.length:
+            why = f"{deleted} code points at {position} are not all inside a text of {pieces.length}"
+            raise InvalidValueError("edit", why, (position, deleted))
+        pieces.replace(position, deleted, inserted)
+    return pieces.hunks(length)
+
+
+class _Pieces:
+    """A text being edited, as ranges of what it was and strings inserted since, on both sides of a cursor."""
+
+    __slots__ = ("_after", "_before", "_cursor", "length")
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._before: list[range | str] = []
+        self._after: list[range | str] = [range(length)]  # the nearest to the cursor comes last
+        self._cursor = 0
+
+    def replace(self, position: int, deleted: int, inserted: str) -> None:
+        while self._cursor < position:
+            self._before.append(self._take(self._after, position - self._cursor))
+            self._cursor += len(self._before[-1])
+        while self._cursor > position:
+            piece = self._before.pop()
+            self._cursor -= len(piece)
+            self._after.append(piece)  # whole; what is left of the position goes back in the next line
+            if self._cursor < position:
+                self._before.append(self._take(self._after, position - self._cursor))
+                self._cursor = position
+        self.length += len(inserted) - deleted
+        while deleted:
+            deleted -= len(self._take(self._after, deleted))
+        if inserted:
+            self._before.append(inserted)
+            self._cursor += len(inserted)
+
+    def hunks(self, length: int) -> list[_Hunk]:
+        """Say the same in terms of the text, of some length, that was there before."""
+        found, at, inserted = [], 0, ""
+        for piece in (*self._before, *reversed(self._after), range(length, length)):
+            if isinstance(piece, str):
+                inserted += piece
+            elif len(piece) or piece.start == length:
+                if at < piece.start or inserted:
+                    found.append((at, piece.start, inserted))
+                at, inserted = piece.stop, ""
+        return found
+
+    @staticmethod
+    def _take(pieces: list[range | str], length: int) -> range | str:
+        """Take the nearest piece, or as much of it as is wanted."""
+        piece = pieces.pop()
+        if len(piece) > length:
+            pieces.append(piece[length:])
+            piece = piece[:length]
+        return piece
+
+
+def _find_hunks(old: str, new: str, steps: int) -> list[_Hunk]:
+    """Find what differs, each side without what both sides of it have in common."""
+    end = _common_suffix(old, new)
+    work = _Work(steps)
+    hunks: list[_Hunk] = []
+    for gap in _gaps(old[: len(old) - end], new[: len(new) - end], _LINES, work):
+        for start, stop, new_start, new_stop in _by_words(old, new, gap, work) if work.left > steps // 2 else [gap]:
+            same = _common_suffix(old[start:stop], new[new_start:new_stop])
+            hunks.append((start, stop - same, new[new_start : new_stop - same]))
+    return hunks
+
+
+def _by_words(old: str, new: str, gap: _Gap, work: _Work) -> list[_Gap]:
+    start, end, new_start, new_end = gap
+    if not 0 < min(end - start, new_end - new_start) <= max(end - start, new_end - new_start) <= _WORDS_CODE_POINTS_MAX:
+        return [gap]
+    inner = _gaps(old[start:end], new[new_start:new_end], _WORDS, work)
+    return [(start + a, start + b, new_start + c, new_start + d) for a, b, c, d in inner]
+
+
+def _gaps(old: str, new: str, level: _Level, work: _Work) -> list[_Gap]:
+    """Walk along both texts and return where they differ."""
+    found: list[_Gap] = []
+    x = y = 0
+    while True:
+        same = _common_prefix(old, x, new, y)
+        x, y = x + same, y + same
+        if x == len(old) and y == len(new):
+            return found
+        gaps = _look_ahead(old, x, new, y, level, work) or [(x, len(old), y, len(new))]
+        found += gaps
+        _, x, _, y = gaps[-1]
+
+
+def _look_ahead(old: str, x: int, new: str, y: int, level: _Level, work: _Work) -> list[_Gap]:
+    """Return the gaps from here to where the two texts meet again, or none if that is not found."""
+    size = 1_024
+    while x < len(old) and y < len(new) and work.spend(16 + 2 * size // level.code_points_a_step):
+        a, b = level.cut(old[x : x + size]), level.cut(new[y : y + size])
+        is_rest = x + size >= len(old) and y + size >= len(new)
+        matches = _meet(a, b, level.enough, is_rest, work) if size <= _WORDS_CODE_POINTS_MAX else []
+        if not matches and (is_rest or size > _WORDS_CODE_POINTS_MAX):
+            matches = _nearest(a, b)
+        if matches:
+            a_at, b_at = [0, *accumulate(map(len, a))], [0, *accumulate(map(len, b))]
+            return [(x + a_at[i], x + a_at[j], y + b_at[k], y + b_at[n]) for i, j, k, n in _between(matches)]
+        if is_rest:
+            break
+        size *= 8
+    return []
+
+
+def _between(matches: Sequence[_Match]) -> list[_Gap]:
+    """Return the gaps before each match; the last match itself is left to the next walk."""
+    gaps, i, j = [], 0, 0
+    for a, b, length in matches:
+        if i < a or j < b:
+            gaps.append((i, a, j, b))
+        i, j = a + length, b + length
+    return gaps
+
+
+def _meet(a: Sequence[str], b: Sequence[str], enough: int, is_rest: bool, work: _Work) -> list[_Match]:
+    """Search the shortest way to a long enough run of equal tokens, or to both ends if nothing follows them."""
+    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far it was followed, by which matches
+    for edits in range(min(_EDITS_MAX, len(a) + len(b)) + 1):
+        if not work.spend(edits + 1):
+            return []
+        for diagonal in range(-edits, edits + 1, 2):
+            right, down = reach.get(diagonal - 1), reach.get(diagonal + 1)
+            if right and right[0] < len(a) and not (down and down[0] > right[0]):
+                x, chain = right[0] + 1, right[1]
+            elif down and down[0] - diagonal <= len(b):
+                x, chain = down
+            else:
+                continue  # outside the square
+            start = x
+            while x < len(a) and x - diagonal < len(b) and a[x] == b[x - diagonal]:
+                x += 1
+            if x > start:
+                chain = ((start, start - diagonal, x - start), chain)
+            reach[diagonal] = (x, chain)
+            if x - start >= enough:
+                return _unwind(chain)
+            if is_rest and x == len(a) and x - diagonal == len(b):
+                return [*_unwind(chain), (len(a), len(b), 0)]
+    return []
+
+
+def _unwind(chain: _Chain) -> list[_Match]:
+    matches = []
+    while chain:
+        match, chain = chain
+        matches.append(match)
+    return matches[::-1]
+
+
+def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
+    """Find the nearest token that each side has once."""
+    counts_a, counts_b = Counter(a), Counter(b)
+    places = {token: at for at, token in enumerate(b) if counts_b[token] == 1}
+    best: _Match | None = None
+    for i, token in enumerate(a):
+        if best and i >= best[0] + best[1]:
+            break
+        j = places.get(token)
+        if j is not None and counts_a[token] == 1 and (not best or i + j < best[0] + best[1]):
+            best = (i, j, 1)
+    return [best] if best else []
+
+
+def _common_prefix(a: str, x: int, b: str, y: int) -> int:
+    """Return how many characters are equal from two places on, comparing runs that double while they are equal."""
+    same, size, longest = 0, 32, min(len(a) - x, len(b) - y)
+    while same < longest and a[x + same : x + same + size] == b[y + same : y + same + size]:
+        same += size
+        size *= 2
+    while size > 1 and same < longest:  # the difference is within the next `size`
+        size //= 2
+        if a[x + same : x + same + size] == b[y + same : y + same + size]:
+            same += size
+    return min(same, longest)
+
+
+def _common_suffix(a: str, b: str) -> int:
+    """Return how many characters are equal at the ends."""
+    same, size, longest = 0, 32, min(len(a), len(b))
+    while same < longest and _ends_alike(a, b, same, size, longest):
+        same += size
+        size *= 2
+    while size > 1 and same < longest:
+        size //= 2
+        if _ends_alike(a, b, same, size, longest):
+            same += size
+    return min(same, longest)
+
+
+def _ends_alike(a: str, b: str, same: int, size: int, longest: int) -> bool:
+    size = min(size, longest - same)
+    return a[len(a) - same - size : len(a) - same] == b[len(b) - same - size : len(b) - same]

@@ -1,0 +1,224 @@
+"""
+Entities: a task, a document, a tag or a device as a flat map of cells, with what touched it and what deleted it.
+
+1. The state of an entity is a function of the set of operations on it; any causal order gives the same.
+2. It is hidden iff ``touched`` is within ``deleted``: an edit that the deletion had not seen revives it, one that it had
+   seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no cut.
+3. An operation whose value is not acceptable has no effect, on every device alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync import limits, values
+from edda_sync.crdt import cells, frontier
+from edda_sync.crdt.cells import Siblings, Write
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.errors import CorruptError, InvalidValueError
+from edda_sync.model import TEXT_FIELDS
+
+HASH_BYTES: Final = 16
+OWN_TIME: Final = 0
+"""Value of a ``created_at`` cell that means: the time of this very write."""
+
+_encoder = msgspec.msgpack.Encoder()
+_State = tuple[str, list[tuple[int, int]], list[tuple[int, int]], dict[str, list[tuple[int, int, int, Any]]]]
+_decoder = msgspec.msgpack.Decoder(_State)
+
+
+class Entity:
+    """
+    The replicated state of one entity.
+
+    Attributes:
+        id: 16 bytes.
+        kind: ``task``, ``document``, ``tag`` or ``device``.
+        touched: Join of the dots of all operations on it but deletions.
+        deleted: Join of what its deletions had seen of ``touched``.
+        cells: Siblings by cell name. A text cell's value is its start (a string), the genesis id of an edited text, or None.
+    """
+
+    __slots__ = ("cells", "deleted", "id", "kind", "touched")
+
+    def __init__(self, entity_id: bytes, kind: str) -> None:
+        self.id = entity_id
+        self.kind = kind
+        self.touched: Frontier = {}
+        self.deleted: Frontier = {}
+        self.cells: dict[str, Siblings] = {}
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is in the trash, or nothing visible ever touched it."""
+        if not self.deleted:
+            return not self.touched
+        return frontier.covers(self.deleted, self.touched)
+
+    def put(self, name: str, write: Write, past: Mapping[int, int]) -> None:
+        """Write one cell. Call :meth:`touch` too."""
+        siblings = self.cells.get(name)
+        self.cells[name] = [write] if siblings is None else cells.written(siblings, write, past)
+
+    def touch(self, actor: int, seq: int) -> None:
+        """Note that a change's operation is about this entity."""
+        if seq > self.touched.get(actor, 0):
+            self.touched[actor] = seq
+
+    def delete(self, seen: Mapping[int, int]) -> None:
+        """Hide what a deletion's author had seen."""
+        self.deleted = frontier.join(self.deleted, seen)
+
+    def merge(self, ours: Mapping[int, int], other: Entity, theirs: Mapping[int, int]) -> None:
+        """Join another state of the same entity; each state is complete at the frontier given with it."""
+        self.touched = frontier.join(self.touched, other.touched)
+        self.deleted = frontier.join(self.deleted, other.deleted)
+        for name in {*self.cells, *other.cells}:
+            self.cells[name] = cells.merged(self.cells.get(name, []), ours, other.cells.get(name, []), theirs)
+
+    def value(self, name: str) -> Any:
+        """Return the visible value of a cell; None where there is none."""
+        siblings = self.cells.get(name)
+        return None if siblings is None else cells.visible(siblings)[3]
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes of the state."""
+        ordered = {name: self.cells[name] for name in sorted(self.cells)}
+        return _encoder.encode((self.kind, sorted(self.touched.items()), sorted(self.deleted.items()), ordered))
+
+    @classmethod
+    def decode(cls, entity_id: bytes, state: bytes) -> Entity:
+        """
+        Return the entity of canonical bytes.
+
+        Raises:
+            CorruptError: The bytes are not such a state.
+        """
+        try:
+            kind, touched, deleted, held = _decoder.decode(state)
+        except msgspec.MsgspecError:
+            raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
+        entity = cls(entity_id, kind)
+        entity.touched, entity.deleted, entity.cells = dict(touched), dict(deleted), held
+        return entity
+
+    def edited_texts(self) -> list[tuple[str, int]]:
+        """Return field and genesis of each edited text among its siblings, in canonical order."""
+        field = TEXT_FIELDS.get(self.kind)
+        if field is None or field not in self.cells:
+            return []
+        return [(field, genesis) for genesis in sorted({w[3] for w in self.cells[field] if isinstance(w[3], int)})]
+
+
+def hash_entity(entity_id: bytes, state: bytes, texts: list[bytes]) -> bytes:
+    """Return the hash that digests are made of: of the canonical state and of each edited text's hash, in order."""
+    digest = blake2b(entity_id + state, digest_size=HASH_BYTES, person=b"edda-entity")
+    for text in texts:
+        digest.update(text)
+    return digest.digest()
+
+
+def hash_text(string: str, vector: Mapping[int, int]) -> bytes:
+    """Return the hash of an edited text: its string and its sorted state vector."""
+    return blake2b(_encoder.encode((string, sorted(vector.items()))), digest_size=HASH_BYTES, person=b"edda-text").digest()
+
+
+def bucket_of(entity_id: bytes) -> int:
+    """Return the digest bucket of an entity: by hash, since ids are ordered in time."""
+    digest = blake2b(entity_id, digest_size=2, person=b"edda-bucket").digest()
+    return int.from_bytes(digest, "big") % limits.DIGEST_BUCKETS
+
+
+# --- which cells a kind may have, and their values --------------------------------------------------------------------
+
+
+def _status(value: Any) -> None:
+    if isinstance(value, list):
+        status, completed_at = value
+        values.status(status)
+        if status != "done" or values.time("completed_at", completed_at) != completed_at:
+            raise InvalidValueError("status", "has a time of completion that does not fit", value)
+    else:
+        values.status(value)
+
+
+def _created_at(value: Any) -> None:
+    if value != OWN_TIME and values.time("created_at", value) != value:
+        raise InvalidValueError("created_at", "is not canonical", value)
+
+
+def _due_date(value: Any) -> None:
+    if value is not None and values.time("due_date", value) != value:
+        raise InvalidValueError("due_date", "is not canonical", value)
+
+
+def _reference(value: Any) -> None:
+    if value is not None and not (isinstance(value, bytes) and len(value) == 16):
+        raise InvalidValueError("parent_id", "is not an id", value)
+
+
+def _text(value: Any) -> None:
+    if value is not None:
+        values.text("text", value)
+
+
+def _line(value: Any) -> None:
+    values.line("value", value)
+
+
+def _certificate(value: Any) -> None:
+    if not isinstance(value, bytes) or not 0 < len(value) <= 4096:
+        raise InvalidValueError("certificate", "is not a certificate", value)
+
+
+_Check = Callable[[Any], object]
+_FIELDS: Final[dict[str, dict[str, _Check]]] = {
+    "task": {
+        "title": values.title,
+        "description": _text,
+        "status": _status,
+        "priority": values.priority,
+        "due_date": _due_date,
+        "parent_id": _reference,
+        "created_at": _created_at,
+    },
+    "document": {
+        "title": values.title,
+        "content": _text,
+        "content_type": _line,
+        "doc_type": _line,
+        "created_at": _created_at,
+    },
+    "tag": {"name": _line, "color": _text, "description": _text, "created_at": _created_at},
+    "device": {"name": _line, "certificate": _certificate, "created_at": _created_at},
+}
+
+
+def check_cell(kind: str, name: str, value: Any) -> None:
+    """
+    Check one cell write that came from a peer.
+
+    Raises:
+        InvalidValueError: No such cell, or not an acceptable value.
+    """
+    check = _FIELDS.get(kind, {}).get(name)
+    if check is not None:
+        check(value)
+        return
+    group, dot, rest = name.partition(".")
+    if not dot or kind not in ("task", "document"):
+        raise InvalidValueError(name, "is no field of a " + kind, value)
+    if group in ("metadata", "agent_context"):
+        values.key(group, rest)
+        if value is not None:
+            values.canonical_json(group, value)
+    elif group == "tag" or (group == "link" and kind == "task"):
+        values.id_bytes(name, rest)
+        if value is not None and value is not True:
+            _line(value)
+    else:
+        raise InvalidValueError(name, "is no field of a " + kind, value)

@@ -1,0 +1,381 @@
+"""
+The fold: changes in, entities, texts and rows out, inside one transaction of a store.
+
+Feed it a change with :meth:`Fold.begin` and :meth:`Fold.apply` for each operation; :meth:`Fold.flush` writes what came of
+it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way, inside the same transaction.
+
+1. Local and remote changes take the same path: an author folds its own operations as everybody else will.
+2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
+3. An operation that cannot be folded is counted and kept in the log; the rest of its change is folded.
+4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt import cells, integrity, rows
+from edda_sync.crdt.cells import Write
+from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
+from edda_sync.crdt.entity import HASH_BYTES, Entity, bucket_of, check_cell, hash_entity, hash_text
+from edda_sync.crdt.frontier import Frontier, covers, from_pairs
+from edda_sync.crdt.texts import Texts
+from edda_sync.errors import InvalidValueError, RefusedTextError
+from edda_sync.model import KINDS, TEXT_FIELDS
+from edda_sync.protocols import Record, Shown, StoreWriter
+
+CHUNK: Final = 2_000
+_NO_HASH: Final = bytes(HASH_BYTES)
+_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at")  # add wins, or derived: several values there are no conflict
+
+
+class Fold:
+    """One pass over changes in one transaction; call :meth:`flush` before the transaction ends."""
+
+    def __init__(self, tx: StoreWriter, texts: Texts) -> None:
+        self.tx = tx
+        self._texts = texts
+        self._entities: dict[bytes, Entity] = {}
+        self._before: dict[bytes, Record | None] = {}
+        self._reshow: set[bytes] = set()  # their row changes now
+        self._edited: set[bytes] = set()  # only a text of theirs was edited
+        self._unknown: dict[tuple[bytes | None, int], int] = defaultdict(int)
+        self.actor = self.seq = self.wall_ms = self.position = 0
+        self.past: Frontier = {}
+
+    def begin(self, actor: int, seq: int, wall_ms: int, deps: Mapping[int, int], position: int) -> None:
+        """
+        Start a change.
+
+        Args:
+            actor, seq: Its dot.
+            wall_ms: Its wall time in milliseconds.
+            deps: All that it depends on.
+            position: Where it stands in the log.
+        """
+        self.actor, self.seq, self.wall_ms, self.position = actor, seq, wall_ms, position
+        self.past = {**deps, actor: seq}
+
+    # --- operations ---------------------------------------------------------------------------------------------------
+
+    def receive(self, operations: Iterable[Operation | None]) -> None:
+        """Apply operations that a peer sent: each is checked, and counted as unknown where it cannot be folded."""
+        chunk: list[Operation | None] = []
+        for operation in operations:
+            chunk.append(operation)
+            if len(chunk) == CHUNK:
+                self._receive_chunk(chunk)
+                chunk = []
+        self._receive_chunk(chunk)
+
+    def _receive_chunk(self, chunk: list[Operation | None]) -> None:
+        self._load(op[2] for op in chunk if op is not None and len(op) > 2 and isinstance(op[2], bytes))
+        for operation in chunk:
+            entity_id, unknown = None, 1
+            if operation is not None and _is_known(operation):
+                entity_id = operation[2]
+                unknown = self._check(operation)
+                if unknown >= 0:
+                    self.apply(operation)
+                else:
+                    unknown = 1
+            if unknown:
+                self._unknown[entity_id, self.position] += unknown
+        if len(self._entities) >= CHUNK:
+            self.flush()
+
+    def _check(self, operation: Operation) -> int:
+        """Return how many cells of a peer's operation are unknown (and drop them), or -1 when all of it is."""
+        code, kind, entity_id = operation[:3]
+        if self.entity(entity_id, kind).kind != kind:
+            return -1
+        if code == DELETE:
+            try:
+                return 0 if covers(self.past, from_pairs([tuple(pair) for pair in operation[3]])) else -1
+            except (TypeError, ValueError):
+                return -1
+        if code != PUT:
+            return 0
+        unknown = 0
+        for name, value in list(operation[3].items()):
+            try:
+                check_cell(kind, name, value)
+                if kind == "tag" and name == "name" and values.tag_id(value) != values.id_text(entity_id):
+                    raise InvalidValueError("name", "is not the name of this tag", value)
+            except (InvalidValueError, TypeError, ValueError):
+                del operation[3][name]
+                unknown += 1
+        return unknown
+
+    def apply(self, operation: Operation) -> None:
+        """Apply an operation that is known to be sound."""
+        code, kind, entity_id = operation[0], operation[1], operation[2]
+        entity = self.entity(entity_id, kind)
+        if code == EDIT:
+            if not self._edit(entity, operation[3], operation[4], operation[5]):
+                return
+        elif code == DELETE:
+            entity.delete(dict(operation[3]))
+            self._reshow.add(entity_id)
+            return
+        elif code == PUT:
+            self._put(entity, operation[3])
+            self._reshow.add(entity_id)
+        else:
+            self._reshow.add(entity_id)
+        entity.touch(self.actor, self.seq)
+
+    def _put(self, entity: Entity, written: dict[str, Any]) -> None:
+        text_field = TEXT_FIELDS.get(entity.kind)
+        actor, seq, wall, past = self.actor, self.seq, self.wall_ms, self.past
+        for name, value in written.items():
+            if name == text_field and name in entity.cells:
+                # An edit made elsewhere meanwhile still needs the start that this write replaces.
+                for write in entity.cells[name]:
+                    if isinstance(write[3], str):
+                        self._texts.keep_start(self.tx, entity.id, name, write[3])
+            entity.put(name, (actor, seq, wall, value), past)
+
+    def _edit(self, entity: Entity, field: str, genesis: int, update: bytes) -> bool:
+        """Apply an edit of a text; False when it was refused."""
+        siblings = entity.cells.get(field, [])
+        start = next((w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None)
+        try:
+            self._texts.apply(self.tx, (entity.id, field, genesis), start, self.actor, update)
+        except RefusedTextError as refused:
+            self.tx.quarantine(entity.id, field, genesis, refused.reason)
+            return False
+        self.note_edit(entity, field, genesis)
+        return True
+
+    def note_edit(self, entity: Entity, field: str, genesis: int) -> None:
+        """Write an edited text's cell: an edit replaces, of what its author saw, the same text and emptiness."""
+        siblings = entity.cells.get(field, [])
+        kept = [
+            write
+            for write in siblings
+            if write[1] > self.past.get(write[0], 0)
+            or not (write[3] is None or self._genesis(entity, field, write[3]) == genesis)
+        ]
+        shown_before = cells.visible(siblings)[3] if siblings else None
+        entity.cells[field] = sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))
+        entity.touch(self.actor, self.seq)
+        before = self._before[entity.id]
+        same = shown_before is not None and self._genesis(entity, field, shown_before) == genesis
+        if same and before is not None and not before.hidden:
+            self._edited.add(entity.id)
+        else:
+            self._reshow.add(entity.id)
+
+    def _genesis(self, entity: Entity, field: str, value: str | int) -> int:
+        return value if isinstance(value, int) else self._texts.genesis(entity.id, field, value)
+
+    # --- entities -----------------------------------------------------------------------------------------------------
+
+    def entity(self, entity_id: bytes, kind: str) -> Entity:
+        """Return an entity as it stands in this fold; a new one when there is none."""
+        found = self._entities.get(entity_id)
+        if found is None:
+            self._load([entity_id])
+            found = self._entities.get(entity_id)
+        if found is None:
+            found = self._entities[entity_id] = Entity(entity_id, kind)
+            self._before[entity_id] = None
+        return found
+
+    def existing(self, entity_id: bytes) -> Entity | None:
+        """Return an entity as it stands in this fold, if anything ever touched it."""
+        if entity_id not in self._entities:
+            self._load([entity_id])
+        return self._entities.get(entity_id)
+
+    def text_of(self, entity: Entity) -> str | None:
+        """Return an entity's description or content as it reads now."""
+        field = TEXT_FIELDS.get(entity.kind)
+        shown = entity.value(field) if field is not None else None
+        if field is None or shown is None or isinstance(shown, str):
+            return shown
+        return self._texts.document(self.tx, (entity.id, field, shown)).string()
+
+    def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
+        """Join an entity's state from a segment; the texts of both are joined by the caller."""
+        self.entity(other.id, other.kind).merge(ours, other, theirs)
+        self._reshow.add(other.id)
+        if len(self._entities) >= CHUNK:
+            self.flush()
+
+    def flush_if_full(self) -> None:
+        """Write what is held when it is much."""
+        if len(self._entities) >= CHUNK:
+            self.flush()
+
+    def _load(self, ids: Iterable[bytes]) -> None:
+        wanted = {entity_id for entity_id in ids if entity_id not in self._entities}
+        if wanted:
+            for entity_id, record in self.tx.records(wanted).items():
+                self._entities[entity_id] = Entity.decode(entity_id, record.state)
+                self._before[entity_id] = record
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> int:
+        """Bring rows and hashes of edited texts up to date; return how many entities it were."""
+        stale = self.tx.stale_texts()
+        self._load(stale)
+        self._reshow.update(entity_id for entity_id in stale if entity_id in self._entities)
+        self.flush()
+        return len(stale)
+
+    def flush(self) -> None:
+        """Write states, hashes, digest and rows of all that was touched."""
+        new = frozenset(i for i in self._reshow if (b := self._before[i]) is None or b.hidden)
+        affected = self._affected(new)
+        records, conflicted, shown, deltas = [], {}, [], defaultdict[int, int](int)
+        gone = defaultdict[str, list[bytes]](list)
+        for entity_id in self._reshow | self._edited:
+            entity, before = self._entities[entity_id], self._before[entity_id]
+            state = entity.encode()
+            old = before.hash if before is not None else _NO_HASH
+            fresh = old
+            if entity_id in self._reshow:
+                fresh = hash_entity(entity_id, state, self._text_hashes(entity))
+                deltas[bucket_of(entity_id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
+            record = Record(entity_id, entity.kind, entity.hidden, fresh, state)
+            records.append(record)
+            conflicted[entity_id] = not record.hidden and bool(conflicts_of(entity, self._texts))
+            if record.hidden and before is not None and not before.hidden:
+                gone[entity.kind].append(entity_id)
+        for entity_id in affected:
+            entity = self._entities[entity_id]
+            if not entity.hidden and entity.kind in rows.COLUMNS:
+                shown.append(self._shown(entity))
+        self.tx.save(records, conflicted)
+        self.tx.add_to_buckets(deltas)
+        for kind, ids in gone.items():
+            self.tx.hide(kind, ids)
+        self.tx.show(shown, new)
+        for entity_id in self._edited - self._reshow:
+            self.tx.set_stale(entity_id, True)
+        for entity_id in self._reshow:
+            if self._entities[entity_id].edited_texts():
+                self.tx.set_stale(entity_id, False)
+        for (unknown_of, position), count in self._unknown.items():
+            self.tx.add_unknown_operations(unknown_of, position, count)
+        self._entities, self._before, self._reshow, self._edited = {}, {}, set(), set()
+        self._unknown = defaultdict(int)
+
+    def _text_hashes(self, entity: Entity) -> list[bytes]:
+        hashes = []
+        for field, genesis in entity.edited_texts():
+            document = self._texts.document(self.tx, (entity.id, field, genesis))
+            hashes.append(hash_text(document.string(), document.vector()))
+        return hashes
+
+    def _affected(self, new: frozenset[bytes]) -> set[bytes]:
+        """Return all whose rows change: what was touched, what points at what came or went, and rings."""
+        affected = set(self._reshow)
+        came = [i for i in new if not self._entities[i].hidden]
+        went = [i for i in self._reshow - new if self._entities[i].hidden]
+        pointing = [*self.tx.waiting_for(came), *self.tx.referrers(went)] if went else self.tx.waiting_for(came)
+        self._load(pointing)
+        affected.update(pointing)
+        tasks = [i for i in affected if self._entities[i].kind == "task"]
+        if any(i not in new for i in tasks) or pointing:
+            ringed = self.tx.in_rings()
+            self._load(ringed)
+            affected.update(ringed)
+        settled: set[bytes] = set()
+        for task in tasks:
+            ring = self._ring_above(task, settled)
+            if ring:
+                affected.add(integrity.withheld_of(ring).id)
+        return affected
+
+    def _ring_above(self, task: bytes, settled: set[bytes]) -> list[Entity]:
+        """Return the ring above a task; remembers in ``settled`` what is known to reach the top."""
+        walked: list[bytes] = []
+
+        def parent_of(child: bytes) -> bytes | None:
+            walked.append(child)
+            parent = self._parent_of(child)
+            return None if parent in settled else parent
+
+        if self._parent_of(task) is None:
+            return []
+        ring = integrity.ring_above(task, parent_of)
+        if not ring:
+            settled.update(walked)
+        self._load(ring)
+        return [self._entities[member] for member in ring]
+
+    def _parent_of(self, task: bytes) -> bytes | None:
+        entity = self._entities.get(task)
+        if entity is None:
+            parent = self.tx.parent_edge(task)
+        elif entity.hidden or "parent_id" not in entity.cells:
+            return None
+        else:
+            parent = cells.visible(entity.cells["parent_id"])[3]
+        return parent if parent is not None and self._is_visible(parent, "task") else None
+
+    def _is_visible(self, entity_id: bytes, kind: str) -> bool:
+        if entity_id not in self._entities:
+            self._load([entity_id])
+        entity = self._entities.get(entity_id)
+        return entity is not None and entity.kind == kind and not entity.hidden
+
+    def _shown(self, entity: Entity) -> Shown:
+        tags, links, withheld, parent_id = [], [], [], None
+        for edge in rows.edges_of(entity):
+            kind = integrity.target_kind(edge.cell)
+            if not self._is_visible(edge.target, kind):
+                withheld.append((edge.cell, edge.target, integrity.HIDDEN))
+            elif kind == "tag":
+                tags.append((values.id_text(edge.target), edge.created_at))
+            elif kind == "document":
+                links.append((values.id_text(edge.target), edge.value, edge.created_at))
+            elif self._closes_ring(entity):
+                withheld.append((edge.cell, edge.target, integrity.RING))
+            else:
+                parent_id = values.id_text(edge.target)
+        row = rows.row_of(entity, self.text_of(entity), parent_id)
+        return Shown(entity.kind, entity.id, row, tuple(tags), tuple(links), tuple(withheld))
+
+    def _closes_ring(self, entity: Entity) -> bool:
+        ring = self._ring_above(entity.id, set())
+        return any(member is entity for member in ring) and integrity.withheld_of(ring) is entity
+
+
+def _is_known(operation: Operation) -> bool:
+    """Tell whether an operation has a shape of this version."""
+    if len(operation) < 3 or operation[1] not in KINDS or not isinstance(operation[2], bytes) or len(operation[2]) != 16:
+        return False
+    code, rest = operation[0], operation[3:]
+    if code == PUT:
+        return len(rest) == 1 and isinstance(rest[0], dict) and all(isinstance(name, str) for name in rest[0])
+    if code == EDIT:
+        field, genesis, update = rest if len(rest) == 3 else (None, None, None)
+        return field == TEXT_FIELDS.get(operation[1], "") and isinstance(genesis, int) and isinstance(update, bytes)
+    if code == DELETE:
+        return len(rest) == 1 and isinstance(rest[0], list)
+    return bool(code == TOUCH and not rest)
+
+
+def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
+    """Return the values that are kept but not shown, by cell; a text and its own start are one value."""
+    found = {}
+    for name, siblings in entity.cells.items():
+        if len(siblings) == 1 or name.startswith(_OWN_SIBLINGS):
+            continue
+        if name == TEXT_FIELDS.get(entity.kind):
+            siblings = [
+                (*write[:3], texts.genesis(entity.id, name, write[3]) if isinstance(write[3], str) else write[3])
+                for write in siblings
+            ]
+        kept = cells.conflicts(siblings)
+        if kept:
+            found[name] = kept
+    return found

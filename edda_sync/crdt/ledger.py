@@ -1,0 +1,429 @@
+"""
+The ledger: changes into a store's log, and their fold beside it, in one transaction.
+
+1. A dot is allocated inside the commit: ``seq`` is the head's plus one, so no two changes of an actor share one.
+2. A change enters the log only when all that it depends on is in (causal delivery).
+3. Log and view move together: whoever sees a change in the log sees its effects.
+4. The same dot under two hashes is a fork: it is noted, and neither replaces the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync import limits, values
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import frontier
+from edda_sync.crdt.change import DELETE, EDIT, NO_HASH, PUT, TOUCH, Birth, Change, Header, Operation
+from edda_sync.crdt.diff import diff, rebase
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.fold import Fold
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.texts import TextEdit, Texts
+from edda_sync.errors import LimitError, NotFoundError, RemoteProtocolError, UsageError
+from edda_sync.model import TEXT_FIELDS
+from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
+
+ACTOR_KEY: Final = "actor"
+PUBLIC_KEY: Final = "public_key"
+NONCE_KEY: Final = "nonce"
+WORKSPACE_KEY: Final = "workspace"
+
+_encode_operation = msgspec.msgpack.Encoder(order="sorted").encode
+_decode_operation = msgspec.msgpack.Decoder(list[Any]).decode
+_encode_pairs = msgspec.msgpack.Encoder().encode
+_decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
+
+
+# --- drafts: what a transaction wants; operations are made of them inside the commit ---------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`."""
+
+    encoded: bytes
+
+    @staticmethod
+    def of(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> Put:
+        """Return the draft; encoded at once, since a bulk transaction holds 100,000 of them."""
+        return Put(_encode_operation([PUT, kind, entity_id, cells]))
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Make a text that read ``base`` read ``new``: merged, as edits, into what it reads now."""
+
+    kind: str
+    id: bytes
+    base: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditText:
+    """
+    Edit a text.
+
+    ``base`` gives the text that the positions count in; None means the text as the commit finds it.
+    """
+
+    kind: str
+    id: bytes
+    edits: tuple[TextEdit, ...]
+    base: Callable[[], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Hide an entity."""
+
+    kind: str
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Bring an entity back, or keep it."""
+
+    kind: str
+    id: bytes
+
+
+Draft = Put | Rewrite | EditText | Delete | Touch
+
+
+class Admitted(Enum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    KNOWN = "known"
+    EARLY = "early"  # something that it depends on is not here
+    FORK = "fork"
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+class Ledger:
+    """The log of one store and process, and the fold of it; every call happens inside a transaction of the store."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+
+    def fold(self, tx: StoreWriter) -> Fold:
+        """Return a fold over a transaction."""
+        return Fold(tx, self.texts)
+
+    def refresh(self, tx: StoreWriter) -> int:
+        """Bring rows and hashes of edited texts up to date; return how many there were."""
+        return self.fold(tx).refresh()
+
+    def commit(
+        self, tx: StoreWriter, drafts: Iterable[Draft], wall_ms: int, agent: str | None = None, reason: str | None = None
+    ) -> changes.Dot | None:
+        """
+        Turn drafts into this device's next change; return its dot, or None when they change nothing.
+
+        Args:
+            tx: A transaction of the store.
+            drafts: What to do, in order.
+            wall_ms: Wall time in milliseconds since 1970.
+            agent, reason: Who asks for it and why.
+
+        Raises:
+            NotFoundError: A draft names something that is not here.
+            InvalidValueError: A text edit lies outside its text.
+            LimitError: The change would be too large.
+        """
+        heads = tx.heads()
+        actor = actor_of(tx)
+        head = heads.get(actor)
+        seq = 1 if head is None else head.seq + 1
+        deps = {other.actor: other.seq for other in heads.values()}
+        previous = {} if head is None else dict(_decode_pairs(head.deps))
+        position = tx.log_position() + 1
+        fold = self.fold(tx)
+        wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
+        fold.begin(actor, seq, wall_ms, deps, position)
+        body = _Body(tx, position)
+        tagged: set[bytes] = set()
+        for draft in drafts:
+            for operation in self._operations(fold, draft, tagged):
+                body.add(changes.encode_operation(operation))
+            fold.flush_if_full()
+        if body.operations == 0:
+            return None
+        birth = None
+        if head is None:
+            birth = Birth(_meta(tx, PUBLIC_KEY), _meta(tx, NONCE_KEY))
+        whole, parts = body.end()
+        changed = frontier.difference(deps, previous)
+        changed.pop(actor, None)
+        header = Header(
+            changes.VERSION, actor, seq, wall_ms, tuple(sorted(changed.items())), body.operations, body.size, parts,
+            agent, reason, birth,
+        )  # fmt: skip
+        change = Change(header, changes.encode_header(header), whole)
+        if len(change.raw) > limits.HEADER_BYTES_MAX:
+            raise LimitError("the number of devices that this change depends on", len(deps), limits.ACTORS_MAX)
+        self._append(tx, change, head, birth)
+        fold.flush()
+        return actor, seq
+
+    def _append(self, tx: StoreWriter, change: Change, head: Head | None, birth: Birth | None) -> Logged:
+        header = change.header
+        digest = changes.hash_change(NO_HASH if head is None else head.hash, change.raw, change.body)
+        logged = Logged(tx.log_position() + 1, header.actor, header.seq, digest, change.raw, change.body)
+        deps = changes.full_deps(header, {} if head is None else dict(_decode_pairs(head.deps)))
+        deps.pop(header.actor, None)
+        encoded = _encode_pairs(frontier.to_pairs(deps))
+        if head is not None:
+            moved = head._replace(seq=header.seq, hash=digest, deps=encoded)
+        else:
+            assert birth is not None, "a first change without a birth was refused when it was decoded"
+            moved = Head(header.actor, header.seq, digest, encoded, birth.public_key, 0, b"")
+        tx.append(logged, moved)
+        return logged
+
+    # --- drafts -> operations; each is folded as soon as it is made, so that the next one sees it ----------------------
+
+    def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
+        if isinstance(draft, Put):
+            operation = _decode_operation(draft.encoded)
+            yield from self._tagging(fold, operation, tagged)
+        elif isinstance(draft, Rewrite):
+            yield from self._rewrite(fold, draft)
+            return
+        elif isinstance(draft, EditText):
+            yield self._edit(fold, draft)
+            return
+        else:
+            operation = self._hide_or_touch(fold, draft)
+        fold.apply(operation)
+        yield operation
+
+    def _tagging(self, fold: Fold, operation: Operation, tagged: set[bytes]) -> Iterator[Operation]:
+        """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
+        cells = operation[3]
+        for name, value in cells.items():
+            if isinstance(value, str) and name.startswith("tag."):
+                cells[name] = True
+                tag_id = values.id_bytes("tags", name[4:])
+                if tag_id in tagged:
+                    continue
+                tagged.add(tag_id)
+                tag = fold.existing(tag_id)
+                made: Operation = [TOUCH, "tag", tag_id]
+                if tag is None or "name" not in tag.cells:
+                    made = [PUT, "tag", tag_id, {"created_at": OWN_TIME, "name": value}]
+                fold.apply(made)
+                yield made
+
+    def _rewrite(self, fold: Fold, draft: Rewrite) -> Iterator[Operation]:
+        entity = fold.existing(draft.id)
+        if entity is None:
+            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        field = TEXT_FIELDS[draft.kind]
+        current = fold.text_of(entity)
+        if draft.new is None or current is None:
+            if draft.new is None and current is None:
+                return
+            operation: Operation = [PUT, draft.kind, draft.id, {field: draft.new}]
+            fold.apply(operation)
+            yield operation
+            return
+        edits = diff(draft.base or "", draft.new)
+        if draft.base != current:
+            edits = rebase(edits, draft.base or "", current)
+        if edits:
+            yield self._edit(fold, EditText(draft.kind, draft.id, tuple(edits)))
+
+    def _edit(self, fold: Fold, draft: EditText) -> Operation:
+        entity = fold.existing(draft.id)
+        field = TEXT_FIELDS[draft.kind]
+        if entity is None:
+            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        edits: Sequence[TextEdit] = draft.edits
+        if draft.base is not None:
+            base, current = draft.base(), fold.text_of(entity) or ""
+            if base != current:
+                edits = rebase(list(edits), base, current)
+        shown = entity.value(field)
+        if shown is None:  # the first words of an empty field are its start
+            operation: Operation = [PUT, draft.kind, draft.id, {field: _written(edits, field)}]
+            fold.apply(operation)
+            return operation
+        start = shown if isinstance(shown, str) else None
+        genesis = shown if isinstance(shown, int) else self.texts.genesis(draft.id, field, shown)
+        update = self.texts.edit(fold.tx, (draft.id, field, genesis), start, fold.actor, edits)
+        fold.note_edit(entity, field, genesis)
+        return [EDIT, draft.kind, draft.id, field, genesis, update]
+
+    def _hide_or_touch(self, fold: Fold, draft: Delete | Touch) -> Operation:
+        entity = fold.existing(draft.id)
+        if entity is None or entity.kind != draft.kind:
+            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        if isinstance(draft, Touch):
+            return [TOUCH, draft.kind, draft.id]
+        if entity.hidden:
+            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        return [DELETE, draft.kind, draft.id, frontier.to_pairs(entity.touched)]
+
+    # --- from peers ---------------------------------------------------------------------------------------------------
+
+    def admit(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
+        """
+        Take a change whose hash a signed head covers. A large one must have all its parts kept.
+
+        Raises:
+            RemoteProtocolError: Its author is no member.
+        """
+        header = change.header
+        heads = tx.heads()
+        head = heads.get(header.actor)
+        held = 0 if head is None else head.seq
+        if header.seq <= held:
+            return Admitted.KNOWN
+        previous = {} if head is None else dict(_decode_pairs(head.deps))
+        deps = changes.full_deps(header, previous)
+        if header.seq > held + 1 or any(seq > (heads[a].seq if a in heads else 0) for a, seq in deps.items()):
+            return Admitted.EARLY
+        if header.birth is not None:
+            check_author(tx, fold, header, header.birth)
+        logged = self._append(tx, change, head, header.birth)
+        body: Iterable[bytes] = (change.body,)
+        if header.parts:
+            tx.complete(header.actor, header.seq, logged.position)
+            body = tx.parts(logged.position)
+        fold.begin(header.actor, header.seq, header.wall_ms, deps, logged.position)
+        fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))
+        return Admitted.APPLIED
+
+    def rebuild(self, tx: StoreWriter, merge_segment: Callable[[Fold, bytes], None]) -> int:
+        """
+        Fold the whole log into an empty view; return how many changes it was.
+
+        Args:
+            tx: A transaction of the store.
+            merge_segment: Joins a segment's entities into the fold.
+        """
+        tx.clear_view()
+        self.texts.rolled_back()
+        self.texts = Texts()
+        fold = self.fold(tx)
+        segments = dict(tx.segments())
+        deps_of: dict[int, Frontier] = {}
+        count = 0
+        for position in range(1, tx.log_position() + 1):
+            if position in segments:
+                merge_segment(fold, segments[position])
+                fold.flush()
+                continue
+            logged = tx.logged(position)
+            header = changes.decode_header(logged.raw)
+            deps = changes.full_deps(header, deps_of.get(header.actor, {}))
+            deps_of[header.actor] = deps
+            fold.begin(header.actor, header.seq, header.wall_ms, deps, position)
+            body: Iterable[bytes] = tx.parts(position) if header.parts else (logged.body,)
+            fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))
+            count += 1
+        fold.flush()
+        fold.refresh()
+        return count
+
+
+class _Body:
+    """A body in the making: whole while it is short, in stored parts once it is not."""
+
+    def __init__(self, tx: StoreWriter, position: int) -> None:
+        self._tx, self._position = tx, position
+        self._rest = bytearray()
+        self._parts: list[bytes] = []
+        self.operations = self.size = 0
+
+    def add(self, encoded: bytes) -> None:
+        self.operations += 1
+        self.size += len(encoded)
+        if self.operations > limits.CHANGE_OPERATIONS_MAX:
+            raise LimitError("the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX)
+        if self.size > limits.CHANGE_BYTES_MAX:
+            raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX)
+        self._rest += encoded
+        while len(self._rest) > limits.PART_BYTES_MAX:
+            self._keep(bytes(self._rest[: limits.PART_BYTES_MAX]))
+            del self._rest[: limits.PART_BYTES_MAX]
+
+    def end(self) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return the whole body and no hashes, or nothing and the hashes of its parts."""
+        if not self._parts:
+            return bytes(self._rest), ()
+        self._keep(bytes(self._rest))
+        return b"", tuple(self._parts)
+
+    def _keep(self, part: bytes) -> None:
+        self._tx.append_part(self._position, len(self._parts), part)
+        self._parts.append(changes.hash_part(part))
+
+
+def _written(edits: Iterable[TextEdit], field: str) -> str:
+    """Return what edits make of an empty text."""
+    text = ""
+    for at, deleted, inserted in edits:
+        if not 0 <= at <= len(text) or not 0 <= deleted <= len(text) - at:
+            raise values.InvalidValueError(field, f"has no position {at:,}", at)
+        text = text[:at] + inserted + text[at + deleted :]
+    return values.text(field, text)
+
+
+# --- who writes -------------------------------------------------------------------------------------------------------
+
+
+def _meta(reader: StoreReader, key: str) -> bytes:
+    value = reader.meta(key)
+    if value is None:
+        raise UsageError("This store has no device yet; run `edda init`.")
+    return value
+
+
+def actor_of(reader: StoreReader) -> int:
+    """Return the actor under which this store writes."""
+    return int.from_bytes(_meta(reader, ACTOR_KEY), "big")
+
+
+def new_life(tx: StoreWriter, public_key: bytes, nonce: bytes) -> int:
+    """Take a new actor: the next change is the first of another life of this device's store."""
+    actor = changes.actor_of(Birth(public_key, nonce))
+    tx.set_meta(PUBLIC_KEY, public_key)
+    tx.set_meta(NONCE_KEY, nonce)
+    tx.set_meta(ACTOR_KEY, actor.to_bytes(8, "big"))
+    return actor
+
+
+def workspace_of(birth: Birth) -> bytes:
+    """Return the workspace that a founder's first actor makes: 16 bytes that nobody else can claim to have founded."""
+    return changes.blake2b(birth.public_key + birth.nonce, digest_size=16, person=b"edda-workspace").digest()
+
+
+def device_entity(public_key: bytes) -> bytes:
+    """Return the id of the entity that stands for a device."""
+    return changes.blake2b(public_key, digest_size=16, person=b"edda-device").digest()
+
+
+def check_author(reader: StoreReader, fold: Fold, header: Header, birth: Birth) -> None:
+    """
+    Check that a new actor belongs to a member, or to the founder of this very workspace.
+
+    Raises:
+        RemoteProtocolError: It belongs to neither.
+    """
+    if fold.existing(device_entity(birth.public_key)) is not None:
+        return
+    if workspace_of(birth) == reader.meta(WORKSPACE_KEY) and not header.deps:
+        return
+    raise RemoteProtocolError("a change by a device that is not a member")

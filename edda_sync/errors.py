@@ -1,0 +1,247 @@
+"""
+All errors of edda-sync, one tree. Each says whose fault it is, what happened and what to do, and carries its fields.
+
+    EddaError
+    ├── LocalError                 the caller's: ask differently
+    │   ├── InvalidValueError      a value is not acceptable (field, value, why)
+    │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
+    │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
+    │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
+    │   ├── LimitError             larger than a limit allows (what, size, limit)
+    │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
+    ├── StorageError               this device's disk or store
+    │   ├── NotAStoreError         the path holds something else (path)
+    │   ├── NewerStoreError        made by a newer version (found, known)
+    │   ├── ReadOnlyError          the store cannot be written (path)
+    │   ├── DiskFullError          no room left; nothing was half written (path)
+    │   ├── DiskFaultError         the disk failed to read or write (path, detail)
+    │   ├── BusyError              another process has held the store for too long (path)
+    │   └── CorruptError           stored bytes are not what was written (what)
+    ├── RemoteError                a peer's, or the network's
+    │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
+    │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
+    │   ├── ForkError              two changes under one dot (actor, seq)
+    │   ├── RefusedTextError       a text update that no honest device writes (reason)
+    │   ├── NotReachableError      nobody answered (address)
+    │   ├── LinkClosedError        a link has ended (peer, reason)
+    │   └── NotAMemberError        the peer is no member, or we are none there (peer)
+    └── PairingError               an invitation that did not work (reason)
+
+The command turns each into one sentence and an exit code: ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EddaError(Exception):
+    """Base of all errors of edda-sync; its text is one sentence for a person."""
+
+    exit_code = 1
+
+
+class LocalError(EddaError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class InvalidValueError(LocalError):
+    """A value is not acceptable; nothing was written."""
+
+    def __init__(self, field: str, why: str, value: object = None) -> None:
+        self.field, self.why, self.value = field, why, value
+        super().__init__(f"{field}: {why}.")
+
+
+class NotFoundError(LocalError):
+    """There is no such task, document, tag or device here."""
+
+    exit_code = 3
+
+    def __init__(self, kind: str, reference: str) -> None:
+        self.kind, self.reference = kind, reference
+        super().__init__(f"There is no {kind} {shown(reference)} here; `edda {command_of(kind)} list` shows what there is.")
+
+
+class AmbiguousIdError(LocalError):
+    """A short id fits several entities."""
+
+    def __init__(self, reference: str, candidates: Sequence[str]) -> None:
+        self.reference, self.candidates = reference, list(candidates)
+        shorts = ", ".join(candidate[-12:] for candidate in self.candidates[:4])
+        super().__init__(f"{shown(reference)} fits {len(self.candidates)} ids ({shorts}); type more of its end.")
+
+
+class ConflictError(LocalError):
+    """Something the transaction read or wrote was changed meanwhile; run it again, or use ``transact``."""
+
+    exit_code = 1
+
+    def __init__(self, cells: Sequence[tuple[str, str]]) -> None:
+        self.cells = list(cells)
+        entity, field = self.cells[0]
+        super().__init__(f"{field} of {entity[-12:]} was changed while this transaction ran; nothing was written: run it again.")
+
+
+class LimitError(LocalError):
+    """Something is larger than a limit allows; nothing was written."""
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        self.what, self.size, self.limit = what, size, limit
+        super().__init__(f"{what} is {size:,}, and at most {limit:,} is possible; split it.")
+
+
+class UsageError(LocalError):
+    """The call does not fit the state of things; the text says what to do first."""
+
+
+class StorageError(EddaError):
+    """This device's disk or store failed; what was acknowledged is safe."""
+
+
+class NotAStoreError(StorageError):
+    """The path holds something that is not a store; it was not touched."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is not an edda store; nothing was touched: choose another folder with --home.")
+
+
+class NewerStoreError(StorageError):
+    """The store was made by a newer version; it was not touched."""
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        self.path, self.found, self.known = path, found, known
+        super().__init__(
+            f"{path} was written by a newer edda (store version {found}; this one knows {known}): update edda-sync."
+        )
+
+
+class ReadOnlyError(StorageError):
+    """The store cannot be written."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk.")
+
+
+class DiskFullError(StorageError):
+    """No room is left; the write was refused whole."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"The disk that holds {path} is full; nothing was written: free some room and try again.")
+
+
+class DiskFaultError(StorageError):
+    """The disk failed to read or write; the write was refused whole."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(f"The disk that holds {path} failed ({detail}); nothing was written: check the disk, then try again.")
+
+
+class BusyError(StorageError):
+    """Another process has held the store for too long."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} has been busy with another process for too long; nothing was written: try again.")
+
+
+class CorruptError(StorageError):
+    """Stored bytes are not what was written."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is damaged on this disk; run `edda doctor`, and keep a copy of the folder.")
+
+
+class RemoteError(EddaError):
+    """A peer's fault, or the network's; everything here is safe."""
+
+
+class RemoteProtocolError(RemoteError):
+    """The peer broke the protocol: close its link and keep its data."""
+
+    def __init__(self, reason: str, peer: str = "") -> None:
+        self.reason, self.peer = reason, peer
+        super().__init__(f"The other device{_named(peer)} sent something that is not allowed ({reason}); the link was closed.")
+
+
+class RemoteMismatchError(RemoteError):
+    """The peer belongs to another workspace or speaks another version."""
+
+    def __init__(self, reason: str, peer: str = "") -> None:
+        self.reason, self.peer = reason, peer
+        super().__init__(f"The other device{_named(peer)} does not fit this one: {reason}.")
+
+
+class ForkError(RemoteError):
+    """One dot names two changes: a store was copied or put back, and both copies wrote."""
+
+    def __init__(self, actor: int, seq: int, peer: str = "") -> None:
+        self.actor, self.seq, self.peer = actor, seq, peer
+        super().__init__(
+            f"Two different changes carry the name {actor:013x}:{seq}{_named(peer, ' at ')}: a copied or restored store wrote "
+            "under an old name; `edda status` lists it."
+        )
+
+
+class RefusedTextError(RemoteError):
+    """A text update or state is not what an honest device writes; the text stays as it was."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"An edit from another device was refused ({reason}); that text stays as it is here: update edda there.")
+
+
+class NotReachableError(RemoteError):
+    """Nobody answered at an address."""
+
+    def __init__(self, address: str, reason: str = "") -> None:
+        self.address, self.reason = address, reason
+        detail = f" ({reason})" if reason else ""
+        super().__init__(f"No device answered at {address}{detail}; is `edda up` running there?")
+
+
+class LinkClosedError(RemoteError):
+    """A link to a peer has ended; what was not acknowledged is sent again over the next one."""
+
+    def __init__(self, peer: str, reason: str = "") -> None:
+        self.peer, self.reason = peer, reason
+        detail = f" ({reason})" if reason else ""
+        super().__init__(f"The link to the other device{_named(peer)} has ended{detail}; nothing is lost: sync goes on.")
+
+
+class NotAMemberError(RemoteError):
+    """The peer is not a member of this workspace, or this device is none of the peer's."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        super().__init__(f"{peer} and this device are not members of one workspace; pair them with `edda invite` and `edda join`.")
+
+
+class PairingError(EddaError):
+    """An invitation did not work."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Pairing failed: {reason}. Ask for a new code with `edda invite`.")
+
+
+def shown(text: str, width: int = 60) -> str:
+    """A quoted piece of a person's input, short and without control characters, for the text of an error."""
+    short = text if len(text) <= width else text[: width - 1] + "…"
+    return repr(short)
+
+
+def command_of(kind: str) -> str:
+    """The group of commands that lists entities of a kind."""
+    return {"document": "doc", "device": "devices"}.get(kind, kind)
+
+
+def _named(peer: str, before: str = " ") -> str:
+    return f"{before}{peer[:12]}" if peer else ""

@@ -1,0 +1,1 @@
+"""Stores: the memory store and the SQLite store, which keep one contract (see ``protocols``)."""

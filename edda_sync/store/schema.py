@@ -1,0 +1,169 @@
+"""
+The schema of the SQLite store: the specification's tables, column by column, and ours beside them.
+
+Each version is a named function; ``user_version`` counts those applied. A store of a greater count is a newer edda's and
+is left alone. Only :func:`migrate` needs sqlite-utils, so that opening an up-to-date store does not import it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID: Final = 0x45444441  # "EDDA" in the file's header
+VERSION: Final = 1  # how many functions of MIGRATIONS there are
+
+_SPECIFICATION: Final = """
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    description TEXT,
+    status TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    completed_at TEXT,
+    due_date TEXT,
+    parent_id TEXT,
+    metadata TEXT,
+    agent_context TEXT,
+    FOREIGN KEY (parent_id) REFERENCES tasks(id)
+);
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    content TEXT,
+    doc_type TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    version TEXT NOT NULL,
+    metadata TEXT,
+    agent_context TEXT
+);
+CREATE TABLE task_documents (
+    task_id TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    relationship_type TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (task_id, document_id),
+    FOREIGN KEY (task_id) REFERENCES tasks(id),
+    FOREIGN KEY (document_id) REFERENCES documents(id)
+);
+CREATE TABLE tags (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    color TEXT,
+    description TEXT,
+    created_at TEXT NOT NULL
+);
+CREATE TABLE entity_tags (
+    entity_type TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    tag_id TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (entity_type, entity_id, tag_id),
+    FOREIGN KEY (tag_id) REFERENCES tags(id)
+);
+CREATE INDEX idx_tasks_status_priority ON tasks(status, priority);
+CREATE INDEX idx_tasks_created_at ON tasks(created_at);
+CREATE INDEX idx_tasks_parent_id ON tasks(parent_id);
+CREATE INDEX idx_documents_doc_type ON documents(doc_type);
+CREATE INDEX idx_task_documents_task_id ON task_documents(task_id);
+CREATE INDEX idx_task_documents_document_id ON task_documents(document_id);
+CREATE INDEX idx_entity_tags_entity ON entity_tags(entity_type, entity_id)
+"""
+
+_OURS: Final = """
+-- what is to be done next, in its order, so that the first fifty are read and no more
+CREATE INDEX idx_tasks_urgent ON tasks(priority, due_date IS NULL, due_date, created_at, id)
+    WHERE status IN ('open', 'in_progress');
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- the log: the truth
+CREATE TABLE log (
+    position INTEGER PRIMARY KEY, actor INTEGER NOT NULL, seq INTEGER NOT NULL,
+    hash BLOB NOT NULL, raw BLOB NOT NULL, body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX idx_log_dot ON log(actor, seq);
+CREATE TABLE log_parts (position INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
+CREATE UNIQUE INDEX idx_log_parts ON log_parts(position, number);
+CREATE TABLE segments (position INTEGER PRIMARY KEY, segment BLOB NOT NULL);
+CREATE TABLE heads (
+    actor INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
+    public_key BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE signatures (
+    actor INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
+) WITHOUT ROWID;
+CREATE TABLE incoming (actor INTEGER NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
+CREATE TABLE incoming_parts (
+    actor INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
+    PRIMARY KEY (actor, seq, number)
+);
+CREATE TABLE forks (
+    actor INTEGER NOT NULL, seq INTEGER NOT NULL, ours BLOB NOT NULL, theirs BLOB NOT NULL,
+    PRIMARY KEY (actor, seq, theirs)
+) WITHOUT ROWID;
+
+-- the view: everything below, and the specification's tables, can be folded anew from the log
+CREATE TABLE entities (
+    number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, hidden INTEGER NOT NULL,
+    conflicted INTEGER NOT NULL, hash BLOB NOT NULL, state BLOB NOT NULL
+);
+CREATE INDEX idx_entities_conflicted ON entities(id) WHERE conflicted;
+CREATE INDEX idx_entities_hidden ON entities(kind, id) WHERE hidden;
+CREATE TABLE withheld (
+    source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
+) WITHOUT ROWID;
+CREATE INDEX idx_withheld_target ON withheld(target);
+CREATE TABLE texts (
+    entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
+    PRIMARY KEY (entity, field, genesis)
+);
+CREATE TABLE text_tail (
+    serial INTEGER PRIMARY KEY AUTOINCREMENT, entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL,
+    actor INTEGER NOT NULL, edit BLOB NOT NULL
+);
+CREATE INDEX idx_text_tail ON text_tail(entity, field, genesis);
+CREATE TABLE stale (entity BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE quarantine (
+    entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL, why TEXT NOT NULL,
+    PRIMARY KEY (entity, field, genesis)
+) WITHOUT ROWID;
+CREATE TABLE unknown_operations (position INTEGER NOT NULL, entity BLOB, count INTEGER NOT NULL);
+CREATE TABLE digest (bucket INTEGER PRIMARY KEY, sum BLOB NOT NULL);
+CREATE TABLE unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE task_search USING fts5(
+    title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE document_search USING fts5(
+    title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")
+"""
+
+VIEW_TABLES: Final = (
+    "entity_tags", "task_documents", "tasks", "documents", "tags", "entities", "withheld", "texts", "text_tail", "stale",
+    "quarantine", "unknown_operations", "digest", "unindexed",
+)  # fmt: skip
+
+
+def _statements(script: str) -> list[str]:
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def migrate(connection: Any) -> None:
+    """Bring a store's schema up to date; each step and its record are one transaction."""
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations("edda_sync")
+
+    @migrations()
+    def first(db: Database) -> None:
+        for statement in _statements(_SPECIFICATION) + _statements(_OURS):
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+
+    migrations.apply(Database(connection))

@@ -1,0 +1,301 @@
+"""
+The SQLite store: one file, one writer, a pool of readers, any number of processes.
+
+1. One connection writes, on a thread of its own. Transactions that wait together are committed together, each in a
+   savepoint, and each is acknowledged only when their common COMMIT is on disk.
+2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
+   before the disk has it does not open.
+3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about the
+   disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync import errors, limits
+from edda_sync.store import schema
+from edda_sync.store.tables import SqliteReader, SqliteWriter
+
+T = TypeVar("T")
+
+FILE_NAME: Final = "edda.db"
+_BATCH_MAX: Final = 64  # transactions of one COMMIT
+_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
+
+
+class SqliteStore:
+    """
+    A store in one SQLite file.
+
+    Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
+
+    Args:
+        path: The file; its folder exists. A missing file is made.
+        on_end: Called on the writer's thread after each transaction: True when it is on disk, False when it left no trace.
+
+    Raises:
+        NotAStoreError: The file holds something else.
+        NewerStoreError: A newer version made it.
+        ReadOnlyError, DiskFullError: It cannot be made.
+    """
+
+    def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
+        self.path = path
+        self._on_end = on_end
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._writer: Any = None
+        self._closed = False
+        check_file(path)
+        with _translated(path):
+            self._prepare()
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def transact(self, work: Callable[[SqliteWriter], T]) -> T:
+        """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
+        return self.submit(work).result()
+
+    def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
+        """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
+        done: Future[T] = Future()
+        with self._lock:
+            if self._closed:
+                raise errors.UsageError("This store is closed; open it again.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
+                self._thread.start()
+            self._jobs.put((work, done))
+        return done
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            ended = False
+            while len(batch) < _BATCH_MAX and not self._jobs.empty():
+                following = self._jobs.get()
+                if following is None:
+                    ended = True
+                    break
+                batch.append(following)
+            self._commit(batch)
+            if ended:
+                break
+        if self._writer is not None:
+            self._writer.close()
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run a batch in one SQL transaction; every future ends here."""
+        results: list[tuple[Future[Any], Any]] = []
+        try:
+            with _translated(self.path):
+                if self._writer is None:
+                    self._writer = self._connect()
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.execute("PRAGMA defer_foreign_keys = ON")
+                writer = SqliteWriter(self._writer)
+                for work, done in batch:
+                    try:
+                        results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
+                    except Exception as error:  # noqa: BLE001 - it belongs to the caller who waits for this future
+                        if len(batch) == 1 or not self._writer.in_transaction or isinstance(error, errors.StorageError):
+                            raise
+                        done.set_exception(error)
+                self._writer.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - the same, for all of them
+            self._abandon(error)
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(error)
+            return
+        self._on_end(True)
+        for done, result in results:
+            done.set_result(result)
+
+    def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
+        if alone:
+            return work(writer)
+        self._writer.execute("SAVEPOINT job")
+        try:
+            with _translated(self.path):
+                result = work(writer)
+        except BaseException:
+            self._on_end(False)
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK TO job")
+                self._writer.execute("RELEASE job")
+            raise
+        self._writer.execute("RELEASE job")
+        return result
+
+    def _abandon(self, error: BaseException) -> None:
+        """Undo the transaction; after a fault of the disk, let go of the connection too."""
+        self._on_end(False)
+        if self._writer is None:
+            return
+        with suppress(sqlite.Error):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        if isinstance(error, errors.StorageError):
+            with suppress(sqlite.Error):
+                self._writer.close()
+            self._writer = None
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteReader]:
+        """Open a reader; close it soon, since the file cannot shrink while it sees an old state."""
+        with _translated(self.path):
+            connection = self._borrow()
+            try:
+                connection.execute("BEGIN")
+                connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the state is fixed by the first read
+                yield SqliteReader(connection)
+            finally:
+                with suppress(sqlite.Error):
+                    connection.execute("COMMIT")
+                self._give_back(connection)
+
+    def data_version(self, connection: Any) -> int:
+        """Return a number that changes when another connection commits."""
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def watcher(self) -> Any:
+        """Return a connection of the caller's own, to ask :meth:`data_version` of and to close."""
+        return self._connect()
+
+    def _borrow(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise errors.UsageError("This store is closed; open it again.")
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: Any) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < limits.READERS_MAX:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Finish running transactions and let go of the file."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        for connection in idle:
+            connection.close()
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        connection = self._connect()
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found > schema.VERSION:
+                raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
+            if found < schema.VERSION:
+                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here for the other
+                connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                connection.execute("COMMIT")
+                schema.migrate(connection)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    def _connect(self) -> Any:
+        connection = sqlite.connect(str(self.path), isolation_level=None, check_same_thread=False, cached_statements=256)
+        try:
+            execute = connection.execute
+            execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
+            execute("PRAGMA trusted_schema = OFF")
+            execute("PRAGMA cell_size_check = ON")
+            mode = execute("PRAGMA journal_mode").fetchone()[0]
+            if mode != "wal":
+                mode = execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA foreign_keys = ON")
+            execute("PRAGMA temp_store = MEMORY")
+            execute("PRAGMA cache_size = -16384")
+            synchronous = execute("PRAGMA synchronous").fetchone()[0]
+            if mode != "wal" or synchronous != 2:
+                raise errors.CorruptError(f"The durability of {self.path} (journal {mode}, synchronous {synchronous})")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def check_file(path: Path) -> None:
+    """
+    Look at a file before SQLite does, so that what is not ours stays untouched.
+
+    Raises:
+        NotAStoreError: It is something else.
+        NewerStoreError: A newer version made it.
+        ReadOnlyError: It may not be read or written.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        raise errors.NotAStoreError(str(path)) from None
+    except PermissionError:
+        raise errors.ReadOnlyError(str(path)) from None
+    if not head:
+        return
+    if not os.access(path, os.W_OK):
+        raise errors.ReadOnlyError(str(path))
+    application_id = int.from_bytes(head[68:72], "big")
+    if not head.startswith(b"SQLite format 3\0") or application_id not in (0, schema.APPLICATION_ID):
+        raise errors.NotAStoreError(str(path))
+    if application_id == 0 and head[60:64] != bytes(4):
+        raise errors.NotAStoreError(str(path))
+    found = int.from_bytes(head[60:64], "big")
+    if found > schema.VERSION:
+        raise errors.NewerStoreError(str(path), found, schema.VERSION)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, each with what to do."""
+    try:
+        yield
+    except sqlite.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith("SQLITE_FULL"):
+            raise errors.DiskFullError(str(path)) from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+            raise errors.ReadOnlyError(str(path)) from error
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise errors.BusyError(str(path)) from error
+        if name.startswith("SQLITE_NOTADB"):
+            raise errors.NotAStoreError(str(path)) from error
+        if name.startswith("SQLITE_CORRUPT"):
+            raise errors.CorruptError(str(path)) from error
+        if name.startswith("SQLITE_IOERR"):
+            raise errors.DiskFaultError(str(path), str(error)) from error
+        raise errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.") from error

@@ -1,0 +1,385 @@
+"""The SQLite store's readers and transactions: the statements behind ``protocols.StoreReader`` and ``StoreWriter``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt.rows import COLUMNS
+from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
+from edda_sync.query import Plan
+from edda_sync.store import queries
+from edda_sync.store.schema import VIEW_TABLES
+
+_IDS_MAX: Final = 500  # parameters of one statement
+_SPECIFIED: Final = {
+    "tasks": "id", "documents": "id", "tags": "id", "task_documents": "task_id, document_id",
+    "entity_tags": "entity_type, entity_id, tag_id",
+}  # fmt: skip
+_TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+_INSERT: Final = {
+    kind: f"INSERT INTO {_TABLE[kind]} VALUES ({', '.join('?' * len(columns))})" for kind, columns in COLUMNS.items()
+}
+_UPSERT: Final = {
+    kind: f"{_INSERT[kind]} ON CONFLICT(id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
+    for kind, columns in COLUMNS.items()
+}
+
+
+def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
+    listed = list(ids)
+    for at in range(0, len(listed), _IDS_MAX):
+        yield listed[at : at + _IDS_MAX]
+
+
+def _marks(chunk: Sequence[Any]) -> str:
+    return ", ".join("?" * len(chunk))
+
+
+class SqliteReader:
+    """One unmoving state of the store: a connection inside a read transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+
+    def _one(self, statement: str, *parameters: Any) -> Any:
+        return self._execute(statement, parameters).fetchone()
+
+    def _all(self, statement: str, *parameters: Any) -> list[Any]:
+        return list(self._execute(statement, parameters).fetchall())
+
+    def meta(self, key: str) -> bytes | None:
+        row = self._one("SELECT value FROM meta WHERE key = ?", key)
+        return None if row is None else bytes(row[0])
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def heads(self) -> Mapping[int, Head]:
+        rows = self._execute("SELECT actor, seq, hash, deps, public_key, signed_seq, signature FROM heads")
+        return {row[0]: Head(*row) for row in rows}
+
+    def log_position(self) -> int:
+        logged, segment = self._one("SELECT (SELECT max(position) FROM log), (SELECT max(position) FROM segments)")
+        return max(logged or 0, segment or 0)
+
+    def positions_missing(self, frontier: Mapping[int, int]) -> Sequence[int]:
+        found: list[int] = []
+        for actor, seq in self._execute("SELECT actor, seq FROM heads").fetchall():
+            held = frontier.get(actor, 0)
+            if held < seq:
+                rows = self._execute("SELECT position FROM log WHERE actor = ? AND seq > ?", (actor, held))
+                found.extend(row[0] for row in rows)
+        found.sort()
+        return found
+
+    def logged(self, position: int) -> Logged:
+        row = self._one("SELECT position, actor, seq, hash, raw, body FROM log WHERE position = ?", position)
+        return Logged(*row)
+
+    def hash_at(self, actor: int, seq: int) -> bytes | None:
+        row = self._one(
+            "SELECT hash FROM log WHERE actor = ?1 AND seq = ?2 UNION SELECT hash FROM heads WHERE actor = ?1 AND seq = ?2",
+            actor, seq,
+        )  # fmt: skip
+        return None if row is None else bytes(row[0])
+
+    def parts(self, position: int) -> Iterator[bytes]:
+        number = 0
+        while row := self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number):
+            yield row[0]
+            number += 1
+
+    def signature_at(self, actor: int, seq: int) -> bytes | None:
+        row = self._one("SELECT signature FROM signatures WHERE actor = ? AND seq = ?", actor, seq)
+        return None if row is None else bytes(row[0])
+
+    def next_signed(self, actor: int, seq: int) -> int | None:
+        row = self._one("SELECT min(seq) FROM signatures WHERE actor = ? AND seq >= ?", actor, seq)
+        return None if row is None else row[0]
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._all("SELECT position, segment FROM segments ORDER BY position")
+
+    def incoming(self) -> Sequence[Incoming]:
+        found = []
+        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM incoming ORDER BY actor, seq"):
+            parts = self._execute("SELECT number FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+            found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
+        return found
+
+    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
+        return self._all("SELECT actor, seq, ours, theirs FROM forks ORDER BY actor, seq, theirs")
+
+    # --- entities -----------------------------------------------------------------------------------------------------
+
+    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+        found: dict[bytes, Record] = {}
+        for chunk in _chunks(ids):
+            statement = f"SELECT id, kind, hidden, hash, state FROM entities WHERE id IN ({_marks(chunk)})"  # noqa: S608
+            for row in self._execute(statement, chunk):
+                found[row[0]] = Record(row[0], row[1], bool(row[2]), row[3], row[4])
+        return found
+
+    def all_records(self, kind: str | None = None) -> Iterator[Record]:
+        after = b""
+        condition = "" if kind is None else " AND kind = ?2"
+        while True:
+            rows = self._execute(
+                f"SELECT id, kind, hidden, hash, state FROM entities WHERE id > ?1{condition} ORDER BY id LIMIT 1000",  # noqa: S608
+                (after,) if kind is None else (after, kind),
+            ).fetchall()
+            yield from (Record(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows)
+            if len(rows) < 1000:
+                return
+            after = rows[-1][0]
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        rows = self._execute(
+            "SELECT id FROM entities WHERE kind = ? AND lower(hex(id)) LIKE ? ORDER BY hidden, id LIMIT 20", (kind, "%" + suffix)
+        )
+        return [values.id_text(row[0]) for row in rows]
+
+    def _ids_to(self, statement: str, targets: Iterable[Any]) -> Iterator[Any]:
+        for chunk in _chunks(targets):
+            yield from (row[0] for row in self._execute(statement.format(_marks(chunk)), chunk))
+
+    def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
+        texts = [values.id_text(target) for target in targets]
+        found = set(self._ids_to("SELECT id FROM tasks WHERE parent_id IN ({})", texts))
+        found.update(self._ids_to("SELECT entity_id FROM entity_tags WHERE tag_id IN ({})", texts))
+        found.update(self._ids_to("SELECT task_id FROM task_documents WHERE document_id IN ({})", texts))
+        return sorted(values.id_bytes("id", entity) for entity in found)
+
+    def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
+        if not targets or self._one("SELECT 1 FROM withheld LIMIT 1") is None:
+            return []
+        return sorted(set(self._ids_to("SELECT source FROM withheld WHERE target IN ({})", targets)))
+
+    def parent_edge(self, task: bytes) -> bytes | None:
+        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", values.id_text(task))
+        if row is None:
+            return None
+        if row[0] is not None:
+            return values.id_bytes("parent_id", row[0])
+        row = self._one("SELECT target FROM withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
+        return None if row is None else bytes(row[0])
+
+    def in_rings(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT source FROM withheld WHERE why = 'ring' ORDER BY source")]
+
+    def conflicted(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT id FROM entities WHERE conflicted ORDER BY id")]
+
+    def hidden(self, kind: str) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT id FROM entities WHERE hidden AND kind = ? ORDER BY id", (kind,))]
+
+    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+        key = (entity, field, genesis)
+        row = self._one("SELECT serial FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        if row is None:
+            return None
+        serial, state = row[0], b""
+        if serial > since:
+            (state,) = self._one("SELECT state FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        tail = self._all(
+            "SELECT serial, actor, edit FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
+            " ORDER BY serial",
+            *key, max(serial, since),
+        )  # fmt: skip
+        return TextState(state, serial, tail)
+
+    def stale_texts(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT entity FROM stale ORDER BY entity")]
+
+    def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
+        return self._all("SELECT entity, field, genesis, why FROM quarantine ORDER BY entity, field, genesis")
+
+    def unknown_operations(self) -> int:
+        return int(self._one("SELECT coalesce(sum(count), 0) FROM unknown_operations")[0])
+
+    def buckets(self) -> Mapping[int, int]:
+        return {row[0]: int.from_bytes(row[1], "big") for row in self._execute("SELECT bucket, sum FROM digest")}
+
+    # --- the specification's tables -----------------------------------------------------------------------------------
+
+    def rows(self, plan: Plan) -> list[Row]:
+        statement, parameters = queries.select(plan)
+        return list(self._execute(statement, parameters).fetchall())
+
+    def row(self, kind: str, entity: str) -> Row | None:
+        row: Row | None = self._one(f"SELECT * FROM {_TABLE[kind]} WHERE id = ?", entity)  # noqa: S608
+        return row
+
+    def table(self, name: str) -> list[Row]:
+        return self._all(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")  # noqa: S608
+
+    def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
+        for chunk in _chunks(ids):
+            statement = (
+                "SELECT entity_id, tag_id, name FROM entity_tags JOIN tags ON tags.id = tag_id"  # noqa: S608
+                f" WHERE entity_type = '{kind}' AND entity_id IN ({_marks(chunk)}) ORDER BY entity_id, name"
+            )
+            for entity, tag_id, name in self._execute(statement, chunk):
+                found[entity].append((tag_id, name))
+        return found
+
+    def links_of(self, task: str | None, document: str | None) -> list[Row]:
+        return self._all(
+            "SELECT * FROM task_documents WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
+            " ORDER BY created_at, task_id, document_id",
+            task, document,
+        )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        row = self._one(
+            "SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM documents), (SELECT count(*) FROM tags),"
+            " (SELECT count(*) FROM entities WHERE hidden), (SELECT count(*) FROM log)"
+        )
+        return dict(zip(("tasks", "documents", "tags", "hidden", "changes"), row, strict=True))
+
+
+class SqliteWriter(SqliteReader):
+    """A transaction of the store: the writer connection inside ``BEGIN IMMEDIATE``."""
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        self._execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value))
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def append(self, logged: Logged, head: Head) -> None:
+        self._execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
+        self.set_head(head)
+
+    def append_part(self, position: int, number: int, part: bytes) -> None:
+        self._execute("INSERT INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+
+    def append_segment(self, position: int, segment: bytes) -> None:
+        self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+
+    def set_head(self, head: Head) -> None:
+        self._execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+
+    def sign(self, actor: int, seq: int, signature: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
+        self._execute(
+            "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2", (actor, seq, signature)
+        )
+
+    def expect(self, actor: int, seq: int, raw: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))
+
+    def keep_part(self, actor: int, seq: int, number: int, part: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO incoming_parts VALUES (?, ?, ?, ?)", (actor, seq, number, part))
+
+    def complete(self, actor: int, seq: int, position: int) -> None:
+        self._execute(
+            "INSERT INTO log_parts SELECT ?, number, part FROM incoming_parts WHERE actor = ? AND seq = ?",
+            (position, actor, seq),
+        )
+        self._execute("DELETE FROM incoming WHERE actor = ? AND seq = ?", (actor, seq))
+        self._execute("DELETE FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+
+    def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO forks VALUES (?, ?, ?, ?)", (actor, seq, ours, theirs))
+
+    # --- the view -----------------------------------------------------------------------------------------------------
+
+    def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
+        self._connection.executemany(
+            "INSERT INTO entities(id, kind, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO"
+            " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
+            " state = excluded.state",
+            [(r.id, r.kind, r.hidden, conflicted[r.id], r.hash, r.state) for r in records],
+        )
+
+    def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
+        sums = {}
+        for chunk in _chunks(deltas):
+            statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"  # noqa: S608
+            sums.update({row[0]: int.from_bytes(row[1], "big") for row in self._execute(statement, chunk)})
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO digest VALUES (?, ?)",
+            [(bucket, ((sums.get(bucket, 0) + delta) % (1 << 128)).to_bytes(16, "big")) for bucket, delta in deltas.items()],
+        )
+
+    def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
+        many = self._connection.executemany
+        self._clear_edges([each for each in shown if each.id not in new])
+        for kind in ("tag", "document", "task"):
+            of_kind = [each for each in shown if each.kind == kind]
+            many(_INSERT[kind], [each.row for each in of_kind if each.id in new])
+            many(_UPSERT[kind], [each.row for each in of_kind if each.id not in new])
+            if kind != "tag":
+                many("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", [(kind, each.row[0]) for each in of_kind])
+        tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
+        links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
+        withheld = [(each.id, *edge) for each in shown for edge in each.withheld]
+        many("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
+        many("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
+        many("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
+
+    def _clear_edges(self, shown: Sequence[Shown]) -> None:
+        many = self._connection.executemany
+        many("DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ?", [(each.kind, each.row[0]) for each in shown])
+        many("DELETE FROM task_documents WHERE task_id = ?", [(each.row[0],) for each in shown if each.kind == "task"])
+        many("DELETE FROM withheld WHERE source = ?", [(each.id,) for each in shown])
+
+    def hide(self, kind: str, ids: Sequence[bytes]) -> None:
+        if kind not in _TABLE:
+            return
+        many = self._connection.executemany
+        texts = [(values.id_text(entity),) for entity in ids]
+        if kind == "tag":
+            many("DELETE FROM entity_tags WHERE tag_id = ?", texts)
+        else:
+            many(f"DELETE FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = ?", texts)  # noqa: S608
+            many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)  # noqa: S608
+            many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)  # noqa: S608
+            many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)  # noqa: S608
+        many("DELETE FROM withheld WHERE source = ?", [(entity,) for entity in ids])
+        many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)  # noqa: S608
+
+    def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
+        self._execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
+        self._execute(
+            "DELETE FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
+            (entity, field, genesis, serial),
+        )
+
+    def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
+        cursor = self._execute(
+            "INSERT INTO text_tail(entity, field, genesis, actor, edit) VALUES (?, ?, ?, ?, ?)",
+            (entity, field, genesis, actor, update),
+        )
+        return int(cursor.lastrowid)
+
+    def set_stale(self, entity: bytes, stale: bool) -> None:
+        statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"
+        self._execute(statement, (entity,))
+
+    def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
+        self._execute("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?)", (entity, field, genesis, why))
+
+    def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:
+        self._execute("INSERT INTO unknown_operations VALUES (?, ?, ?)", (position, entity, count))
+
+    def clear_view(self) -> None:
+        for name in VIEW_TABLES:
+            self._execute(f"DELETE FROM {name}")  # noqa: S608
+        self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
+        self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
+
+    def index_texts(self) -> int:
+        """Bring the full-text index up to date; return how many rows it was."""
+        count = 0
+        for kind, body in (("task", "description"), ("document", "content")):
+            cursor = self._execute(
+                f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"  # noqa: S608
+                f" FROM unindexed JOIN {kind}s AS row USING (id) WHERE kind = '{kind}'"
+            )
+            count += cursor.rowcount
+        self._execute("DELETE FROM unindexed")
+        return count

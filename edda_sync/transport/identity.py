@@ -1,0 +1,364 @@
+"""
+Who a device is: an Ed25519 key, the certificate that it shows in TLS, and where the key is kept.
+
+The device id is the hash of the public key, so nobody chooses it. The certificate follows from the key alone, byte for
+byte: other devices pin it, and a device that lost everything but its key is still itself. The key lives in the system's
+keyring where there is a real one (``EDDA_KEYRING=off`` says otherwise), else in ``identity.key``, readable by its owner
+only; ``identity.json`` says which. Either holds one line, ``edda-ed25519 DEVICE KEY``, that checks itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import ssl
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edda_sync.errors import DiskFullError, InvalidValueError, ReadOnlyError, StorageError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "edda-sync"  # the name of our entries in the system's keyring; the user name is the device id
+KEY_FILE = "identity.key"
+NOTE_FILE = "identity.json"
+KEY_BYTES = 32
+LINE_MARK = "edda-ed25519"
+REMEDY = f"put it back from a backup, or move {NOTE_FILE} and {KEY_FILE} away and join again with `edda join`"
+# Clocks lie, and TLS checks validity: a certificate is valid whenever a calendar can say.
+VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
+VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    One device's key and certificate.
+
+    Make one with :meth:`create`, keep it with :func:`save`, and find it again with :func:`load`.
+
+    Attributes:
+        device: The device id: :func:`device_of` the public key.
+        public_key: The raw Ed25519 public key, 32 bytes.
+        certificate: What the device shows in TLS, DER; other members pin it.
+    """
+
+    device: str
+    public_key: bytes
+    certificate: bytes
+    _key: Ed25519PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def create(cls) -> Identity:
+        """A new device, from the system's random source."""
+        return cls._of(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_private(cls, private: bytes) -> Identity:
+        """
+        The identity of a raw private key: the same key always gives the same certificate.
+
+        Args:
+            private: What :meth:`private_bytes` returned, 32 bytes.
+
+        Raises:
+            InvalidValueError: That is not 32 bytes.
+        """
+        if len(private) != KEY_BYTES:
+            raise InvalidValueError("key", f"must be {KEY_BYTES} bytes, not {len(private)}")
+        return cls._of(Ed25519PrivateKey.from_private_bytes(private))
+
+    @classmethod
+    def _of(cls, key: Ed25519PrivateKey) -> Identity:
+        public_key = key.public_key().public_bytes_raw()
+        return cls(device_of(public_key), public_key, _certificate(key), key)
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature of a message (RFC 8032); check it with :func:`verify`."""
+        return self._key.sign(message)
+
+    def private_bytes(self) -> bytes:
+        """The raw private key, 32 bytes: never log it, never send it."""
+        return self._key.private_bytes_raw()
+
+
+def device_of(public_key: bytes) -> str:
+    """The device id of a raw public key: base32, in small letters and without padding, of its SHA-256."""
+    return base64.b32encode(hashlib.sha256(public_key).digest()).decode("ascii").rstrip("=").lower()
+
+
+def public_key_of(certificate: bytes) -> bytes:
+    """
+    The raw public key of a device's certificate; :func:`device_of` then says whose it is.
+
+    Args:
+        certificate: DER, as pairing or the membership log brought it; not trusted.
+
+    Returns:
+        The Ed25519 public key, 32 bytes.
+
+    Raises:
+        InvalidValueError: This is no certificate, or none that a device makes: TLS looks a pinned certificate up by its
+            subject, so a certificate under another device's name would lock that device out.
+    """
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        key, subject, issuer = parsed.public_key(), parsed.subject, parsed.issuer
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise InvalidValueError("certificate", "is not an X.509 certificate") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InvalidValueError("certificate", "does not hold an Ed25519 key")
+    public_key = key.public_bytes_raw()
+    if not subject == issuer == _name(device_of(public_key)):
+        raise InvalidValueError("certificate", "is not named after its own key")
+    return public_key
+
+
+def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the holder of a raw public key signed this message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def load_into(context: ssl.SSLContext, identity: Identity) -> None:
+    """
+    Give a TLS context this device's key and certificate.
+
+    ``ssl`` takes a key from a file only: it is written encrypted, under a password that exists in memory alone, in a
+    folder of its own, and is deleted at once.
+
+    Raises:
+        StorageError: The system's folder for temporary files cannot be written.
+    """
+    password = secrets.token_bytes(32).hex()
+    encryption = BestAvailableEncryption(password.encode("ascii"))
+    key = identity._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    chain = key + ssl.DER_cert_to_PEM_cert(identity.certificate).encode("ascii")
+    try:
+        with tempfile.TemporaryDirectory(prefix="edda-") as folder:  # made with mode 0700
+            path = Path(folder) / "key.pem"
+            with open(path, "xb", opener=_private_opener) as file:
+                file.write(chain)
+            context.load_cert_chain(path, password=password)
+    except ssl.SSLError:
+        raise  # an OSError by birth, but nothing of the disk's
+    except OSError as error:
+        raise _storage_error(error, Path(tempfile.gettempdir())) from error
+
+
+def save(home: Path, identity: Identity) -> str:
+    """
+    Keep an identity, durably, for :func:`load`.
+
+    Args:
+        home: The folder of the device's store; made when it is missing.
+        identity: What to keep; it replaces what was kept before.
+
+    Returns:
+        Where the key went: ``"the keyring"`` or ``"a file"``.
+
+    Raises:
+        StorageError: The folder cannot be written; nothing was kept.
+    """
+    in_keyring = _put_into_keyring(identity)
+    note = {"device": identity.device, "key": "keyring" if in_keyring else "file"}
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not in_keyring:
+            _write(home / KEY_FILE, _secret(identity) + "\n")
+        _write(home / NOTE_FILE, json.dumps(note) + "\n")
+        if in_keyring:  # a key that stayed behind in a file would make the keyring pointless
+            (home / KEY_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise _storage_error(error, home) from error
+    return "the keyring" if in_keyring else "a file"
+
+
+def load(home: Path) -> Identity | None:
+    """
+    The identity that :func:`save` kept in this home.
+
+    Returns:
+        The identity, or None where none was ever kept.
+
+    Raises:
+        StorageError: There was one, and its key is missing, damaged or locked away; the text says what to do.
+    """
+    note = _read(home / NOTE_FILE)
+    if note is None:  # a crash between the two files of a save, or the note was lost: the key checks itself
+        text = _read(home / KEY_FILE)
+        return None if text is None else _parsed(text, home / KEY_FILE)
+    try:
+        found = json.loads(note)
+        device, place = found["device"], found["key"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{home / NOTE_FILE} is damaged: put it back from a backup, or, if {KEY_FILE} lies beside it, delete it."
+        ) from error
+    if place == "keyring":
+        identity = _from_keyring(device)
+    else:
+        text = _read(home / KEY_FILE)
+        if text is None:
+            raise StorageError(f"The key of this device, {home / KEY_FILE}, is missing: {REMEDY}.")
+        identity = _parsed(text, home / KEY_FILE)
+    if identity.device != device:
+        raise StorageError(f"The key in {home} belongs to another device than {NOTE_FILE} says: {REMEDY}.")
+    return identity
+
+
+def _certificate(key: Ed25519PrivateKey) -> bytes:
+    """The one certificate of a key (RFC 5280): every field follows from the key, and Ed25519 signatures do too."""
+    public_key = key.public_key()
+    raw = public_key.public_bytes_raw()
+    name = _name(device_of(raw))
+    serial = int.from_bytes(hashlib.sha256(b"edda certificate serial" + raw).digest()[:16], "big") | 1  # never zero
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public_key)
+        .serial_number(serial)
+        .not_valid_before(VALID_FROM)
+        .not_valid_after(VALID_UNTIL)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+    )
+    return builder.sign(key, algorithm=None).public_bytes(Encoding.DER)
+
+
+def _name(device: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
+
+
+def _secret(identity: Identity) -> str:
+    return f"{LINE_MARK} {identity.device} {base64.b64encode(identity.private_bytes()).decode('ascii')}"
+
+
+def _parsed(text: str, where: Path | str) -> Identity:
+    with contextlib.suppress(ValueError, IndexError, InvalidValueError):
+        identity = Identity.from_private(base64.b64decode(text.split()[-1], validate=True))
+        if text.strip() == _secret(identity):
+            return identity
+    raise StorageError(f"The key of this device in {where} is damaged: {REMEDY}.")
+
+
+# --- the system's keyring ---------------------------------------------------------------------------------------------
+
+
+def _keyring() -> KeyringBackend | None:
+    """The system's keyring, or None where there is none worth the name, or it is not wanted."""
+    if os.environ.get("EDDA_KEYRING", "").lower() == "off":
+        return None
+    try:
+        import keyring  # here, since it costs 100 ms
+
+        backend = keyring.get_keyring()
+        return backend if backend.priority >= 1 else None  # below: the null, failing and plain-text ones
+    except Exception:  # noqa: BLE001  a backend raises whatever its platform does; without one there is the file
+        return None
+
+
+def _put_into_keyring(identity: Identity) -> bool:
+    backend = _keyring()
+    if backend is None:
+        return False
+    secret = _secret(identity)
+    try:
+        backend.set_password(SERVICE, identity.device, secret)
+        return backend.get_password(SERVICE, identity.device) == secret
+    except Exception:  # noqa: BLE001  the same; the caller is told that the key went into a file
+        return False
+
+
+def _from_keyring(device: str) -> Identity:
+    where = f"the system's keyring (service {SERVICE}, name {device})"
+    backend = _keyring()
+    if backend is None:
+        raise StorageError(
+            f"The key of this device is in {where}, which is not to be had here: start edda in a desktop "
+            "session, and without EDDA_KEYRING=off."
+        )
+    try:
+        text = backend.get_password(SERVICE, device)
+    except Exception as error:
+        raise StorageError(f"The key of this device is in {where}, which failed: unlock it and try again.") from error
+    if text is None:
+        raise StorageError(f"The key of this device is missing from {where}: {REMEDY}.")
+    return _parsed(text, where)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file whole: readable by its owner only, and durable when this returns."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({error.strerror}): check its owner and its disk.") from error
+
+
+def _storage_error(error: OSError, path: Path) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(str(path))
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ReadOnlyError(str(path))
+    return StorageError(f"{path} cannot be written ({error.strerror}): check the folder and its disk.")
