@@ -9,7 +9,7 @@ from __future__ import annotations
 # --- values -----------------------------------------------------------------------------------------------------------
 TITLE_CODE_POINTS_MAX = 500  # a title is one line that a list can show
 TEXT_BYTES_MAX = 16 * 1024 * 1024  # UTF-8 of one text field (wire): held in memory whole while it is edited
-TEXT_UPDATE_BYTES_MAX = TEXT_BYTES_MAX + 512 * 1024  # one text update (wire): a whole text and its frame, within an operation
+TEXT_UPDATE_BYTES_MAX = TEXT_BYTES_MAX + 512 * 1024  # one text update (wire): a whole text and its frame
 TEXT_CLOCK_MAX = 2**31 - 1  # UTF-16 units one actor writes into one text (wire): the clocks of yrs have 32 bits
 TEXT_PIECE_CODE_POINTS = 2_048  # an offset is counted inside one such piece: 3 us, and 25 pieces in a text of 50 KB
 NAME_CODE_POINTS_MAX = 200  # tags, devices, agents
@@ -56,6 +56,7 @@ PAIRING_GUESSES_MAX = 1  # a code dies with its first wrong guess
 PAIRING_ANSWER_S = 0.1  # the inviter answers after this, whatever the answer: SPAKE2 here is not constant-time
 PAIRING_REPLY_TIMEOUT_S = 10.0  # how long a joiner waits, since others may be heard before it (OPEN_TIMEOUT_S each)
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
+DISCOVERY_KEYS_MAX = 4  # keys under which a device announces itself (wire): the present one, and what absent members know
 ADDRESSES_MAX = 16  # addresses dialled of one announcement
 ENDPOINTS_MAX = 64  # peers remembered from discovery: a flood of announcements stays bounded
 MEMBERS_MAX = 512  # devices of one workspace
@@ -68,4 +69,4 @@ DOCUMENTS_CACHED_MAX = 64  # text documents a process keeps in memory
 WATCH_INTERVAL_S = 0.05  # how often a running device looks for another process's commit
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
 QUERY_LIMIT_MAX = 1_000_000
-DIFF_STEPS_MAX = 60_000  # of about half a microsecond: past this a diff answers with what it has, coarser, never wrong
+DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong

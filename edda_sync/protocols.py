@@ -180,6 +180,10 @@ class StoreReader(Protocol):
         """Return the entities whose row or hash does not yet reflect their latest edits."""
         ...
 
+    def unindexed(self) -> bool:
+        """Tell whether rows wait for the full-text index."""
+        ...
+
     def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
         """Return the texts that refused an update: entity, field, genesis, why."""
         ...
@@ -292,8 +296,8 @@ class StoreWriter(StoreReader, Protocol):
         """Note that a text refused an update."""
         ...
 
-    def index_texts(self) -> int:
-        """Bring the full-text index up to date; return how many rows it was."""
+    def index_texts(self, limit: int = -1) -> int:
+        """Bring the full-text index up to date, by at most ``limit`` rows; return how many it was."""
         ...
 
     def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from edda_sync import limits, values
 from edda_sync.errors import InvalidValueError
+
+R = TypeVar("R")
 
 TASK_ORDERS = ("urgent", "created_at", "updated_at", "due_date", "title", "priority", "relevance")
 DOCUMENT_ORDERS = ("updated_at", "created_at", "title", "relevance")
@@ -181,3 +185,70 @@ def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool],
         return (("priority", down), ("due_date", down), ("created_at", down), ("id", down))
     latest_first = not task and query.order.endswith("_at")  # documents: the latest first, unless turned round
     return ((query.order, down != latest_first), ("id", down))
+
+
+# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet ---------
+
+
+def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked: bool) -> bool:
+    """
+    Tell whether a row meets a plan's conditions.
+
+    Args:
+        plan: The checked query.
+        row: Column values by name.
+        tag_ids: Ids of the tags that the entity carries.
+        linked: Whether the task in ``plan.linked_from`` links to it.
+    """
+    for column, accepted in plan.equal:
+        if row[column] not in accepted:
+            return False
+    for column, start, end in plan.ranges:
+        value = row[column]
+        if value is None or (start is not None and value < start) or (end is not None and value >= end):
+            return False
+    if plan.linked_from is not None and not linked:
+        return False
+    if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
+        return False
+    return not plan.words or _has_words(plan, row)
+
+
+def _has_words(plan: Plan, row: Mapping[str, Any]) -> bool:
+    held = [tokens(row["title"]), tokens(row["description" if plan.kind == "task" else "content"] or "")]
+    return all(any(_has_phrase(words, tokens(word), begins) for words in held) for word, begins in plan.words)
+
+
+def _has_phrase(words: list[str], phrase: list[str], begins: bool) -> bool:
+    """Tell whether words hold a phrase: what a person typed as one word can be several, such as ``local-first``."""
+    if not phrase:
+        return False
+    *whole, last = phrase
+    for at in range(len(words) - len(phrase) + 1):
+        ends = words[at + len(whole)]
+        if words[at : at + len(whole)] == whole and (ends.startswith(last) if begins else ends == last):
+            return True
+    return False
+
+
+def tokens(text: str) -> list[str]:
+    """Return a text's words as the full-text index sees them: letters and digits, without case or diacritics."""
+    folded = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if unicodedata.category(c) != "Mn")
+    return "".join(c if unicodedata.category(c)[0] in "LN" or unicodedata.category(c) == "Co" else " " for c in folded).split()
+
+
+def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
+    """Return rows in a plan's order; ``column`` reads one value of a row. Relevance is taken as given."""
+    for name, descending in reversed(plan.order):
+        if name == "relevance":
+            continue
+        if name == "title":
+            rows.sort(key=lambda row: column(row, "title").translate(_ASCII_LOWER), reverse=descending)
+            continue
+        rows.sort(key=lambda row: column(row, name) or "" if name == "due_date" else column(row, name), reverse=descending)  # noqa: B023
+        if name == "due_date":
+            rows.sort(key=lambda row: column(row, "due_date") is None)
+    return rows
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

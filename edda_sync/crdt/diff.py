@@ -1,14 +1,14 @@
 """
 Differences between two strings as edits, and edits carried over to a string that has moved on.
 
-An edit is ``(position, deleted, inserted)`` in code points, in the text that the edit before it left. Inside this module
-the same is a *hunk*, ``(start, end, inserted)``, in the text that all hunks are about, ascending and apart from each other.
+An edit is ``(position, deleted, inserted)`` in code points, in the text that the edit before it left. Inside this
+module the same is a *hunk*, ``(start, end, inserted)``, in the text that all hunks are about, ascending and apart.
 
 A difference is found as a person would: skip what is equal, look a little ahead for where the two sides meet again, by
-lines and then, within what differs, by words (Myers 1986, "An O(ND) difference algorithm and its variations", stopped at
-the first run long enough to be no accident; past its reach the nearest line that both sides have once, as in patience
-diff). Work is counted, not timed, so that every device and every run gives the same answer: when it is used up the rest
-is one replacement, which is coarser and never wrong.
+lines and then, within what differs, by words. The search is that of Myers 1986, "An O(ND) difference algorithm and its
+variations", stopped at the first run long enough to be no accident; past its reach stands the nearest line that both
+sides have once, as in patience diff. Work is counted, not timed, so that every run gives the same answer: when it is
+used up the rest is one replacement, which is coarser and never wrong.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _Chain = tuple[_Match, "_Chain"] | None
 
 # A run of letters is a word, but in scripts written without spaces each character is one.
 _WORD: Final = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff]+|\s+|.", re.DOTALL)
-_EDITS_MAX: Final = 128  # tokens that Myers' search inserts and deletes before it gives up: its work is the square
-_WORDS_CODE_POINTS_MAX: Final = 8_192  # a longer difference was rewritten: single words in common mean nothing
+_NEAR: Final = 1_024  # code points to look ahead at first; then 8 times as many, and again
+_FAR: Final = 8 * _NEAR  # from here on a single line that both sides have once is enough
 
 
 class _Level(NamedTuple):
@@ -40,11 +40,12 @@ class _Level(NamedTuple):
 
     cut: Callable[[str], list[str]]
     enough: int  # equal tokens in a row that are no accident
+    edits_max: int  # tokens inserted and deleted before the search for them gives up: its work is the square
     code_points_a_step: int  # that are cut in the time of one step
 
 
-_LINES: Final = _Level(lambda text: text.splitlines(keepends=True), 3, 128)
-_WORDS: Final = _Level(_WORD.findall, 12, 8)
+_LINES: Final = _Level(lambda text: text.splitlines(keepends=True), enough=3, edits_max=48, code_points_a_step=128)
+_WORDS: Final = _Level(_WORD.findall, enough=12, edits_max=128, code_points_a_step=8)
 
 
 class _Work:
@@ -90,7 +91,8 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     Raises:
         InvalidValueError: An edit reaches outside the text.
     """
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for start, end, inserted in _compose(edits, len(text)):
         parts += text[at:start], inserted
         at = end
@@ -179,7 +181,7 @@ class _Pieces:
     def __init__(self, length: int) -> None:
         self.length = length
         self._before: list[range | str] = []
-        self._after: list[range | str] = [range(length)]  # the nearest to the cursor comes last
+        self._after: list[range | str] = [range(length)] if length else []  # the nearest to the cursor comes last
         self._cursor = 0
 
     def replace(self, position: int, deleted: int, inserted: str) -> None:
@@ -189,8 +191,8 @@ class _Pieces:
         while self._cursor > position:
             piece = self._before.pop()
             self._cursor -= len(piece)
-            self._after.append(piece)  # whole; what is left of the position goes back in the next line
-            if self._cursor < position:
+            self._after.append(piece)
+            if self._cursor < position:  # too far: the piece spans the position
                 self._before.append(self._take(self._after, position - self._cursor))
                 self._cursor = position
         self.length += len(inserted) - deleted
@@ -206,10 +208,10 @@ class _Pieces:
         for piece in (*self._before, *reversed(self._after), range(length, length)):
             if isinstance(piece, str):
                 inserted += piece
-            elif len(piece) or piece.start == length:
-                if at < piece.start or inserted:
-                    found.append((at, piece.start, inserted))
-                at, inserted = piece.stop, ""
+                continue
+            if at < piece.start or inserted:
+                found.append((at, piece.start, inserted))
+            at, inserted = piece.stop, ""
         return found
 
     @staticmethod
@@ -223,52 +225,49 @@ class _Pieces:
 
 
 def _find_hunks(old: str, new: str, steps: int) -> list[_Hunk]:
-    """Find what differs, each side without what both sides of it have in common."""
-    end = _common_suffix(old, new)
-    work = _Work(steps)
+    begin = _common_prefix(old, 0, len(old), new, 0, len(new))
+    end = _common_suffix(old, new, begin)
+    by_lines, by_words = _Work(steps // 2), _Work(steps // 2)
     hunks: list[_Hunk] = []
-    for gap in _gaps(old[: len(old) - end], new[: len(new) - end], _LINES, work):
-        for start, stop, new_start, new_stop in _by_words(old, new, gap, work) if work.left > steps // 2 else [gap]:
-            same = _common_suffix(old[start:stop], new[new_start:new_stop])
+    for gap in _gaps(old, new, (begin, len(old) - end, begin, len(new) - end), _LINES, by_lines):
+        for start, stop, new_start, new_stop in _gaps(old, new, gap, _WORDS, by_words):
+            same = _common_suffix(old[start:stop], new[new_start:new_stop], 0)
             hunks.append((start, stop - same, new[new_start : new_stop - same]))
     return hunks
 
 
-def _by_words(old: str, new: str, gap: _Gap, work: _Work) -> list[_Gap]:
-    start, end, new_start, new_end = gap
-    if not 0 < min(end - start, new_end - new_start) <= max(end - start, new_end - new_start) <= _WORDS_CODE_POINTS_MAX:
-        return [gap]
-    inner = _gaps(old[start:end], new[new_start:new_end], _WORDS, work)
-    return [(start + a, start + b, new_start + c, new_start + d) for a, b, c, d in inner]
-
-
-def _gaps(old: str, new: str, level: _Level, work: _Work) -> list[_Gap]:
-    """Walk along both texts and return where they differ."""
+def _gaps(old: str, new: str, within: _Gap, level: _Level, work: _Work) -> list[_Gap]:
+    """Walk along a range of both texts and return where they differ."""
     found: list[_Gap] = []
-    x = y = 0
+    x, x_end, y, y_end = within
     while True:
-        same = _common_prefix(old, x, new, y)
+        same = _common_prefix(old, x, x_end, new, y, y_end)
         x, y = x + same, y + same
-        if x == len(old) and y == len(new):
+        if x == x_end and y == y_end:
             return found
-        gaps = _look_ahead(old, x, new, y, level, work) or [(x, len(old), y, len(new))]
+        rest = (x, x_end, y, y_end)
+        gaps = _look_ahead(old, new, rest, level, work) or [rest]
         found += gaps
         _, x, _, y = gaps[-1]
 
 
-def _look_ahead(old: str, x: int, new: str, y: int, level: _Level, work: _Work) -> list[_Gap]:
+def _look_ahead(old: str, new: str, rest: _Gap, level: _Level, work: _Work) -> list[_Gap]:
     """Return the gaps from here to where the two texts meet again, or none if that is not found."""
-    size = 1_024
-    while x < len(old) and y < len(new) and work.spend(16 + 2 * size // level.code_points_a_step):
-        a, b = level.cut(old[x : x + size]), level.cut(new[y : y + size])
-        is_rest = x + size >= len(old) and y + size >= len(new)
-        matches = _meet(a, b, level.enough, is_rest, work) if size <= _WORDS_CODE_POINTS_MAX else []
-        if not matches and (is_rest or size > _WORDS_CODE_POINTS_MAX):
+    x, x_end, y, y_end = rest
+    size = _NEAR
+    while x < x_end and y < y_end and work.spend(16 + 2 * size // level.code_points_a_step):
+        a, b = level.cut(old[x : min(x + size, x_end)]), level.cut(new[y : min(y + size, y_end)])
+        is_rest = x + size >= x_end and y + size >= y_end
+        matches: list[_Match] = []
+        if size <= _FAR:
+            edits_max = level.edits_max if is_rest or size == _FAR else level.edits_max // 4
+            matches = _meet(a, b, level.enough, edits_max, is_rest, work)
+        if not matches and size >= _FAR and level is _LINES and work.spend((len(a) + len(b)) // 4):
             matches = _nearest(a, b)
         if matches:
             a_at, b_at = [0, *accumulate(map(len, a))], [0, *accumulate(map(len, b))]
             return [(x + a_at[i], x + a_at[j], y + b_at[k], y + b_at[n]) for i, j, k, n in _between(matches)]
-        if is_rest:
+        if is_rest or (size >= _FAR and level is _WORDS):
             break
         size *= 8
     return []
@@ -284,10 +283,10 @@ def _between(matches: Sequence[_Match]) -> list[_Gap]:
     return gaps
 
 
-def _meet(a: Sequence[str], b: Sequence[str], enough: int, is_rest: bool, work: _Work) -> list[_Match]:
+def _meet(a: Sequence[str], b: Sequence[str], enough: int, edits_max: int, is_rest: bool, work: _Work) -> list[_Match]:
     """Search the shortest way to a long enough run of equal tokens, or to both ends if nothing follows them."""
-    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far it was followed, by which matches
-    for edits in range(min(_EDITS_MAX, len(a) + len(b)) + 1):
+    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far, over which matches
+    for edits in range(min(edits_max, len(a) + len(b)) + 1):
         if not work.spend(edits + 1):
             return []
         for diagonal in range(-edits, edits + 1, 2):
@@ -333,9 +332,9 @@ def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
     return [best] if best else []
 
 
-def _common_prefix(a: str, x: int, b: str, y: int) -> int:
+def _common_prefix(a: str, x: int, x_end: int, b: str, y: int, y_end: int) -> int:
     """Return how many characters are equal from two places on, comparing runs that double while they are equal."""
-    same, size, longest = 0, 32, min(len(a) - x, len(b) - y)
+    same, size, longest = 0, 32, min(x_end - x, y_end - y)
     while same < longest and a[x + same : x + same + size] == b[y + same : y + same + size]:
         same += size
         size *= 2
@@ -346,9 +345,9 @@ def _common_prefix(a: str, x: int, b: str, y: int) -> int:
     return min(same, longest)
 
 
-def _common_suffix(a: str, b: str) -> int:
-    """Return how many characters are equal at the ends."""
-    same, size, longest = 0, 32, min(len(a), len(b))
+def _common_suffix(a: str, b: str, begin: int) -> int:
+    """Return how many characters are equal at the ends, not counting the first ones."""
+    same, size, longest = 0, 32, min(len(a), len(b)) - begin
     while same < longest and _ends_alike(a, b, same, size, longest):
         same += size
         size *= 2

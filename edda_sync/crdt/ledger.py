@@ -21,7 +21,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt import frontier
 from edda_sync.crdt.change import DELETE, EDIT, NO_HASH, PUT, TOUCH, Birth, Change, Header, Operation
 from edda_sync.crdt.diff import diff, rebase
-from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.texts import TextEdit, Texts
@@ -95,7 +95,15 @@ class Touch:
     id: bytes
 
 
-Draft = Put | Rewrite | EditText | Delete | Touch
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Refuse the whole transaction unless an entity is visible."""
+
+    kind: str
+    id: bytes
+
+
+Draft = Put | Rewrite | EditText | Delete | Touch | Expect
 
 
 class Admitted(Enum):
@@ -203,6 +211,9 @@ class Ledger:
         elif isinstance(draft, EditText):
             yield self._edit(fold, draft)
             return
+        elif isinstance(draft, Expect):
+            visible(fold, draft.kind, draft.id)
+            return
         else:
             operation = self._hide_or_touch(fold, draft)
         fold.apply(operation)
@@ -226,9 +237,7 @@ class Ledger:
                 yield made
 
     def _rewrite(self, fold: Fold, draft: Rewrite) -> Iterator[Operation]:
-        entity = fold.existing(draft.id)
-        if entity is None:
-            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        entity = visible(fold, draft.kind, draft.id)
         field = TEXT_FIELDS[draft.kind]
         current = fold.text_of(entity)
         if draft.new is None or current is None:
@@ -245,10 +254,8 @@ class Ledger:
             yield self._edit(fold, EditText(draft.kind, draft.id, tuple(edits)))
 
     def _edit(self, fold: Fold, draft: EditText) -> Operation:
-        entity = fold.existing(draft.id)
+        entity = visible(fold, draft.kind, draft.id)
         field = TEXT_FIELDS[draft.kind]
-        if entity is None:
-            raise NotFoundError(draft.kind, values.id_text(draft.id))
         edits: Sequence[TextEdit] = draft.edits
         if draft.base is not None:
             base, current = draft.base(), fold.text_of(entity) or ""
@@ -266,14 +273,12 @@ class Ledger:
         return [EDIT, draft.kind, draft.id, field, genesis, update]
 
     def _hide_or_touch(self, fold: Fold, draft: Delete | Touch) -> Operation:
+        if isinstance(draft, Delete):
+            return [DELETE, draft.kind, draft.id, frontier.to_pairs(visible(fold, draft.kind, draft.id).touched)]
         entity = fold.existing(draft.id)
         if entity is None or entity.kind != draft.kind:
             raise NotFoundError(draft.kind, values.id_text(draft.id))
-        if isinstance(draft, Touch):
-            return [TOUCH, draft.kind, draft.id]
-        if entity.hidden:
-            raise NotFoundError(draft.kind, values.id_text(draft.id))
-        return [DELETE, draft.kind, draft.id, frontier.to_pairs(entity.touched)]
+        return [TOUCH, draft.kind, draft.id]
 
     # --- from peers ---------------------------------------------------------------------------------------------------
 
@@ -336,6 +341,19 @@ class Ledger:
         fold.flush()
         fold.refresh()
         return count
+
+
+def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
+    """
+    Return a visible entity of a kind.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    entity = fold.existing(entity_id)
+    if entity is None or entity.kind != kind or entity.hidden:
+        raise NotFoundError(kind, values.id_text(entity_id))
+    return entity
 
 
 class _Body:

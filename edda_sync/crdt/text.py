@@ -1,18 +1,18 @@
 """
 Collaborative text: the one place that meets pycrdt.
 
-A text is one pycrdt document with one root ``Text``. Its genesis, the string it starts from, is written under a client id
-derived from entity, field and string, so every device makes the same document out of the same start; edits are written
-under the actor that makes them, and travel as Yjs updates (Nicolaescu et al. 2016, "Near real-time peer-to-peer shared
-editing on extensible data types").
+A text is one pycrdt document with one root ``Text``. Its genesis, the string it starts from, is written under a client
+id derived from entity, field and string, so every device makes the same document out of the same start; edits are
+written under the actor that makes them, and travel as Yjs updates (Nicolaescu et al. 2016, "Near real-time peer-to-peer
+shared editing on extensible data types").
 
 What keeps pycrdt safe to use, each fact measured with 0.14:
 
 1. Nothing reaches it that :mod:`~edda_sync.crdt.validator` has not read, from peers and from disk alike.
-2. Its offsets are UTF-8 bytes, and inside a character it corrupts the document: only whole code points are counted here.
+2. Its offsets are UTF-8 bytes, and one inside a character corrupts the document: here only code points are counted.
 3. A transaction does not roll back: edits are checked whole before the first is made, and a document in which something
    failed half-way is never used again.
-4. A panic of its Rust side is a BaseException: it is turned into a refusal in :meth:`TextDocument._touching`, only there.
+4. A panic of its Rust side is a BaseException: it becomes a refusal in :meth:`TextDocument._touching`, only there.
 5. ``Doc.observe`` makes a cycle that no collector sees: subscriptions end with the edit that needs them.
 """
 
@@ -68,7 +68,7 @@ class TextDocument:
         self._known = dict(contents.known)  # next clock of each client
         self._pairs = contents.pairs  # where characters of two UTF-16 units are, see the validator
         self._ascii = contents.ascii  # then a code point is a byte; may stay False after the last other character went
-        self._ruler: _Ruler | None = None  # for a text that is not ASCII; None until an edit needs it, and after others' edits
+        self._ruler: _Ruler | None = None  # for a text that is not ASCII: made when an edit needs it
         self._doc: Doc[Text] | None = None
         self._open(state, client)
 
@@ -216,7 +216,7 @@ class TextDocument:
             raise
 
     def _check_whole(self) -> None:
-        """Refuse a state of which yrs holds something back, such as blocks of two clients that each wait for the other."""
+        """Refuse a state of which yrs holds something back: blocks of two clients that each wait for the other."""
         if self.vector() != self._known:
             self._doc = None
             raise RefusedTextError("a state is not whole")

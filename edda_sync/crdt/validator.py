@@ -1,21 +1,22 @@
 """
-The gate before pycrdt: a strict reader of text updates in the Yjs encoding, version 1 (github.com/yjs/yjs, INTERNALS.md).
+The gate before pycrdt: a strict reader of text updates in the Yjs encoding, version 1 (INTERNALS.md of yjs/yjs).
 
-What pycrdt is handed unread can panic, hang, end the process, or leave a document that no longer reloads. So an update is
-read here first, and only what an honest device writes into one plain text goes through:
+What pycrdt is handed unread can panic, hang, end the process, or leave a document that no longer reloads. So an update
+is read here first, and only what an honest device writes into one plain text goes through. Numbers are varints: 7 bits
+a byte, the lowest first, in their shortest form, below 2**53.
 
-    update    := clients blocks* deletions        numbers are varints: 7 bits a byte, lowest first, shortest form, < 2**53
+    update    := clients blocks{clients} deletions
     blocks    := count client clock block{count}
     block     := info [left] [right] [parent] content
     info      := 0x80 has left | 0x40 has right | 4 string, 1 deleted
     left      := client clock                     of the UTF-16 unit that stood before it; right likewise
     parent    := 1 "t"                            only where neither left nor right says where it belongs
     content   := length utf8{length}              string: takes one clock a UTF-16 unit
-               | length                           deleted: written and deleted within one transaction; 3 bytes for any length
+               | length                           deleted: written and deleted within one transaction; any length
     deletions := clients (client count (clock length){count}){clients}
 
-Beyond the grammar: blocks are the author's own and go on where it stopped (else it could squat on another's clocks); every
-id meant is known (else yrs would hold the update back for ever); and nothing points between the two units of one
+Beyond the grammar: blocks are the author's own and go on where it stopped (else it could squat on another's clocks);
+every id meant is known (else yrs would hold the update back for ever); and nothing points between the two units of one
 character (yrs splits there without complaint and can then no longer reload its own state).
 """
 
@@ -49,6 +50,7 @@ class Contents:
     ascii: bool = True  # whether all its strings are ASCII
     pairs: dict[int, list[int]] = field(default_factory=dict)  # clocks of second units of surrogate pairs, ascending
     _first: dict[int, int] = field(default_factory=dict)
+    _clients: dict[bytes, int] = field(default_factory=dict)
     _neighbours: list[tuple[int, int, int]] = field(default_factory=list)  # client, clock, 1 for a left one
     _deleted: list[tuple[int, int, int]] = field(default_factory=list)  # client, first clock, clock after the last
 
@@ -123,7 +125,9 @@ def units(text: str) -> int:
 
 def second_units(text: str, clock: int) -> list[int]:
     """Return the clocks of the second units of its two-unit characters, in a text that starts at ``clock``."""
-    found = []
+    found: list[int] = []
+    if units(text) == len(text):
+        return found
     for at, character in enumerate(text, clock):
         if character > "\uffff":
             found.append(at + len(found) + 1)
@@ -168,12 +172,12 @@ def _read(update: bytes) -> Contents:
 def _read_blocks(data: bytes, at: int, contents: Contents) -> int:
     """Read one client's blocks; a count that is too large ends with the data, as each block takes 3 bytes or more."""
     count, at = read_number(data, at)
-    client, at = read_number(data, at)
+    client, at = _read_client(data, at, contents._clients)
     clock, at = read_number(data, at)
     if not count or client in contents.known:
         raise RefusedTextError("a client is listed twice, or without blocks")
     contents._first[client] = clock
-    neighbours = contents._neighbours
+    neighbours, clients = contents._neighbours, contents._clients
     for _ in range(count):
         info = data[at]
         at += 1
@@ -181,7 +185,7 @@ def _read_blocks(data: bytes, at: int, contents: Contents) -> int:
             raise RefusedTextError(f"a block of kind {info:#04x} is in it")
         for flag, is_left in ((_HAS_LEFT, 1), (_HAS_RIGHT, 0)):
             if info & flag:
-                other, at = read_number(data, at)
+                other, at = _read_client(data, at, clients)
                 its_clock, at = read_number(data, at)
                 if other == client and its_clock >= clock:
                     raise RefusedTextError("a block stands beside itself or what comes after it")
@@ -200,6 +204,18 @@ def _read_blocks(data: bytes, at: int, contents: Contents) -> int:
             raise RefusedTextError("a clock is too large")
     contents.known[client] = clock
     return at
+
+
+def _read_client(data: bytes, at: int, clients: dict[bytes, int]) -> tuple[int, int]:
+    """Read a client id; nearly all are eight bytes long and were met before, and a look-up is faster than a sum."""
+    raw = data[at : at + 8]
+    client = clients.get(raw)
+    if client is not None:
+        return client, at + 8
+    client, end = read_number(data, at)
+    if end == at + 8:
+        clients[raw] = client
+    return client, end
 
 
 def _read_string(data: bytes, at: int, size: int, client: int, clock: int, contents: Contents) -> tuple[int, int]:
@@ -236,7 +252,7 @@ def _read_deletions(data: bytes, at: int, contents: Contents) -> int:
 
 
 def _check_ids(contents: Contents, known: Mapping[int, int]) -> None:
-    """Refuse ids that neither the text so far nor the update itself has; its own blocks' order is checked in reading."""
+    """Refuse ids that neither the text so far nor the update has; its own blocks' order is checked in reading."""
     fresh = contents.known
     for client, clock, _ in contents._neighbours:
         if clock >= (fresh.get(client) or known.get(client, 0)):

@@ -43,6 +43,9 @@ class SqliteStore:
         path: The file; its folder exists. A missing file is made.
         on_end: Called on the writer's thread after each transaction: True when it is on disk, False when it left no trace.
 
+    Attributes:
+        on_idle: Run in a transaction of its own ``PROJECT_DELAY_S`` after the last one, and again while it returns True.
+
     Raises:
         NotAStoreError: The file holds something else.
         NewerStoreError: A newer version made it.
@@ -52,6 +55,7 @@ class SqliteStore:
     def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
         self.path = path
         self._on_end = on_end
+        self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._idle: list[Any] = []
         self._lock = threading.Lock()
@@ -81,7 +85,16 @@ class SqliteStore:
         return done
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        idle_due = False
+        while True:
+            try:
+                job = self._jobs.get(timeout=limits.PROJECT_DELAY_S if idle_due else None)
+            except queue.Empty:
+                idle_due = self._idle_once()
+                continue
+            if job is None:
+                break
+            idle_due = self.on_idle is not None
             batch = [job]
             ended = False
             while len(batch) < _BATCH_MAX and not self._jobs.empty():
@@ -95,6 +108,13 @@ class SqliteStore:
                 break
         if self._writer is not None:
             self._writer.close()
+
+    def _idle_once(self) -> bool:
+        """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
+        assert self.on_idle is not None, "nothing is due without it"
+        done: Future[bool] = Future()
+        self._commit([(self.on_idle, done)])
+        return done.exception() is None and done.result()
 
     def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one SQL transaction; every future ends here."""

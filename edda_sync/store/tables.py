@@ -193,6 +193,9 @@ class SqliteReader:
     def stale_texts(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT entity FROM stale ORDER BY entity")]
 
+    def unindexed(self) -> bool:
+        return self._one("SELECT 1 FROM unindexed LIMIT 1") is not None
+
     def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
         return self._all("SELECT entity, field, genesis, why FROM quarantine ORDER BY entity, field, genesis")
 
@@ -372,14 +375,16 @@ class SqliteWriter(SqliteReader):
         self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
         self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
 
-    def index_texts(self) -> int:
-        """Bring the full-text index up to date; return how many rows it was."""
+    def index_texts(self, limit: int = -1) -> int:
         count = 0
         for kind, body in (("task", "description"), ("document", "content")):
+            due = f"(SELECT id FROM unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
             cursor = self._execute(
                 f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"  # noqa: S608
-                f" FROM unindexed JOIN {kind}s AS row USING (id) WHERE kind = '{kind}'"
+                f" FROM {due} JOIN {kind}s AS row USING (id)"
             )
             count += cursor.rowcount
-        self._execute("DELETE FROM unindexed")
+            self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")  # noqa: S608
+            if count == limit:
+                break
         return count

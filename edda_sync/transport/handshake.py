@@ -277,7 +277,7 @@ class Inviter(_Machine):
     """
     One invitation, over as many connections as it takes, one attempt at a time.
 
-    Give each frame of the connection whose turn it is to :meth:`receive`; call :meth:`dropped` when that one ends early.
+    Give each frame of the connection whose turn it is to :meth:`receive`; call :meth:`dropped` when it ends early.
 
     Invariants:
       1. A wrong proof spends the code for ever.

@@ -2,8 +2,8 @@
 Pairing: a new device joins over the LAN with a code that one person reads to another, and no server.
 
 A code is ``NN-DDDD-DDDD``. The first two digits are announced in clear, so that a joiner finds the right inviter among
-several; the other eight are the secret. What is said, and against whom it holds, is in ``handshake``; here are codes and
-the two ends of the TLS connection, with no logic of their own: :func:`invite` and :func:`join`.
+several; the other eight are the secret. What is said, and against whom it holds, is in ``handshake``; here are codes,
+and the two ends of the TLS connection with no logic of their own: :func:`invite` and :func:`join`.
 
 On the stream each frame follows its length, four bytes, big-endian.
 """
@@ -28,6 +28,7 @@ from edda_sync.errors import (
     UsageError,
 )
 from edda_sync.limits import (
+    CLOSE_TIMEOUT_S,
     LINKS_UNPROVED_MAX,
     OPEN_TIMEOUT_S,
     PAIRING_ANSWER_S,
@@ -41,7 +42,6 @@ from edda_sync.transport.identity import Identity, load_into
 NAMEPLATE_DIGITS = 2
 SECRET_DIGITS = 8
 HEAD_BYTES = 4
-CLOSE_TIMEOUT_S = 1.0  # a peer that does not answer TLS's goodbye is cut off
 
 Admit = Callable[[bytes], Awaitable[bytes]]
 
@@ -333,10 +333,11 @@ def _context(identity: Identity | None) -> ssl.SSLContext:
 
 
 def _listening(host: str | None, port: int) -> socket.socket:
-    """One socket, so that IPv4 and IPv6 have the same port."""
+    """One listening socket, so that IPv4 and IPv6 have the same port."""
     try:
         if host is None and socket.has_dualstack_ipv6():
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            with contextlib.suppress(OSError):  # no IPv6 here after all; a port that is taken fails below as well
+                return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
         family = socket.AF_INET6 if host is not None and ":" in host else socket.AF_INET
         return socket.create_server((host or "", port), family=family)
     except OSError as error:

@@ -1,0 +1,665 @@
+"""
+The storage engine: the specification's interface, over a store and its ledger.
+
+The path of a write: an object's set fields become drafts (``transaction``), the ledger makes operations of them inside the
+store's lock and folds them (``crdt.ledger``, ``crdt.fold``), and one SQL commit holds log, entities and tables.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from edda_sync import limits, values
+from edda_sync.config import StorageConfig
+from edda_sync.crdt import ledger as ledgers
+from edda_sync.crdt.change import Birth, Dot
+from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.fold import conflicts_of
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.ledger import Draft, Ledger, Put
+from edda_sync.crdt.texts import TextEdit, Texts
+from edda_sync.errors import (
+    AmbiguousIdError,
+    ConflictError,
+    DiskFaultError,
+    DiskFullError,
+    NotAStoreError,
+    NotFoundError,
+    ReadOnlyError,
+    UsageError,
+)
+from edda_sync.items import item_of_row
+from edda_sync.life import Sidecar
+from edda_sync.model import (
+    TEXT_FIELDS,
+    Conflict,
+    ConflictValue,
+    Document,
+    DocumentId,
+    Item,
+    Link,
+    Member,
+    Tag,
+    Task,
+    TaskId,
+)
+from edda_sync.protocols import Head, Row, Store, StoreReader, StoreWriter
+from edda_sync.query import DocumentQuery, Query, TaskQuery, plan
+from edda_sync.transaction import Transaction
+
+if TYPE_CHECKING:
+    from edda_sync.transport.identity import Identity
+    from edda_sync.transport.membership import Welcome
+
+T = TypeVar("T")
+
+STORE_ID: Final = "store_id"
+WORKSPACE_SECRET: Final = "workspace_key"
+INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
+
+
+class StorageEngine:
+    """
+    The tasks and documents of one device. Blocking and safe to share between threads.
+
+    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block.
+
+    Args:
+        home: The store's folder.
+        now: Wall clock, in seconds since 1970.
+        random: Source of random bytes.
+    """
+
+    def __init__(
+        self, home: Path, *, now: Callable[[], float] = time.time, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self.home = home
+        self.config = StorageConfig()
+        self._now, self._random = now, random
+        self._store: Store | None = None
+        self._ledger = Ledger(Texts())
+        self._sidecar: Sidecar | None = None
+        self._written: Head | None = None
+        self._identity: Identity | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._digest: tuple[int, str] | None = None
+
+    # --- the specification's interface --------------------------------------------------------------------------------
+
+    def initialize(self, config: StorageConfig | None = None) -> None:
+        """
+        Open the store, and make it, its device and its workspace if there is none.
+
+        Raises:
+            NotAStoreError, NewerStoreError, ReadOnlyError, DiskFullError: As they say.
+        """
+        self.open_store(config)
+        with self.store.read() as reader:
+            founded = reader.meta(ledgers.WORKSPACE_KEY) is not None
+        if not founded:
+            self.found()
+
+    def create_task(self, task: Task) -> TaskId:
+        """
+        Create a task; durable when this returns.
+
+        Args:
+            task: What to create; ``title`` must be set, all else has defaults.
+
+        Returns:
+            Its id: a new one unless the task has one.
+
+        Raises:
+            InvalidValueError: A value is not acceptable.
+            NotFoundError: Its parent is not here.
+        """
+        return self._at_once(lambda tx: tx.create_task(task))
+
+    def update_task(self, task: Task) -> None:
+        """
+        Write what differs from the version a task was read at; of a task that was not read, all fields that are set.
+
+        None clears a field. A description is merged by character with what came meanwhile.
+
+        Raises:
+            NotFoundError: It is not here, or in the trash.
+            InvalidValueError: A value is not acceptable.
+        """
+        self._at_once(lambda tx: tx.update_task(task))
+
+    def delete_task(self, task_id: TaskId) -> None:
+        """Move a task to the trash; an edit that is concurrent with this brings it back."""
+        self._at_once(lambda tx: tx.delete_task(task_id))
+
+    def get_task(self, task_id: TaskId) -> Task | None:
+        """Return a task; None when there is none, or it is in the trash."""
+        item = self._get("task", task_id)
+        assert item is None or isinstance(item, Task), "the tasks table holds tasks"
+        return item
+
+    def query_tasks(self, query: TaskQuery) -> list[Task]:
+        """
+        Return the tasks that meet a query, in its order.
+
+        Raises:
+            InvalidValueError: A condition is not acceptable.
+        """
+        return [item for item in self._query(query) if isinstance(item, Task)]
+
+    def create_document(self, document: Document) -> DocumentId:
+        """Create a document and return its id; as :meth:`create_task`."""
+        return self._at_once(lambda tx: tx.create_document(document))
+
+    def update_document(self, document: Document) -> None:
+        """Write what differs from the version a document was read at; as :meth:`update_task`."""
+        self._at_once(lambda tx: tx.update_document(document))
+
+    def delete_document(self, document_id: DocumentId) -> None:
+        """Move a document to the trash; as :meth:`delete_task`."""
+        self._at_once(lambda tx: tx.delete_document(document_id))
+
+    def get_document(self, document_id: DocumentId) -> Document | None:
+        """Return a document; None when there is none, or it is in the trash."""
+        item = self._get("document", document_id)
+        assert item is None or isinstance(item, Document), "the documents table holds documents"
+        return item
+
+    def query_documents(self, query: DocumentQuery) -> list[Document]:
+        """Return the documents that meet a query, in its order; as :meth:`query_tasks`."""
+        return [item for item in self._query(query) if isinstance(item, Document)]
+
+    def begin_transaction(self, agent: str | None = None, reason: str | None = None) -> Transaction:
+        """
+        Begin a transaction; use it in a ``with`` block.
+
+        Args:
+            agent: Who does this, if it is not the person: the name of an AI agent or a program.
+            reason: Why.
+        """
+        agent = None if agent is None else values.line("agent", agent)
+        if reason is not None:
+            reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
+        return Transaction(self, agent, reason)
+
+    def close(self) -> None:
+        """Finish running transactions and let go of the store; again is nothing."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        if self._sidecar is not None:
+            self._sidecar.close()
+            self._sidecar = None
+
+    # --- beyond it ----------------------------------------------------------------------------------------------------
+
+    def transact(
+        self, work: Callable[[Transaction], T], *, retries: int = 5, agent: str | None = None, reason: str | None = None
+    ) -> T:
+        """
+        Run ``work`` in a transaction, and again when something that it read or wrote has changed meanwhile.
+
+        Raises:
+            ConflictError: It changed every time.
+        """
+        for attempt in range(retries + 1):
+            try:
+                with self.begin_transaction(agent, reason) as tx:
+                    result = work(tx)
+                return result
+            except ConflictError:
+                if attempt == retries:
+                    raise
+        raise AssertionError("the last attempt returned or raised")
+
+    def edit_text(self, item_id: str, field: str, edits: Iterable[TextEdit]) -> None:
+        """Edit a description or content by characters; as ``Transaction.edit_text``, in the text as it reads now."""
+        self._at_once(lambda tx: tx.edit_text(item_id, field, edits))
+
+    def restore_task(self, task_id: TaskId) -> None:
+        """Bring a task back from the trash."""
+        self._at_once(lambda tx: tx.restore_task(task_id))
+
+    def restore_document(self, document_id: DocumentId) -> None:
+        """Bring a document back from the trash."""
+        self._at_once(lambda tx: tx.restore_document(document_id))
+
+    def resolve(self, kind: str, reference: str) -> str:
+        """
+        Return the whole id of a whole or short one.
+
+        Args:
+            kind: ``task`` or ``document``.
+            reference: A whole id, or at least six characters of its end.
+
+        Raises:
+            NotFoundError: It fits nothing.
+            AmbiguousIdError: It fits several.
+        """
+        digits = values.digits_of_id(reference)
+        with self.store.read() as reader:
+            if len(digits) == 32:
+                whole = values.id_text(bytes.fromhex(digits))
+                found = [whole] if bytes.fromhex(digits) in reader.records([bytes.fromhex(digits)]) else []
+            else:
+                found = reader.ids_ending(kind, digits) if digits else []
+        if not found:
+            raise NotFoundError(kind, reference)
+        if len(found) > 1:
+            raise AmbiguousIdError(reference, found)
+        return found[0]
+
+    def tags(self) -> list[Tag]:
+        """Return all tags, by name."""
+        with self.store.read() as reader:
+            rows = reader.table("tags")
+        tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in rows]
+        return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
+
+    def links(self, *, task_id: TaskId | None = None, document_id: DocumentId | None = None) -> list[Link]:
+        """Return the links of a task, of a document, or all."""
+        with self.store.read() as reader:
+            rows = reader.links_of(task_id, document_id)
+        return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in rows]
+
+    def trash(self, kind: str) -> list[Item]:
+        """Return the tasks or documents in the trash."""
+        from edda_sync.crdt import rows
+
+        def look(tx: StoreWriter) -> list[Item]:
+            fold = self._ledger.fold(tx)
+            found = (fold.existing(entity) for entity in tx.hidden(kind))
+            return [item_of_row(kind, rows.row_of(e, fold.text_of(e), None), []) for e in found if e is not None]
+
+        return self.store.transact(look)
+
+    def conflicts(self) -> list[Conflict]:
+        """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
+        return self.store.transact(self._conflicts)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks, documents, tags, hidden entities and changes there are."""
+        with self.store.read() as reader:
+            return reader.counts()
+
+    def table(self, name: str) -> list[Row]:
+        """Return all rows of one of the specification's tables, by primary key."""
+        with self.snapshot() as reader:
+            return reader.table(name)
+
+    def frontier(self) -> Frontier:
+        """Return which changes of each actor are here."""
+        with self.store.read() as reader:
+            return {head.actor: head.seq for head in reader.heads().values()}
+
+    def digest(self) -> str:
+        """Return a hash of the whole content: equal on devices that are equal."""
+        with self.snapshot() as reader:
+            position = reader.log_position()
+            if self._digest is None or self._digest[0] != position:
+                self._digest = (position, digest_of(reader.buckets()))
+            return self._digest[1]
+
+    def waiting(self) -> int:
+        """Return how many things are here but not applied: operations of a newer version, texts that refused an edit."""
+        with self.store.read() as reader:
+            return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+
+    def members(self) -> list[Member]:
+        """Return the devices of the workspace, by name."""
+        from edda_sync.transport.identity import device_of, public_key_of
+
+        members = []
+        with self.store.read() as reader:
+            for record in reader.all_records("device"):
+                entity = Entity.decode(record.id, record.state)
+                certificate = entity.value("certificate")
+                if record.hidden or certificate is None:
+                    continue
+                added = entity.cells["certificate"][0][2]
+                members.append(
+                    Member(
+                        device=device_of(public_key_of(certificate)), name=entity.value("name") or "?",
+                        certificate=certificate, added_at=values.time_of(added),
+                    )  # fmt: skip
+                )
+        return sorted(members, key=lambda member: (member.name, member.device))
+
+    # --- device and workspace -----------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The open store."""
+        if self._store is None:
+            raise UsageError("This store is closed; open it again.")
+        return self._store
+
+    @property
+    def ledger(self) -> Ledger:
+        """The log's keeper; use it inside transactions of :attr:`store` only."""
+        return self._ledger
+
+    @property
+    def identity(self) -> Identity:
+        """This device's identity."""
+        if self._identity is None:
+            from edda_sync.transport import identity
+
+            found = identity.load(self.home)
+            if found is None:
+                raise UsageError(f"{self.home} has no device yet; run `edda init`.")
+            self._identity = found
+        return self._identity
+
+    @property
+    def workspace(self) -> bytes:
+        """The id of the workspace: 16 bytes."""
+        return self._meta(ledgers.WORKSPACE_KEY)
+
+    @property
+    def workspace_key(self) -> bytes:
+        """The workspace's key: 32 bytes that only members know."""
+        return self._meta(WORKSPACE_SECRET)
+
+    def _meta(self, key: str) -> bytes:
+        with self.store.read() as reader:
+            value = reader.meta(key)
+        if value is None:
+            raise UsageError(f"{self.home} belongs to no workspace yet; run `edda init` or `edda join`.")
+        return value
+
+    @property
+    def name(self) -> str:
+        """What people call this device."""
+        return self.config.name or platform.node() or "device"
+
+    def open_store(self, config: StorageConfig | None = None) -> None:
+        """Open or make the store's files, without a workspace; :meth:`found` or :meth:`adopt` come next."""
+        if self._store is not None:
+            raise UsageError("This store is open already.")
+        self.config = config or StorageConfig()
+        if self.config.backend == "memory":
+            from edda_sync.store.memory import MemoryStore
+
+            self._store = MemoryStore(self._on_end)
+        else:
+            from edda_sync.store.sqlite import FILE_NAME, SqliteStore
+
+            make_folder(self.home)
+            path = self.config.database_path or self.home / FILE_NAME
+            store = SqliteStore(path, self._on_end)
+            store.on_idle = self._catch_up
+            self._store = store
+            with store.read() as reader:
+                store_id = reader.meta(STORE_ID)
+            if store_id is None:
+                store_id = store.transact(self._name_store)
+            self._sidecar = Sidecar(state_folder(self.config), store_id, path)
+
+    def _name_store(self, tx: StoreWriter) -> bytes:
+        store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it
+        if store_id is None:
+            store_id = self._random(16)
+            tx.set_meta(STORE_ID, store_id)
+        return store_id
+
+    def found(self) -> None:
+        """Found a workspace with this device as its first member."""
+        identity = self._own_identity()
+        birth = Birth(identity.public_key, self._random(16))
+
+        def work(tx: StoreWriter) -> None:
+            if tx.meta(ledgers.WORKSPACE_KEY) is not None:
+                return  # another process was faster
+            tx.set_meta(ledgers.WORKSPACE_KEY, ledgers.workspace_of(birth))
+            tx.set_meta(WORKSPACE_SECRET, self._random(32))
+            ledgers.new_life(tx, birth.public_key, birth.nonce)
+            self._commit(tx, [member_draft(identity.public_key, identity.certificate, self.name)], "founded")
+
+        self.store.transact(work)
+        self._announce()
+
+    def adopt(self, welcome: Welcome) -> None:
+        """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
+        identity = self._own_identity()
+
+        def work(tx: StoreWriter) -> None:
+            if tx.meta(ledgers.WORKSPACE_KEY) is not None:
+                raise UsageError("This store belongs to a workspace already.")
+            tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
+            tx.set_meta(WORKSPACE_SECRET, welcome.workspace_key)
+            for device, record in welcome.members.items():
+                tx.set_meta(f"welcome.{device}", record.certificate)
+            ledgers.new_life(tx, identity.public_key, self._random(16))
+
+        self.store.transact(work)
+
+    def admit(self, certificate: bytes, name: str) -> None:
+        """Make a device a member of the workspace; durable when this returns."""
+        from edda_sync.transport.identity import public_key_of
+
+        self.commit_drafts([member_draft(public_key_of(certificate), certificate, name)], None, "paired", None)
+
+    def _own_identity(self) -> Identity:
+        from edda_sync.transport import identity
+
+        found = identity.load(self.home) if self.config.backend != "memory" else self._identity
+        if found is None:
+            found = identity.Identity.create()
+            if self.config.backend != "memory":
+                identity.save(self.home, found)
+        self._identity = found
+        return found
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each of this process's own changes is durable; on the caller's thread."""
+        self._listeners.append(listener)
+
+    def new_id(self) -> str:
+        """Return an id that nobody has: time-ordered, so that rows made together lie together."""
+        return values.uuid7(int(self._now() * 1000), self._random(10))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[StoreReader]:
+        """Open a reader of a state in which every text is up to date."""
+        for _ in range(100):
+            with self.store.read() as reader:
+                if not reader.stale_texts():
+                    yield reader
+                    return
+            self.store.transact(self._ledger.refresh)
+        raise UsageError("The texts change faster than they can be read; try again.")
+
+    def commit_drafts(
+        self, drafts: Sequence[Draft], agent: str | None, reason: str | None, check: Callable[[StoreWriter], None] | None
+    ) -> Dot | None:
+        """Make one change of drafts, durably, and tell who listens."""
+
+        def work(tx: StoreWriter) -> Dot | None:
+            if check is not None:
+                check(tx)
+            return self._commit(tx, drafts, reason, agent)
+
+        dot = self.store.transact(work) if drafts else None
+        if dot is not None:
+            self._announce()
+        return dot
+
+    def _commit(self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None) -> Dot | None:
+        self._live(tx)
+        dot = self._ledger.commit(tx, drafts, int(self._now() * 1000), agent, reason)
+        if dot is not None:
+            self._written = tx.heads()[dot[0]]
+        return dot
+
+    def _live(self, tx: StoreWriter) -> None:
+        """Take a new actor when this store may not be what it was: see ``life``."""
+        if self._sidecar is None:
+            return
+        actor = ledgers.actor_of(tx)
+        if not self._sidecar.is_same_life(tx, tx.heads().get(actor)):
+            public_key = tx.meta(ledgers.PUBLIC_KEY)
+            assert public_key is not None, "an actor is only ever set together with its key"
+            ledgers.new_life(tx, public_key, self._random(16))
+
+    def _on_end(self, committed: bool) -> None:
+        if not committed:
+            self._ledger.texts.rolled_back()
+            self._written = None
+            return
+        self._ledger.texts.committed()
+        written, self._written = self._written, None
+        if written is not None and self._sidecar is not None:
+            self._sidecar.remember(written)
+
+    def _catch_up(self, tx: StoreWriter) -> bool:
+        """Do what may wait a moment: rows of edited texts, the full-text index; True when there is more to do."""
+        self._ledger.refresh(tx)
+        return tx.index_texts(INDEX_ROWS) == INDEX_ROWS
+
+    def _announce(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _at_once(self, work: Callable[[Transaction], T]) -> T:
+        with Transaction(self, checked=False) as tx:
+            result = work(tx)
+        return result
+
+    def _get(self, kind: str, item_id: str) -> Item | None:
+        checked = values.id_text(values.id_bytes("id", item_id))
+        with self.snapshot() as reader:
+            row = reader.row(kind, checked)
+            return None if row is None else item_of_row(kind, row, [name for _, name in reader.tags_of(kind, [checked])[checked]])
+
+    def _query(self, query: Query) -> list[Item]:
+        checked = plan(query)
+        if checked.words:
+            self.index_texts()
+        with self.snapshot() as reader:
+            rows = reader.rows(checked)
+            tags = reader.tags_of(checked.kind, [row[0] for row in rows])
+        return [item_of_row(checked.kind, row, [name for _, name in tags[row[0]]]) for row in rows]
+
+    def index_texts(self) -> None:
+        """Bring the full-text index up to date."""
+        with self.store.read() as reader:
+            due = reader.unindexed() or bool(reader.stale_texts())
+        if due:
+
+            def work(tx: StoreWriter) -> None:
+                self._ledger.refresh(tx)
+                tx.index_texts()
+
+            self.store.transact(work)
+
+    def _conflicts(self, tx: StoreWriter) -> list[Conflict]:
+        fold = self._ledger.fold(tx)
+        texts = self._ledger.texts
+        found = []
+        for entity_id in tx.conflicted():
+            entity = fold.existing(entity_id)
+            assert entity is not None, "what is marked as conflicted is stored"
+            for name, kept in sorted(conflicts_of(entity, texts).items()):
+
+                def value(write: tuple[int, int, int, Any], entity: Entity = entity, name: str = name) -> ConflictValue:
+                    content = write[3]
+                    if name == TEXT_FIELDS.get(entity.kind) and isinstance(content, int):
+                        start = next((w[3] for w in entity.cells[name] if isinstance(w[3], str)), None)
+                        content = texts.document(tx, (entity.id, name, content), start).string()
+                    elif name == "parent_id" and content is not None:
+                        content = values.id_text(content)
+                    elif name.startswith(("metadata.", "agent_context.")) and content is not None:
+                        content = values.parse_json(name, content)
+                    elif name == "status" and isinstance(content, list):
+                        content = content[0]
+                    return ConflictValue(value=content, written_at=values.time_of(write[2]), actor=write[0], seq=write[1])
+
+                shown = max(entity.cells[name], key=lambda w: (w[2], w[0], w[1]))
+                found.append(
+                    Conflict(
+                        kind=entity.kind, id=values.id_text(entity_id), title=entity.value("title") or entity.value("name") or "",
+                        field=name, shown=value(shown), kept=tuple(value(write) for write in kept),
+                    )  # fmt: skip
+                )
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> StorageEngine:  # noqa: A001 - edda.open
+    """
+    Open the store in a folder, and make it if there is none. Close it, or use it in a ``with`` block.
+
+    Args:
+        path: The folder; ``~`` is the user's.
+        config: How to keep it; see :class:`StorageConfig`.
+
+    Returns:
+        A :class:`StorageEngine` that is ready for use.
+
+    Raises:
+        NotAStoreError, NewerStoreError, ReadOnlyError, DiskFullError: As they say.
+    """
+    engine = StorageEngine(Path(path).expanduser())
+    try:
+        engine.initialize(config)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def member_draft(public_key: bytes, certificate: bytes, name: str) -> Put:
+    """Return what makes a device a member."""
+    cells = {"certificate": certificate, "name": values.line("name", name), "created_at": OWN_TIME}
+    return Put.of("device", ledgers.device_entity(public_key), cells)
+
+
+def digest_of(buckets: Mapping[int, int]) -> str:
+    """Return one hash of a digest's buckets; those at 0 do not count."""
+    state = blake2b(digest_size=16, person=b"edda-digest")
+    for bucket, total in sorted(buckets.items()):
+        if total:
+            state.update(bucket.to_bytes(2, "big") + total.to_bytes(16, "big"))
+    return state.hexdigest()
+
+
+def make_folder(path: Path) -> None:
+    """Make a store's folder, for its owner only."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (FileExistsError, NotADirectoryError):
+        raise NotAStoreError(str(path)) from None
+    except PermissionError:
+        raise ReadOnlyError(str(path)) from None
+    except OSError as error:
+        if error.errno == 28:
+            raise DiskFullError(str(path)) from None
+        if error.errno == 30:
+            raise ReadOnlyError(str(path)) from None
+        raise DiskFaultError(str(path), str(error)) from None
+
+
+def state_folder(config: StorageConfig) -> Path:
+    """Return the folder of sidecars: outside of any store's."""
+    if config.state_path is not None:
+        return config.state_path
+    if named := os.environ.get("EDDA_STATE"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("edda")) / "lives"

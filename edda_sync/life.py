@@ -1,0 +1,101 @@
+"""
+Lives: is this store what it was, or a copy, a restored backup, a rolled-back machine?
+
+A store writes under an *actor*. Should two copies of a store write under one actor, two changes would carry one name and
+devices would differ for ever with equal frontiers. So a small file *outside* the store's folder, the sidecar, remembers
+the head of the store's own chain and where the store lay. Before a write the store takes a new actor when
+
+* there is no sidecar although the store has written before (another machine, or a user's state that was lost), or
+* the sidecar's head is not in the store's chain (an old copy was put back), or
+* the store's file is another one than it was (a copied folder), or lies on another machine.
+
+A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after the
+commit and never synced: it may lag, and a chain that extends a lagging head is still itself.
+
+Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from edda_sync.protocols import Head, StoreReader
+
+_RECORD: Final = struct.Struct(">4sQQ32s16sQ16s")  # magic, actor, seq, hash, machine, inode, checksum
+_MAGIC: Final = b"EDL1"
+
+
+class _Remembered(NamedTuple):
+    actor: int
+    seq: int
+    hash: bytes
+    machine: bytes
+    inode: int
+
+
+class Sidecar:
+    """
+    What is remembered of a store outside of it. Ask :meth:`is_same_life` inside a write, :meth:`remember` after it.
+
+    Args:
+        folder: Where sidecars are kept.
+        store_id: 16 random bytes that the store was made with; copies share them.
+        database: The store's file.
+    """
+
+    def __init__(self, folder: Path, store_id: bytes, database: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._fd = os.open(folder / store_id.hex(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._machine = machine_id()
+        self._inode = database.stat().st_ino
+
+    def is_same_life(self, reader: StoreReader, head: Head | None) -> bool:
+        """
+        Tell whether the store may go on under its actor.
+
+        Args:
+            reader: The store, inside the transaction that is about to write.
+            head: Its own actor's head; None before its first change.
+        """
+        if head is None:
+            return True  # an actor that never wrote can be nobody else's past
+        known = self._read()
+        if known is None or (known.machine, known.inode) != (self._machine, self._inode):
+            return False
+        if known.actor != head.actor:
+            return reader.hash_at(known.actor, known.seq) == known.hash
+        return known.seq == head.seq and known.hash == head.hash or reader.hash_at(known.actor, known.seq) == known.hash
+
+    def remember(self, head: Head) -> None:
+        """Note the head of the store's own chain."""
+        record = _RECORD.pack(_MAGIC, head.actor, head.seq, head.hash, self._machine, self._inode, b"")[:-16]
+        os.pwrite(self._fd, record + _checksum(record), 0)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(OSError):
+            os.close(self._fd)
+
+    def _read(self) -> _Remembered | None:
+        raw = os.pread(self._fd, _RECORD.size, 0)
+        if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
+            return None
+        return _Remembered(*_RECORD.unpack(raw)[1:6])
+
+
+def _checksum(record: bytes) -> bytes:
+    return blake2b(record, digest_size=16, person=b"edda-sidecar").digest()
+
+
+def machine_id() -> bytes:
+    """Return a hash of what tells this machine from others."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        with suppress(OSError):
+            return blake2b(Path(path).read_bytes().strip(), digest_size=16, person=b"edda-machine").digest()
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return blake2b(name.encode(), digest_size=16, person=b"edda-machine").digest()

@@ -1,0 +1,240 @@
+"""
+Discovery: members of one workspace find each other's addresses on the LAN, and a joiner finds its inviter.
+
+What a device announces is a hint, never a proof: a link proves who is at an address (see ``links``). It names neither
+workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT record
+carries tags, HMACs that members can compute and nobody else can read. Whoever records a tag can repeat it for two hours
+and so make members knock at an address; that is all.
+
+Who hears a member's new name announces itself again: the newcomer need not wait for an answer, which RFC 6762 (section 6)
+holds back for a second when the record was multicast just before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from zeroconf.asyncio import AsyncServiceInfo
+
+from edda_sync.limits import DISCOVERY_KEYS_MAX, ENDPOINTS_MAX
+from edda_sync.transport.multicast import Endpoint, Look, Station, endpoints_of, interfaces
+
+SYNC = "_edda-sync._tcp.local."
+PAIR = "_edda-pair._tcp.local."
+VERSION = "1"
+TAG_BYTES = 8
+
+
+def tag(key: bytes, device: str, hour: int) -> str:
+    """
+    What a device announces as its name in one hour.
+
+    Args:
+        key: The workspace's discovery key.
+        device: The device id.
+        hour: Whole hours since 1970.
+
+    Returns:
+        16 hex digits: the first 8 bytes of HMAC-SHA256 (RFC 2104).
+    """
+    return hmac.digest(key, f"{device} {hour}".encode(), "sha256")[:TAG_BYTES].hex()
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Announcement:
+    tags: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    device: str | None  # None as long as no member is known by these tags
+
+
+class Discovery:
+    """
+    Announce this device, and hear of the other members; use it as an asynchronous context manager.
+
+    Call :meth:`refresh` when there are more members than before. Callbacks run from the event loop.
+
+    Args:
+        device: This device's id.
+        keys: The workspace's discovery keys, newest first: whoever was away during a rotation knows only the older ones.
+            Tags under the first ``DISCOVERY_KEYS_MAX`` are announced and recognised.
+        port: Where this device listens.
+        members: The ids of all members as they are now; this device may be among them.
+        on_found: Called with a member and where it says that it listens, best first; again whenever it says so anew.
+        now: Wall time in seconds since 1970.
+        on_lost: Called with a member that withdrew all that it had announced.
+        on_network_change: Called when the interfaces have changed: dial again, since members are found anew.
+        look: Where the interfaces come from.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        keys: Callable[[], Sequence[bytes]],
+        port: int,
+        *,
+        members: Callable[[], Iterable[str]],
+        on_found: Callable[[str, list[Endpoint]], None],
+        now: Callable[[], float],
+        on_lost: Callable[[str], None] | None = None,
+        on_network_change: Callable[[], None] | None = None,
+        look: Look = interfaces,
+    ) -> None:
+        self._device, self._keys, self._members, self._now = device, keys, members, now
+        self._on_found, self._on_lost, self._on_network_change = on_found, on_lost, on_network_change
+        self._seen: dict[str, _Announcement] = {}
+        self._names: dict[str, str] = {}
+        self._names_of: object = None
+        self._station = Station(
+            SYNC, port=port, text=self._text, heard=self._heard, reopening=self._reopening, look=look
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._station.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._station.__aexit__(kind, error, traceback)
+
+    @property
+    def available(self) -> bool:
+        """Whether this device announces itself and hears others now; if not, it does once an interface appears."""
+        return self._station.available
+
+    @property
+    def reason(self) -> str:
+        """Why discovery is not available, for a person; empty when it is."""
+        return self._station.reason
+
+    def refresh(self) -> None:
+        """Look again at the announcements that nobody was known by: members have joined, or keys have come."""
+        for name, seen in list(self._seen.items()):
+            device = self._whose(seen.tags)
+            if seen.device is None and device is not None:
+                self._seen[name] = _Announcement(seen.tags, seen.endpoints, device)
+                self._on_found(device, list(seen.endpoints))
+
+    def _text(self) -> Mapping[str, str]:
+        hour = self._hour()
+        return {"v": VERSION, "t": ",".join(tag(key, self._device, hour) for key in self._current_keys())}
+
+    def _hour(self) -> int:
+        return int(self._now() // 3600)
+
+    def _current_keys(self) -> tuple[bytes, ...]:
+        return tuple(self._keys())[:DISCOVERY_KEYS_MAX]
+
+    def _whose(self, tags: Iterable[str]) -> str | None:
+        """The member that announces these tags: this hour, or by its clock the last one or the next."""
+        hour, keys, members = self._hour(), self._current_keys(), frozenset(self._members()) | {self._device}
+        if self._names_of != (hour, keys, members):
+            self._names_of = (hour, keys, members)
+            self._names = {
+                tag(key, member, each): member
+                for key in keys
+                for member in members
+                for each in (hour - 1, hour, hour + 1)
+            }
+        return next((self._names[each] for each in tags if each in self._names), None)
+
+    def _reopening(self, network_changed: bool) -> None:
+        self._seen.clear()
+        if network_changed and self._on_network_change is not None:
+            self._on_network_change()
+
+    def _heard(self, name: str, info: AsyncServiceInfo | None) -> None:
+        before = self._seen.pop(name, None)
+        if info is None:
+            gone = before.device if before is not None else None
+            if (
+                gone is not None
+                and self._on_lost is not None
+                and all(gone != each.device for each in self._seen.values())
+            ):
+                self._on_lost(gone)
+            return
+        tags = _tags(info)
+        device = self._whose(tags)
+        endpoints = endpoints_of(info, self._station.present)
+        if not tags or not info.port or not endpoints or device == self._device:
+            return
+        self._make_room()
+        self._seen[name] = _Announcement(tags, tuple(endpoints), device)
+        if device is not None:
+            if before is None:
+                self._station.announce()
+            self._on_found(device, endpoints)
+
+    def _make_room(self) -> None:
+        """Forget the oldest stranger, or else the oldest of whoever announces itself most: a flood drowns only itself."""
+        if len(self._seen) >= ENDPOINTS_MAX:
+            counts = Counter(each.device for each in self._seen.values())
+            crowd = max(counts, key=lambda device: (device is None, counts[device]))
+            del self._seen[next(name for name, each in self._seen.items() if each.device == crowd)]
+
+
+def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
+    """The tags of a record that this version can read, else none."""
+    if info.properties.get(b"v") != VERSION.encode():
+        return ()
+    listed = (info.properties.get(b"t") or b"").decode("ascii", "replace").split(",")
+    return tuple(each for each in listed[:DISCOVERY_KEYS_MAX] if len(each) == TAG_BYTES * 2)
+
+
+# --- pairing ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces) -> AsyncIterator[str]:
+    """
+    Say on the LAN that an invitation is open, for as long as the context lasts; on the other side, :func:`find_pairing`.
+
+    Args:
+        port: Where the invitation listens.
+        nameplate: The first two digits of its code.
+        look: Where the interfaces come from.
+
+    Yields:
+        Why nobody can hear it, for a person, who then types an address; empty when all is well.
+    """
+    text = {"v": VERSION, "n": nameplate}
+    async with Station(PAIR, port=port, text=lambda: text, look=look) as station:
+        yield station.reason
+
+
+async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfaces) -> list[Endpoint]:
+    """
+    Look for the invitation of a code; try the endpoints in turn with :func:`~edda_sync.transport.pairing.join`.
+
+    Args:
+        nameplate: The first two digits of the code.
+        timeout_s: How long to look, in seconds.
+        look: Where the interfaces come from.
+
+    Returns:
+        Where the first one that was heard listens, best first; empty when there is none.
+    """
+    found: asyncio.Future[list[Endpoint]] = asyncio.get_running_loop().create_future()
+
+    def heard(_: str, info: AsyncServiceInfo | None) -> None:
+        if info is None or found.done() or not info.port:
+            return
+        if (info.properties.get(b"v"), info.properties.get(b"n")) == (VERSION.encode(), nameplate.encode()):
+            endpoints = endpoints_of(info, station.present)
+            if endpoints:
+                found.set_result(endpoints)
+
+    async with Station(PAIR, heard=heard, look=look) as station:
+        await asyncio.wait({found}, timeout=timeout_s)
+    return found.result() if found.done() else []
