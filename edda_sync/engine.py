@@ -12,7 +12,6 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -21,7 +20,7 @@ from edda_sync import limits, values
 from edda_sync.config import StorageConfig
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth, Dot
-from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.entity import OWN_TIME, Entity, digest_of
 from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import Draft, Ledger, Put
@@ -57,7 +56,7 @@ from edda_sync.transaction import Transaction
 
 if TYPE_CHECKING:
     from edda_sync.transport.identity import Identity
-    from edda_sync.transport.membership import Welcome
+    from edda_sync.transport.membership import DeviceRecord, Welcome
 
 T = TypeVar("T")
 
@@ -412,7 +411,7 @@ class StorageEngine:
 
     def found(self) -> None:
         """Found a workspace with this device as its first member."""
-        identity = self._own_identity()
+        identity = self.make_identity()
         birth = Birth(identity.public_key, self._random(16))
 
         def work(tx: StoreWriter) -> None:
@@ -428,7 +427,7 @@ class StorageEngine:
 
     def adopt(self, welcome: Welcome) -> None:
         """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
-        identity = self._own_identity()
+        identity = self.make_identity()
 
         def work(tx: StoreWriter) -> None:
             if tx.meta(ledgers.WORKSPACE_KEY) is not None:
@@ -441,13 +440,22 @@ class StorageEngine:
 
         self.store.transact(work)
 
-    def admit(self, certificate: bytes, name: str) -> None:
-        """Make a device a member of the workspace; durable when this returns."""
+    def welcome(self, record: DeviceRecord) -> Welcome:
+        """Make a device a member of the workspace, durably; return what it must be told."""
         from edda_sync.transport.identity import public_key_of
+        from edda_sync.transport.membership import DeviceRecord, Welcome
 
-        self.commit_drafts([member_draft(public_key_of(certificate), certificate, name)], None, "paired", None)
+        draft = member_draft(public_key_of(record.certificate), record.certificate, record.name)
+        self.commit_drafts([draft], None, "paired", None)
+        members = {member.device: DeviceRecord(member.certificate, member.name) for member in self.members()}
+        return Welcome(self.workspace, self.workspace_key, members)
 
-    def _own_identity(self) -> Identity:
+    def wall_s(self) -> float:
+        """Return wall time in seconds since 1970, as this engine's clock has it."""
+        return self._now()
+
+    def make_identity(self) -> Identity:
+        """Return this device's identity; a new one, kept, when it has none."""
         from edda_sync.transport import identity
 
         found = identity.load(self.home) if self.config.backend != "memory" else self._identity
@@ -627,15 +635,6 @@ def member_draft(public_key: bytes, certificate: bytes, name: str) -> Put:
     """Return what makes a device a member."""
     cells = {"certificate": certificate, "name": values.line("name", name), "created_at": OWN_TIME}
     return Put.of("device", ledgers.device_entity(public_key), cells)
-
-
-def digest_of(buckets: Mapping[int, int]) -> str:
-    """Return one hash of a digest's buckets; those at 0 do not count."""
-    state = blake2b(digest_size=16, person=b"edda-digest")
-    for bucket, total in sorted(buckets.items()):
-        if total:
-            state.update(bucket.to_bytes(2, "big") + total.to_bytes(16, "big"))
-    return state.hexdigest()
 
 
 def make_folder(path: Path) -> None:

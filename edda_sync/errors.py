@@ -182,8 +182,8 @@ class RemoteMismatchError(RemoteError):
 class ForkError(RemoteError):
     """One dot names two changes: a store was copied or put back, and both copies wrote."""
 
-    def __init__(self, actor: int, seq: int, peer: str = "") -> None:
-        self.actor, self.seq, self.peer = actor, seq, peer
+    def __init__(self, actor: int, seq: int, peer: str = "", hashes: tuple[bytes, bytes] = (b"", b"")) -> None:
+        self.actor, self.seq, self.peer, self.hashes = actor, seq, peer, hashes
         super().__init__(
             f"Two different changes carry the name {actor:013x}:{seq}{_named(peer, ' at ')}: a copied or restored store wrote "
             "under an old name; `edda status` lists it."

@@ -70,3 +70,8 @@ WATCH_INTERVAL_S = 0.05  # how often a running device looks for another process'
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
 QUERY_LIMIT_MAX = 1_000_000
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong
+
+# --- sync -------------------------------------------------------------------------------------------------------------
+PROVE_DELAY_S = 0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
+ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
+RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it

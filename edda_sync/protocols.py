@@ -112,6 +112,10 @@ class StoreReader(Protocol):
         """Return the hash of a change in the log; None when it is not there (any more)."""
         ...
 
+    def log_part(self, position: int, number: int) -> bytes | None:
+        """Return a part of a large change's body; None past its end."""
+        ...
+
     def parts(self, position: int) -> Iterator[bytes]:
         """Yield the parts of a large change's body, in order."""
         ...
@@ -125,7 +129,11 @@ class StoreReader(Protocol):
         ...
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
-        """Return position and bytes of each segment that was merged."""
+        """Return position and hash of each segment that was merged, in log order."""
+        ...
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        """Return a part of a segment that is kept here."""
         ...
 
     def incoming(self) -> Sequence[Incoming]:
@@ -237,7 +245,23 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def append_segment(self, position: int, segment: bytes) -> None:
-        """Keep a merged segment at the next position."""
+        """Note that a segment, by its hash, was merged at the next position."""
+        ...
+
+    def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
+        """Keep a part of a segment; again is nothing."""
+        ...
+
+    def name_segment(self, draft: bytes, segment: bytes) -> None:
+        """Keep the parts of a segment in the making under its hash, now that it is known."""
+        ...
+
+    def drop_segment(self, segment: bytes) -> None:
+        """Forget the parts of a segment, unless it was merged."""
+        ...
+
+    def drop_meta(self, key: str) -> None:
+        """Forget a small named value."""
         ...
 
     def set_head(self, head: Head) -> None:

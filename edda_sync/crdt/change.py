@@ -94,6 +94,11 @@ class Change:
     body: bytes
 
     @property
+    def content(self) -> bytes:
+        """The hash of what it says."""
+        return hash_content(self.raw, self.body)
+
+    @property
     def size(self) -> int:
         """Bytes on the wire before compression, parts not counted."""
         return len(self.raw) + len(self.body)
@@ -153,20 +158,29 @@ def actor_of(birth: Birth) -> int:
     return int.from_bytes(digest, "big") >> (64 - limits.ACTOR_BITS)
 
 
-def hash_change(previous: bytes, raw: bytes, body: bytes) -> bytes:
+def hash_content(raw: bytes, body: bytes) -> bytes:
     """
-    Return the hash of a change.
+    Return the hash of what a change says.
 
     Args:
-        previous: Hash of the actor's change before it; ``NO_HASH`` before the first.
         raw: Bytes of its header.
         body: Its body; empty when the header lists parts, whose hashes stand for it.
     """
-    state = blake2b(previous, digest_size=HASH_BYTES, person=b"edda-change")
-    state.update(_LENGTH.pack(len(raw)))
+    state = blake2b(_LENGTH.pack(len(raw)), digest_size=HASH_BYTES, person=b"edda-content")
     state.update(raw)
     state.update(body)
     return state.digest()
+
+
+def hash_change(previous: bytes, content: bytes) -> bytes:
+    """
+    Return the hash of a change: a link of its actor's chain.
+
+    Args:
+        previous: Hash of the actor's change before it; ``NO_HASH`` before the first.
+        content: :func:`hash_content` of the change. A chain can be followed by contents' hashes alone.
+    """
+    return blake2b(previous + content, digest_size=HASH_BYTES, person=b"edda-change").digest()
 
 
 def hash_part(part: bytes) -> bytes:

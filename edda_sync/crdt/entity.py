@@ -133,6 +133,15 @@ def bucket_of(entity_id: bytes) -> int:
     return int.from_bytes(digest, "big") % limits.DIGEST_BUCKETS
 
 
+def digest_of(buckets: Mapping[int, int]) -> str:
+    """Return one hash of a digest's buckets; those at 0 do not count."""
+    state = blake2b(digest_size=HASH_BYTES, person=b"edda-digest")
+    for bucket, total in sorted(buckets.items()):
+        if total:
+            state.update(bucket.to_bytes(2, "big") + total.to_bytes(16, "big"))
+    return state.hexdigest()
+
+
 # --- which cells a kind may have, and their values --------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ class Fold:
 
     def __init__(self, tx: StoreWriter, texts: Texts) -> None:
         self.tx = tx
-        self._texts = texts
+        self.texts = texts
         self._entities: dict[bytes, Entity] = {}
         self._before: dict[bytes, Record | None] = {}
         self._reshow: set[bytes] = set()  # their row changes now
@@ -136,7 +136,7 @@ class Fold:
                 # An edit made elsewhere meanwhile still needs the start that this write replaces.
                 for write in entity.cells[name]:
                     if isinstance(write[3], str):
-                        self._texts.keep_start(self.tx, entity.id, name, write[3])
+                        self.texts.keep_start(self.tx, entity.id, name, write[3])
             entity.put(name, (actor, seq, wall, value), past)
 
     def _edit(self, entity: Entity, field: str, genesis: int, update: bytes) -> bool:
@@ -144,7 +144,7 @@ class Fold:
         siblings = entity.cells.get(field, [])
         start = next((w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None)
         try:
-            self._texts.apply(self.tx, (entity.id, field, genesis), start, self.actor, update)
+            self.texts.apply(self.tx, (entity.id, field, genesis), start, self.actor, update)
         except RefusedTextError as refused:
             self.tx.quarantine(entity.id, field, genesis, refused.reason)
             return False
@@ -171,7 +171,7 @@ class Fold:
             self._reshow.add(entity.id)
 
     def _genesis(self, entity: Entity, field: str, value: str | int) -> int:
-        return value if isinstance(value, int) else self._texts.genesis(entity.id, field, value)
+        return value if isinstance(value, int) else self.texts.genesis(entity.id, field, value)
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Fold:
         shown = entity.value(field) if field is not None else None
         if field is None or shown is None or isinstance(shown, str):
             return shown
-        return self._texts.document(self.tx, (entity.id, field, shown)).string()
+        return self.texts.document(self.tx, (entity.id, field, shown)).string()
 
     def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
         """Join an entity's state from a segment; the texts of both are joined by the caller."""
@@ -245,7 +245,7 @@ class Fold:
                 deltas[bucket_of(entity_id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
             record = Record(entity_id, entity.kind, entity.hidden, fresh, state)
             records.append(record)
-            conflicted[entity_id] = not record.hidden and bool(conflicts_of(entity, self._texts))
+            conflicted[entity_id] = not record.hidden and bool(conflicts_of(entity, self.texts))
             if record.hidden and before is not None and not before.hidden:
                 gone[entity.kind].append(entity_id)
         for entity_id in affected:
@@ -270,7 +270,7 @@ class Fold:
     def _text_hashes(self, entity: Entity) -> list[bytes]:
         hashes = []
         for field, genesis in entity.edited_texts():
-            document = self._texts.document(self.tx, (entity.id, field, genesis))
+            document = self.texts.document(self.tx, (entity.id, field, genesis))
             hashes.append(hash_text(document.string(), document.vector()))
         return hashes
 

@@ -186,7 +186,7 @@ class Ledger:
 
     def _append(self, tx: StoreWriter, change: Change, head: Head | None, birth: Birth | None) -> Logged:
         header = change.header
-        digest = changes.hash_change(NO_HASH if head is None else head.hash, change.raw, change.body)
+        digest = changes.hash_change(NO_HASH if head is None else head.hash, change.content)
         logged = Logged(tx.log_position() + 1, header.actor, header.seq, digest, change.raw, change.body)
         deps = changes.full_deps(header, {} if head is None else dict(_decode_pairs(head.deps)))
         deps.pop(header.actor, None)
@@ -310,30 +310,35 @@ class Ledger:
         fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))
         return Admitted.APPLIED
 
-    def rebuild(self, tx: StoreWriter, merge_segment: Callable[[Fold, bytes], None]) -> int:
+    def rebuild(self, tx: StoreWriter, merge_segment: Callable[[Fold, bytes, Frontier], dict[int, Frontier]]) -> int:
         """
         Fold the whole log into an empty view; return how many changes it was.
 
         Args:
             tx: A transaction of the store.
-            merge_segment: Joins a segment's entities into the fold.
+            merge_segment: Joins a segment, by its hash, into the fold, given the frontier that the log has reached so far;
+                returns what each of its heads depends on.
         """
         tx.clear_view()
-        self.texts.rolled_back()
         self.texts = Texts()
         fold = self.fold(tx)
-        segments = dict(tx.segments())
+        merged = dict(tx.segments())
         deps_of: dict[int, Frontier] = {}
+        held: Frontier = {}
         count = 0
         for position in range(1, tx.log_position() + 1):
-            if position in segments:
-                merge_segment(fold, segments[position])
+            if position in merged:
                 fold.flush()
+                heads = merge_segment(fold, merged[position], held)
+                fold.flush()
+                for actor, deps in heads.items():
+                    if deps[actor] + 1 > held.get(actor, 0):
+                        deps_of[actor], held[actor] = deps, deps[actor] + 1
                 continue
             logged = tx.logged(position)
             header = changes.decode_header(logged.raw)
-            deps = changes.full_deps(header, deps_of.get(header.actor, {}))
-            deps_of[header.actor] = deps
+            deps = deps_of[header.actor] = changes.full_deps(header, deps_of.get(header.actor, {}))
+            held[header.actor] = header.seq
             fold.begin(header.actor, header.seq, header.wall_ms, deps, position)
             body: Iterable[bytes] = tx.parts(position) if header.parts else (logged.body,)
             fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))

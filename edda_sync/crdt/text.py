@@ -139,17 +139,16 @@ class TextDocument:
 
         Raises:
             InvalidValueError: An edit reaches outside the text or inserts what is not Unicode; nothing was done.
-            LimitError: The text would be too large.
+            LimitError: The text would be too large; or the update is, and then the object is unusable: load another.
         """
         assert not actor >> limits.ACTOR_BITS, "an actor has bit 52 clear; a genesis id must never write again"
         doc = self._usable()
         if self._client != actor:  # pycrdt fixes the client id when a document is made
             self._open(doc.get_update(), actor)
             doc = self._usable()
-        ascii_after = self._check(edits)
-        if self._ruler is None and not ascii_after:
-            self._ruler = _Ruler(self.string())
-        self._ascii = ascii_after
+        self._ascii = self._check(actor, edits)
+        if not self._ascii:
+            self._measure()
         update = self._write(doc, edits)
         self._note_written(actor, edits)
         if len(update) > limits.TEXT_UPDATE_BYTES_MAX:
@@ -221,11 +220,12 @@ class TextDocument:
             self._doc = None
             raise RefusedTextError("a state is not whole")
 
-    def _check(self, edits: Sequence[Edit]) -> bool:
+    def _check(self, actor: int, edits: Sequence[Edit]) -> bool:
         """Refuse edits that cannot all be made, before the first one is; return whether the text stays ASCII."""
         size = len(self._text)
         length = size if self._ascii else self._measure().length
         ascii_after = self._ascii
+        added = 0
         for position, deleted, inserted in edits:
             if position < 0 or deleted < 0 or position + deleted > length:
                 why = f"{deleted} code points at {position} are not all inside a text of {length}"
@@ -233,12 +233,15 @@ class TextDocument:
             if not inserted.isascii():
                 values.text("edit", inserted)
                 ascii_after = False
-            size += len(inserted.encode())
+            added += len(inserted.encode())
             length += len(inserted) - deleted
-        if size > limits.TEXT_BYTES_MAX:  # without what is deleted; counted in full only where it could matter
-            size = len(apply_edits(self.string(), edits).encode())
-            if size > limits.TEXT_BYTES_MAX:
-                raise LimitError("the text", size, limits.TEXT_BYTES_MAX)
+        clock = self._known.get(actor, 0) + added
+        if clock > limits.TEXT_CLOCK_MAX:
+            raise LimitError("what one device wrote into the text", clock, limits.TEXT_CLOCK_MAX)
+        if added and size + added > limits.TEXT_BYTES_MAX:  # what is deleted is counted only where it could matter
+            size_after = len(apply_edits(self.string(), edits).encode())
+            if size_after > max(size, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
+                raise LimitError("the text", size_after, limits.TEXT_BYTES_MAX)
         return ascii_after
 
     def _measure(self) -> _Ruler:
@@ -256,14 +259,16 @@ class TextDocument:
         text, ruler = self._text, self._ruler
         with self._touching():
             subscription = doc.observe(keep)
-            with doc.transaction():
-                for position, deleted, inserted in edits:
-                    start, size = (position, deleted) if ruler is None else ruler.splice(position, deleted, inserted)
-                    if size:
-                        del text[start : start + size]
-                    if inserted:
-                        text.insert(start, inserted)
-            doc.unobserve(subscription)
+            try:
+                with doc.transaction():
+                    for position, deleted, inserted in edits:
+                        start, size = ruler.splice(position, deleted, inserted) if ruler else (position, deleted)
+                        if size:
+                            del text[start : start + size]
+                        if inserted:
+                            text.insert(start, inserted)
+            finally:
+                doc.unobserve(subscription)
         return updates[0] if updates else validator.EMPTY_UPDATE
 
     def _note_written(self, actor: int, edits: Sequence[Edit]) -> None:

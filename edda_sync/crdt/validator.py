@@ -18,6 +18,9 @@ a byte, the lowest first, in their shortest form, below 2**53.
 Beyond the grammar: blocks are the author's own and go on where it stopped (else it could squat on another's clocks);
 every id meant is known (else yrs would hold the update back for ever); and nothing points between the two units of one
 character (yrs splits there without complaint and can then no longer reload its own state).
+
+What cannot be seen here is whether the neighbours that a member names were really next to each other where it wrote. If
+they were not, devices may show its words in different places: never a panic, and the digest tells.
 """
 
 from __future__ import annotations

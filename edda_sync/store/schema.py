@@ -91,7 +91,9 @@ CREATE TABLE log (
 CREATE UNIQUE INDEX idx_log_dot ON log(actor, seq);
 CREATE TABLE log_parts (position INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
 CREATE UNIQUE INDEX idx_log_parts ON log_parts(position, number);
-CREATE TABLE segments (position INTEGER PRIMARY KEY, segment BLOB NOT NULL);
+CREATE TABLE segments (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE segment_parts (hash BLOB NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
+CREATE UNIQUE INDEX idx_segment_parts ON segment_parts(hash, number);
 CREATE TABLE heads (
     actor INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     public_key BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL

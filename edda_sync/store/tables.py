@@ -85,10 +85,14 @@ class SqliteReader:
         )  # fmt: skip
         return None if row is None else bytes(row[0])
 
+    def log_part(self, position: int, number: int) -> bytes | None:
+        row = self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number)
+        return None if row is None else bytes(row[0])
+
     def parts(self, position: int) -> Iterator[bytes]:
         number = 0
-        while row := self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number):
-            yield row[0]
+        while (part := self.log_part(position, number)) is not None:
+            yield part
             number += 1
 
     def signature_at(self, actor: int, seq: int) -> bytes | None:
@@ -100,7 +104,11 @@ class SqliteReader:
         return None if row is None else row[0]
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
-        return self._all("SELECT position, segment FROM segments ORDER BY position")
+        return self._all("SELECT position, hash FROM segments ORDER BY position")
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        row = self._one("SELECT part FROM segment_parts WHERE hash = ? AND number = ?", segment, number)
+        return None if row is None else bytes(row[0])
 
     def incoming(self) -> Sequence[Incoming]:
         found = []
@@ -261,6 +269,21 @@ class SqliteWriter(SqliteReader):
 
     def append_segment(self, position: int, segment: bytes) -> None:
         self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+
+    def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO segment_parts VALUES (?, ?, ?)", (segment, number, part))
+
+    def name_segment(self, draft: bytes, segment: bytes) -> None:
+        self._execute("UPDATE OR IGNORE segment_parts SET hash = ? WHERE hash = ?", (segment, draft))
+        self._execute("DELETE FROM segment_parts WHERE hash = ?", (draft,))
+
+    def drop_segment(self, segment: bytes) -> None:
+        self._execute(
+            "DELETE FROM segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE hash = ?1)", (segment,)
+        )
+
+    def drop_meta(self, key: str) -> None:
+        self._execute("DELETE FROM meta WHERE key = ?", (key,))
 
     def set_head(self, head: Head) -> None:
         self._execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)", head)

@@ -2,12 +2,12 @@
 Discovery: members of one workspace find each other's addresses on the LAN, and a joiner finds its inviter.
 
 What a device announces is a hint, never a proof: a link proves who is at an address (see ``links``). It names neither
-workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT record
-carries tags, HMACs that members can compute and nobody else can read. Whoever records a tag can repeat it for two hours
-and so make members knock at an address; that is all.
+workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT
+record carries tags, HMACs that members can compute and nobody else can read. Whoever records a tag can repeat it for
+two hours and so make members knock at an address; that is all.
 
-Who hears a member's new name announces itself again: the newcomer need not wait for an answer, which RFC 6762 (section 6)
-holds back for a second when the record was multicast just before.
+Who hears a member's new name announces itself again: the newcomer need not wait for an answer, which RFC 6762
+(section 6) holds back for a second when the record was multicast just before.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ class _Announcement:
 
 class Discovery:
     """
-    Announce this device, and hear of the other members; use it as an asynchronous context manager.
+    Announce this device and hear of the other members; use it as an asynchronous context manager.
 
     Call :meth:`refresh` when there are more members than before. Callbacks run from the event loop.
 
     Args:
         device: This device's id.
-        keys: The workspace's discovery keys, newest first: whoever was away during a rotation knows only the older ones.
+        keys: The workspace's discovery keys, newest first: who was away during a rotation knows only the older ones.
             Tags under the first ``DISCOVERY_KEYS_MAX`` are announced and recognised.
         port: Where this device listens.
         members: The ids of all members as they are now; this device may be among them.
@@ -170,14 +170,14 @@ class Discovery:
         if not tags or not info.port or not endpoints or device == self._device:
             return
         self._make_room()
-        self._seen[name] = _Announcement(tags, tuple(endpoints), device)
-        if device is not None:
+        after = self._seen[name] = _Announcement(tags, tuple(endpoints), device)
+        if device is not None and after != before:  # the same record comes by each interface and IP version
             if before is None:
                 self._station.announce()
             self._on_found(device, endpoints)
 
     def _make_room(self) -> None:
-        """Forget the oldest stranger, or else the oldest of whoever announces itself most: a flood drowns only itself."""
+        """Forget the oldest stranger, else the oldest of whoever announces itself most: a flood drowns only itself."""
         if len(self._seen) >= ENDPOINTS_MAX:
             counts = Counter(each.device for each in self._seen.values())
             crowd = max(counts, key=lambda device: (device is None, counts[device]))
@@ -198,7 +198,7 @@ def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
 @contextlib.asynccontextmanager
 async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces) -> AsyncIterator[str]:
     """
-    Say on the LAN that an invitation is open, for as long as the context lasts; on the other side, :func:`find_pairing`.
+    Say on the LAN that an invitation is open, for as long as the context lasts; a joiner calls :func:`find_pairing`.
 
     Args:
         port: Where the invitation listens.
@@ -215,7 +215,7 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
 
 async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfaces) -> list[Endpoint]:
     """
-    Look for the invitation of a code; try the endpoints in turn with :func:`~edda_sync.transport.pairing.join`.
+    Look for the invitation of a code; try its endpoints in turn with :func:`~edda_sync.transport.pairing.join`.
 
     Args:
         nameplate: The first two digits of the code.

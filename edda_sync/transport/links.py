@@ -149,10 +149,12 @@ class Link:
             frame = await self._connection.recv()
             while self._closing:  # what arrives after our goodbye is not delivered
                 frame = await self._connection.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
         except ConnectionClosed as closed:
-            raise self._ended(closed) from closed
+            ended = self._ended(closed)
+            unanswered = self._closing and isinstance(ended, LinkClosedError)  # our goodbye is one all the same
+            if unanswered or isinstance(closed, ConnectionClosedOK):
+                raise StopAsyncIteration from None
+            raise ended from closed
         if isinstance(frame, str):
             await self._close(CloseCode.UNSUPPORTED_DATA, "text")
             raise RemoteProtocolError("text where bytes are due", self.peer)
@@ -302,7 +304,7 @@ class Listener:
 
     def _admit(self, visitor: socket.socket) -> bool:
         """Whether one more unproved socket may stay."""
-        if self._count_unproved() >= LINKS_UNPROVED_MAX:
+        if self._closed or self._count_unproved() >= LINKS_UNPROVED_MAX:
             return False
         _tune(visitor)
         self._unproved[visitor.fileno()] = visitor
@@ -326,8 +328,8 @@ class Listener:
     async def _welcome(self, connection: ServerConnection) -> None:
         certificate = _certificate_of(connection)
         peer = self._pins.get(certificate)
-        if peer is None:  # removed between the gate and here
-            await connection.close(CloseCode.POLICY_VIOLATION, "no longer a member")
+        if peer is None or self._closed:  # since the gate: our answer to the caller took its time
+            await connection.close(CloseCode.GOING_AWAY, "going away")
             return
         host, port = socket.getnameinfo(connection.remote_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
         link = Link(connection, peer, _address(host.removeprefix("::ffff:"), port), dialled=False)
@@ -347,7 +349,7 @@ class _Doorway(socket.socket):
     """A second handle on a listening socket that shuts out callers whom ``admit`` refuses."""
 
     def __init__(self, listening: socket.socket, admit: Callable[[socket.socket], bool]) -> None:
-        super().__init__(listening.family, listening.type, listening.proto, os.dup(listening.fileno()))
+        super().__init__(listening.family, listening.type, listening.proto, listening.dup().detach())
         self._admit = admit
 
     def accept(self) -> tuple[socket.socket, Any]:

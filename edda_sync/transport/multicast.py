@@ -4,7 +4,7 @@ Multicast DNS (RFC 6762, RFC 6763) on whatever network there is now: announcing,
 Rules that the code keeps, each found by trying:
   1. Sockets are opened per interface, by address. ``InterfaceChoice.Default`` needs a default route; loopback alone, or
      a cable between two devices, has none.
-  2. Questions ask for multicast answers. Processes of one machine share port 5353: a unicast answer reaches one of them.
+  2. Questions ask for multicast answers. Processes of one machine share port 5353: a unicast one reaches one of them.
   3. After any change of the interfaces everything is opened anew under a new name: memberships and cached records of an
      interface that went and came back are stale, and a new name is news to those who remember the old one.
   4. Callbacks run from the event loop, never inside zeroconf, whose sockets close when one raises.
@@ -126,7 +126,7 @@ def _is_scoped(address: str) -> bool:
     return parsed.version == 6 and parsed.is_link_local
 
 
-# --- announcing and hearing ----------------------------------------------------------------------------------------------------------
+# --- announcing and hearing -------------------------------------------------------------------------------------------
 
 
 class Station:

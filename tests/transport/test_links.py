@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from cryptography import x509
@@ -34,6 +34,7 @@ from edda_sync.limits import FRAME_BYTES_MAX, LINKS_UNPROVED_MAX
 from edda_sync.transport.identity import VALID_FROM, VALID_UNTIL, Identity, load_into
 from edda_sync.transport.links import PATH, SUBPROTOCOL, Link, Listener, dial
 
+T = TypeVar("T")
 ADA, BOB, EVE, DAN = (Identity.from_private(bytes([number]) * 32) for number in (1, 2, 3, 4))
 REQUEST = (
     f"GET {PATH} HTTP/1.1\r\nHost: edda\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -41,13 +42,21 @@ REQUEST = (
 )
 
 
+class Inflow(asyncio.Queue[T]):
+    """A queue whose reader fails, rather than hangs, when nothing comes."""
+
+    async def get(self) -> T:
+        async with asyncio.timeout(20):
+            return await super().get()
+
+
 class Inbox:
     """What the listening side sees: its links, the frames that arrive over them, and how they end."""
 
     def __init__(self) -> None:
-        self.links: asyncio.Queue[Link] = asyncio.Queue()
-        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
-        self.ends: asyncio.Queue[EddaError | None] = asyncio.Queue()
+        self.links: Inflow[Link] = Inflow()
+        self.frames: Inflow[bytes] = Inflow()
+        self.ends: Inflow[EddaError | None] = Inflow()
 
     async def __call__(self, link: Link) -> None:
         self.links.put_nowait(link)
@@ -291,7 +300,7 @@ async def test_frames_after_our_goodbye_are_not_delivered() -> None:
 
 async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack) -> None:
     go_on = asyncio.Event()
-    taken: asyncio.Queue[bytes] = asyncio.Queue()
+    taken: Inflow[bytes] = Inflow()
 
     async def slow(link: Link) -> None:
         await go_on.wait()
@@ -300,6 +309,7 @@ async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack
 
     listener = await stack.enter_async_context(Listener(ADA, lambda: members(BOB), slow, "127.0.0.1"))
     link = await call(stack, BOB, listener.port)
+    stack.callback(go_on.set)  # also when this fails: the listener waits for its task
     sent = 0
     with contextlib.suppress(TimeoutError):
         while sent < 200:
@@ -332,6 +342,7 @@ async def test_a_probe_of_a_silent_peer_gives_up(stack: AsyncExitStack) -> None:
     link = await inbox.links.get()
     assert not await link.probe(0.02)
     await link.close()  # does not wait for ever either
+    assert await inbox.ends.get() is None
 
 
 async def test_both_families_of_addresses_reach_a_listener_on_every_address(stack: AsyncExitStack) -> None:
@@ -543,11 +554,11 @@ async def test_a_removed_device_loses_its_link_and_the_others_keep_theirs(stack:
     port = listener.port
     del people[BOB.device]
     await listener.refresh()
+    assert isinstance(await inbox.ends.get(), NotAMemberError)
     with pytest.raises(NotAMemberError):
         await anext(bob)
     with pytest.raises(NotAMemberError):
         await bob.send(b"secret")
-    assert isinstance(await inbox.ends.get(), NotAMemberError)
     requests = listener.requests
     with pytest.raises(NotAMemberError):
         await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", port)
@@ -589,7 +600,7 @@ async def test_a_device_removed_in_the_middle_of_its_handshake_does_not_get_in(s
 
 async def test_leaving_a_listener_ends_its_links_and_frees_its_port(stack: AsyncExitStack) -> None:
     inbox = Inbox()
-    async with listening(inbox, BOB, open_timeout_s=60) as listener:
+    async with listening(inbox, BOB, open_timeout_s=3600) as listener:
         link = await call(stack, BOB, listener.port)
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)  # silent: not waited for
         stack.callback(writer.close)
@@ -609,6 +620,21 @@ async def test_leaving_a_listener_ends_its_links_and_frees_its_port(stack: Async
         await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", listener.port)
     async with listening(inbox, BOB, port=listener.port) as again:
         assert again.port == listener.port
+
+
+async def test_leaving_a_listener_waits_for_its_tasks(stack: AsyncExitStack) -> None:
+    finished: list[str] = []
+
+    async def linger(link: Link) -> None:
+        async for _ in link:
+            pass
+        for _ in range(100):  # some last work, with the event loop running on
+            await asyncio.sleep(0)
+        finished.append(link.peer)
+
+    async with Listener(ADA, lambda: members(BOB), linger, "127.0.0.1") as listener:
+        await call(stack, BOB, listener.port)
+    assert finished == [BOB.device]
 
 
 async def test_a_link_ends_when_its_task_returns(stack: AsyncExitStack) -> None:
@@ -680,6 +706,22 @@ async def test_a_listener_that_cannot_start_frees_its_port() -> None:
 # --- calls that fail --------------------------------------------------------------------------------------------------
 
 
+async def test_a_call_goes_straight_to_the_peer(stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    listener = await stack.enter_async_context(listening(Inbox(), BOB))
+    await call(stack, BOB, listener.port)
+
+
+async def test_a_call_names_nobody_in_the_clear() -> None:
+    names: list[str | None] = []
+    async with answering(lambda connection: connection.respond(404, ""), names) as port:
+        with pytest.raises(RemoteMismatchError):
+            await dial(BOB, ADA.device, ADA.certificate, "localhost", port)
+    assert names == [None]
+
+
 async def test_nobody_listening_is_not_reachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -691,6 +733,22 @@ async def test_nobody_listening_is_not_reachable() -> None:
 async def test_a_listener_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(NotReachableError, match="too long"):
         await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", deaf.getsockname()[1], timeout_s=0.05)
+
+
+async def test_a_call_that_is_given_up_leaves_nothing_open() -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        deaf.setblocking(False)
+        task = asyncio.create_task(dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", deaf.getsockname()[1]))
+        stream, _ = await loop.sock_accept(deaf)
+        with stream:
+            assert await loop.sock_recv(stream, 1) == b"\x16"  # the first byte of its TLS handshake
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            with contextlib.suppress(ConnectionResetError):
+                while await loop.sock_recv(stream, 4096):  # until the caller has closed its socket
+                    pass
 
 
 @pytest.mark.parametrize("host", ["::1%no-such-interface", "a" * 70, ""])
@@ -745,10 +803,12 @@ async def test_a_peer_that_speaks_no_subprotocol_of_ours_is_refused() -> None:
 
 
 @asynccontextmanager
-async def answering(answer: Any) -> AsyncIterator[int]:
-    """A device of ADA's that answers HTTP in its own way; yields its port."""
+async def answering(answer: Any, names: list[str | None] | None = None) -> AsyncIterator[int]:
+    """A device of ADA's that answers HTTP in its own way, and notes the names it is called by; yields its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_into(context, ADA)
+    if names is not None:
+        context.sni_callback = lambda _tls, name, _context: names.append(name)
 
     async def wait(connection: ServerConnection) -> None:
         await connection.wait_closed()

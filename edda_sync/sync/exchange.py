@@ -1,0 +1,486 @@
+"""
+The exchange: what a store gives to peers and takes from them.
+
+1. Nothing is given that is not durable: everything given is read from the store.
+2. Nothing is taken that no signed head vouches for, and what is taken is durable when the call returns.
+3. What is rejected leaves no trace.
+4. Causal order is kept by refusing: a batch that lacks what it depends on is dropped, and asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, Protocol
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.backup import segment as segments
+from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import frontier
+from edda_sync.crdt.change import HASH_BYTES, NO_HASH, Change
+from edda_sync.crdt.entity import Entity, digest_of
+from edda_sync.crdt.fold import Fold
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger
+from edda_sync.errors import ForkError, RemoteProtocolError
+from edda_sync.protocols import Head, Logged, Store, StoreReader, StoreWriter
+from edda_sync.sync.messages import Changes, Part, SignedHead, Snapshot, Summary
+
+SUMMARY_HASH_BYTES: Final = 16
+_MADE_SEGMENT: Final = "made_segment"
+
+
+class Signer(Protocol):
+    """This device's key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw Ed25519 public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return this device's signature."""
+        ...
+
+
+Verify = Callable[[bytes, bytes, bytes], bool]
+"""``(public_key, signature, message)``: whether the signature is the key's over the message."""
+
+
+class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
+    """A segment that was made here: its name, when (wall seconds), how many parts, at which frontier."""
+
+    hash: bytes
+    made_s: float
+    parts: int
+    frontier: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch or part: how many changes were applied, and which peer's changes came too early."""
+
+    applied: int
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A batch for a peer: the message, what the peer holds once it has it, and a large change whose parts must follow."""
+
+    message: Changes
+    frontier: Frontier
+    large: Logged | None
+
+
+class Exchange:
+    """
+    What one store gives and takes; every call is one transaction or reader of the store.
+
+    Args:
+        store: The store.
+        ledger: Its ledger's keeper.
+        signer: This device's key.
+        verify: Checks anybody's signature.
+        wall_s: Wall clock in seconds.
+    """
+
+    def __init__(
+        self, store: Store, ledger: Ledger, signer: Signer, verify: Verify, wall_s: Callable[[], float]
+    ) -> None:
+        self.store = store
+        self._ledger = ledger
+        self._signer, self._verify_signature = signer, verify
+        self._wall_s = wall_s
+        with store.read() as reader:
+            self._workspace = reader.meta(WORKSPACE_KEY) or b""
+
+    # --- summaries ----------------------------------------------------------------------------------------------------
+
+    def heads(self) -> tuple[Summary, ...]:
+        """Return the frontier with hashes, as a hello says it."""
+        with self.store.read() as reader:
+            heads = sorted(reader.heads().values())
+        return tuple(Summary(head.actor, head.seq, head.hash[:SUMMARY_HASH_BYTES]) for head in heads)
+
+    def frontier(self) -> Frontier:
+        """Return which changes of each actor are here."""
+        with self.store.read() as reader:
+            return {head.actor: head.seq for head in reader.heads().values()}
+
+    def digest(self) -> str:
+        """Return the hash of the content; every text is brought up to date for it."""
+
+        def work(tx: StoreWriter) -> str:
+            self._ledger.refresh(tx)
+            return digest_of(tx.buckets())
+
+        return self.store.transact(work)
+
+    def buckets(self) -> Mapping[int, int]:
+        """Return the digest, bucket by bucket."""
+        with self.store.read() as reader:
+            return reader.buckets()
+
+    def waiting(self) -> int:
+        """Return how much is held but not applied."""
+        with self.store.read() as reader:
+            return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+
+    def wanted(self) -> tuple[tuple[int, int, bytes, int], ...]:
+        """Return which large changes are half here, and their first missing part."""
+        with self.store.read() as reader:
+            return tuple((each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming())
+
+    def find_forks(self, summaries: Iterable[Summary]) -> list[tuple[int, int]]:
+        """Note every dot that a peer has under another hash; return them."""
+        listed = list(summaries)
+
+        def known(reader: StoreReader) -> list[tuple[Summary, bytes]]:
+            found = ((each, reader.hash_at(each.actor, each.seq)) for each in listed)
+            return [(each, ours) for each, ours in found if ours is not None and ours[:SUMMARY_HASH_BYTES] != each.hash]
+
+        with self.store.read() as reader:
+            different = known(reader)
+        if different:
+
+            def note(tx: StoreWriter) -> None:
+                for each, ours in different:
+                    tx.add_fork(each.actor, each.seq, ours, each.hash)
+
+            self.store.transact(note)
+        return [(each.actor, each.seq) for each, _ in different]
+
+    # --- giving -------------------------------------------------------------------------------------------------------
+
+    def missing(self, known: Mapping[int, int]) -> list[int] | None:
+        """Return where the changes are that a peer lacks; None when the log does not hold all of them any more."""
+        with self.store.read() as reader:
+            held = {head.actor: head.seq for head in reader.heads().values()}
+            positions = list(reader.positions_missing(known))
+        return positions if len(positions) == frontier.lacking(known, held) else None
+
+    def batch(self, positions: list[int], known: Mapping[int, int]) -> Given | None:
+        """
+        Return the next batch for a peer, from the front of ``positions``, which lose what is in it or known.
+
+        None when nothing can be given now: all is known, or no signature vouches for what is next yet.
+        """
+        with self.store.read() as reader:
+            heads = reader.heads()
+            chosen: list[Logged] = []
+            size = used = 0
+            large = None
+            reached = dict(known)
+            for position in positions:
+                logged = reader.logged(position)
+                if logged.seq > reached.get(logged.actor, 0):
+                    if chosen and size + len(logged.raw) + len(logged.body) > limits.BATCH_BYTES_MAX:
+                        break
+                    if not self._is_own(heads[logged.actor]) and reader.next_signed(logged.actor, logged.seq) is None:
+                        break  # it was relayed to us ahead of its signature, which is on its way
+                    chosen.append(logged)
+                    size += len(logged.raw) + len(logged.body)
+                    reached[logged.actor] = logged.seq
+                    if not logged.body and changes.decode_header(logged.raw).parts:
+                        large = logged
+                used += 1
+                if large is not None:
+                    break
+            last = {logged.actor: logged for logged in chosen}
+            signed = [self._signed(reader, heads[actor], logged) for actor, logged in sorted(last.items())]
+        del positions[:used]
+        if not chosen:
+            return None
+        message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(signed))
+        return Given(message, reached, large)
+
+    def _is_own(self, head: Head) -> bool:
+        return head.public_key == self._signer.public_key
+
+    def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead:
+        """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
+        if self._is_own(head):
+            return SignedHead(last.actor, last.seq, self._signer.sign(self._message(last.actor, last.seq, last.hash)), b"")
+        seq = reader.next_signed(last.actor, last.seq)
+        assert seq is not None, "it was asked for before the change was chosen"
+        signature = reader.signature_at(last.actor, seq) or b""
+        proof = b""
+        if seq > last.seq:
+            between = reader.positions_missing({**{a: 1 << 62 for a in reader.heads()}, last.actor: last.seq})
+            contents = (reader.logged(position) for position in between[: seq - last.seq])
+            proof = b"".join(changes.hash_content(logged.raw, logged.body) for logged in contents)
+        return SignedHead(last.actor, seq, signature, proof)
+
+    def part(self, large: Logged, number: int) -> Part | None:
+        """Return a part of a large change; None past its end."""
+        with self.store.read() as reader:
+            data = reader.log_part(large.position, number)
+        return None if data is None else Part(large.actor, large.seq, number, data)
+
+    def _message(self, actor: int, seq: int, head: bytes) -> bytes:
+        return changes.signed_message(self._workspace, actor, seq, head)
+
+    # --- taking -------------------------------------------------------------------------------------------------------
+
+    def take(self, batch: Changes) -> Taken:
+        """
+        Take a batch: verify, apply, make durable.
+
+        Raises:
+            RemoteProtocolError: It is malformed, or nothing vouches for it; nothing was taken.
+            ForkError: A dot of it is here under another hash; the fork is noted.
+        """
+        decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
+        for change in decoded:
+            if not change.header.parts and change.header.body_bytes != len(change.body):
+                raise RemoteProtocolError("a change whose body is not as long as its header says")
+        try:
+            return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))
+        except ForkError as fork:
+            ours, theirs = fork.hashes
+            self.store.transact(lambda tx: tx.add_fork(fork.actor, fork.seq, ours, theirs))
+            raise
+
+    def _take(self, tx: StoreWriter, batch: list[Change], signed: tuple[SignedHead, ...]) -> Taken:
+        heads = tx.heads()
+        fresh = [change for change in batch if self._is_news(tx, heads, change)]
+        if not self._verify(heads, fresh, signed):
+            return Taken(0, early=True)
+        ledger = self._ledger
+        fold = ledger.fold(tx)
+        applied = 0
+        early = False
+        for change in fresh:
+            if change.header.parts:
+                early = not self._is_ready(tx, change)
+                if not early:
+                    tx.expect(*change.header.dot, change.raw)
+                break
+            outcome = ledger.admit(tx, fold, change)
+            early = outcome is Admitted.EARLY
+            if early:
+                break
+            applied += outcome is Admitted.APPLIED
+        fold.flush()
+        last = {change.header.actor: change.header.seq for change in fresh}
+        if not early:
+            for each in signed:
+                if last.get(each.actor) == each.seq:
+                    tx.sign(each.actor, each.seq, each.signature)
+        return Taken(applied, early)
+
+    def _is_news(self, tx: StoreReader, heads: Mapping[int, Head], change: Change) -> bool:
+        """Tell whether a change is new here. What is known must be known under the same hash."""
+        actor, seq = change.header.dot
+        if actor not in heads or seq > heads[actor].seq:
+            return True
+        ours = tx.hash_at(actor, seq)
+        previous = NO_HASH if seq == 1 else tx.hash_at(actor, seq - 1)
+        if ours is not None and previous is not None:
+            theirs = changes.hash_change(previous, change.content)
+            if theirs != ours:
+                raise ForkError(actor, seq, hashes=(ours, theirs))
+        return False
+
+    def _is_ready(self, tx: StoreReader, change: Change) -> bool:
+        """Tell whether all that a large change depends on is here."""
+        heads = tx.heads()
+        head = heads.get(change.header.actor)
+        if change.header.seq != (1 if head is None else head.seq + 1):
+            return False
+        return all(actor in heads and heads[actor].seq >= seq for actor, seq in change.header.deps)
+
+    def _verify(self, heads: Mapping[int, Head], batch: list[Change], signed: tuple[SignedHead, ...]) -> bool:
+        """Follow each actor's chain through a batch to its signature; False when the chain does not start where we are."""
+        vouching = {each.actor: each for each in signed}
+        chain = {actor: (head.seq, head.hash, head.public_key) for actor, head in heads.items()}
+        for change in batch:
+            actor, seq = change.header.dot
+            birth = change.header.birth
+            at, previous, public_key = chain.get(actor, (0, NO_HASH, birth.public_key if birth is not None else b""))
+            if seq != at + 1:
+                return False
+            chain[actor] = (seq, changes.hash_change(previous, change.content), public_key)
+        for actor in {change.header.actor for change in batch}:
+            seq, head, public_key = chain[actor]
+            vouch = vouching.get(actor)
+            if vouch is None or len(vouch.proof) != HASH_BYTES * (vouch.seq - seq):
+                raise RemoteProtocolError("a batch without a signed head")
+            for at in range(0, len(vouch.proof), HASH_BYTES):
+                head = changes.hash_change(head, vouch.proof[at : at + HASH_BYTES])
+            if not self._verify_signature(public_key, vouch.signature, self._message(actor, vouch.seq, head)):
+                raise RemoteProtocolError("a batch whose signature is not its author's")
+        return True
+
+    def take_part(self, part: Part) -> Taken:
+        """
+        Take a part of a large change; the last one applies it.
+
+        Raises:
+            RemoteProtocolError: It is not a part that was announced; nothing was taken.
+        """
+        return self.store.transact(lambda tx: self._take_part(tx, part))
+
+    def _take_part(self, tx: StoreWriter, part: Part) -> Taken:
+        incoming = next((each for each in tx.incoming() if (each.actor, each.seq) == (part.actor, part.seq)), None)
+        if incoming is None:
+            head = tx.heads().get(part.actor)
+            if head is not None and head.seq >= part.seq:
+                return Taken(0)  # another peer was faster
+            return Taken(0, early=True)
+        header = changes.decode_header(incoming.raw)
+        if not 0 <= part.number < len(header.parts) or changes.hash_part(part.data) != header.parts[part.number]:
+            raise RemoteProtocolError("a part that is not of the change it names")
+        tx.keep_part(part.actor, part.seq, part.number, part.data)
+        if len(incoming.parts | {part.number}) < len(header.parts):
+            return Taken(0)
+        ledger = self._ledger
+        fold = ledger.fold(tx)
+        outcome = ledger.admit(tx, fold, Change(header, incoming.raw, b""))
+        fold.flush()
+        signature = tx.signature_at(part.actor, part.seq)
+        if signature is not None:
+            tx.sign(part.actor, part.seq, signature)
+        return Taken(int(outcome is Admitted.APPLIED), early=outcome is Admitted.EARLY)
+
+    # --- segments -----------------------------------------------------------------------------------------------------
+
+    def made_segment(self) -> MadeSegment:
+        """Return a segment of all that is here: the one made within the last day, or a new one."""
+        now_s = self._wall_s()
+
+        def make(tx: StoreWriter) -> MadeSegment:
+            stored = tx.meta(_MADE_SEGMENT)
+            if stored is not None:
+                made = msgspec.msgpack.decode(stored, type=MadeSegment)
+                if 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX:
+                    return made
+                tx.drop_segment(made.hash)
+            self._ledger.refresh(tx)
+            heads = tuple(self._freshly_signed(head) for head in sorted(tx.heads().values()))
+            made = self._write_segment(tx, heads, now_s)
+            tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
+            return made
+
+        return self.store.transact(make)
+
+    def _freshly_signed(self, head: Head) -> Head:
+        if not self._is_own(head):
+            return head
+        return head._replace(signed_seq=head.seq, signature=self._signer.sign(self._message(head.actor, head.seq, head.hash)))
+
+    def _write_segment(self, tx: StoreWriter, heads: tuple[Head, ...], now_s: float) -> MadeSegment:
+        total = sum(1 for _ in tx.all_records())
+        header = SegmentHeader(heads, digest_of(tx.buckets()), total)
+        digest = blake2b(digest_size=32)
+        draft = b"segment in the making"  # its parts are renamed once its hash is known
+        count = 0
+        for part in segments.cut(segments.write(header, self._entries(tx))):
+            digest.update(part)
+            tx.keep_segment_part(draft, count, part)
+            count += 1
+        name = digest.digest()
+        tx.name_segment(draft, name)
+        return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads))
+
+    def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
+        texts = self._ledger.texts
+        for record in tx.all_records():
+            edited = Entity.decode(record.id, record.state).edited_texts()
+            states = ((f, g, texts.document(tx, (record.id, f, g)).state()) for f, g in edited)
+            yield Entry(record.id, record.state, tuple(TextEntry(*state) for state in states))
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        """Return a part of a segment that is kept here."""
+        with self.store.read() as reader:
+            return reader.segment_part(segment, number)
+
+    def take_segment_part(self, snapshot: Snapshot) -> Taken:
+        """
+        Take a part of a segment; the last one merges it.
+
+        Raises:
+            RemoteProtocolError: The segment is damaged, or says what nobody signed; its parts are forgotten.
+        """
+        name, parts = snapshot.segment, snapshot.parts
+        sound = len(name) == 32 and 0 <= snapshot.number < parts and len(snapshot.data) <= limits.PART_BYTES_MAX
+        if not sound:
+            raise RemoteProtocolError("a part of a segment out of bounds")
+        self.store.transact(lambda tx: tx.keep_segment_part(name, snapshot.number, snapshot.data))
+        if snapshot.number + 1 < parts:
+            return Taken(0)
+        try:
+            return Taken(self.store.transact(lambda tx: self._merge_segment(tx, name, parts)))
+        except RemoteProtocolError:
+            self.store.transact(lambda tx: tx.drop_segment(name))
+            raise
+
+    def _merge_segment(self, tx: StoreWriter, name: bytes, parts: int) -> int:
+        digest = blake2b(digest_size=32)
+        for number in range(parts):
+            digest.update(tx.segment_part(name, number) or b"")
+        if digest.digest() != name:
+            raise RemoteProtocolError("a segment that is not what its name says")
+        before = tx.heads()
+        ours = {head.actor: head.seq for head in before.values()}
+        ledger = self._ledger
+        fold = ledger.fold(tx)
+        header, _ = segments.read(_parts_of(tx, name))
+        self._check_heads(header)
+        merge_segment(fold, tx, name, ours)
+        fold.flush()
+        fold.refresh()
+        gained = 0
+        for head in header.heads:
+            held = before.get(head.actor)
+            if held is None or held.seq < head.seq:
+                gained += head.seq - (0 if held is None else held.seq)
+                tx.set_head(head)
+                tx.sign(head.actor, head.signed_seq, head.signature)
+        tx.append_segment(tx.log_position() + 1, name)
+        if not before and digest_of(tx.buckets()) != header.digest:
+            raise RemoteProtocolError("a segment whose content is not what its digest says")
+        return gained
+
+    def _check_heads(self, header: SegmentHeader) -> None:
+        for head in header.heads:
+            message = self._message(head.actor, head.signed_seq, head.hash)
+            if head.signed_seq == head.seq and not self._verify_signature(head.public_key, head.signature, message):
+                raise RemoteProtocolError("a segment with a head that its author did not sign")
+
+
+def merge_segment(fold: Fold, tx: StoreWriter, name: bytes, ours: Frontier) -> dict[int, Frontier]:
+    """
+    Join a kept segment's entities and texts into a fold; return what each of its heads depends on.
+
+    Args:
+        fold: Where to.
+        tx: Its transaction.
+        name: The segment's hash.
+        ours: The frontier at which the store's own states are complete.
+    """
+    header, blocks = segments.read(_parts_of(tx, name))
+    theirs = {head.actor: head.seq for head in header.heads}
+    for block in blocks:
+        for entry in block:
+            for text in entry.texts:
+                fold.texts.merge(tx, (entry.id, text.field, text.genesis), text.state)
+            fold.merge(Entity.decode(entry.id, entry.state), ours, theirs)
+    decode = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
+    return {head.actor: {**dict(decode(head.deps)), head.actor: head.seq - 1} for head in header.heads}
+
+
+def _parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
+    number = 0
+    while (part := reader.segment_part(name, number)) is not None:
+        yield part
+        number += 1
+
+
+def _first_missing(parts: frozenset[int]) -> int:
+    return next(number for number in range(len(parts) + 1) if number not in parts)

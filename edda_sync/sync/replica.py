@@ -1,0 +1,113 @@
+"""
+A replica: one device's store and its sessions. The asyncio runner and the simulator drive this very class.
+
+Give it every event with ``now`` and carry out the effects it returns, in order. It owns no socket, clock or thread; its
+store is durable before any effect is returned, so nothing leaves the device before it is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from edda_sync.sync.effects import Applied, Close, Effect
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.session import Progress, Session, State
+from edda_sync.sync.wire import Codec
+
+
+class Replica:
+    """
+    One device.
+
+    Args:
+        exchange: What its store gives and takes.
+        device: Its id.
+        workspace_tag: Of a device id: what its hello must say of the workspace.
+    """
+
+    def __init__(self, exchange: Exchange, device: str, workspace_tag: Callable[[str], bytes]) -> None:
+        self.exchange = exchange
+        self.device = device
+        self._tag = workspace_tag
+        self._codec = Codec()
+        self._sessions: dict[str, Session] = {}
+
+    def connected(self, peer: str, now: float) -> list[Effect]:
+        """
+        Begin to talk with a peer over a new link. A session that there was ends: its link is another one's.
+
+        Args:
+            peer: The device at the other end, as proved by the handshake.
+            now: Monotonic time in seconds.
+        """
+        session = self._sessions[peer] = Session(self.exchange, self._codec, self.device, peer, self._tag)
+        return session.open()
+
+    def disconnected(self, peer: str) -> None:
+        """Forget the talk with a peer whose link is gone."""
+        self._sessions.pop(peer, None)
+
+    def frame_received(self, peer: str, frame: bytes, now: float) -> list[Effect]:
+        """
+        Take one whole frame that arrived from a peer.
+
+        Args:
+            peer: The device at the other end, as proved by the handshake.
+            frame: As it arrived, at most ``FRAME_BYTES_MAX`` and one byte long.
+            now: Monotonic time in seconds.
+
+        Returns:
+            What must be done, in this order.
+        """
+        session = self._sessions.get(peer)
+        if session is None:
+            return []
+        effects = session.frame_received(frame, now)
+        if any(isinstance(effect, Applied) for effect in effects):
+            for other in self._others(peer):
+                effects += other.news(now, own=False)
+        return self._ended(effects)
+
+    def committed(self, now: float) -> list[Effect]:
+        """Learn that this device's own changes are durable."""
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.news(now, own=True)
+        return self._ended(effects)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due; call it at :meth:`next_deadline`."""
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.tick(now)
+        return self._ended(effects)
+
+    def next_deadline(self) -> float | None:
+        """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
+        deadlines = (session.next_deadline() for session in self._sessions.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def rebuilt(self, now: float) -> None:
+        """Learn that the view was folded anew: digests are compared again."""
+        for session in self._sessions.values():
+            session.recheck(now)
+
+    def close(self, reason: str = "closing") -> list[Effect]:
+        """Say goodbye to everyone."""
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.close(reason)
+        return self._ended(effects)
+
+    def progress(self) -> dict[str, Progress]:
+        """Return how it stands with each peer that there is a talk with."""
+        return {peer: session.progress for peer, session in self._sessions.items() if session.state is State.OPEN}
+
+    def _others(self, peer: str) -> Iterable[Session]:
+        return [session for name, session in self._sessions.items() if name != peer]
+
+    def _ended(self, effects: list[Effect]) -> list[Effect]:
+        for effect in effects:
+            if isinstance(effect, Close):
+                self._sessions.pop(effect.peer, None)
+        return effects

@@ -1,0 +1,74 @@
+"""
+The wire: messages as frames. A frame is one byte that says how, then the message in msgpack, as it is or compressed.
+
+The decoder believes nothing: a compressed frame's declared size is checked before anything is decompressed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import zstandard
+
+from edda_sync import limits
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.sync.messages import Message
+
+PLAIN: Final = 0
+ZSTD: Final = 1
+COMPRESS_BYTES_MIN: Final = 256  # below this the frame would hardly shrink
+
+_encoder = msgspec.msgpack.Encoder()
+_decode = msgspec.msgpack.Decoder(Message).decode
+
+
+class Codec:
+    """Frames of one replica: compression contexts are costly to make, and not to be shared between threads."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def encode(self, message: Message) -> bytes:
+        """Return the frame of a message."""
+        encoded = _encoder.encode(message)
+        assert len(encoded) <= limits.FRAME_BYTES_MAX, "what we send is cut to fit: a longer message is our bug"
+        if len(encoded) >= COMPRESS_BYTES_MIN:
+            compressed = self._compressor.compress(encoded)
+            if len(compressed) < len(encoded):
+                return bytes((ZSTD,)) + compressed
+        return bytes((PLAIN,)) + encoded
+
+
+    def decode(self, frame: bytes) -> Message:
+        """
+        Return the message of a frame.
+
+        Raises:
+            RemoteProtocolError: It is too large, malformed or of an unknown kind.
+        """
+        if not 1 < len(frame) <= limits.FRAME_BYTES_MAX + 1:
+            raise RemoteProtocolError(f"a frame of {len(frame):,} bytes")
+        how, rest = frame[0], frame[1:]
+        if how == ZSTD:
+            rest = self._decompress(rest)
+        elif how != PLAIN:
+            raise RemoteProtocolError(f"a frame of an unknown kind ({how})")
+        try:
+            return _decode(rest)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RemoteProtocolError(f"a malformed frame ({error})") from None
+
+
+    def _decompress(self, compressed: bytes) -> bytes:
+        try:
+            size = zstandard.frame_content_size(compressed)
+            if not 0 <= size <= limits.FRAME_BYTES_MAX:
+                raise RemoteProtocolError(f"a compressed frame that declares {size:,} bytes")
+            expanded = self._decompressor.decompress(compressed, max_output_size=size, allow_extra_data=False)
+        except zstandard.ZstdError as error:
+            raise RemoteProtocolError(f"a frame that cannot be decompressed ({error})") from None
+        if len(expanded) != size:
+            raise RemoteProtocolError("a compressed frame that does not hold what it declares")
+        return expanded
