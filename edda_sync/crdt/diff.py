@@ -33,6 +33,7 @@ _Chain = tuple[_Match, "_Chain"] | None
 _WORD: Final = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff]+|\s+|.", re.DOTALL)
 _NEAR: Final = 1_024  # code points to look ahead at first; then 8 times as many, and again
 _FAR: Final = 8 * _NEAR  # from here on a single line that both sides have once is enough
+_BACK: Final = 256  # code points to step back to the start of a line or word
 
 
 class _Level(NamedTuple):
@@ -225,14 +226,16 @@ class _Pieces:
 
 
 def _find_hunks(old: str, new: str, steps: int) -> list[_Hunk]:
-    begin = _common_prefix(old, 0, len(old), new, 0, len(new))
-    end = _common_suffix(old, new, begin)
+    end = _common_suffix(old, new, _common_prefix(old, 0, len(old), new, 0, len(new)))
+    head = old[len(old) - end :][:_BACK]
+    end -= head.find("\n") + 1 or len(head)  # up to a line's start: what was equal within a line may be so by accident
     by_lines, by_words = _Work(steps // 2), _Work(steps // 2)
     hunks: list[_Hunk] = []
-    for gap in _gaps(old, new, (begin, len(old) - end, begin, len(new) - end), _LINES, by_lines):
+    for gap in _gaps(old, new, (0, len(old) - end, 0, len(new) - end), _LINES, by_lines):
         for start, stop, new_start, new_stop in _gaps(old, new, gap, _WORDS, by_words):
-            same = _common_suffix(old[start:stop], new[new_start:new_stop], 0)
-            hunks.append((start, stop - same, new[new_start : new_stop - same]))
+            left = _common_prefix(old, start, stop, new, new_start, new_stop)
+            right = _common_suffix(old[start:stop], new[new_start:new_stop], left)
+            hunks.append((start + left, stop - right, new[new_start + left : new_stop - right]))
     return hunks
 
 
@@ -242,10 +245,11 @@ def _gaps(old: str, new: str, within: _Gap, level: _Level, work: _Work) -> list[
     x, x_end, y, y_end = within
     while True:
         same = _common_prefix(old, x, x_end, new, y, y_end)
-        x, y = x + same, y + same
-        if x == x_end and y == y_end:
+        if x + same == x_end and y + same == y_end:
             return found
-        rest = (x, x_end, y, y_end)
+        tail = old[x + max(0, same - _BACK) : x + same]
+        same -= len(level.cut(tail)[-1]) if tail else 0  # the difference may be inside a token that starts alike
+        rest = (x + same, x_end, y + same, y_end)
         gaps = _look_ahead(old, new, rest, level, work) or [rest]
         found += gaps
         _, x, _, y = gaps[-1]
@@ -319,7 +323,7 @@ def _unwind(chain: _Chain) -> list[_Match]:
 
 
 def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
-    """Find the nearest token that each side has once."""
+    """Find the nearest token that each side has once, after the first, which may be equal without ending the gap."""
     counts_a, counts_b = Counter(a), Counter(b)
     places = {token: at for at, token in enumerate(b) if counts_b[token] == 1}
     best: _Match | None = None
@@ -327,7 +331,7 @@ def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
         if best and i >= best[0] + best[1]:
             break
         j = places.get(token)
-        if j is not None and counts_a[token] == 1 and (not best or i + j < best[0] + best[1]):
+        if j is not None and i + j and counts_a[token] == 1 and (not best or i + j < best[0] + best[1]):
             best = (i, j, 1)
     return [best] if best else []
 

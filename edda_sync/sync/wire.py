@@ -33,7 +33,7 @@ class Codec:
     def encode(self, message: Message) -> bytes:
         """Return the frame of a message."""
         encoded = _encoder.encode(message)
-        assert len(encoded) <= limits.FRAME_BYTES_MAX, "what we send is cut to fit: a longer message is our bug"
+        assert len(encoded) < limits.FRAME_BYTES_MAX, "what we send is cut to fit: a longer message is our bug"
         if len(encoded) >= COMPRESS_BYTES_MIN:
             compressed = self._compressor.compress(encoded)
             if len(compressed) < len(encoded):
@@ -48,7 +48,7 @@ class Codec:
         Raises:
             RemoteProtocolError: It is too large, malformed or of an unknown kind.
         """
-        if not 1 < len(frame) <= limits.FRAME_BYTES_MAX + 1:
+        if not 1 < len(frame) <= limits.FRAME_BYTES_MAX:
             raise RemoteProtocolError(f"a frame of {len(frame):,} bytes")
         how, rest = frame[0], frame[1:]
         if how == ZSTD:
