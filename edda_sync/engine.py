@@ -7,11 +7,12 @@ store's lock and folds them (``crdt.ledger``, ``crdt.fold``), and one SQL commit
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -30,9 +31,11 @@ from edda_sync.errors import (
     ConflictError,
     DiskFaultError,
     DiskFullError,
+    InvalidValueError,
     NotAStoreError,
     NotFoundError,
     ReadOnlyError,
+    StorageError,
     UsageError,
 )
 from edda_sync.items import item_of_row
@@ -62,6 +65,7 @@ T = TypeVar("T")
 
 STORE_ID: Final = "store_id"
 WORKSPACE_SECRET: Final = "workspace_key"
+WELCOME: Final = "welcome"
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
 
@@ -322,14 +326,37 @@ class StorageEngine:
                 certificate = entity.value("certificate")
                 if record.hidden or certificate is None:
                     continue
+                try:
+                    device = device_of(public_key_of(certificate))
+                except InvalidValueError:
+                    continue  # a member wrote nonsense: there is no such device to trust
                 added = entity.cells["certificate"][0][2]
                 members.append(
                     Member(
-                        device=device_of(public_key_of(certificate)), name=entity.value("name") or "?",
+                        device=device, name=entity.value("name") or "?",
                         certificate=certificate, added_at=values.time_of(added),
                     )  # fmt: skip
                 )
         return sorted(members, key=lambda member: (member.name, member.device))
+
+    def certificates(self) -> dict[str, bytes]:
+        """Return the certificates of the members by device id: those of the log, and of the welcome until that is here."""
+        from edda_sync.transport.membership import decode_welcome
+
+        with self.store.read() as reader:
+            welcome = reader.meta(WELCOME)
+        told = {} if welcome is None else {d: r.certificate for d, r in decode_welcome(welcome).members.items()}
+        return told | {member.device: member.certificate for member in self.members()}
+
+    def rebuild(self) -> int:
+        """Fold the whole log into fresh tables; return how many changes it was."""
+        from edda_sync.sync.exchange import merge_segment
+
+        def work(tx: StoreWriter) -> int:
+            return self._ledger.rebuild(tx, lambda fold, name, ours: merge_segment(fold, tx, name, ours))
+
+        self._digest = None
+        return self.store.transact(work)
 
     # --- device and workspace -----------------------------------------------------------------------------------------
 
@@ -400,7 +427,11 @@ class StorageEngine:
                 store_id = reader.meta(STORE_ID)
             if store_id is None:
                 store_id = store.transact(self._name_store)
-            self._sidecar = Sidecar(state_folder(self.config), store_id, path)
+            state = state_folder(self.config)
+            try:
+                self._sidecar = Sidecar(state, store_id, path)
+            except OSError as error:
+                raise disk_error(state, error) from None
 
     def _name_store(self, tx: StoreWriter) -> bytes:
         store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it
@@ -427,6 +458,8 @@ class StorageEngine:
 
     def adopt(self, welcome: Welcome) -> None:
         """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
+        from edda_sync.transport.membership import encode
+
         identity = self.make_identity()
 
         def work(tx: StoreWriter) -> None:
@@ -434,21 +467,20 @@ class StorageEngine:
                 raise UsageError("This store belongs to a workspace already.")
             tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
             tx.set_meta(WORKSPACE_SECRET, welcome.workspace_key)
-            for device, record in welcome.members.items():
-                tx.set_meta(f"welcome.{device}", record.certificate)
+            tx.set_meta(WELCOME, encode(welcome))  # whom to trust until the log says it
             ledgers.new_life(tx, identity.public_key, self._random(16))
 
         self.store.transact(work)
 
-    def welcome(self, record: DeviceRecord) -> Welcome:
-        """Make a device a member of the workspace, durably; return what it must be told."""
+    def welcome(self, record: DeviceRecord, port: int = 0) -> Welcome:
+        """Make a device a member of the workspace, durably; return what it must be told, with the port we listen on."""
         from edda_sync.transport.identity import public_key_of
         from edda_sync.transport.membership import DeviceRecord, Welcome
 
         draft = member_draft(public_key_of(record.certificate), record.certificate, record.name)
         self.commit_drafts([draft], None, "paired", None)
         members = {member.device: DeviceRecord(member.certificate, member.name) for member in self.members()}
-        return Welcome(self.workspace, self.workspace_key, members)
+        return Welcome(self.workspace, self.workspace_key, members, port)
 
     def wall_s(self) -> float:
         """Return wall time in seconds since 1970, as this engine's clock has it."""
@@ -527,7 +559,8 @@ class StorageEngine:
         self._ledger.texts.committed()
         written, self._written = self._written, None
         if written is not None and self._sidecar is not None:
-            self._sidecar.remember(written)
+            with suppress(OSError):  # the change is on disk already, and a sidecar may lag
+                self._sidecar.remember(written)
 
     def _catch_up(self, tx: StoreWriter) -> bool:
         """Do what may wait a moment: rows of edited texts, the full-text index; True when there is more to do."""
@@ -643,14 +676,17 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except (FileExistsError, NotADirectoryError):
         raise NotAStoreError(str(path)) from None
-    except PermissionError:
-        raise ReadOnlyError(str(path)) from None
     except OSError as error:
-        if error.errno == 28:
-            raise DiskFullError(str(path)) from None
-        if error.errno == 30:
-            raise ReadOnlyError(str(path)) from None
-        raise DiskFaultError(str(path), str(error)) from None
+        raise disk_error(path, error) from None
+
+
+def disk_error(path: Path, error: OSError) -> StorageError:
+    """Return what an error of the operating system says of a disk, as one of ours."""
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return ReadOnlyError(str(path))
+    if error.errno == errno.ENOSPC:
+        return DiskFullError(str(path))
+    return DiskFaultError(str(path), str(error))
 
 
 def state_folder(config: StorageConfig) -> Path:

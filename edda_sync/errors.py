@@ -195,7 +195,7 @@ class RefusedTextError(RemoteError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"A text edit of another device was refused ({reason}); the text is as it was: update edda there.")
+        super().__init__(f"An edit of another device was refused ({reason}); the text is as it was: update edda there.")
 
 
 class NotReachableError(RemoteError):

@@ -96,6 +96,7 @@ class Transaction:
         self._checked = checked
         self._of_entity: dict[bytes, list[int]] = {}
         self._seen: dict[bytes, Entity | None] = {}
+        self._bases: list[tuple[Item, Cells]] = []  # what objects were read at, should this come to nothing
         self._opened: AbstractContextManager[StoreReader] | None = None
         self._reader: StoreReader | None = None
 
@@ -275,6 +276,7 @@ class Transaction:
             self.dot = self._host.commit_drafts(self.operations, self._agent, self._reason, check)
         except BaseException:
             self.state = TransactionState.ABORTED
+            self._restore_bases()
             raise
         finally:
             self._release()
@@ -285,6 +287,7 @@ class Transaction:
         """Forget all of it."""
         self._active()
         self.state = TransactionState.ROLLED_BACK
+        self._restore_bases()
         self._release()
 
     def __enter__(self) -> Self:
@@ -306,6 +309,10 @@ class Transaction:
         if self._opened is not None:
             self._opened.__exit__(None, None, None)
         self._opened = self._reader = None
+
+    def _restore_bases(self) -> None:
+        for item, base in reversed(self._bases):
+            item._base = base
 
     def _check(self, tx: StoreWriter) -> None:
         """Compare the cells that were read or written with what the commit finds."""
@@ -364,6 +371,9 @@ class Transaction:
             self._draft(Rewrite(kind, entity, base, new))
         if cells:
             self._draft(Put.of(kind, entity, cells))
+        if item._base is not None:  # the next update of the same object compares with what this one writes
+            self._bases.append((item, item._base))
+            remember_base(item)
 
     def _delete(self, kind: str, item_id: str) -> None:
         entity = values.id_bytes("id", item_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import unicodedata
 from hashlib import blake2b
 from typing import Any
@@ -81,16 +82,12 @@ def time(field: str, value: object) -> str:
     """
     moment: datetime.datetime
     if isinstance(value, str):
-        if len(value) == 24 and value.endswith("Z") and value[19] == ".":  # canonical already, nearly always
-            try:
-                datetime.datetime.fromisoformat(value)
-            except ValueError:
-                raise InvalidValueError(field, _TIME_HELP, value) from None
-            return value
         try:
             moment = datetime.datetime.fromisoformat(value.strip())
         except ValueError:
             raise InvalidValueError(field, _TIME_HELP, value) from None
+        if _CANONICAL_TIME.fullmatch(value):  # nearly always
+            return value
     elif isinstance(value, datetime.datetime):
         moment = value
     elif isinstance(value, datetime.date):
@@ -104,6 +101,7 @@ def time(field: str, value: object) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z".zfill(24)
 
 
+_CANONICAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _TIME_HELP = "is not a date or time such as 2026-03-01 or 2026-03-01T09:30:00Z"
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -118,7 +116,10 @@ def time_of(wall_ms: int) -> str:
 def json_value(field: str, value: object) -> str:
     """Return one metadata value as canonical JSON: sorted keys, no spaces, UTF-8, at most 64 levels deep."""
     _check_json(field, value, 0)
-    encoded = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        encoded = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError:  # nan and infinity are refused above
+        raise InvalidValueError(field, "has a whole number of more digits than can be read back", None) from None
     return text(field, encoded, bytes_max=limits.JSON_BYTES_MAX)
 
 

@@ -226,8 +226,9 @@ def check_cell(kind: str, name: str, value: Any) -> None:
         if value is not None:
             values.canonical_json(group, value)
     elif group == "tag" or (group == "link" and kind == "task"):
-        values.id_bytes(name, rest)
-        if value is not None and value is not True:
+        if values.id_text(values.id_bytes(name, rest)) != rest:
+            raise InvalidValueError(name, "is not a canonical id", value)
+        if value is not None and not (value is True and group == "tag"):
             _line(value)
     else:
         raise InvalidValueError(name, "is no field of a " + kind, value)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.crdt import cells, integrity, rows
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
@@ -190,7 +190,8 @@ class Fold:
         """Return an entity as it stands in this fold, if anything ever touched it."""
         if entity_id not in self._entities:
             self._load([entity_id])
-        return self._entities.get(entity_id)
+        found = self._entities.get(entity_id)
+        return found if found is not None and (found.touched or found.deleted) else None
 
     def text_of(self, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
@@ -259,9 +260,8 @@ class Fold:
         self.tx.show(shown, new)
         for entity_id in self._edited - self._reshow:
             self.tx.set_stale(entity_id, True)
-        for entity_id in self._reshow:
-            if self._entities[entity_id].edited_texts():
-                self.tx.set_stale(entity_id, False)
+        for entity_id in self._reshow.intersection(self.tx.stale_texts()):
+            self.tx.set_stale(entity_id, False)
         for (unknown_of, position), count in self._unknown.items():
             self.tx.add_unknown_operations(unknown_of, position, count)
         self._entities, self._before, self._reshow, self._edited = {}, {}, set(), set()
@@ -358,7 +358,9 @@ def _is_known(operation: Operation) -> bool:
         return len(rest) == 1 and isinstance(rest[0], dict) and all(isinstance(name, str) for name in rest[0])
     if code == EDIT:
         field, genesis, update = rest if len(rest) == 3 else (None, None, None)
-        return field == TEXT_FIELDS.get(operation[1], "") and isinstance(genesis, int) and isinstance(update, bytes)
+        if field != TEXT_FIELDS.get(operation[1], "") or not isinstance(update, bytes):
+            return False
+        return isinstance(genesis, int) and 0 <= genesis < 2 << limits.ACTOR_BITS
     if code == DELETE:
         return len(rest) == 1 and isinstance(rest[0], list)
     return bool(code == TOUCH and not rest)

@@ -204,6 +204,9 @@ class Ledger:
     def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
         if isinstance(draft, Put):
             operation = _decode_operation(draft.encoded)
+            kind = fold.entity(operation[2], operation[1]).kind
+            if kind != operation[1]:
+                raise values.InvalidValueError("id", f"belongs to a {kind} already", values.id_text(operation[2]))
             yield from self._tagging(fold, operation, tagged)
         elif isinstance(draft, Rewrite):
             yield from self._rewrite(fold, draft)

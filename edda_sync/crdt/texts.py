@@ -82,7 +82,7 @@ class Texts:
             if stored is None:
                 if start is None:
                     raise RefusedTextError("an edit of a text that never started")
-                found = _Open(TextDocument.start(key[2], start), 0, 0)
+                found = _Open(TextDocument.start(key[2], start), -1, 0)  # older than the first edit, stored under 0
             else:
                 found = _Open(TextDocument.load(stored.state), stored.serial, 0)
             self._open[key] = found
@@ -148,7 +148,8 @@ class Texts:
     def _append(self, tx: StoreWriter, key: Key, actor: int, update: bytes) -> None:
         opened = self._open[key]
         if tx.text(*key, since=opened.serial) is None:  # its first edit here
-            tx.save_text(*key, opened.document.state(), 0)
+            opened.serial = 0
+            tx.save_text(*key, opened.document.state(), opened.serial)
             return
         opened.serial = tx.append_text(*key, actor, update)
         opened.tail += 1

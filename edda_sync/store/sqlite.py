@@ -134,13 +134,13 @@ class SqliteStore:
                             raise
                         done.set_exception(error)
                 self._writer.execute("COMMIT")
+            self._on_end(True)
         except BaseException as error:  # noqa: BLE001 - the same, for all of them
             self._abandon(error)
             for _, done in batch:
                 if not done.done():
                     done.set_exception(error)
             return
-        self._on_end(True)
         for done, result in results:
             done.set_result(result)
 
@@ -281,7 +281,7 @@ def check_file(path: Path) -> None:
             head = file.read(100)
     except FileNotFoundError:
         return
-    except IsADirectoryError:
+    except (IsADirectoryError, NotADirectoryError):
         raise errors.NotAStoreError(str(path)) from None
     except PermissionError:
         raise errors.ReadOnlyError(str(path)) from None

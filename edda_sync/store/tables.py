@@ -211,7 +211,8 @@ class SqliteReader:
         return int(self._one("SELECT coalesce(sum(count), 0) FROM unknown_operations")[0])
 
     def buckets(self) -> Mapping[int, int]:
-        return {row[0]: int.from_bytes(row[1], "big") for row in self._execute("SELECT bucket, sum FROM digest")}
+        rows = self._execute("SELECT bucket, sum FROM digest WHERE sum != zeroblob(16)")
+        return {row[0]: int.from_bytes(row[1], "big") for row in rows}
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 

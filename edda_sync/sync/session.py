@@ -82,7 +82,8 @@ class Progress:
     ahead: int = 0  # changes that the peer lacks of ours
     sent_bytes: int = 0
     rcvd_bytes: int = 0
-    proved: bool = False
+    proved_at: Frontier | None = None  # the frontier at which both were last proved equal
+    proved: bool = False  # whether that is where both still are
     waiting: int = 0  # held but not applied at the peer
 
 
@@ -170,6 +171,7 @@ class Session:
         if own:
             self._news = True
             return self._guarded(now)
+        self._measure(self._exchange.frontier())
         self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)
         self._deadlines.setdefault("announce", now + limits.ANNOUNCE_DELAY_S)
         return []
@@ -291,10 +293,10 @@ class Session:
             return []
         if self._exchange.digest() == digest:
             self._compared = at
-            self.progress.proved = True
+            self.progress.proved, self.progress.proved_at = True, at
             return [Proved(self.peer)]
         self._compared = at
-        self.progress.proved = False
+        self.progress.proved, self.progress.proved_at = False, None
         sums = b"".join(b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(self._exchange.buckets().items()) if s)
         return [self._send(Buckets(tuple(frontier.to_pairs(ours)), sums))]
 
@@ -338,13 +340,16 @@ class Session:
             self._sent_frames += 1
             effects.append(send)
         ours = self._exchange.frontier()
-        self.progress.behind = frontier.lacking(ours, self._held)
-        self.progress.ahead = frontier.lacking(self._held, ours)
-        equal = self._held == ours
-        self.progress.proved = self.progress.proved and equal and self._compared == ours
-        if equal and self._said != ours:
+        self._measure(ours)
+        if self._held == ours and self._said != ours:
             self._deadlines.setdefault("prove", now + limits.PROVE_DELAY_S)
         return effects
+
+    def _measure(self, ours: Frontier) -> None:
+        """Say how far apart the two are."""
+        self.progress.behind = frontier.lacking(ours, self._held)
+        self.progress.ahead = frontier.lacking(self._held, ours)
+        self.progress.proved = self._held == ours == self.progress.proved_at
 
     def _next_data(self) -> Message | None:
         """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""

@@ -415,6 +415,33 @@ async def dial(
     return Link(connection, peer, address, dialled=True)
 
 
+async def peek(host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S) -> bytes:
+    """
+    Ask who is at an address: return the certificate (DER) that is shown there. It proves nothing until it is dialled.
+
+    Args:
+        host, port: The address.
+        timeout_s: For all of it, in seconds.
+
+    Raises:
+        NotReachableError: Nobody answered in time, or nothing that speaks TLS 1.3.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname="")
+    except (OSError, UnicodeError) as error:
+        raise _refusal(error, "", _address(host, port)) from error
+    certificate: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    if certificate is None:
+        raise NotReachableError(_address(host, port), "what answers there is no edda device")
+    return certificate
+
+
 def _refusal(error: Exception, peer: str, address: str) -> RemoteError:
     """What a failed call means."""
     match error:

@@ -24,11 +24,20 @@ class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What a new member is told: the workspace, its key, and its members' records by device id."""
+    """
+    What a new member is told.
+
+    Attributes:
+        workspace: Its id; 16 bytes.
+        workspace_key: The key that only members know; 32 bytes.
+        members: Records of its members by device id.
+        port: Where the inviter listens for members; 0 when it does not.
+    """
 
     workspace: bytes
     workspace_key: bytes
     members: dict[str, DeviceRecord]
+    port: int
 
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")

@@ -1,0 +1,308 @@
+"""
+What all commands share: the store, texts made safe for a terminal, tables, JSON, input, progress.
+
+A command takes its store from :func:`opened`, prints for a person with :func:`print_table` or :func:`say`, for a program
+with :func:`print_json`, and says on stderr, with :func:`note`, what is not part of its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from edda_sync import limits, values
+from edda_sync.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from edda_sync.config import StorageConfig
+    from edda_sync.engine import StorageEngine
+    from edda_sync.transaction import Transaction
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+NONE: Final = "none"  # the word that clears a date or a parent
+SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
+PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
+PROGRESS_EVERY_S: Final = 0.1
+STORE_FILE: Final = "edda.db"
+
+# What a terminal would obey or a reader would be fooled by: controls, bidirectional overrides, half characters.
+_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the root's options say; the context's object."""
+
+    home: Path | None = None
+    agent: str | None = None
+    reason: str | None = None
+
+
+# --- the store --------------------------------------------------------------------------------------------------------
+
+
+def settings() -> Settings:
+    """Return the options of the root."""
+    found = click.get_current_context().find_root().obj
+    return found if isinstance(found, Settings) else Settings()
+
+
+def home() -> Path:
+    """Return the store's folder: ``--home``, else EDDA_HOME, else the user's data folder."""
+    chosen = settings().home
+    if chosen is not None:
+        return chosen.expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("edda"))
+
+
+@contextmanager
+def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
+    """Open the store; make it, and say so, if this is the first command here."""
+    from edda_sync.engine import open as open_store
+
+    folder = home()
+    fresh = not (folder / STORE_FILE).exists()
+    with open_store(folder, config) as store:
+        if fresh:
+            note(f"Made a new store in {safe_line(str(folder))}; nothing else needs to be set up.")
+        yield store
+
+
+def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
+    """Run ``work`` in one transaction, under the agent and reason that the root's options name."""
+    named = settings()
+    return store.transact(work, agent=named.agent, reason=named.reason)
+
+
+def short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """Return the ends of ids, as long as it takes for no two of these to be the same."""
+    length = limits.SHORT_ID_CHARACTERS_MIN
+    bare = {whole: whole.replace("-", "") for whole in ids}
+    while length < 32 and len({digits[-length:] for digits in bare.values()}) < len(bare):
+        length += 1
+    return {whole: digits[-length:] for whole, digits in bare.items()}
+
+
+# --- for a person -----------------------------------------------------------------------------------------------------
+
+
+def on_terminal() -> bool:
+    """Tell whether a person reads the answer."""
+    return sys.stdout.isatty()
+
+
+def safe_text(text: str) -> str:
+    """Return a text in which what a terminal would obey is spelled out; line breaks and tabs stay."""
+    return _UNSAFE.sub(_spelled, text)
+
+
+def safe_line(text: str) -> str:
+    """Return a text as one line that a terminal shows as it is."""
+    return safe_text(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def name(text: str) -> str:
+    """Return a name for the answer: as it is for a program, safe for a terminal."""
+    return safe_line(text) if on_terminal() else text
+
+
+def say(text: str) -> None:
+    """Print a line of the answer; made safe on a terminal."""
+    click.echo(safe_text(text) if on_terminal() else text)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    click.echo(safe_text(text), err=True)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: as a table on a terminal, else in columns two spaces apart, of which the last is not padded."""
+    if on_terminal():
+        _print_rich(headings, rows)
+        return
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(headings) - 1)]
+    lines = ("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows)
+    click.echo("".join(f"{line}\n" for line in lines), nl=False)
+
+
+def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=number < len(headings) - 1, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe_line(cell)) for cell in row))
+    Console(highlight=False).print(table)
+
+
+# --- for a program ----------------------------------------------------------------------------------------------------
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON; keys are the store's column names.")(function)
+
+
+def print_json(value: object) -> None:
+    """Print JSON; on a terminal what it would obey is written as JSON's own escapes."""
+    encoded = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded))
+
+
+# --- input ------------------------------------------------------------------------------------------------------------
+
+
+def parse_object(field: str, encoded: str | None) -> dict[str, Any]:
+    """
+    Return the JSON object that an option holds; nothing for None.
+
+    Raises:
+        InvalidValueError: It is no JSON object.
+    """
+    if encoded is None:
+        return {}
+    parsed = values.parse_json(field, values.text(field, encoded))
+    if not isinstance(parsed, dict):
+        raise InvalidValueError(field, 'must be a JSON object, such as {"project": "garden"}', encoded)
+    return parsed
+
+
+def read_text(path: str) -> str:
+    """
+    Return the text of a file, or of stdin for ``-``, byte for byte.
+
+    Raises:
+        InvalidValueError: It is not UTF-8, or longer than a text may be.
+        OSError: It cannot be read.
+    """
+    shown = "stdin" if path == "-" else safe_line(path)
+    if path == "-":
+        raw = sys.stdin.buffer.read(limits.TEXT_BYTES_MAX + 1)
+    else:
+        with Path(path).open("rb") as file:
+            raw = file.read(limits.TEXT_BYTES_MAX + 1)
+    return decode_text(shown, raw)
+
+
+def decode_text(shown: str, raw: bytes) -> str:
+    """Return bytes as text; errors call them ``shown``."""
+    if len(raw) > limits.TEXT_BYTES_MAX:
+        raise InvalidValueError(shown, f"is longer than {limits.TEXT_BYTES_MAX:,} bytes, the most that a text can hold")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(shown, f"is not UTF-8 text (byte {error.start:,}); convert it first") from None
+
+
+def edit_text(text: str, suffix: str) -> str:
+    """
+    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; return what it became.
+
+    Raises:
+        ClickException: The editor failed; the text stays in the file that the message names.
+    """
+    import shlex
+    import subprocess
+    import tempfile
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
+    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode())
+    try:
+        ended = subprocess.run([*shlex.split(editor), path], check=False).returncode
+    except OSError as error:
+        os.unlink(path)
+        raise click.ClickException(f"The editor {safe_line(editor)} did not start ({error.strerror}); set EDITOR.") from None
+    if ended != 0:
+        raise click.ClickException(f"The editor ended with {ended}; nothing was changed, and the text is kept in {path}.")
+    try:
+        edited = decode_text("the edited text", Path(path).read_bytes())
+    except InvalidValueError as error:
+        raise click.ClickException(f"{str(error).rstrip('.')}; nothing was changed, and it is kept in {path}.") from None
+    os.unlink(path)
+    return edited
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+class Progress:
+    """
+    A line on stderr that tells a person how far long work is; silent for a program and for the first second.
+
+    Call it with the count so far; use it in a ``with`` block, which removes the line.
+
+    Args:
+        doing: What is done, such as ``Importing``.
+        total: How many there are; 0 when nobody knows.
+    """
+
+    def __init__(self, doing: str, total: int = 0) -> None:
+        self._doing, self._total = doing, total
+        self._next = time.monotonic() + PROGRESS_AFTER_S
+        self._shown = False
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now < self._next or not sys.stderr.isatty():
+            return
+        self._next = now + PROGRESS_EVERY_S
+        self._shown = True
+        of = f" of {self._total:,}" if self._total else ""
+        click.echo(f"\r\x1b[K{self._doing} {done:,}{of}", nl=False, err=True)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with its noun: ``1 task``, ``2 tasks``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def chosen_limit(limit: int | None, everything: bool) -> int | None:
+    """Return how many rows a list may show; None for all."""
+    return None if limit is None and everything else SHOWN_MAX if limit is None else limit
+
+
+def cut(rows: list[T], limit: int | None) -> list[T]:
+    """Return the rows that a list shows, and say when there are more."""
+    if limit is None or len(rows) <= limit:
+        return rows
+    note(f"Only the first {limit:,} are shown; --limit N or --all shows more.")
+    return rows[:limit]
+
+
+def one_line_each(lines: Iterable[str]) -> None:
+    """Print lines of the answer at once."""
+    for line in lines:
+        say(line)

@@ -1,0 +1,158 @@
+"""
+The local socket: how commands talk to a running ``edda up``. JSON, a line each way at a time, over a Unix socket that only
+the owner may open.
+
+A request is ``{"do": "status" | "sync" | "invite", ...}``; answers are objects, the last with ``"done": true``, or
+``{"error": {...}}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from edda_sync.errors import EddaError, UsageError
+
+SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
+LINE_BYTES_MAX: Final = 1024 * 1024
+
+Answer = dict[str, Any]
+Handler = Callable[[Answer], AsyncIterator[Answer]]
+
+
+def socket_path(home: Path) -> Path:
+    """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
+    path = home / "run" / "edda.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        return path
+    name = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"edda-{os.getuid()}" / f"{name}.sock"
+
+
+@contextlib.contextmanager
+def only_runner(home: Path) -> Any:
+    """
+    Hold the store's lock for as long as this process syncs it.
+
+    Raises:
+        UsageError: Another process does.
+    """
+    folder = home / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(folder / "edda.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"Another edda is syncing {home} already; stop it first, or use its commands.") from None
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.asynccontextmanager
+async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
+    """Answer requests for as long as the context lasts."""
+    path = socket_path(home)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # left by a process that was killed: whoever holds the lock owns the path
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "asyncio runs this as a task"
+        tasks.add(task)
+        try:
+            await _answer(reader, writer, handler)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            tasks.discard(task)
+            writer.close()
+
+    previous = os.umask(0o177)
+    try:
+        server = await asyncio.start_unix_server(connected, path, limit=LINE_BYTES_MAX)
+    finally:
+        os.umask(previous)
+    try:
+        yield
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
+    line = await reader.readline()
+    try:
+        request = json.loads(line)
+        if not isinstance(request, dict):
+            raise ValueError("not an object")
+    except ValueError:
+        request = {}
+    # Whoever asked may leave: an invitation then closes.
+    gone = asyncio.ensure_future(reader.read(1))
+    answers = handler(request)
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(answers))
+            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                return
+            try:
+                answer = following.result()
+            except StopAsyncIteration:
+                return
+            except EddaError as error:
+                answer = {"error": {"text": str(error), "exit_code": error.exit_code}}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+            if "error" in answer:
+                return
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def ask(home: Path, request: Answer) -> AsyncIterator[Answer]:
+    """
+    Ask a running ``edda up`` and yield its answers.
+
+    Raises:
+        ConnectionError: None is running.
+        EddaError: What it answered.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(socket_path(home), limit=LINE_BYTES_MAX)
+    except OSError as error:
+        raise ConnectionError(str(error)) from None
+    try:
+        writer.write(json.dumps(request).encode() + b"\n")
+        await writer.drain()
+        while line := await reader.readline():
+            answer = json.loads(line)
+            if "error" in answer:
+                error = UsageError(answer["error"]["text"])
+                error.exit_code = answer["error"]["exit_code"]
+                raise error
+            yield answer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()

@@ -1,0 +1,465 @@
+"""
+A device: a store that finds the workspace's other devices and syncs with them, on asyncio.
+
+This is a runner: it carries events to the replica and effects from it, and decides nothing. The replica runs on one thread
+of its own, so that a commit that waits for the disk holds up neither the network nor anybody else's reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.config import StorageConfig
+from edda_sync.crdt.frontier import covers
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import EddaError, LinkClosedError
+from edda_sync.model import Item
+from edda_sync.peers import Endpoint, Peers
+from edda_sync.query import DocumentQuery, Query
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.replica import Replica
+from edda_sync.sync.session import Progress
+from edda_sync.transport import membership, pairing
+from edda_sync.transport.discovery import Discovery, announce_pairing
+from edda_sync.transport.identity import verify
+from edda_sync.transport.links import Link
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryChange:
+    """How the answer to a watched query changed: what is new in it, what reads otherwise, what is no longer in it."""
+
+    added: list[Item]
+    changed: list[Item]
+    removed: list[Item]
+
+
+class _Proof(msgspec.Struct, array_like=True):
+    """When a peer was last proved equal (wall seconds), at which of our log's positions, and where it answered."""
+
+    proved_s: float = 0.0
+    position: int = 0
+    endpoint: tuple[str, int] | None = None
+
+
+class Device:
+    """
+    A store that syncs. Use it as an asynchronous context manager; nothing else need be called.
+
+    Args:
+        home: The store's folder.
+        config: How to keep it; see :class:`StorageConfig`.
+        port: TCP port to listen on; 0 lets the system choose.
+        at: Addresses of devices to dial, beside those that are found.
+        discover: Whether to look for others on the LAN.
+
+    Attributes:
+        store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
+    """
+
+    def __init__(
+        self,
+        home: str | os.PathLike[str],
+        *,
+        config: StorageConfig | None = None,
+        port: int = 0,
+        at: tuple[Endpoint, ...] = (),
+        discover: bool = True,
+    ) -> None:
+        self.home = Path(home).expanduser()
+        self.store = StorageEngine(self.home)
+        self._config, self._port, self._at, self._discover = config, port, at, discover
+        self._worker = ThreadPoolExecutor(1, "edda-replica")
+        self._stack = contextlib.AsyncExitStack()
+        self._outgoing: dict[str, asyncio.Queue[bytes | None]] = {}
+        self._changed = asyncio.Condition()
+        self._kick = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._proofs: dict[str, _Proof] = {}
+        self._progress: dict[str, Progress] = {}
+        self._certificates: dict[str, bytes] = {}
+        self._members_seen: object = None
+        self._rebuilt_for: set[str] = set()
+        self._changes = 0
+        self.discovery: Discovery | None = None
+        self.peers: Peers
+        self._replica: Replica
+
+    async def __aenter__(self) -> Device:
+        loop = asyncio.get_running_loop()
+        try:
+            await self._on_worker(self._open)
+            self.store.on_commit(lambda: loop.call_soon_threadsafe(self._kick.set))
+            self._stack.push_async_callback(self._finish_tasks)
+            self.peers = Peers(self.store.identity, lambda: self._certificates, self._carry, self._port, self._remember)
+            await self._stack.enter_async_context(self.peers)
+            for device, proof in self._proofs.items():
+                if proof.endpoint is not None:
+                    self.peers.found(device, [proof.endpoint])
+            if self._discover:
+                self.discovery = Discovery(
+                    self.store.identity.device, self._discovery_keys, self.peers.port, members=lambda: self._certificates,
+                    on_found=self.peers.found, now=time.time, on_network_change=self.peers.network_changed,
+                )  # fmt: skip
+                await self._stack.enter_async_context(self.discovery)
+            for endpoint in self._at:
+                self._start(self._dial_for_ever(endpoint))
+            self._start(self._push())
+            self._start(self._watch_others())
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        with contextlib.suppress(AttributeError):
+            self._carry_out(await self._on_worker(self._replica.close))
+        await self._stack.aclose()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._on_worker(self.store.close)
+        self._worker.shutdown()
+
+    # --- for its users ------------------------------------------------------------------------------------------------
+
+    async def run(self, work: Callable[[StorageEngine], T]) -> T:
+        """Run ``work`` with the store on a thread, and return what it returns."""
+        return await asyncio.to_thread(work, self.store)
+
+    async def watch(self, query: Query) -> AsyncIterator[QueryChange]:
+        """Yield what a query finds, and then each change of it, whoever made it, for as long as the caller iterates."""
+        seen: dict[str, Item] = {}
+        while True:
+            version = self._changes
+            items = await self.run(
+                lambda store: store.query_documents(query) if isinstance(query, DocumentQuery) else store.query_tasks(query)
+            )
+            found: dict[str, Item] = {item.id: item for item in items}
+            change = QueryChange(
+                [item for item in found.values() if item.id not in seen],
+                [item for item in found.values() if item.id in seen and item != seen[item.id]],
+                [item for item in seen.values() if item.id not in found],
+            )
+            seen = found
+            if change.added or change.changed or change.removed or version == 0:
+                yield change
+            async with self._changed:
+                await self._changed.wait_for(lambda version=version: self._changes != version)  # type: ignore[misc]
+
+    async def equal(self, peers: set[str] | None = None) -> None:
+        """
+        Wait until peers are proved equal to this device, with all that it holds now.
+
+        Args:
+            peers: Device ids; every peer with a link by default, of which there must be one.
+        """
+        target = await self.run(StorageEngine.frontier)
+
+        def proved() -> bool:
+            ats = (self._progress[p].proved_at if p in self._progress else None for p in peers or self._progress)
+            return all(at is not None and covers(at, target) for at in ats) and bool(peers or self._progress)
+
+        async with self._changed:
+            await self._changed.wait_for(proved)
+
+    @property
+    def port(self) -> int:
+        """Where this device listens."""
+        return self.peers.port
+
+    async def invite(self, opened: Callable[[str, int, str], None], *, port: int = 0) -> str:
+        """
+        Let one new device in; return its name once it is a member.
+
+        Args:
+            opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of it
+                (empty when it can).
+            port: TCP port for the invitation; 0 lets the system choose.
+
+        Raises:
+            PairingError: Nobody came, or the code was wrong.
+        """
+        code = pairing.make_code(os.urandom)
+        nameplate = pairing.parse_code(code).nameplate
+        announcing: list[asyncio.Task[None]] = []
+
+        async def announce(at: int) -> None:
+            async with announce_pairing(at, nameplate) as reason:
+                opened(code, at, reason)
+                await asyncio.Event().wait()
+
+        async def admit(encoded: bytes) -> bytes:
+            record = membership.decode_record(encoded)
+            welcome = await self.run(lambda store: store.welcome(record, self.port))
+            await self._refresh_members()
+            return membership.encode(welcome)
+
+        try:
+            record = await pairing.invite(
+                self.store.identity, code, admit, port=port,
+                opened=lambda at: announcing.append(self._start(announce(at))),
+            )  # fmt: skip
+        finally:
+            for task in announcing:
+                task.cancel()
+            await asyncio.gather(*announcing, return_exceptions=True)
+        return membership.decode_record(record).name
+
+    async def status(self) -> dict[str, Any]:
+        """Return how it stands: this device, its peers, what is proved."""
+        progress = self._progress
+        facts = await self.run(store_facts)
+        members = await self.run(StorageEngine.members)
+        peers = []
+        for member in members:
+            if member.device == self.store.identity.device:
+                continue
+            peer = self.peers.all.get(member.device)
+            talk = progress.get(member.device)
+            proof = self._proofs.get(member.device, _Proof())
+            peers.append(
+                {
+                    "device": member.device,
+                    "name": member.name,
+                    "connected": talk is not None,
+                    "address": peer.link.address if peer is not None and peer.link is not None else None,
+                    "equal": talk is not None and talk.proved,
+                    "behind": talk.behind if talk is not None else None,
+                    "ahead": talk.ahead if talk is not None else None,
+                    "waiting": talk.waiting if talk is not None else None,
+                    "sent_bytes": talk.sent_bytes if talk is not None else 0,
+                    "rcvd_bytes": talk.rcvd_bytes if talk is not None else 0,
+                    "proved_at": proof.proved_s or None,
+                    "error": peer.error if peer is not None and talk is None else "",
+                }
+            )
+        discovery = {"available": False, "reason": "switched off"}
+        if self.discovery is not None:
+            discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
+        return {**facts, "running": True, "port": self.port, "discovery": discovery, "peers": peers}
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self.store.initialize(self._config)
+        identity, workspace = self.store.identity, self.store.workspace
+        exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s)
+        self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
+        self._certificates = self.store.certificates()
+        self._key = membership.discovery_key(self.store.workspace_key)
+        self._proofs = load_proofs(self.store)
+
+    def _discovery_keys(self) -> list[bytes]:
+        return [self._key]
+
+    async def _refresh_members(self) -> None:
+        """Trust those who are members now."""
+        before = self._certificates
+        self._certificates = await self.run(StorageEngine.certificates)
+        if self._certificates != before:
+            await self.peers.refresh()
+            if self.discovery is not None:
+                self.discovery.refresh()
+
+    # --- events to the replica, effects from it -----------------------------------------------------------------------
+
+    async def _on_worker(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *args)
+
+    async def _carry(self, link: Link) -> None:
+        """Run one link: its frames to the replica, the replica's to it."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._outgoing[link.peer] = queue
+        sender = self._start(_send_all(link, queue))
+        try:
+            self._carry_out(await self._on_worker(self._replica.connected, link.peer, time.monotonic()))
+            async for frame in link:
+                if self._outgoing.get(link.peer) is not queue:
+                    return
+                effects = await self._on_worker(self._replica.frame_received, link.peer, frame, time.monotonic())
+                self._carry_out(effects)
+        except LinkClosedError:
+            pass  # a link that breaks is dialled again
+        finally:
+            if self._outgoing.get(link.peer) is queue:
+                del self._outgoing[link.peer]
+                with contextlib.suppress(RuntimeError):  # the worker is gone when all ends
+                    await self._on_worker(self._replica.disconnected, link.peer)
+                self._progress = self._replica.progress()
+                await self._tell()
+            queue.put_nowait(None)
+            await asyncio.gather(sender, return_exceptions=True)
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        self._progress = self._replica.progress()
+        for effect in effects:
+            queue = self._outgoing.get(effect.peer)
+            if isinstance(effect, Send):
+                if queue is not None:
+                    queue.put_nowait(effect.frame)
+            elif isinstance(effect, Close):
+                if queue is not None:
+                    queue.put_nowait(None)
+                peer = self.peers.all.get(effect.peer)
+                if peer is not None and effect.error is not None:
+                    peer.error = str(effect.error)
+            elif isinstance(effect, Applied):
+                self._start(self._after_applied())
+            elif isinstance(effect, Proved):
+                self._start(self._note_proof(effect.peer))
+            elif isinstance(effect, Differs):
+                self._start(self._repair(effect))
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self._replica.next_deadline()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, deadline - time.monotonic()), lambda: self._start(self._tick()))
+
+    async def _tick(self) -> None:
+        self._carry_out(await self._on_worker(self._replica.tick, time.monotonic()))
+
+    async def _push(self) -> None:
+        """Tell the replica of this device's own commits, as soon as they are durable."""
+        while True:
+            await self._kick.wait()
+            self._kick.clear()
+            self._carry_out(await self._on_worker(self._replica.committed, time.monotonic()))
+            await self._tell()
+
+    async def _watch_others(self) -> None:
+        """Notice what other processes commit to the same store."""
+        store: Any = self.store.store
+        connection = await self._on_worker(store.watcher)
+        try:
+            seen = store.data_version(connection)
+            position = await self.run(log_position)
+            while True:
+                await asyncio.sleep(limits.WATCH_INTERVAL_S)
+                version = store.data_version(connection)
+                if version != seen:
+                    seen, before = version, position
+                    position = await self.run(log_position)
+                    if position != before:
+                        self._kick.set()
+                        await self._refresh_members()
+        finally:
+            connection.close()
+
+    async def _after_applied(self) -> None:
+        await self._refresh_members()
+        await self._tell()
+
+    async def _repair(self, differs: Differs) -> None:
+        """Fold the log anew: the content is a function of it, so a difference is damage on one of the two sides."""
+        if differs.peer not in self._rebuilt_for:
+            self._rebuilt_for.add(differs.peer)
+            await self.run(StorageEngine.rebuild)
+            await self._on_worker(self._replica.rebuilt, time.monotonic())
+            self._set_timer()
+
+    async def _note_proof(self, device: str) -> None:
+        proof = self._proofs.setdefault(device, _Proof())
+        proof.proved_s = time.time()
+        await self._tell()
+        await self.run(lambda store: save_proof(store, device, proof))
+
+    def _remember(self, device: str, endpoint: Endpoint) -> None:
+        self._proofs.setdefault(device, _Proof()).endpoint = endpoint
+
+    async def _dial_for_ever(self, endpoint: Endpoint) -> None:
+        """Dial an address that a person named, until somebody answers."""
+        while True:
+            try:
+                await self.peers.dial_address(*endpoint)
+                return
+            except EddaError:
+                await asyncio.sleep(limits.RECONNECT_DELAY_S_MIN * 4)
+
+    async def _tell(self) -> None:
+        self._changes += 1
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _start(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _finish_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _send_all(link: Link, queue: asyncio.Queue[bytes | None]) -> None:
+    """Send a link's frames in order; None, or the link's end, ends it."""
+    with contextlib.suppress(EddaError):
+        while (frame := await queue.get()) is not None:
+            await link.send(frame)
+    await link.close()
+
+
+# --- what a store says of itself and its peers ------------------------------------------------------------------------
+
+
+def log_position(store: StorageEngine) -> int:
+    """Return the position of the newest entry of the log."""
+    with store.store.read() as reader:
+        return reader.log_position()
+
+
+def store_facts(store: StorageEngine) -> dict[str, Any]:
+    """Return what is to be said of a store whether or not it is running."""
+    with store.store.read() as reader:
+        forks = [{"actor": f"{actor:013x}", "seq": seq} for actor, seq, _, _ in reader.forks()]
+    frontier = {f"{actor:013x}": seq for actor, seq in sorted(store.frontier().items())}
+    own = next((member.name for member in store.members() if member.device == store.identity.device), store.name)
+    return {
+        "device": store.identity.device,
+        "name": own,
+        "workspace": store.workspace.hex(),
+        "home": str(store.home),
+        "digest": store.digest(),
+        "frontier": frontier,
+        "waiting": store.waiting(),
+        "forks": forks,
+        "conflicts": len(store.conflicts()),
+        **store.counts(),
+    }
+
+
+def load_proofs(store: StorageEngine) -> dict[str, _Proof]:
+    """Return what is remembered of each member."""
+    found = {}
+    with store.store.read() as reader:
+        for device in store.certificates():
+            encoded = reader.meta(f"peer.{device}")
+            if encoded is not None:
+                found[device] = msgspec.msgpack.decode(encoded, type=_Proof)
+    return found
+
+
+def save_proof(store: StorageEngine, device: str, proof: _Proof) -> None:
+    """Remember when a peer was proved equal, and where it answered."""
+    store.store.transact(lambda tx: tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(proof)))

@@ -1,0 +1,238 @@
+"""
+Peers: the links to the other members, found, dialled, kept and dialled again.
+
+One link a pair. The device with the lower id dials at once, the other a moment later, should it not have been dialled; when
+both did, the link that the lower id dialled stays. Addresses come from discovery, from what worked before, and from a
+person (``--at``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edda_sync import limits
+from edda_sync.errors import EddaError, NotAMemberError, NotReachableError, RemoteError
+from edda_sync.transport.identity import Identity, device_of, public_key_of
+from edda_sync.transport.links import Link, Listener, dial, peek
+
+PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
+PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
+STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
+
+Endpoint = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Peer:
+    """
+    What is known of a member's whereabouts.
+
+    Attributes:
+        endpoints: Where it may be, best first.
+        link: The open link; None when there is none.
+        error: Why the last try failed, for a person.
+    """
+
+    device: str
+    endpoints: list[Endpoint] = field(default_factory=list)
+    link: Link | None = None
+    error: str = ""
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: asyncio.Task[None] | None = None
+
+
+class Peers:
+    """
+    The links of a device. Use it as an asynchronous context manager.
+
+    Args:
+        identity: This device.
+        members: Certificates (DER) of the members by device id, as they are now.
+        on_link: Runs for each link; returns when it ends.
+        port: TCP port to listen on; 0 lets the system choose.
+        on_dialled: Called with a member and the address where it answered.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        members: Callable[[], Mapping[str, bytes]],
+        on_link: Callable[[Link], Awaitable[None]],
+        port: int,
+        on_dialled: Callable[[str, Endpoint], None],
+    ) -> None:
+        self._identity, self._members = identity, members
+        self._on_link, self._on_dialled = on_link, on_dialled
+        self._listener = Listener(identity, members, self._accepted, port=port)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.all: dict[str, Peer] = {}
+
+    async def __aenter__(self) -> Peers:
+        await self._listener.__aenter__()
+        self._meet()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(peer.link.close("closing") for peer in self.all.values() if peer.link is not None))
+        await self._listener.__aexit__(None, None, None)
+
+    @property
+    def port(self) -> int:
+        """Where this device listens."""
+        return self._listener.port
+
+    async def refresh(self) -> None:
+        """Members have come or gone: trust those who are, and only those."""
+        await self._listener.refresh()
+        self._meet()
+
+    def found(self, device: str, endpoints: list[Endpoint]) -> None:
+        """Take a hint of where a member is."""
+        peer = self.all.get(device)
+        if peer is not None:
+            peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
+            peer.nudge.set()
+
+    def network_changed(self) -> None:
+        """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
+        for peer in self.all.values():
+            peer.nudge.set()
+            if peer.link is not None:
+                self._start(self._probe(peer, peer.link))
+
+    async def dial_address(self, host: str, port: int) -> str:
+        """
+        Dial whoever is at an address, a member as its certificate says; return its device id.
+
+        Raises:
+            NotReachableError: Nobody answers.
+            NotAMemberError: It is no member.
+        """
+        certificate = await peek(host, port)
+        device = device_of(public_key_of(certificate))
+        pinned = self._members().get(device)
+        if pinned is None or pinned != certificate or device == self._identity.device:
+            raise NotAMemberError(f"The device at {host}:{port}")
+        self._meet()
+        peer = self.all[device]
+        if peer.link is None:
+            link = await dial(self._identity, device, pinned, host, port)
+            self._start(self._carry(peer, link, (host, port)))
+        self.found(device, [(host, port)])
+        return device
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _meet(self) -> None:
+        """Keep a link to every member; let go of those who are members no more."""
+        members = self._members()
+        for device in members:
+            if device != self._identity.device and device not in self.all:
+                peer = self.all[device] = Peer(device)
+                peer.keeper = self._start(self._keep(peer))
+        for device in [device for device in self.all if device not in members]:
+            peer = self.all.pop(device)
+            if peer.keeper is not None:
+                peer.keeper.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _keep(self, peer: Peer) -> None:
+        """Dial a peer whenever there is no link to it."""
+        failures = 0
+        while True:
+            if peer.link is not None or not peer.endpoints:
+                peer.nudge.clear()
+                await peer.nudge.wait()
+                continue
+            if self._identity.device > peer.device:
+                await asyncio.sleep(PATIENCE_S)
+                if peer.link is not None:
+                    continue
+            peer.nudge.clear()
+            if await self._dial(peer):
+                failures = 0
+                continue
+            failures += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(peer.nudge.wait(), _delay(failures))
+                failures = min(failures, 2)
+
+    async def _dial(self, peer: Peer) -> bool:
+        """Try a peer's endpoints in turn; when one answers, carry the link until it ends."""
+        for host, port in list(peer.endpoints):
+            certificate = self._members().get(peer.device)
+            if certificate is None or peer.link is not None:
+                return True
+            try:
+                link = await dial(self._identity, peer.device, certificate, host, port)
+            except RemoteError as error:
+                peer.error = str(error)
+                continue
+            await self._carry(peer, link, (host, port))
+            return True
+        return False
+
+    async def _accepted(self, link: Link) -> None:
+        self._meet()
+        peer = self.all.get(link.peer)
+        if peer is None:
+            await link.close("not a member")
+            return
+        await self._carry(peer, link, None)
+
+    async def _carry(self, peer: Peer, link: Link, endpoint: Endpoint | None) -> None:
+        """Run a link until it ends, unless there is a better one."""
+        while peer.link is not None:
+            former = peer.link
+            if not self._is_better(link, former) and await former.probe(PROBE_S):
+                await link.close("another link is open")
+                return
+            if peer.link is former:
+                peer.link = None
+                await former.close("a better link is open")
+        peer.link, peer.error = link, ""
+        if endpoint is not None:
+            self._on_dialled(peer.device, endpoint)
+        try:
+            await self._on_link(link)
+        except EddaError as error:
+            peer.error = str(error)
+        finally:
+            if peer.link is link:
+                peer.link = None
+            peer.nudge.set()
+            await link.close()
+
+    def _is_better(self, link: Link, former: Link) -> bool:
+        """Of two links to a peer the one dialled by the lower id is better; of two by the same, the newer."""
+        if link.dialled == former.dialled:
+            return True
+        return link.dialled == (self._identity.device < link.peer)
+
+    async def _probe(self, peer: Peer, link: Link) -> None:
+        if not await link.probe(PROBE_S) and peer.link is link:
+            peer.link = None
+            peer.nudge.set()
+            await link.close("no answer")
+
+
+def _delay(failures: int) -> float:
+    """Return how long to wait before the next try, in seconds: doubling, with jitter, and slow to give up hope."""
+    doubled = limits.RECONNECT_DELAY_S_MIN * 2 ** min(max(0, failures - STEADY_DELAYS), 10)
+    return min(limits.RECONNECT_DELAY_S_MAX, doubled) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+
+
+__all__ = ["Endpoint", "NotReachableError", "Peer", "Peers"]
