@@ -1,6 +1,6 @@
 """
-The local socket: how commands talk to a running ``edda up``. JSON, a line each way at a time, over a Unix socket that only
-the owner may open.
+The local socket: how commands talk to a running ``edda up``. JSON, a line each way at a time, over a Unix socket that
+only the owner may open.
 
 A request is ``{"do": "status" | "sync" | "invite", ...}``; answers are objects, the last with ``"done": true``, or
 ``{"error": {...}}``.
@@ -148,9 +148,9 @@ async def ask(home: Path, request: Answer) -> AsyncIterator[Answer]:
         while line := await reader.readline():
             answer = json.loads(line)
             if "error" in answer:
-                error = UsageError(answer["error"]["text"])
-                error.exit_code = answer["error"]["exit_code"]
-                raise error
+                answered = UsageError(answer["error"]["text"])
+                answered.exit_code = answer["error"]["exit_code"]
+                raise answered
             yield answer
     finally:
         writer.close()

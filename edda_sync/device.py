@@ -1,8 +1,8 @@
 """
 A device: a store that finds the workspace's other devices and syncs with them, on asyncio.
 
-This is a runner: it carries events to the replica and effects from it, and decides nothing. The replica runs on one thread
-of its own, so that a commit that waits for the disk holds up neither the network nor anybody else's reading.
+This is a runner: it carries events to the replica and effects from it, and decides nothing. The replica runs on one
+thread of its own, so that a commit that waits for the disk holds up neither the network nor anybody else's reading.
 """
 
 from __future__ import annotations
@@ -104,7 +104,11 @@ class Device:
         loop = asyncio.get_running_loop()
         try:
             await self._on_worker(self._open)
-            self.store.on_commit(lambda: loop.call_soon_threadsafe(self._kick.set))
+
+            def committed() -> None:
+                loop.call_soon_threadsafe(self._kick.set)
+
+            self.store.on_commit(committed)
             self._stack.push_async_callback(self._finish_tasks)
             self.peers = Peers(self.store.identity, lambda: self._certificates, self._carry, self._port, self._remember)
             await self._stack.enter_async_context(self.peers)
@@ -113,8 +117,9 @@ class Device:
                     self.peers.found(device, [proof.endpoint])
             if self._discover:
                 self.discovery = Discovery(
-                    self.store.identity.device, self._discovery_keys, self.peers.port, members=lambda: self._certificates,
-                    on_found=self.peers.found, now=time.time, on_network_change=self.peers.network_changed,
+                    self.store.identity.device, self._discovery_keys, self.peers.port, members=lambda:
+                    self._certificates, on_found=self.peers.found, now=time.time,
+                    on_network_change=self.peers.network_changed,
                 )  # fmt: skip
                 await self._stack.enter_async_context(self.discovery)
             for endpoint in self._at:
@@ -147,7 +152,9 @@ class Device:
         while True:
             version = self._changes
             items = await self.run(
-                lambda store: store.query_documents(query) if isinstance(query, DocumentQuery) else store.query_tasks(query)
+                lambda store: (
+                    store.query_documents(query) if isinstance(query, DocumentQuery) else store.query_tasks(query)
+                )
             )
             found: dict[str, Item] = {item.id: item for item in items}
             change = QueryChange(
@@ -187,8 +194,8 @@ class Device:
         Let one new device in; return its name once it is a member.
 
         Args:
-            opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of it
-                (empty when it can).
+            opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of
+                it (empty when it can).
             port: TCP port for the invitation; 0 lets the system choose.
 
         Raises:
@@ -287,7 +294,7 @@ class Device:
         self._outgoing[link.peer] = queue
         sender = self._start(_send_all(link, queue))
         try:
-            self._carry_out(await self._on_worker(self._replica.connected, link.peer, time.monotonic()))
+            self._carry_out(await self._on_worker(self._replica.connected, link.peer))
             async for frame in link:
                 if self._outgoing.get(link.peer) is not queue:
                     return

@@ -1,8 +1,8 @@
 """
 The storage engine: the specification's interface, over a store and its ledger.
 
-The path of a write: an object's set fields become drafts (``transaction``), the ledger makes operations of them inside the
-store's lock and folds them (``crdt.ledger``, ``crdt.fold``), and one SQL commit holds log, entities and tables.
+The path of a write: an object's set fields become drafts (``transaction``), the ledger makes operations of them inside
+the store's lock and folds them (``crdt.ledger``, ``crdt.fold``), and one SQL commit holds log, entities and tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STORE_ID: Final = "store_id"
-WORKSPACE_SECRET: Final = "workspace_key"
+WORKSPACE_SECRET: Final = "workspace_key"  # noqa: S105 - the name it is kept under
 WELCOME: Final = "welcome"
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
@@ -333,8 +333,10 @@ class StorageEngine:
                 added = entity.cells["certificate"][0][2]
                 members.append(
                     Member(
-                        device=device, name=entity.value("name") or "?",
-                        certificate=certificate, added_at=values.time_of(added),
+                        device=device,
+                        name=entity.value("name") or "?",
+                        certificate=certificate,
+                        added_at=values.time_of(added),
                     )  # fmt: skip
                 )
         return sorted(members, key=lambda member: (member.name, member.device))
@@ -520,7 +522,11 @@ class StorageEngine:
         raise UsageError("The texts change faster than they can be read; try again.")
 
     def commit_drafts(
-        self, drafts: Sequence[Draft], agent: str | None, reason: str | None, check: Callable[[StoreWriter], None] | None
+        self,
+        drafts: Sequence[Draft],
+        agent: str | None,
+        reason: str | None,
+        check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """Make one change of drafts, durably, and tell who listens."""
 
@@ -534,7 +540,9 @@ class StorageEngine:
             self._announce()
         return dot
 
-    def _commit(self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None) -> Dot | None:
+    def _commit(
+        self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
+    ) -> Dot | None:
         self._live(tx)
         dot = self._ledger.commit(tx, drafts, int(self._now() * 1000), agent, reason)
         if dot is not None:
@@ -580,7 +588,11 @@ class StorageEngine:
         checked = values.id_text(values.id_bytes("id", item_id))
         with self.snapshot() as reader:
             row = reader.row(kind, checked)
-            return None if row is None else item_of_row(kind, row, [name for _, name in reader.tags_of(kind, [checked])[checked]])
+            return (
+                None
+                if row is None
+                else item_of_row(kind, row, [name for _, name in reader.tags_of(kind, [checked])[checked]])
+            )
 
     def _query(self, query: Query) -> list[Item]:
         checked = plan(query)
@@ -623,13 +635,19 @@ class StorageEngine:
                         content = values.parse_json(name, content)
                     elif name == "status" and isinstance(content, list):
                         content = content[0]
-                    return ConflictValue(value=content, written_at=values.time_of(write[2]), actor=write[0], seq=write[1])
+                    return ConflictValue(
+                        value=content, written_at=values.time_of(write[2]), actor=write[0], seq=write[1]
+                    )
 
                 shown = max(entity.cells[name], key=lambda w: (w[2], w[0], w[1]))
                 found.append(
                     Conflict(
-                        kind=entity.kind, id=values.id_text(entity_id), title=entity.value("title") or entity.value("name") or "",
-                        field=name, shown=value(shown), kept=tuple(value(write) for write in kept),
+                        kind=entity.kind,
+                        id=values.id_text(entity_id),
+                        title=entity.value("title") or entity.value("name") or "",
+                        field=name,
+                        shown=value(shown),
+                        kept=tuple(value(write) for write in kept),
                     )  # fmt: skip
                 )
         return found
@@ -637,7 +655,9 @@ class StorageEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -62,7 +62,9 @@ class NotFoundError(LocalError):
 
     def __init__(self, kind: str, reference: str) -> None:
         self.kind, self.reference = kind, reference
-        super().__init__(f"There is no {kind} {shown(reference)} here; `edda {command_of(kind)} list` shows what there is.")
+        super().__init__(
+            f"There is no {kind} {shown(reference)} here; `edda {command_of(kind)} list` shows what there is."
+        )
 
 
 class AmbiguousIdError(LocalError):
@@ -82,7 +84,9 @@ class ConflictError(LocalError):
     def __init__(self, cells: Sequence[tuple[str, str]]) -> None:
         self.cells = list(cells)
         entity, field = self.cells[0]
-        super().__init__(f"{field} of {entity[-12:]} was changed while this transaction ran; nothing was written: run it again.")
+        super().__init__(
+            f"{field} of {entity[-12:]} was changed while this transaction ran; nothing was written: run it again."
+        )
 
 
 class LimitError(LocalError):
@@ -124,7 +128,9 @@ class ReadOnlyError(StorageError):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk.")
+        super().__init__(
+            f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk."
+        )
 
 
 class DiskFullError(StorageError):
@@ -140,7 +146,9 @@ class DiskFaultError(StorageError):
 
     def __init__(self, path: str, detail: str) -> None:
         self.path, self.detail = path, detail
-        super().__init__(f"The disk that holds {path} failed ({detail}); nothing was written: check the disk, then try again.")
+        super().__init__(
+            f"The disk that holds {path} failed ({detail}); nothing was written: check the disk, then try again."
+        )
 
 
 class BusyError(StorageError):
@@ -168,7 +176,9 @@ class RemoteProtocolError(RemoteError):
 
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
-        super().__init__(f"The other device{_named(peer)} sent something that is not allowed ({reason}); the link was closed.")
+        super().__init__(
+            f"The other device{_named(peer)} sent something that is not allowed ({reason}); the link was closed."
+        )
 
 
 class RemoteMismatchError(RemoteError):
@@ -213,7 +223,9 @@ class LinkClosedError(RemoteError):
     def __init__(self, peer: str, reason: str = "") -> None:
         self.peer, self.reason = peer, reason
         detail = f" ({reason})" if reason else ""
-        super().__init__(f"The link to the other device{_named(peer)} has ended{detail}; nothing is lost: sync goes on.")
+        super().__init__(
+            f"The link to the other device{_named(peer)} has ended{detail}; nothing is lost: sync goes on."
+        )
 
 
 class NotAMemberError(RemoteError):
@@ -221,7 +233,9 @@ class NotAMemberError(RemoteError):
 
     def __init__(self, peer: str) -> None:
         self.peer = peer
-        super().__init__(f"{peer} and this device are not members of one workspace; pair them with `edda invite` and `edda join`.")
+        super().__init__(
+            f"{peer} and this device are not members of one workspace; pair them with `edda invite` and `edda join`."
+        )
 
 
 class PairingError(EddaError):

@@ -1,16 +1,16 @@
 """
 Lives: is this store what it was, or a copy, a restored backup, a rolled-back machine?
 
-A store writes under an *actor*. Should two copies of a store write under one actor, two changes would carry one name and
-devices would differ for ever with equal frontiers. So a small file *outside* the store's folder, the sidecar, remembers
-the head of the store's own chain and where the store lay. Before a write the store takes a new actor when
+A store writes under an *actor*. Should two copies of a store write under one actor, two changes would carry one name
+and devices would differ for ever with equal frontiers. So a small file *outside* the store's folder, the sidecar,
+remembers the head of the store's own chain and where the store lay. Before a write the store takes a new actor when
 
 * there is no sidecar although the store has written before (another machine, or a user's state that was lost), or
 * the sidecar's head is not in the store's chain (an old copy was put back), or
 * the store's file is another one than it was (a copied folder), or lies on another machine.
 
-A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after the
-commit and never synced: it may lag, and a chain that extends a lagging head is still itself.
+A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after
+the commit and never synced: it may lag, and a chain that extends a lagging head is still itself.
 
 Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
 """
@@ -69,7 +69,7 @@ class Sidecar:
             return False
         if known.actor != head.actor:
             return reader.hash_at(known.actor, known.seq) == known.hash
-        return known.seq == head.seq and known.hash == head.hash or reader.hash_at(known.actor, known.seq) == known.hash
+        return (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(known.actor, known.seq) == known.hash
 
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""

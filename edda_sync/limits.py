@@ -56,7 +56,9 @@ PAIRING_GUESSES_MAX = 1  # a code dies with its first wrong guess
 PAIRING_ANSWER_S = 0.1  # the inviter answers after this, whatever the answer: SPAKE2 here is not constant-time
 PAIRING_REPLY_TIMEOUT_S = 10.0  # how long a joiner waits, since others may be heard before it (OPEN_TIMEOUT_S each)
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
-DISCOVERY_KEYS_MAX = 4  # keys under which a device announces itself (wire): the present one, and what absent members know
+DISCOVERY_KEYS_MAX = (
+    4  # keys under which a device announces itself (wire): the present one, and what absent members know
+)
 ADDRESSES_MAX = 16  # addresses dialled of one announcement
 ENDPOINTS_MAX = 64  # peers remembered from discovery: a flood of announcements stays bounded
 MEMBERS_MAX = 512  # devices of one workspace
@@ -72,6 +74,8 @@ QUERY_LIMIT_MAX = 1_000_000
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong
 
 # --- sync -------------------------------------------------------------------------------------------------------------
-PROVE_DELAY_S = 0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
+PROVE_DELAY_S = (
+    0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
+)
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it

@@ -1,9 +1,9 @@
 """
 What people and programs hold in their hands: tasks, documents, tags, conflicts.
 
-An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and carries,
-out of sight, the values it was read with: an update writes only what differs from *those*, so that it never reverts what
-sync brought meanwhile.
+An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and
+carries, out of sight, the values it was read with: an update writes only what differs from *those*, so that it never
+reverts what sync brought meanwhile.
 """
 
 from __future__ import annotations

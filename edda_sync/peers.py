@@ -1,9 +1,9 @@
 """
 Peers: the links to the other members, found, dialled, kept and dialled again.
 
-One link a pair. The device with the lower id dials at once, the other a moment later, should it not have been dialled; when
-both did, the link that the lower id dialled stays. Addresses come from discovery, from what worked before, and from a
-person (``--at``).
+One link a pair. The device with the lower id dials at once, the other a moment later, should it not have been dialled;
+when both did, the link that the lower id dialled stays. Addresses come from discovery, from what worked before, and
+from a person (``--at``).
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Peers:
                 continue
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
-                if peer.link is not None:
+                if self._is_linked(peer):
                     continue
             peer.nudge.clear()
             if await self._dial(peer):
@@ -169,6 +169,10 @@ class Peers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(peer.nudge.wait(), _delay(failures))
                 failures = min(failures, 2)
+
+    @staticmethod
+    def _is_linked(peer: Peer) -> bool:
+        return peer.link is not None
 
     async def _dial(self, peer: Peer) -> bool:
         """Try a peer's endpoints in turn; when one answers, carry the link until it ends."""
@@ -232,7 +236,7 @@ class Peers:
 def _delay(failures: int) -> float:
     """Return how long to wait before the next try, in seconds: doubling, with jitter, and slow to give up hope."""
     doubled = limits.RECONNECT_DELAY_S_MIN * 2 ** min(max(0, failures - STEADY_DELAYS), 10)
-    return min(limits.RECONNECT_DELAY_S_MAX, doubled) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+    return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
 __all__ = ["Endpoint", "NotReachableError", "Peer", "Peers"]

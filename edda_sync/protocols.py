@@ -5,7 +5,8 @@ A :class:`Store` keeps the log, the entities folded from it and the specificatio
 transaction. The memory store and the SQLite store pass one contract suite (``tests/store/contract.py``). Promises, in
 words, of every implementation:
 
-1. *Atomicity*: a transaction whose work raises leaves no trace; a reader sees the state before or after it, never between.
+1. *Atomicity*: a transaction whose work raises leaves no trace; a reader sees the state before or after it, never
+   between.
 2. *Durability*: when :meth:`Store.transact` has returned, its effects outlive the process and the machine's power
    (the memory store promises the first of the two only to its own lifetime).
 3. *Isolation*: transactions run one after another, also across processes; a reader sees one unmoving state.

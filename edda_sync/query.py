@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from edda_sync import limits, values
 from edda_sync.errors import InvalidValueError
@@ -28,9 +28,9 @@ class TaskQuery:
         parent: Id of a parent; ``""`` finds tasks without one.
         due_from, due_before: Range of ``due_date``, the end not included.
         created_from, created_before, updated_from, updated_before: The same for these.
-        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a beginning.
-        order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
-            ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
+        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a
+        beginning. order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``,
+            ``updated_at``, ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
         descending: Turn the order round.
         limit, offset: How many, after how many.
     """
@@ -121,7 +121,10 @@ def plan(query: Query) -> Plan:
     words = _words(query.text)
     order = _order(query, task, bool(words))
     equal: list[tuple[str, tuple[str | int | None, ...]]] = []
-    ranges = [("created_at", query.created_from, query.created_before), ("updated_at", query.updated_from, query.updated_before)]
+    ranges = [
+        ("created_at", query.created_from, query.created_before),
+        ("updated_at", query.updated_from, query.updated_before),
+    ]
     if isinstance(query, TaskQuery):
         statuses = [values.status(each) for each in _several(query.status)]
         if statuses:
@@ -168,7 +171,9 @@ def _words(text: str | None) -> tuple[tuple[str, bool], ...]:
     if text is None:
         return ()
     checked = values.text("text", text, bytes_max=10_000)
-    words = tuple((word.rstrip("*"), word.endswith("*")) for word in checked.replace("\0", " ").split() if word.rstrip("*"))
+    words = tuple(
+        (word.rstrip("*"), word.endswith("*")) for word in checked.replace("\0", " ").split() if word.rstrip("*")
+    )
     if not words:
         raise InvalidValueError("text", "has no word to look for", text)
     return words
@@ -187,7 +192,8 @@ def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool],
     return ((query.order, down != latest_first), ("id", down))
 
 
-# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet ---------
+# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet
+# ---------
 
 
 def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked: bool) -> bool:
@@ -211,44 +217,79 @@ def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked
         return False
     if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
         return False
-    return not plan.words or _has_words(plan, row)
+    return not plan.words or occurrences(plan, row) > 0
 
 
-def _has_words(plan: Plan, row: Mapping[str, Any]) -> bool:
+def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
+    """Return how often the words of a plan stand in a row; 0 unless each of them does."""
     held = [tokens(row["title"]), tokens(row["description" if plan.kind == "task" else "content"] or "")]
-    return all(any(_has_phrase(words, tokens(word), begins) for words in held) for word, begins in plan.words)
+    phrases = [(phrase, begins) for word, begins in plan.words if (phrase := tokens(word))]  # marks alone say nothing
+    counts = [sum(_count(words, phrase, begins) for words in held) for phrase, begins in phrases]
+    return sum(counts) if all(counts) else 0
 
 
-def _has_phrase(words: list[str], phrase: list[str], begins: bool) -> bool:
-    """Tell whether words hold a phrase: what a person typed as one word can be several, such as ``local-first``."""
-    if not phrase:
-        return False
+def _count(words: list[str], phrase: list[str], begins: bool) -> int:
+    """Count a phrase among words: what a person typed as one word can be several, such as ``local-first``."""
     *whole, last = phrase
-    for at in range(len(words) - len(phrase) + 1):
-        ends = words[at + len(whole)]
-        if words[at : at + len(whole)] == whole and (ends.startswith(last) if begins else ends == last):
-            return True
-    return False
+    found = 0
+    for at in range(len(words) - len(whole)):
+        end = words[at + len(whole)]
+        if words[at : at + len(whole)] == whole and (end.startswith(last) if begins else end == last):
+            found += 1
+    return found
 
 
 def tokens(text: str) -> list[str]:
-    """Return a text's words as the full-text index sees them: letters and digits, without case or diacritics."""
-    folded = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if unicodedata.category(c) != "Mn")
-    return "".join(c if unicodedata.category(c)[0] in "LN" or unicodedata.category(c) == "Co" else " " for c in folded).split()
+    """
+    Return a text's words as the full-text index sees them: letters and digits, without case or a Latin letter's marks.
+
+    Source: the tokenizer ``unicode61 remove_diacritics 2`` of SQLite's FTS5. Its tables are those of Unicode 6.1: of
+    characters that are younger it may think otherwise.
+    """
+    return text.translate(_FOLDED).split()
+
+
+class _Folded(dict[int, str]):
+    """What becomes of each character, by code point: worked out when it is first met."""
+
+    def __missing__(self, code_point: int) -> str:
+        folded = self[code_point] = _fold(chr(code_point))
+        return folded
+
+
+_FOLDED: Final = _Folded()
+_MARKS: Final = frozenset(
+    "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b\u0323\u0324\u0325\u0326"
+    "\u0327\u0328\u032d\u032e\u0330\u0331"
+)  # those of Latin letters; any other mark parts words
+
+
+def _fold(character: str) -> str:
+    if character in _MARKS:
+        return ""
+    category = unicodedata.category(character)
+    if category[0] not in "LN" and category != "Co":
+        return " "
+    one = next((c for c in (character.casefold(), character.lower()) if len(c) == 1), character)
+    base = unicodedata.normalize("NFD", one)[0]
+    return base.lower() if base.isascii() else one
 
 
 def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
-    """Return rows in a plan's order; ``column`` reads one value of a row. Relevance is taken as given."""
+    """Return rows in a plan's order; ``column`` reads one value of a row. In order of relevance they stay as given."""
+    if plan.order[0][0] == "relevance":
+        return rows
     for name, descending in reversed(plan.order):
-        if name == "relevance":
-            continue
-        if name == "title":
-            rows.sort(key=lambda row: column(row, "title").translate(_ASCII_LOWER), reverse=descending)
-            continue
-        rows.sort(key=lambda row: column(row, name) or "" if name == "due_date" else column(row, name), reverse=descending)  # noqa: B023
+        rows.sort(key=lambda row: _comparable(name, column(row, name)), reverse=descending)
         if name == "due_date":
-            rows.sort(key=lambda row: column(row, "due_date") is None)
+            rows.sort(key=lambda row: column(row, name) is None)
     return rows
+
+
+def _comparable(name: str, value: Any) -> Any:
+    if name == "title":
+        return value.translate(_ASCII_LOWER)
+    return "" if value is None else value
 
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

@@ -1,5 +1,6 @@
 """
-For tests, ours and our users': devices of one workspace in this process, and the real sync between them without a network.
+For tests, ours and our users': devices of one workspace in this process, and the real sync between them without a
+network.
 
     with devices(3) as (laptop, phone, tablet):
         laptop.create_task(edda.Task(title="Buy milk"))
@@ -47,7 +48,9 @@ def devices(
             engine = StorageEngine(home) if now is None else StorageEngine(home, now=now)
             stack.callback(engine.close)
             name = NAMES[number] if number < len(NAMES) else f"device {number}"
-            config = StorageConfig(backend="memory" if backend == "memory" else "sqlite", state_path=Path(folder) / "state", name=name)
+            config = StorageConfig(
+                backend="memory" if backend == "memory" else "sqlite", state_path=Path(folder) / "state", name=name
+            )
             if not made:
                 engine.initialize(config)
             else:
@@ -100,7 +103,7 @@ class Talk:
         self._between: deque[tuple[str, str, bytes]] = deque()
         names = list(self._replicas)
         for here, there in itertools.permutations(names, 2):
-            self._do(here, self._replicas[here].connected(there, self.now))
+            self._do(here, self._replicas[here].connected(there))
 
     def run(self, *, frames_max: int = 1_000_000) -> None:
         """
@@ -153,4 +156,3 @@ def replica_of(engine: StorageEngine) -> Replica:
     workspace = engine.workspace
     exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.wall_s)
     return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device))
-

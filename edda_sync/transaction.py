@@ -1,8 +1,8 @@
 """
 Transactions: operations that become visible together, here and on every device.
 
-A transaction buffers what it is to do and reads one unmoving state of the store plus its own buffer. Its commit takes the
-store's lock, checks that no cell that it read or wrote has changed meanwhile, and makes one change of all of it.
+A transaction buffers what it is to do and reads one unmoving state of the store plus its own buffer. Its commit takes
+the store's lock, checks that no cell that it read or wrote has changed meanwhile, and makes one change of all of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edda_sync.crdt.diff import apply_edits, diff, rebase
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.ledger import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.texts import TextEdit
-from edda_sync.errors import ConflictError, NotFoundError, UsageError
+from edda_sync.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.items import blank_item, item_of_row, matches_item, set_cells
 from edda_sync.model import (
     TEXT_FIELDS,
@@ -62,7 +62,11 @@ class Host(Protocol):
         ...
 
     def commit_drafts(
-        self, drafts: Sequence[Draft], agent: str | None, reason: str | None, check: Callable[[StoreWriter], None] | None
+        self,
+        drafts: Sequence[Draft],
+        agent: str | None,
+        reason: str | None,
+        check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """Make one change of drafts, durably."""
         ...
@@ -87,7 +91,9 @@ class Transaction:
         dot: The committed change; None before, or when nothing was to be done.
     """
 
-    def __init__(self, host: Host, agent: str | None = None, reason: str | None = None, *, checked: bool = True) -> None:
+    def __init__(
+        self, host: Host, agent: str | None = None, reason: str | None = None, *, checked: bool = True
+    ) -> None:
         self.state = TransactionState.ACTIVE
         self.operations: list[Draft] = []
         self.dot: Dot | None = None
@@ -105,7 +111,7 @@ class Transaction:
     def create_task(self, task: Task) -> TaskId:
         """Create a task and return its id. See ``StorageEngine.create_task``."""
         if task.title is UNSET:
-            raise values.InvalidValueError("title", "is missing", None)
+            raise InvalidValueError("title", "is missing", None)
         cells = {"status": values.STATUS_DEFAULT, "priority": values.PRIORITY_DEFAULT, **_present(cells_of(task))}
         return self._create("task", task, cells)
 
@@ -136,7 +142,7 @@ class Transaction:
     def create_document(self, document: Document) -> DocumentId:
         """Create a document and return its id. See ``StorageEngine.create_document``."""
         if document.title is UNSET:
-            raise values.InvalidValueError("title", "is missing", None)
+            raise InvalidValueError("title", "is missing", None)
         cells = {
             "content_type": rows.CONTENT_TYPE_DEFAULT,
             "doc_type": rows.DOC_TYPE_DEFAULT,
@@ -183,7 +189,7 @@ class Transaction:
         """
         kind = next((kind for kind, name in TEXT_FIELDS.items() if name == field), None)
         if kind is None:
-            raise values.InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
+            raise InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
         listed = tuple((int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits)
         entity = values.id_bytes("id", item_id)
         base = None
@@ -242,7 +248,9 @@ class Transaction:
         self.create_tag(new_name, row[2], row[3])
         for kind, entity, tag, _ in reader.table("entity_tags"):
             if tag == old_id:
-                self._draft(Put.of(kind, values.id_bytes("id", entity), {f"tag.{new_id}": new_name, f"tag.{old_id}": None}))
+                self._draft(
+                    Put.of(kind, values.id_bytes("id", entity), {f"tag.{new_id}": new_name, f"tag.{old_id}": None})
+                )
         self._draft(Delete("tag", values.id_bytes("id", old_id)))
         return new_id
 
@@ -293,7 +301,9 @@ class Transaction:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.state is not TransactionState.ACTIVE:
             return
         if kind is None:
@@ -356,7 +366,7 @@ class Transaction:
 
     def _update(self, kind: str, item: Item) -> None:
         if item.id is UNSET:
-            raise values.InvalidValueError("id", "is missing; only what has an id can be updated", None)
+            raise InvalidValueError("id", "is missing; only what has an id can be updated", None)
         entity = values.id_bytes("id", item.id)
         cells = changed_cells(item)
         if self._checked:

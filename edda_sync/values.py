@@ -34,7 +34,9 @@ def text(field: str, value: object, *, bytes_max: int = limits.TEXT_BYTES_MAX) -
         try:
             size = len(value.encode())
         except UnicodeEncodeError as error:
-            raise InvalidValueError(field, f"has half a character (a lone surrogate) at position {error.start}", value) from None
+            raise InvalidValueError(
+                field, f"has half a character (a lone surrogate) at position {error.start}", value
+            ) from None
         if size > bytes_max:
             raise InvalidValueError(field, f"is {size:,} bytes long, and at most {bytes_max:,} fit", value)
     return value
@@ -49,7 +51,9 @@ def line(field: str, value: object, *, code_points_max: int = limits.NAME_CODE_P
     if checked.isspace():
         raise InvalidValueError(field, "is blank; write at least one visible character", value)
     if not checked.isprintable() and any(unicodedata.category(c) == "Cc" for c in checked):
-        raise InvalidValueError(field, "has a control character (a line break, a tab, NUL...); it must be one line", value)
+        raise InvalidValueError(
+            field, "has a control character (a line break, a tab, NUL...); it must be one line", value
+        )
     return checked
 
 
@@ -68,7 +72,9 @@ def status(value: object) -> str:
 def priority(value: object) -> int:
     """Return a priority of 0 (most urgent) to 4."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.PRIORITY_MAX:
-        raise InvalidValueError("priority", f"must be a whole number from 0 (most urgent) to {limits.PRIORITY_MAX}", value)
+        raise InvalidValueError(
+            "priority", f"must be a whole number from 0 (most urgent) to {limits.PRIORITY_MAX}", value
+        )
     return value
 
 

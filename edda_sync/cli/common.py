@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,11 +120,6 @@ def _spelled(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def name(text: str) -> str:
-    """Return a name for the answer: as it is for a program, safe for a terminal."""
-    return safe_line(text) if on_terminal() else text
-
-
 def say(text: str) -> None:
     """Print a line of the answer; made safe on a terminal."""
     click.echo(safe_text(text) if on_terminal() else text)
@@ -218,12 +213,12 @@ def decode_text(shown: str, raw: bytes) -> str:
         raise InvalidValueError(shown, f"is not UTF-8 text (byte {error.start:,}); convert it first") from None
 
 
-def edit_text(text: str, suffix: str) -> str:
+@contextmanager
+def edited(text: str, suffix: str) -> Iterator[str]:
     """
-    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; return what it became.
+    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; yield what it became.
 
-    Raises:
-        ClickException: The editor failed; the text stays in the file that the message names.
+    Whatever goes wrong from then on, in the editor or in the block, the text stays in its file, and the person is told.
     """
     import shlex
     import subprocess
@@ -235,17 +230,13 @@ def edit_text(text: str, suffix: str) -> str:
         file.write(text.encode())
     try:
         ended = subprocess.run([*shlex.split(editor), path], check=False).returncode
-    except OSError as error:
-        os.unlink(path)
-        raise click.ClickException(f"The editor {safe_line(editor)} did not start ({error.strerror}); set EDITOR.") from None
-    if ended != 0:
-        raise click.ClickException(f"The editor ended with {ended}; nothing was changed, and the text is kept in {path}.")
-    try:
-        edited = decode_text("the edited text", Path(path).read_bytes())
-    except InvalidValueError as error:
-        raise click.ClickException(f"{str(error).rstrip('.')}; nothing was changed, and it is kept in {path}.") from None
+        if ended != 0:
+            raise click.ClickException(f"The editor {safe_line(editor)} ended with {ended}; nothing was changed.")
+        yield decode_text("the edited text", Path(path).read_bytes())
+    except BaseException:
+        note(f"The text is kept in {path}.")
+        raise
     os.unlink(path)
-    return edited
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------
@@ -300,9 +291,3 @@ def cut(rows: list[T], limit: int | None) -> list[T]:
         return rows
     note(f"Only the first {limit:,} are shown; --limit N or --all shows more.")
     return rows[:limit]
-
-
-def one_line_each(lines: Iterable[str]) -> None:
-    """Print lines of the answer at once."""
-    for line in lines:
-        say(line)

@@ -6,7 +6,8 @@ causal past. Visible is the sibling with the greatest stamp; siblings of another
 function of the set of writes and not of their order:
 
 1. A later edit always beats what its author saw, whatever the clocks say.
-2. Wall clocks rank only writes that are truly concurrent, by one stamp a change, so that a transaction wins or loses whole.
+2. Wall clocks rank only writes that are truly concurrent, by one stamp a change, so that a transaction wins or loses
+   whole.
 3. The conflict list is equal on devices that hold the same writes.
 
 Source: Preguiça et al. 2010, "Dotted version vectors"; Shapiro et al. 2011, "A comprehensive study of CRDTs", section 3.2.2.
@@ -51,7 +52,9 @@ def written(siblings: Iterable[Write], write: Write, past: Mapping[int, int]) ->
     return sorted((*unseen(siblings, past), write), key=_dot)
 
 
-def merged(ours: Siblings, our_frontier: Mapping[int, int], theirs: Siblings, their_frontier: Mapping[int, int]) -> Siblings:
+def merged(
+    ours: Siblings, our_frontier: Mapping[int, int], theirs: Siblings, their_frontier: Mapping[int, int]
+) -> Siblings:
     """
     Join the same cell as two states have it, each complete at its frontier.
 

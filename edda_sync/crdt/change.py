@@ -1,12 +1,13 @@
 """
 Changes: what one committed transaction did. The unit of atomicity, replication, attribution and undo.
 
-A change is a *header* and a *body*. The header names it (its dot), says when it was made and on what it depends. The body
-is a run of operations, each a length (u32, big endian) and that many bytes of msgpack, so that a body can be cut anywhere
-into parts of at most 512 KiB and an operation of an unknown kind can be stepped over. PROTOCOL.md has both byte by byte.
+A change is a *header* and a *body*. The header names it (its dot), says when it was made and on what it depends. The
+body is a run of operations, each a length (u32, big endian) and that many bytes of msgpack, so that a body can be cut
+anywhere into parts of at most 512 KiB and an operation of an unknown kind can be stepped over. PROTOCOL.md has both
+byte by byte.
 
-The hash of a change covers the hash of its actor's previous change: one signed hash vouches for all before it (Haber and
-Stornetta 1991, "How to time-stamp a digital document").
+The hash of a change covers the hash of its actor's previous change: one signed hash vouches for all before it (Haber
+and Stornetta 1991, "How to time-stamp a digital document").
 """
 
 from __future__ import annotations
@@ -214,8 +215,8 @@ def cut_operations(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """
     Cut a body that arrives in pieces into the bytes of its operations; memory holds one operation and one piece.
 
-    A body that ends inside an operation, or claims one over the limit, yields its rest as one more: it decodes to nothing
-    that is known, and is treated so. (Its author signed it: refusing it would stop all that depends on it.)
+    A body that ends inside an operation, or claims one over the limit, yields its rest as one more: it decodes to
+    nothing that is known, and is treated so. (Its author signed it: refusing it would stop all that depends on it.)
     """
     rest = b""
     for piece in pieces:

@@ -2,8 +2,9 @@
 Entities: a task, a document, a tag or a device as a flat map of cells, with what touched it and what deleted it.
 
 1. The state of an entity is a function of the set of operations on it; any causal order gives the same.
-2. It is hidden iff ``touched`` is within ``deleted``: an edit that the deletion had not seen revives it, one that it had
-   seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no cut.
+2. It is hidden iff ``touched`` is within ``deleted``: an edit that the deletion had not seen revives it, one that it
+   had seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no
+   cut.
 3. An operation whose value is not acceptable has no effect, on every device alike.
 """
 
@@ -40,7 +41,8 @@ class Entity:
         kind: ``task``, ``document``, ``tag`` or ``device``.
         touched: Join of the dots of all operations on it but deletions.
         deleted: Join of what its deletions had seen of ``touched``.
-        cells: Siblings by cell name. A text cell's value is its start (a string), the genesis id of an edited text, or None.
+        cells: Siblings by cell name. A text cell's value is its start (a string), the genesis id of an edited text, or
+            None.
     """
 
     __slots__ = ("cells", "deleted", "id", "kind", "touched")
@@ -124,7 +126,9 @@ def hash_entity(entity_id: bytes, state: bytes, texts: list[bytes]) -> bytes:
 
 def hash_text(string: str, vector: Mapping[int, int]) -> bytes:
     """Return the hash of an edited text: its string and its sorted state vector."""
-    return blake2b(_encoder.encode((string, sorted(vector.items()))), digest_size=HASH_BYTES, person=b"edda-text").digest()
+    return blake2b(
+        _encoder.encode((string, sorted(vector.items()))), digest_size=HASH_BYTES, person=b"edda-text"
+    ).digest()
 
 
 def bucket_of(entity_id: bytes) -> int:

@@ -1,8 +1,8 @@
 """
 The fold: changes in, entities, texts and rows out, inside one transaction of a store.
 
-Feed it a change with :meth:`Fold.begin` and :meth:`Fold.apply` for each operation; :meth:`Fold.flush` writes what came of
-it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way, inside the same transaction.
+Feed it a change with :meth:`Fold.begin` and :meth:`Fold.apply` for each operation; :meth:`Fold.flush` writes what came
+of it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way, inside the same transaction.
 
 1. Local and remote changes take the same path: an author folds its own operations as everybody else will.
 2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
@@ -142,7 +142,9 @@ class Fold:
     def _edit(self, entity: Entity, field: str, genesis: int, update: bytes) -> bool:
         """Apply an edit of a text; False when it was refused."""
         siblings = entity.cells.get(field, [])
-        start = next((w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None)
+        start = next(
+            (w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None
+        )
         try:
             self.texts.apply(self.tx, (entity.id, field, genesis), start, self.actor, update)
         except RefusedTextError as refused:
@@ -351,7 +353,12 @@ class Fold:
 
 def _is_known(operation: Operation) -> bool:
     """Tell whether an operation has a shape of this version."""
-    if len(operation) < 3 or operation[1] not in KINDS or not isinstance(operation[2], bytes) or len(operation[2]) != 16:
+    if (
+        len(operation) < 3
+        or operation[1] not in KINDS
+        or not isinstance(operation[2], bytes)
+        or len(operation[2]) != 16
+    ):
         return False
     code, rest = operation[0], operation[3:]
     if code == PUT:

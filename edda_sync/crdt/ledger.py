@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +26,7 @@ from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.texts import TextEdit, Texts
-from edda_sync.errors import LimitError, NotFoundError, RemoteProtocolError, UsageError
+from edda_sync.errors import InvalidValueError, LimitError, NotFoundError, RemoteProtocolError, UsageError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
 
@@ -133,7 +134,12 @@ class Ledger:
         return self.fold(tx).refresh()
 
     def commit(
-        self, tx: StoreWriter, drafts: Iterable[Draft], wall_ms: int, agent: str | None = None, reason: str | None = None
+        self,
+        tx: StoreWriter,
+        drafts: Iterable[Draft],
+        wall_ms: int,
+        agent: str | None = None,
+        reason: str | None = None,
     ) -> changes.Dot | None:
         """
         Turn drafts into this device's next change; return its dot, or None when they change nothing.
@@ -199,14 +205,15 @@ class Ledger:
         tx.append(logged, moved)
         return logged
 
-    # --- drafts -> operations; each is folded as soon as it is made, so that the next one sees it ----------------------
+    # --- drafts -> operations; each is folded as soon as it is made, so that the next one sees it
+    # ----------------------
 
     def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
         if isinstance(draft, Put):
             operation = _decode_operation(draft.encoded)
             kind = fold.entity(operation[2], operation[1]).kind
             if kind != operation[1]:
-                raise values.InvalidValueError("id", f"belongs to a {kind} already", values.id_text(operation[2]))
+                raise InvalidValueError("id", f"belongs to a {kind} already", values.id_text(operation[2]))
             yield from self._tagging(fold, operation, tagged)
         elif isinstance(draft, Rewrite):
             yield from self._rewrite(fold, draft)
@@ -319,8 +326,8 @@ class Ledger:
 
         Args:
             tx: A transaction of the store.
-            merge_segment: Joins a segment, by its hash, into the fold, given the frontier that the log has reached so far;
-                returns what each of its heads depends on.
+            merge_segment: Joins a segment, by its hash, into the fold, given the frontier that the log has reached so
+                far; returns what each of its heads depends on.
         """
         tx.clear_view()
         self.texts = Texts()
@@ -377,7 +384,9 @@ class _Body:
         self.operations += 1
         self.size += len(encoded)
         if self.operations > limits.CHANGE_OPERATIONS_MAX:
-            raise LimitError("the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX)
+            raise LimitError(
+                "the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX
+            )
         if self.size > limits.CHANGE_BYTES_MAX:
             raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX)
         self._rest += encoded
@@ -402,7 +411,7 @@ def _written(edits: Iterable[TextEdit], field: str) -> str:
     text = ""
     for at, deleted, inserted in edits:
         if not 0 <= at <= len(text) or not 0 <= deleted <= len(text) - at:
-            raise values.InvalidValueError(field, f"has no position {at:,}", at)
+            raise InvalidValueError(field, f"has no position {at:,}", at)
         text = text[:at] + inserted + text[at + deleted :]
     return values.text(field, text)
 
@@ -433,12 +442,12 @@ def new_life(tx: StoreWriter, public_key: bytes, nonce: bytes) -> int:
 
 def workspace_of(birth: Birth) -> bytes:
     """Return the workspace that a founder's first actor makes: 16 bytes that nobody else can claim to have founded."""
-    return changes.blake2b(birth.public_key + birth.nonce, digest_size=16, person=b"edda-workspace").digest()
+    return blake2b(birth.public_key + birth.nonce, digest_size=16, person=b"edda-workspace").digest()
 
 
 def device_entity(public_key: bytes) -> bytes:
     """Return the id of the entity that stands for a device."""
-    return changes.blake2b(public_key, digest_size=16, person=b"edda-device").digest()
+    return blake2b(public_key, digest_size=16, person=b"edda-device").digest()
 
 
 def check_author(reader: StoreReader, fold: Fold, header: Header, birth: Birth) -> None:

@@ -73,7 +73,8 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
         content_type = shown.get("content_type", CONTENT_TYPE_DEFAULT)
         doc_type = shown.get("doc_type", DOC_TYPE_DEFAULT)
         return (
-            entity_id, title, content_type, text, doc_type, created_at, updated_at, version_of(entity), metadata, agent_context,
+            entity_id, title, content_type, text, doc_type, created_at, updated_at, version_of(entity), metadata,
+            agent_context,
         )  # fmt: skip
     status, completed_at = shown.get("status", values.STATUS_DEFAULT), None
     if isinstance(status, list):
@@ -89,7 +90,9 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
 
 def _object(shown: dict[str, Any], prefix: str) -> str | None:
     """Return canonical JSON of the cells of one mapping: their values are canonical JSON already."""
-    members = sorted((name[len(prefix) :], value) for name, value in shown.items() if value is not None and name.startswith(prefix))
+    members = sorted(
+        (name[len(prefix) :], value) for name, value in shown.items() if value is not None and name.startswith(prefix)
+    )
     if not members:
         return None
     return "{" + ",".join(f"{_quote(key)}:{value}" for key, value in members) + "}"

@@ -1,9 +1,9 @@
 """
 Texts: the edited text documents of a store, kept in memory while they are in use.
 
-A document is caught up with the store's tail inside the transaction that edits it, since another process may have edited
-it too. A document touched by a transaction that does not commit is thrown away: it holds edits that never were, and a
-stale or phantom document diverges from its peers with equal state vectors.
+A document is caught up with the store's tail inside the transaction that edits it, since another process may have
+edited it too. A document touched by a transaction that does not commit is thrown away: it holds edits that never were,
+and a stale or phantom document diverges from its peers with equal state vectors.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
+from edda_sync.crdt.diff import Edit
 from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.protocols import StoreReader, StoreWriter
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Key = tuple[bytes, str, int]
 """Entity id, field, genesis id."""
 
-TextEdit = tuple[int, int, str]
+TextEdit = Edit
 """Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
 
 TAIL_MAX: Final = 256  # updates after which the state is written anew: bounds what an open has to replay
@@ -105,7 +106,11 @@ class Texts:
         """
         document = self.document(tx, key, start)
         self._touched.add(key)
-        document.apply(actor, update)
+        try:
+            document.apply(actor, update)
+        except RefusedTextError:
+            self._open.pop(key, None)  # it may have failed inside pycrdt, which ends the object's use
+            raise
         self._append(tx, key, actor, update)
 
     def edit(self, tx: StoreWriter, key: Key, start: str | None, actor: int, edits: Sequence[TextEdit]) -> bytes:

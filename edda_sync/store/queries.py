@@ -17,7 +17,9 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
         if accepted == (None,):
             conditions.append(f"{column} IS NULL")
         elif column == "status" and set(accepted) == {"open", "in_progress"}:
-            conditions.append("status IN ('open', 'in_progress')")  # literally, so that the partial index is seen to fit
+            conditions.append(
+                "status IN ('open', 'in_progress')"
+            )  # literally, so that the partial index is seen to fit
         else:
             conditions.append(f"{column} IN ({', '.join('?' * len(accepted))})")
             parameters += accepted
@@ -41,7 +43,7 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
         parameters.append(_match(plan.words))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = ", ".join(_order(table, column, descending) for column, descending in plan.order)
-    statement = f"SELECT {columns} FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - names are ours
+    statement = f"SELECT {columns} FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?"
     return statement, [*parameters, plan.limit, plan.offset]
 
 

@@ -1,8 +1,8 @@
 """
 The schema of the SQLite store: the specification's tables, column by column, and ours beside them.
 
-Each version is a named function; ``user_version`` counts those applied. A store of a greater count is a newer edda's and
-is left alone. Only :func:`migrate` needs sqlite-utils, so that opening an up-to-date store does not import it.
+Each version is a named function; ``user_version`` counts those applied. A store of a greater count is a newer edda's
+and is left alone. Only :func:`migrate` needs sqlite-utils, so that opening an up-to-date store does not import it.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
    savepoint, and each is acknowledged only when their common COMMIT is on disk.
 2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
    before the disk has it does not open.
-3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about the
-   disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
+   the disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ class SqliteStore:
 
     Args:
         path: The file; its folder exists. A missing file is made.
-        on_end: Called on the writer's thread after each transaction: True when it is on disk, False when it left no trace.
+        on_end: Called on the writer's thread after each transaction: True when it is on disk, False when it left no
+            trace.
 
     Attributes:
-        on_idle: Run in a transaction of its own ``PROJECT_DELAY_S`` after the last one, and again while it returns True.
+        on_idle: Run in a transaction of its own ``PROJECT_DELAY_S`` after the last one, and again while it returns
+            True.
 
     Raises:
         NotAStoreError: The file holds something else.
@@ -129,7 +131,7 @@ class SqliteStore:
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
-                    except Exception as error:  # noqa: BLE001 - it belongs to the caller who waits for this future
+                    except Exception as error:
                         if len(batch) == 1 or not self._writer.in_transaction or isinstance(error, errors.StorageError):
                             raise
                         done.set_exception(error)
@@ -234,7 +236,9 @@ class SqliteStore:
             if found > schema.VERSION:
                 raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
             if found < schema.VERSION:
-                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here for the other
+                connection.execute(
+                    "BEGIN IMMEDIATE"
+                )  # of two processes that make a store, one waits here for the other
                 connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
                 connection.execute("COMMIT")
                 schema.migrate(connection)
@@ -245,7 +249,9 @@ class SqliteStore:
         self._idle.append(connection)
 
     def _connect(self) -> Any:
-        connection = sqlite.connect(str(self.path), isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection = sqlite.connect(
+            str(self.path), isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         try:
             execute = connection.execute
             execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")

@@ -125,7 +125,7 @@ class SqliteReader:
     def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
         found: dict[bytes, Record] = {}
         for chunk in _chunks(ids):
-            statement = f"SELECT id, kind, hidden, hash, state FROM entities WHERE id IN ({_marks(chunk)})"  # noqa: S608
+            statement = f"SELECT id, kind, hidden, hash, state FROM entities WHERE id IN ({_marks(chunk)})"
             for row in self._execute(statement, chunk):
                 found[row[0]] = Record(row[0], row[1], bool(row[2]), row[3], row[4])
         return found
@@ -135,7 +135,7 @@ class SqliteReader:
         condition = "" if kind is None else " AND kind = ?2"
         while True:
             rows = self._execute(
-                f"SELECT id, kind, hidden, hash, state FROM entities WHERE id > ?1{condition} ORDER BY id LIMIT 1000",  # noqa: S608
+                f"SELECT id, kind, hidden, hash, state FROM entities WHERE id > ?1{condition} ORDER BY id LIMIT 1000",
                 (after,) if kind is None else (after, kind),
             ).fetchall()
             yield from (Record(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows)
@@ -145,7 +145,8 @@ class SqliteReader:
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         rows = self._execute(
-            "SELECT id FROM entities WHERE kind = ? AND lower(hex(id)) LIKE ? ORDER BY hidden, id LIMIT 20", (kind, "%" + suffix)
+            "SELECT id FROM entities WHERE kind = ? AND lower(hex(id)) LIKE ? ORDER BY hidden, id LIMIT 20",
+            (kind, "%" + suffix),
         )
         return [values.id_text(row[0]) for row in rows]
 
@@ -181,7 +182,9 @@ class SqliteReader:
         return [row[0] for row in self._execute("SELECT id FROM entities WHERE conflicted ORDER BY id")]
 
     def hidden(self, kind: str) -> list[bytes]:
-        return [row[0] for row in self._execute("SELECT id FROM entities WHERE hidden AND kind = ? ORDER BY id", (kind,))]
+        return [
+            row[0] for row in self._execute("SELECT id FROM entities WHERE hidden AND kind = ? ORDER BY id", (kind,))
+        ]
 
     def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
         key = (entity, field, genesis)
@@ -221,17 +224,17 @@ class SqliteReader:
         return list(self._execute(statement, parameters).fetchall())
 
     def row(self, kind: str, entity: str) -> Row | None:
-        row: Row | None = self._one(f"SELECT * FROM {_TABLE[kind]} WHERE id = ?", entity)  # noqa: S608
+        row: Row | None = self._one(f"SELECT * FROM {_TABLE[kind]} WHERE id = ?", entity)
         return row
 
     def table(self, name: str) -> list[Row]:
-        return self._all(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")  # noqa: S608
+        return self._all(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
         for chunk in _chunks(ids):
             statement = (
-                "SELECT entity_id, tag_id, name FROM entity_tags JOIN tags ON tags.id = tag_id"  # noqa: S608
+                "SELECT entity_id, tag_id, name FROM entity_tags JOIN tags ON tags.id = tag_id"
                 f" WHERE entity_type = '{kind}' AND entity_id IN ({_marks(chunk)}) ORDER BY entity_id, name"
             )
             for entity, tag_id, name in self._execute(statement, chunk):
@@ -257,7 +260,9 @@ class SqliteWriter(SqliteReader):
     """A transaction of the store: the writer connection inside ``BEGIN IMMEDIATE``."""
 
     def set_meta(self, key: str, value: bytes) -> None:
-        self._execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value))
+        self._execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+        )
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
@@ -280,7 +285,8 @@ class SqliteWriter(SqliteReader):
 
     def drop_segment(self, segment: bytes) -> None:
         self._execute(
-            "DELETE FROM segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE hash = ?1)", (segment,)
+            "DELETE FROM segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE hash = ?1)",
+            (segment,),
         )
 
     def drop_meta(self, key: str) -> None:
@@ -292,7 +298,8 @@ class SqliteWriter(SqliteReader):
     def sign(self, actor: int, seq: int, signature: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
         self._execute(
-            "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2", (actor, seq, signature)
+            "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2",
+            (actor, seq, signature),
         )
 
     def expect(self, actor: int, seq: int, raw: bytes) -> None:
@@ -325,11 +332,14 @@ class SqliteWriter(SqliteReader):
     def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
         sums = {}
         for chunk in _chunks(deltas):
-            statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"  # noqa: S608
+            statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"
             sums.update({row[0]: int.from_bytes(row[1], "big") for row in self._execute(statement, chunk)})
         self._connection.executemany(
             "INSERT OR REPLACE INTO digest VALUES (?, ?)",
-            [(bucket, ((sums.get(bucket, 0) + delta) % (1 << 128)).to_bytes(16, "big")) for bucket, delta in deltas.items()],
+            [
+                (bucket, ((sums.get(bucket, 0) + delta) % (1 << 128)).to_bytes(16, "big"))
+                for bucket, delta in deltas.items()
+            ],
         )
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
@@ -350,7 +360,10 @@ class SqliteWriter(SqliteReader):
 
     def _clear_edges(self, shown: Sequence[Shown]) -> None:
         many = self._connection.executemany
-        many("DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ?", [(each.kind, each.row[0]) for each in shown])
+        many(
+            "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ?",
+            [(each.kind, each.row[0]) for each in shown],
+        )
         many("DELETE FROM task_documents WHERE task_id = ?", [(each.row[0],) for each in shown if each.kind == "task"])
         many("DELETE FROM withheld WHERE source = ?", [(each.id,) for each in shown])
 
@@ -362,12 +375,12 @@ class SqliteWriter(SqliteReader):
         if kind == "tag":
             many("DELETE FROM entity_tags WHERE tag_id = ?", texts)
         else:
-            many(f"DELETE FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = ?", texts)  # noqa: S608
-            many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)  # noqa: S608
-            many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)  # noqa: S608
-            many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)  # noqa: S608
+            many(f"DELETE FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = ?", texts)
+            many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)
+            many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
+            many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)
         many("DELETE FROM withheld WHERE source = ?", [(entity,) for entity in ids])
-        many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)  # noqa: S608
+        many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
     def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
         self._execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
@@ -395,7 +408,7 @@ class SqliteWriter(SqliteReader):
 
     def clear_view(self) -> None:
         for name in VIEW_TABLES:
-            self._execute(f"DELETE FROM {name}")  # noqa: S608
+            self._execute(f"DELETE FROM {name}")
         self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
         self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
 
@@ -404,11 +417,11 @@ class SqliteWriter(SqliteReader):
         for kind, body in (("task", "description"), ("document", "content")):
             due = f"(SELECT id FROM unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
             cursor = self._execute(
-                f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"  # noqa: S608
+                f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"
                 f" FROM {due} JOIN {kind}s AS row USING (id)"
             )
             count += cursor.rowcount
-            self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")  # noqa: S608
+            self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")
             if count == limit:
                 break
         return count

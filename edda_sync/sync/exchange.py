@@ -35,7 +35,7 @@ _MADE_SEGMENT: Final = "made_segment"
 
 
 class Signer(Protocol):
-    """This device's key."""
+    """The key of this device."""
 
     @property
     def public_key(self) -> bytes:
@@ -205,13 +205,15 @@ class Exchange:
     def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead:
         """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
         if self._is_own(head):
-            return SignedHead(last.actor, last.seq, self._signer.sign(self._message(last.actor, last.seq, last.hash)), b"")
+            return SignedHead(
+                last.actor, last.seq, self._signer.sign(self._message(last.actor, last.seq, last.hash)), b""
+            )
         seq = reader.next_signed(last.actor, last.seq)
         assert seq is not None, "it was asked for before the change was chosen"
         signature = reader.signature_at(last.actor, seq) or b""
         proof = b""
         if seq > last.seq:
-            between = reader.positions_missing({**{a: 1 << 62 for a in reader.heads()}, last.actor: last.seq})
+            between = reader.positions_missing({**dict.fromkeys(reader.heads(), 1 << 62), last.actor: last.seq})
             contents = (reader.logged(position) for position in between[: seq - last.seq])
             proof = b"".join(changes.hash_content(logged.raw, logged.body) for logged in contents)
         return SignedHead(last.actor, seq, signature, proof)
@@ -241,9 +243,9 @@ class Exchange:
                 raise RemoteProtocolError("a change whose body is not as long as its header says")
         try:
             return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))
-        except ForkError as fork:
-            ours, theirs = fork.hashes
-            self.store.transact(lambda tx: tx.add_fork(fork.actor, fork.seq, ours, theirs))
+        except ForkError as error:
+            noted = (error.actor, error.seq, *error.hashes)
+            self.store.transact(lambda tx: tx.add_fork(*noted))
             raise
 
     def _take(self, tx: StoreWriter, batch: list[Change], signed: tuple[SignedHead, ...]) -> Taken:
@@ -372,7 +374,9 @@ class Exchange:
     def _freshly_signed(self, head: Head) -> Head:
         if not self._is_own(head):
             return head
-        return head._replace(signed_seq=head.seq, signature=self._signer.sign(self._message(head.actor, head.seq, head.hash)))
+        return head._replace(
+            signed_seq=head.seq, signature=self._signer.sign(self._message(head.actor, head.seq, head.hash))
+        )
 
     def _write_segment(self, tx: StoreWriter, heads: tuple[Head, ...], now_s: float) -> MadeSegment:
         total = sum(1 for _ in tx.all_records())

@@ -1,8 +1,8 @@
 """
 The messages of a session. PROTOCOL.md has them byte by byte.
 
-Adding a field needs a new protocol version: a frame with unknown fields or of an unknown kind is an error, since a peer that
-sends what was not agreed on cannot be understood by guessing.
+Adding a field needs a new protocol version: a frame with unknown fields or of an unknown kind is an error, since a
+peer that sends what was not agreed on cannot be understood by guessing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Hello(_Message, tag=1):
         heads: Its frontier, with hashes.
         digest: Hash of its content; empty when it would cost to know.
         waiting: How much is held there but not applied.
-        wanted: Large changes and segments half received: actor and seq (0 and 0 for a segment), hash, first part missing.
+        wanted: Large changes and segments half received: actor and seq (0 and 0 for a segment), hash, first part
+            missing.
     """
 
     protocol: tuple[int, int]

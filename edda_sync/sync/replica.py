@@ -32,13 +32,12 @@ class Replica:
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
 
-    def connected(self, peer: str, now: float) -> list[Effect]:
+    def connected(self, peer: str) -> list[Effect]:
         """
         Begin to talk with a peer over a new link. A session that there was ends: its link is another one's.
 
         Args:
             peer: The device at the other end, as proved by the handshake.
-            now: Monotonic time in seconds.
         """
         session = self._sessions[peer] = Session(self.exchange, self._codec, self.device, peer, self._tag)
         return session.open()

@@ -4,10 +4,11 @@ A session: one talk with one peer, from hello to goodbye. Frames, news and ``now
     OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the table below is the whole of it)
 
 Theory. Each side says hello with its frontier and then streams, in its log order, the changes that the other lacks; the
-other acknowledges what it made durable. Events only change what is known; one function, :meth:`Session._evaluate`, decides
-what to send. What lives here keeps these invariants:
+other acknowledges what it made durable. Events only change what is known; one function, :meth:`Session._evaluate`,
+decides what to send. What lives here keeps these invariants:
 
-1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is sent.
+1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is
+   sent.
 2. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
 3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
 4. "Equal" is said only after both sides compared a digest taken at one common frontier with nothing waiting.
@@ -127,7 +128,13 @@ class Session:
         """Say hello."""
         exchange = self._exchange
         hello = Hello(
-            PROTOCOLS, self._tag(self._device), self._device, exchange.heads(), "", exchange.waiting(), exchange.wanted()
+            PROTOCOLS,
+            self._tag(self._device),
+            self._device,
+            exchange.heads(),
+            "",
+            exchange.waiting(),
+            exchange.wanted(),
         )
         return [self._send(hello)]
 
@@ -151,11 +158,15 @@ class Session:
             following = TRANSITIONS.get((self.state, event))
             if following is None:
                 raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
-            effects = self._deal(message, now)
-            self.state = State.CLOSED if self.state is State.CLOSED else following
+            effects = self._deal(message)
+            self._follow(following)
             return effects + self._evaluate(now)
         except EddaError as error:
             return self._fail(error)
+
+    def _follow(self, following: State) -> None:
+        if self.state is not State.CLOSED:  # dealing with a message may have ended the talk
+            self.state = following
 
     def news(self, now: float, *, own: bool) -> list[Effect]:
         """
@@ -163,8 +174,8 @@ class Session:
 
         Args:
             now: Monotonic time in seconds.
-            own: Whether by this device's own change; what another peer sent is passed on a little later, since most peers
-                have it from where we have it.
+            own: Whether by this device's own change; what another peer sent is passed on a little later, since most
+                peers have it from where we have it.
         """
         if self.state is not State.OPEN:
             return []
@@ -208,12 +219,12 @@ class Session:
 
     # --- dealing with messages ----------------------------------------------------------------------------------------
 
-    def _deal(self, message: Message, now: float) -> list[Effect]:
+    def _deal(self, message: Message) -> list[Effect]:
         if isinstance(message, Hello):
             self._deal_hello(message)
             return []
         if isinstance(message, Ack):
-            return self._deal_ack(message, now)
+            return self._deal_ack(message)
         if isinstance(message, Buckets):
             return self._deal_buckets(message)
         if isinstance(message, Goodbye):
@@ -232,7 +243,9 @@ class Session:
 
     def _deal_hello(self, hello: Hello) -> None:
         if not hello.protocol[0] <= PROTOCOLS[1] or not hello.protocol[1] >= PROTOCOLS[0]:
-            raise RemoteMismatchError(f"it speaks version {hello.protocol[1]} of the protocol, and we {PROTOCOLS[1]}", self.peer)
+            raise RemoteMismatchError(
+                f"it speaks version {hello.protocol[1]} of the protocol, and we {PROTOCOLS[1]}", self.peer
+            )
         if hello.device != self.peer or hello.workspace != self._tag(self.peer):
             raise RemoteMismatchError("it belongs to another workspace", self.peer)
         theirs = _frontier(tuple((each.actor, each.seq) for each in hello.heads))
@@ -258,7 +271,7 @@ class Session:
         effects.append(self._ack(again=taken.early))
         return effects
 
-    def _deal_ack(self, ack: Ack, now: float) -> list[Effect]:
+    def _deal_ack(self, ack: Ack) -> list[Effect]:
         held = _frontier(ack.frontier)
         self.progress.waiting = ack.waiting
         self._held = held
@@ -297,7 +310,9 @@ class Session:
             return [Proved(self.peer)]
         self._compared = at
         self.progress.proved, self.progress.proved_at = False, None
-        sums = b"".join(b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(self._exchange.buckets().items()) if s)
+        sums = b"".join(
+            b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(self._exchange.buckets().items()) if s
+        )
         return [self._send(Buckets(tuple(frontier.to_pairs(ours)), sums))]
 
     def _deal_buckets(self, message: Buckets) -> list[Effect]:
@@ -416,4 +431,3 @@ def _frontier(pairs: tuple[tuple[int, int], ...]) -> Frontier:
         return frontier.from_pairs(pairs)
     except ValueError as error:
         raise RemoteProtocolError(str(error)) from None
-

@@ -40,7 +40,6 @@ class Codec:
                 return bytes((ZSTD,)) + compressed
         return bytes((PLAIN,)) + encoded
 
-
     def decode(self, frame: bytes) -> Message:
         """
         Return the message of a frame.
@@ -56,10 +55,10 @@ class Codec:
         elif how != PLAIN:
             raise RemoteProtocolError(f"a frame of an unknown kind ({how})")
         try:
-            return _decode(rest)
+            message: Message = _decode(rest)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise RemoteProtocolError(f"a malformed frame ({error})") from None
-
+        return message
 
     def _decompress(self, compressed: bytes) -> bytes:
         try:

@@ -1,8 +1,8 @@
 """
 Membership: what a device tells a workspace when it joins, and what it is told.
 
-Members are entities of kind ``device`` in the log, so that adding one is a signed, replicated change like any other. The
-formats here travel inside the pairing's encrypted channel, see ``pairing``.
+Members are entities of kind ``device`` in the log, so that adding one is a signed, replicated change like any other.
+The formats here travel inside the pairing's encrypted channel, see ``pairing``.
 """
 
 from __future__ import annotations

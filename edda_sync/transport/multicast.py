@@ -170,9 +170,11 @@ class Station:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopping.set()
-        await self._watcher
-        if self._air is not None:
-            await self._air.close()
+        try:
+            await self._watcher
+        finally:
+            if self._air is not None:
+                await self._air.close()
 
     @property
     def available(self) -> bool:
@@ -317,7 +319,10 @@ async def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
         chosen += [interface.index] if by_version[6] and interface.index else []
     if not chosen:
         raise OSError("no network interface is up")
-    multicast = AsyncZeroconf(interfaces=chosen)
+    try:
+        multicast = AsyncZeroconf(interfaces=chosen)
+    except RuntimeError as error:  # zeroconf's word for an interface that has gone since we looked
+        raise OSError("an interface has just gone") from error
     try:
         await multicast.zeroconf.async_wait_for_start()
     except zeroconf.NotRunningException as error:

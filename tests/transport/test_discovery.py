@@ -359,8 +359,11 @@ async def test_without_any_interface_it_says_why_and_recovers_when_one_appears(w
 
 # zeroconf leaves its half-made socket to the garbage collector when an address is gone.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_an_interface_that_vanishes_while_it_is_opened_is_a_reason_and_no_crash(workspace: Workspace) -> None:
-    present = frozenset({an_interface(1, "198.51.100.77")})
+@pytest.mark.parametrize("gone", ["198.51.100.77", "fe80::77"])
+async def test_an_interface_that_vanishes_before_it_is_opened_is_a_reason_and_no_crash(
+    workspace: Workspace, gone: str
+) -> None:
+    present = frozenset({an_interface(9_999, gone)})
     laptop, discovery = await workspace.start("laptop", look=lambda: present)
     assert not discovery.available
     assert discovery.reason.startswith("multicast does not work here: ")

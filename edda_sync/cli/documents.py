@@ -1,0 +1,255 @@
+"""``edda doc``: add, list, show, edit, rm, restore, search."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edda_sync.cli import items
+from edda_sync.cli.common import (
+    chosen_limit,
+    count,
+    cut,
+    edited,
+    json_option,
+    note,
+    on_terminal,
+    opened,
+    parse_object,
+    print_json,
+    print_table,
+    read_text,
+    say,
+    short_ids,
+    write,
+)
+from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.model import Document
+from edda_sync.query import DOCUMENT_ORDERS, DocumentQuery
+
+if TYPE_CHECKING:
+    from edda_sync.transaction import Transaction
+
+
+@click.group("doc")
+def doc() -> None:
+    """Documents: texts that merge by character."""
+
+
+def _fields(function: Any) -> Any:
+    """Add the options that set a document's fields."""
+    for option in (
+        click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
+        click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
+        click.option("--tag", "tags", metavar="NAME", multiple=True, help="Add a tag; may be given again."),
+        click.option("--content-type", metavar="TYPE", help="A media type; text/markdown unless you say so."),
+        click.option("--type", "doc_type", metavar="NAME", help="What it is for; note unless you say so."),
+        click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters."),
+    ):
+        function = option(function)
+    return function
+
+
+@doc.command("add")
+@click.argument("file")
+@_fields
+@json_option
+def add(file: str, as_json: bool, **fields: Any) -> None:
+    """
+    Add a document from FILE, or from stdin for -, and print its id.
+
+    Its title is its first heading, else the file's name, unless --title says otherwise.
+    """
+    from edda_sync.imports.markdown import title_of
+
+    content = read_text(file)
+    made = Document(content=content, tags=set(fields["tags"]))
+    _set_fields(made, fields)
+    if fields["title"] is None:
+        made.title = title_of(content, "" if file == "-" else PurePath(file).stem)
+        if not made.title:
+            raise UsageError("This text has no heading to be its title; give it one with --title.")
+    with opened() as store:
+        document_id = write(store, lambda tx: tx.create_document(made))
+        items.print_item(store, store.get_document(document_id)) if as_json else say(document_id)
+
+
+def _list_options(function: Any) -> Any:
+    for option in (
+        json_option,
+        click.option("--all", "everything", is_flag=True, help="As many as there are."),
+        click.option("--limit", type=int, metavar="N", help="At most so many; 50 unless --all."),
+        click.option("--reverse", is_flag=True, help="Turn the order round."),
+        click.option("--task", metavar="ID", help="Linked to a task."),
+        click.option("--tag", "tags", metavar="NAME", multiple=True, help="May be given again: carry all of them."),
+        click.option("--content-type", "content_types", metavar="TYPE", multiple=True, help="May be given again."),
+        click.option("--type", "doc_types", metavar="NAME", multiple=True, help="May be given again."),
+    ):
+        function = option(function)
+    return function
+
+
+@doc.command("list")
+@click.option("--text", metavar="WORDS", help="Words in title or content; `rep*` is a beginning.")
+@click.option("--order", type=click.Choice(DOCUMENT_ORDERS), default="updated_at", show_default=True)
+@click.option("--trash", is_flag=True, help="What was deleted instead; `edda doc restore` brings it back.")
+@_list_options
+def list_(trash: bool, **conditions: Any) -> None:
+    """List documents, the latest first."""
+    if trash:
+        with opened() as store:
+            found = [item for item in store.trash("document") if isinstance(item, Document)]
+        _print_documents(cut(found, conditions["limit"]), conditions["as_json"])
+    else:
+        _find(**conditions)
+
+
+@doc.command("search")
+@click.argument("words", nargs=-1, required=True)
+@_list_options
+def search(words: tuple[str, ...], **conditions: Any) -> None:
+    """Find documents that hold all WORDS in title or content, the most relevant first; `rep*` is a beginning."""
+    _find(text=" ".join(words), order="relevance", **conditions)
+
+
+def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
+    shown = chosen_limit(limit, everything)
+    if shown is not None and shown < 0:
+        raise InvalidValueError("limit", "must be 0 or more", limit)
+    with opened() as store:
+        linked_from = None if conditions["task"] is None else items.task(store, conditions["task"]).id
+        query = DocumentQuery(
+            doc_type=conditions["doc_types"] or None, content_type=conditions["content_types"] or None,
+            tags=conditions["tags"], task=linked_from, text=conditions["text"], order=conditions["order"],
+            descending=conditions["reverse"], limit=None if shown is None else shown + 1,
+        )  # fmt: skip
+        found = store.query_documents(query)
+    _print_documents(cut(found, shown), as_json)
+
+
+def _print_documents(found: list[Document], as_json: bool) -> None:
+    if as_json:
+        print_json([items.as_json(each) for each in found])
+    elif not found:
+        note("No documents. `edda doc add FILE` makes one.")
+    else:
+        shorts = short_ids([each.id for each in found])
+        rows = [
+            [shorts[d.id], d.doc_type, items.short_time(d.updated_at), items.with_tags(d.title, d.tags)] for d in found
+        ]
+        print_table(["id", "type", "updated", "title"], rows)
+
+
+@doc.command("show")
+@click.argument("id")
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """Print a document's content, byte for byte; to a person also what is known of it."""
+    with opened() as store:
+        found = items.document(store, id)
+        if as_json:
+            items.print_item(store, found)
+            return
+    if on_terminal():
+        items.print_fields(found, leave_out=("content",))
+        say(f"\n{found.content or ''}")
+    else:
+        click.echo((found.content or "").encode(), nl=False)
+
+
+@doc.command("edit")
+@click.argument("id")
+@click.option("--content", metavar="TEXT", help="The new content.")
+@click.option("--file", metavar="FILE", help="Read the new content from a file, or - for stdin.")
+@_fields
+@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
+@click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
+@json_option
+def edit(
+    id: str, content: str | None, file: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any
+) -> None:
+    """
+    Change what you name of a document; without any option, its content in your editor.
+
+    What other devices write meanwhile is kept: your edits are merged into it.
+    """
+    if content is not None and file is not None:
+        raise UsageError("Give --content or --file, not both.")
+    if file is not None:
+        content = read_text(file)
+    change = Document()
+    _set_fields(change, fields)
+    named = untags or unset or content is not None or any(value not in (None, ()) for value in fields.values())
+    with opened() as store:
+        found = items.document(store, id)
+        change.id = found.id
+        if not named:
+            _edit_in_editor(store, found)
+        else:
+
+            def work(tx: Transaction) -> None:
+                if content is not None:
+                    change.content = content
+                tx.update_document(change)
+                items.change_tags(tx, "document", found.id, fields["tags"], untags)
+                if unset:
+                    now = tx.get_document(found.id)
+                    assert now is not None, "an update of a missing document was refused"
+                    items.remove_keys(now.metadata, unset)
+                    tx.update_document(now)
+
+            write(store, work)
+        if as_json:
+            items.print_item(store, store.get_document(found.id))
+
+
+def _edit_in_editor(store: Any, found: Document) -> None:
+    with edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
+        if new == (found.content or ""):
+            note("Nothing was changed.")
+            return
+        found.content = new  # merged, as edits of what was read, into what it is by now
+        write(store, lambda tx: tx.update_document(found))
+
+
+@doc.command("rm")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def rm(ids: tuple[str, ...]) -> None:
+    """Move documents to the trash; `edda doc restore` brings them back."""
+    with opened() as store:
+        doomed = {items.document(store, reference).id for reference in ids}
+
+        def work(tx: Transaction) -> None:
+            for each in sorted(doomed):
+                tx.delete_document(each)
+
+        write(store, work)
+    note(f"Moved {count(len(doomed), 'document')} to the trash.")
+
+
+@doc.command("restore")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def restore(ids: tuple[str, ...]) -> None:
+    """Bring documents back from the trash."""
+    with opened() as store:
+        found = [store.resolve("document", reference) for reference in ids]
+
+        def work(tx: Transaction) -> None:
+            for each in found:
+                tx.restore_document(each)
+
+        write(store, work)
+    note(f"Restored {count(len(found), 'document')}.")
+
+
+def _set_fields(change: Document, fields: dict[str, Any]) -> None:
+    """Write the options that were given into a document."""
+    for name in ("title", "doc_type", "content_type"):
+        if fields[name] is not None:
+            setattr(change, name, fields[name])
+    if fields["metadata"] is not None:
+        change.metadata = parse_object("metadata", fields["metadata"])
+    if fields["agent_context"] is not None:
+        change.agent_context = parse_object("agent_context", fields["agent_context"])

@@ -1,0 +1,31 @@
+"""``edda init``: make a store."""
+
+from __future__ import annotations
+
+import click
+
+from edda_sync.cli.common import STORE_FILE, home, safe_line, say
+
+
+@click.command("init")
+@click.option("--name", metavar="NAME", help="What to call this device; its host name otherwise.")
+def init(name: str | None) -> None:
+    """
+    Make a store here.
+
+    Other commands make one too; this one lets you name the device, and tells where the store lies.
+    """
+    from edda_sync import values
+    from edda_sync.config import StorageConfig
+    from edda_sync.engine import open as open_store
+
+    folder = home()
+    shown = safe_line(str(folder))
+    made = not (folder / STORE_FILE).exists()
+    checked = None if name is None else values.line("name", name)
+    with open_store(folder, StorageConfig(name=checked)) as store:
+        called = store.members()[0].name
+    if made:
+        say(f'Made a store in {shown}; this device is called "{called}".')
+    else:
+        say(f"There is a store in {shown} already; nothing was changed.")

@@ -1,0 +1,98 @@
+"""What the commands for tasks and those for documents share: finding, showing, tags, metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from edda_sync import model
+from edda_sync.cli.common import print_json, safe_line, say
+from edda_sync.errors import InTrashError, NotFoundError
+from edda_sync.model import Document, Item, Task
+
+if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
+    from edda_sync.transaction import Transaction
+
+
+def task(store: StorageEngine, reference: str) -> Task:
+    """
+    Return the task of a whole or short id.
+
+    Raises:
+        NotFoundError, AmbiguousIdError: As they say.
+        InTrashError: It was deleted.
+    """
+    found = store.get_task(store.resolve("task", reference))
+    return found if found is not None else _absent(store, "task", reference)
+
+
+def document(store: StorageEngine, reference: str) -> Document:
+    """Return the document of a whole or short id; as :func:`task`."""
+    found = store.get_document(store.resolve("document", reference))
+    return found if found is not None else _absent(store, "document", reference)
+
+
+def _absent(store: StorageEngine, kind: str, reference: str) -> Any:
+    whole = store.resolve(kind, reference)
+    with store.store.read() as reader:
+        hidden = {values_text for values_text in reader.hidden(kind)}
+    raise InTrashError(kind, reference) if bytes.fromhex(whole.replace("-", "")) in hidden else NotFoundError(kind, reference)
+
+
+def as_json(item: Item) -> dict[str, Any]:
+    """Return an item for ``--json``."""
+    return model.as_json(item)
+
+
+def print_item(store: StorageEngine, item: Item | None) -> None:
+    """Print an item as JSON, with its links."""
+    assert item is not None, "it was written a moment ago"
+    links = store.links(task_id=item.id) if isinstance(item, Task) else store.links(document_id=item.id)
+    print_json({**as_json(item), "links": [model.as_json(link) for link in links]})
+
+
+def print_fields(item: Item, leave_out: Collection[str]) -> None:
+    """Print the fields that are set, one a line."""
+    for field, value in as_json(item).items():
+        if field in leave_out or value in (None, {}, []):
+            continue
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                say(f"{field}.{safe_line(key)}: {safe_line(json.dumps(inner, ensure_ascii=False))}")
+        else:
+            say(f"{field}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def short_time(moment: str | None) -> str:
+    """Return a time for a list: the day alone when it is the day's first moment."""
+    if moment is None:
+        return "-"
+    return moment[:10] if moment.endswith("T00:00:00.000Z") else moment[:16] + "Z"
+
+
+def with_tags(title: str, tags: Iterable[str]) -> str:
+    """Return a title followed by its tags."""
+    return "  ".join([title, *(f"#{tag}" for tag in sorted(tags))])
+
+
+def change_tags(tx: Transaction, kind: str, item_id: str, added: Iterable[str], removed: Iterable[str]) -> None:
+    """Put tags on an item, and take tags off it."""
+    for tag in added:
+        tx.add_tag(item_id, tag, kind)
+    for tag in removed:
+        tx.remove_tag(item_id, tag, kind)
+
+
+def remove_keys(mapping: dict[str, Any], keys: Iterable[str]) -> None:
+    """
+    Remove keys of metadata.
+
+    Raises:
+        NotFoundError: There is no such key.
+    """
+    for key in keys:
+        if key not in mapping:
+            raise NotFoundError("metadata key", key)
+        del mapping[key]

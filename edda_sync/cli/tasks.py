@@ -1,0 +1,310 @@
+"""``edda task``: add, list, show, edit, done, rm, restore, move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edda_sync import values
+from edda_sync.cli import items
+from edda_sync.cli.common import (
+    NONE,
+    chosen_limit,
+    count,
+    cut,
+    json_option,
+    note,
+    on_terminal,
+    opened,
+    parse_object,
+    print_json,
+    print_table,
+    read_text,
+    say,
+    short_ids,
+    write,
+)
+from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.model import UNSET, Task
+from edda_sync.query import TASK_ORDERS, TaskQuery
+
+if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
+    from edda_sync.transaction import Transaction
+
+ACTIVE = ("open", "in_progress")
+
+
+@click.group("task")
+def task() -> None:
+    """Tasks: what is to be done."""
+
+
+def _fields(function: Any) -> Any:
+    """Add the options that set a task's fields."""
+    for option in (
+        click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
+        click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
+        click.option("--tag", "tags", metavar="NAME", multiple=True, help="Add a tag; may be given again."),
+        click.option("--parent", metavar="ID", help="The task that this is part of; `none` for none."),
+        click.option("--due", metavar="DATE", help="2026-03-01 or 2026-03-01T09:30:00Z; `none` for none."),
+        click.option("--priority", type=int, metavar="0-4", help="0 is most urgent; 2 unless you say so."),
+        click.option("--status", type=click.Choice(values.STATUSES), help="open unless you say so."),
+        click.option("--description-file", metavar="FILE", help="Read the description from a file, or - for stdin."),
+        click.option("--description", metavar="TEXT", help="Markdown, as long as you like."),
+    ):
+        function = option(function)
+    return function
+
+
+@task.command("add")
+@click.argument("title", nargs=-1, required=True)
+@_fields
+@json_option
+def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
+    """Add a task and print its id. The words of TITLE may stand unquoted."""
+    made = Task(title=" ".join(title), tags=set(fields["tags"]))
+    with opened() as store:
+        _set_fields(store, made, fields)
+        task_id = write(store, lambda tx: tx.create_task(made))
+        items.print_item(store, store.get_task(task_id)) if as_json else say(task_id)
+
+
+@task.command("list")
+@click.option("--status", "statuses", type=click.Choice(values.STATUSES), multiple=True, help="May be given again.")
+@click.option("--priority", "priorities", type=int, multiple=True, metavar="0-4", help="May be given again.")
+@click.option("--tag", "tags", metavar="NAME", multiple=True, help="May be given again: tasks that carry all of them.")
+@click.option("--parent", metavar="ID", help="Parts of a task; `none` for tasks that are part of none.")
+@click.option("--due-before", metavar="DATE", help="Due before this moment.")
+@click.option("--due-after", metavar="DATE", help="Due at this moment or later.")
+@click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` is a beginning.")
+@click.option("--order", type=click.Choice(TASK_ORDERS), default="urgent", show_default=True)
+@click.option("--reverse", is_flag=True, help="Turn the order round.")
+@click.option("--limit", type=int, metavar="N", help="At most so many; 50 unless --all.")
+@click.option("--all", "everything", is_flag=True, help="Whatever the status, and as many as there are.")
+@click.option("--trash", is_flag=True, help="What was deleted instead; `edda task restore` brings it back.")
+@json_option
+def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
+    """List tasks: the most urgent of those open or in progress, unless you ask otherwise."""
+    with opened() as store:
+        if trash:
+            found = [item for item in store.trash("task") if isinstance(item, Task)]
+        else:
+            found = store.query_tasks(_query(store, everything, limit, conditions))
+    found = cut(found, chosen_limit(limit, everything or trash))
+    if as_json:
+        print_json([items.as_json(each) for each in found])
+    else:
+        _print_tasks(found)
+
+
+def _query(store: StorageEngine, everything: bool, limit: int | None, conditions: dict[str, Any]) -> TaskQuery:
+    parent = conditions["parent"]
+    if parent is not None:
+        parent = "" if parent == NONE else store.resolve("task", parent)
+    shown = chosen_limit(limit, everything)
+    if shown is not None and shown < 0:
+        raise InvalidValueError("limit", "must be 0 or more", limit)
+    return TaskQuery(
+        status=conditions["statuses"] or (None if everything else ACTIVE), priority=conditions["priorities"] or None,
+        tags=conditions["tags"], parent=parent, due_before=conditions["due_before"], due_from=conditions["due_after"],
+        text=conditions["text"], order=conditions["order"], descending=conditions["reverse"],
+        limit=None if shown is None else shown + 1,
+    )  # fmt: skip
+
+
+def _print_tasks(tasks: list[Task]) -> None:
+    if not tasks:
+        note("No tasks. `edda task add TITLE` makes one; `edda task list --all` shows those that are done too.")
+        return
+    shorts = short_ids([each.id for each in tasks])
+    rows = [
+        [shorts[t.id], t.status, str(t.priority), items.short_time(t.due_date), items.with_tags(t.title, t.tags)] for t in tasks
+    ]
+    print_table(["id", "status", "priority", "due", "title"], rows)
+
+
+@task.command("show")
+@click.argument("id")
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """Show a task, its parts and its documents."""
+    with opened() as store:
+        found = items.task(store, id)
+        if as_json:
+            items.print_item(store, found)
+            return
+        items.print_fields(found, leave_out=("description",))
+        parts = store.query_tasks(TaskQuery(parent=found.id))
+        documents = [(link, store.get_document(link.document_id)) for link in store.links(task_id=found.id)]
+    for part in parts:
+        say(f"part: {part.id[-6:]} {part.status} {part.title}")
+    for link, document in documents:
+        if document is not None:
+            say(f"document: {document.id[-6:]} {link.relationship_type} {document.title}")
+    if found.description:
+        say(f"\n{found.description}")
+
+
+@task.command("edit")
+@click.argument("id")
+@click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters.")
+@_fields
+@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
+@click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
+@json_option
+def edit(id: str, title: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any) -> None:
+    """Change what you name of a task, and nothing else."""
+    given = [title, *(value for name, value in fields.items() if name != "tags")]
+    if not (untags or unset or fields["tags"]) and all(value is None for value in given):
+        raise UsageError("Say what to change, such as --title or --status; `edda task edit --help` lists all.")
+    with opened() as store:
+        change = Task(id=items.task(store, id).id)
+        if title is not None:
+            change.title = title
+        _set_fields(store, change, fields)
+
+        def work(tx: Transaction) -> None:
+            _check_ring(tx, change.id, change.parent_id)
+            tx.update_task(change)
+            items.change_tags(tx, "task", change.id, fields["tags"], untags)
+            if unset:
+                found = tx.get_task(change.id)
+                assert found is not None, "an update of a missing task was refused"
+                items.remove_keys(found.metadata, unset)
+                tx.update_task(found)
+
+        write(store, work)
+        if as_json:
+            items.print_item(store, store.get_task(change.id))
+
+
+@task.command("done")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def done(ids: tuple[str, ...]) -> None:
+    """Mark tasks as done."""
+    with opened() as store:
+        found = [items.task(store, reference) for reference in ids]
+
+        def work(tx: Transaction) -> None:
+            for each in found:
+                if each.status != "done":
+                    tx.update_task(Task(id=each.id, status="done"))
+
+        write(store, work)
+    for each in found:
+        note(f"Done already: {each.title}" if each.status == "done" else f"Done: {each.title}")
+
+
+@task.command("rm")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--recursive", is_flag=True, help="Their parts too, and the parts of those.")
+def rm(ids: tuple[str, ...], recursive: bool) -> None:
+    """Move tasks to the trash; `edda task restore` brings them back."""
+    with opened() as store:
+        found = {each.id: each for each in (items.task(store, reference) for reference in ids)}
+        below = _below(store, list(found))
+        if below and not recursive and on_terminal():
+            recursive = click.confirm(f"{_have(found)} {count(len(below), 'part')}. Delete the parts too?", err=True)
+        doomed = {**found, **below} if recursive else found
+
+        def work(tx: Transaction) -> None:
+            for each in doomed:
+                tx.delete_task(each)
+
+        write(store, work)
+        orphans = 0 if recursive else sum(each.parent_id in found for each in below.values())
+    note(f"Moved {count(len(doomed), 'task')} to the trash.")
+    if orphans:
+        note(f"{count(orphans, 'part')} of it stood below, and now stand at the top level until it is restored.")
+
+
+def _have(found: dict[str, Task]) -> str:
+    if len(found) > 1:
+        return f"These {len(found)} tasks have"
+    return f'"{next(iter(found.values())).title}" has'
+
+
+def _below(store: StorageEngine, ids: list[str]) -> dict[str, Task]:
+    """Return the parts of tasks, and the parts of those, but for the tasks themselves."""
+    found: dict[str, Task] = {}
+    seen, todo = set(ids), list(ids)
+    while todo:
+        for part in store.query_tasks(TaskQuery(parent=todo.pop())):
+            if part.id not in seen:
+                seen.add(part.id)
+                found[part.id] = part
+                todo.append(part.id)
+    return found
+
+
+@task.command("restore")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def restore(ids: tuple[str, ...]) -> None:
+    """Bring tasks back from the trash."""
+    with opened() as store:
+        found = [store.resolve("task", reference) for reference in ids]
+
+        def work(tx: Transaction) -> None:
+            for each in found:
+                tx.restore_task(each)
+
+        write(store, work)
+    note(f"Restored {count(len(found), 'task')}.")
+
+
+@task.command("move")
+@click.argument("id")
+@click.argument("parent")
+def move(id: str, parent: str) -> None:
+    """Make a task a part of PARENT; `none` puts it at the top level."""
+    with opened() as store:
+        change = Task(id=items.task(store, id).id, parent_id=_parent(store, parent))
+
+        def work(tx: Transaction) -> None:
+            _check_ring(tx, change.id, change.parent_id)
+            tx.update_task(change)
+
+        write(store, work)
+
+
+# --- fields -----------------------------------------------------------------------------------------------------------
+
+
+def _set_fields(store: StorageEngine, change: Task, fields: dict[str, Any]) -> None:
+    """Write the options that were given into a task."""
+    if fields["description"] is not None and fields["description_file"] is not None:
+        raise UsageError("Give --description or --description-file, not both.")
+    if fields["description"] is not None:
+        change.description = fields["description"]
+    if fields["description_file"] is not None:
+        change.description = read_text(fields["description_file"])
+    if fields["status"] is not None:
+        change.status = fields["status"]
+    if fields["priority"] is not None:
+        change.priority = fields["priority"]
+    if fields["due"] is not None:
+        change.due_date = None if fields["due"] == NONE else fields["due"]
+    if fields["parent"] is not None:
+        change.parent_id = _parent(store, fields["parent"])
+    if fields["metadata"] is not None:
+        change.metadata = parse_object("metadata", fields["metadata"])
+    if fields["agent_context"] is not None:
+        change.agent_context = parse_object("agent_context", fields["agent_context"])
+
+
+def _parent(store: StorageEngine, reference: str) -> str | None:
+    return None if reference == NONE else items.task(store, reference).id
+
+
+def _check_ring(tx: Transaction, task_id: str, parent_id: str | None) -> None:
+    """Refuse a parent that is the task itself, or a part of it."""
+    above = None if parent_id is UNSET else parent_id
+    for _ in range(100_000):  # a chain is shorter: the store shows no ring
+        if above is None:
+            return
+        if above == task_id:
+            raise UsageError("A task cannot be a part of itself or of its own parts; choose another parent.")
+        parent = tx.get_task(above)
+        above = None if parent is None else parent.parent_id
