@@ -7,7 +7,6 @@ the store's lock and folds them (``crdt.ledger``, ``crdt.fold``), and one SQL co
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import time
@@ -15,35 +14,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from edda_sync import limits, values
+from edda_sync import conflicts, limits, values, workspaces
 from edda_sync.config import StorageConfig
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth, Dot
-from edda_sync.crdt.entity import OWN_TIME, Entity, digest_of
-from edda_sync.crdt.fold import conflicts_of
+from edda_sync.crdt.entity import digest_of
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import Draft, Ledger, Put
+from edda_sync.crdt.ledger import Draft, Ledger
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import (
     AmbiguousIdError,
     ConflictError,
-    DiskFaultError,
-    DiskFullError,
-    InvalidValueError,
-    NotAStoreError,
     NotFoundError,
-    ReadOnlyError,
-    StorageError,
     UsageError,
 )
+from edda_sync.folders import disk_error, make_folder, state_folder
 from edda_sync.items import item_of_row
 from edda_sync.life import Sidecar
 from edda_sync.model import (
-    TEXT_FIELDS,
     Conflict,
-    ConflictValue,
     Document,
     DocumentId,
     Item,
@@ -64,8 +55,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STORE_ID: Final = "store_id"
-WORKSPACE_SECRET: Final = "workspace_key"  # noqa: S105 - the name it is kept under
-WELCOME: Final = "welcome"
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
 
@@ -285,7 +274,7 @@ class StorageEngine:
 
     def conflicts(self) -> list[Conflict]:
         """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
-        return self.store.transact(self._conflicts)
+        return self.store.transact(lambda tx: conflicts.kept_values(tx, self._ledger))
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks, documents, tags, hidden entities and changes there are."""
@@ -317,38 +306,13 @@ class StorageEngine:
 
     def members(self) -> list[Member]:
         """Return the devices of the workspace, by name."""
-        from edda_sync.transport.identity import device_of, public_key_of
-
-        members = []
         with self.store.read() as reader:
-            for record in reader.all_records("device"):
-                entity = Entity.decode(record.id, record.state)
-                certificate = entity.value("certificate")
-                if record.hidden or certificate is None:
-                    continue
-                try:
-                    device = device_of(public_key_of(certificate))
-                except InvalidValueError:
-                    continue  # a member wrote nonsense: there is no such device to trust
-                added = entity.cells["certificate"][0][2]
-                members.append(
-                    Member(
-                        device=device,
-                        name=entity.value("name") or "?",
-                        certificate=certificate,
-                        added_at=values.time_of(added),
-                    )  # fmt: skip
-                )
-        return sorted(members, key=lambda member: (member.name, member.device))
+            return workspaces.members(reader)
 
     def certificates(self) -> dict[str, bytes]:
-        """Return the certificates of the members by device id: those of the log, and of the welcome until that is here."""
-        from edda_sync.transport.membership import decode_welcome
-
+        """Return the certificates of the members by device id."""
         with self.store.read() as reader:
-            welcome = reader.meta(WELCOME)
-        told = {} if welcome is None else {d: r.certificate for d, r in decode_welcome(welcome).members.items()}
-        return told | {member.device: member.certificate for member in self.members()}
+            return workspaces.certificates(reader)
 
     def rebuild(self) -> int:
         """Fold the whole log into fresh tables; return how many changes it was."""
@@ -394,7 +358,7 @@ class StorageEngine:
     @property
     def workspace_key(self) -> bytes:
         """The workspace's key: 32 bytes that only members know."""
-        return self._meta(WORKSPACE_SECRET)
+        return self._meta(workspaces.SECRET_KEY)
 
     def _meta(self, key: str) -> bytes:
         with self.store.read() as reader:
@@ -448,38 +412,24 @@ class StorageEngine:
         birth = Birth(identity.public_key, self._random(16))
 
         def work(tx: StoreWriter) -> None:
-            if tx.meta(ledgers.WORKSPACE_KEY) is not None:
-                return  # another process was faster
-            tx.set_meta(ledgers.WORKSPACE_KEY, ledgers.workspace_of(birth))
-            tx.set_meta(WORKSPACE_SECRET, self._random(32))
-            ledgers.new_life(tx, birth.public_key, birth.nonce)
-            self._commit(tx, [member_draft(identity.public_key, identity.certificate, self.name)], "founded")
+            if workspaces.found(tx, birth, self._random(32)):
+                draft = workspaces.member_draft(identity.public_key, identity.certificate, self.name)
+                self._commit(tx, [draft], "founded")
 
         self.store.transact(work)
         self._announce()
 
     def adopt(self, welcome: Welcome) -> None:
         """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
-        from edda_sync.transport.membership import encode
-
-        identity = self.make_identity()
-
-        def work(tx: StoreWriter) -> None:
-            if tx.meta(ledgers.WORKSPACE_KEY) is not None:
-                raise UsageError("This store belongs to a workspace already.")
-            tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
-            tx.set_meta(WORKSPACE_SECRET, welcome.workspace_key)
-            tx.set_meta(WELCOME, encode(welcome))  # whom to trust until the log says it
-            ledgers.new_life(tx, identity.public_key, self._random(16))
-
-        self.store.transact(work)
+        birth = Birth(self.make_identity().public_key, self._random(16))
+        self.store.transact(lambda tx: workspaces.adopt(tx, welcome, birth))
 
     def welcome(self, record: DeviceRecord, port: int = 0) -> Welcome:
         """Make a device a member of the workspace, durably; return what it must be told, with the port we listen on."""
         from edda_sync.transport.identity import public_key_of
         from edda_sync.transport.membership import DeviceRecord, Welcome
 
-        draft = member_draft(public_key_of(record.certificate), record.certificate, record.name)
+        draft = workspaces.member_draft(public_key_of(record.certificate), record.certificate, record.name)
         self.commit_drafts([draft], None, "paired", None)
         members = {member.device: DeviceRecord(member.certificate, member.name) for member in self.members()}
         return Welcome(self.workspace, self.workspace_key, members, port)
@@ -615,43 +565,6 @@ class StorageEngine:
 
             self.store.transact(work)
 
-    def _conflicts(self, tx: StoreWriter) -> list[Conflict]:
-        fold = self._ledger.fold(tx)
-        texts = self._ledger.texts
-        found = []
-        for entity_id in tx.conflicted():
-            entity = fold.existing(entity_id)
-            assert entity is not None, "what is marked as conflicted is stored"
-            for name, kept in sorted(conflicts_of(entity, texts).items()):
-
-                def value(write: tuple[int, int, int, Any], entity: Entity = entity, name: str = name) -> ConflictValue:
-                    content = write[3]
-                    if name == TEXT_FIELDS.get(entity.kind) and isinstance(content, int):
-                        start = next((w[3] for w in entity.cells[name] if isinstance(w[3], str)), None)
-                        content = texts.document(tx, (entity.id, name, content), start).string()
-                    elif name == "parent_id" and content is not None:
-                        content = values.id_text(content)
-                    elif name.startswith(("metadata.", "agent_context.")) and content is not None:
-                        content = values.parse_json(name, content)
-                    elif name == "status" and isinstance(content, list):
-                        content = content[0]
-                    return ConflictValue(
-                        value=content, written_at=values.time_of(write[2]), actor=write[0], seq=write[1]
-                    )
-
-                shown = max(entity.cells[name], key=lambda w: (w[2], w[0], w[1]))
-                found.append(
-                    Conflict(
-                        kind=entity.kind,
-                        id=values.id_text(entity_id),
-                        title=entity.value("title") or entity.value("name") or "",
-                        field=name,
-                        shown=value(shown),
-                        kept=tuple(value(write) for write in kept),
-                    )  # fmt: skip
-                )
-        return found
-
     def __enter__(self) -> Self:
         return self
 
@@ -682,39 +595,3 @@ def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> S
         engine.close()
         raise
     return engine
-
-
-def member_draft(public_key: bytes, certificate: bytes, name: str) -> Put:
-    """Return what makes a device a member."""
-    cells = {"certificate": certificate, "name": values.line("name", name), "created_at": OWN_TIME}
-    return Put.of("device", ledgers.device_entity(public_key), cells)
-
-
-def make_folder(path: Path) -> None:
-    """Make a store's folder, for its owner only."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except (FileExistsError, NotADirectoryError):
-        raise NotAStoreError(str(path)) from None
-    except OSError as error:
-        raise disk_error(path, error) from None
-
-
-def disk_error(path: Path, error: OSError) -> StorageError:
-    """Return what an error of the operating system says of a disk, as one of ours."""
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return ReadOnlyError(str(path))
-    if error.errno == errno.ENOSPC:
-        return DiskFullError(str(path))
-    return DiskFaultError(str(path), str(error))
-
-
-def state_folder(config: StorageConfig) -> Path:
-    """Return the folder of sidecars: outside of any store's."""
-    if config.state_path is not None:
-        return config.state_path
-    if named := os.environ.get("EDDA_STATE"):
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("edda")) / "lives"

@@ -5,6 +5,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── LocalError                 the caller's: ask differently
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
+    │   │   └── InTrashError       it was deleted, and can come back (kind, reference)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
@@ -62,9 +63,17 @@ class NotFoundError(LocalError):
 
     def __init__(self, kind: str, reference: str) -> None:
         self.kind, self.reference = kind, reference
-        super().__init__(
-            f"There is no {kind} {shown(reference)} here; `edda {command_of(kind)} list` shows what there is."
-        )
+        listed = f"; `edda {command_of(kind)} list` shows what there is" if kind in _LISTED else ""
+        super().__init__(f"There is no {kind} {shown(reference)} here{listed}.")
+
+
+class InTrashError(NotFoundError):
+    """It was deleted; restore it first."""
+
+    def __init__(self, kind: str, reference: str) -> None:
+        super().__init__(kind, reference)
+        restore = f"edda {command_of(kind)} restore {reference}"
+        self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
 
 
 class AmbiguousIdError(LocalError):
@@ -195,8 +204,8 @@ class ForkError(RemoteError):
     def __init__(self, actor: int, seq: int, peer: str = "", hashes: tuple[bytes, bytes] = (b"", b"")) -> None:
         self.actor, self.seq, self.peer, self.hashes = actor, seq, peer, hashes
         super().__init__(
-            f"Two different changes carry the name {actor:013x}:{seq}{_named(peer, ' at ')}: a copied or restored store wrote "
-            "under an old name; `edda status` lists it."
+            f"Two different changes carry the name {actor:013x}:{seq}{_named(peer, ' at ')}: a copied or restored store "
+            "wrote under an old name; `edda status` lists it."
         )
 
 
@@ -250,6 +259,9 @@ def shown(text: str, width: int = 60) -> str:
     """A quoted piece of a person's input, short and without control characters, for the text of an error."""
     short = text if len(text) <= width else text[: width - 1] + "…"
     return repr(short)
+
+
+_LISTED = ("task", "document", "tag", "device")  # kinds that a command lists
 
 
 def command_of(kind: str) -> str:

@@ -126,9 +126,8 @@ def plan(query: Query) -> Plan:
         ("updated_at", query.updated_from, query.updated_before),
     ]
     if isinstance(query, TaskQuery):
-        statuses = [values.status(each) for each in _several(query.status)]
-        if statuses:
-            equal.append(("status", tuple(statuses)))
+        if query.status is not None:
+            equal.append(("status", tuple(values.status(each) for each in _several(query.status))))
         if query.priority is not None:
             equal.append(("priority", tuple(values.priority(each) for each in _several(query.priority))))
         if query.parent is not None:

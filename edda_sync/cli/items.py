@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from edda_sync import model
+from edda_sync import model, values
 from edda_sync.cli.common import print_json, safe_line, say
 from edda_sync.errors import InTrashError, NotFoundError
 from edda_sync.model import Document, Item, Task
@@ -24,21 +24,28 @@ def task(store: StorageEngine, reference: str) -> Task:
         NotFoundError, AmbiguousIdError: As they say.
         InTrashError: It was deleted.
     """
-    found = store.get_task(store.resolve("task", reference))
-    return found if found is not None else _absent(store, "task", reference)
+    whole = store.resolve("task", reference)
+    found = store.get_task(whole)
+    if found is None:
+        raise _absent(store, "task", whole, reference)
+    return found
 
 
 def document(store: StorageEngine, reference: str) -> Document:
     """Return the document of a whole or short id; as :func:`task`."""
-    found = store.get_document(store.resolve("document", reference))
-    return found if found is not None else _absent(store, "document", reference)
+    whole = store.resolve("document", reference)
+    found = store.get_document(whole)
+    if found is None:
+        raise _absent(store, "document", whole, reference)
+    return found
 
 
-def _absent(store: StorageEngine, kind: str, reference: str) -> Any:
-    whole = store.resolve(kind, reference)
+def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotFoundError:
+    entity = values.id_bytes("id", whole)
     with store.store.read() as reader:
-        hidden = {values_text for values_text in reader.hidden(kind)}
-    raise InTrashError(kind, reference) if bytes.fromhex(whole.replace("-", "")) in hidden else NotFoundError(kind, reference)
+        record = reader.records([entity]).get(entity)
+    deleted = record is not None and record.kind == kind and record.hidden
+    return InTrashError(kind, reference) if deleted else NotFoundError(kind, reference)
 
 
 def as_json(item: Item) -> dict[str, Any]:

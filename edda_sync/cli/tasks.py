@@ -47,7 +47,7 @@ def _fields(function: Any) -> Any:
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
         click.option("--tag", "tags", metavar="NAME", multiple=True, help="Add a tag; may be given again."),
-        click.option("--parent", metavar="ID", help="The task that this is part of; `none` for none."),
+        click.option("--parent", metavar="ID", help="The task that this is a subtask of; `none` for none."),
         click.option("--due", metavar="DATE", help="2026-03-01 or 2026-03-01T09:30:00Z; `none` for none."),
         click.option("--priority", type=int, metavar="0-4", help="0 is most urgent; 2 unless you say so."),
         click.option("--status", type=click.Choice(values.STATUSES), help="open unless you say so."),
@@ -75,7 +75,7 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
 @click.option("--status", "statuses", type=click.Choice(values.STATUSES), multiple=True, help="May be given again.")
 @click.option("--priority", "priorities", type=int, multiple=True, metavar="0-4", help="May be given again.")
 @click.option("--tag", "tags", metavar="NAME", multiple=True, help="May be given again: tasks that carry all of them.")
-@click.option("--parent", metavar="ID", help="Parts of a task; `none` for tasks that are part of none.")
+@click.option("--parent", metavar="ID", help="Subtasks of a task; `none` for tasks that have no parent.")
 @click.option("--due-before", metavar="DATE", help="Due before this moment.")
 @click.option("--due-after", metavar="DATE", help="Due at this moment or later.")
 @click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` is a beginning.")
@@ -129,17 +129,17 @@ def _print_tasks(tasks: list[Task]) -> None:
 @click.argument("id")
 @json_option
 def show(id: str, as_json: bool) -> None:
-    """Show a task, its parts and its documents."""
+    """Show a task, its subtasks and its documents."""
     with opened() as store:
         found = items.task(store, id)
         if as_json:
             items.print_item(store, found)
             return
         items.print_fields(found, leave_out=("description",))
-        parts = store.query_tasks(TaskQuery(parent=found.id))
+        subtasks = store.query_tasks(TaskQuery(parent=found.id))
         documents = [(link, store.get_document(link.document_id)) for link in store.links(task_id=found.id)]
-    for part in parts:
-        say(f"part: {part.id[-6:]} {part.status} {part.title}")
+    for subtask in subtasks:
+        say(f"subtask: {subtask.id[-6:]} {subtask.status} {subtask.title}")
     for link, document in documents:
         if document is not None:
             say(f"document: {document.id[-6:]} {link.relationship_type} {document.title}")
@@ -199,14 +199,14 @@ def done(ids: tuple[str, ...]) -> None:
 
 @task.command("rm")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--recursive", is_flag=True, help="Their parts too, and the parts of those.")
+@click.option("--recursive", is_flag=True, help="Their subtasks too, and the subtasks of those.")
 def rm(ids: tuple[str, ...], recursive: bool) -> None:
     """Move tasks to the trash; `edda task restore` brings them back."""
     with opened() as store:
         found = {each.id: each for each in (items.task(store, reference) for reference in ids)}
         below = _below(store, list(found))
         if below and not recursive and on_terminal():
-            recursive = click.confirm(f"{_have(found)} {count(len(below), 'part')}. Delete the parts too?", err=True)
+            recursive = click.confirm(f"{_have(found)} {count(len(below), 'subtask')}. Delete the subtasks too?", err=True)
         doomed = {**found, **below} if recursive else found
 
         def work(tx: Transaction) -> None:
@@ -217,7 +217,7 @@ def rm(ids: tuple[str, ...], recursive: bool) -> None:
         orphans = 0 if recursive else sum(each.parent_id in found for each in below.values())
     note(f"Moved {count(len(doomed), 'task')} to the trash.")
     if orphans:
-        note(f"{count(orphans, 'part')} of it stood below, and now stand at the top level until it is restored.")
+        note(f"Left at the top level, until it is restored: {count(orphans, 'subtask')}; --recursive deletes subtasks too.")
 
 
 def _have(found: dict[str, Task]) -> str:
@@ -227,15 +227,15 @@ def _have(found: dict[str, Task]) -> str:
 
 
 def _below(store: StorageEngine, ids: list[str]) -> dict[str, Task]:
-    """Return the parts of tasks, and the parts of those, but for the tasks themselves."""
+    """Return the subtasks of tasks, and the subtasks of those, but for the tasks themselves."""
     found: dict[str, Task] = {}
     seen, todo = set(ids), list(ids)
     while todo:
-        for part in store.query_tasks(TaskQuery(parent=todo.pop())):
-            if part.id not in seen:
-                seen.add(part.id)
-                found[part.id] = part
-                todo.append(part.id)
+        for subtask in store.query_tasks(TaskQuery(parent=todo.pop())):
+            if subtask.id not in seen:
+                seen.add(subtask.id)
+                found[subtask.id] = subtask
+                todo.append(subtask.id)
     return found
 
 
@@ -258,7 +258,7 @@ def restore(ids: tuple[str, ...]) -> None:
 @click.argument("id")
 @click.argument("parent")
 def move(id: str, parent: str) -> None:
-    """Make a task a part of PARENT; `none` puts it at the top level."""
+    """Make a task a subtask of PARENT; `none` puts it at the top level."""
     with opened() as store:
         change = Task(id=items.task(store, id).id, parent_id=_parent(store, parent))
 
@@ -299,12 +299,12 @@ def _parent(store: StorageEngine, reference: str) -> str | None:
 
 
 def _check_ring(tx: Transaction, task_id: str, parent_id: str | None) -> None:
-    """Refuse a parent that is the task itself, or a part of it."""
+    """Refuse a parent that is the task itself, or below it."""
     above = None if parent_id is UNSET else parent_id
     for _ in range(100_000):  # a chain is shorter: the store shows no ring
         if above is None:
             return
         if above == task_id:
-            raise UsageError("A task cannot be a part of itself or of its own parts; choose another parent.")
+            raise UsageError("A task cannot stand below itself or below its own subtasks; choose another parent.")
         parent = tx.get_task(above)
         above = None if parent is None else parent.parent_id

@@ -24,7 +24,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     hash: bytes
 
 
-class Hello(_Message, tag=1):
+class Hello(_Message, frozen=True, tag=1):
     """
     The first message, both ways.
 
@@ -61,14 +61,14 @@ class SignedHead(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     proof: bytes
 
 
-class Changes(_Message, tag=2):
+class Changes(_Message, frozen=True, tag=2):
     """A batch in the sender's log order, each a header and a body; a large change is the last, its parts follow."""
 
     changes: tuple[tuple[bytes, bytes], ...]
     heads: tuple[SignedHead, ...]
 
 
-class Part(_Message, tag=3):
+class Part(_Message, frozen=True, tag=3):
     """A part of a large change."""
 
     actor: int
@@ -77,7 +77,7 @@ class Part(_Message, tag=3):
     data: bytes
 
 
-class Snapshot(_Message, tag=4):
+class Snapshot(_Message, frozen=True, tag=4):
     """A part of a segment: its hash, how many parts there are, which one this is."""
 
     segment: bytes
@@ -86,7 +86,7 @@ class Snapshot(_Message, tag=4):
     data: bytes
 
 
-class Ack(_Message, tag=5):
+class Ack(_Message, frozen=True, tag=5):
     """
     What is durable at the sender.
 
@@ -105,14 +105,14 @@ class Ack(_Message, tag=5):
     waiting: int
 
 
-class Buckets(_Message, tag=6):
+class Buckets(_Message, frozen=True, tag=6):
     """All non-zero bucket sums, when digests differ at equal frontiers: bucket (2 bytes) and sum (16 bytes) each."""
 
     frontier: Pairs
     sums: bytes
 
 
-class Goodbye(_Message, tag=7):
+class Goodbye(_Message, frozen=True, tag=7):
     """The last message: why, and whose fault (``none``, ``yours``, ``mine``)."""
 
     reason: str

@@ -1,0 +1,22 @@
+"""``edda completion``: what makes a shell complete commands."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """
+    Print what makes SHELL complete commands and options.
+
+    Put it where the shell looks: `eval "$(edda completion bash)"` in ~/.bashrc, the same with zsh in ~/.zshrc, or
+    `edda completion fish > ~/.config/fish/completions/edda.fish`.
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None, "click completes for each of these shells"
+    click.echo(found(ctx.find_root().command, {}, "edda", "_EDDA_COMPLETE").source())

@@ -1,0 +1,55 @@
+"""``edda tag``: add, list, rename, rm."""
+
+from __future__ import annotations
+
+import click
+
+from edda_sync import model
+from edda_sync.cli.common import json_option, note, opened, print_json, print_table, say, write
+
+
+@click.group("tag")
+def tag() -> None:
+    """Tags: a name is a tag's identity, whatever its case. Put them on with `edda task edit --tag`, or `edda doc edit`."""
+
+
+@tag.command("add")
+@click.argument("name")
+@click.option("--color", metavar="COLOR", help="Such as #ff8800.")
+@click.option("--description", metavar="TEXT", help="What it stands for.")
+def add(name: str, color: str | None, description: str | None) -> None:
+    """Make a tag and print its id, or set what an existing one looks like. Of a deleted tag, all that it was on comes back."""
+    with opened() as store:
+        say(write(store, lambda tx: tx.create_tag(name, color, description)))
+
+
+@tag.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List all tags, by name."""
+    with opened() as store:
+        found = store.tags()
+    if as_json:
+        print_json([model.as_json(each) for each in found])
+    elif not found:
+        note("No tags. `edda task edit ID --tag NAME` makes one.")
+    else:
+        print_table(["name", "color", "description"], [[t.name, t.color or "-", t.description or ""] for t in found])
+
+
+@tag.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+def rename(name: str, new_name: str) -> None:
+    """Rename a tag, on all that carries it."""
+    with opened() as store:
+        write(store, lambda tx: tx.rename_tag(name, new_name))
+
+
+@tag.command("rm")
+@click.argument("name")
+def rm(name: str) -> None:
+    """Take a tag off everything and delete it; `edda tag add` brings it back."""
+    with opened() as store:
+        write(store, lambda tx: tx.delete_tag(name))
+    note(f"Deleted the tag {name}; `edda tag add` brings it back to all that carried it.")

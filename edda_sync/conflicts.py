@@ -1,0 +1,58 @@
+"""Conflicts as people see them: which value is shown, and which ones are kept beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edda_sync import values
+from edda_sync.crdt import cells
+from edda_sync.crdt.cells import Write
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.fold import conflicts_of
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.model import TEXT_FIELDS, Conflict, ConflictValue
+from edda_sync.protocols import StoreWriter
+
+
+def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
+    """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
+    fold = ledger.fold(tx)
+    found = []
+    for entity_id in tx.conflicted():
+        entity = fold.existing(entity_id)
+        assert entity is not None, "what is marked as conflicted is stored"
+        for name, kept in sorted(conflicts_of(entity, ledger.texts).items()):
+            shown = cells.visible(entity.cells[name])
+            found.append(
+                Conflict(
+                    kind=entity.kind,
+                    id=values.id_text(entity_id),
+                    title=entity.value("title") or entity.value("name") or "",
+                    field=name,
+                    shown=_as_value(tx, ledger, entity, name, shown),
+                    kept=tuple(_as_value(tx, ledger, entity, name, write) for write in kept),
+                )
+            )
+    return found
+
+
+def _as_value(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, write: Write) -> ConflictValue:
+    actor, seq, wall_ms, content = write
+    return ConflictValue(
+        value=_readable(tx, ledger, entity, name, content), written_at=values.time_of(wall_ms), actor=actor, seq=seq
+    )
+
+
+def _readable(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, content: Any) -> Any:
+    """Return a cell's value as the API would."""
+    if name == TEXT_FIELDS.get(entity.kind) and isinstance(content, int):
+        starts = (write[3] for write in entity.cells[name] if isinstance(write[3], str))
+        start = next((each for each in starts if ledger.texts.genesis(entity.id, name, each) == content), None)
+        return ledger.texts.document(tx, (entity.id, name, content), start).string()
+    if name == "parent_id" and content is not None:
+        return values.id_text(content)
+    if name.startswith(("metadata.", "agent_context.")) and content is not None:
+        return values.parse_json(name, content)
+    if name == "status" and isinstance(content, list):
+        return content[0]
+    return content
