@@ -156,13 +156,9 @@ class Discovery:
     def _heard(self, name: str, info: AsyncServiceInfo | None) -> None:
         before = self._seen.pop(name, None)
         if info is None:
-            gone = before.device if before is not None else None
-            if (
-                gone is not None
-                and self._on_lost is not None
-                and all(gone != each.device for each in self._seen.values())
-            ):
-                self._on_lost(gone)
+            remaining = {each.device for each in self._seen.values()}
+            if before is not None and before.device is not None and before.device not in remaining and self._on_lost:
+                self._on_lost(before.device)
             return
         tags = _tags(info)
         device = self._whose(tags)

@@ -1,0 +1,17 @@
+"""
+Imports: what other programs hold, as tasks and documents here.
+
+A source maps what it reads to :class:`Imported` items (``beads``, ``markdown``: pure but for reading files);
+:func:`merge_into` writes them. An item's id follows from its id in the source, so that it is one and the same on every
+device, whoever imports it and how often.
+
+    from edda_sync import imports
+    from edda_sync.imports import beads
+    report = imports.merge_into(store, beads.read("issues.jsonl"))
+"""
+
+from __future__ import annotations
+
+from edda_sync.imports.merge import Imported, Refused, Report, Source, merge_into
+
+__all__ = ["Imported", "Refused", "Report", "Source", "merge_into"]

@@ -1,0 +1,272 @@
+"""
+Merge what a source says into a store, so that importing again changes nothing and undoes nothing.
+
+Each imported item remembers, in one metadata key, a short hash of every value that was last imported. From then on
+
+1. a value that the source has not changed since is not looked at: whatever a person made of it stays;
+2. a value that the source has changed is taken over if it still is what was imported; else the person's stays, and the
+   report says so;
+3. an item in the trash stays there;
+4. two devices that import the same write equal values under equal ids, which merge without a conflict. A changed text is
+   therefore written as a new text and not as edits: two devices' equal edits would both be applied, and double the words.
+
+Source: the three-way merge of `diff3` (Khanna, Kunal, Pierce 2007), a cell at a time, with hashes for the base.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from edda_sync import values
+from edda_sync.items import set_cells
+from edda_sync.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
+
+if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
+    from edda_sync.transaction import Transaction
+
+BATCH_ITEMS_MAX: Final = 1_000  # items of one transaction: a device that syncs beside it waits no longer
+BATCH_CODE_POINTS_MAX: Final = 8 * 1024 * 1024  # the same for long texts
+HASH_BYTES: Final = 6  # of one value, to tell whether the source has changed it
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One item of a source: what the source calls it, and what it is here; its id and every field to import are set."""
+
+    name: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something of a source that cannot be imported: where it is, and why not."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    What was read from a source.
+
+    Attributes:
+        key: Name of the source, such as ``beads``; ``import.KEY`` is the metadata key that remembers what was imported.
+        items: What to import; a task comes after its parent.
+        refused: What cannot be.
+        kept: How many items have something that no field holds and metadata keeps, by what it is.
+    """
+
+    key: str
+    items: Sequence[Imported]
+    refused: Sequence[Refused] = ()
+    kept: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What an import did.
+
+    Attributes:
+        created, updated, unchanged: How many items each.
+        in_trash: How many were left in the trash.
+        edited: Name and field of each value that the source has changed and a person has too: the person's stayed.
+    """
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    in_trash: int = 0
+    edited: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Add another report's counts."""
+        self.created += other.created
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+        self.in_trash += other.in_trash
+        self.edited += other.edited
+
+
+def merge_into(
+    store: StorageEngine,
+    source: Source,
+    *,
+    agent: str | None = None,
+    reason: str | None = None,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Report:
+    """
+    Write what a source says into a store, in transactions of at most ``BATCH_ITEMS_MAX`` items.
+
+    Safe to repeat, also after it was interrupted.
+
+    Args:
+        store: Where to.
+        source: What ``beads.read`` or ``markdown.read`` returned.
+        agent, reason: Who imports, and why; as ``begin_transaction``.
+        progress: Called with the number of items that are done.
+
+    Returns:
+        A :class:`Report`. What the source itself could not read is in ``source.refused``.
+
+    Raises:
+        LocalError, StorageError: As they say; earlier batches are in.
+    """
+    report = Report()
+    done = 0
+    for batch in _batches(source.items):
+
+        def work(tx: Transaction, batch: Sequence[Imported] = batch) -> Report:
+            return _merge_batch(store, tx, f"import.{source.key}", batch)
+
+        report.add(store.transact(work, agent=agent, reason=reason or f"import from {source.key}"))
+        done += len(batch)
+        progress(done)
+    return report
+
+
+def _batches(items: Sequence[Imported]) -> Iterator[Sequence[Imported]]:
+    start = size = 0
+    for at, each in enumerate(items):
+        size += _length(each.item)
+        if at - start == BATCH_ITEMS_MAX or (size > BATCH_CODE_POINTS_MAX and at > start):
+            yield items[start:at]
+            start, size = at, _length(each.item)
+    if start < len(items):
+        yield items[start:]
+
+
+def _length(item: Item) -> int:
+    return len((item.description if isinstance(item, Task) else item.content) or "")
+
+
+def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:
+    report = Report()
+    now = {each.item.id: _now(tx, each.item) for each in batch}  # the transaction commits only if they still are so
+    absent = [values.id_bytes("id", item_id) for item_id, item in now.items() if item is None]
+    with store.store.read() as reader:
+        trash = {values.id_text(entity) for entity in reader.records(absent)}
+    for each in batch:
+        current = now[each.item.id]
+        if current is not None:
+            _update(tx, key, each, current, report)
+        elif each.item.id in trash:
+            report.in_trash += 1
+        else:
+            _create(tx, key, each.item)
+            report.created += 1
+    return report
+
+
+def _now(tx: Transaction, item: Item) -> Item | None:
+    return tx.get_task(item.id) if isinstance(item, Task) else tx.get_document(item.id)
+
+
+def _wanted(tx: Transaction, item: Item) -> Cells:
+    """Return the cells to import: a parent that is not here, or in the trash, is left for another time."""
+    cells = {name: value for name, value in cells_of(item).items() if value is not None}
+    parent = cells.get("parent_id")
+    if parent is not None and tx.get_task(values.id_text(parent)) is None:
+        del cells["parent_id"]
+    return cells
+
+
+def _create(tx: Transaction, key: str, item: Item) -> None:
+    cells = _wanted(tx, item)
+    made: Item = Task(id=item.id) if isinstance(item, Task) else Document(id=item.id)
+    _set(made, {**cells, f"metadata.{key}": _encoded({name: _hash(value) for name, value in cells.items()})})
+    if isinstance(made, Task):
+        tx.create_task(made)
+    else:
+        tx.create_document(made)
+
+
+def _set(item: Item, cells: Cells) -> None:
+    """Write cells into a new item, whose mappings and tags nobody has set yet."""
+    item.metadata, item.agent_context, item.tags = {}, {}, set()
+    set_cells(item, cells)
+    if isinstance(item, Task) and item.completed_at is UNSET:
+        item.completed_at = None
+
+
+def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Report) -> None:
+    wanted, have = _wanted(tx, each.item), cells_of(current)
+    remembered = current.metadata.get(key)
+    before: dict[str, str] = remembered if isinstance(remembered, dict) else {}
+    after = {name: _hash(value) for name, value in wanted.items()}
+    taken: Cells = {}
+    for name in sorted({*before, *after}):
+        if before.get(name) == after.get(name):
+            continue
+        value, forms = wanted.get(name), _forms(name, have.get(name))
+        if value in forms:
+            continue
+        if before.get(name) in [None if form is None else _hash(form) for form in forms]:
+            taken[name] = value
+        else:
+            report.edited.append((each.name, name))
+    if before == after:
+        report.unchanged += 1
+        return
+    report.updated += 1
+    _replace_text(tx, current, taken)
+    set_cells(current, {**taken, f"metadata.{key}": _encoded(after)})
+    _write(tx, current)
+
+
+def _forms(name: str, value: Any) -> list[Any]:
+    """Return the cell values that count as the current one: a source may say when a task was done, or only that it was."""
+    return [value, value[0]] if name == "status" and isinstance(value, list) else [value]
+
+
+def _replace_text(tx: Transaction, current: Item, taken: Cells) -> None:
+    """Put a new text in the place of the old one: see rule 4."""
+    name = TEXT_FIELDS["task" if isinstance(current, Task) else "document"]
+    if name not in taken:
+        return
+    text = taken.pop(name)
+    for step in (None, text):
+        _write(tx, _blank(current, name, step))
+
+
+def _blank(current: Item, name: str, text: str | None) -> Item:
+    return Task(id=current.id, description=text) if name == "description" else Document(id=current.id, content=text)
+
+
+def _write(tx: Transaction, item: Item) -> None:
+    if isinstance(item, Task):
+        tx.update_task(item)
+    else:
+        tx.update_document(item)
+
+
+def _encoded(hashes: Mapping[str, str]) -> str:
+    return values.json_value("metadata", hashes)
+
+
+def _hash(value: Any) -> str:
+    """Return a short hash of a cell's value, the same on every device."""
+    plain = value.hex() if isinstance(value, bytes) else value
+    return blake2b(json.dumps(plain).encode(), digest_size=HASH_BYTES, person=b"edda-imported").hexdigest()
+
+
+def title_from(text: str, otherwise: str) -> str:
+    """Return text as a title: one line without control characters, at most 500 code points; ``otherwise`` when none is left."""
+    from edda_sync.limits import TITLE_CODE_POINTS_MAX
+
+    writable = text.encode(errors="replace").decode()
+    line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in writable).split())
+    return line[:TITLE_CODE_POINTS_MAX].strip() or otherwise
+
+
+def count_of(kept: Mapping[str, int]) -> Counter[str]:
+    """Return counts with the most frequent first."""
+    return Counter(dict(sorted(kept.items())))

@@ -1,0 +1,475 @@
+"""The memory store's readers and transactions: dictionaries behind ``protocols.StoreReader`` and ``StoreWriter``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt.rows import COLUMNS
+from edda_sync.errors import StorageError
+from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
+from edda_sync.query import Plan, in_order, matches, occurrences
+
+Table = dict[Any, Any]
+Tables = dict[str, Table]
+Journal = list[tuple[str, Any, Any]]  # table, key, and what stood there
+
+_ABSENT: Final = object()
+_LOG: Final = (
+    "meta", "log", "dots", "log_parts", "segments", "segment_parts", "heads", "signatures", "incoming", "incoming_parts",
+    "forks", "serials",
+)  # fmt: skip
+_VIEW: Final = (
+    "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
+    "texts", "tails", "stale", "quarantine", "unknown", "digest", "unindexed", "search",
+)  # fmt: skip
+_TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+_NULLABLE: Final = {
+    "description", "content", "completed_at", "due_date", "parent_id", "metadata", "agent_context", "color",
+}  # fmt: skip
+_PARENT: Final = COLUMNS["task"].index("parent_id")
+
+
+def empty_tables() -> Tables:
+    """Return the tables of a new store."""
+    return {name: {} for name in (*_LOG, *_VIEW)}
+
+
+def undo(tables: Tables, journal: Journal) -> None:
+    """Put back what stood in tables before a journal's writes."""
+    for name, key, stood in reversed(journal):
+        if stood is _ABSENT:
+            tables[name].pop(key, None)
+        else:
+            tables[name][key] = stood
+
+
+def _refused(why: str) -> StorageError:
+    return StorageError(f"The store in memory could not do what was asked ({why}); nothing was written.")
+
+
+class MemoryReader:
+    """One unmoving state of the store."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def meta(self, key: str) -> bytes | None:
+        found: bytes | None = self._tables["meta"].get(key)
+        return found
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def heads(self) -> Mapping[int, Head]:
+        return dict(self._tables["heads"])
+
+    def log_position(self) -> int:
+        newest = (next(reversed(self._tables[name]), 0) for name in ("log", "segments"))  # each is appended to in order
+        return max(newest)
+
+    def positions_missing(self, frontier: Mapping[int, int]) -> Sequence[int]:
+        found: list[int] = []
+        dots = self._tables["dots"]
+        for actor, head in self._tables["heads"].items():
+            seqs = range(frontier.get(actor, 0) + 1, head.seq + 1)
+            found += [dots[actor, seq] for seq in seqs if (actor, seq) in dots]
+        return sorted(found)
+
+    def logged(self, position: int) -> Logged:
+        found: Logged = self._tables["log"][position]
+        return found
+
+    def hash_at(self, actor: int, seq: int) -> bytes | None:
+        position = self._tables["dots"].get((actor, seq))
+        if position is not None:
+            return self.logged(position).hash
+        head: Head | None = self._tables["heads"].get(actor)
+        return head.hash if head is not None and head.seq == seq else None
+
+    def log_part(self, position: int, number: int) -> bytes | None:
+        found: bytes | None = self._tables["log_parts"].get((position, number))
+        return found
+
+    def parts(self, position: int) -> Iterator[bytes]:
+        number = 0
+        while (part := self.log_part(position, number)) is not None:
+            yield part
+            number += 1
+
+    def signature_at(self, actor: int, seq: int) -> bytes | None:
+        found: bytes | None = self._tables["signatures"].get((actor, seq))
+        return found
+
+    def next_signed(self, actor: int, seq: int) -> int | None:
+        return min((s for a, s in self._tables["signatures"] if a == actor and s >= seq), default=None)
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return sorted(self._tables["segments"].items())
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        found: bytes | None = self._tables["segment_parts"].get((segment, number))
+        return found
+
+    def incoming(self) -> Sequence[Incoming]:
+        parts = self._tables["incoming_parts"]
+        return [
+            Incoming(actor, seq, raw, frozenset(number for a, s, number in parts if (a, s) == (actor, seq)))
+            for (actor, seq), raw in sorted(self._tables["incoming"].items())
+        ]
+
+    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
+        return [(actor, seq, ours, theirs) for (actor, seq, theirs), ours in sorted(self._tables["forks"].items())]
+
+    # --- entities -----------------------------------------------------------------------------------------------------
+
+    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+        held = self._tables["entities"]
+        return {entity: held[entity] for entity in ids if entity in held}
+
+    def all_records(self, kind: str | None = None) -> Iterator[Record]:
+        found = [record for record in self._tables["entities"].values() if kind is None or record.kind == kind]
+        yield from sorted(found, key=lambda record: record.id)
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        found = [record for record in self.all_records(kind) if record.id.hex().endswith(suffix)]
+        found.sort(key=lambda record: record.hidden)
+        return [values.id_text(record.id) for record in found[:20]]
+
+    def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
+        wanted = {values.id_text(target) for target in targets}
+        found = {task for task, row in self._tables["tasks"].items() if row[_PARENT] in wanted}
+        tagged, linked = self._tables["entity_tags"], self._tables["task_documents"]
+        found |= {entity for (_, entity), tags in tagged.items() if any(tag in wanted for tag, _ in tags)}
+        found |= {task for task, links in linked.items() if any(document in wanted for document, _, _ in links)}
+        return sorted(values.id_bytes("id", entity) for entity in found)
+
+    def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
+        held, wanted = self._tables["withheld"], set(targets)
+        return sorted(source for source, edges in held.items() if any(target in wanted for _, target, _ in edges))
+
+    def parent_edge(self, task: bytes) -> bytes | None:
+        row = self._tables["tasks"].get(values.id_text(task))
+        if row is None:
+            return None
+        if row[_PARENT] is not None:
+            return values.id_bytes("parent_id", row[_PARENT])
+        edges = self._tables["withheld"].get(task, ())
+        return next((target for cell, target, why in edges if cell == "parent_id" and why == "ring"), None)
+
+    def in_rings(self) -> list[bytes]:
+        held = self._tables["withheld"]
+        return sorted(source for source, edges in held.items() if any(why == "ring" for _, _, why in edges))
+
+    def hidden(self, kind: str) -> list[bytes]:
+        return [record.id for record in self.all_records(kind) if record.hidden]
+
+    def conflicted(self) -> list[bytes]:
+        return sorted(self._tables["conflicted"])
+
+    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+        stored = self._tables["texts"].get((entity, field, genesis))
+        if stored is None:
+            return None
+        state, serial = stored
+        newer = max(serial, since)
+        tail = [edit for edit in self._tables["tails"].get((entity, field, genesis), ()) if edit[0] > newer]
+        return TextState(state if serial > since else b"", serial, tail)
+
+    def stale_texts(self) -> list[bytes]:
+        return sorted(self._tables["stale"])
+
+    def unindexed(self) -> bool:
+        return bool(self._tables["unindexed"])
+
+    def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
+        return [(*key, why) for key, why in sorted(self._tables["quarantine"].items())]
+
+    def unknown_operations(self) -> int:
+        return sum(self._tables["unknown"].values())
+
+    def buckets(self) -> Mapping[int, int]:
+        return {bucket: total for bucket, total in self._tables["digest"].items() if total}
+
+    # --- the specification's tables -----------------------------------------------------------------------------------
+
+    def rows(self, plan: Plan) -> list[Row]:
+        names = COLUMNS[plan.kind]
+        tagged, indexed = self._tables["entity_tags"], self._tables["search"]
+        linked = {document for document, _, _ in self._tables["task_documents"].get(plan.linked_from, ())}
+        found: list[tuple[int, Row]] = []
+        for entity, row in self._tables[_TABLE[plan.kind]].items():
+            columns = dict(zip(names, row, strict=True))
+            if plan.words:  # the words are those that the index has: of what it has not read yet, the former ones
+                columns |= indexed.get((plan.kind, entity), {"title": "", "description": "", "content": ""})
+            tags = [tag for tag, _ in tagged.get((plan.kind, entity), ())]
+            if matches(plan, columns, tags, entity in linked):
+                found.append((occurrences(plan, columns) if plan.words else 0, row))
+        if plan.order[0][0] == "relevance":  # oftener is more relevant: simpler than what SQLite makes of it
+            found.sort(key=lambda each: (-each[0], each[1][0]), reverse=plan.order[0][1])
+        ordered = in_order(plan, [row for _, row in found], lambda row, name: row[names.index(name)])
+        return ordered[plan.offset : plan.offset + plan.limit]
+
+    def row(self, kind: str, entity: str) -> Row | None:
+        found: Row | None = self._tables[_TABLE[kind]].get(entity)
+        return found
+
+    def table(self, name: str) -> list[Row]:
+        held = self._tables[name].items()
+        if name == "entity_tags":
+            return sorted((*entity, tag, since) for entity, tags in held for tag, since in tags)
+        if name == "task_documents":
+            return sorted((task, *link) for task, links in held for link in links)
+        return [row for _, row in sorted(held)]
+
+    def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        held, tags = self._tables["entity_tags"], self._tables["tags"]
+        found = {}
+        for entity in ids:
+            named = [(tag, tags[tag][1]) for tag, _ in held.get((kind, entity), ())]
+            found[entity] = sorted(named, key=lambda each: each[1])
+        return found
+
+    def links_of(self, task: str | None, document: str | None) -> list[Row]:
+        rows = [r for r in self.table("task_documents") if task in (None, r[0]) and document in (None, r[1])]
+        return sorted(rows, key=lambda row: (row[3], row[0], row[1]))
+
+    def counts(self) -> dict[str, int]:
+        counted = {name: len(self._tables[name]) for name in ("tasks", "documents", "tags")}
+        hidden = sum(record.hidden for record in self._tables["entities"].values())
+        return {**counted, "hidden": hidden, "changes": len(self._tables["log"])}
+
+
+class MemoryWriter(MemoryReader):
+    """
+    A transaction of the store.
+
+    Attributes:
+        journal: What stood where something was written, in the order of writing.
+    """
+
+    def __init__(self, tables: Tables, shared: set[str]) -> None:
+        super().__init__(tables)
+        self._shared = shared
+        self.journal: Journal = []
+
+    def _own(self, name: str) -> Table:
+        if name in self._shared:
+            self._shared.discard(name)
+            self._tables[name] = dict(self._tables[name])
+        return self._tables[name]
+
+    def _set(self, name: str, key: Any, value: Any) -> None:
+        table = self._own(name)
+        self.journal.append((name, key, table.get(key, _ABSENT)))
+        table[key] = value
+
+    def _add(self, name: str, key: Any, value: Any) -> None:
+        """Write what must not be there yet."""
+        if key in self._tables[name]:
+            raise _refused(f"UNIQUE constraint failed: {name}")
+        self._set(name, key, value)
+
+    def _keep(self, name: str, key: Any, value: Any) -> None:
+        """Write what may be there already, and then stays."""
+        if key not in self._tables[name]:
+            self._set(name, key, value)
+
+    def _drop(self, name: str, key: Any) -> None:
+        table = self._own(name)
+        if key in table:
+            self.journal.append((name, key, table.pop(key)))
+
+    def _drop_where(self, name: str, condition: Callable[[Any], bool]) -> list[Any]:
+        keys = [key for key in self._tables[name] if condition(key)]
+        for key in keys:
+            self._drop(name, key)
+        return keys
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        self._set("meta", key, bytes(value))
+
+    def drop_meta(self, key: str) -> None:
+        self._drop("meta", key)
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def append(self, logged: Logged, head: Head) -> None:
+        self._add("log", logged.position, logged)
+        self._add("dots", (logged.actor, logged.seq), logged.position)
+        self.set_head(head)
+
+    def append_part(self, position: int, number: int, part: bytes) -> None:
+        self._add("log_parts", (position, number), bytes(part))
+
+    def append_segment(self, position: int, segment: bytes) -> None:
+        self._add("segments", position, bytes(segment))
+
+    def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
+        self._keep("segment_parts", (bytes(segment), number), bytes(part))
+
+    def name_segment(self, draft: bytes, segment: bytes) -> None:
+        parts = [(number, part) for (of, number), part in self._tables["segment_parts"].items() if of == draft]
+        self._drop_where("segment_parts", lambda key: key[0] == draft)
+        for number, part in parts:
+            self._keep("segment_parts", (bytes(segment), number), part)
+
+    def drop_segment(self, segment: bytes) -> None:
+        if segment not in self._tables["segments"].values():
+            self._drop_where("segment_parts", lambda key: key[0] == segment)
+
+    def set_head(self, head: Head) -> None:
+        self._set("heads", head.actor, head)
+
+    def sign(self, actor: int, seq: int, signature: bytes) -> None:
+        self._keep("signatures", (actor, seq), signature)
+        head = self._tables["heads"].get(actor)
+        if head is not None and head.signed_seq < seq:
+            self.set_head(head._replace(signed_seq=seq, signature=signature))
+
+    def expect(self, actor: int, seq: int, raw: bytes) -> None:
+        self._keep("incoming", (actor, seq), bytes(raw))
+
+    def keep_part(self, actor: int, seq: int, number: int, part: bytes) -> None:
+        self._keep("incoming_parts", (actor, seq, number), bytes(part))
+
+    def complete(self, actor: int, seq: int, position: int) -> None:
+        for (a, s, number), part in list(self._tables["incoming_parts"].items()):
+            if (a, s) == (actor, seq):
+                self.append_part(position, number, part)
+        self._drop("incoming", (actor, seq))
+        self._drop_where("incoming_parts", lambda key: key[:2] == (actor, seq))
+
+    def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
+        self._keep("forks", (actor, seq, bytes(theirs)), bytes(ours))
+
+    # --- the view -----------------------------------------------------------------------------------------------------
+
+    def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
+        for record in records:
+            self._set("entities", record.id, record)
+            if conflicted[record.id]:
+                self._keep("conflicted", record.id, None)
+            else:
+                self._drop("conflicted", record.id)
+
+    def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
+        for bucket, delta in deltas.items():
+            self._set("digest", bucket, (self._tables["digest"].get(bucket, 0) + delta) % (1 << 128))
+
+    def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
+        for each in sorted(shown, key=lambda each: ("tag", "document", "task").index(each.kind)):
+            entity = each.row[0]
+            if each.id in new and entity in self._tables[_TABLE[each.kind]]:
+                raise _refused(f"UNIQUE constraint failed: {_TABLE[each.kind]}.id")
+            self._show_row(each.kind, each.row)
+            self._put_edges("withheld", each.id, each.withheld)
+            if each.kind != "tag":
+                self._put_edges("entity_tags", (each.kind, entity), each.tags)
+                self._keep("unindexed", (each.kind, entity), None)
+            if each.kind == "task":
+                self._put_edges("task_documents", entity, each.links)
+
+    def _show_row(self, kind: str, row: Row) -> None:
+        table = _TABLE[kind]
+        for column, value in zip(COLUMNS[kind], row, strict=True):
+            if value is None and column not in _NULLABLE:
+                raise _refused(f"NOT NULL constraint failed: {table}.{column}")
+        if kind == "tag":
+            former = self._tables["tags"].get(row[0])
+            if self._tables["tag_names"].get(row[1], row[0]) != row[0]:
+                raise _refused("UNIQUE constraint failed: tags.name")
+            if former is not None:
+                self._drop("tag_names", former[1])
+            self._set("tag_names", row[1], row[0])
+        self._set(table, row[0], tuple(row))
+
+    def _put_edges(self, table: str, source: Any, edges: Sequence[tuple[Any, ...]]) -> None:
+        if len({edge[0] for edge in edges}) < len(edges):
+            raise _refused(f"UNIQUE constraint failed: {table}")
+        if any(value is None for edge in edges for value in edge):
+            raise _refused(f"NOT NULL constraint failed: {table}")
+        if edges:
+            self._set(table, source, tuple(edges))
+        else:
+            self._drop(table, source)
+
+    def hide(self, kind: str, ids: Sequence[bytes]) -> None:
+        if kind not in _TABLE:
+            return
+        for entity_id in ids:
+            self._drop("withheld", entity_id)
+        gone = {values.id_text(entity_id) for entity_id in ids}
+        for entity in gone:
+            row = self._tables[_TABLE[kind]].get(entity)
+            if kind == "tag" and row is not None:
+                self._drop("tag_names", row[1])
+            self._drop(_TABLE[kind], entity)
+            self._drop("task_documents", entity)
+            for table in ("entity_tags", "search", "unindexed"):
+                self._drop(table, (kind, entity))
+        if kind != "task":
+            table = "entity_tags" if kind == "tag" else "task_documents"
+            for source, edges in list(self._tables[table].items()):
+                if any(edge[0] in gone for edge in edges):
+                    self._put_edges(table, source, [edge for edge in edges if edge[0] not in gone])
+
+    def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
+        key = (entity, field, genesis)
+        self._set("texts", key, (bytes(state), serial))
+        self._set("tails", key, tuple(edit for edit in self._tables["tails"].get(key, ()) if edit[0] > serial))
+
+    def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
+        key = (entity, field, genesis)
+        serial: int = self._tables["serials"].get("last", 0) + 1
+        self._set("serials", "last", serial)
+        self._set("tails", key, (*self._tables["tails"].get(key, ()), (serial, actor, bytes(update))))
+        return serial
+
+    def set_stale(self, entity: bytes, stale: bool) -> None:
+        if stale:
+            self._keep("stale", entity, None)
+        else:
+            self._drop("stale", entity)
+
+    def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
+        self._keep("quarantine", (entity, field, genesis), why)
+
+    def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:
+        self._set("unknown", (position, entity), self._tables["unknown"].get((position, entity), 0) + count)
+
+    def clear_view(self) -> None:
+        for name in _VIEW:
+            self._drop_where(name, lambda _key: True)
+
+    def index_texts(self, limit: int = -1) -> int:
+        due = sorted(self._tables["unindexed"], key=lambda key: (key[0] != "task", key[1]))
+        due = due if limit < 0 else due[:limit]
+        for kind, entity in due:
+            row = dict(zip(COLUMNS[kind], self._tables[_TABLE[kind]][entity], strict=True))
+            self._set("search", (kind, entity), {name: row.get(name) for name in ("title", "description", "content")})
+            self._drop("unindexed", (kind, entity))
+        return len(due)
+
+    # --- at the end ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Check the foreign keys of what was written and of what pointed at what was taken away."""
+        written = {(name, key) for name, key, _ in self.journal}
+        held = self._tables
+        gone = {table: any(n == table and k not in held[table] for n, k in written) for table in _TABLE.values()}
+        for source, row in self._to_check("tasks", written, gone["tasks"]):
+            if row[_PARENT] is not None and row[_PARENT] not in held["tasks"]:
+                raise _refused(f"FOREIGN KEY constraint failed: the parent of task {source}")
+        for (_, source), tags in self._to_check("entity_tags", written, gone["tags"]):
+            if any(tag not in held["tags"] for tag, _ in tags):
+                raise _refused(f"FOREIGN KEY constraint failed: a tag of {source}")
+        for source, links in self._to_check("task_documents", written, gone["tasks"] or gone["documents"]):
+            if source not in held["tasks"] or any(document not in held["documents"] for document, _, _ in links):
+                raise _refused(f"FOREIGN KEY constraint failed: a link of task {source}")
+
+    def _to_check(self, table: str, written: set[tuple[str, Any]], whole: bool) -> list[tuple[Any, Any]]:
+        rows = self._tables[table]
+        if whole:
+            return list(rows.items())
+        return [(key, rows[key]) for name, key in written if name == table and key in rows]
