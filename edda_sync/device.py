@@ -69,6 +69,7 @@ class Device:
 
     Attributes:
         store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
+        fault: What last failed here, such as a full disk, for a person; empty when nothing did.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Device:
         self._members_seen: object = None
         self._rebuilt_for: set[str] = set()
         self._changes = 0
+        self.fault = ""
         self.discovery: Discovery | None = None
         self.peers: Peers
         self._replica: Replica
@@ -258,7 +260,7 @@ class Device:
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:
             discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
-        return {**facts, "running": True, "port": self.port, "discovery": discovery, "peers": peers}
+        return {**facts, "running": True, "fault": self.fault, "port": self.port, "discovery": discovery, "peers": peers}
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -410,8 +412,18 @@ class Device:
     def _start(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Note what ended a task of ours: a full disk shows in the status; a bug is the event loop's to report."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, EddaError):
+            self.fault = str(error)
+        elif error is not None:
+            context = {"message": "a task of the device failed", "exception": error, "task": task}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     async def _finish_tasks(self) -> None:
         for task in list(self._tasks):

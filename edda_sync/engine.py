@@ -500,11 +500,11 @@ class StorageEngine:
         return dot
 
     def _live(self, tx: StoreWriter) -> None:
-        """Take a new actor when this store may not be what it was: see ``life``."""
-        if self._sidecar is None:
-            return
+        """Take a new actor when this store may not be what it was (see ``life``), or its actor has forked."""
         actor = ledgers.actor_of(tx)
-        if not self._sidecar.is_same_life(tx, tx.heads().get(actor)):
+        forked = any(fork[0] == actor for fork in tx.forks())
+        same = self._sidecar is None or self._sidecar.is_same_life(tx, tx.heads().get(actor))
+        if forked or not same:
             public_key = tx.meta(ledgers.PUBLIC_KEY)
             assert public_key is not None, "an actor is only ever set together with its key"
             ledgers.new_life(tx, public_key, self._random(16))

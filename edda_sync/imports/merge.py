@@ -16,13 +16,14 @@ Source: the three-way merge of `diff3` (Khanna, Kunal, Pierce 2007), a cell at a
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.items import set_cells
 from edda_sync.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 BATCH_ITEMS_MAX: Final = 1_000  # items of one transaction: a device that syncs beside it waits no longer
 BATCH_CODE_POINTS_MAX: Final = 8 * 1024 * 1024  # the same for long texts
 HASH_BYTES: Final = 6  # of one value, to tell whether the source has changed it
+_HALVES: Final = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 cannot write
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +183,14 @@ def _wanted(tx: Transaction, item: Item) -> Cells:
 
 def _create(tx: Transaction, key: str, item: Item) -> None:
     cells = _wanted(tx, item)
-    made: Item = Task(id=item.id) if isinstance(item, Task) else Document(id=item.id)
-    _set(made, {**cells, f"metadata.{key}": _encoded({name: _hash(value) for name, value in cells.items()})})
+    hashes = {name: _hash(value) for name, value in cells.items()}
+    made = replace(item, metadata={**(item.metadata or {}), key: hashes})
     if isinstance(made, Task):
+        if "parent_id" not in cells:
+            made.parent_id = UNSET
         tx.create_task(made)
     else:
         tx.create_document(made)
-
-
-def _set(item: Item, cells: Cells) -> None:
-    """Write cells into a new item, whose mappings and tags nobody has set yet."""
-    item.metadata, item.agent_context, item.tags = {}, {}, set()
-    set_cells(item, cells)
-    if isinstance(item, Task) and item.completed_at is UNSET:
-        item.completed_at = None
 
 
 def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Report) -> None:
@@ -218,7 +214,7 @@ def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Re
         return
     report.updated += 1
     _replace_text(tx, current, taken)
-    set_cells(current, {**taken, f"metadata.{key}": _encoded(after)})
+    set_cells(current, {**taken, f"metadata.{key}": values.json_value("metadata", after)})
     _write(tx, current)
 
 
@@ -248,10 +244,6 @@ def _write(tx: Transaction, item: Item) -> None:
         tx.update_document(item)
 
 
-def _encoded(hashes: Mapping[str, str]) -> str:
-    return values.json_value("metadata", hashes)
-
-
 def _hash(value: Any) -> str:
     """Return a short hash of a cell's value, the same on every device."""
     plain = value.hex() if isinstance(value, bytes) else value
@@ -259,14 +251,12 @@ def _hash(value: Any) -> str:
 
 
 def title_from(text: str, otherwise: str) -> str:
-    """Return text as a title: one line without control characters, at most 500 code points; ``otherwise`` when none is left."""
-    from edda_sync.limits import TITLE_CODE_POINTS_MAX
+    """
+    Return text as a title: one line without control characters, at most 500 code points.
 
-    writable = text.encode(errors="replace").decode()
-    line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in writable).split())
-    return line[:TITLE_CODE_POINTS_MAX].strip() or otherwise
-
-
-def count_of(kept: Mapping[str, int]) -> Counter[str]:
-    """Return counts with the most frequent first."""
-    return Counter(dict(sorted(kept.items())))
+    Args:
+        text: Anything that is meant to be a title.
+        otherwise: What to return when nothing is left of it.
+    """
+    line = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in _HALVES.sub("\ufffd", text))
+    return " ".join(line.split())[: limits.TITLE_CODE_POINTS_MAX].rstrip() or otherwise

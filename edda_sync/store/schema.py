@@ -157,7 +157,7 @@ def _statements(script: str) -> list[str]:
 
 
 def migrate(connection: Any) -> None:
-    """Bring a store's schema up to date; each step and its record are one transaction."""
+    """Bring a store's schema up to date, inside a transaction of the caller's."""
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations("edda_sync")

@@ -236,17 +236,21 @@ class SqliteStore:
             if found > schema.VERSION:
                 raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
             if found < schema.VERSION:
-                connection.execute(
-                    "BEGIN IMMEDIATE"
-                )  # of two processes that make a store, one waits here for the other
-                connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here for the other
+                self._make(connection)
                 connection.execute("COMMIT")
-                schema.migrate(connection)
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
+
+    def _make(self, connection: Any) -> None:
+        (name,) = connection.execute("PRAGMA application_id").fetchone()
+        if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise errors.NotAStoreError(str(self.path))
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        schema.migrate(connection)
 
     def _connect(self) -> Any:
         connection = sqlite.connect(
@@ -298,7 +302,8 @@ def check_file(path: Path) -> None:
     application_id = int.from_bytes(head[68:72], "big")
     if not head.startswith(b"SQLite format 3\0") or application_id not in (0, schema.APPLICATION_ID):
         raise errors.NotAStoreError(str(path))
-    if application_id == 0 and head[60:64] != bytes(4):
+    pages = int.from_bytes(head[28:32], "big")
+    if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its name before a second page
         raise errors.NotAStoreError(str(path))
     found = int.from_bytes(head[60:64], "big")
     if found > schema.VERSION:

@@ -1,0 +1,81 @@
+"""``edda import``: bring in what other programs hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from edda_sync.cli.common import Progress, count, note, opened, safe_line, say, settings
+
+if TYPE_CHECKING:
+    from edda_sync.imports import Report, Source
+
+LISTED_MAX: Final = 10  # refused or edited things that are listed one by one
+
+
+@click.group("import")
+def import_() -> None:
+    """Bring in tasks and documents of other programs. Importing again changes nothing, and undoes nothing."""
+
+
+@import_.command("beads")
+@click.argument("path", type=click.Path(path_type=Path))
+def beads(path: Path) -> None:
+    """Import the issues of a Beads export, a file of JSON lines, as tasks; what no field holds goes into their metadata."""
+    from edda_sync.imports import beads as source
+
+    _import(source.read(path), "task")
+
+
+@import_.command("markdown")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--under", metavar="PATH", default="", help="Put before the paths; keeps folders with equal names inside apart.")
+def markdown(path: Path, under: str) -> None:
+    """
+    Import a Markdown file, or all *.md below a folder, as documents, byte for byte.
+
+    A document is known by its path inside the folder: import another folder that has files of the same names with --under.
+    """
+    from edda_sync.imports import markdown as source
+
+    _import(source.read(path, under), "document")
+
+
+def _import(source: Source, what: str) -> None:
+    from edda_sync.imports import merge_into
+
+    named = settings()
+    with opened() as store, Progress("Importing", len(source.items)) as progress:
+        report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
+    _tell(report, what)
+    if source.kept:
+        note(f"Kept in metadata, since no field holds it: {_counts(source.kept)}.")
+    if source.refused:
+        note(f"Could not be imported: {len(source.refused):,}.")
+        _list([f"{each.name}: {each.why}" for each in source.refused])
+        click.get_current_context().exit(1)
+
+
+def _tell(report: Report, what: str) -> None:
+    numbers = {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
+    say(", ".join(f"{number:,} {name}" for name, number in numbers.items()) + ".")
+    if report.in_trash:
+        note(f"Left in the trash: {count(report.in_trash, what)}.")
+    if report.edited:
+        note(f"Changed in the source and here too, so that yours stayed: {count(len(report.edited), 'value')}.")
+        _list([f"{name}: {field}" for name, field in report.edited])
+
+
+def _list(lines: list[str]) -> None:
+    for line in lines[:LISTED_MAX]:
+        note(f"  {safe_line(line)}")
+    if len(lines) > LISTED_MAX:
+        note(f"  and {len(lines) - LISTED_MAX:,} more")
+
+
+def _counts(kept: Mapping[str, int]) -> str:
+    ordered = sorted(kept.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{safe_line(name)} {number:,}" for name, number in ordered)

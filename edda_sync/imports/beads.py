@@ -1,0 +1,283 @@
+"""
+Beads: an issue tracker's export, one JSON object a line, as tasks.
+
+A field that a task has takes the value; whatever no field holds as it is written there goes into the task's metadata as
+``beads.KEY``, so that each issue can be told back from its task: an unknown status, a time of other precision, notes,
+design, comments. Each dependency has a key of its own, ``beads.dependency.TYPE.ID``, so that two devices that add one each
+keep both; the first dependency of type ``parent-child`` is the task's parent too. A value that JSON cells cannot hold (too
+deep, half a character) is kept as its JSON text, ``beads.KEY:json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from edda_sync import limits, values
+from edda_sync.errors import InvalidValueError
+from edda_sync.imports.merge import Imported, Refused, Source, title_from
+from edda_sync.model import Task
+
+KEY: Final = "beads"
+PARENT_CHILD: Final = "parent-child"
+
+_STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
+_STATUS_NEAREST: Final = {
+    "hooked": "in_progress", "pinned": "open", "deferred": "blocked", "tombstone": "cancelled", "done": "done",
+    "cancelled": "cancelled", "canceled": "cancelled",
+}  # fmt: skip
+
+
+def task_id(issue_id: str) -> str:
+    """Return the id of the task that an issue becomes, the same on every device."""
+    return values.uuid8(KEY, issue_id)
+
+
+def read(path: Path) -> Source:
+    """
+    Read an export; pass what it returns to ``imports.merge_into``.
+
+    Args:
+        path: The file of JSON lines.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return parse(file)
+
+
+def parse(lines: Iterable[bytes]) -> Source:
+    """Return the tasks of lines of JSON, parents first; a line that holds no issue is refused, and the others stand."""
+    issues: dict[str, tuple[str, dict[str, Any]]] = {}
+    refused = []
+    for number, line in enumerate(lines, 1):
+        where = f"line {number:,}"
+        try:
+            issue = _issue_of(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            if issue is None:
+                continue
+            if issues.get(issue["id"], (where, issue))[1] != issue:
+                raise ValueError(f"{issue['id']!a} was in {issues[issue['id']][0]} already, with other values")
+        except (ValueError, RecursionError) as error:
+            refused.append(Refused(where, _why(error)))
+        else:
+            issues.setdefault(issue["id"], (where, issue))
+    items: list[Imported] = []
+    kept = Counter[str]()
+    for where, issue in issues.values():
+        try:
+            mapped = task_of(issue)
+        except (InvalidValueError, RecursionError) as error:
+            refused.append(Refused(where, _why(error)))
+        else:
+            kept.update(mapped.kept)
+            items.append(Imported(issue["id"], mapped.task))
+    return Source(KEY, _parents_first(items), refused, kept)
+
+
+def _issue_of(line: bytes) -> dict[str, Any] | None:
+    if not line.strip():
+        return None
+    issue = json.loads(line.decode(), object_pairs_hook=_object)
+    if not isinstance(issue, dict) or not isinstance(issue.get("id"), str) or not issue["id"]:
+        raise ValueError("is not an issue with an id")
+    return issue
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("has a key twice, and only one of its values could be kept")
+    return made
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
+    return f"is not JSON ({error})" if isinstance(error, json.JSONDecodeError) else str(error).rstrip(".")
+
+
+# --- one issue --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Mapped:
+    """A task made of an issue, and what of it went into metadata."""
+
+    task: Task
+    kept: list[str] = field(default_factory=list)
+
+    def keep(self, key: str, value: Any, called: str | None = None) -> None:
+        """
+        Keep something that no field holds.
+
+        Args:
+            key: Its key in the issue; one that is taken gets a sign more.
+            value: What it was.
+            called: What reports call it; its key otherwise, and nothing for ``""``.
+        """
+        self.kept += [called if called is not None else key] if called != "" else []
+        name = f"{KEY}.{key}"
+        try:
+            values.key("metadata", name)
+        except InvalidValueError:  # too long, or half a character: the value carries the key
+            name, value = f"{KEY}.key:{blake2b(json.dumps(key).encode(), digest_size=8).hexdigest()}", {key: value}
+        try:
+            values.json_value("metadata", value)
+        except InvalidValueError:
+            name, value = f"{name}:json", json.dumps(value)
+            values.json_value("metadata", value)
+        while name in self.task.metadata:
+            name += "+"
+        self.task.metadata[name] = value
+
+
+def task_of(issue: dict[str, Any]) -> Mapped:
+    """
+    Return the task of one issue.
+
+    Raises:
+        InvalidValueError: Something in it is too long to be kept.
+    """
+    mapped = Mapped(Task(id=task_id(issue["id"]), metadata={}, tags=set()))
+    mapped.keep("id", issue["id"], called="")
+    for key, value in issue.items():
+        take = _FIELDS.get(key)
+        if key != "id" and (take is None or not take(mapped, value)):
+            mapped.keep(key, value, called=f"{key} {value!a}" if key == "status" else None)
+    if "title" not in issue:
+        mapped.task.title = values.TITLE_DEFAULT
+    _take_closed_at(mapped, issue)
+    return mapped
+
+
+def _take_title(mapped: Mapped, value: Any) -> bool:
+    mapped.task.title = title_from(value if isinstance(value, str) else "", values.TITLE_DEFAULT)
+    return bool(mapped.task.title == value)
+
+
+def _take_description(mapped: Mapped, value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    mapped.task.description = values.text("description", value.encode(errors="replace").decode())
+    return mapped.task.description == value
+
+
+def _take_status(mapped: Mapped, value: Any) -> bool:
+    exact = _STATUS.get(value) if isinstance(value, str) else None
+    nearest = _STATUS_NEAREST.get(value, values.STATUS_DEFAULT) if isinstance(value, str) else values.STATUS_DEFAULT
+    mapped.task.status = exact or nearest
+    return exact is not None
+
+
+def _take_priority(mapped: Mapped, value: Any) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    mapped.task.priority = min(max(value, 0), limits.PRIORITY_MAX)
+    return bool(mapped.task.priority == value)
+
+
+def _take_labels(mapped: Mapped, value: Any) -> bool:
+    """Tag the task; exact when the names of its tags, in order, tell the labels."""
+    if not isinstance(value, list):
+        return False
+    for label in value:
+        try:
+            mapped.task.tags.add(values.line("labels", label))
+        except InvalidValueError:
+            continue
+    plain = all(isinstance(label, str) and values.tag_name_normal(label) == label for label in value)
+    return plain and value == sorted(mapped.task.tags) and value != []
+
+
+def _take_created_at(mapped: Mapped, value: Any) -> bool:
+    moment = _moment(value)
+    if moment is not None:
+        mapped.task.created_at = moment
+    return moment is not None and _is_exact(moment, value)
+
+
+def _take_due_at(mapped: Mapped, value: Any) -> bool:
+    mapped.task.due_date = _moment(value)
+    return mapped.task.due_date is not None and _is_exact(mapped.task.due_date, value)
+
+
+def _take_closed_at(mapped: Mapped, issue: dict[str, Any]) -> None:
+    """Note when the task was done; only a task that is done can tell."""
+    if "closed_at" not in issue:
+        return
+    moment = _moment(issue["closed_at"])
+    done = mapped.task.status == "done" and moment is not None
+    if done:
+        mapped.task.completed_at = moment
+    if not done or moment is None or not _is_exact(moment, issue["closed_at"]):
+        mapped.keep("closed_at", issue["closed_at"])
+
+
+def _take_dependencies(mapped: Mapped, value: Any) -> bool:
+    """Keep each dependency under a key of its own; the first parent is the task's."""
+    sound = isinstance(value, list) and all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) and isinstance(each.get("depends_on_id"), str)
+        for each in value
+    )
+    if not sound or not value:
+        return False
+    for each in sorted(value, key=lambda each: json.dumps(each, sort_keys=True)):
+        mapped.keep(f"dependency.{each['type']}.{each['depends_on_id']}", each, called=f"dependency {each['type']}")
+    parents = [each for each in value if each["type"] == PARENT_CHILD]
+    if parents:
+        first = min(parents, key=lambda each: (str(each.get("created_at", "")), each["depends_on_id"]))
+        mapped.task.parent_id = task_id(first["depends_on_id"])
+    return True
+
+
+_FIELDS: Final[dict[str, Callable[[Mapped, Any], bool]]] = {
+    "title": _take_title,
+    "description": _take_description,
+    "status": _take_status,
+    "priority": _take_priority,
+    "labels": _take_labels,
+    "created_at": _take_created_at,
+    "due_at": _take_due_at,
+    "dependencies": _take_dependencies,
+    "closed_at": lambda _mapped, _value: True,  # looked at once the status is known
+}
+"""How each field is taken; false when metadata must keep the value, since the field does not tell it exactly."""
+
+
+def _moment(value: Any) -> str | None:
+    try:
+        return values.time("time", value) if isinstance(value, str) else None
+    except InvalidValueError:
+        return None
+
+
+def _is_exact(moment: str, written: str) -> bool:
+    """Tell whether a column tells what was written: seconds when there are no milliseconds."""
+    return written == moment.replace(".000Z", "Z")
+
+
+def _parents_first(items: Sequence[Imported]) -> list[Imported]:
+    """Return items with each after its parent; of a ring of parents one edge is left to the metadata."""
+    by_id = {each.item.id: each for each in items}
+    ordered: dict[str, Imported] = {}
+    for each in items:
+        climbed: dict[str, Imported] = {}
+        current: Imported | None = each
+        while current is not None and current.item.id not in ordered:
+            climbed[current.item.id] = current
+            task = current.item
+            assert isinstance(task, Task), "issues become tasks"
+            if task.parent_id in climbed:
+                task.parent_id = None
+            current = by_id.get(task.parent_id) if task.parent_id else None
+        ordered.update(reversed(climbed.items()))
+    return list(ordered.values())

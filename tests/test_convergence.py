@@ -1,0 +1,354 @@
+"""
+Convergence: whatever people do, in whatever order it reaches whom, devices that hold the same changes show the same.
+
+A random life of a workspace: two to four devices with clocks that disagree, every kind of operation, syncs that are cut
+off anywhere, restarts, newcomers that take a snapshot. ``HYPOTHESIS_PROFILE=long`` lets it run for hours.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from sqlcipher3 import dbapi2 as sqlite
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.testing import Talk, pair, sync
+from edda_sync.transport import identity
+from edda_sync.transport.identity import Identity
+
+TABLES = ("tasks", "documents", "task_documents", "tags", "entity_tags")
+IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(4)]
+EPOCH_S = 1_800_000_000.0
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
+devices = st.integers(0, 3)
+picks = st.integers(0, 11)
+words = st.sampled_from(["", "a", "bc", "straße", "ナ", "🙂 ", "x\ny", "the end"])
+titles = st.sampled_from(["one", "two", "Zwei"])
+tag_names = st.sampled_from(["work", "WORK", "Straße", "strasse", "home"])
+edits = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 4), words), min_size=1, max_size=3)
+
+
+class Device:
+    """One member's store, with a clock of its own."""
+
+    def __init__(self, folder: Path, number: int, backend: str, skew_s: float, tick: Callable[[], float]) -> None:
+        self.number, self.backend = number, backend
+        self.home = folder / f"device{number}"
+        self._state = folder / "state"
+        self._random = random.Random(number)
+        self._now = lambda: tick() + skew_s
+        if backend == "sqlite":
+            identity.save(self.home, IDENTITIES[number])
+        self.engine = self._new()
+
+    def _new(self) -> edda.StorageEngine:
+        engine = edda.StorageEngine(self.home, now=self._now, random=self._random.randbytes)
+        if self.backend == "memory":
+            engine._identity = IDENTITIES[self.number]  # a memory store keeps none on disk
+        return engine
+
+    @property
+    def config(self) -> edda.StorageConfig:
+        memory = self.backend == "memory"
+        return edda.StorageConfig(
+            backend="memory" if memory else "sqlite", state_path=self._state, name=f"device {self.number}"
+        )
+
+    def restart(self) -> None:
+        self.engine.close()
+        self.engine = self._new()
+        self.engine.open_store(self.config)
+
+    # --- what there is to pick from: visible here and now, so that every operation must succeed
+
+    def tasks(self) -> list[str]:
+        return [row[0] for row in self.engine.table("tasks")]
+
+    def documents(self) -> list[str]:
+        return [row[0] for row in self.engine.table("documents")]
+
+    def view(self) -> dict[str, object]:
+        shown: dict[str, object] = {name: self.engine.table(name) for name in TABLES}
+        shown["conflicts"] = self.engine.conflicts()
+        shown["digest"] = self.engine.digest()
+        shown["trash"] = [(kind, sorted(i.id for i in self.engine.trash(kind))) for kind in ("task", "document")]
+        return shown
+
+
+def pick(listed: list[str], number: int) -> str:
+    return listed[number % len(listed)]
+
+
+class Workspace(RuleBasedStateMachine):
+    """Two to four devices and what people do on them."""
+
+    backend = "sqlite"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory(prefix="edda-")
+        self._moments = 0
+        self.members: list[Device] = []
+
+    def _tick(self) -> float:
+        self._moments += 1
+        return EPOCH_S + self._moments / 1000
+
+    @initialize(count=st.integers(2, 3), skews=st.lists(st.sampled_from([0.0, 0.001, 3600.0]), min_size=4, max_size=4))
+    def begin(self, count: int, skews: list[float]) -> None:
+        self._skews = skews
+        for _ in range(count):
+            self._join()
+        for member in self.members[1:]:
+            sync(self.members[0].engine, member.engine)
+
+    def _join(self) -> None:
+        number = len(self.members)
+        made = Device(Path(self._folder.name), number, self.backend, self._skews[number], self._tick)
+        if number == 0:
+            made.engine.initialize(made.config)
+        else:
+            made.engine.open_store(made.config)
+            pair(self.members[0].engine, made.engine)
+        self.members.append(made)
+
+    def _device(self, number: int) -> Device:
+        return self.members[number % len(self.members)]
+
+    # --- tasks and documents ------------------------------------------------------------------------------------------
+
+    @rule(device=devices, title=titles, body=words, tag=tag_names)
+    def create_task(self, device: int, title: str, body: str, tag: str) -> None:
+        self._device(device).engine.create_task(edda.Task(title=title, description=body or None, tags={tag}))
+
+    @rule(device=devices, title=titles, body=words)
+    def create_document(self, device: int, title: str, body: str) -> None:
+        self._device(device).engine.create_document(edda.Document(title=title, content=body or None))
+
+    @rule(device=devices, which=picks, title=titles, status=st.sampled_from(["open", "blocked", "done"]))
+    def update_task(self, device: int, which: int, title: str, status: str) -> None:
+        member = self._device(device)
+        if tasks := member.tasks():
+            task = member.engine.get_task(pick(tasks, which))
+            assert task is not None
+            task.title, task.status = title, status
+            member.engine.update_task(task)
+
+    @rule(device=devices, which=picks, key=st.sampled_from("ab"), value=st.none() | st.integers(0, 3))
+    def write_metadata(self, device: int, which: int, key: str, value: int | None) -> None:
+        member = self._device(device)
+        if tasks := member.tasks():
+            task = member.engine.get_task(pick(tasks, which))
+            assert task is not None
+            task.metadata.pop(key, None)
+            if value is not None:
+                task.metadata[key] = value
+            member.engine.update_task(task)
+
+    @rule(device=devices, which=picks, other=picks, above=st.booleans())
+    def move_task(self, device: int, which: int, other: int, above: bool) -> None:
+        member = self._device(device)
+        if tasks := member.tasks():
+            parent = pick(tasks, other) if above else None
+            member.engine.update_task(edda.Task(id=pick(tasks, which), parent_id=parent))
+
+    @rule(device=devices, which=picks, document=st.booleans())
+    def delete(self, device: int, which: int, document: bool) -> None:
+        member = self._device(device)
+        if document and (documents := member.documents()):
+            member.engine.delete_document(pick(documents, which))
+        elif not document and (tasks := member.tasks()):
+            member.engine.delete_task(pick(tasks, which))
+
+    @rule(device=devices, which=picks)
+    def restore(self, device: int, which: int) -> None:
+        member = self._device(device)
+        if hidden := sorted(item.id for item in member.engine.trash("task")):
+            member.engine.restore_task(pick(hidden, which))
+
+    # --- texts --------------------------------------------------------------------------------------------------------
+
+    @rule(device=devices, which=picks, document=st.booleans(), edits=edits)
+    def edit_text(self, device: int, which: int, document: bool, edits: list[tuple[int, int, str]]) -> None:
+        member = self._device(device)
+        if listed := member.documents() if document else member.tasks():
+            item = pick(listed, which)
+            text = self._text(member, item, document)
+            member.engine.edit_text(item, "content" if document else "description", fitted(edits, len(text)))
+
+    @rule(device=devices, which=picks, body=words)
+    def rewrite_text(self, device: int, which: int, body: str) -> None:
+        member = self._device(device)
+        if documents := member.documents():
+            member.engine.update_document(edda.Document(id=pick(documents, which), content=body or None))
+
+    @staticmethod
+    def _text(member: Device, item: str, document: bool) -> str:
+        found = member.engine.get_document(item) if document else member.engine.get_task(item)
+        assert found is not None
+        return (found.content if isinstance(found, edda.Document) else found.description) or ""
+
+    # --- tags and links -----------------------------------------------------------------------------------------------
+
+    @rule(device=devices, which=picks, name=tag_names, add=st.booleans())
+    def tag_task(self, device: int, which: int, name: str, add: bool) -> None:
+        member = self._device(device)
+        if tasks := member.tasks():
+            with member.engine.begin_transaction() as tx:
+                (tx.add_tag if add else tx.remove_tag)(pick(tasks, which), name)
+
+    @rule(device=devices, which=picks, name=tag_names, rename=st.booleans())
+    def change_tag(self, device: int, which: int, name: str, rename: bool) -> None:
+        member = self._device(device)
+        if tags := [tag.name for tag in member.engine.tags()]:
+            with member.engine.begin_transaction() as tx:
+                if rename:
+                    tx.rename_tag(pick(tags, which), name)
+                else:
+                    tx.delete_tag(pick(tags, which))
+
+    @rule(device=devices, which=picks, other=picks, add=st.booleans())
+    def link(self, device: int, which: int, other: int, add: bool) -> None:
+        member = self._device(device)
+        if (tasks := member.tasks()) and (documents := member.documents()):
+            with member.engine.begin_transaction() as tx:
+                (tx.link if add else tx.unlink)(pick(tasks, which), pick(documents, other))
+
+    # --- transactions -------------------------------------------------------------------------------------------------
+
+    @rule(device=devices, which=picks, title=titles, edits=edits, fails=st.booleans())
+    def transaction(self, device: int, which: int, title: str, edits: list[tuple[int, int, str]], fails: bool) -> None:
+        """A new document, linked and edited, and a task moved under a new one: all of it or nothing."""
+        engine = self._device(device).engine
+        tx = engine.begin_transaction(agent="claude", reason="a test")
+        document = tx.create_document(edda.Document(title=title, content="base"))
+        task = tx.create_task(edda.Task(title=title))
+        tx.link(task, document)
+        tx.edit_text(document, "content", fitted(edits, 4))
+        if tasks := self._device(device).tasks():
+            tx.update_task(edda.Task(id=pick(tasks, which), parent_id=task, priority=0))
+            tx.edit_text(pick(tasks, which), "description", [(0, 0, title)])
+        if fails:
+            before = engine.digest()
+            tx.rollback()
+            assert engine.digest() == before
+        else:
+            tx.commit()
+
+    # --- devices ------------------------------------------------------------------------------------------------------
+
+    @rule(first=devices, second=devices)
+    def sync_whole(self, first: int, second: int) -> None:
+        here, there = self._device(first), self._device(second)
+        if here is not there:
+            sync(here.engine, there.engine)
+
+    @rule(first=devices, second=devices, steps=st.integers(2, 12))
+    def sync_in_part(self, first: int, second: int, steps: int) -> None:
+        here, there = self._device(first), self._device(second)
+        if here is not there:
+            talk = Talk(here.engine, there.engine)
+            for _ in range(steps):
+                talk.step()
+            assert not talk.errors
+            assert not talk.differs
+
+    @rule(device=devices)
+    def restart(self, device: int) -> None:
+        if self.backend == "sqlite":
+            self._device(device).restart()
+
+    @precondition(lambda self: 2 <= len(self.members) < 4)
+    @rule(host=devices, steps=st.integers(2, 8))
+    def newcomer(self, host: int, steps: int) -> None:
+        host_device = self._device(host)
+        self._join()
+        talk = Talk(host_device.engine, self.members[-1].engine)
+        for _ in range(steps):
+            talk.step()
+        assert not talk.errors
+
+    # --- what must hold -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def devices_with_equal_frontiers_are_equal(self) -> None:
+        seen: list[tuple[dict[int, int], dict[str, object]]] = []
+        for member in self.members:
+            assert member.engine.waiting() == 0, "honest devices send nothing that cannot be applied"
+            frontier = member.engine.frontier()
+            view = None
+            for other, shown in seen:
+                if other == frontier:
+                    view = view or member.view()
+                    assert view == shown
+            seen.append((frontier, view or member.view()))
+
+    def teardown(self) -> None:
+        try:
+            if self.members:
+                self._settle()
+        finally:
+            for member in self.members:
+                member.engine.close()
+            self._folder.cleanup()
+
+    def _settle(self) -> None:
+        first = self.members[0]
+        for other in [*self.members[1:], *self.members[1:-1]]:
+            sync(first.engine, other.engine)
+        expected = first.view()
+        for member in self.members:
+            assert member.view() == expected
+            if self.backend == "sqlite":
+                check_file(member.home / "edda.db")
+            member.engine.rebuild()
+            assert member.view() == expected, "the tables are not what the log says"
+
+
+def fitted(edits: list[tuple[int, int, str]], length: int) -> list[tuple[int, int, str]]:
+    """Return edits moved to where the text has room for them."""
+    made = []
+    for at, deleted, inserted in edits:
+        at %= length + 1
+        deleted = min(deleted, length - at)
+        length += len(inserted) - deleted
+        made.append((at, deleted, inserted))
+    return made
+
+
+def check_file(path: Path) -> None:
+    connection = sqlite.connect(str(path))
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(("backend", "examples"), [("memory", 60), ("sqlite", 25)])
+def test_devices_that_hold_the_same_changes_show_the_same(
+    backend: str, examples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 6)  # so that newcomers take a snapshot
+    machine = type("Machine", (Workspace,), {"backend": backend})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=int(os.environ.get("EXAMPLES", "100000")) if LONG else examples,
+            stateful_step_count=60 if LONG else 30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=not LONG,
+            print_blob=True,
+        ),
+    )
