@@ -15,15 +15,13 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-import msgspec
-
-from edda_sync import limits
+from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.frontier import covers
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, LinkClosedError
+from edda_sync.errors import EddaError, LinkClosedError, StorageError, UsageError
 from edda_sync.model import Item
 from edda_sync.peers import Endpoint, Peers
 from edda_sync.query import DocumentQuery, Query
@@ -48,12 +46,23 @@ class QueryChange:
     removed: list[Item]
 
 
-class _Proof(msgspec.Struct, array_like=True):
-    """When a peer was last proved equal (wall seconds), at which of our log's positions, and where it answered."""
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """
+    Something that a person at a running device may want to see.
 
-    proved_s: float = 0.0
-    position: int = 0
-    endpoint: tuple[str, int] | None = None
+    Attributes:
+        what: ``found`` on the LAN, ``connected``, ``lost``, ``applied`` so many changes of a peer's, proved ``equal``
+            with it, ``joined`` the workspace, or ``trouble``.
+        device: The peer; empty for this device's own trouble.
+        count: How many changes.
+        text: An address, or what the trouble is.
+    """
+
+    what: Literal["found", "connected", "lost", "applied", "equal", "joined", "trouble"]
+    device: str = ""
+    count: int = 0
+    text: str = ""
 
 
 class Device:
@@ -63,9 +72,10 @@ class Device:
     Args:
         home: The store's folder.
         config: How to keep it; see :class:`StorageConfig`.
-        port: TCP port to listen on; 0 lets the system choose.
+        port: TCP port to listen on; 0 is the one of last time, or any when that is taken.
         at: Addresses of devices to dial, beside those that are found.
-        discover: Whether to look for others on the LAN.
+        discover: Whether to look for others on the LAN, and to let them find this device.
+        tell: Called from the event loop with what happens.
 
     Attributes:
         store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
@@ -80,10 +90,12 @@ class Device:
         port: int = 0,
         at: tuple[Endpoint, ...] = (),
         discover: bool = True,
+        tell: Callable[[Happening], None] = lambda _: None,
     ) -> None:
         self.home = Path(home).expanduser()
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
+        self._happened = tell
         self._worker = ThreadPoolExecutor(1, "edda-replica")
         self._stack = contextlib.AsyncExitStack()
         self._outgoing: dict[str, asyncio.Queue[bytes | None]] = {}
@@ -91,10 +103,10 @@ class Device:
         self._kick = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._proofs: dict[str, _Proof] = {}
+        self._proofs: dict[str, standing.Remembered] = {}
+        self._names: dict[str, str] = {}
         self._progress: dict[str, Progress] = {}
         self._certificates: dict[str, bytes] = {}
-        self._members_seen: object = None
         self._rebuilt_for: set[str] = set()
         self._changes = 0
         self.fault = ""
@@ -112,15 +124,14 @@ class Device:
 
             self.store.on_commit(committed)
             self._stack.push_async_callback(self._finish_tasks)
-            self.peers = Peers(self.store.identity, lambda: self._certificates, self._carry, self._port, self._remember)
-            await self._stack.enter_async_context(self.peers)
+            await self._listen()
             for device, proof in self._proofs.items():
                 if proof.endpoint is not None:
                     self.peers.found(device, [proof.endpoint])
             if self._discover:
                 self.discovery = Discovery(
                     self.store.identity.device, self._discovery_keys, self.peers.port, members=lambda:
-                    self._certificates, on_found=self.peers.found, now=time.time,
+                    self._certificates, on_found=self._found, now=time.time,
                     on_network_change=self.peers.network_changed,
                 )  # fmt: skip
                 await self._stack.enter_async_context(self.discovery)
@@ -128,13 +139,14 @@ class Device:
                 self._start(self._dial_for_ever(endpoint))
             self._start(self._push())
             self._start(self._watch_others())
+            self._start(self._scrub())
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        with contextlib.suppress(AttributeError):
+        if hasattr(self, "_replica"):  # the store was opened
             self._carry_out(await self._on_worker(self._replica.close))
         await self._stack.aclose()
         if self._timer is not None:
@@ -231,36 +243,25 @@ class Device:
 
     async def status(self) -> dict[str, Any]:
         """Return how it stands: this device, its peers, what is proved."""
-        progress = self._progress
-        facts = await self.run(store_facts)
-        members = await self.run(StorageEngine.members)
-        peers = []
-        for member in members:
-            if member.device == self.store.identity.device:
-                continue
-            peer = self.peers.all.get(member.device)
-            talk = progress.get(member.device)
-            proof = self._proofs.get(member.device, _Proof())
-            peers.append(
-                {
-                    "device": member.device,
-                    "name": member.name,
-                    "connected": talk is not None,
-                    "address": peer.link.address if peer is not None and peer.link is not None else None,
-                    "equal": talk is not None and talk.proved,
-                    "behind": talk.behind if talk is not None else None,
-                    "ahead": talk.ahead if talk is not None else None,
-                    "waiting": talk.waiting if talk is not None else None,
-                    "sent_bytes": talk.sent_bytes if talk is not None else 0,
-                    "rcvd_bytes": talk.rcvd_bytes if talk is not None else 0,
-                    "proved_at": proof.proved_s or None,
-                    "error": peer.error if peer is not None and talk is None else "",
-                }
-            )
+        facts = await self.run(standing.facts)
+        peers = [self._peer_status(each) for each in await self.run(standing.devices) if not each["this"]]
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:
             discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
-        return {**facts, "running": True, "fault": self.fault, "port": self.port, "discovery": discovery, "peers": peers}
+        own = {"running": True, "fault": self.fault, "port": self.port, "discovery": discovery}
+        return {**facts, **own, "peers": peers}
+
+    def _peer_status(self, member: standing.Facts) -> standing.Facts:
+        device = member["device"]
+        known = self._proofs.get(device, standing.Remembered())
+        peer, talk = self.peers.all.get(device), self._progress.get(device)
+        if talk is None:
+            return standing.peer(device, member["name"], known, error=peer.error if peer is not None else "")
+        return standing.peer(
+            device, member["name"], known, connected=True, equal=talk.proved, behind=talk.behind, ahead=talk.ahead,
+            address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
+            sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
+        )  # fmt: skip
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -271,7 +272,22 @@ class Device:
         self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
         self._certificates = self.store.certificates()
         self._key = membership.discovery_key(self.store.workspace_key)
-        self._proofs = load_proofs(self.store)
+        self._proofs = standing.load(self.store)
+        self._names = standing.names(self.store)
+        self._last_port = standing.port(self.store)
+
+    async def _listen(self) -> None:
+        """Open the port: where peers remember this device, if nobody else has taken that."""
+        ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
+        for port in ports:
+            self.peers = Peers(self.store.identity, lambda: self._certificates, self._carry, port, self._remember)
+            try:
+                await self._stack.enter_async_context(self.peers)
+                break
+            except UsageError:
+                if port == ports[-1]:
+                    raise
+        await self.run(lambda store: standing.save_port(store, self.port))
 
     def _discovery_keys(self) -> list[bytes]:
         return [self._key]
@@ -280,6 +296,7 @@ class Device:
         """Trust those who are members now."""
         before = self._certificates
         self._certificates = await self.run(StorageEngine.certificates)
+        self._names = await self.run(standing.names)
         if self._certificates != before:
             await self.peers.refresh()
             if self.discovery is not None:
@@ -361,13 +378,13 @@ class Device:
         connection = await self._on_worker(store.watcher)
         try:
             seen = store.data_version(connection)
-            position = await self.run(log_position)
+            position = await self.run(standing.log_position)
             while True:
                 await asyncio.sleep(limits.WATCH_INTERVAL_S)
                 version = store.data_version(connection)
                 if version != seen:
                     seen, before = version, position
-                    position = await self.run(log_position)
+                    position = await self.run(standing.log_position)
                     if position != before:
                         self._kick.set()
                         await self._refresh_members()
@@ -386,14 +403,29 @@ class Device:
             await self._on_worker(self._replica.rebuilt, time.monotonic())
             self._set_timer()
 
+    async def _scrub(self) -> None:
+        """Look at every stored entity within a day, a slice at a time; fold the log anew should one be damaged."""
+        after: bytes = b""
+        while True:
+            total = sum((await self.run(StorageEngine.counts)).values())
+            limit = max(limits.SCRUB_ENTITIES_MIN, 2 * total // (limits.SCRUB_S_MAX // limits.SCRUB_INTERVAL_S))
+            found, following = await self.run(lambda store, after=after, limit=limit: store.scrub(after, limit))  # type: ignore[misc]
+            if found:
+                await self.run(StorageEngine.rebuild)
+                await self._on_worker(self._replica.rebuilt, time.monotonic())
+                self._set_timer()
+                self.fault = f"{found[0].what} was damaged on this disk and was made anew from the log; watch this disk."
+            after = following or b""
+            await asyncio.sleep(limits.SCRUB_INTERVAL_S)
+
     async def _note_proof(self, device: str) -> None:
-        proof = self._proofs.setdefault(device, _Proof())
+        proof = self._proofs.setdefault(device, standing.Remembered())
         proof.proved_s = time.time()
         await self._tell()
-        await self.run(lambda store: save_proof(store, device, proof))
+        await self.run(lambda store: standing.save(store, device, proof))
 
     def _remember(self, device: str, endpoint: Endpoint) -> None:
-        self._proofs.setdefault(device, _Proof()).endpoint = endpoint
+        self._proofs.setdefault(device, standing.Remembered()).endpoint = endpoint
 
     async def _dial_for_ever(self, endpoint: Endpoint) -> None:
         """Dial an address that a person named, until somebody answers."""
@@ -438,47 +470,3 @@ async def _send_all(link: Link, queue: asyncio.Queue[bytes | None]) -> None:
             await link.send(frame)
     await link.close()
 
-
-# --- what a store says of itself and its peers ------------------------------------------------------------------------
-
-
-def log_position(store: StorageEngine) -> int:
-    """Return the position of the newest entry of the log."""
-    with store.store.read() as reader:
-        return reader.log_position()
-
-
-def store_facts(store: StorageEngine) -> dict[str, Any]:
-    """Return what is to be said of a store whether or not it is running."""
-    with store.store.read() as reader:
-        forks = [{"actor": f"{actor:013x}", "seq": seq} for actor, seq, _, _ in reader.forks()]
-    frontier = {f"{actor:013x}": seq for actor, seq in sorted(store.frontier().items())}
-    own = next((member.name for member in store.members() if member.device == store.identity.device), store.name)
-    return {
-        "device": store.identity.device,
-        "name": own,
-        "workspace": store.workspace.hex(),
-        "home": str(store.home),
-        "digest": store.digest(),
-        "frontier": frontier,
-        "waiting": store.waiting(),
-        "forks": forks,
-        "conflicts": len(store.conflicts()),
-        **store.counts(),
-    }
-
-
-def load_proofs(store: StorageEngine) -> dict[str, _Proof]:
-    """Return what is remembered of each member."""
-    found = {}
-    with store.store.read() as reader:
-        for device in store.certificates():
-            encoded = reader.meta(f"peer.{device}")
-            if encoded is not None:
-                found[device] = msgspec.msgpack.decode(encoded, type=_Proof)
-    return found
-
-
-def save_proof(store: StorageEngine, device: str, proof: _Proof) -> None:
-    """Remember when a peer was proved equal, and where it answered."""
-    store.store.transact(lambda tx: tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(proof)))

@@ -23,6 +23,7 @@ from edda_sync.crdt.change import Birth, Dot
 from edda_sync.crdt.entity import digest_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import Draft, Ledger
+from edda_sync.crdt.scrub import Damage, scrub_buckets, scrub_entities
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import (
     AmbiguousIdError,
@@ -322,6 +323,25 @@ class StorageEngine:
             return self._ledger.rebuild(tx, lambda fold, name, ours: merge_segment(fold, tx, name, ours))
 
         self._digest = None
+        return self.store.transact(work)
+
+    def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
+        """
+        Look whether stored entities still are what was written; :meth:`rebuild` mends what is not.
+
+        Args:
+            after: Id of the last entity that was looked at; empty at the start.
+            limit: How many to look at.
+
+        Returns:
+            What is damaged, and where to go on; None once the digest's sums, at the end, were looked at too.
+        """
+
+        def work(tx: StoreWriter) -> tuple[list[Damage], bytes | None]:
+            self._ledger.refresh(tx)
+            found, following = scrub_entities(tx, self._ledger.fold(tx), after, limit)
+            return (found + scrub_buckets(tx) if following is None else found), following
+
         return self.store.transact(work)
 
     # --- device and workspace -----------------------------------------------------------------------------------------

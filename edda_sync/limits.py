@@ -79,3 +79,8 @@ PROVE_DELAY_S = (
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it
+
+# --- scrub ------------------------------------------------------------------------------------------------------------
+SCRUB_S_MAX = 24 * 3600  # every stored entity is looked at within this
+SCRUB_INTERVAL_S = 60  # a slice of them at a time
+SCRUB_ENTITIES_MIN = 200  # a small store is through at once

@@ -149,8 +149,8 @@ class StoreReader(Protocol):
         """Return the stored states of those entities that exist."""
         ...
 
-    def all_records(self, kind: str | None = None) -> Iterator[Record]:
-        """Yield every stored state, or those of a kind, by id."""
+    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        """Yield every stored state, or those of a kind, by id, from the first one past ``after``."""
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:

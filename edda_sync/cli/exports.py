@@ -2,38 +2,211 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 from edda_sync.cli.common import Progress, count, note, opened, safe_line
 from edda_sync.errors import UsageError
+from edda_sync.model import Document, Item, Link, Tag, as_json
+from edda_sync.query import Plan
+
+if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
+    from edda_sync.protocols import StoreReader
+
+PAGE: Final = 1_000  # rows read at a time: memory stays the same however many there are
+NAME_BYTES_MAX: Final = 240  # of a file's name: file systems allow 255
+_UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what one system or another cannot have in a file's name
+_UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this one cannot, or should not
 
 
 @click.command("export")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--format", "format", type=click.Choice(["jsonl", "markdown"]), default="jsonl", show_default=True)
-@click.option("--force", is_flag=True, help="Replace files that are there and differ.")
+@click.option("--force", is_flag=True, help="Replace Markdown files that are there and differ.")
 def export(path: Path | None, format: str, force: bool) -> None:
     """
-    Write everything out; what is in the trash is left out.
+    Write everything out, but for what is in the trash.
 
     As jsonl: every tag, document, task and link, one JSON object a line, in an order that stays, to PATH or stdout. As
     markdown: every document as a file in the folder PATH, under the path that it was imported from, else under its title.
     """
-    from edda_sync import exports
-
     if format == "jsonl":
         with opened() as store, Progress("Exporting", sum(store.counts().values())) as progress:
             if path is None:
-                with click.open_file("-", "wb") as out:
-                    exports.write_jsonl(store, out, progress)
-                return
-            written = exports.replace_file(path, lambda out: exports.write_jsonl(store, out, progress), force=force)
-        note(f"Wrote {safe_line(str(path))}.")
+                write_jsonl(store, click.get_binary_stream("stdout"), progress)
+            else:
+                replace_file(path, lambda file: write_jsonl(store, file, progress))
+                note(f"Wrote {safe_line(str(path))}.")
         return
     if path is None:
         raise UsageError("Name the folder to write Markdown files to: `edda export --format markdown DIR`.")
     with opened() as store, Progress("Exporting", store.counts()["documents"]) as progress:
-        written = exports.write_markdown(store, path, force=force, progress=progress)
+        written = write_markdown(store, path, force, progress)
     note(f"Wrote {count(written, 'document')} to {safe_line(str(path))}.")
+
+
+# --- JSON lines -------------------------------------------------------------------------------------------------------
+
+
+def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int], object]) -> None:
+    """Write tags, documents, tasks and links as they are at one moment, each kind by id."""
+    with store.snapshot() as reader:
+        for number, (kind, each) in enumerate(_everything(reader)):
+            line = json.dumps({"kind": kind, **as_json(each)}, ensure_ascii=False, separators=(",", ":"))
+            file.write(line.encode() + b"\n")
+            progress(number)
+    file.flush()
+
+
+def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
+    for row in reader.table("tags"):
+        yield "tag", Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4])
+    for kind in ("document", "task"):
+        yield from ((kind, item) for item in _items(reader, kind))
+    for row in reader.table("task_documents"):
+        yield "link", Link(task_id=row[0], document_id=row[1], relationship_type=row[2], created_at=row[3])
+
+
+def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
+    """Yield all documents or tasks, by id."""
+    from edda_sync.items import item_of_row
+
+    after = ""
+    while True:
+        rows = reader.rows(
+            Plan(
+                kind=kind, equal=(), ranges=(("id", after, None),), tag_ids=(), linked_from=None, words=(),
+                order=(("id", False),), limit=PAGE, offset=0,
+            )
+        )  # fmt: skip
+        tags = reader.tags_of(kind, [row[0] for row in rows])
+        yield from (item_of_row(kind, row, [name for _, name in tags[row[0]]]) for row in rows)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0] + "!"  # the first text past it
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file that is there whole or not at all: a temporary one beside it, flushed to the disk, takes its place."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Callable[[int], object]) -> int:
+    """
+    Write every document as a file, byte for byte; return how many.
+
+    Raises:
+        UsageError: Files are there that differ, or the way leads through a link; nothing was written.
+    """
+    with store.snapshot() as reader:
+        names = Names()
+        targets = {}
+        different = 0
+        for document in _documents(reader):
+            target = folder / names.of(document)
+            _check_way(folder, target)
+            targets[document.id] = target
+            different += target.exists() and not _holds(target, document)
+        if different and not force:
+            raise UsageError(f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that.")
+        for number, document in enumerate(_documents(reader)):
+            target = targets[document.id]
+            if not _holds(target, document):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                content = (document.content or "").encode()
+                replace_file(target, lambda file, content=content: file.write(content))  # type: ignore[misc]
+            progress(number)
+    return len(targets)
+
+
+def _documents(reader: StoreReader) -> Iterator[Document]:
+    return (item for item in _items(reader, "document") if isinstance(item, Document))
+
+
+def _holds(target: Path, document: Document) -> bool:
+    content = (document.content or "").encode()
+    return target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content
+
+
+def _check_way(folder: Path, target: Path) -> None:
+    """Refuse a file whose way leads through a link out of the folder."""
+    for above in target.parents:
+        if above == folder:
+            return
+        if above.is_symlink():
+            raise UsageError(f"{safe_line(str(above))} is a link, and nothing is written through links; choose another folder.")
+
+
+class Names:
+    """
+    Names of files for documents: none leaves its folder, and no two are one, on any file system.
+
+    A document keeps the path that it was imported from if that is a sound one, else it gets its title; what is taken already
+    gets the end of its id too.
+    """
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+
+    def of(self, document: Document) -> str:
+        """Return a path inside the folder."""
+        path = document.metadata.get("markdown.path")
+        name = path if isinstance(path, str) and _is_sound(path) else f"{_as_name(document.title)}.md"
+        if not self._take(name):
+            name = f"{name[:-3]}-{document.id[-12:]}.md"
+            if not _is_sound(name) or not self._take(name):
+                name = f"{document.id}.md"
+                self._take(name)
+        return name
+
+    def _take(self, name: str) -> bool:
+        """Note a name as taken; false when it was, or when a file would have to be a folder too."""
+        parts = unicodedata.normalize("NFC", name).casefold().split("/")
+        above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+        whole = "/".join(parts)
+        if whole in self._files or whole in self._folders or above & self._files:
+            return False
+        self._files.add(whole)
+        self._folders |= above
+        return True
+
+
+def _is_sound(path: str) -> bool:
+    parts = path.split("/")
+    return path.lower().endswith(".md") and all(
+        part not in ("", ".", "..") and not _UNSOUND.search(part) and len(part.encode()) <= NAME_BYTES_MAX for part in parts
+    )
+
+
+def _as_name(title: str) -> str:
+    name = _UNFIT.sub("-", title).strip(" .") or "untitled"
+    return name.encode()[: NAME_BYTES_MAX - 30].decode(errors="ignore")

@@ -269,6 +269,30 @@ class Fold:
         self._entities, self._before, self._reshow, self._edited = {}, {}, set(), set()
         self._unknown = defaultdict(int)
 
+    def is_sound(self, record: Record) -> bool:
+        """
+        Tell whether a stored entity has the hash and the rows that its state says; every text must be up to date.
+
+        Raises:
+            CorruptError: Its state, or a text of it, cannot even be read.
+        """
+        self._load([record.id])
+        entity = self._entities[record.id]
+        if record.hash != hash_entity(entity.id, entity.encode(), self._text_hashes(entity)):
+            return False
+        if record.hidden != entity.hidden:
+            return False
+        if entity.hidden or entity.kind not in rows.COLUMNS:
+            return True
+        shown, entity_id = self._shown(entity), values.id_text(entity.id)
+        tags = {tag for tag, _ in self.tx.tags_of(entity.kind, [entity_id])[entity_id]}
+        links = {row[1] for row in self.tx.links_of(entity_id, None)} if entity.kind == "task" else set()
+        return (
+            self.tx.row(entity.kind, entity_id) == shown.row
+            and tags == {tag for tag, _ in shown.tags}
+            and links == {document for document, _, _ in shown.links}
+        )
+
     def _text_hashes(self, entity: Entity) -> list[bytes]:
         hashes = []
         for field, genesis in entity.edited_texts():

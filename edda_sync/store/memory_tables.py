@@ -127,8 +127,9 @@ class MemoryReader:
         held = self._tables["entities"]
         return {entity: held[entity] for entity in ids if entity in held}
 
-    def all_records(self, kind: str | None = None) -> Iterator[Record]:
-        found = [record for record in self._tables["entities"].values() if kind is None or record.kind == kind]
+    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        held = self._tables["entities"].values()
+        found = [record for record in held if record.id > after and (kind is None or record.kind == kind)]
         yield from sorted(found, key=lambda record: record.id)
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 FILE_NAME: Final = "edda.db"
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
+_WAL_RETRY_S: Final = 0.005
 _Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
 
 
@@ -236,7 +238,7 @@ class SqliteStore:
             if found > schema.VERSION:
                 raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
             if found < schema.VERSION:
-                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here for the other
+                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
                 self._make(connection)
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
@@ -263,7 +265,7 @@ class SqliteStore:
             execute("PRAGMA cell_size_check = ON")
             mode = execute("PRAGMA journal_mode").fetchone()[0]
             if mode != "wal":
-                mode = execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                mode = _switch_to_wal(connection)
             execute("PRAGMA synchronous = FULL")
             execute("PRAGMA foreign_keys = ON")
             execute("PRAGMA temp_store = MEMORY")
@@ -275,6 +277,18 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+def _switch_to_wal(connection: Any) -> str:
+    """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
+    deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_S)
 
 
 def check_file(path: Path) -> None:

@@ -130,8 +130,7 @@ class SqliteReader:
                 found[row[0]] = Record(row[0], row[1], bool(row[2]), row[3], row[4])
         return found
 
-    def all_records(self, kind: str | None = None) -> Iterator[Record]:
-        after = b""
+    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
         condition = "" if kind is None else " AND kind = ?2"
         while True:
             rows = self._execute(

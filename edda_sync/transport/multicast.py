@@ -214,8 +214,8 @@ class Station:
         try:
             self._air = await _Air.opened(self._service, present, self._port, text, self._heard)
             self.reason = ""
-        except OSError as error:
-            self.reason = f"multicast does not work here: {error.strerror or error}"
+        except (OSError, zeroconf.Error) as error:
+            self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
             self._retry_at = loop.time() + RECONNECT_DELAY_S_MAX
         if closing is not None:  # last, so that nobody loses the old name before hearing the new one
             await closing.close()
@@ -240,26 +240,36 @@ class _Air:
         text: Mapping[str, str] | None,
         heard: Heard | None,
     ) -> _Air:
-        """Open everything; an ``OSError`` says why that is not possible."""
-        air = cls(await _multicast(present), heard)
+        """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why that is not possible."""
+        air = cls(_multicast(present), heard)
+        try:
+            await air._open(service, port, text, _usable(present))
+        except BaseException:
+            await air.close()
+            raise
+        return air
+
+    async def _open(self, service: str, port: int, text: Mapping[str, str] | None, addresses: list[str]) -> None:
+        await self._multicast.zeroconf.async_wait_for_start()
+        if not self._multicast.zeroconf.engine.senders:
+            raise OSError("no network interface takes part in it")
         if text is not None:
             name = secrets.token_hex(8)
-            air._info = AsyncServiceInfo(
+            self._info = AsyncServiceInfo(
                 service,
                 f"{name}.{service}",
                 port=port,
                 properties=dict(text),
                 server=f"{name}.local.",
-                parsed_addresses=_usable(present),
+                parsed_addresses=addresses,
             )
             # Nobody draws the same 64 bits: to probe for the name first (RFC 6762, section 8.1) would only cost time.
-            burst = await air._multicast.async_register_service(air._info, cooperating_responders=True)
-            air._burst = asyncio.ensure_future(burst)
-        if heard is not None:
-            air._browser = AsyncServiceBrowser(
-                air._multicast.zeroconf, service, handlers=[air._changed], question_type=DNSQuestionType.QM
+            burst = await self._multicast.async_register_service(self._info, cooperating_responders=True)
+            self._burst = asyncio.ensure_future(burst)
+        if self._heard is not None:
+            self._browser = AsyncServiceBrowser(
+                self._multicast.zeroconf, service, handlers=[self._changed], question_type=DNSQuestionType.QM
             )
-        return air
 
     def announce(self) -> None:
         # Who spoke during a burst hears the rest of it; so a crowd of newcomers costs one burst at a time.
@@ -306,7 +316,7 @@ class _Air:
             asyncio.get_running_loop().call_soon(self._heard, name, info)
 
 
-async def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
+def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
     """Sockets on every interface that is up; an ``OSError`` says why there are none."""
     chosen: list[str | int] = []
     for interface in sorted((each for each in present if each.up), key=lambda each: each.index):
@@ -320,15 +330,6 @@ async def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
     if not chosen:
         raise OSError("no network interface is up")
     try:
-        multicast = AsyncZeroconf(interfaces=chosen)
+        return AsyncZeroconf(interfaces=chosen)
     except RuntimeError as error:  # zeroconf's word for an interface that has gone since we looked
         raise OSError("an interface has just gone") from error
-    try:
-        await multicast.zeroconf.async_wait_for_start()
-    except zeroconf.NotRunningException as error:
-        await multicast.async_close()
-        raise OSError("the sockets did not open in time") from error
-    if not multicast.zeroconf.engine.senders:
-        await multicast.async_close()
-        raise OSError("no network interface takes part in it")
-    return multicast

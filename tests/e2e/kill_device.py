@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ import msgspec
 
 from edda_sync.config import StorageConfig
 from edda_sync.device import Device
+from edda_sync.engine import StorageEngine
 from tests.e2e.kill_work import Operation, perform, plan
 
 BEGUN: Final = b"?"
@@ -36,14 +38,14 @@ async def _run(home: Path, state: Path, port: int, writers: list[str], seed: int
         await asyncio.gather(*(_write(device, each, said) for each in plans))
 
 
-async def _write(device: Device, operations: object, said: int) -> None:
-    for operation in operations:  # type: ignore[attr-defined]
+async def _write(device: Device, operations: Iterator[Operation], said: int) -> None:
+    for operation in operations:
         line = msgspec.json.encode(operation) + b"\n"
         assert len(line) < LINE_BYTES_MAX, "lines of two writers must not mix"
 
-        def work(store: object, operation: Operation = operation, line: bytes = line) -> None:
+        def work(store: StorageEngine, operation: Operation = operation, line: bytes = line) -> None:
             os.write(said, BEGUN + line)
-            perform(store, operation)  # type: ignore[arg-type]
+            perform(store, operation)
             os.write(said, DONE + line)
 
         await device.run(work)

@@ -175,4 +175,4 @@ def _one(values: set[str]) -> Any:
 
 def _id(writer: str, name: str) -> str:
     digest = hashlib.blake2b(f"{writer} {name}".encode(), digest_size=16).digest()
-    return str(uuid.UUID(bytes=digest, version=8))
+    return str(uuid.UUID(bytes=digest, version=5))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -21,8 +21,8 @@ import pytest
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from edda_sync.limits import ADDRESSES_MAX, ENDPOINTS_MAX
-from edda_sync.transport.discovery import SYNC, Discovery, announce_pairing, find_pairing, tag
-from edda_sync.transport.multicast import Interface, endpoints_of, interfaces
+from edda_sync.transport.discovery import PAIR, SYNC, Discovery, announce_pairing, find_pairing, tag
+from edda_sync.transport.multicast import Interface, Station, endpoints_of, interfaces
 
 PATIENCE_S = 20.0  # far above what anything here takes: a test that hangs ends
 HOUR = 3600.0
@@ -327,6 +327,25 @@ async def test_a_repeated_tag_under_many_names_drowns_only_its_own_device(worksp
         await laptop.wait(lambda seen: "phone" in seen.lost)
 
 
+async def test_a_member_that_moves_to_another_port_under_the_same_name_is_found_there(workspace: Workspace) -> None:
+    laptop, _ = await workspace.start("laptop")
+    name, text = secrets.token_hex(8), {"v": "1", "t": tag(workspace.keys[0], "phone", 480_000)}
+    zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
+
+    def at(port: int) -> AsyncServiceInfo:
+        return AsyncServiceInfo(
+            SYNC, f"{name}.{SYNC}", port=port, properties=text, server=f"{name}.local.", parsed_addresses=["127.0.0.1"]
+        )
+
+    try:
+        await zeroconf.async_register_service(at(1), cooperating_responders=True)
+        await laptop.wait(lambda seen: seen.found == [("phone", [("127.0.0.1", 1)])])
+        await zeroconf.async_update_service(at(2))
+        await laptop.wait(lambda seen: seen.found[1:] == [("phone", [("127.0.0.1", 2)])])
+    finally:
+        await zeroconf.async_close()
+
+
 async def test_a_change_of_the_network_is_told_and_members_are_found_again(workspace: Workspace) -> None:
     extra: frozenset[Interface] = frozenset()
     laptop, _ = await workspace.start("laptop", look=lambda: loopback() | extra)
@@ -412,6 +431,40 @@ async def test_a_joiner_that_looks_first_finds_the_invitation_when_it_opens(air:
     finding = asyncio.create_task(find_pairing(nameplate, PATIENCE_S, look=loopback))
     async with announce_pairing(4001, nameplate, look=loopback):
         assert await finding == [("127.0.0.1", 4001)]
+
+
+async def test_processes_of_one_machine_that_ask_at_the_same_time_are_all_answered(air: None) -> None:
+    nameplate = secrets.token_hex(4)
+    async with announce_pairing(4001, nameplate, look=loopback), AsyncExitStack() as stack:
+        assert await find_pairing(nameplate, PATIENCE_S, look=loopback)  # so it is no news any more: each has to ask
+        heard = [asyncio.Event() for _ in range(3)]
+
+        def hear(event: asyncio.Event, _: str, info: AsyncServiceInfo | None) -> None:
+            if info is not None and info.properties.get(b"n") == nameplate.encode():
+                event.set()
+
+        for event in heard:
+            await stack.enter_async_context(Station(PAIR, heard=partial(hear, event), look=loopback))
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.gather(*(event.wait() for event in heard))
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_looking_that_is_given_up_at_once_leaves_nothing_open(air: None, steps: int) -> None:
+    opened = open_files()
+    looking = asyncio.create_task(find_pairing("12", PATIENCE_S, look=loopback))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert open_files() <= opened
+
+
+def open_files() -> set[str]:
+    """This process's file descriptors, where the system shows them."""
+    folder = Path("/proc/self/fd")
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 async def test_where_no_invitation_is_open_nothing_is_found(air: None) -> None:

@@ -1,0 +1,175 @@
+"""How a device stands: what is to be said of its store, and what it remembers of its peers, whether or not it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync import values
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.engine import StorageEngine
+from edda_sync.transport.membership import decode_welcome
+from edda_sync.workspaces import WELCOME_KEY
+
+Facts = dict[str, Any]
+
+_PORT_KEY: Final = "port"
+
+
+class Remembered(msgspec.Struct, array_like=True):
+    """When a peer was last proved equal (wall seconds), with how many changes, and the address where it answered."""
+
+    proved_s: float = 0.0
+    changes: int = 0
+    endpoint: tuple[str, int] | None = None
+
+
+def load(store: StorageEngine) -> dict[str, Remembered]:
+    """Return what is remembered of each member, by device id."""
+    found = {}
+    members = store.certificates()
+    with store.store.read() as reader:
+        for device in members:
+            encoded = reader.meta(f"peer.{device}")
+            if encoded is not None:
+                found[device] = msgspec.msgpack.decode(encoded, type=Remembered)
+    return found
+
+
+def save(store: StorageEngine, device: str, remembered: Remembered) -> None:
+    """Remember something of a peer."""
+    store.store.transact(lambda tx: tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(remembered)))
+
+
+def port(store: StorageEngine) -> int:
+    """Return the port that this device listened on last; 0 when it never did."""
+    with store.store.read() as reader:
+        return int(reader.meta(_PORT_KEY) or b"0")
+
+
+def save_port(store: StorageEngine, number: int) -> None:
+    """Remember the port, so that peers find this device where it was."""
+    if port(store) != number:
+        store.store.transact(lambda tx: tx.set_meta(_PORT_KEY, b"%d" % number))
+
+
+def log_position(store: StorageEngine) -> int:
+    """Return the position of the newest entry of the log."""
+    with store.store.read() as reader:
+        return reader.log_position()
+
+
+def count(frontier: Frontier) -> int:
+    """Return how many changes a frontier covers."""
+    return sum(frontier.values())
+
+
+def facts(store: StorageEngine) -> Facts:
+    """Return what is to be said of a store, whether or not its device is running."""
+    with store.store.read() as reader:
+        forks = [{"actor": f"{actor:013x}", "seq": seq} for actor, seq, _, _ in reader.forks()]
+    return {
+        "device": store.identity.device,
+        "name": own_name(store),
+        "workspace": store.workspace.hex(),
+        "home": str(store.home),
+        "digest": store.digest(),
+        "frontier": {f"{actor:013x}": seq for actor, seq in sorted(store.frontier().items())},
+        "waiting": store.waiting(),
+        "forks": forks,
+        "conflicts": len(store.conflicts()),
+        **store.counts(),
+        **_sizes(store.home),
+    }
+
+
+def own_name(store: StorageEngine) -> str:
+    """Return what the workspace calls this device."""
+    return names(store).get(store.identity.device, store.name)
+
+
+def _sizes(home: Path) -> dict[str, int]:
+    """Return how many bytes the store takes on disk: the database, and what is written and not yet merged into it."""
+    sizes = {}
+    for key, suffix in (("database_bytes", ""), ("wal_bytes", "-wal")):
+        try:
+            sizes[key] = (home / f"edda.db{suffix}").stat().st_size
+        except FileNotFoundError:  # there is no -wal when nothing is open
+            sizes[key] = 0
+    return sizes
+
+
+def status(store: StorageEngine) -> Facts:
+    """Return the status of a device that is not running; its keys are those of ``Device.status``."""
+    ours = count(store.frontier())
+    remembered = load(store)
+    peers = []
+    for each in devices(store):
+        if not each["this"]:
+            known = remembered.get(each["device"], Remembered())
+            peers.append(peer(each["device"], each["name"], known, ahead=ours - known.changes))
+    return {
+        **facts(store),
+        "running": False,
+        "fault": "",
+        "port": None,
+        "discovery": {"available": False, "reason": "this device is not running"},
+        "peers": peers,
+    }
+
+
+def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
+    """Return what is to be said of a peer: what is remembered, and what its link says now, if there is one."""
+    return {
+        "device": device,
+        "name": name,
+        "connected": False,
+        "address": None,
+        "equal": False,
+        "behind": None,
+        "ahead": None,
+        "waiting": None,
+        "sent_bytes": 0,
+        "rcvd_bytes": 0,
+        "proved_at": proved_at(known),
+        "error": "",
+        **now,
+    }
+
+
+def proved_at(known: Remembered) -> str | None:
+    """Return when a peer was last proved equal, as RFC 3339."""
+    return values.time_of(int(known.proved_s * 1000)) if known.proved_s else None
+
+
+def devices(store: StorageEngine) -> list[Facts]:
+    """Return the devices of the workspace, by name; this one among them."""
+    remembered = load(store)
+    own = store.identity.device
+    listed = [
+        {
+            "device": device,
+            "name": name,
+            "this": device == own,
+            "added_at": added_at,
+            "proved_at": proved_at(remembered.get(device, Remembered())),
+        }
+        for device, (name, added_at) in _members(store).items()
+    ]
+    return sorted(listed, key=lambda each: (each["name"], each["device"]))
+
+
+def names(store: StorageEngine) -> dict[str, str]:
+    """Return what people call the members, by device id."""
+    return {device: name for device, (name, _) in _members(store).items()}
+
+
+def _members(store: StorageEngine) -> dict[str, tuple[str, str | None]]:
+    """Return name and time of each member: those in the log, and until that is here those of the welcome."""
+    with store.store.read() as reader:
+        welcome = reader.meta(WELCOME_KEY)
+    told = {} if welcome is None else decode_welcome(welcome).members
+    found: dict[str, tuple[str, str | None]] = {device: (record.name, None) for device, record in told.items()}
+    return found | {member.device: (member.name, member.added_at) for member in store.members()}

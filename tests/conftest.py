@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("tests.store.contract")
+
+# A failure prints the example and the blob that repeats it. More of them: pytest --hypothesis-profile=thorough
+settings.register_profile(
+    "edda", max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("edda"), max_examples=3_000)
+settings.load_profile("edda")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep each test's keys and lives in its own folder, away from the user's."""
+    monkeypatch.setenv("EDDA_KEYRING", "off")
+    monkeypatch.setenv("EDDA_STATE", str(tmp_path / "state"))
