@@ -21,8 +21,8 @@ from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.frontier import covers
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, LinkClosedError, StorageError, UsageError
-from edda_sync.model import Item
+from edda_sync.errors import EddaError, LinkClosedError, RemoteError, StorageError, UsageError
+from edda_sync.model import Item, Member
 from edda_sync.peers import Endpoint, Peers
 from edda_sync.query import DocumentQuery, Query
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
@@ -35,6 +35,8 @@ from edda_sync.transport.identity import verify
 from edda_sync.transport.links import Link
 
 T = TypeVar("T")
+
+_SILENT = contextlib.nullcontext("discovery is switched off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Device:
         self._progress: dict[str, Progress] = {}
         self._certificates: dict[str, bytes] = {}
         self._rebuilt_for: set[str] = set()
+        self._saved: dict[str, float] = {}
         self._changes = 0
         self.fault = ""
         self.discovery: Discovery | None = None
@@ -147,11 +150,11 @@ class Device:
 
     async def __aexit__(self, *exception: object) -> None:
         if hasattr(self, "_replica"):  # the store was opened
-            self._carry_out(await self._on_worker(self._replica.close))
+            await self._drive(self._replica.close)
         await self._stack.aclose()
         if self._timer is not None:
             self._timer.cancel()
-        await self._on_worker(self.store.close)
+        await self._on_worker(self._close)
         self._worker.shutdown()
 
     # --- for its users ------------------------------------------------------------------------------------------------
@@ -195,22 +198,38 @@ class Device:
             ats = (self._progress[p].proved_at if p in self._progress else None for p in peers or self._progress)
             return all(at is not None and covers(at, target) for at in ats) and bool(peers or self._progress)
 
-        async with self._changed:
-            await self._changed.wait_for(proved)
+        await self.until(proved)
 
     @property
     def port(self) -> int:
         """Where this device listens."""
         return self.peers.port
 
-    async def invite(self, opened: Callable[[str, int, str], None], *, port: int = 0) -> str:
+    @property
+    def progress(self) -> dict[str, Progress]:
+        """How it stands with each peer that there is a talk with, by device id."""
+        return self._progress
+
+    def name_of(self, device: str) -> str:
+        """Return what people call a member; the start of its id until that is known here."""
+        return self._names.get(device, device[:12])
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition on :attr:`progress` and :attr:`peers` holds; it is asked whenever those have changed."""
+        async with self._changed:
+            await self._changed.wait_for(condition)
+
+    async def invite(
+        self, opened: Callable[[str, int, str], None], *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+    ) -> Member:
         """
-        Let one new device in; return its name once it is a member.
+        Let one new device in; return it once it is a member. :meth:`equal` waits until it holds what this device holds.
 
         Args:
             opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of
                 it (empty when it can).
             port: TCP port for the invitation; 0 lets the system choose.
+            window_s: How long the code is good for, in seconds.
 
         Raises:
             PairingError: Nobody came, or the code was wrong.
@@ -220,7 +239,7 @@ class Device:
         announcing: list[asyncio.Task[None]] = []
 
         async def announce(at: int) -> None:
-            async with announce_pairing(at, nameplate) as reason:
+            async with announce_pairing(at, nameplate) if self._discover else _SILENT as reason:
                 opened(code, at, reason)
                 await asyncio.Event().wait()
 
@@ -232,14 +251,17 @@ class Device:
 
         try:
             record = await pairing.invite(
-                self.store.identity, code, admit, port=port,
+                self.store.identity, code, admit, port=port, window_s=window_s,
                 opened=lambda at: announcing.append(self._start(announce(at))),
             )  # fmt: skip
         finally:
             for task in announcing:
                 task.cancel()
             await asyncio.gather(*announcing, return_exceptions=True)
-        return membership.decode_record(record).name
+        certificate = membership.decode_record(record).certificate
+        member = next(each for each in await self.run(StorageEngine.members) if each.certificate == certificate)
+        self._happened(Happening("joined", member.device))
+        return member
 
     async def status(self) -> dict[str, Any]:
         """Return how it stands: this device, its peers, what is proved."""
@@ -276,6 +298,13 @@ class Device:
         self._names = standing.names(self.store)
         self._last_port = standing.port(self.store)
 
+    def _close(self) -> None:
+        """Remember what is known of the peers, and let go of the store."""
+        with contextlib.suppress(StorageError, UsageError):  # of a disk that is full, or a store that did not open
+            for device, known in self._proofs.items():
+                standing.save(self.store, device, known)
+        self.store.close()
+
     async def _listen(self) -> None:
         """Open the port: where peers remember this device, if nobody else has taken that."""
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
@@ -307,69 +336,80 @@ class Device:
     async def _on_worker(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *args)
 
+    async def _drive(self, work: Callable[..., list[Effect] | None], *args: Any) -> None:
+        """Let the replica do something, and carry out what it says. Calls are carried out in the order they are made."""
+
+        def step() -> tuple[list[Effect], dict[str, Progress], float | None]:
+            effects = work(*args) or []
+            return effects, self._replica.progress(), self._replica.next_deadline()
+
+        effects, self._progress, deadline = await self._on_worker(step)
+        for effect in effects:
+            self._carry_out(effect)
+        self._set_timer(deadline)
+
     async def _carry(self, link: Link) -> None:
         """Run one link: its frames to the replica, the replica's to it."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        if link.peer not in self._outgoing:
+            self._happened(Happening("connected", link.peer, text=link.address))
         self._outgoing[link.peer] = queue
         sender = self._start(_send_all(link, queue))
         try:
-            self._carry_out(await self._on_worker(self._replica.connected, link.peer))
+            await self._drive(self._replica.connected, link.peer)
             async for frame in link:
                 if self._outgoing.get(link.peer) is not queue:
                     return
-                effects = await self._on_worker(self._replica.frame_received, link.peer, frame, time.monotonic())
-                self._carry_out(effects)
+                await self._drive(self._replica.frame_received, link.peer, frame, time.monotonic())
         except LinkClosedError:
             pass  # a link that breaks is dialled again
         finally:
             if self._outgoing.get(link.peer) is queue:
                 del self._outgoing[link.peer]
+                self._happened(Happening("lost", link.peer))
                 with contextlib.suppress(RuntimeError):  # the worker is gone when all ends
-                    await self._on_worker(self._replica.disconnected, link.peer)
-                self._progress = self._replica.progress()
+                    await self._drive(self._replica.disconnected, link.peer)
                 await self._tell()
             queue.put_nowait(None)
             await asyncio.gather(sender, return_exceptions=True)
 
-    def _carry_out(self, effects: list[Effect]) -> None:
-        self._progress = self._replica.progress()
-        for effect in effects:
-            queue = self._outgoing.get(effect.peer)
-            if isinstance(effect, Send):
-                if queue is not None:
-                    queue.put_nowait(effect.frame)
-            elif isinstance(effect, Close):
-                if queue is not None:
-                    queue.put_nowait(None)
-                peer = self.peers.all.get(effect.peer)
-                if peer is not None and effect.error is not None:
-                    peer.error = str(effect.error)
-            elif isinstance(effect, Applied):
-                self._start(self._after_applied())
-            elif isinstance(effect, Proved):
-                self._start(self._note_proof(effect.peer))
-            elif isinstance(effect, Differs):
-                self._start(self._repair(effect))
-        self._set_timer()
+    def _carry_out(self, effect: Effect) -> None:
+        queue = self._outgoing.get(effect.peer)
+        if isinstance(effect, Send):
+            if queue is not None:
+                queue.put_nowait(effect.frame)
+        elif isinstance(effect, Close):
+            if queue is not None:
+                queue.put_nowait(None)
+            peer = self.peers.all.get(effect.peer)
+            if peer is not None and effect.error is not None:
+                peer.error = str(effect.error)
+                self._happened(Happening("trouble", effect.peer, text=peer.error))
+        elif isinstance(effect, Applied):
+            self._happened(Happening("applied", effect.peer, effect.changes))
+            self._start(self._after_applied())
+        elif isinstance(effect, Proved):
+            self._start(self._note_proof(effect.peer))
+        elif isinstance(effect, Differs):
+            self._start(self._repair(effect))
 
-    def _set_timer(self) -> None:
-        deadline = self._replica.next_deadline()
+    def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, deadline - time.monotonic()), lambda: self._start(self._tick()))
-
-    async def _tick(self) -> None:
-        self._carry_out(await self._on_worker(self._replica.tick, time.monotonic()))
+            delay = max(0.0, deadline - time.monotonic())
+            tick = self._replica.tick
+            self._timer = asyncio.get_running_loop().call_later(
+                delay, lambda: self._start(self._drive(tick, time.monotonic()))
+            )
 
     async def _push(self) -> None:
         """Tell the replica of this device's own commits, as soon as they are durable."""
         while True:
             await self._kick.wait()
             self._kick.clear()
-            self._carry_out(await self._on_worker(self._replica.committed, time.monotonic()))
+            await self._drive(self._replica.committed, time.monotonic())
             await self._tell()
 
     async def _watch_others(self) -> None:
@@ -400,8 +440,7 @@ class Device:
         if differs.peer not in self._rebuilt_for:
             self._rebuilt_for.add(differs.peer)
             await self.run(StorageEngine.rebuild)
-            await self._on_worker(self._replica.rebuilt, time.monotonic())
-            self._set_timer()
+            await self._drive(self._replica.rebuilt, time.monotonic())
 
     async def _scrub(self) -> None:
         """Look at every stored entity within a day, a slice at a time; fold the log anew should one be damaged."""
@@ -412,28 +451,44 @@ class Device:
             found, following = await self.run(lambda store, after=after, limit=limit: store.scrub(after, limit))  # type: ignore[misc]
             if found:
                 await self.run(StorageEngine.rebuild)
-                await self._on_worker(self._replica.rebuilt, time.monotonic())
-                self._set_timer()
+                await self._drive(self._replica.rebuilt, time.monotonic())
                 self.fault = f"{found[0].what} was damaged on this disk and was made anew from the log; watch this disk."
             after = following or b""
             await asyncio.sleep(limits.SCRUB_INTERVAL_S)
 
     async def _note_proof(self, device: str) -> None:
-        proof = self._proofs.setdefault(device, standing.Remembered())
-        proof.proved_s = time.time()
+        known = self._proofs.setdefault(device, standing.Remembered())
+        talk = self._progress.get(device)
+        if talk is not None and talk.proved_at is not None:
+            known.changes = standing.count(talk.proved_at)
+        known.proved_s = time.time()
+        self._happened(Happening("equal", device, known.changes))
         await self._tell()
-        await self.run(lambda store: standing.save(store, device, proof))
+        now = time.monotonic()
+        if now >= self._saved.get(device, 0.0) + limits.PROOF_SAVED_EVERY_S:
+            self._saved[device] = now
+            await self.run(lambda store: standing.save(store, device, known))
 
     def _remember(self, device: str, endpoint: Endpoint) -> None:
         self._proofs.setdefault(device, standing.Remembered()).endpoint = endpoint
 
+    def _found(self, device: str, endpoints: list[Endpoint]) -> None:
+        peer = self.peers.all.get(device)
+        if peer is not None and peer.link is None and endpoints[0] not in peer.endpoints:
+            self._happened(Happening("found", device, text=address(*endpoints[0])))
+        self.peers.found(device, endpoints)
+
     async def _dial_for_ever(self, endpoint: Endpoint) -> None:
         """Dial an address that a person named, until somebody answers."""
+        said = ""
         while True:
             try:
                 await self.peers.dial_address(*endpoint)
                 return
-            except EddaError:
+            except RemoteError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._happened(Happening("trouble", text=said))
                 await asyncio.sleep(limits.RECONNECT_DELAY_S_MIN * 4)
 
     async def _tell(self) -> None:
@@ -453,6 +508,7 @@ class Device:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, EddaError):
             self.fault = str(error)
+            self._happened(Happening("trouble", text=self.fault))
         elif error is not None:
             context = {"message": "a task of the device failed", "exception": error, "task": task}
             asyncio.get_running_loop().call_exception_handler(context)
@@ -461,6 +517,11 @@ class Device:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def address(host: str, port: int) -> str:
+    """Return an address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _send_all(link: Link, queue: asyncio.Queue[bytes | None]) -> None:

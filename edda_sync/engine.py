@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STORE_ID: Final = "store_id"
+SNAPSHOT_TRIES: Final = 20
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
 
@@ -483,13 +484,14 @@ class StorageEngine:
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
         """Open a reader of a state in which every text is up to date."""
-        for _ in range(100):
+        for attempt in range(SNAPSHOT_TRIES + 1):
             with self.store.read() as reader:
-                if not reader.stale_texts():
+                # Who types without pause leaves no moment to look. After so many tries every edit that had been made when
+                # the caller asked is shown, and perhaps not one that was made since.
+                if attempt == SNAPSHOT_TRIES or not reader.stale_texts():
                     yield reader
                     return
             self.store.transact(self._ledger.refresh)
-        raise UsageError("The texts change faster than they can be read; try again.")
 
     def commit_drafts(
         self,

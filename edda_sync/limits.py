@@ -69,6 +69,7 @@ READERS_MAX = 8  # pooled read connections
 PROJECT_DELAY_S = 0.05  # an edited text is written into the tables this long after its last edit
 DOCUMENTS_CACHED_MAX = 64  # text documents a process keeps in memory
 WATCH_INTERVAL_S = 0.05  # how often a running device looks for another process's commit
+PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down, a peer: not with every letter typed
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
 QUERY_LIMIT_MAX = 1_000_000
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong

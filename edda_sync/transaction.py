@@ -356,6 +356,8 @@ class Transaction:
     def _create(self, kind: str, item: Item, cells: Cells) -> str:
         entity_id = self._host.new_id() if item.id is UNSET else item.id
         entity = values.id_bytes("id", entity_id)
+        if item.id is not UNSET:
+            self._draft(Expect(kind, entity, present=False))
         cells.setdefault("created_at", OWN_TIME)
         if isinstance(cells.get("parent_id"), bytes) and cells["parent_id"] not in self._of_entity:
             self._draft(Expect("task", cells["parent_id"]))

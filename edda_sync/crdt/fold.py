@@ -320,6 +320,10 @@ class Fold:
                 affected.add(integrity.withheld_of(ring).id)
         return affected
 
+    def is_in_ring(self, task: bytes) -> bool:
+        """Tell whether a task is its own ancestor."""
+        return any(member.id == task for member in self._ring_above(task, set()))
+
     def _ring_above(self, task: bytes, settled: set[bytes]) -> list[Entity]:
         """Return the ring above a task; remembers in ``settled`` what is known to reach the top."""
         walked: list[bytes] = []

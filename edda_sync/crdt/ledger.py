@@ -98,10 +98,11 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """Refuse the whole transaction unless an entity is visible."""
+    """Refuse the whole transaction unless an entity is visible; or, with ``present`` False, if there ever was one."""
 
     kind: str
     id: bytes
+    present: bool = True
 
 
 Draft = Put | Rewrite | EditText | Delete | Touch | Expect
@@ -222,11 +223,13 @@ class Ledger:
             yield self._edit(fold, draft)
             return
         elif isinstance(draft, Expect):
-            visible(fold, draft.kind, draft.id)
+            _expect(fold, draft)
             return
         else:
             operation = self._hide_or_touch(fold, draft)
         fold.apply(operation)
+        if operation[0] == PUT and operation[3].get("parent_id") and fold.is_in_ring(operation[2]):
+            raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation[2]))
         yield operation
 
     def _tagging(self, fold: Fold, operation: Operation, tagged: set[bytes]) -> Iterator[Operation]:
@@ -369,6 +372,13 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
     if entity is None or entity.kind != kind or entity.hidden:
         raise NotFoundError(kind, values.id_text(entity_id))
     return entity
+
+
+def _expect(fold: Fold, draft: Expect) -> None:
+    if draft.present:
+        visible(fold, draft.kind, draft.id)
+    elif fold.existing(draft.id) is not None:
+        raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
 
 
 class _Body:

@@ -331,7 +331,7 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith("SQLITE_FULL"):
+        if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):  # the second: no room for the index of the journal
             raise errors.DiskFullError(str(path)) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
             raise errors.ReadOnlyError(str(path)) from error

@@ -242,9 +242,11 @@ class _Air:
     ) -> _Air:
         """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why that is not possible."""
         air = cls(_multicast(present), heard)
+        opening = asyncio.ensure_future(air._open(service, port, text, _usable(present)))
         try:
-            await air._open(service, port, text, _usable(present))
+            await asyncio.shield(opening)  # zeroconf cannot be closed any more once its start was cancelled
         except BaseException:
+            await asyncio.wait({opening})
             await air.close()
             raise
         return air

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -25,13 +25,13 @@ DONE: Final = b"!"
 LINE_BYTES_MAX: Final = 512  # a write to a pipe of at most PIPE_BUF (POSIX: 512 or more) bytes is whole
 
 
-def run(home: Path, state: Path, port: int, writers: list[str], seed: int, large: bool, said: Connection) -> None:
+def run(home: Path, state: Path, port: int, writers: Sequence[str], seed: int, large: bool, said: Connection) -> None:
     """Be a device until somebody kills this process."""
     os.environ["EDDA_KEYRING"] = "off"
     asyncio.run(_run(home, state, port, writers, seed, large, said.fileno()))
 
 
-async def _run(home: Path, state: Path, port: int, writers: list[str], seed: int, large: bool, said: int) -> None:
+async def _run(home: Path, state: Path, port: int, writers: Sequence[str], seed: int, large: bool, said: int) -> None:
     config = StorageConfig(state_path=state)
     async with Device(home, config=config, at=(("127.0.0.1", port),), discover=False) as device:
         plans = [plan(writer, seed, large=large and writer == writers[0]) for writer in writers]

@@ -134,7 +134,9 @@ def _perform_together(tx: Any, operation: Operation, item: str, text: str) -> No
         for number in range(LARGE_DOCUMENTS):
             content = f"{number}\n{LARGE_LINE * LARGE_LINES}"
             title = f"{writer} {mark}"
-            tx.create_document(Document(id=_id(writer, f"{mark}.{number}"), title=title, content=content, doc_type="large"))
+            tx.create_document(
+                Document(id=_id(writer, f"{mark}.{number}"), title=title, content=content, doc_type="large")
+            )
 
 
 def read_facts(store: StorageEngine, writers: Sequence[str]) -> Facts:

@@ -1,0 +1,291 @@
+"""
+The doctor: is the store what was written, and do its tables say what its log says?
+
+:func:`check` looks and changes nothing: the file (SQLite's own checks), the chains of the log, the tables against a fold of
+the whole log in a scratch store beside it, and the digest against the rows. :func:`rebuild` folds the log into the store's
+own tables anew: the cure for all that is wrong with them, while the log is sound.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.rows import COLUMNS
+from edda_sync.crdt.scrub import scrub_buckets, scrub_entities
+from edda_sync.crdt.texts import Texts
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import CorruptError, RemoteProtocolError
+from edda_sync.protocols import Head, Logged, Record, Row, StoreReader, StoreWriter
+from edda_sync.query import Plan
+from edda_sync.store.sqlite import SqliteStore
+from edda_sync.store.tables import SqliteWriter
+
+PAGE: Final = 1_000
+NAMED_MAX: Final = 3  # damaged things that a finding names
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: whether all is sound, and in words what was looked at or what is wrong."""
+
+    check: str
+    sound: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: how many changes it folded, and which tables had other rows before, with how many."""
+
+    changes: int
+    different: Mapping[str, int]
+
+
+def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> list[Finding]:
+    """
+    Look at everything that is stored; nothing is changed.
+
+    Args:
+        engine: An open store.
+        progress: Called with the number of changes and entities that were looked at.
+    """
+    findings = _check_file(engine)
+    findings.append(_check_log(engine))
+    if findings[-1].sound:
+        findings.append(_check_tables(engine, progress))
+    findings.append(_check_digest(engine))
+    return findings
+
+
+def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> Rebuilt:
+    """
+    Fold the whole log into fresh tables.
+
+    Args:
+        engine: An open store.
+        progress: Called with the number of changes that were folded for the comparison.
+
+    Raises:
+        CorruptError: The log itself is damaged; nothing was changed.
+    """
+    found = _check_log(engine)
+    if not found.sound:
+        raise CorruptError(found.detail)
+    different = _compare_with_log(engine, progress)
+    return Rebuilt(engine.rebuild(), different)
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def _check_file(engine: StorageEngine) -> list[Finding]:
+    store = engine.store
+    if not isinstance(store, SqliteStore):
+        return []
+    connection = store.watcher()
+    try:
+        said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+    finally:
+        connection.close()
+    intact = said == ["ok"]
+    return [
+        Finding("file", intact, "SQLite finds it whole" if intact else f"SQLite finds {_some(said)}"),
+        Finding(
+            "references",
+            not dangling,
+            f"{len(dangling):,} rows point at nothing" if dangling else "every row points at rows that are there",
+        ),
+    ]
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def _check_log(engine: StorageEngine) -> Finding:
+    """Follow each actor's chain of hashes from its start, or from a segment, to its head."""
+    with engine.store.read() as reader:
+        try:
+            count = _follow_chains(reader)
+        except (CorruptError, RemoteProtocolError) as error:
+            return Finding("log", False, str(error).partition(" is damaged")[0])
+    return Finding("log", True, f"{count:,} changes, each chained to the one before it")
+
+
+def _follow_chains(reader: StoreReader) -> int:
+    merged = dict(reader.segments())
+    chains: dict[int, tuple[int, bytes]] = {}
+    count = 0
+    for position in range(1, reader.log_position() + 1):
+        if position in merged:
+            for head in _heads_of(reader, merged[position]):
+                if head.seq > chains.get(head.actor, (0, b""))[0]:
+                    chains[head.actor] = head.seq, head.hash
+            continue
+        logged = reader.logged(position)
+        seq, previous = chains.get(logged.actor, (0, changes.NO_HASH))
+        if logged.seq != seq + 1 or changes.hash_change(previous, _content_of(reader, logged)) != logged.hash:
+            raise CorruptError(f"change {logged.actor:013x}:{logged.seq} at position {position:,} of the log")
+        chains[logged.actor] = logged.seq, logged.hash
+        count += 1
+    for head in reader.heads().values():
+        if chains.get(head.actor) != (head.seq, head.hash):
+            raise CorruptError(f"the head of {head.actor:013x}")
+    return count
+
+
+def _content_of(reader: StoreReader, logged: Logged) -> bytes:
+    header = changes.decode_header(logged.raw)
+    if header.parts and tuple(changes.hash_part(part) for part in reader.parts(logged.position)) != header.parts:
+        raise CorruptError(f"a part of change {logged.actor:013x}:{logged.seq}")
+    return changes.hash_content(logged.raw, logged.body)
+
+
+def _heads_of(reader: StoreReader, segment: bytes) -> Sequence[Head]:
+    from edda_sync.backup import segment as segments
+
+    return segments.read(_pieces(reader, segment))[0].heads
+
+
+def _pieces(reader: StoreReader, segment: bytes) -> Iterator[bytes]:
+    number = 0
+    while (piece := reader.segment_part(segment, number)) is not None:
+        yield piece
+        number += 1
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
+    try:
+        different = _compare_with_log(engine, progress)
+    except CorruptError as error:
+        return Finding("tables", False, str(error).partition(" is damaged")[0])
+    if different:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in different.items())
+        return Finding("tables", False, f"rows that are not what the log says: {listed}")
+    return Finding("tables", True, "every row is what the log says")
+
+
+def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
+    """Fold the log into a scratch store, and count the rows of each table that are not the same."""
+    from edda_sync.sync.exchange import merge_segment
+
+    with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
+        Ledger(Texts()).rebuild(scratch, lambda fold, name, ours: merge_segment(fold, scratch, name, ours))
+        different = defaultdict[str, int](int)
+        for table, ours, theirs in _tables(reader, scratch):
+            for one, other in zip_longest(ours, theirs):
+                different[table] += one != other
+    return {table: count for table, count in different.items() if count}
+
+
+def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, Iterable[Any], Iterable[Any]]]:
+    """Yield each table's name and its rows on both sides, in one order."""
+    for kind in ("task", "document"):
+        yield f"{kind}s", _rows(ours, kind), _rows(theirs, kind)
+    for table in ("tags", "entity_tags", "task_documents"):
+        yield table, ours.table(table), theirs.table(table)
+    yield "entities", ours.all_records(), theirs.all_records()
+    yield "conflicts", ours.conflicted(), theirs.conflicted()
+    yield "digest", _sums(ours), _sums(theirs)
+
+
+def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
+    """Yield the rows of a table by id, a page at a time."""
+    after = ""
+    while True:
+        plan = Plan(kind, (), (("id", after, None),), (), None, (), (("id", False),), PAGE, 0)
+        rows = reader.rows(plan)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0] + "!"  # the first text past it
+
+
+def _sums(reader: StoreReader) -> list[tuple[int, int]]:
+    return sorted((bucket, total) for bucket, total in reader.buckets().items() if total)
+
+
+class _Beside(SqliteWriter):
+    """A scratch store's view, of another store's log."""
+
+    def __init__(self, connection: Any, log: StoreReader, progress: Progress) -> None:
+        super().__init__(connection)
+        self._log = log
+        self._progress = progress
+
+    def log_position(self) -> int:
+        return self._log.log_position()
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._log.segments()
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        return self._log.segment_part(segment, number)
+
+    def logged(self, position: int) -> Logged:
+        self._progress(position)
+        return self._log.logged(position)
+
+    def parts(self, position: int) -> Iterator[bytes]:
+        return self._log.parts(position)
+
+
+@contextmanager
+def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
+    """Make a store that SQLite keeps in memory, spills to a nameless file, and forgets."""
+    from sqlcipher3 import dbapi2 as sqlite
+
+    from edda_sync.store import schema
+
+    connection = sqlite.connect("", isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        schema.migrate(connection)
+        yield _Beside(connection, log, progress)
+    finally:
+        connection.close()
+
+
+# --- the digest -------------------------------------------------------------------------------------------------------
+
+
+def _check_digest(engine: StorageEngine) -> Finding:
+    """Compute every entity's hash, every row and every bucket anew from the stored states."""
+    damaged: list[str] = []
+    after: bytes | None = b""
+    while after is not None:
+        start = after
+
+        def work(tx: StoreWriter, start: bytes = start) -> tuple[list[str], bytes | None]:
+            engine.ledger.refresh(tx)
+            found, following = scrub_entities(tx, engine.ledger.fold(tx), start, PAGE)
+            return [each.what for each in found], following
+
+        found, after = engine.store.transact(work)
+        damaged += found
+
+    def sums(tx: StoreWriter) -> list[str]:
+        engine.ledger.refresh(tx)
+        return [each.what for each in scrub_buckets(tx)]
+
+    damaged += engine.store.transact(sums)
+    if damaged:
+        return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
+    return Finding("digest", True, f"{engine.digest()} fits every entity")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_MAX:,} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
