@@ -1,0 +1,73 @@
+"""Conflicts: what was written twice at once is kept, listed alike on every device, and cleared by a later write."""
+
+from __future__ import annotations
+
+import edda_sync as edda
+from edda_sync.testing import devices, sync
+
+
+def test_concurrent_values_are_listed_alike_on_both_devices_until_someone_writes_anew() -> None:
+    with devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Buy milk", priority=1))
+        sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, title="Buy oat milk", priority=0))
+        phone.update_task(edda.Task(id=task, title="Buy soy milk", priority=0))
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        assert phone.conflicts() == [conflict]
+        assert conflict.field == "title"
+        read = laptop.get_task(task)
+        assert read is not None
+        assert conflict.shown.value == read.title
+        assert {conflict.shown.value, conflict.kept[0].value} == {"Buy oat milk", "Buy soy milk"}
+        phone.update_task(edda.Task(id=task, title="Buy milk of any kind"))
+        sync(laptop, phone)
+        assert laptop.conflicts() == phone.conflicts() == []
+
+
+def test_values_are_listed_as_the_interface_gives_them() -> None:
+    with devices(2) as (laptop, phone):
+        parents = [laptop.create_task(edda.Task(title=f"Parent {number}")) for number in range(2)]
+        task = laptop.create_task(edda.Task(title="Child", metadata={"size": 1}))
+        sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, parent_id=parents[0], status="blocked", metadata={"size": [1, 2]}))
+        phone.update_task(edda.Task(id=task, parent_id=parents[1], status="done", metadata={"size": {"a": None}}))
+        sync(laptop, phone)
+        listed = {each.field: {each.shown.value, *[kept.value for kept in each.kept]} for each in laptop.conflicts()
+                  if each.field != "metadata.size"}  # fmt: skip
+        assert listed == {"parent_id": set(parents), "status": {"blocked", "done"}}
+        (size,) = [each for each in phone.conflicts() if each.field == "metadata.size"]
+        assert sorted(map(repr, [size.shown.value, size.kept[0].value])) == ["[1, 2]", "{'a': None}"]
+
+
+def test_two_first_texts_are_one_shown_and_one_kept_with_its_edits() -> None:
+    with devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Note"))
+        sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, description="hello world"))
+        phone.update_task(edda.Task(id=task, description="HELLO"))
+        laptop.edit_text(task, "description", [(5, 0, ",")])
+        phone.edit_text(task, "description", [(5, 0, "!")])
+        sync(laptop, phone)
+        (conflict,) = laptop.conflicts()
+        assert phone.conflicts() == [conflict]
+        assert {conflict.shown.value, conflict.kept[0].value} == {"hello, world", "HELLO!"}
+        read = phone.get_task(task)
+        assert read is not None
+        assert read.description == conflict.shown.value
+
+
+def test_equal_values_and_entities_in_the_trash_are_no_conflicts() -> None:
+    with devices(2) as (laptop, phone):
+        same = laptop.create_task(edda.Task(title="Same"))
+        gone = laptop.create_task(edda.Task(title="Gone"))
+        sync(laptop, phone)
+        for device in (laptop, phone):
+            device.update_task(edda.Task(id=same, title="Equal"))
+        laptop.update_task(edda.Task(id=gone, title="One"))
+        phone.update_task(edda.Task(id=gone, title="Two"))
+        sync(laptop, phone)
+        assert [each.id for each in laptop.conflicts()] == [gone]
+        laptop.delete_task(gone)
+        sync(laptop, phone)
+        assert laptop.conflicts() == phone.conflicts() == []
