@@ -15,11 +15,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.errors import EddaError, UsageError
+from edda_sync.folders import make_folder
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -45,8 +46,9 @@ def only_runner(home: Path) -> Any:
     Raises:
         UsageError: Another process does.
     """
+    make_folder(home)
     folder = home / "run"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     fd = os.open(folder / "edda.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -130,7 +132,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
         await answers.aclose()  # type: ignore[attr-defined]
 
 
-async def ask(home: Path, request: Answer) -> AsyncIterator[Answer]:
+async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:
     """
     Ask a running ``edda up`` and yield its answers.
 

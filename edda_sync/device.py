@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
@@ -36,7 +36,8 @@ from edda_sync.transport.links import Link
 
 T = TypeVar("T")
 
-_SILENT = contextlib.nullcontext("discovery is switched off")
+DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
+_SILENT: Final = contextlib.nullcontext("discovery is switched off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Device:
                 )  # fmt: skip
                 await self._stack.enter_async_context(self.discovery)
             for endpoint in self._at:
-                self._start(self._dial_for_ever(endpoint))
+                self._start(self.dial(*endpoint))
             self._start(self._push())
             self._start(self._watch_others())
             self._start(self._scrub())
@@ -218,6 +219,18 @@ class Device:
         """Wait until a condition on :attr:`progress` and :attr:`peers` holds; it is asked whenever those have changed."""
         async with self._changed:
             await self._changed.wait_for(condition)
+
+    async def dial(self, host: str, port: int) -> str:
+        """Dial an address that a person named, again and again until a member answers; return its device id."""
+        said = ""
+        while True:
+            try:
+                return await self.peers.dial_address(host, port)
+            except RemoteError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._happened(Happening("trouble", text=said))
+                await asyncio.sleep(DIAL_AGAIN_S)
 
     async def invite(
         self, opened: Callable[[str, int, str], None], *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
@@ -357,6 +370,7 @@ class Device:
         sender = self._start(_send_all(link, queue))
         try:
             await self._drive(self._replica.connected, link.peer)
+            await self._tell()
             async for frame in link:
                 if self._outgoing.get(link.peer) is not queue:
                     return
@@ -452,7 +466,7 @@ class Device:
             if found:
                 await self.run(StorageEngine.rebuild)
                 await self._drive(self._replica.rebuilt, time.monotonic())
-                self.fault = f"{found[0].what} was damaged on this disk and was made anew from the log; watch this disk."
+                self.fault = f"{found[0].what} was damaged on this disk, and made anew from the log; watch this disk."
             after = following or b""
             await asyncio.sleep(limits.SCRUB_INTERVAL_S)
 
@@ -477,19 +491,6 @@ class Device:
         if peer is not None and peer.link is None and endpoints[0] not in peer.endpoints:
             self._happened(Happening("found", device, text=address(*endpoints[0])))
         self.peers.found(device, endpoints)
-
-    async def _dial_for_ever(self, endpoint: Endpoint) -> None:
-        """Dial an address that a person named, until somebody answers."""
-        said = ""
-        while True:
-            try:
-                await self.peers.dial_address(*endpoint)
-                return
-            except RemoteError as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._happened(Happening("trouble", text=said))
-                await asyncio.sleep(limits.RECONNECT_DELAY_S_MIN * 4)
 
     async def _tell(self) -> None:
         self._changes += 1

@@ -8,22 +8,20 @@ own tables anew: the cure for all that is wrong with them, while the log is soun
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any, Final
 
-from edda_sync import values
+from sqlcipher3 import dbapi2 as sqlite
+
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.ledger import Ledger
-from edda_sync.crdt.rows import COLUMNS
 from edda_sync.crdt.scrub import scrub_buckets, scrub_entities
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import CorruptError, RemoteProtocolError
-from edda_sync.protocols import Head, Logged, Record, Row, StoreReader, StoreWriter
+from edda_sync.protocols import Head, Logged, Row, StoreReader, StoreWriter
 from edda_sync.query import Plan
 from edda_sync.store.sqlite import SqliteStore
 from edda_sync.store.tables import SqliteWriter
@@ -59,6 +57,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
         progress: Called with the number of changes and entities that were looked at.
     """
     findings = _check_file(engine)
+    if not all(finding.sound for finding in findings):
+        return findings  # whatever else would be said of a broken file is not worth reading
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
@@ -95,6 +95,8 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     try:
         said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
         dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite.Error as error:
+        return [Finding("file", False, f"SQLite finds {error}")]
     finally:
         connection.close()
     intact = said == ["ok"]
@@ -183,22 +185,37 @@ def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, in
 
     with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
         Ledger(Texts()).rebuild(scratch, lambda fold, name, ours: merge_segment(fold, scratch, name, ours))
-        different = defaultdict[str, int](int)
-        for table, ours, theirs in _tables(reader, scratch):
-            for one, other in zip_longest(ours, theirs):
-                different[table] += one != other
+        different = {
+            table: _count_differences(ours, theirs, columns)
+            for table, columns, ours, theirs in _tables(reader, scratch)
+        }
     return {table: count for table, count in different.items() if count}
 
 
-def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, Iterable[Any], Iterable[Any]]]:
-    """Yield each table's name and its rows on both sides, in one order."""
+def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, Iterable[Row], Iterable[Row]]]:
+    """Yield each table's name, how many columns its key has, and its rows on both sides, by key."""
     for kind in ("task", "document"):
-        yield f"{kind}s", _rows(ours, kind), _rows(theirs, kind)
-    for table in ("tags", "entity_tags", "task_documents"):
-        yield table, ours.table(table), theirs.table(table)
-    yield "entities", ours.all_records(), theirs.all_records()
-    yield "conflicts", ours.conflicted(), theirs.conflicted()
-    yield "digest", _sums(ours), _sums(theirs)
+        yield f"{kind}s", 1, _rows(ours, kind), _rows(theirs, kind)
+    for table, columns in (("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
+        yield table, columns, ours.table(table), theirs.table(table)
+    yield "entities", 1, ours.all_records(), theirs.all_records()
+    yield "conflicts", 1, [(entity,) for entity in ours.conflicted()], [(entity,) for entity in theirs.conflicted()]
+    yield "digest", 1, _sums(ours), _sums(theirs)
+
+
+def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:
+    """Count the keys that one side lacks or has another row of; both sides are in order of their keys."""
+    left, right = iter(ours), iter(theirs)
+    one, other = next(left, None), next(right, None)
+    count = 0
+    while one is not None or other is not None:
+        count += one != other
+        first = min(row[:columns] for row in (one, other) if row is not None)
+        if one is not None and one[:columns] == first:
+            one = next(left, None)
+        if other is not None and other[:columns] == first:
+            other = next(right, None)
+    return count
 
 
 def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
@@ -213,7 +230,7 @@ def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
         after = rows[-1][0] + "!"  # the first text past it
 
 
-def _sums(reader: StoreReader) -> list[tuple[int, int]]:
+def _sums(reader: StoreReader) -> list[Row]:
     return sorted((bucket, total) for bucket, total in reader.buckets().items() if total)
 
 
@@ -245,8 +262,6 @@ class _Beside(SqliteWriter):
 @contextmanager
 def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
     """Make a store that SQLite keeps in memory, spills to a nameless file, and forgets."""
-    from sqlcipher3 import dbapi2 as sqlite
-
     from edda_sync.store import schema
 
     connection = sqlite.connect("", isolation_level=None)

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edda_sync import limits
-from edda_sync.errors import EddaError, NotAMemberError, NotReachableError, RemoteError
+from edda_sync.errors import EddaError, InvalidValueError, NotAMemberError, NotReachableError, RemoteError
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.links import Link, Listener, dial, peek
 
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
+STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that failed: the two may never get along
 
 Endpoint = tuple[str, int]
 
@@ -36,12 +37,14 @@ class Peer:
         endpoints: Where it may be, best first.
         link: The open link; None when there is none.
         error: Why the last try failed, for a person.
+        failures: Tries in a row that came to nothing.
     """
 
     device: str
     endpoints: list[Endpoint] = field(default_factory=list)
     link: Link | None = None
     error: str = ""
+    failures: int = 0
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
 
@@ -99,12 +102,12 @@ class Peers:
         peer = self.all.get(device)
         if peer is not None:
             peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
-            peer.nudge.set()
+            _hope(peer)
 
     def network_changed(self) -> None:
         """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
         for peer in self.all.values():
-            peer.nudge.set()
+            _hope(peer)
             if peer.link is not None:
                 self._start(self._probe(peer, peer.link))
 
@@ -117,7 +120,10 @@ class Peers:
             NotAMemberError: It is no member.
         """
         certificate = await peek(host, port)
-        device = device_of(public_key_of(certificate))
+        try:
+            device = device_of(public_key_of(certificate))
+        except InvalidValueError:
+            raise NotReachableError(f"{host}:{port}", "what answers there is no edda device") from None
         pinned = self._members().get(device)
         if pinned is None or pinned != certificate or device == self._identity.device:
             raise NotAMemberError(f"The device at {host}:{port}")
@@ -150,25 +156,23 @@ class Peers:
         return task
 
     async def _keep(self, peer: Peer) -> None:
-        """Dial a peer whenever there is no link to it."""
-        failures = 0
+        """Dial a peer whenever there is no link to it, the more seldom the longer that comes to nothing."""
         while True:
             if peer.link is not None or not peer.endpoints:
                 peer.nudge.clear()
                 await peer.nudge.wait()
+                peer.nudge.clear()
                 continue
+            if peer.failures:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(peer.nudge.wait(), _delay(peer.failures))
+            peer.nudge.clear()
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
-                if self._is_linked(peer):
-                    continue
-            peer.nudge.clear()
-            if await self._dial(peer):
-                failures = 0
+            if self._is_linked(peer):
                 continue
-            failures += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(peer.nudge.wait(), _delay(failures))
-                failures = min(failures, 2)
+            if not await self._dial(peer):
+                peer.failures += 1
 
     @staticmethod
     def _is_linked(peer: Peer) -> bool:
@@ -186,6 +190,7 @@ class Peers:
                 peer.error = str(error)
                 continue
             await self._carry(peer, link, (host, port))
+            peer.nudge.clear()
             return True
         return False
 
@@ -208,6 +213,7 @@ class Peers:
                 peer.link = None
                 await former.close("a better link is open")
         peer.link, peer.error = link, ""
+        began = asyncio.get_running_loop().time()
         if endpoint is not None:
             self._on_dialled(peer.device, endpoint)
         try:
@@ -217,6 +223,8 @@ class Peers:
         finally:
             if peer.link is link:
                 peer.link = None
+                lasted = asyncio.get_running_loop().time() - began
+                peer.failures = 0 if lasted >= STEADY_LINK_S else peer.failures + 1
             peer.nudge.set()
             await link.close()
 
@@ -231,6 +239,12 @@ class Peers:
             peer.link = None
             peer.nudge.set()
             await link.close("no answer")
+
+
+def _hope(peer: Peer) -> None:
+    """There is news of a peer: dial it now, and let the backoff begin anew."""
+    peer.failures = min(peer.failures, 2)
+    peer.nudge.set()
 
 
 def _delay(failures: int) -> float:

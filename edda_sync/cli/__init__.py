@@ -37,8 +37,8 @@ COMMANDS: Final = {
     "export": ("exports:export", "Write everything out, as JSON lines or as Markdown files."),
     "conflicts": ("conflicts:conflicts", "Show what was written on several devices at once."),
     "up": ("network:up", "Run this device: find the others, sync, back up."),
-    "invite": ("network:invite", "Let another device join."),
-    "join": ("network:join", "Join the workspace of another device."),
+    "invite": ("pairing:invite", "Let another device join."),
+    "join": ("pairing:join", "Join the workspace of another device."),
     "devices": ("network:devices", "List the devices of the workspace."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
     "status": ("network:status", "Show peers, and how far each is."),
@@ -52,7 +52,7 @@ COMMANDS: Final = {
 class Lazy(click.Group):
     """A group whose commands are imported when they are used; one whose module is missing is left out."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names, in the order of :data:`COMMANDS`."""
         return [name for name, (place, _) in COMMANDS.items() if find_spec(_module_of(place)) is not None]
 
@@ -90,11 +90,17 @@ class Lazy(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
         return result
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002 - it always ends the process
+        **extra: Any,
+    ) -> Any:
         """Run the command line and leave the process; errors of usage are one sentence too."""
-        extra["standalone_mode"] = False
         try:
-            code = super().main(args, prog_name or "edda", **extra)
+            code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             code = EXIT_USAGE
@@ -130,9 +136,13 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--home", metavar="DIR", envvar="EDDA_HOME", type=click.Path(path_type=Path), help="The store's folder.")
-@click.option("--agent", metavar="NAME", envvar="EDDA_AGENT", help="Who does this, if not you: the name of an AI agent.")
+@click.option(
+    "--agent", metavar="NAME", envvar="EDDA_AGENT", help="Who does this, if not you: the name of an AI agent."
+)
 @click.option("--reason", metavar="TEXT", envvar="EDDA_REASON", help="Why, for the history.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 @click.pass_context
 def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str | None) -> None:
     """

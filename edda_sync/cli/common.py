@@ -105,6 +105,11 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def can_ask() -> bool:
+    """Tell whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def safe_text(text: str) -> str:
     """Return a text in which what a terminal would obey is spelled out; line breaks and tabs stay."""
     return _UNSAFE.sub(_spelled, text)
@@ -136,7 +141,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         _print_rich(headings, rows)
         return
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(headings) - 1)]
-    lines = ("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows)
+    lines = (
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    )
     click.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 
@@ -159,7 +166,9 @@ def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def json_option(function: F) -> F:
     """Add ``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON; keys are the store's column names.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON; keys are the store's column names.")(
+        function
+    )
 
 
 def print_json(value: object) -> None:
@@ -251,15 +260,17 @@ class Progress:
     Args:
         doing: What is done, such as ``Importing``.
         total: How many there are; 0 when nobody knows.
+        now: A clock, in seconds.
     """
 
-    def __init__(self, doing: str, total: int = 0) -> None:
-        self._doing, self._total = doing, total
-        self._next = time.monotonic() + PROGRESS_AFTER_S
+    def __init__(self, doing: str, total: int = 0, now: Callable[[], float] = time.monotonic) -> None:
+        self._doing, self._total, self._now = doing, total, now
+        self._next = now() + PROGRESS_AFTER_S
         self._shown = False
 
     def __call__(self, done: int) -> None:
-        now = time.monotonic()
+        """Say how many are done, now and then."""
+        now = self._now()
         if now < self._next or not sys.stderr.isatty():
             return
         self._next = now + PROGRESS_EVERY_S
@@ -285,9 +296,11 @@ def chosen_limit(limit: int | None, everything: bool) -> int | None:
     return None if limit is None and everything else SHOWN_MAX if limit is None else limit
 
 
-def cut(rows: list[T], limit: int | None) -> list[T]:
-    """Return the rows that a list shows, and say when there are more."""
-    if limit is None or len(rows) <= limit:
+def cut(rows: list[T], limit: int | None, everything: bool) -> list[T]:
+    """Return the rows that a list shows; say when there are more than a person asked to leave out."""
+    shown = chosen_limit(limit, everything)
+    if shown is None or len(rows) <= shown:
         return rows
-    note(f"Only the first {limit:,} are shown; --limit N or --all shows more.")
-    return rows[:limit]
+    if limit is None:
+        note(f"Only the first {shown:,} are shown; --limit N or --all shows more.")
+    return rows[:shown]

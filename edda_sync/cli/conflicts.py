@@ -31,7 +31,9 @@ def conflicts(as_json: bool) -> None:
 
 
 def _as_text(conflict: Conflict) -> str:
-    lines = [f"{conflict.kind} {conflict.id.replace('-', '')[-6:]}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"]
+    lines = [
+        f"{conflict.kind} {conflict.id.replace('-', '')[-6:]}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"
+    ]
     lines += [f"  shown  {_moment(conflict.shown)}  {_short(conflict.shown.value)}"]
     lines += [f"  kept   {_moment(value)}  {_short(value.value)}" for value in conflict.kept]
     return "\n".join(lines)

@@ -101,7 +101,7 @@ def list_(trash: bool, **conditions: Any) -> None:
     if trash:
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
-        _print_documents(cut(found, conditions["limit"]), conditions["as_json"])
+        _print_documents(cut(found, conditions["limit"], True), conditions["as_json"])
     else:
         _find(**conditions)
 
@@ -126,7 +126,7 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
             descending=conditions["reverse"], limit=None if shown is None else shown + 1,
         )  # fmt: skip
         found = store.query_documents(query)
-    _print_documents(cut(found, shown), as_json)
+    _print_documents(cut(found, limit, everything), as_json)
 
 
 def _print_documents(found: list[Document], as_json: bool) -> None:
@@ -168,7 +168,13 @@ def show(id: str, as_json: bool) -> None:
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
 @json_option
 def edit(
-    id: str, content: str | None, file: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any
+    id: str,
+    content: str | None,
+    file: str | None,
+    untags: tuple[str, ...],
+    unset: tuple[str, ...],
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """
     Change what you name of a document; without any option, its content in your editor.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def export(path: Path | None, format: str, force: bool) -> None:
     if format == "jsonl":
         with opened() as store, Progress("Exporting", sum(store.counts().values())) as progress:
             if path is None:
-                write_jsonl(store, click.get_binary_stream("stdout"), progress)
+                write_jsonl(store, sys.stdout.buffer, progress)
             else:
                 replace_file(path, lambda file: write_jsonl(store, file, progress))
                 note(f"Wrote {safe_line(str(path))}.")
@@ -136,7 +137,9 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
             targets[document.id] = target
             different += target.exists() and not _holds(target, document)
         if different and not force:
-            raise UsageError(f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that.")
+            raise UsageError(
+                f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that."
+            )
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):
@@ -162,7 +165,9 @@ def _check_way(folder: Path, target: Path) -> None:
         if above == folder:
             return
         if above.is_symlink():
-            raise UsageError(f"{safe_line(str(above))} is a link, and nothing is written through links; choose another folder.")
+            raise UsageError(
+                f"{safe_line(str(above))} is a link, and nothing is written through links; choose another folder."
+            )
 
 
 class Names:
@@ -203,7 +208,8 @@ class Names:
 def _is_sound(path: str) -> bool:
     parts = path.split("/")
     return path.lower().endswith(".md") and all(
-        part not in ("", ".", "..") and not _UNSOUND.search(part) and len(part.encode()) <= NAME_BYTES_MAX for part in parts
+        part not in ("", ".", "..") and not _UNSOUND.search(part) and len(part.encode()) <= NAME_BYTES_MAX
+        for part in parts
     )
 
 

@@ -32,7 +32,9 @@ def beads(path: Path) -> None:
 
 @import_.command("markdown")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--under", metavar="PATH", default="", help="Put before the paths; keeps folders with equal names inside apart.")
+@click.option(
+    "--under", metavar="PATH", default="", help="Put before the paths; keeps folders with equal names inside apart."
+)
 def markdown(path: Path, under: str) -> None:
     """
     Import a Markdown file, or all *.md below a folder, as documents, byte for byte.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command("link")
 @click.argument("task")
 @click.argument("document")
-@click.option("--as", "relationship", metavar="NAME", help="What the document is to the task; reference unless you say so.")
+@click.option(
+    "--as", "relationship", metavar="NAME", help="What the document is to the task; reference unless you say so."
+)
 @click.option("--remove", is_flag=True, help="Take the link away.")
 def link(task: str, document: str, relationship: str | None, remove: bool) -> None:
     """Link DOCUMENT to TASK; `edda task show` and `edda doc list --task` show links."""

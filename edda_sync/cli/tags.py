@@ -18,7 +18,11 @@ def tag() -> None:
 @click.option("--color", metavar="COLOR", help="Such as #ff8800.")
 @click.option("--description", metavar="TEXT", help="What it stands for.")
 def add(name: str, color: str | None, description: str | None) -> None:
-    """Make a tag and print its id, or set what an existing one looks like. Of a deleted tag, all that it was on comes back."""
+    """
+    Make a tag and print its id, or set what an existing one looks like.
+
+    A deleted tag comes back on all that carried it.
+    """
     with opened() as store:
         say(write(store, lambda tx: tx.create_tag(name, color, description)))
 

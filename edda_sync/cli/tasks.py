@@ -10,17 +10,18 @@ from edda_sync import values
 from edda_sync.cli import items
 from edda_sync.cli.common import (
     NONE,
+    can_ask,
     chosen_limit,
     count,
     cut,
     json_option,
     note,
-    on_terminal,
     opened,
     parse_object,
     print_json,
     print_table,
     read_text,
+    safe_line,
     say,
     short_ids,
     write,
@@ -92,7 +93,7 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
             found = [item for item in store.trash("task") if isinstance(item, Task)]
         else:
             found = store.query_tasks(_query(store, everything, limit, conditions))
-    found = cut(found, chosen_limit(limit, everything or trash))
+    found = cut(found, limit, everything or trash)
     if as_json:
         print_json([items.as_json(each) for each in found])
     else:
@@ -120,7 +121,8 @@ def _print_tasks(tasks: list[Task]) -> None:
         return
     shorts = short_ids([each.id for each in tasks])
     rows = [
-        [shorts[t.id], t.status, str(t.priority), items.short_time(t.due_date), items.with_tags(t.title, t.tags)] for t in tasks
+        [shorts[t.id], t.status, str(t.priority), items.short_time(t.due_date), items.with_tags(t.title, t.tags)]
+        for t in tasks
     ]
     print_table(["id", "status", "priority", "due", "title"], rows)
 
@@ -154,7 +156,9 @@ def show(id: str, as_json: bool) -> None:
 @click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
 @json_option
-def edit(id: str, title: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any) -> None:
+def edit(
+    id: str, title: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any
+) -> None:
     """Change what you name of a task, and nothing else."""
     given = [title, *(value for name, value in fields.items() if name != "tags")]
     if not (untags or unset or fields["tags"]) and all(value is None for value in given):
@@ -205,8 +209,10 @@ def rm(ids: tuple[str, ...], recursive: bool) -> None:
     with opened() as store:
         found = {each.id: each for each in (items.task(store, reference) for reference in ids)}
         below = _below(store, list(found))
-        if below and not recursive and on_terminal():
-            recursive = click.confirm(f"{_have(found)} {count(len(below), 'subtask')}. Delete the subtasks too?", err=True)
+        if below and not recursive and can_ask():
+            recursive = click.confirm(
+                f"{_have(found)} {count(len(below), 'subtask')}. Delete the subtasks too?", err=True
+            )
         doomed = {**found, **below} if recursive else found
 
         def work(tx: Transaction) -> None:
@@ -217,13 +223,15 @@ def rm(ids: tuple[str, ...], recursive: bool) -> None:
         orphans = 0 if recursive else sum(each.parent_id in found for each in below.values())
     note(f"Moved {count(len(doomed), 'task')} to the trash.")
     if orphans:
-        note(f"Left at the top level, until it is restored: {count(orphans, 'subtask')}; --recursive deletes subtasks too.")
+        note(
+            f"Left at the top level, until it is restored: {count(orphans, 'subtask')}; --recursive deletes subtasks too."
+        )
 
 
 def _have(found: dict[str, Task]) -> str:
     if len(found) > 1:
         return f"These {len(found)} tasks have"
-    return f'"{next(iter(found.values())).title}" has'
+    return f'"{safe_line(next(iter(found.values())).title)}" has'
 
 
 def _below(store: StorageEngine, ids: list[str]) -> dict[str, Task]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.query import Plan
+
+_ACTIVE: Final = frozenset({"open", "in_progress"})
 
 
 def select(plan: Plan) -> tuple[str, list[Any]]:
@@ -16,7 +18,7 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
     for column, accepted in plan.equal:
         if accepted == (None,):
             conditions.append(f"{column} IS NULL")
-        elif column == "status" and set(accepted) == {"open", "in_progress"}:
+        elif column == "status" and set(accepted) == _ACTIVE:
             conditions.append(
                 "status IN ('open', 'in_progress')"
             )  # literally, so that the partial index is seen to fit
@@ -36,7 +38,8 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
     if plan.linked_from is not None:
         conditions.append("id IN (SELECT document_id FROM task_documents WHERE task_id = ?)")
         parameters.append(plan.linked_from)
-    source, columns = table, ", ".join(f"{table}.{column}" for column in COLUMNS[plan.kind])
+    source = f"{table} INDEXED BY idx_tasks_urgent" if _is_most_urgent(plan) else table
+    columns = ", ".join(f"{table}.{column}" for column in COLUMNS[plan.kind])
     if plan.words:
         source = f"{plan.kind}_search JOIN {table} ON {table}.rowid = {plan.kind}_search.rowid"
         conditions.append(f"{plan.kind}_search MATCH ?")
@@ -45,6 +48,18 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
     order = ", ".join(_order(table, column, descending) for column, descending in plan.order)
     statement = f"SELECT {columns} FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?"
     return statement, [*parameters, plan.limit, plan.offset]
+
+
+def _is_most_urgent(plan: Plan) -> bool:
+    """
+    Tell whether a plan asks for what is to be done next and for nothing else.
+
+    Left to itself, SQLite takes the index over the status and sorts all open tasks: 100 ms of 100,000 tasks, not 1 ms.
+    """
+    urgent = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
+    statuses = len(plan.equal) == 1 and plan.equal[0][0] == "status" and set(plan.equal[0][1]) == _ACTIVE
+    others = plan.ranges or plan.tag_ids or plan.linked_from or plan.words
+    return plan.kind == "task" and plan.order == urgent and statuses and not others
 
 
 def _order(table: str, column: str, descending: bool) -> str:

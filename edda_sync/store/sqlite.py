@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ T = TypeVar("T")
 FILE_NAME: Final = "edda.db"
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
 _WAL_RETRY_S: Final = 0.005
+_ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
 _Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
 
 
@@ -331,7 +333,7 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):  # the second: no room for the index of the journal
+        if name.startswith("SQLITE_FULL"):
             raise errors.DiskFullError(str(path)) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
             raise errors.ReadOnlyError(str(path)) from error
@@ -342,5 +344,7 @@ def _translated(path: Path) -> Iterator[None]:
         if name.startswith("SQLITE_CORRUPT"):
             raise errors.CorruptError(str(path)) from error
         if name.startswith("SQLITE_IOERR"):
+            if shutil.disk_usage(path.parent).free < _ROOM_BYTES:
+                raise errors.DiskFullError(str(path)) from error
             raise errors.DiskFaultError(str(path), str(error)) from error
         raise errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.") from error

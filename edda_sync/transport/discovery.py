@@ -231,6 +231,7 @@ async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfa
             if endpoints:
                 found.set_result(endpoints)
 
-    async with Station(PAIR, heard=heard, look=look) as station:
+    station = Station(PAIR, heard=heard, look=look)  # before it opens, since it may hear something while it does
+    async with station:
         await asyncio.wait({found}, timeout=timeout_s)
     return found.result() if found.done() else []

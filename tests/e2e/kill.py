@@ -207,6 +207,8 @@ class Round:
                 return
             verdict.opened_s = time.perf_counter() - started
             faults += _damage(self._home / "edda.db")
+            if faults:
+                return  # what a damaged store shows proves nothing
             found = read_facts(engine, ALL)
             for operation in begun:
                 verdict.survived += self._settle_unacknowledged(operation, found, faults)

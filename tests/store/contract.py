@@ -357,7 +357,7 @@ class StoreContract:
             pass
 
     def test_closing_finishes_what_was_asked_before(self, store: AnyStore) -> None:
-        futures = [store.submit(lambda tx, n=n: tx.set_meta(f"{n}", b"")) for n in range(100)]
+        futures = [store.submit(lambda tx: tx.set_meta("name", b"")) for _ in range(100)]
         store.close()
         assert all(future.done() and future.exception() is None for future in futures)
 
@@ -534,7 +534,8 @@ class StoreContract:
 
     def test_a_state_is_replaced_and_its_marks_with_it(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
-            tx.save([record(1), record(2, hidden=True), record(3)], {entity(1): True, entity(2): False, entity(3): True})
+            marks = {entity(1): True, entity(2): False, entity(3): True}
+            tx.save([record(1), record(2, hidden=True), record(3)], marks)
             tx.save([record(1, hidden=True, state=b"new"), record(2)], {entity(1): False, entity(2): True})
 
         store.transact(work)
@@ -638,7 +639,8 @@ class StoreContract:
             assert reader.stale_texts() == [entity(1), entity(2)]
             found = [tuple(each) for each in reader.quarantined()]
             assert found == [(entity(1), "content", 5, "other"), (entity(2), "content", GENESIS, "first")]
-        store.transact(lambda tx: [tx.set_stale(entity(number), False) for number in (1, 3)])
+        store.transact(lambda tx: tx.set_stale(entity(1), False))
+        store.transact(lambda tx: tx.set_stale(entity(3), False))  # which was not
         with store.read() as reader:
             assert reader.stale_texts() == [entity(2)]
 
@@ -795,7 +797,7 @@ class StoreContract:
             assert [row[0] for row in reader.table("tasks")] == [text_id(2)]
 
     def test_a_ring_of_parents_is_no_broken_reference(self, store: AnyStore) -> None:
-        ring = [shown_task(1, parent_id=text_id(2)), shown_task(2, parent_id=text_id(1)), shown_task(3, parent_id=text_id(3))]
+        ring = [shown_task(child, parent_id=text_id(parent)) for child, parent in ((1, 2), (2, 1), (3, 3))]
         store.transact(lambda tx: show(tx, *ring))
         with store.read() as reader:
             assert len(reader.table("tasks")) == 3
@@ -803,8 +805,15 @@ class StoreContract:
     @pytest.mark.parametrize(
         "shown",
         [
-            *(shown_task(1, **{name: None}) for name in ("title", "status", "priority", "created_at", "updated_at")),
-            *(shown_document(1, **{name: None}) for name in ("title", "content_type", "doc_type", "version")),
+            shown_task(1, title=None),
+            shown_task(1, status=None),
+            shown_task(1, priority=None),
+            shown_task(1, created_at=None),
+            shown_task(1, updated_at=None),
+            shown_document(1, title=None),
+            shown_document(1, content_type=None),
+            shown_document(1, doc_type=None),
+            shown_document(1, version=None),
             shown_tag(1, None),  # type: ignore[arg-type]
         ],
         ids=lambda shown: f"{shown.kind}-{shown.row.index(None)}",

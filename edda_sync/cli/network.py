@@ -1,0 +1,338 @@
+"""``edda up``, ``devices``, ``sync`` and ``status``: this device among the others."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from edda_sync.cli.common import (
+    STORE_FILE,
+    count,
+    home,
+    json_option,
+    note,
+    on_terminal,
+    opened,
+    print_json,
+    print_table,
+    safe_line,
+    say,
+)
+from edda_sync.cli.running import SHORT_DEVICE, Answer, Waiting, answers, at_option, last, port_option
+
+if TYPE_CHECKING:
+    from edda_sync.device import Device, Happening
+
+EXIT_NOT_EQUAL: Final = 4
+LINE_EVERY_S: Final = 1.0  # a peer that types gets one line in so long
+
+
+# --- up ---------------------------------------------------------------------------------------------------------------
+
+
+@click.command("up")
+@port_option
+@at_option
+@click.option("--no-discovery", is_flag=True, help="Do not look for others on the LAN, and do not be seen.")
+def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
+    """
+    Run this device: find the others, and keep equal with them, until Ctrl-C.
+
+    Other commands may be used meanwhile; what they write is noticed at once.
+    """
+    from edda_sync.control import only_runner
+
+    fresh = not (home() / STORE_FILE).exists()
+    with only_runner(home()):
+        asyncio.run(_up(port, at, not no_discovery, fresh))
+
+
+async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool) -> None:
+    from edda_sync import control, service
+    from edda_sync.device import Device
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stopping() -> None:
+        stop.set()
+        for each in (signal.SIGINT, signal.SIGTERM):  # whoever asks twice does not want to wait
+            loop.remove_signal_handler(each)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopping)
+    lines = _Lines()
+    with Waiting("Opening the store"):
+        device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
+        lines.device = device
+        await device.__aenter__()
+    try:
+        async with control.serve(home(), service.handler(device)):
+            if fresh:
+                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+            _print_banner(await device.status(), service.addresses())
+            lines.start()
+            await stop.wait()
+            lines.end()
+    finally:
+        await device.__aexit__()
+    say("Stopped; everything is on disk.")
+
+
+def _print_banner(status: Answer, addresses: list[str]) -> None:
+    say(f'This is "{status["name"]}" ({status["device"][:SHORT_DEVICE]}), listening on port {status["port"]}.')
+    if status["discovery"]["available"]:
+        say("Looking for the others on the LAN.")
+    else:
+        where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2])
+        say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
+    others = [each["name"] for each in status["peers"]]
+    if others:
+        say(f"In this workspace too: {', '.join(others)}.")
+    else:
+        say("No other device belongs to this workspace yet; `edda invite` lets one in.")
+    say("Ctrl-C stops it.")
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Lines:
+    """Prints what happens, a line each; what a peer does again and again is gathered for a second."""
+
+    def __init__(self) -> None:
+        self.device: Device
+        self._early: list[Happening] | None = []  # before the banner
+        self._applied: dict[str, int] = {}
+        self._equal: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._last: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Print what has happened so far, and from now on at once."""
+        early, self._early = self._early or [], None
+        for each in early:
+            self.happened(each)
+
+    def end(self) -> None:
+        """Print what is still gathered."""
+        for peer in list(self._timers):
+            self._flush(peer)
+
+    def happened(self, happening: Happening) -> None:
+        """Take in one thing that happens."""
+        if self._early is not None:
+            self._early.append(happening)
+            return
+        peer = happening.device
+        if happening.what in ("applied", "equal"):
+            self._gather(happening)
+            return
+        self._flush(peer)
+        name = self.device.name_of(peer)
+        self._print(
+            {
+                "found": f"found {name} at {happening.text}",
+                "connected": f"connected to {name} ({happening.text})",
+                "lost": f"lost {name}",
+                "joined": f"{name} joined the workspace",
+                "trouble": f"{name}: {happening.text}" if peer else happening.text,
+            }[happening.what]
+        )
+
+    def _gather(self, happening: Happening) -> None:
+        peer = happening.device
+        if happening.what == "applied":
+            self._applied[peer] = self._applied.get(peer, 0) + happening.count
+        else:
+            self._equal.add(peer)
+        wait = self._last.get(peer, 0.0) + LINE_EVERY_S - time.monotonic()
+        if happening.what == "equal" and wait <= 0:
+            self._flush(peer)
+        elif peer not in self._timers:
+            self._timers[peer] = asyncio.get_running_loop().call_later(max(wait, LINE_EVERY_S), self._flush, peer)
+
+    def _flush(self, peer: str) -> None:
+        timer = self._timers.pop(peer, None)
+        if timer is not None:
+            timer.cancel()
+        applied, equal = self._applied.pop(peer, 0), peer in self._equal
+        self._equal.discard(peer)
+        parts = [f"{count(applied, 'change')} applied"] if applied else []
+        if equal:
+            parts.append("proved equal")
+        if parts:
+            self._last[peer] = time.monotonic()
+            self._print(f"{self.device.name_of(peer)}: {', '.join(parts)}")
+
+    def _print(self, text: str) -> None:
+        now = time.strftime("%H:%M:%S")
+        say(f"{click.style(now, dim=True) if on_terminal() else now} {safe_line(text)}")
+
+
+# --- sync -------------------------------------------------------------------------------------------------------------
+
+
+@click.command("sync")
+@at_option
+@click.option("--timeout", type=click.FloatRange(0.1, 86_400), default=30.0, show_default=True, metavar="SECONDS")
+@json_option
+@click.pass_context
+def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as_json: bool) -> None:
+    """
+    Sync once, until every device that can be reached is proved equal.
+
+    Ends with 0 when they are, and with 4 when one is not within the time, or none could be reached.
+    """
+    final = asyncio.run(_sync(at, timeout))
+    if as_json:
+        print_json({"equal": final["equal"], "peers": final["peers"]})
+    else:
+        _print_synced(final)
+    if not final["equal"]:
+        ctx.exit(EXIT_NOT_EQUAL)
+
+
+async def _sync(at: tuple[tuple[str, int], ...], timeout: float) -> Answer:
+    from edda_sync import service
+
+    final: Answer = {}
+    request = {"do": "sync", "at": list(at), "timeout_s": timeout}
+    with Waiting("Looking for the other devices") as waiting:
+        async with aclosing(answers(request, lambda device: service.sync(device, at, timeout))) as stream:
+            async for final in stream:
+                met = [each for each in final["peers"] if each["state"] != "unreachable"]
+                if met:
+                    waiting.update("Syncing with " + ", ".join(f"{each['name']} ({_state(each)})" for each in met))
+    return final
+
+
+def _print_synced(final: Answer) -> None:
+    for each in final["peers"]:
+        say(f"{safe_line(each['name'])}: {_state(each)}")
+    if not final["peers"]:
+        note("No other device belongs to this workspace yet; `edda invite` lets one in.")
+    elif all(each["state"] == "unreachable" for each in final["peers"]):
+        note(
+            "No other device could be reached: is `edda up` running there? --at HOST:PORT dials one that is not found."
+        )
+    elif not final["equal"]:
+        note("Not equal yet; what was exchanged until now is kept, and the next sync goes on from there.")
+
+
+def _state(peer: Answer) -> str:
+    if peer["state"] == "equal":
+        return "proved equal"
+    if peer["state"] == "unreachable":
+        return f"not reached ({peer['error']})" if peer["error"] else "not reached"
+    return _apart(peer) or "comparing"
+
+
+def _apart(peer: Answer) -> str:
+    """Say how far apart two devices are; empty when each has what the other one has."""
+    parts = [f"{peer[key]:,} {word}" for key, word in (("behind", "to come"), ("ahead", "to go")) if peer[key]]
+    return ", ".join(parts)
+
+
+# --- devices and status -----------------------------------------------------------------------------------------------
+
+
+@click.command("devices")
+@json_option
+def devices(as_json: bool) -> None:
+    """List the devices of the workspace, and when each was last proved equal to this one."""
+    listed = _asked("devices")
+    if listed is not None:
+        found = listed["devices"]
+    else:
+        from edda_sync import standing
+
+        with opened() as store:
+            found = standing.devices(store)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [each["name"], each["device"][:SHORT_DEVICE], "this device" if each["this"] else _when(each["proved_at"])]
+        for each in found
+    ]
+    print_table(["name", "id", "last proved equal"], rows)
+
+
+@click.command("status")
+@json_option
+def status(as_json: bool) -> None:
+    """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""
+    found = _asked("status")
+    if found is None:
+        from edda_sync import standing
+
+        with opened() as store:
+            found = standing.status(store)
+    found.pop("done", None)
+    if as_json:
+        print_json(found)
+    else:
+        _print_status(found)
+
+
+def _asked(what: str) -> Answer | None:
+    """Return what a running ``edda up`` answers; None when there is none."""
+    from edda_sync import control
+
+    if not control.socket_path(home()).exists():
+        return None
+    try:
+        with Waiting("Asking the running device"):
+            return asyncio.run(last(control.ask(home(), {"do": what})))
+    except ConnectionError:
+        return None
+
+
+def _print_status(found: Answer) -> None:
+    state = f"running on port {found['port']}" if found["running"] else "not running; `edda up` runs it"
+    say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
+    held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
+    size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
+    say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
+    if found["running"] and not found["discovery"]["available"]:
+        say(f"not looking on the LAN: {found['discovery']['reason']}")
+    if found["conflicts"]:
+        say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
+    if found["waiting"]:
+        say(f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here")
+    for fork in found["forks"]:
+        say(f"fork: two changes are named {fork['actor']}:{fork['seq']}; a copied or restored store wrote one of them")
+    if found["fault"]:
+        say(f"trouble: {found['fault']}")
+    if found["peers"]:
+        say("")
+        rows = [[each["name"], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
+        print_table(["device", "state", "last proved equal"], rows)
+    else:
+        say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def _peer_state(peer: Answer) -> str:
+    if not peer["connected"]:
+        since = f"; {count(peer['ahead'], 'change')} here since then" if peer["ahead"] and peer["proved_at"] else ""
+        why = f" ({peer['error']})" if peer["error"] else ""
+        return f"not connected{since}{why}"
+    if peer["equal"]:
+        return "proved equal"
+    if peer["waiting"] and not _apart(peer):
+        return f"equal but for {peer['waiting']:,} waiting there"
+    return _apart(peer) or "comparing"
+
+
+def _when(moment: str | None) -> str:
+    return "never" if moment is None else f"{moment[:10]} {moment[11:19]}Z"
+
+
+__all__ = ["devices", "status", "sync", "up"]

@@ -1,0 +1,139 @@
+"""What the network's commands share: addresses, waiting, and who answers: a running ``edda up``, or a device of one's own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from edda_sync.cli.common import STORE_FILE, home, note, safe_line
+from edda_sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from edda_sync.device import Device
+
+F = TypeVar("F", bound=Callable[..., Any])
+Answer = dict[str, Any]
+
+QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
+SHORT_DEVICE: Final = 8  # characters of a device id that are shown
+
+
+class Address(click.ParamType):
+    """HOST:PORT, or [IPV6]:PORT."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Return host and port."""
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+        ambiguous = ":" in host and not str(value).startswith("[")
+        if not colon or not host or ambiguous or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            self.fail(f"{value!r} is no address such as 192.168.1.20:4321 or [fd00::20]:4321", param, ctx)
+        return host, int(port)
+
+
+def at_option(function: F) -> F:
+    """Add ``--at``, which may be given again."""
+    help_text = "Dial a device at this address; may be given again."
+    return click.option("--at", "at", type=Address(), metavar="HOST:PORT", multiple=True, help=help_text)(function)
+
+
+def port_option(function: F) -> F:
+    """Add ``--port``."""
+    help_text = "TCP port to listen on; the one of last time, or any, unless you say so."
+    return click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help=help_text)(function)
+
+
+class Waiting:
+    """
+    Tells what is waited for: with a spinner on a terminal, else with one line, should it take longer than a second.
+
+    Use it in a ``with`` block.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._status: Any = None
+        self._timer = threading.Timer(QUIET_S, self._say)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Waiting:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.text import Text
+
+            self._status = Console(stderr=True).status(Text(safe_line(self._text)))
+            self._status.start()
+        else:
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._status is not None:
+            self._status.stop()
+
+    def update(self, text: str) -> None:
+        """Say something else from now on."""
+        self._text = text
+        if self._status is not None:
+            from rich.text import Text
+
+            self._status.update(Text(safe_line(text)))
+
+    def _say(self) -> None:
+        note(self._text)
+
+
+async def answers(
+    request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]]
+) -> AsyncGenerator[Answer, None]:
+    """
+    Yield what the running ``edda up`` answers; without one, what a device of this process does.
+
+    Args:
+        request: What to ask; see ``control``.
+        alone: What to do without one.
+
+    Raises:
+        UsageError: The running device ended before it had answered, or another process is about to run it.
+    """
+    from edda_sync import control
+
+    stopped = UsageError("The running `edda up` has stopped meanwhile; try again.")
+    began = False
+    try:
+        async with aclosing(control.ask(home(), request)) as answered:
+            async for each in answered:
+                began = True
+                yield each
+                if each.get("done"):
+                    return
+        raise stopped
+    except ConnectionError:
+        if began:
+            raise stopped from None
+    from edda_sync.device import Device
+
+    if not (home() / STORE_FILE).exists():
+        note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+    with control.only_runner(home()):
+        async with Device(home()) as device, aclosing(alone(device)) as own:
+            async for each in own:
+                yield each
+
+
+async def last(stream: AsyncIterator[Answer]) -> Answer:
+    """Return the last answer."""
+    found: Answer = {}
+    async for each in stream:
+        found = each
+    return found

@@ -1,0 +1,230 @@
+"""
+What a running device does for those who ask it: by its local socket (see ``control``), or in their own process.
+
+Each request is answered by a generator: it yields how things stand, and at the end an answer with ``"done": True``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import Any
+
+from edda_sync import limits, standing
+from edda_sync.control import Answer, Handler
+from edda_sync.crdt.frontier import Frontier, covers
+from edda_sync.device import Device, address
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import UsageError
+from edda_sync.peers import Endpoint
+from edda_sync.transport.multicast import interfaces
+
+REPORT_EVERY_S = 0.5  # how often a generator yields while it waits
+
+
+def handler(device: Device) -> Handler:
+    """Return what answers the requests of the local socket."""
+
+    async def answer(request: Answer) -> AsyncIterator[Answer]:
+        match request:
+            case {"do": "status"}:
+                yield {**await device.status(), "done": True}
+            case {"do": "devices"}:
+                yield {"devices": await devices(device), "done": True}
+            case {"do": "sync", "at": list(at), "timeout_s": int() | float() as timeout_s}:
+                async with contextlib.aclosing(sync(device, [(str(h), int(p)) for h, p in at], timeout_s)) as answers:
+                    async for each in answers:
+                        yield each
+            case {"do": "invite", "port": int(port), "window_s": int() | float() as window_s}:
+                async with contextlib.aclosing(invite(device, port=port, window_s=window_s)) as answers:
+                    async for each in answers:
+                        yield each
+            case _:
+                raise UsageError("The running device does not know this request; restart `edda up` after an update.")
+
+    return answer
+
+
+async def devices(device: Device) -> list[standing.Facts]:
+    """Return the devices of the workspace, with what is known of them at this moment."""
+    listed = await device.run(standing.devices)
+    proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
+    return [{**each, "proved_at": proved.get(each["device"])} for each in listed]
+
+
+# --- sync -------------------------------------------------------------------------------------------------------------
+
+
+async def sync(
+    device: Device, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
+) -> AsyncGenerator[Answer, None]:
+    """
+    Sync until every peer that can be reached is proved equal, with all that was here when the last one came.
+
+    Args:
+        device: A running device.
+        at: Addresses to dial too; a device must answer at each.
+        timeout_s: How long this may take, in seconds.
+
+    Yields:
+        ``peers``: of each device, name and state (``equal``, ``syncing`` or ``unreachable``); at the end ``equal``:
+        whether every one that was met is equal, at least one was met, and each address was answered.
+    """
+    talk = _Sync(device, list(at))
+    work = asyncio.ensure_future(talk.run(timeout_s))
+    try:
+        while not (await asyncio.wait({work}, timeout=REPORT_EVERY_S))[0]:
+            yield {"peers": talk.peers()}
+        await work
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    yield {"peers": talk.peers(), "equal": talk.is_equal, "done": True}
+
+
+class _Sync:
+    """One sync. A peer counts from the moment it is linked: should it leave before it is proved, it is waited for."""
+
+    def __init__(self, device: Device, at: list[Endpoint]) -> None:
+        self.is_equal = False
+        self._device = device
+        self._met: set[str] = set()
+        self._proofs: dict[str, Frontier] = {}
+        self._at: dict[Endpoint, asyncio.Task[str]] = {each: asyncio.ensure_future(device.dial(*each)) for each in at}
+
+    async def run(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                self._device.peers.network_changed()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(limits.SEARCH_S):
+                        await self._device.until(self._all_met)
+                await self._device.until(lambda: bool(self._look()) or not self._at)
+                if self._met:
+                    await self._prove()
+        except TimeoutError:
+            pass
+        finally:
+            for task in self._at.values():
+                task.cancel()
+            await asyncio.gather(*self._at.values(), return_exceptions=True)
+
+    async def _prove(self) -> None:
+        # Their changes may still be on the way: only once each was equal to us do we hold what all of them have.
+        await self._device.until(lambda: self._look() <= self._proofs.keys() and not self._is_behind())
+        target = await self._device.run(StorageEngine.frontier)
+        await self._device.until(lambda: all(covers(self._proofs.get(d, {}), target) for d in self._look()))
+        await asyncio.gather(*self._at.values())
+        self.is_equal = True
+
+    def _look(self) -> set[str]:
+        """Note who is linked and what is proved; return who was met."""
+        self._met |= {device for device, peer in self._device.peers.all.items() if peer.link is not None}
+        for device, talk in self._device.progress.items():
+            if talk.proved_at is not None:
+                self._proofs[device] = talk.proved_at
+        return self._met
+
+    def _all_met(self) -> bool:
+        return self._look() >= self._device.peers.all.keys() and all(task.done() for task in self._at.values())
+
+    def _is_behind(self) -> bool:
+        return any(talk.behind for talk in self._device.progress.values())
+
+    def peers(self) -> list[dict[str, Any]]:
+        """Return how it stands with each peer, and with each address that nobody answered at."""
+        self._look()
+        rows = []
+        for device, peer in self._device.peers.all.items():
+            talk = self._device.progress.get(device)
+            equal = self.is_equal or (talk is not None and talk.proved)
+            state = "unreachable" if device not in self._met else "equal" if equal else "syncing"
+            rows.append(
+                {
+                    "device": device,
+                    "name": self._device.name_of(device),
+                    "state": state,
+                    "behind": talk.behind if talk is not None else None,
+                    "ahead": talk.ahead if talk is not None else None,
+                    "error": peer.error,
+                }
+            )
+        for endpoint, task in self._at.items():
+            if not task.done() or task.cancelled():
+                place = address(*endpoint)
+                error = f"No member of the workspace answered at {place}."
+                rows.append({"device": None, "name": place, "state": "unreachable", "error": error})
+        return rows
+
+
+# --- invite -----------------------------------------------------------------------------------------------------------
+
+
+async def invite(
+    device: Device, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+) -> AsyncGenerator[Answer, None]:
+    """
+    Let one new device in.
+
+    Args:
+        device: A running device.
+        port: TCP port for the invitation; 0 lets the system choose.
+        window_s: How long the code is good for, in seconds.
+
+    Yields:
+        First ``code``, ``port``, the ``addresses`` of this machine, ``reason`` (why the LAN cannot hear of it, or
+        nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new one.
+
+    Raises:
+        PairingError: Nobody came, or the code was wrong.
+    """
+    opened: asyncio.Future[tuple[str, int, str]] = asyncio.get_running_loop().create_future()
+
+    def show(code: str, at: int, reason: str) -> None:
+        opened.set_result((code, at, reason))
+
+    inviting = asyncio.ensure_future(device.invite(show, port=port, window_s=window_s))
+    try:
+        await asyncio.wait((opened, inviting), return_when=asyncio.FIRST_COMPLETED)
+        if opened.done():
+            code, at, reason = opened.result()
+            yield {"code": code, "port": at, "addresses": addresses(), "reason": reason, "window_s": window_s}
+        member = await inviting
+        yield {"name": member.name, "device": member.device, "done": True}
+    finally:
+        inviting.cancel()
+        await asyncio.gather(inviting, return_exceptions=True)
+
+
+async def invite_alone(
+    device: Device, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+) -> AsyncGenerator[Answer, None]:
+    """
+    Let one new device in as :func:`invite` does, and stay for its first sync, since this process ends afterwards.
+
+    Yields:
+        As :func:`invite`, but for the end: ``name`` and ``device`` come first, and then ``equal``: whether the new
+        device is proved equal.
+    """
+    new = ""
+    async with contextlib.aclosing(invite(device, port=port, window_s=window_s)) as answers:
+        async for each in answers:
+            new = each.pop("device", "")
+            each.pop("done", None)
+            yield each
+    equal = True
+    try:
+        async with asyncio.timeout(limits.SYNC_TIMEOUT_S):
+            await device.equal({new})
+    except TimeoutError:
+        equal = False
+    yield {"equal": equal, "done": True}
+
+
+def addresses() -> list[str]:
+    """Return the addresses at which others reach this machine, IPv4 first; loopback when there is no network."""
+    present = {ipaddress.ip_address(each) for interface in interfaces() if interface.up for each in interface.addresses}
+    outward = [each for each in present if not each.is_loopback and not each.is_link_local]
+    return [str(each) for each in sorted(outward, key=lambda each: (each.version, str(each)))] or ["127.0.0.1"]

@@ -1,0 +1,149 @@
+"""A device is killed at random moments; and each thing that the campaign looks for is found when it is planted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
+from edda_sync.model import Task
+from tests.e2e.kill import MINE, Round, Verdict
+from tests.e2e.kill_campaign import line_of
+from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle
+
+KILLS = 25
+
+
+@pytest.mark.parametrize("first", [1_000_000, 2_000_000])
+async def test_a_device_killed_at_any_moment_has_all_it_acknowledged_and_halves_of_nothing(
+    first: int, tmp_path: Path
+) -> None:
+    async with Round(tmp_path) as round_:
+        for seed in range(first, first + KILLS):
+            verdict = await round_.kill(seed)
+            assert not verdict.faults, f"python -m tests.e2e.kill_campaign --seed {first} --runs {seed - first + 1}"
+
+
+class Planted(Round):
+    """A round in which somebody tampers with the store between its death and the inspection."""
+
+    def __init__(self, folder: Path, plant: Callable[[Path, Path], None]) -> None:
+        super().__init__(folder)
+        self._plant = plant
+
+    async def kill(self, seed: int) -> Verdict:
+        shutil.copytree(self._home, self._home.with_name("before"))
+        return await super().kill(seed)
+
+    def _inspect(self, begun: list[Operation], verdict: Verdict) -> None:
+        self._plant(self._home, self._state)
+        super()._inspect(begun, verdict)
+
+
+def _lose(home: Path, _: Path) -> None:
+    shutil.rmtree(home)
+    home.with_name("before").rename(home)
+
+
+def _tear(home: Path, state: Path) -> None:
+    with StorageEngine(home) as engine:
+        engine.initialize(StorageConfig(state_path=state))
+        engine.update_task(Task(id=_id(MINE[0], "set1"), title="only this one"))
+
+
+def _begin_a_life(home: Path, state: Path) -> None:
+    shutil.rmtree(state)
+    with StorageEngine(home) as engine:
+        engine.initialize(StorageConfig(state_path=state))
+        engine.update_task(Task(id=_id(MINE[0], "item"), priority=0))
+
+
+def _change_a_row(home: Path, _: Path) -> None:
+    connection = sqlite.connect(str(home / "edda.db"), isolation_level=None)
+    connection.execute("UPDATE tasks SET priority = 4 WHERE title LIKE 'The item of %'")
+    connection.close()
+
+
+def _break_an_index(home: Path, _: Path) -> None:
+    connection = sqlite.connect(str(home / "edda.db"), isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, '(created_at)', '(title)') WHERE name = 'idx_tasks_created_at'"
+    )
+    connection.close()
+
+
+def _dangle(home: Path, _: Path) -> None:
+    connection = sqlite.connect(str(home / "edda.db"), isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("UPDATE entity_tags SET tag_id = 'nowhere' WHERE rowid = (SELECT min(rowid) FROM entity_tags)")
+    connection.close()
+
+
+def _overwrite(home: Path, _: Path) -> None:
+    (home / "edda.db").write_bytes(b"\0" * 8192)
+
+
+@pytest.mark.parametrize(
+    ("plant", "fault"),
+    [
+        (_lose, "should be"),
+        (_lose, "the peer has what the device has not"),
+        (_tear, "is half there"),
+        (_begin_a_life, "a kill began a new life"),
+        (_change_a_row, "the log folds into other tables"),
+        (_break_an_index, "idx_tasks_created_at"),
+        (_dangle, "foreign key"),
+        (_overwrite, "the store does not open"),
+    ],
+)
+async def test_a_planted_fault_is_found(plant: Callable[[Path, Path], None], fault: str, tmp_path: Path) -> None:
+    async with Planted(tmp_path, plant) as round_:
+        verdict = await round_.kill(0)  # it is killed while it writes, after it has acknowledged something
+    assert verdict.acknowledged > 0
+    assert any(fault in found for found in verdict.faults), verdict.faults
+
+
+@pytest.mark.parametrize("do", ["create", "set", "token", "tag", "link", "metadata", "large"])
+def test_the_facts_of_an_operation_show_once_it_is_done_and_not_before(do: str, tmp_path: Path) -> None:
+    operation = Operation("w", "7.1", do)
+    with _settled(tmp_path) as engine:
+        before = read_facts(engine, ["w"])
+        perform(engine, operation)
+        after = read_facts(engine, ["w"])
+    assert after == before | facts_of(operation) != before
+
+
+@pytest.mark.parametrize(("do", "undone"), [("create", "delete"), ("token", "erase")])
+def test_what_is_undone_shows_no_more(do: str, undone: str, tmp_path: Path) -> None:
+    with _settled(tmp_path) as engine:
+        before = read_facts(engine, ["w"])
+        perform(engine, Operation("w", "7.1", do))
+        perform(engine, Operation("w", "7.2", undone, "7.1"))
+        assert read_facts(engine, ["w"]) == before
+
+
+def _settled(folder: Path) -> StorageEngine:
+    engine = StorageEngine(folder / "store")
+    engine.initialize(StorageConfig(state_path=folder / "state"))
+    settle(engine, "w")
+    return engine
+
+
+def test_a_seed_plans_the_same_again_and_another_seed_something_else() -> None:
+    first, again, other = ([next(each) for _ in range(40)] for each in (plan("a", 5), plan("a", 5), plan("a", 6)))
+    assert first == again != other
+    assert next(op for op in plan("a", 5, large=True) if op.do == "large").mark == "5.3"
+    assert facts_of(Operation("a", "5.3", "large")) == {("large", "a", "5.3"): LARGE_DOCUMENTS}
+
+
+def test_a_campaign_writes_down_its_seeds_figures_and_failures() -> None:
+    held = Verdict(5, "writing", acknowledged=1_200, in_flight=2, survived=1, opened_s=0.002)
+    line = line_of([held, Verdict(6, "opening", opened_s=0.004)], 5, 2, 1.0)
+    assert "| 5-6 | all held | 2: 1 / 1 / 0 | 1,200, none lost | 2 (1) | 3.0 ms, 4.0 ms | 1 s |" in line
+    assert "| **failed**: [6] |" in line_of([held, Verdict(6, "large", ["lost"])], 5, 2, 1.0)
