@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -199,13 +199,13 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
         ctx.exit(EXIT_NOT_EQUAL)
 
 
-async def _sync(at: tuple[tuple[str, int], ...], timeout: float) -> Answer:
+async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
     from edda_sync import service
 
     final: Answer = {}
-    request = {"do": "sync", "at": list(at), "timeout_s": timeout}
+    request = {"do": "sync", "at": list(at), "timeout_s": timeout_s}
     with Waiting("Looking for the other devices") as waiting:
-        async with aclosing(answers(request, lambda device: service.sync(device, at, timeout))) as stream:
+        async with aclosing(answers(request, lambda device: service.sync(device, at, timeout_s))) as stream:
             async for final in stream:
                 met = [each for each in final["peers"] if each["state"] != "unreachable"]
                 if met:

@@ -1,4 +1,4 @@
-"""What the network's commands share: addresses, waiting, and who answers: a running ``edda up``, or a device of one's own."""
+"""What the network's commands share: addresses, waiting, and who answers: a running ``edda up``, or this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUIET_S: Final = 1.0  # nobody waits longer than this without being told for wha
 SHORT_DEVICE: Final = 8  # characters of a device id that are shown
 
 
-class Address(click.ParamType):
+class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
     """HOST:PORT, or [IPV6]:PORT."""
 
     name = "HOST:PORT"

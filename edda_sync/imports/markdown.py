@@ -110,9 +110,10 @@ def title_of(text: str, otherwise: str) -> str:
 
 def _files(path: Path, refused: list[Refused]) -> list[tuple[Path, str]]:
     """Return files and their paths inside the folder, in order of these; folders that cannot be read are refused."""
+    path.stat()  # what is not there, or may not be looked at, is an error and no refusal
     if not path.is_dir():
         return [(path, path.name)]
-    os.listdir(path)  # os.walk reports a top folder that cannot be read like any other
+    os.listdir(path)
 
     def fail(error: OSError) -> None:
         refused.append(Refused(ascii(os.path.relpath(os.fsdecode(error.filename), path)), error.strerror or str(error)))
@@ -126,6 +127,6 @@ def _files(path: Path, refused: list[Refused]) -> list[tuple[Path, str]]:
 
 def _content(file: Path) -> bytes:
     if not file.is_file():
-        raise InvalidValueError("it", "is not a regular file", None)
+        raise InvalidValueError("the file", "is not a regular file")
     with file.open("rb") as opened:
         return opened.read(limits.TEXT_BYTES_MAX + 1)

@@ -1,8 +1,9 @@
 """
 The SQLite store: one file, one writer, a pool of readers, any number of processes.
 
-1. One connection writes, on a thread of its own. Transactions that wait together are committed together, each in a
-   savepoint, and each is acknowledged only when their common COMMIT is on disk.
+1. One connection writes, under one lock: on the caller's thread while nobody else writes, which saves two switches of
+   threads a commit, else on a thread of its own. Transactions that wait for that thread are committed together, each in
+   a savepoint, and each is acknowledged only when their common COMMIT is on disk.
 2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
    before the disk has it does not open.
 3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
@@ -34,6 +35,7 @@ FILE_NAME: Final = "edda.db"
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
 _WAL_RETRY_S: Final = 0.005
 _ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
+_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
 _Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
 
 
@@ -45,12 +47,12 @@ class SqliteStore:
 
     Args:
         path: The file; its folder exists. A missing file is made.
-        on_end: Called on the writer's thread after each transaction: True when it is on disk, False when it left no
-            trace.
+        on_end: Called after each transaction, on the thread that ran it: True when it is on disk, False when it left
+            no trace.
 
     Attributes:
-        on_idle: Run in a transaction of its own ``PROJECT_DELAY_S`` after the last one, and again while it returns
-            True.
+        on_idle: Run in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
+            returns True.
 
     Raises:
         NotAStoreError: The file holds something else.
@@ -62,12 +64,15 @@ class SqliteStore:
         self.path = path
         self._on_end = on_end
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: look whether something else is due
         self._idle: list[Any] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # for a moment only; whoever writes may take it
         self._thread: threading.Thread | None = None
-        self._writer: Any = None
         self._closed = False
+        self._writing = threading.Lock()  # for as long as a transaction takes
+        self._writer: SqliteWriter | None = None
+        self._written_at = 0.0  # monotonic seconds
+        self._idle_due = False
         check_file(path)
         with _translated(path):
             self._prepare()
@@ -76,48 +81,71 @@ class SqliteStore:
 
     def transact(self, work: Callable[[SqliteWriter], T]) -> T:
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
-        return self.submit(work).result()
+        if not self._jobs.empty() or not self._writing.acquire(blocking=False):
+            return self.submit(work).result()  # somebody writes: wait together with the others who do
+        done: Future[T] = Future()
+        try:
+            self._check_open()
+            self._commit([(work, done)])
+            self._put_off()
+        finally:
+            self._writing.release()
+        return done.result()
 
     def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
         """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
         done: Future[T] = Future()
         with self._lock:
-            if self._closed:
-                raise errors.UsageError("This store is closed; open it again.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
-                self._thread.start()
-            self._jobs.put((work, done))
+            self._check_open()
+            self._wake((work, done))
         return done
 
-    def _run(self) -> None:
-        idle_due = False
-        while True:
-            try:
-                job = self._jobs.get(timeout=limits.PROJECT_DELAY_S if idle_due else None)
-            except queue.Empty:
-                idle_due = self._idle_once()
-                continue
-            if job is None:
-                break
-            idle_due = self.on_idle is not None
-            batch = [job]
-            ended = False
-            while len(batch) < _BATCH_MAX and not self._jobs.empty():
-                following = self._jobs.get()
-                if following is None:
-                    ended = True
-                    break
-                batch.append(following)
-            self._commit(batch)
-            if ended:
-                break
-        if self._writer is not None:
-            self._writer.close()
+    def _check_open(self) -> None:
+        if self._closed:
+            raise errors.UsageError("This store is closed; open it again.")
 
-    def _idle_once(self) -> bool:
+    def _wake(self, job: _Job | None) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def _put_off(self) -> None:
+        """Note that something was written: what may wait is due once it is quiet."""
+        self._written_at = time.monotonic()
+        if self.on_idle is not None and not self._idle_due:
+            self._idle_due = True
+            with self._lock:
+                if not self._closed:
+                    self._wake(None)
+
+    def _run(self) -> None:
+        while True:
+            batch = self._gather()
+            with self._writing:
+                if batch:
+                    self._commit(batch)
+                    self._put_off()
+                elif self._closed:
+                    return
+                elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
+                    self._idle_due = self._catch_up()
+
+    def _gather(self) -> list[_Job]:
+        """Wait for transactions; return none when something else may be due."""
+        batch: list[_Job] = []
+        quiet_s = self._written_at + limits.PROJECT_DELAY_S - time.monotonic()
+        with suppress(queue.Empty):
+            job = self._jobs.get(timeout=max(0.0, quiet_s) if self._idle_due else None)
+            while job is not None:
+                batch.append(job)
+                job = self._jobs.get_nowait() if len(batch) < _BATCH_MAX else None
+        return batch
+
+    def _catch_up(self) -> bool:
         """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
-        assert self.on_idle is not None, "nothing is due without it"
+        if self.on_idle is None:
+            return False
         done: Future[bool] = Future()
         self._commit([(self.on_idle, done)])
         return done.exception() is None and done.result()
@@ -128,18 +156,17 @@ class SqliteStore:
         try:
             with _translated(self.path):
                 if self._writer is None:
-                    self._writer = self._connect()
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.execute("PRAGMA defer_foreign_keys = ON")
-                writer = SqliteWriter(self._writer)
+                    self._writer = SqliteWriter(self._connect())
+                writer = self._writer
+                writer.begin()
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
                     except Exception as error:
-                        if len(batch) == 1 or not self._writer.in_transaction or isinstance(error, errors.StorageError):
+                        if len(batch) == 1 or not writer.in_transaction or isinstance(error, errors.StorageError):
                             raise
                         done.set_exception(error)
-                self._writer.execute("COMMIT")
+                writer.commit()
             self._on_end(True)
         except BaseException as error:  # noqa: BLE001 - the same, for all of them
             self._abandon(error)
@@ -153,17 +180,15 @@ class SqliteStore:
     def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
         if alone:
             return work(writer)
-        self._writer.execute("SAVEPOINT job")
+        writer.begin_job()
         try:
             with _translated(self.path):
                 result = work(writer)
         except BaseException:
             self._on_end(False)
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK TO job")
-                self._writer.execute("RELEASE job")
+            writer.undo_job()
             raise
-        self._writer.execute("RELEASE job")
+        writer.end_job()
         return result
 
     def _abandon(self, error: BaseException) -> None:
@@ -172,8 +197,7 @@ class SqliteStore:
         if self._writer is None:
             return
         with suppress(sqlite.Error):
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            self._writer.roll_back()
         if isinstance(error, errors.StorageError):
             with suppress(sqlite.Error):
                 self._writer.close()
@@ -205,8 +229,7 @@ class SqliteStore:
 
     def _borrow(self) -> Any:
         with self._lock:
-            if self._closed:
-                raise errors.UsageError("This store is closed; open it again.")
+            self._check_open()
             if self._idle:
                 return self._idle.pop()
         return self._connect()
@@ -228,6 +251,9 @@ class SqliteStore:
             self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
         for connection in idle:
             connection.close()
 
@@ -272,6 +298,7 @@ class SqliteStore:
             execute("PRAGMA foreign_keys = ON")
             execute("PRAGMA temp_store = MEMORY")
             execute("PRAGMA cache_size = -16384")
+            execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             synchronous = execute("PRAGMA synchronous").fetchone()[0]
             if mode != "wal" or synchronous != 2:
                 raise errors.CorruptError(f"The durability of {self.path} (journal {mode}, synchronous {synchronous})")

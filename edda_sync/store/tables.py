@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from edda_sync import values
 from edda_sync.crdt.rows import COLUMNS
@@ -11,6 +11,8 @@ from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, Text
 from edda_sync.query import Plan
 from edda_sync.store import queries
 from edda_sync.store.schema import VIEW_TABLES
+
+T = TypeVar("T")
 
 _IDS_MAX: Final = 500  # parameters of one statement
 _SPECIFIED: Final = {
@@ -161,9 +163,11 @@ class SqliteReader:
         return sorted(values.id_bytes("id", entity) for entity in found)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
-        if not targets or self._one("SELECT 1 FROM withheld LIMIT 1") is None:
-            return []
         return sorted(set(self._ids_to("SELECT source FROM withheld WHERE target IN ({})", targets)))
+
+    def withholds(self) -> bool:
+        """Tell whether any edge is withheld."""
+        return self._one("SELECT 1 FROM withheld LIMIT 1") is not None
 
     def parent_edge(self, task: bytes) -> bytes | None:
         row = self._one("SELECT parent_id FROM tasks WHERE id = ?", values.id_text(task))
@@ -256,17 +260,107 @@ class SqliteReader:
 
 
 class SqliteWriter(SqliteReader):
-    """A transaction of the store: the writer connection inside ``BEGIN IMMEDIATE``."""
+    """
+    The writer connection; inside a transaction of the store once :meth:`begin` was called.
+
+    What every commit asks for is remembered from one transaction to the next: until a transaction or job is undone, or
+    another connection has committed.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._many = connection.executemany
+        self._known: dict[str, Any] = {}
+        self._version = -1
+
+    # --- transactions, and the jobs that share one --------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._execute("BEGIN IMMEDIATE")
+        self._execute("PRAGMA defer_foreign_keys = ON")
+        (version,) = self._one("PRAGMA data_version")
+        if version != self._version:
+            self._version = version
+            self._known.clear()
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        self._execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if one is running."""
+        self._known.clear()
+        if self.in_transaction:
+            self._execute("ROLLBACK")
+
+    def begin_job(self) -> None:
+        """Begin what can be undone without the rest of the transaction."""
+        self._execute("SAVEPOINT job")
+
+    def end_job(self) -> None:
+        """Keep what was done since :meth:`begin_job`."""
+        self._execute("RELEASE job")
+
+    def undo_job(self) -> None:
+        """Undo what was done since :meth:`begin_job`, unless all of the transaction is undone already."""
+        self._known.clear()
+        if self.in_transaction:
+            self._execute("ROLLBACK TO job")
+            self._execute("RELEASE job")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is running."""
+        return bool(self._connection.in_transaction)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    # --- what is remembered -------------------------------------------------------------------------------------------
+
+    def _remembered(self, name: str, look: Callable[[], T]) -> T:
+        if name not in self._known:
+            self._known[name] = look()
+        known: T = self._known[name]
+        return known
+
+    def meta(self, key: str) -> bytes | None:
+        return self._remembered(f"meta {key}", lambda: super(SqliteWriter, self).meta(key))
+
+    def heads(self) -> Mapping[int, Head]:
+        return self._remembered("heads", super().heads)
+
+    def log_position(self) -> int:
+        return self._remembered("log_position", super().log_position)
+
+    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
+        return self._remembered("forks", super().forks)
+
+    def stale_texts(self) -> list[bytes]:
+        return self._remembered("stale_texts", super().stale_texts)
+
+    def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
+        return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
+
+    # --- small values -------------------------------------------------------------------------------------------------
 
     def set_meta(self, key: str, value: bytes) -> None:
         self._execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
         )
+        self._known[f"meta {key}"] = bytes(value)
+
+    def drop_meta(self, key: str) -> None:
+        self._execute("DELETE FROM meta WHERE key = ?", (key,))
+        self._known.pop(f"meta {key}", None)
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def append(self, logged: Logged, head: Head) -> None:
         self._execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
+        self._known["log_position"] = logged.position
         self.set_head(head)
 
     def append_part(self, position: int, number: int, part: bytes) -> None:
@@ -274,6 +368,7 @@ class SqliteWriter(SqliteReader):
 
     def append_segment(self, position: int, segment: bytes) -> None:
         self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+        self._known["log_position"] = position
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO segment_parts VALUES (?, ?, ?)", (segment, number, part))
@@ -288,11 +383,10 @@ class SqliteWriter(SqliteReader):
             (segment,),
         )
 
-    def drop_meta(self, key: str) -> None:
-        self._execute("DELETE FROM meta WHERE key = ?", (key,))
-
     def set_head(self, head: Head) -> None:
         self._execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+        if "heads" in self._known:  # anew, since who asked before holds the heads as they were
+            self._known["heads"] = {**self._known["heads"], head.actor: head}
 
     def sign(self, actor: int, seq: int, signature: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
@@ -300,6 +394,7 @@ class SqliteWriter(SqliteReader):
             "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2",
             (actor, seq, signature),
         )
+        self._known.pop("heads", None)
 
     def expect(self, actor: int, seq: int, raw: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))
@@ -317,11 +412,12 @@ class SqliteWriter(SqliteReader):
 
     def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO forks VALUES (?, ?, ?, ?)", (actor, seq, ours, theirs))
+        self._known.pop("forks", None)
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
     def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
-        self._connection.executemany(
+        self._many(
             "INSERT INTO entities(id, kind, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO"
             " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
             " state = excluded.state",
@@ -333,7 +429,7 @@ class SqliteWriter(SqliteReader):
         for chunk in _chunks(deltas):
             statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"
             sums.update({row[0]: int.from_bytes(row[1], "big") for row in self._execute(statement, chunk)})
-        self._connection.executemany(
+        self._many(
             "INSERT OR REPLACE INTO digest VALUES (?, ?)",
             [
                 (bucket, ((sums.get(bucket, 0) + delta) % (1 << 128)).to_bytes(16, "big"))
@@ -342,34 +438,42 @@ class SqliteWriter(SqliteReader):
         )
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
-        many = self._connection.executemany
         self._clear_edges([each for each in shown if each.id not in new])
         for kind in ("tag", "document", "task"):
             of_kind = [each for each in shown if each.kind == kind]
-            many(_INSERT[kind], [each.row for each in of_kind if each.id in new])
-            many(_UPSERT[kind], [each.row for each in of_kind if each.id not in new])
+            self._write_all(_INSERT[kind], [each.row for each in of_kind if each.id in new])
+            self._write_all(_UPSERT[kind], [each.row for each in of_kind if each.id not in new])
             if kind != "tag":
-                many("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", [(kind, each.row[0]) for each in of_kind])
+                due = [(kind, each.row[0]) for each in of_kind]
+                self._write_all("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", due)
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
         withheld = [(each.id, *edge) for each in shown for edge in each.withheld]
-        many("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
-        many("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
-        many("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
+        self._write_all("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
+        self._write_all("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
+        self._write_all("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
+        if withheld:
+            self._known["withheld"] = True
+
+    def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:  # a statement costs 3 us even for none
+            self._many(statement, rows)
 
     def _clear_edges(self, shown: Sequence[Shown]) -> None:
-        many = self._connection.executemany
-        many(
+        edged = [each for each in shown if each.kind != "tag"]
+        ids = [(each.row[0],) for each in edged if each.kind == "task"]
+        self._write_all(
             "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ?",
-            [(each.kind, each.row[0]) for each in shown],
+            [(each.kind, each.row[0]) for each in edged],
         )
-        many("DELETE FROM task_documents WHERE task_id = ?", [(each.row[0],) for each in shown if each.kind == "task"])
-        many("DELETE FROM withheld WHERE source = ?", [(each.id,) for each in shown])
+        self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
+        if self._remembered("withheld", self.withholds):
+            self._write_all("DELETE FROM withheld WHERE source = ?", [(each.id,) for each in edged])
 
     def hide(self, kind: str, ids: Sequence[bytes]) -> None:
         if kind not in _TABLE:
             return
-        many = self._connection.executemany
+        many = self._many
         texts = [(values.id_text(entity),) for entity in ids]
         if kind == "tag":
             many("DELETE FROM entity_tags WHERE tag_id = ?", texts)
@@ -397,7 +501,9 @@ class SqliteWriter(SqliteReader):
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
         statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"
-        self._execute(statement, (entity,))
+        if (entity in self.stale_texts()) != stale:
+            self._execute(statement, (entity,))
+            self._known.pop("stale_texts")
 
     def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
         self._execute("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?)", (entity, field, genesis, why))
@@ -406,18 +512,20 @@ class SqliteWriter(SqliteReader):
         self._execute("INSERT INTO unknown_operations VALUES (?, ?, ?)", (position, entity, count))
 
     def clear_view(self) -> None:
+        self._known.clear()
         for name in VIEW_TABLES:
             self._execute(f"DELETE FROM {name}")
         self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
         self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
 
     def index_texts(self, limit: int = -1) -> int:
+        """Write in the order of rows: out of order the index would be flushed at each step backwards, five times slower."""
         count = 0
         for kind, body in (("task", "description"), ("document", "content")):
             due = f"(SELECT id FROM unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
             cursor = self._execute(
                 f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"
-                f" FROM {due} JOIN {kind}s AS row USING (id)"
+                f" FROM {due} JOIN {kind}s AS row USING (id) ORDER BY row.rowid"
             )
             count += cursor.rowcount
             self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +154,8 @@ def test_both_stores_rank_the_same_rows_by_relevance(
 
 @given(text=st.text(max_size=30) | texts)
 def test_words_are_cut_as_the_full_text_index_cuts_them(stores: tuple[AnyStore, AnyStore], text: str) -> None:
-    known = "".join(c for c in text if c <= "\u33ff" and not "\u0860" <= c <= "\u0900")  # older than the index's tables
+    old = unicodedata.ucd_3_2_0.category  # what is younger than the index's tables, it may cut otherwise
+    known = "".join(c for c in text if old(c) == unicodedata.category(c) != "Cn" and c not in "Ǡǡ")  # which it forgot
     for store in stores:
         load(store, [Shown("task", entity(1), task_row(1, title="-", description=known), (), (), ())])
     for word in tokens(known):

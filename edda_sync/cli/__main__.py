@@ -1,0 +1,5 @@
+"""``python -m edda_sync.cli`` is the command ``edda``."""
+
+from edda_sync.cli import main
+
+main()

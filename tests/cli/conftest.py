@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edda_sync.cli import root
+
+
+class Edda:
+    """The command line over one store; each call says which exit code it expects."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *args: str, code: int = 0, stdin: str | bytes | None = None) -> Result:
+        result = CliRunner().invoke(root, ["--home", str(self.home), *args], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, f"{args!a} ended with {result.exit_code}: {result.stderr}"
+        return result
+
+    def id_of(self, *args: str, stdin: str | bytes | None = None) -> str:
+        return self(*args, stdin=stdin).stdout.strip()
+
+    def json(self, *args: str, stdin: str | None = None) -> Any:
+        return json.loads(self(*args, "--json", stdin=stdin).stdout)
+
+    def everything(self) -> str:
+        """All that the store holds, trash and all."""
+        listed = [self("export").stdout, *(self(kind, "list", "--trash", "--json").stdout for kind in ("task", "doc"))]
+        return "\n".join(listed)
+
+
+@pytest.fixture
+def edda(tmp_path: Path) -> Edda:
+    """A store of its own, made already."""
+    made = Edda(tmp_path / "home")
+    made("init", "--name", "laptop")
+    return made
+
+
+@pytest.fixture
+def another_edda(tmp_path: Path) -> Callable[[str], Edda]:
+    """Makes the command line of a folder."""
+    return lambda name: Edda(tmp_path / name)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets an editor: a line of Python over the edited file's ``path``."""
+
+    def make(code: str) -> None:
+        script = tmp_path / "editor.py"
+        script.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[1])\n{code}\n")
+        monkeypatch.setenv("VISUAL", f'"{sys.executable}" "{script}"')
+
+    return make
+
+
+def test_a_document_is_added_from_a_file_byte_for_byte(edda: Any, tmp_path: Path) -> None:
+    raw = "\ufeff# Ein  Titel #\r\n\r\nZeile\0 mit NUL\r\n".encode()
+    (tmp_path / "note.md").write_bytes(raw)
+    document_id = edda.id_of("doc", "add", str(tmp_path / "note.md"), "--type", "spec", "--tag", "x")
+    shown = edda.json("doc", "show", document_id)
+    assert (shown["title"], shown["doc_type"], shown["tags"]) == ("Ein Titel", "spec", ["x"])
+    assert edda("doc", "show", document_id[-6:]).stdout_bytes == raw
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("plain.md", "no heading\n", "plain"),
+        ("a.txt", "```\n# no heading\n```\n# one\n", "one"),
+        ("b.md", "## second\n# first\n", "first"),
+        ("c.md", "#hashtag\n", "c"),
+        ("d.md", "# \n#  \n", "d"),
+        ("e.md", "# " + "x" * 600, "x" * 500),
+        ("f.md", "", "f"),
+    ],
+)
+def test_a_documents_title_is_its_first_heading_else_its_files_name(
+    edda: Any, tmp_path: Path, name: str, content: str, title: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    document_id = edda.id_of("doc", "add", str(tmp_path / name))
+    assert edda.json("doc", "show", document_id)["title"] == title
+
+
+def test_a_document_from_stdin_needs_a_heading_or_a_title(edda: Any) -> None:
+    assert "--title" in edda("doc", "add", "-", stdin=b"words", code=2).stderr
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"words")
+    assert edda("doc", "show", document_id).stdout == "words"
+    assert edda.json("doc", "show", edda.id_of("doc", "add", "-", stdin=b"# H\n"))["title"] == "H"
+
+
+def test_content_is_replaced_by_a_text_or_a_file(edda: Any, tmp_path: Path) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"one two three")
+    edda("doc", "edit", document_id, "--content", "one 2 three")
+    assert edda("doc", "show", document_id).stdout == "one 2 three"
+    (tmp_path / "new").write_bytes(b"\r\n")
+    edda("doc", "edit", document_id, "--file", str(tmp_path / "new"))
+    assert edda("doc", "show", document_id).stdout_bytes == b"\r\n"
+    edda("doc", "edit", document_id, "--content", "")
+    assert edda("doc", "show", document_id).stdout_bytes == b""
+    edda("doc", "edit", document_id, "--content", "a", "--file", "b", code=2)
+
+
+def test_fields_tags_and_metadata_are_edited_and_the_content_stays(edda: Any) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", "--tag", "a", stdin=b"text")
+    edda("doc", "edit", document_id, "--title", "U", "--type", "journal", "--untag", "a", "--tag", "b", "--metadata", '{"k": 1}')
+    edda("doc", "edit", document_id, "--unset-metadata", "k", "--content-type", "text/plain")
+    shown = edda.json("doc", "show", document_id)
+    assert (shown["title"], shown["doc_type"], shown["tags"], shown["metadata"]) == ("U", "journal", ["b"], {})
+    assert (shown["content_type"], shown["content"]) == ("text/plain", "text")
+
+
+def test_the_editor_edits_byte_for_byte(edda: Any, editor: Any) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin="\ufeffone\r\ntwo".encode())
+    editor("path.write_bytes(path.read_bytes().replace(b'one', b'three'))")
+    edda("doc", "edit", document_id)
+    assert edda("doc", "show", document_id).stdout_bytes == "\ufeffthree\r\ntwo".encode()
+    editor("assert path.read_bytes()")
+    before = edda.json("doc", "show", document_id)["version"]
+    assert "Nothing was changed" in edda("doc", "edit", document_id).stderr
+    assert edda.json("doc", "show", document_id)["version"] == before
+
+
+def test_what_is_written_while_the_editor_is_open_is_merged(edda: Any, editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"alpha beta gamma")
+    other = [sys.executable, "-c", "from edda_sync.cli import main; main()", "--home", str(edda.home)]
+    other += ["doc", "edit", document_id, "--content", "ALPHA beta gamma"]
+    editor(
+        f"import subprocess; subprocess.run({other!r}, check=True)\n"
+        "path.write_text(path.read_text().replace('gamma', 'GAMMA'))"
+    )
+    edda("doc", "edit", document_id)
+    assert edda("doc", "show", document_id).stdout == "ALPHA beta GAMMA"
+
+
+@pytest.mark.parametrize("code", ["path.write_bytes(b'\\xff')", "sys.exit(3)", "path.write_bytes(b'x' * (17 << 20))"])
+def test_a_text_that_cannot_be_taken_from_the_editor_is_kept(edda: Any, editor: Any, code: str) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"text")
+    editor(code)
+    failed = edda("doc", "edit", document_id, code=1 if "exit" in code else 2)
+    kept = Path(failed.stderr.partition("kept in ")[2].splitlines()[0].rstrip("."))
+    assert kept.exists()
+    kept.unlink()
+    assert edda("doc", "show", document_id).stdout == "text"
+
+
+def test_documents_are_listed_and_searched(edda: Any) -> None:
+    first = edda.id_of("doc", "add", "-", "--title", "Milk", "--type", "spec", stdin=b"about cows")
+    second = edda.id_of("doc", "add", "-", "--title", "Cows", "--tag", "farm", stdin=b"cows and milk")
+    assert {each["id"] for each in edda.json("doc", "list")} == {first, second}
+    assert [each["id"] for each in edda.json("doc", "list", "--type", "spec")] == [first]
+    assert [each["id"] for each in edda.json("doc", "list", "--tag", "farm")] == [second]
+    assert [each["title"] for each in edda.json("doc", "list", "--order", "title")] == ["Cows", "Milk"]
+    assert [each["title"] for each in edda.json("doc", "list", "--order", "title", "--reverse", "--limit", "1")] == ["Milk"]
+    assert {each["id"] for each in edda.json("doc", "search", "cow*", "milk")} == {first, second}
+    assert [each["id"] for each in edda.json("doc", "search", "and")] == [second]
+    assert edda("doc", "search", "nothing").stdout == ""
+    assert [line.split()[0] for line in edda("doc", "list", "--type", "spec").stdout.splitlines()] == [first.replace("-", "")[-6:]]
+
+
+def test_documents_go_to_the_trash_and_come_back(edda: Any) -> None:
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"text")
+    edda("doc", "rm", document_id[-6:])
+    edda("doc", "show", document_id, code=3)
+    assert [each["id"] for each in edda.json("doc", "list", "--trash")] == [document_id]
+    edda("doc", "restore", document_id[-6:])
+    assert edda("doc", "show", document_id).stdout == "text"
+
+
+def test_a_task_is_no_document(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a")
+    for command in (["show"], ["rm"], ["restore"], ["edit", "--title", "x"]):
+        edda("doc", command[0], task_id, *command[1:], code=3)
+    assert edda.json("task", "show", task_id)["title"] == "a"
+
+
+def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a")
+    document_id = edda.id_of("doc", "add", "-", "--title", "D", stdin=b"text")
+    edda("link", task_id, document_id[-6:], "--as", "spec")
+    (link,) = edda.json("task", "show", task_id)["links"]
+    assert (link["task_id"], link["document_id"], link["relationship_type"]) == (task_id, document_id, "spec")
+    assert "document: " in edda("task", "show", task_id).stdout
+    assert [each["id"] for each in edda.json("doc", "list", "--task", task_id)] == [document_id]
+    edda("link", task_id, document_id, "--remove")
+    assert edda.json("task", "show", task_id)["links"] == []
+    assert "no link" in edda("link", task_id, document_id, "--remove", code=3).stderr
+    edda("link", task_id, document_id, "--remove", "--as", "x", code=2)
+
+
+def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a", "--tag", "work")
+    edda("tag", "add", "Work", "--color", "#f80")
+    (tag,) = edda.json("tag", "list")
+    assert (tag["name"].lower(), tag["color"]) == ("work", "#f80")
+    assert tag.keys() == {"id", "name", "color", "description", "created_at"}
+    edda("tag", "rename", "work", "office")
+    assert edda.json("task", "show", task_id)["tags"] == ["office"]
+    edda("tag", "rm", "office")
+    assert edda.json("task", "show", task_id)["tags"] == []
+    edda("tag", "rm", "office", code=3)
+    edda("tag", "rename", "office", "x", code=3)
+    edda("tag", "add", "office")
+    assert edda.json("task", "show", task_id)["tags"] == ["office"]
+    assert edda("tag", "list").stdout.startswith("office")

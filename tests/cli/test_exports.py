@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edda_sync.cli.exports import Names
+from edda_sync.model import Document
+
+
+def fill(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "parent", "--tag", "b", "--tag", "a", "--metadata", '{"k": [1, {"x": null}]}')
+    edda("task", "add", "child", "--parent", task_id, "--description", "two\nlines \u2028 \u202e")
+    document_id = edda.id_of("doc", "add", "-", "--title", "Doc", "--tag", "a", stdin=b"text")
+    edda("link", task_id, document_id)
+    edda("task", "rm", edda.id_of("task", "add", "gone"))
+
+
+def test_everything_but_the_trash_is_written_one_object_a_line_with_the_column_names(edda: Any) -> None:
+    fill(edda)
+    lines = edda("export").stdout.split("\n")
+    assert lines.pop() == ""
+    written = [json.loads(line) for line in lines]
+    assert [each["kind"] for each in written] == ["tag", "tag", "document", "task", "task", "link"]
+    parent, child = written[3], written[4]
+    assert (parent["tags"], parent["metadata"]) == (["a", "b"], {"k": [1, {"x": None}]})
+    assert (child["parent_id"], child["description"]) == (parent["id"], "two\nlines \u2028 \u202e")
+    assert written[5].keys() == {"kind", "task_id", "document_id", "relationship_type", "created_at"}
+
+
+def test_the_order_stays_over_pages_and_exports(edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for title in "abcdefg":
+        edda("task", "add", title)
+    whole = edda("export").stdout
+    monkeypatch.setattr("edda_sync.cli.exports.PAGE", 2)
+    assert edda("export").stdout == whole
+    edda("export", str(tmp_path / "all.jsonl"))
+    edda("export", str(tmp_path / "all.jsonl"))
+    assert (tmp_path / "all.jsonl").read_text() == whole
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".edda")] == []
+
+
+def test_markdown_comes_back_byte_for_byte(edda: Any, tmp_path: Path) -> None:
+    raws = {
+        "README.md": b"\xef\xbb\xbf# BOM\r\n", "a/b/deep.md": b"nul \0 and\r\nmixed\nends", "a/empty.md": b"",
+        "a/LOUD.MD": "ünï\u0301".encode(), "odd: *name?.md": b"x", "a.md": b"no newline",
+    }  # fmt: skip
+    for name, raw in raws.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(raw)
+    edda("import", "markdown", str(tmp_path / "in"))
+    edda("export", "--format", "markdown", str(tmp_path / "out"))
+    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {name: path.read_bytes() for name, path in written.items()} == raws
+
+
+def test_files_that_differ_are_replaced_only_with_force(edda: Any, tmp_path: Path) -> None:
+    edda("doc", "add", "-", "--title", "One", stdin=b"1")
+    edda("doc", "add", "-", "--title", "Two", stdin=b"2")
+    out = tmp_path / "out"
+    edda("export", "--format", "markdown", str(out))
+    edda("export", "--format", "markdown", str(out))
+    (out / "One.md").write_bytes(b"mine")
+    (out / "Two.md").unlink()
+    assert "--force" in edda("export", "--format", "markdown", str(out), code=2).stderr
+    assert not (out / "Two.md").exists(), "refused whole"
+    assert (out / "One.md").read_bytes() == b"mine"
+    edda("export", "--format", "markdown", str(out), "--force")
+    assert ((out / "One.md").read_bytes(), (out / "Two.md").read_bytes()) == (b"1", b"2")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../out.md", "/etc/x.md", "a/../../x.md", "a//b.md", "./x.md", "a\\..\\x.md", "x\0.md", "x\n.md", "", "x", "x" * 300 + ".md"],
+)
+def test_a_path_that_leads_astray_is_not_taken(edda: Any, tmp_path: Path, path: str) -> None:
+    edda("doc", "add", "-", "--title", "Tame", "--metadata", json.dumps({"markdown.path": path}), stdin=b"text")
+    out = tmp_path / "deep" / "out"
+    edda("export", "--format", "markdown", str(out))
+    assert [entry.name for entry in out.iterdir()] == ["Tame.md"]
+    assert [entry.name for entry in out.parent.iterdir()] == ["out"]
+
+
+def test_names_are_told_apart_on_every_file_system() -> None:
+    names = Names()
+
+    def of(title: str, path: str | None = None, number: int = 0) -> str:
+        metadata = {} if path is None else {"markdown.path": path}
+        return names.of(Document(id=f"00000000-0000-7000-8000-{number:012x}", title=title, metadata=metadata))
+
+    assert of("x", "Notes.md", 1) == "Notes.md"
+    assert of("x", "notes.md", 2) == "notes-000000000002.md"
+    assert of("x", "e\u0301.md", 3) == "e\u0301.md"
+    assert of("x", "\u00e9.md", 4) == "\u00e9-000000000004.md"
+    assert of("x", "notes.md/inside.md", 5) == "00000000-0000-7000-8000-000000000005.md"
+    assert of("x", "folder.md/inside.md", 10) == "folder.md/inside.md"
+    assert of("x", "Folder.md", 11) == "Folder-00000000000b.md"
+    assert of("a/b: c?", None, 6) == "a-b- c-.md"
+    assert of("...", None, 7) == "untitled.md"
+    assert of("..", None, 8) == "untitled-000000000008.md"
+    assert len(of("長" * 500, None, 9).encode()) < 255
+
+
+def test_nothing_is_written_through_a_link(edda: Any, tmp_path: Path) -> None:
+    edda("doc", "add", "-", "--title", "T", "--metadata", '{"markdown.path": "sub/T.md"}', stdin=b"text")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").symlink_to(tmp_path / "elsewhere")
+    assert "is a link" in edda("export", "--format", "markdown", str(tmp_path / "out"), code=2).stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+    from edda_sync.config import StorageConfig
+    from edda_sync.engine import StorageEngine
+    from edda_sync.model import Task
+    from edda_sync.testing import pair, sync
+
+    edda = another_edda("laptop")
+    assert "No conflicts" in edda("conflicts").stderr
+    task_id = edda.id_of("task", "add", "old")
+    laptop, phone = StorageEngine(edda.home), StorageEngine(tmp_path / "phone")
+    laptop.initialize()
+    phone.open_store(StorageConfig(name="phone"))
+    with laptop, phone:
+        pair(laptop, phone)
+        sync(laptop, phone)
+        laptop.update_task(Task(id=task_id, title="on the laptop", status="done"))
+        phone.update_task(Task(id=task_id, title="on the phone"))
+        sync(laptop, phone)
+    (conflict,) = edda.json("conflicts")
+    assert (conflict["kind"], conflict["id"], conflict["field"]) == ("task", task_id, "title")
+    assert {conflict["shown"]["value"], conflict["kept"][0]["value"]} == {"on the laptop", "on the phone"}
+    printed = edda("conflicts").stdout
+    assert "on the laptop" in printed
+    assert "on the phone" in printed
+    edda("task", "edit", task_id, "--title", conflict["shown"]["value"])
+    assert edda.json("conflicts") == []

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_a_task_can_be_added_shown_edited_and_done(edda: Any) -> None:
+    task_id = edda.id_of(
+        "task", "add", "Write the report", "--priority", "1", "--due", "2026-03-01", "--tag", "work",
+        "--description", "First draft", "--metadata", '{"project": "x"}',
+    )  # fmt: skip
+    shown = edda.json("task", "show", task_id[-6:])
+    assert (shown["title"], shown["priority"], shown["due_date"]) == ("Write the report", 1, "2026-03-01T00:00:00.000Z")
+    assert (shown["tags"], shown["description"], shown["metadata"]) == (["work"], "First draft", {"project": "x"})
+    edda("task", "edit", task_id, "--title", "Write it", "--due", "none", "--tag", "home", "--untag", "work", "--status", "blocked")
+    shown = edda.json("task", "show", task_id)
+    assert (shown["title"], shown["due_date"], shown["tags"], shown["status"]) == ("Write it", None, ["home"], "blocked")
+    assert shown["description"] == "First draft"
+    edda("task", "done", task_id)
+    shown = edda.json("task", "show", task_id)
+    assert shown["status"] == "done"
+    assert shown["completed_at"] is not None
+
+
+def test_the_json_of_a_task_has_the_specifications_column_names(edda: Any) -> None:
+    edda("task", "add", "One")
+    columns = {
+        "id", "title", "description", "status", "priority", "created_at", "updated_at", "completed_at", "due_date",
+        "parent_id", "metadata", "agent_context",
+    }  # fmt: skip
+    (listed,) = edda.json("task", "list")
+    assert columns <= listed.keys()
+    assert listed.keys() - columns == {"tags"}
+
+
+def test_a_title_may_stand_unquoted(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "Buy", "milk", "and", "bread")
+    assert edda.json("task", "show", task_id)["title"] == "Buy milk and bread"
+
+
+def test_a_description_is_read_from_a_file_or_stdin(edda: Any, tmp_path: Any) -> None:
+    (tmp_path / "text.md").write_bytes("two\r\nlines\n".encode())
+    first = edda.id_of("task", "add", "A", "--description-file", str(tmp_path / "text.md"))
+    second = edda.id_of("task", "add", "B", "--description-file", "-", stdin=b"piped")
+    assert edda.json("task", "show", first)["description"] == "two\r\nlines\n"
+    assert edda.json("task", "show", second)["description"] == "piped"
+
+
+def test_the_list_shows_the_most_urgent_of_what_is_open(edda: Any) -> None:
+    edda("task", "add", "later", "--priority", "3")
+    edda("task", "add", "soon", "--priority", "1", "--due", "2026-05-01")
+    edda("task", "add", "sooner", "--priority", "1", "--due", "2026-04-01")
+    edda("task", "add", "stuck", "--status", "blocked", "--priority", "0")
+    assert [each["title"] for each in edda.json("task", "list")] == ["sooner", "soon", "later"]
+    assert [each["title"] for each in edda.json("task", "list", "--all")] == ["stuck", "sooner", "soon", "later"]
+    assert [each["title"] for each in edda.json("task", "list", "--limit", "1")] == ["sooner"]
+    lines = edda("task", "list").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["sooner", "soon", "later"]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--status", "done"], ["c"]),
+        (["--status", "done", "--status", "open", "--order", "title"], ["a", "b", "c"]),
+        (["--priority", "0"], ["a"]),
+        (["--tag", "WORK"], ["a"]),
+        (["--tag", "work", "--tag", "home"], []),
+        (["--due-before", "2026-03-02"], ["b"]),
+        (["--due-after", "2026-03-01"], ["b"]),
+        (["--due-after", "2026-03-02"], []),
+        (["--text", "brav*"], ["a"]),
+        (["--text", "brav"], []),
+        (["--parent", "none", "--all", "--order", "title"], ["a", "b", "c"]),
+        (["--order", "title", "--reverse"], ["b", "a"]),
+    ],
+)
+def test_the_list_finds(edda: Any, options: list[str], found: list[str]) -> None:
+    edda("task", "add", "a", "--priority", "0", "--tag", "work", "--description", "brave new world")
+    edda("task", "add", "b", "--due", "2026-03-01", "--tag", "home")
+    edda("task", "add", "c", "--status", "done")
+    assert [each["title"] for each in edda.json("task", "list", *options)] == found
+
+
+def test_the_list_says_when_it_leaves_out_more_than_it_was_asked_to(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.cli.common.SHOWN_MAX", 2)
+    for title in "abc":
+        edda("task", "add", title)
+    listed = edda("task", "list")
+    assert len(listed.stdout.splitlines()) == 2
+    assert "--all" in listed.stderr
+    assert edda("task", "list", "--limit", "1").stderr == ""
+    assert len(edda("task", "list", "--all").stdout.splitlines()) == 3
+
+
+def test_a_task_moves_below_another_and_back(edda: Any) -> None:
+    parent, child = edda.id_of("task", "add", "parent"), edda.id_of("task", "add", "child")
+    edda("task", "move", child, parent)
+    assert edda.json("task", "show", child)["parent_id"] == parent
+    assert "child" in edda("task", "show", parent).stdout
+    edda("task", "move", child, "none")
+    assert edda.json("task", "show", child)["parent_id"] is None
+
+
+@pytest.mark.parametrize("command", [["task", "move", "{top}", "{low}"], ["task", "edit", "{top}", "--parent", "{low}"]])
+def test_a_task_never_comes_to_stand_below_itself(edda: Any, command: list[str]) -> None:
+    top = edda.id_of("task", "add", "top")
+    middle = edda.id_of("task", "add", "middle", "--parent", top)
+    low = edda.id_of("task", "add", "low", "--parent", middle)
+    refused = edda(*(word.format(top=top, low=low) for word in command), code=2)
+    assert "below itself" in refused.stderr
+    edda("task", "move", top, top, code=2)
+    assert edda.json("task", "show", top)["parent_id"] is None
+
+
+def test_rm_leaves_subtasks_at_the_top_level_and_says_so(edda: Any) -> None:
+    parent = edda.id_of("task", "add", "parent")
+    child = edda.id_of("task", "add", "child", "--parent", parent)
+    removed = edda("task", "rm", parent)
+    assert "1 subtask" in removed.stderr
+    assert edda.json("task", "show", child)["parent_id"] is None
+    edda("task", "restore", parent[-6:])
+    assert edda.json("task", "show", child)["parent_id"] == parent
+
+
+def test_rm_recursive_takes_all_that_is_below_and_restore_brings_each_back(edda: Any) -> None:
+    top = edda.id_of("task", "add", "top")
+    middle = edda.id_of("task", "add", "middle", "--parent", top)
+    low = edda.id_of("task", "add", "low", "--parent", middle)
+    edda("task", "rm", top, "--recursive")
+    assert edda.json("task", "list", "--all") == []
+    assert {each["id"] for each in edda.json("task", "list", "--trash")} == {top, middle, low}
+    edda("task", "restore", top, middle, low)
+    assert edda.json("task", "show", low)["parent_id"] == middle
+
+
+def test_what_is_in_the_trash_is_named_with_the_way_back(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "gone")
+    edda("task", "rm", task_id)
+    assert f"edda task restore {task_id}" in edda("task", "show", task_id, code=3).stderr
+    edda("task", "edit", task_id, "--title", "x", code=3)
+    edda("task", "rm", task_id, code=3)
+
+
+def test_several_tasks_are_done_in_one_change_or_not_at_all(edda: Any) -> None:
+    first, second = edda.id_of("task", "add", "a"), edda.id_of("task", "add", "b")
+    edda("task", "done", first, "ffffff", code=3)
+    assert edda.json("task", "show", first)["status"] == "open"
+    edda("task", "done", first, second)
+    assert [edda.json("task", "show", each)["status"] for each in (first, second)] == ["done", "done"]
+
+
+def test_metadata_is_edited_key_by_key(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a", "--metadata", '{"a": 1, "b": [2, null]}')
+    edda("task", "edit", task_id, "--metadata", '{"c": {"d": true}}', "--unset-metadata", "a")
+    assert edda.json("task", "show", task_id)["metadata"] == {"b": [2, None], "c": {"d": True}}
+    assert "'nope'" in edda("task", "edit", task_id, "--unset-metadata", "nope", code=3).stderr
+
+
+def test_an_edit_answers_in_json_with_what_became_of_it(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a")
+    assert edda.json("task", "edit", task_id, "--agent-context", '{"plan": 1}')["agent_context"] == {"plan": 1}
+    assert edda.json("task", "add", "b", "--parent", task_id)["parent_id"] == task_id
+
+
+def test_ids_are_cut_to_what_tells_them_apart() -> None:
+    from edda_sync.cli.common import short_ids
+
+    ids = ["00000000-0000-0000-0000-000000abcdef", "00000000-0000-0000-0000-000001abcdef"]
+    assert list(short_ids(ids).values()) == ["0abcdef", "1abcdef"]
+    assert list(short_ids(ids[:1]).values()) == ["abcdef"]
+    assert short_ids([]) == {}
