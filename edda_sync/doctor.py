@@ -54,15 +54,15 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
 
     Args:
         engine: An open store.
-        progress: Called with the number of changes and entities that were looked at.
+        progress: Called with the number of changes that were folded, then with that of entities that were looked at.
     """
     findings = _check_file(engine)
-    if not all(finding.sound for finding in findings):
+    if findings and not findings[0].sound:
         return findings  # whatever else would be said of a broken file is not worth reading
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
-    findings.append(_check_digest(engine))
+    findings.append(_check_digest(engine, progress))
     return findings
 
 
@@ -118,8 +118,10 @@ def _check_log(engine: StorageEngine) -> Finding:
     with engine.store.read() as reader:
         try:
             count = _follow_chains(reader)
-        except (CorruptError, RemoteProtocolError) as error:
-            return Finding("log", False, str(error).partition(" is damaged")[0])
+        except CorruptError as error:
+            return Finding("log", False, f"{error.what} is not what was written")
+        except RemoteProtocolError as error:
+            return Finding("log", False, f"it holds {error.reason}")
     return Finding("log", True, f"{count:,} changes, each chained to the one before it")
 
 
@@ -172,7 +174,7 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
     try:
         different = _compare_with_log(engine, progress)
     except CorruptError as error:
-        return Finding("tables", False, str(error).partition(" is damaged")[0])
+        return Finding("tables", False, f"{error.what} is not what was written")
     if different:
         listed = ", ".join(f"{name} ({count:,})" for name, count in different.items())
         return Finding("tables", False, f"rows that are not what the log says: {listed}")
@@ -276,10 +278,11 @@ def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
 # --- the digest -------------------------------------------------------------------------------------------------------
 
 
-def _check_digest(engine: StorageEngine) -> Finding:
+def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
     """Compute every entity's hash, every row and every bucket anew from the stored states."""
     damaged: list[str] = []
     after: bytes | None = b""
+    looked = 0
     while after is not None:
         start = after
 
@@ -290,6 +293,8 @@ def _check_digest(engine: StorageEngine) -> Finding:
 
         found, after = engine.store.transact(work)
         damaged += found
+        looked += PAGE
+        progress(looked)
 
     def sums(tx: StoreWriter) -> list[str]:
         engine.ledger.refresh(tx)

@@ -3,11 +3,13 @@ Lives: is this store what it was, or a copy, a restored backup, a rolled-back ma
 
 A store writes under an *actor*. Should two copies of a store write under one actor, two changes would carry one name
 and devices would differ for ever with equal frontiers. So a small file *outside* the store's folder, the sidecar,
-remembers the head of the store's own chain and where the store lay. Before a write the store takes a new actor when
+remembers for each file of a store, by its inode, the head of the store's own chain. Before a write the store takes a
+new actor when
 
-* there is no sidecar although the store has written before (another machine, or a user's state that was lost), or
+* there is no sidecar of its file although the store has written before (a copied folder, or a user's state that was
+  lost), or
 * the sidecar's head is not in the store's chain (an old copy was put back), or
-* the store's file is another one than it was (a copied folder), or lies on another machine.
+* the sidecar is that of another file or machine.
 
 A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after
 the commit and never synced: it may lag, and a chain that extends a lagging head is still itself.
@@ -50,9 +52,10 @@ class Sidecar:
 
     def __init__(self, folder: Path, store_id: bytes, database: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._fd = os.open(folder / store_id.hex(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._machine = machine_id()
         self._inode = database.stat().st_ino
+        name = f"{store_id.hex()}-{self._inode:x}"  # copies share the first half: with one file they would take turns
+        self._fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def is_same_life(self, reader: StoreReader, head: Head | None) -> bool:
         """

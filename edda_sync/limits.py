@@ -28,9 +28,6 @@ HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing
 OPERATION_BYTES_MAX = TEXT_BYTES_MAX + JSON_BYTES_MAX  # one operation (wire): a whole text and its neighbours
 ACTORS_MAX = 4_096  # actors one frontier may name (wire): bounds hello
-SIGNED_BYTES_MAX = 512 * 1024  # body bytes of one actor between two signed heads: bounds what a batch must carry
-HELD_CHANGES_MAX = 10_000  # changes held back for missing dependencies, in all; then the peer is told to stop
-HELD_BYTES_MAX = 256 * 1024 * 1024  # the same in bytes on disk: two of the largest changes
 
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
@@ -41,15 +38,16 @@ SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so t
 DIGEST_BUCKETS = 4_096  # a mismatch is narrowed to 1/4096 of the entities
 
 # --- links ------------------------------------------------------------------------------------------------------------
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 1  # what both ends of a link must speak
 OPEN_TIMEOUT_S = 3.0  # handshake: a silent TCP client is dropped after this
 PING_INTERVAL_S = 15.0  # a dead link is noticed within two of these
-CLOSE_TIMEOUT_S = 2.0  # goodbye: how long closing a link waits for a peer that does not answer
+CLOSE_TIMEOUT_S = 0.8  # goodbye: how long closing a link waits for a peer that does not answer; a stop takes under 1 s
 UNACKNOWLEDGED_MS_MAX = 10_000  # sent bytes that TCP may leave unacknowledged: a cut link with traffic dies this soon
+RETRANSMIT_MS_MAX = 1_000  # between two tries of TCP to get through: a network that is back is noticed this soon
 LINK_FRAMES_QUEUED_MAX = 4  # received and not yet taken, a link: above it the peer is made to wait
 LINKS_UNPROVED_MAX = 64  # sockets that have not proved who they are
-RECONNECT_DELAY_S_MIN = 0.25
-RECONNECT_DELAY_S_MAX = 30.0
+RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
+RECONNECT_DELAY_S_MAX = 30.0  # after many: a peer that comes back is met within half a minute
 PAIRING_WINDOW_S = 300  # an invitation is open for five minutes
 PAIRING_FRAME_BYTES_MAX = 512 * 1024  # a welcome names every member with its certificate: about 500 bytes each
 PAIRING_GUESSES_MAX = 1  # a code dies with its first wrong guess
@@ -74,7 +72,7 @@ PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down, a pee
 SEARCH_S = 4.0  # a single sync looks for its peers for so long: three questions of multicast DNS, and one dead address
 SYNC_TIMEOUT_S = 30.0  # a single sync gives up after this, unless a person says otherwise
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
-QUERY_LIMIT_MAX = 1_000_000
+QUERY_LIMIT_MAX = 1_000_000  # rows of one answer: more than the largest store has, and a number all the same
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong
 
 # --- sync -------------------------------------------------------------------------------------------------------------

@@ -102,14 +102,12 @@ class Peers:
         peer = self.all.get(device)
         if peer is not None:
             peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
-            _hope(peer)
+            self._look_again(peer)
 
     def network_changed(self) -> None:
         """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
         for peer in self.all.values():
-            _hope(peer)
-            if peer.link is not None:
-                self._start(self._probe(peer, peer.link))
+            self._look_again(peer)
 
     async def dial_address(self, host: str, port: int) -> str:
         """
@@ -166,9 +164,9 @@ class Peers:
             if peer.failures:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(peer.nudge.wait(), _delay(peer.failures))
-            peer.nudge.clear()
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
+            peer.nudge.clear()
             if self._is_linked(peer):
                 continue
             if not await self._dial(peer):
@@ -178,17 +176,32 @@ class Peers:
     def _is_linked(peer: Peer) -> bool:
         return peer.link is not None
 
+    def _look_again(self, peer: Peer) -> None:
+        """There is news of a peer: the link there is may be dead, a call under way may go nowhere, waiting is over."""
+        peer.failures = min(peer.failures, 2)
+        peer.nudge.set()
+        if peer.link is not None:
+            self._start(self._probe(peer, peer.link))
+
     async def _dial(self, peer: Peer) -> bool:
-        """Try a peer's endpoints in turn; when one answers, carry the link until it ends."""
+        """Try a peer's endpoints in turn, until there is news; when one answers, carry the link until it ends."""
         for host, port in list(peer.endpoints):
             certificate = self._members().get(peer.device)
-            if certificate is None or peer.link is not None:
-                return True
+            if certificate is None or self._is_linked(peer):
+                return self._is_linked(peer)
+            calling = asyncio.ensure_future(dial(self._identity, peer.device, certificate, host, port))
+            news = asyncio.ensure_future(peer.nudge.wait())
             try:
-                link = await dial(self._identity, peer.device, certificate, host, port)
+                await asyncio.wait({calling, news}, return_when=asyncio.FIRST_COMPLETED)
+                if not calling.done():
+                    return False
+                link = calling.result()
             except RemoteError as error:
                 peer.error = str(error)
                 continue
+            finally:
+                calling.cancel()
+                news.cancel()
             await self._carry(peer, link, (host, port))
             peer.nudge.clear()
             return True
@@ -211,7 +224,7 @@ class Peers:
                 return
             if peer.link is former:
                 peer.link = None
-                await former.close("a better link is open")
+                self._start(former.close("a better link is open"))  # which takes its time where nobody answers
         peer.link, peer.error = link, ""
         began = asyncio.get_running_loop().time()
         if endpoint is not None:
@@ -239,12 +252,6 @@ class Peers:
             peer.link = None
             peer.nudge.set()
             await link.close("no answer")
-
-
-def _hope(peer: Peer) -> None:
-    """There is news of a peer: dial it now, and let the backoff begin anew."""
-    peer.failures = min(peer.failures, 2)
-    peer.nudge.set()
 
 
 def _delay(failures: int) -> float:

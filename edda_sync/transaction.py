@@ -14,8 +14,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import msgspec
-
 from edda_sync import values
 from edda_sync.crdt import rows
 from edda_sync.crdt.change import Dot
@@ -41,8 +39,6 @@ from edda_sync.model import (
 )
 from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.query import DocumentQuery, Plan, Query, TaskQuery, in_order, plan
-
-_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class TransactionState(enum.Enum):
@@ -347,10 +343,8 @@ class Transaction:
 
     def _draft(self, draft: Draft) -> None:
         self._active()
-        if not isinstance(draft, (Put, Expect)):
+        if not isinstance(draft, Expect):
             self._of_entity.setdefault(draft.id, []).append(len(self.operations))
-        elif isinstance(draft, Put):
-            self._of_entity.setdefault(_decode(draft.encoded)[2], []).append(len(self.operations))
         self.operations.append(draft)
 
     def _create(self, kind: str, item: Item, cells: Cells) -> str:
@@ -361,9 +355,7 @@ class Transaction:
         cells.setdefault("created_at", OWN_TIME)
         if isinstance(cells.get("parent_id"), bytes) and cells["parent_id"] not in self._of_entity:
             self._draft(Expect("task", cells["parent_id"]))
-        self._active()
-        self._of_entity.setdefault(entity, []).append(len(self.operations))
-        self.operations.append(Put.of(kind, entity, cells))
+        self._draft(Put.of(kind, entity, cells))
         return entity_id
 
     def _update(self, kind: str, item: Item) -> None:
@@ -435,7 +427,7 @@ class Transaction:
             return item if item is not None else self._from_trash(kind, entity)
         if isinstance(draft, Put):
             item = item if item is not None else blank_item(kind, values.id_text(entity))
-            set_cells(item, _decode(draft.encoded)[3])
+            set_cells(item, draft.cells)
         elif isinstance(draft, (Rewrite, EditText)) and item is not None:
             field = TEXT_FIELDS[kind]
             text = getattr(item, field) or ""
@@ -483,7 +475,7 @@ class Transaction:
 
     def _kind_of(self, entity: bytes) -> str:
         draft = self.operations[self._of_entity[entity][0]]
-        return str(_decode(draft.encoded)[1]) if isinstance(draft, Put) else draft.kind
+        return draft.kind
 
 
 class _Constant:

@@ -263,7 +263,7 @@ class Workspace(RuleBasedStateMachine):
             talk = Talk(here.engine, there.engine)
             for _ in range(steps):
                 talk.step()
-            assert not talk.errors
+            assert not talk.errors, talk.errors
             assert not talk.differs
 
     @rule(device=devices)

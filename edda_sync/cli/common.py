@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from unicodedata import category, east_asian_width
 
 import click
 
@@ -136,29 +137,27 @@ def note(text: str) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: as a table on a terminal, else in columns two spaces apart, of which the last is not padded."""
-    if on_terminal():
-        _print_rich(headings, rows)
-        return
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(headings) - 1)]
-    lines = (
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
-    )
+    """Print rows in columns two spaces apart, of which the last is not padded; for a person with headings above them."""
+    person = on_terminal()
+    cells = [[safe_line(cell) for cell in row] for row in rows] if person else rows
+    shown = [headings, *cells] if person else cells
+    widths = [max(map(_columns, column)) for column in zip(*shown, strict=True)]
+    lines = [_padded(row, widths) for row in shown]
+    if person:
+        lines[0] = click.style(lines[0], bold=True)
     click.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 
-def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell + " " * (width - _columns(cell)) for cell, width in zip(row[:-1], widths, strict=False)]
+    return "  ".join([*padded, row[-1]])
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=number < len(headings) - 1, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe_line(cell)) for cell in row))
-    Console(highlight=False).print(table)
+
+def _columns(text: str) -> int:
+    """Return how many columns a terminal needs for a text: two for wide characters, none for what combines."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(c) in "WF" else category(c) not in ("Mn", "Me", "Cf") for c in text)
 
 
 # --- for a program ----------------------------------------------------------------------------------------------------

@@ -22,14 +22,14 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
     with opened() as store:
         if rebuild:
-            with Progress("Folding change") as progress:
+            with Progress("Folding") as progress:
                 rebuilt = doctors.rebuild(store, progress)
             if rebuilt.different:
                 listed = ", ".join(f"{number:,} in {table}" for table, number in rebuilt.different.items())
                 note(f"Folded {count(rebuilt.changes, 'change')}; other rows than before: {listed}.")
             else:
                 note(f"Folded {count(rebuilt.changes, 'change')}; the tables are the same as before.")
-        with Progress("Checking change") as progress:
+        with Progress("Checking") as progress:
             findings = doctors.check(store, progress)
     if as_json:
         print_json([dataclasses.asdict(each) for each in findings])

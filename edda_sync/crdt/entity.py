@@ -27,7 +27,7 @@ HASH_BYTES: Final = 16
 OWN_TIME: Final = 0
 """Value of a ``created_at`` cell that means: the time of this very write."""
 
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(order="sorted")
 _State = tuple[str, list[tuple[int, int]], list[tuple[int, int]], dict[str, list[tuple[int, int, int, Any]]]]
 _decoder = msgspec.msgpack.Decoder(_State)
 
@@ -89,8 +89,7 @@ class Entity:
 
     def encode(self) -> bytes:
         """Return the canonical bytes of the state."""
-        ordered = {name: self.cells[name] for name in sorted(self.cells)}
-        return _encoder.encode((self.kind, sorted(self.touched.items()), sorted(self.deleted.items()), ordered))
+        return _encoder.encode((self.kind, sorted(self.touched.items()), sorted(self.deleted.items()), self.cells))
 
     @classmethod
     def decode(cls, entity_id: bytes, state: bytes) -> Entity:

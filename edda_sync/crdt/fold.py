@@ -29,6 +29,9 @@ from edda_sync.protocols import Record, Shown, StoreWriter
 
 CHUNK: Final = 2_000
 _NO_HASH: Final = bytes(HASH_BYTES)
+_EDITED: Final = 1  # what became of an entity: a text of it was edited, and its hash and row wait for the refresh;
+_TOUCHED: Final = 2  # its state and hash change, and no row does;
+_SHOWN: Final = 3  # its row changes as well
 _OWN_SIBLINGS: Final = ("tag.", "link.", "created_at")  # add wins, or derived: several values there are no conflict
 
 
@@ -39,9 +42,8 @@ class Fold:
         self.tx = tx
         self.texts = texts
         self._entities: dict[bytes, Entity] = {}
-        self._before: dict[bytes, Record | None] = {}
-        self._reshow: set[bytes] = set()  # their row changes now
-        self._edited: set[bytes] = set()  # only a text of theirs was edited
+        self._before: dict[bytes, Record | None] = {}  # of all that was looked for
+        self._changed: dict[bytes, int] = {}  # what became of them, in the order in which it did
         self._unknown: dict[tuple[bytes | None, int], int] = defaultdict(int)
         self.actor = self.seq = self.wall_ms = self.position = 0
         self.past: Frontier = {}
@@ -72,7 +74,7 @@ class Fold:
         self._receive_chunk(chunk)
 
     def _receive_chunk(self, chunk: list[Operation | None]) -> None:
-        self._load(op[2] for op in chunk if op is not None and len(op) > 2 and isinstance(op[2], bytes))
+        self.load(op[2] for op in chunk if op is not None and len(op) > 2 and isinstance(op[2], bytes))
         for operation in chunk:
             entity_id, unknown = None, 1
             if operation is not None and _is_known(operation):
@@ -119,18 +121,29 @@ class Fold:
                 return
         elif code == DELETE:
             entity.delete(dict(operation[3]))
-            self._reshow.add(entity_id)
+            self._changed[entity_id] = _SHOWN
             return
         elif code == PUT:
             self._put(entity, operation[3])
-            self._reshow.add(entity_id)
-        else:
-            self._reshow.add(entity_id)
+            self._changed[entity_id] = _SHOWN
+        else:  # every change that tags something touches the tag, which then looks as before
+            same = kind == "tag" and self._was_visible(entity_id)
+            self._note(entity_id, _TOUCHED if same else _SHOWN)
         entity.touch(self.actor, self.seq)
+
+    def _note(self, entity_id: bytes, what: int) -> None:
+        self._changed[entity_id] = max(what, self._changed.get(entity_id, what))
+
+    def _was_visible(self, entity_id: bytes) -> bool:
+        before = self._before[entity_id]
+        return before is not None and not before.hidden
 
     def _put(self, entity: Entity, written: dict[str, Any]) -> None:
         text_field = TEXT_FIELDS.get(entity.kind)
         actor, seq, wall, past = self.actor, self.seq, self.wall_ms, self.past
+        if not entity.cells:  # it is new, nearly always
+            entity.cells = {name: [(actor, seq, wall, value)] for name, value in written.items()}
+            return
         for name, value in written.items():
             if name == text_field and name in entity.cells:
                 # An edit made elsewhere meanwhile still needs the start that this write replaces.
@@ -165,12 +178,8 @@ class Fold:
         shown_before = cells.visible(siblings)[3] if siblings else None
         entity.cells[field] = sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))
         entity.touch(self.actor, self.seq)
-        before = self._before[entity.id]
         same = shown_before is not None and self._genesis(entity, field, shown_before) == genesis
-        if same and before is not None and not before.hidden:
-            self._edited.add(entity.id)
-        else:
-            self._reshow.add(entity.id)
+        self._note(entity.id, _EDITED if same and self._was_visible(entity.id) else _SHOWN)
 
     def _genesis(self, entity: Entity, field: str, value: str | int) -> int:
         return value if isinstance(value, int) else self.texts.genesis(entity.id, field, value)
@@ -181,17 +190,15 @@ class Fold:
         """Return an entity as it stands in this fold; a new one when there is none."""
         found = self._entities.get(entity_id)
         if found is None:
-            self._load([entity_id])
+            self.load([entity_id])
             found = self._entities.get(entity_id)
         if found is None:
             found = self._entities[entity_id] = Entity(entity_id, kind)
-            self._before[entity_id] = None
         return found
 
     def existing(self, entity_id: bytes) -> Entity | None:
         """Return an entity as it stands in this fold, if anything ever touched it."""
-        if entity_id not in self._entities:
-            self._load([entity_id])
+        self.load([entity_id])
         found = self._entities.get(entity_id)
         return found if found is not None and (found.touched or found.deleted) else None
 
@@ -206,7 +213,7 @@ class Fold:
     def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
         """Join an entity's state from a segment; the texts of both are joined by the caller."""
         self.entity(other.id, other.kind).merge(ours, other, theirs)
-        self._reshow.add(other.id)
+        self._changed[other.id] = _SHOWN
         if len(self._entities) >= CHUNK:
             self.flush()
 
@@ -215,9 +222,11 @@ class Fold:
         if len(self._entities) >= CHUNK:
             self.flush()
 
-    def _load(self, ids: Iterable[bytes]) -> None:
-        wanted = {entity_id for entity_id in ids if entity_id not in self._entities}
+    def load(self, ids: Iterable[bytes]) -> None:
+        """Read entities that will be asked for: many at once cost little more than one."""
+        wanted = [entity_id for entity_id in ids if entity_id not in self._before]
         if wanted:
+            self._before.update(dict.fromkeys(wanted))
             for entity_id, record in self.tx.records(wanted).items():
                 self._entities[entity_id] = Entity.decode(entity_id, record.state)
                 self._before[entity_id] = record
@@ -227,29 +236,29 @@ class Fold:
     def refresh(self) -> int:
         """Bring rows and hashes of edited texts up to date; return how many entities it were."""
         stale = self.tx.stale_texts()
-        self._load(stale)
-        self._reshow.update(entity_id for entity_id in stale if entity_id in self._entities)
+        self.load(stale)
+        self._changed.update((entity_id, _SHOWN) for entity_id in stale if entity_id in self._entities)
         self.flush()
         return len(stale)
 
     def flush(self) -> None:
         """Write states, hashes, digest and rows of all that was touched."""
-        new = frozenset(i for i in self._reshow if (b := self._before[i]) is None or b.hidden)
-        affected = self._affected(new)
+        touched = [entity_id for entity_id, what in self._changed.items() if what == _SHOWN]
+        new = frozenset(entity_id for entity_id in touched if not self._was_visible(entity_id))
+        affected = self._affected(touched, new)
         records, conflicted, shown, deltas = [], {}, [], defaultdict[int, int](int)
         gone = defaultdict[str, list[bytes]](list)
-        for entity_id in self._reshow | self._edited:
+        for entity_id, what in self._changed.items():
             entity, before = self._entities[entity_id], self._before[entity_id]
-            state = entity.encode()
+            state, hidden = entity.encode(), entity.hidden
             old = before.hash if before is not None else _NO_HASH
             fresh = old
-            if entity_id in self._reshow:
+            if what != _EDITED:
                 fresh = hash_entity(entity_id, state, self._text_hashes(entity))
                 deltas[bucket_of(entity_id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
-            record = Record(entity_id, entity.kind, entity.hidden, fresh, state)
-            records.append(record)
-            conflicted[entity_id] = not record.hidden and bool(conflicts_of(entity, self.texts))
-            if record.hidden and before is not None and not before.hidden:
+            records.append(Record(entity_id, entity.kind, hidden, fresh, state))
+            conflicted[entity_id] = not hidden and bool(conflicts_of(entity, self.texts))
+            if hidden and self._was_visible(entity_id):
                 gone[entity.kind].append(entity_id)
         for entity_id in affected:
             entity = self._entities[entity_id]
@@ -260,14 +269,13 @@ class Fold:
         for kind, ids in gone.items():
             self.tx.hide(kind, ids)
         self.tx.show(shown, new)
-        for entity_id in self._edited - self._reshow:
+        for entity_id in [entity_id for entity_id, what in self._changed.items() if what == _EDITED]:
             self.tx.set_stale(entity_id, True)
-        for entity_id in self._reshow.intersection(self.tx.stale_texts()):
+        for entity_id in [entity_id for entity_id in self.tx.stale_texts() if self._changed.get(entity_id) == _SHOWN]:
             self.tx.set_stale(entity_id, False)
         for (unknown_of, position), count in self._unknown.items():
             self.tx.add_unknown_operations(unknown_of, position, count)
-        self._entities, self._before, self._reshow, self._edited = {}, {}, set(), set()
-        self._unknown = defaultdict(int)
+        self._entities, self._before, self._changed, self._unknown = {}, {}, {}, defaultdict(int)
 
     def is_sound(self, record: Record) -> bool:
         """
@@ -276,7 +284,7 @@ class Fold:
         Raises:
             CorruptError: Its state, or a text of it, cannot even be read.
         """
-        self._load([record.id])
+        self.load([record.id])
         entity = self._entities[record.id]
         if record.hash != hash_entity(entity.id, entity.encode(), self._text_hashes(entity)):
             return False
@@ -300,24 +308,24 @@ class Fold:
             hashes.append(hash_text(document.string(), document.vector()))
         return hashes
 
-    def _affected(self, new: frozenset[bytes]) -> set[bytes]:
+    def _affected(self, touched: list[bytes], new: frozenset[bytes]) -> Iterable[bytes]:
         """Return all whose rows change: what was touched, what points at what came or went, and rings."""
-        affected = set(self._reshow)
-        came = [i for i in new if not self._entities[i].hidden]
-        went = [i for i in self._reshow - new if self._entities[i].hidden]
+        affected = dict.fromkeys(touched)
+        came = [i for i in touched if i in new and not self._entities[i].hidden]
+        went = [i for i in touched if i not in new and self._entities[i].hidden]
         pointing = [*self.tx.waiting_for(came), *self.tx.referrers(went)] if went else self.tx.waiting_for(came)
-        self._load(pointing)
-        affected.update(pointing)
+        self.load(pointing)
+        affected.update(dict.fromkeys(pointing))
         tasks = [i for i in affected if self._entities[i].kind == "task"]
-        if any(i not in new for i in tasks) or pointing:
+        if pointing or any(i not in new for i in tasks):
             ringed = self.tx.in_rings()
-            self._load(ringed)
-            affected.update(ringed)
+            self.load(ringed)
+            affected.update(dict.fromkeys(ringed))
         settled: set[bytes] = set()
         for task in tasks:
-            ring = self._ring_above(task, settled)
+            ring = self._ring_above(task, settled) if "parent_id" in self._entities[task].cells else []
             if ring:
-                affected.add(integrity.withheld_of(ring).id)
+                affected[integrity.withheld_of(ring).id] = None
         return affected
 
     def is_in_ring(self, task: bytes) -> bool:
@@ -338,7 +346,7 @@ class Fold:
         ring = integrity.ring_above(task, parent_of)
         if not ring:
             settled.update(walked)
-        self._load(ring)
+        self.load(ring)
         return [self._entities[member] for member in ring]
 
     def _parent_of(self, task: bytes) -> bytes | None:
@@ -352,8 +360,8 @@ class Fold:
         return parent if parent is not None and self._is_visible(parent, "task") else None
 
     def _is_visible(self, entity_id: bytes, kind: str) -> bool:
-        if entity_id not in self._entities:
-            self._load([entity_id])
+        if entity_id not in self._before:
+            self.load([entity_id])
         entity = self._entities.get(entity_id)
         return entity is not None and entity.kind == kind and not entity.hidden
 
@@ -364,9 +372,9 @@ class Fold:
             if not self._is_visible(edge.target, kind):
                 withheld.append((edge.cell, edge.target, integrity.HIDDEN))
             elif kind == "tag":
-                tags.append((values.id_text(edge.target), edge.created_at))
+                tags.append((edge.cell[-rows.ID_CHARACTERS :], edge.created_at))
             elif kind == "document":
-                links.append((values.id_text(edge.target), edge.value, edge.created_at))
+                links.append((edge.cell[-rows.ID_CHARACTERS :], edge.value, edge.created_at))
             elif self._closes_ring(entity):
                 withheld.append((edge.cell, edge.target, integrity.RING))
             else:

@@ -35,8 +35,10 @@ PUBLIC_KEY: Final = "public_key"
 NONCE_KEY: Final = "nonce"
 WORKSPACE_KEY: Final = "workspace"
 
-_encode_operation = msgspec.msgpack.Encoder(order="sorted").encode
-_decode_operation = msgspec.msgpack.Decoder(list[Any]).decode
+DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
+
+_encode_cells = msgspec.msgpack.Encoder().encode
+_decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
 _encode_pairs = msgspec.msgpack.Encoder().encode
 _decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 
@@ -48,12 +50,19 @@ _decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 class Put:
     """Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`."""
 
+    kind: str
+    id: bytes
     encoded: bytes
 
     @staticmethod
     def of(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> Put:
-        """Return the draft; encoded at once, since a bulk transaction holds 100,000 of them."""
-        return Put(_encode_operation([PUT, kind, entity_id, cells]))
+        """Return the draft; its cells are encoded at once, since a bulk transaction holds 100,000 of them."""
+        return Put(kind, entity_id, _encode_cells(cells))
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The cells, the caller's own."""
+        return _decode_cells(self.encoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class Ledger:
     def commit(
         self,
         tx: StoreWriter,
-        drafts: Iterable[Draft],
+        drafts: Sequence[Draft],
         wall_ms: int,
         agent: str | None = None,
         reason: str | None = None,
@@ -168,9 +177,12 @@ class Ledger:
         fold.begin(actor, seq, wall_ms, deps, position)
         body = _Body(tx, position)
         tagged: set[bytes] = set()
-        for draft in drafts:
-            for operation in self._operations(fold, draft, tagged):
-                body.add(changes.encode_operation(operation))
+        for at in range(0, len(drafts), DRAFTS_AT_ONCE):
+            some = drafts[at : at + DRAFTS_AT_ONCE]
+            fold.load([draft.id for draft in some])
+            for draft in some:
+                for operation in self._operations(fold, draft, tagged):
+                    body.add(changes.encode_operation(operation))
             fold.flush_if_full()
         if body.operations == 0:
             return None
@@ -211,11 +223,11 @@ class Ledger:
 
     def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
         if isinstance(draft, Put):
-            operation = _decode_operation(draft.encoded)
-            kind = fold.entity(operation[2], operation[1]).kind
-            if kind != operation[1]:
-                raise InvalidValueError("id", f"belongs to a {kind} already", values.id_text(operation[2]))
-            yield from self._tagging(fold, operation, tagged)
+            operation = [PUT, draft.kind, draft.id, draft.cells]
+            kind = fold.entity(draft.id, draft.kind).kind
+            if kind != draft.kind:
+                raise InvalidValueError("id", f"belongs to a {kind} already", values.id_text(draft.id))
+            yield from self._tagging(fold, operation[3], tagged)
         elif isinstance(draft, Rewrite):
             yield from self._rewrite(fold, draft)
             return
@@ -232,22 +244,24 @@ class Ledger:
             raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation[2]))
         yield operation
 
-    def _tagging(self, fold: Fold, operation: Operation, tagged: set[bytes]) -> Iterator[Operation]:
+    def _tagging(self, fold: Fold, cells: dict[str, Any], tagged: set[bytes]) -> Iterator[Operation]:
         """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
-        cells = operation[3]
-        for name, value in cells.items():
-            if isinstance(value, str) and name.startswith("tag."):
-                cells[name] = True
-                tag_id = values.id_bytes("tags", name[4:])
-                if tag_id in tagged:
-                    continue
-                tagged.add(tag_id)
-                tag = fold.existing(tag_id)
-                made: Operation = [TOUCH, "tag", tag_id]
-                if tag is None or "name" not in tag.cells:
-                    made = [PUT, "tag", tag_id, {"created_at": OWN_TIME, "name": value}]
-                fold.apply(made)
-                yield made
+        names = {}
+        for cell, value in cells.items():
+            if isinstance(value, str) and cell.startswith("tag."):
+                cells[cell] = True
+                tag_id = values.id_bytes("tags", cell[4:])
+                if tag_id not in tagged:
+                    names[tag_id] = value
+        fold.load(names)
+        tagged.update(names)
+        for tag_id, name in names.items():
+            tag = fold.existing(tag_id)
+            made: Operation = [TOUCH, "tag", tag_id]
+            if tag is None or "name" not in tag.cells:
+                made = [PUT, "tag", tag_id, {"created_at": OWN_TIME, "name": name}]
+            fold.apply(made)
+            yield made
 
     def _rewrite(self, fold: Fold, draft: Rewrite) -> Iterator[Operation]:
         entity = visible(fold, draft.kind, draft.id)

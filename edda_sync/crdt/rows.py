@@ -30,6 +30,8 @@ COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG
 
 CONTENT_TYPE_DEFAULT: Final = "text/markdown"
 DOC_TYPE_DEFAULT: Final = "note"
+ID_CHARACTERS: Final = 36
+_EDGES: Final = ("tag.", "link.", "parent_id")
 
 
 class Edge(NamedTuple):
@@ -90,12 +92,10 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
 
 def _object(shown: dict[str, Any], prefix: str) -> str | None:
     """Return canonical JSON of the cells of one mapping: their values are canonical JSON already."""
-    members = sorted(
-        (name[len(prefix) :], value) for name, value in shown.items() if value is not None and name.startswith(prefix)
-    )
+    members = [name for name in shown if name.startswith(prefix) and shown[name] is not None]
     if not members:
         return None
-    return "{" + ",".join(f"{_quote(key)}:{value}" for key, value in members) + "}"
+    return "{" + ",".join([f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in sorted(members)]) + "}"
 
 
 def _quote(key: str) -> str:
@@ -116,14 +116,16 @@ def edges_of(entity: Entity) -> list[Edge]:
     """
     edges = []
     for name, siblings in entity.cells.items():
+        if not name.startswith(_EDGES):
+            continue
         if name == "parent_id":
             parent = cells.visible(siblings)[3]
             if parent is not None:
                 edges.append(Edge(name, parent, None, ""))
-        elif name.startswith(("tag.", "link.")):
-            adds = [write for write in siblings if write[3] is not None]
-            if adds:
-                write = cells.visible(adds)
-                target = bytes.fromhex(name.partition(".")[2].replace("-", ""))
-                edges.append(Edge(name, target, write[3], values.time_of(write[2])))
+            continue
+        adds = [write for write in siblings if write[3] is not None]
+        if adds:
+            write = cells.visible(adds)
+            target = bytes.fromhex(name[-ID_CHARACTERS:].replace("-", ""))
+            edges.append(Edge(name, target, write[3], values.time_of(write[2])))
     return edges

@@ -14,7 +14,7 @@ from edda_sync import values
 from edda_sync.crdt.entity import bucket_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.rows import COLUMNS
-from edda_sync.errors import CorruptError
+from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.protocols import StoreReader, StoreWriter
 
 
@@ -42,7 +42,7 @@ def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tup
     for looked, record in enumerate(tx.all_records(after=after), start=1):
         try:
             sound = fold.is_sound(record)
-        except CorruptError:
+        except (CorruptError, RefusedTextError):  # what cannot be read, or names a text that is not there
             sound = False
         if not sound:
             found.append(Damage(f"{record.kind} {values.id_text(record.id)}", bucket_of(record.id)))

@@ -5,7 +5,8 @@ A field that a task has takes the value; whatever no field holds as it is writte
 ``beads.KEY``, so that each issue can be told back from its task: an unknown status, a time of other precision, notes,
 design, comments. Each dependency has a key of its own, ``beads.dependency.TYPE.ID``, so that two devices that add one each
 keep both; the first dependency of type ``parent-child`` is the task's parent too. A value that JSON cells cannot hold (too
-deep, half a character) is kept as its JSON text, ``beads.KEY:json``.
+deep, half a character) is kept as its JSON text, ``beads.KEY:json``, and a key that metadata cannot hold together with its
+value, ``beads.key:HASH``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ from edda_sync.model import Task
 
 KEY: Final = "beads"
 PARENT_CHILD: Final = "parent-child"
+
+_DEPENDENCY: Final = "dependency."
+_KEYED: Final = "key:"  # the value is an object of the one key and value
+_ESCAPED: Final = ":json"  # the value is JSON text
+_PREFIXES: Final = (_DEPENDENCY, _KEYED)
 
 _STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
 _STATUS_NEAREST: Final = {
@@ -117,27 +123,48 @@ class Mapped:
 
     def keep(self, key: str, value: Any, called: str | None = None) -> None:
         """
-        Keep something that no field holds.
+        Keep a value of the issue that no field holds.
 
         Args:
-            key: Its key in the issue; one that is taken gets a sign more.
+            key: Its key in the issue; one that could be mistaken for something else is kept with the value.
             value: What it was.
-            called: What reports call it; its key otherwise, and nothing for ``""``.
+            called: What reports call it; its key otherwise.
         """
-        self.kept += [called if called is not None else key] if called != "" else []
+        self.kept.append(called or key)
         name = f"{KEY}.{key}"
-        try:
-            values.key("metadata", name)
-        except InvalidValueError:  # too long, or half a character: the value carries the key
-            name, value = f"{KEY}.key:{blake2b(json.dumps(key).encode(), digest_size=8).hexdigest()}", {key: value}
+        if not _is_key(name) or key.startswith(_PREFIXES) or key.endswith(_ESCAPED):
+            name, value = f"{KEY}.{_KEYED}{_short_hash(key)}", {key: value}
+        self._write(name, value)
+
+    def keep_dependency(self, value: dict[str, Any]) -> None:
+        """Keep a dependency under a key of its own; a second one of the same type and issue gets a sign more."""
+        self.kept.append(f"dependency {value['type']}")
+        name = f"{KEY}.{_DEPENDENCY}{value['type']}.{value['depends_on_id']}"
+        if not _is_key(name):
+            name = f"{KEY}.{_DEPENDENCY}{_short_hash(name)}"
+        while name in self.task.metadata:
+            name += "+"
+        self._write(name, value)
+
+    def _write(self, name: str, value: Any) -> None:
         try:
             values.json_value("metadata", value)
         except InvalidValueError:
-            name, value = f"{name}:json", json.dumps(value)
+            name, value = f"{name}{_ESCAPED}", json.dumps(value)
             values.json_value("metadata", value)
-        while name in self.task.metadata:
-            name += "+"
         self.task.metadata[name] = value
+
+
+def _is_key(name: str) -> bool:
+    try:
+        values.key("metadata", name + _ESCAPED)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _short_hash(text: str) -> str:
+    return blake2b(json.dumps(text).encode(), digest_size=8, person=b"edda-beads").hexdigest()
 
 
 def task_of(issue: dict[str, Any]) -> Mapped:
@@ -148,7 +175,8 @@ def task_of(issue: dict[str, Any]) -> Mapped:
         InvalidValueError: Something in it is too long to be kept.
     """
     mapped = Mapped(Task(id=task_id(issue["id"]), metadata={}, tags=set()))
-    mapped.keep("id", issue["id"], called="")
+    mapped.keep("id", issue["id"])
+    mapped.kept.clear()  # every issue has one
     for key, value in issue.items():
         take = _FIELDS.get(key)
         if key != "id" and (take is None or not take(mapped, value)):
@@ -231,7 +259,7 @@ def _take_dependencies(mapped: Mapped, value: Any) -> bool:
     if not sound or not value:
         return False
     for each in sorted(value, key=lambda each: json.dumps(each, sort_keys=True)):
-        mapped.keep(f"dependency.{each['type']}.{each['depends_on_id']}", each, called=f"dependency {each['type']}")
+        mapped.keep_dependency(each)
     parents = [each for each in value if each["type"] == PARENT_CHILD]
     if parents:
         first = min(parents, key=lambda each: (str(each.get("created_at", "")), each["depends_on_id"]))

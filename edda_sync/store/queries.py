@@ -52,14 +52,14 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
 
 def _is_most_urgent(plan: Plan) -> bool:
     """
-    Tell whether a plan asks for what is to be done next and for nothing else.
+    Tell whether a plan asks for what is to be done next, of some priorities or of some time at most.
 
     Left to itself, SQLite takes the index over the status and sorts all open tasks: 100 ms of 100,000 tasks, not 1 ms.
     """
     urgent = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
-    statuses = len(plan.equal) == 1 and plan.equal[0][0] == "status" and set(plan.equal[0][1]) == _ACTIVE
-    others = plan.ranges or plan.tag_ids or plan.linked_from or plan.words
-    return plan.kind == "task" and plan.order == urgent and statuses and not others
+    equal = dict(plan.equal)
+    active = equal.keys() <= {"status", "priority"} and set(equal.get("status", ())) == _ACTIVE
+    return plan.kind == "task" and plan.order == urgent and active and not plan.tag_ids and not plan.words
 
 
 def _order(table: str, column: str, descending: bool) -> str:

@@ -134,13 +134,17 @@ class SqliteStore:
     def _gather(self) -> list[_Job]:
         """Wait for transactions; return none when something else may be due."""
         batch: list[_Job] = []
-        quiet_s = self._written_at + limits.PROJECT_DELAY_S - time.monotonic()
         with suppress(queue.Empty):
-            job = self._jobs.get(timeout=max(0.0, quiet_s) if self._idle_due else None)
+            job = self._jobs.get(timeout=self._patience_s())
             while job is not None:
                 batch.append(job)
                 job = self._jobs.get_nowait() if len(batch) < _BATCH_MAX else None
         return batch
+
+    def _patience_s(self) -> float | None:
+        if self._closed:
+            return 0.0
+        return max(0.0, self._written_at + limits.PROJECT_DELAY_S - time.monotonic()) if self._idle_due else None
 
     def _catch_up(self) -> bool:
         """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from edda_sync import values
 from edda_sync.crdt.rows import COLUMNS
+from edda_sync.errors import CorruptError
 from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
 from edda_sync.query import Plan
 from edda_sync.store import queries
@@ -78,6 +79,8 @@ class SqliteReader:
 
     def logged(self, position: int) -> Logged:
         row = self._one("SELECT position, actor, seq, hash, raw, body FROM log WHERE position = ?", position)
+        if row is None:
+            raise CorruptError(f"The log, which has nothing at position {position:,},")
         return Logged(*row)
 
     def hash_at(self, actor: int, seq: int) -> bytes | None:

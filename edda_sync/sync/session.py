@@ -307,7 +307,11 @@ class Session:
         if self._exchange.digest() == digest:
             self._compared = at
             self.progress.proved, self.progress.proved_at = True, at
-            return [Proved(self.peer)]
+            effects: list[Effect] = []
+            if self._said != at:  # whoever is proved may leave at once: first let the peer prove it too
+                self._said = at
+                effects.append(self._ack(digest=digest))
+            return [*effects, Proved(self.peer)]
         self._compared = at
         self.progress.proved, self.progress.proved_at = False, None
         sums = b"".join(

@@ -106,7 +106,9 @@ def test_a_spoiled_log_is_noticed_and_nothing_is_folded_from_it(home: Path, stat
 def test_a_broken_file_is_noticed(home: Path) -> None:
     spoil(home, "PRAGMA wal_checkpoint(TRUNCATE)")
     with closing(sqlite3.connect(home / "edda.db")) as connection:
-        (root_page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'idx_tasks_created_at'").fetchone()
+        (root_page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_tasks_created_at'"
+        ).fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     with (home / "edda.db").open("r+b") as file:
         file.seek((root_page - 1) * size)

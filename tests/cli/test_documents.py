@@ -69,7 +69,21 @@ def test_content_is_replaced_by_a_text_or_a_file(edda: Any, tmp_path: Path) -> N
 
 def test_fields_tags_and_metadata_are_edited_and_the_content_stays(edda: Any) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "T", "--tag", "a", stdin=b"text")
-    edda("doc", "edit", document_id, "--title", "U", "--type", "journal", "--untag", "a", "--tag", "b", "--metadata", '{"k": 1}')
+    edda(
+        "doc",
+        "edit",
+        document_id,
+        "--title",
+        "U",
+        "--type",
+        "journal",
+        "--untag",
+        "a",
+        "--tag",
+        "b",
+        "--metadata",
+        '{"k": 1}',
+    )
     edda("doc", "edit", document_id, "--unset-metadata", "k", "--content-type", "text/plain")
     shown = edda.json("doc", "show", document_id)
     assert (shown["title"], shown["doc_type"], shown["tags"], shown["metadata"]) == ("U", "journal", ["b"], {})
@@ -87,7 +101,9 @@ def test_the_editor_edits_byte_for_byte(edda: Any, editor: Any) -> None:
     assert edda.json("doc", "show", document_id)["version"] == before
 
 
-def test_what_is_written_while_the_editor_is_open_is_merged(edda: Any, editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_while_the_editor_is_open_is_merged(
+    edda: Any, editor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"alpha beta gamma")
     other = [sys.executable, "-c", "from edda_sync.cli import main; main()", "--home", str(edda.home)]
     other += ["doc", "edit", document_id, "--content", "ALPHA beta gamma"]
@@ -117,11 +133,15 @@ def test_documents_are_listed_and_searched(edda: Any) -> None:
     assert [each["id"] for each in edda.json("doc", "list", "--type", "spec")] == [first]
     assert [each["id"] for each in edda.json("doc", "list", "--tag", "farm")] == [second]
     assert [each["title"] for each in edda.json("doc", "list", "--order", "title")] == ["Cows", "Milk"]
-    assert [each["title"] for each in edda.json("doc", "list", "--order", "title", "--reverse", "--limit", "1")] == ["Milk"]
+    assert [each["title"] for each in edda.json("doc", "list", "--order", "title", "--reverse", "--limit", "1")] == [
+        "Milk"
+    ]
     assert {each["id"] for each in edda.json("doc", "search", "cow*", "milk")} == {first, second}
     assert [each["id"] for each in edda.json("doc", "search", "and")] == [second]
     assert edda("doc", "search", "nothing").stdout == ""
-    assert [line.split()[0] for line in edda("doc", "list", "--type", "spec").stdout.splitlines()] == [first.replace("-", "")[-6:]]
+    assert [line.split()[0] for line in edda("doc", "list", "--type", "spec").stdout.splitlines()] == [
+        first.replace("-", "")[-6:]
+    ]
 
 
 def test_documents_go_to_the_trash_and_come_back(edda: Any) -> None:

@@ -53,7 +53,9 @@ def test_markdown_comes_back_byte_for_byte(edda: Any, tmp_path: Path) -> None:
         (tmp_path / "in" / name).write_bytes(raw)
     edda("import", "markdown", str(tmp_path / "in"))
     edda("export", "--format", "markdown", str(tmp_path / "out"))
-    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    written = {
+        path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*") if path.is_file()
+    }
     assert {name: path.read_bytes() for name, path in written.items()} == raws
 
 
@@ -74,7 +76,19 @@ def test_files_that_differ_are_replaced_only_with_force(edda: Any, tmp_path: Pat
 
 @pytest.mark.parametrize(
     "path",
-    ["../out.md", "/etc/x.md", "a/../../x.md", "a//b.md", "./x.md", "a\\..\\x.md", "x\0.md", "x\n.md", "", "x", "x" * 300 + ".md"],
+    [
+        "../out.md",
+        "/etc/x.md",
+        "a/../../x.md",
+        "a//b.md",
+        "./x.md",
+        "a\\..\\x.md",
+        "x\0.md",
+        "x\n.md",
+        "",
+        "x",
+        "x" * 300 + ".md",
+    ],
 )
 def test_a_path_that_leads_astray_is_not_taken(edda: Any, tmp_path: Path, path: str) -> None:
     edda("doc", "add", "-", "--title", "Tame", "--metadata", json.dumps({"markdown.path": path}), stdin=b"text")

@@ -65,7 +65,18 @@ def test_help_names_every_command_there_is(edda: Any) -> None:
         assert command is not None
         assert command.name == name
         assert "Usage: edda" in edda(name, "--help").stdout
-    assert {"init", "task", "doc", "tag", "link", "import", "export", "conflicts", "doctor", "completion"} <= COMMANDS.keys()
+    assert {
+        "init",
+        "task",
+        "doc",
+        "tag",
+        "link",
+        "import",
+        "export",
+        "conflicts",
+        "doctor",
+        "completion",
+    } <= COMMANDS.keys()
 
 
 def test_a_group_without_a_command_shows_its_help(edda: Any) -> None:
@@ -79,7 +90,12 @@ def test_completion_is_printed_for_each_shell(edda: Any, shell: str) -> None:
 
 def test_completion_completes_commands_and_options(edda: Any) -> None:
     def complete(line: str) -> str:
-        environment = {**os.environ, "_EDDA_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        environment = {
+            **os.environ,
+            "_EDDA_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(line.count(" ")),
+        }
         return subprocess.run(EDDA, env=environment, capture_output=True, check=True).stdout.decode()
 
     assert "plain,list" in complete("edda task li")
@@ -241,7 +257,9 @@ DEEP = "[" * 100_000
         (["task", "list", "--nope"], 2, "--nope"),
     ],
 )
-def test_bad_input_is_refused_in_one_sentence_and_changes_nothing(edda: Any, args: list[str], code: int, says: str) -> None:
+def test_bad_input_is_refused_in_one_sentence_and_changes_nothing(
+    edda: Any, args: list[str], code: int, says: str
+) -> None:
     known = edda.id_of("task", "add", "known")
     before = edda.everything()
     refused = edda(*(known if word == "KNOWN" else word for word in args), code=code)
@@ -253,7 +271,9 @@ def test_bad_input_is_refused_in_one_sentence_and_changes_nothing(edda: Any, arg
 
 
 def test_a_short_id_that_fits_two_is_refused_with_both(edda: Any, tmp_path: Path) -> None:
-    issues = [f'{{"id": "{number}", "title": "{number}"}}' for number in (7476, 12026)]  # their ids end in the same digits
+    issues = [
+        f'{{"id": "{number}", "title": "{number}"}}' for number in (7476, 12026)
+    ]  # their ids end in the same digits
     from edda_sync.imports.beads import task_id
 
     ids = [task_id("7476"), task_id("12026")]
@@ -280,7 +300,10 @@ def test_content_of_ten_megabytes_goes_in_and_comes_out(edda: Any, tmp_path: Pat
 @pytest.mark.parametrize(("raw", "says"), [(b"x" * (16 * 2**20 + 1), "16,777,216"), (b"\xff\xfe", "not UTF-8")])
 def test_content_that_no_text_can_hold_is_refused(edda: Any, tmp_path: Path, raw: bytes, says: str) -> None:
     (tmp_path / "raw").write_bytes(raw)
-    for args in (["doc", "add", str(tmp_path / "raw")], ["task", "add", "a", "--description-file", str(tmp_path / "raw")]):
+    for args in (
+        ["doc", "add", str(tmp_path / "raw")],
+        ["task", "add", "a", "--description-file", str(tmp_path / "raw")],
+    ):
         assert says in edda(*args, code=2).stderr
     assert says in edda("doc", "add", "-", stdin=raw, code=2).stderr
     assert edda.json("doc", "list") == []
@@ -301,7 +324,11 @@ def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]
     """Run the command as a person does; return its code and what it printed."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*EDDA, "--home", str(home), *args], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+        [*EDDA, "--home", str(home), *args],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
     ) as process:
         os.close(theirs)
         os.write(ours, typed)
@@ -322,10 +349,23 @@ def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> Non
     edda("task", "add", "evil \u202egnp.exe \u2066x")
     code, printed = on_a_terminal(edda.home, "task", "list")
     assert code == 0
-    assert "title" in printed
+    assert re.search(r"id +status +priority +due +title", printed)
     assert "\\u202e" in printed
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", printed)
     assert "\u202e" in edda("task", "list").stdout, "a program gets what was written"
+
+
+def test_columns_stand_below_each_other_whatever_is_in_them(edda: Any) -> None:
+    for name in ("長い", "e\u0301", "plain"):
+        edda("tag", "add", name, "--color", "red")
+    code, printed = on_a_terminal(edda.home, "tag", "list")
+    assert code == 0
+    wide = {"長い": 4, "e\u0301": 1, "plain": 5}
+    starts = {
+        name: wide[name] + len(rest) - len(rest.lstrip())
+        for name, rest in re.findall(r"^(\S+)( +red)", printed, re.MULTILINE)
+    }
+    assert starts == dict.fromkeys(wide, 7)
 
 
 def test_a_terminal_is_not_obeyed_by_a_documents_text(edda: Any) -> None:
@@ -359,7 +399,9 @@ def test_a_closed_pipe_is_quiet(edda: Any) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     for args in (["export"], ["task", "list", "--json"]):
-        ended = subprocess.run([*EDDA, "--home", str(edda.home), *args], stdout=writing, stderr=subprocess.PIPE, check=False)
+        ended = subprocess.run(
+            [*EDDA, "--home", str(edda.home), *args], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
         assert (ended.returncode, ended.stderr) == (141, b"")
     os.close(writing)
 
@@ -367,7 +409,9 @@ def test_a_closed_pipe_is_quiet(edda: Any) -> None:
 def test_an_interrupt_says_one_line(edda: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     process = subprocess.Popen(
-        [*EDDA, "--home", str(edda.home), "doc", "add", str(tmp_path / "pipe")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*EDDA, "--home", str(edda.home), "doc", "add", str(tmp_path / "pipe")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     with (tmp_path / "pipe").open("wb"):  # open once the command reads
         process.send_signal(signal.SIGINT)

@@ -13,9 +13,28 @@ def test_a_task_can_be_added_shown_edited_and_done(edda: Any) -> None:
     shown = edda.json("task", "show", task_id[-6:])
     assert (shown["title"], shown["priority"], shown["due_date"]) == ("Write the report", 1, "2026-03-01T00:00:00.000Z")
     assert (shown["tags"], shown["description"], shown["metadata"]) == (["work"], "First draft", {"project": "x"})
-    edda("task", "edit", task_id, "--title", "Write it", "--due", "none", "--tag", "home", "--untag", "work", "--status", "blocked")
+    edda(
+        "task",
+        "edit",
+        task_id,
+        "--title",
+        "Write it",
+        "--due",
+        "none",
+        "--tag",
+        "home",
+        "--untag",
+        "work",
+        "--status",
+        "blocked",
+    )
     shown = edda.json("task", "show", task_id)
-    assert (shown["title"], shown["due_date"], shown["tags"], shown["status"]) == ("Write it", None, ["home"], "blocked")
+    assert (shown["title"], shown["due_date"], shown["tags"], shown["status"]) == (
+        "Write it",
+        None,
+        ["home"],
+        "blocked",
+    )
     assert shown["description"] == "First draft"
     edda("task", "done", task_id)
     shown = edda.json("task", "show", task_id)
@@ -40,7 +59,7 @@ def test_a_title_may_stand_unquoted(edda: Any) -> None:
 
 
 def test_a_description_is_read_from_a_file_or_stdin(edda: Any, tmp_path: Any) -> None:
-    (tmp_path / "text.md").write_bytes("two\r\nlines\n".encode())
+    (tmp_path / "text.md").write_bytes(b"two\r\nlines\n")
     first = edda.id_of("task", "add", "A", "--description-file", str(tmp_path / "text.md"))
     second = edda.id_of("task", "add", "B", "--description-file", "-", stdin=b"piped")
     assert edda.json("task", "show", first)["description"] == "two\r\nlines\n"
@@ -103,7 +122,9 @@ def test_a_task_moves_below_another_and_back(edda: Any) -> None:
     assert edda.json("task", "show", child)["parent_id"] is None
 
 
-@pytest.mark.parametrize("command", [["task", "move", "{top}", "{low}"], ["task", "edit", "{top}", "--parent", "{low}"]])
+@pytest.mark.parametrize(
+    "command", [["task", "move", "{top}", "{low}"], ["task", "edit", "{top}", "--parent", "{low}"]]
+)
 def test_a_task_never_comes_to_stand_below_itself(edda: Any, command: list[str]) -> None:
     top = edda.id_of("task", "add", "top")
     middle = edda.id_of("task", "add", "middle", "--parent", top)

@@ -1,0 +1,138 @@
+"""Real processes of the command line: each machine has a store of its own; what a process prints is waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
+
+
+class Running:
+    """A process whose lines are read as they come."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.lines: list[str] = []
+        self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._coming.put(line.rstrip("\n"))
+        self._coming.put(None)
+
+    def wait_for(self, pattern: str, *, past: int = 0) -> re.Match[str]:
+        """Return the first match in a line, from line ``past`` on; fail when the process ends without one."""
+        end = time.monotonic() + PATIENCE_S
+        at = past
+        while True:
+            while at < len(self.lines):
+                found = re.search(pattern, self.lines[at])
+                if found is not None:
+                    return found
+                at += 1
+            try:
+                line = self._coming.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise AssertionError(f"{pattern!r} was not printed; what was:\n" + "\n".join(self.lines))
+            self.lines.append(line)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; return its exit code, with all that it printed in ``lines``."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Return the exit code once it has ended by itself."""
+        code = self.process.wait(PATIENCE_S)
+        while (line := self._coming.get(timeout=PATIENCE_S)) is not None:
+            self.lines.append(line)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        """End it whatever it does, at the end of a test."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Machine:
+    """A store, and the commands that are run over it in processes of their own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.home = folder / name
+        self.name = name
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("EDDA_")},
+            "EDDA_KEYRING": "off",
+            "EDDA_HOME": str(self.home),
+            "EDDA_STATE": str(folder / "state"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._started: list[Running] = []
+
+    def start(self, *arguments: str) -> Running:
+        """Start a command and return at once."""
+        running = Running([sys.executable, "-m", "edda_sync.cli", *arguments], self._environment)
+        self._started.append(running)
+        return running
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command to its end; return what it printed, on both streams."""
+        running = self.start(*arguments)
+        ended = running.wait()
+        printed = "\n".join(running.lines)
+        assert ended == code, f"{arguments} ended with {ended}:\n{printed}"
+        assert "Traceback" not in printed, printed
+        return printed
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """Run a reading command and return its answer."""
+        return json.loads(self.run(*arguments, "--json", code=code))
+
+    def up(self, *arguments: str) -> tuple[Running, str]:
+        """Run the device; return it and its address on this machine, once it listens."""
+        running = self.start("up", "--no-discovery", *arguments)
+        port = running.wait_for(r"listening on port (\d+)")[1]
+        running.wait_for("Ctrl-C")
+        return running, f"127.0.0.1:{port}"
+
+    def invite(self, *arguments: str) -> tuple[Running, str, str]:
+        """Invite; return the process, the code, and the address of the invitation on this machine."""
+        running = self.start("invite", *arguments)
+        code = running.wait_for(r"^Code: (\S+)$")[1]
+        port = running.wait_for(r"--at \S+:(\d+)$")[1]
+        return running, code, f"127.0.0.1:{port}"
+
+    def join(self, inviter: Machine, *arguments: str) -> str:
+        """Join another machine's workspace by a real code; return what was printed here."""
+        invitation, code, address = inviter.invite()
+        printed = self.run("join", code, "--at", address, *arguments)
+        assert invitation.wait() == 0, invitation.lines
+        return printed
+
+    def kill(self) -> None:
+        """End all that still runs."""
+        for running in self._started:
+            running.kill()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import life
+from edda_sync.errors import DiskFaultError, StorageError
+from edda_sync.life import Sidecar, machine_id
+from edda_sync.protocols import Head, Logged, StoreWriter
+from edda_sync.store.memory import MemoryStore
+
+STORE_ID = bytes(range(16))
+ACTOR, OTHER = 5, 9
+
+
+def hash_of(actor: int, seq: int) -> bytes:
+    return bytes([actor, seq]) * 16
+
+
+def head(actor: int, seq: int) -> Head:
+    return Head(actor, seq, hash_of(actor, seq), b"", b"key", 0, b"")
+
+
+def chain(*actors: tuple[int, int]) -> MemoryStore:
+    """A store whose log has so many changes of each actor."""
+    store = MemoryStore()
+
+    def work(tx: StoreWriter) -> None:
+        for actor, length in actors:
+            for seq in range(1, length + 1):
+                position = tx.log_position() + 1
+                tx.append(Logged(position, actor, seq, hash_of(actor, seq), b"", b""), head(actor, seq))
+
+    store.transact(work)
+    return store
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "edda.db"
+    path.write_bytes(b"a store")
+    return path
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path, database: Path) -> Iterator[Sidecar]:
+    made = Sidecar(tmp_path / "lives", STORE_ID, database)
+    yield made
+    made.close()
+
+
+def is_same(sidecar: Sidecar, store: MemoryStore, now: Head | None) -> bool:
+    with store.read() as reader:
+        return sidecar.is_same_life(reader, now)
+
+
+def test_a_store_that_goes_on_where_it_was_is_itself(sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
+
+
+def test_a_sidecar_that_lags_behind_its_chain_knows_it(sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 1))
+    assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
+
+
+def test_a_chain_that_ends_before_what_is_remembered_was_put_back(sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    assert not is_same(sidecar, chain((ACTOR, 2)), head(ACTOR, 2))
+
+
+def test_a_chain_that_went_another_way_is_another_life(sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3)._replace(hash=bytes(32)))
+    assert not is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
+    assert not is_same(sidecar, chain((ACTOR, 4)), head(ACTOR, 4))
+
+
+def test_a_new_actor_goes_on_when_what_the_former_one_wrote_is_here(sidecar: Sidecar) -> None:
+    sidecar.remember(head(OTHER, 2))
+    assert is_same(sidecar, chain((OTHER, 2), (ACTOR, 1)), head(ACTOR, 1))
+    assert not is_same(sidecar, chain((OTHER, 1), (ACTOR, 1)), head(ACTOR, 1))
+
+
+def test_an_actor_that_never_wrote_can_be_nobody_elses_past(sidecar: Sidecar) -> None:
+    assert is_same(sidecar, chain(), None)
+
+
+def test_a_store_that_wrote_elsewhere_before_is_another_life(sidecar: Sidecar) -> None:
+    assert not is_same(sidecar, chain((ACTOR, 1)), head(ACTOR, 1))
+
+
+def test_what_is_remembered_outlives_the_process(tmp_path: Path, database: Path) -> None:
+    for seq in (1, 2):
+        first = Sidecar(tmp_path / "lives", STORE_ID, database)
+        first.remember(head(ACTOR, seq))
+        first.close()
+        first.close()
+    again = Sidecar(tmp_path / "lives", STORE_ID, database)
+    assert is_same(again, chain((ACTOR, 2)), head(ACTOR, 2))
+    assert not is_same(again, chain((ACTOR, 1)), head(ACTOR, 1))
+    again.close()
+
+
+@pytest.mark.parametrize("at", [0, 5, 20, 60, 80, 90])
+def test_a_sidecar_with_a_damaged_byte_says_nothing(tmp_path: Path, sidecar: Sidecar, at: int) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    (path,) = (tmp_path / "lives").iterdir()
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert not is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
+
+
+def test_a_sidecar_that_was_cut_short_says_nothing(tmp_path: Path, sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    (path,) = (tmp_path / "lives").iterdir()
+    os.truncate(path, 50)
+    assert not is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))
+
+
+def test_another_file_of_the_same_store_is_another_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    copy = Path(shutil.copy(database, tmp_path / "copy.db"))
+    of_copy = Sidecar(tmp_path / "lives", STORE_ID, copy)
+    assert not is_same(of_copy, chain((ACTOR, 3)), head(ACTOR, 3))
+    of_copy.remember(head(OTHER, 1))
+    assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))  # and the first goes on as it was
+    of_copy.close()
+
+
+def test_a_store_that_was_renamed_is_itself(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    renamed = Sidecar(tmp_path / "lives", STORE_ID, database.rename(tmp_path / "renamed.db"))
+    assert is_same(renamed, chain((ACTOR, 3)), head(ACTOR, 3))
+    renamed.close()
+
+
+def test_another_machine_is_another_life(
+    tmp_path: Path, database: Path, sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar.remember(head(ACTOR, 3))
+    monkeypatch.setattr(life, "machine_id", lambda: b"another machine.")
+    elsewhere = Sidecar(tmp_path / "lives", STORE_ID, database)
+    assert not is_same(elsewhere, chain((ACTOR, 3)), head(ACTOR, 3))
+    elsewhere.close()
+
+
+def test_a_machine_has_one_name() -> None:
+    assert machine_id() == machine_id()
+    assert len(machine_id()) == 16
+
+
+def test_sidecars_are_for_their_owner_only(tmp_path: Path, sidecar: Sidecar) -> None:
+    (path,) = (tmp_path / "lives").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+# --- in use -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_copies_on_one_machine_that_take_turns_need_one_new_actor(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.create_task(edda.Task(title="before"))
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    with edda.open(tmp_path / "home") as original, edda.open(tmp_path / "copy") as copy:
+        for number in range(5):
+            original.create_task(edda.Task(title=f"original {number}"))
+            copy.create_task(edda.Task(title=f"copy {number}"))
+        assert (len(original.frontier()), len(copy.frontier())) == (1, 2)
+
+
+def test_a_state_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    with pytest.raises(DiskFaultError, match="file") as caught:
+        edda.open(tmp_path / "home", edda.StorageConfig(state_path=blocked))
+    assert isinstance(caught.value, StorageError)
+
+
+def test_a_sidecar_that_cannot_be_written_any_more_stops_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.create_task(edda.Task(title="first"))
+
+        def full(_descriptor: int, _content: bytes, _at: int) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", full)
+            store.create_task(edda.Task(title="second"))
+        store.create_task(edda.Task(title="third"))
+        assert len(store.frontier()) == 1  # the one that lags is still its own
+        assert store.counts()["tasks"] == 3
