@@ -167,7 +167,7 @@ class _Stream:
         return taken
 
     def ended(self) -> bool:
-        return not self._held and next(self._pieces, None) is None
+        return not self._held and not any(self._pieces)
 
 
 def cut(stream: Iterable[bytes]) -> Iterator[bytes]:
