@@ -110,7 +110,7 @@ def read(pieces: Iterable[bytes]) -> tuple[SegmentHeader, Iterator[list[Entry]]]
     blocks = _blocks(pieces)
     try:
         header = _decode_header(next(blocks))
-    except (StopIteration, msgspec.MsgspecError):
+    except (StopIteration, msgspec.MsgspecError, UnicodeDecodeError):
         raise RemoteProtocolError("a segment without a header") from None
     return header, _entries(blocks)
 
@@ -119,7 +119,7 @@ def _entries(blocks: Iterator[bytes]) -> Iterator[list[Entry]]:
     for block in blocks:
         try:
             yield _decode_entries(block)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise RemoteProtocolError(f"a malformed segment ({error})") from None
 
 

@@ -207,7 +207,7 @@ def decode_operation(encoded: bytes | memoryview) -> Operation | None:
     """Return an operation without its length; None when it is not even msgpack of a list, which is an unknown kind too."""
     try:
         return _decode_operation(encoded)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -101,7 +101,7 @@ class Entity:
         """
         try:
             kind, touched, deleted, held = _decoder.decode(state)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
         entity = cls(entity_id, kind)
         entity.touched, entity.deleted, entity.cells = dict(touched), dict(deleted), held

@@ -223,7 +223,7 @@ class Ledger:
 
     def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
         if isinstance(draft, Put):
-            operation = [PUT, draft.kind, draft.id, draft.cells]
+            operation: Operation = [PUT, draft.kind, draft.id, draft.cells]
             kind = fold.entity(draft.id, draft.kind).kind
             if kind != draft.kind:
                 raise InvalidValueError("id", f"belongs to a {kind} already", values.id_text(draft.id))

@@ -59,7 +59,7 @@ def decode_record(encoded: bytes) -> DeviceRecord:
     """
     try:
         record = _decode_record(encoded)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed device record ({error})") from None
     if not 0 < len(record.name) <= limits.NAME_CODE_POINTS_MAX or not 0 < len(record.certificate) <= 4096:
         raise RemoteProtocolError("a device record out of bounds")
@@ -75,7 +75,7 @@ def decode_welcome(encoded: bytes) -> Welcome:
     """
     try:
         welcome = _decode_welcome(encoded)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed welcome ({error})") from None
     if len(welcome.workspace) != 16 or len(welcome.workspace_key) != 32 or len(welcome.members) > limits.MEMBERS_MAX:
         raise RemoteProtocolError("a welcome out of bounds")
