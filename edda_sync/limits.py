@@ -34,6 +34,7 @@ FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after 
 BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to interleave, large enough to compress
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
+SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
 SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so that a broken transfer can resume
 DIGEST_BUCKETS = 4_096  # a mismatch is narrowed to 1/4096 of the entities
 

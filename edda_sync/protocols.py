@@ -137,6 +137,10 @@ class StoreReader(Protocol):
         """Return a part of a segment that is kept here."""
         ...
 
+    def kept_segments(self) -> Sequence[tuple[bytes, int]]:
+        """Return hash and number of kept parts of each segment that was not merged, by hash."""
+        ...
+
     def incoming(self) -> Sequence[Incoming]:
         """Return the large changes whose parts are still arriving."""
         ...
@@ -183,6 +187,10 @@ class StoreReader(Protocol):
 
     def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
         """Return a stored text, or what is newer than the update of serial number ``since``."""
+        ...
+
+    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+        """Return entity, field and genesis of every stored text, also of those that no cell names any more, in order."""
         ...
 
     def stale_texts(self) -> list[bytes]:
@@ -283,6 +291,10 @@ class StoreWriter(StoreReader, Protocol):
 
     def complete(self, actor: int, seq: int, position: int) -> None:
         """Make the kept parts those of the change at a position, and forget that it was expected."""
+        ...
+
+    def forget_incoming(self, actor: int, seq: int) -> None:
+        """Forget a large change that was expected, with its parts: it came by another way."""
         ...
 
     def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:

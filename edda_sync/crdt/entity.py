@@ -21,7 +21,7 @@ from edda_sync.crdt import cells, frontier
 from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.errors import CorruptError, InvalidValueError
-from edda_sync.model import TEXT_FIELDS
+from edda_sync.model import KINDS, TEXT_FIELDS
 
 HASH_BYTES: Final = 16
 OWN_TIME: Final = 0
@@ -56,7 +56,9 @@ class Entity:
 
     @property
     def hidden(self) -> bool:
-        """Whether it is in the trash, or nothing visible ever touched it."""
+        """Whether it is in the trash, or nothing visible ever touched it; or it is a tag that nobody has named."""
+        if self.kind == "tag" and "name" not in self.cells:
+            return True  # shown by its id it could bear the name of another
         if not self.deleted:
             return not self.touched
         return frontier.covers(self.deleted, self.touched)
@@ -208,6 +210,50 @@ _FIELDS: Final[dict[str, dict[str, _Check]]] = {
     "tag": {"name": _line, "color": _text, "description": _text, "created_at": _created_at},
     "device": {"name": _line, "certificate": _certificate, "created_at": _created_at},
 }
+
+
+def check_state(entity: Entity, at: Mapping[int, int]) -> None:
+    """
+    Check a state that came from a peer, as its operations would have been checked.
+
+    Args:
+        entity: The state.
+        at: The frontier at which it is said to be complete.
+
+    Raises:
+        InvalidValueError: No device makes this of changes.
+    """
+    if entity.kind not in KINDS or len(entity.id) != 16:
+        raise InvalidValueError("kind", "is unknown", entity.kind)
+    if not frontier.covers(at, entity.touched) or not frontier.covers(entity.touched, entity.deleted):
+        raise InvalidValueError("touched", "is not within the frontier of its segment", None)
+    for name, siblings in entity.cells.items():
+        dots = [write[:2] for write in siblings]
+        if not dots or dots != sorted(set(dots)):
+            raise InvalidValueError(name, "has siblings out of order", None)
+        for actor, seq, wall_ms, value in siblings:
+            if not 0 < seq <= entity.touched.get(actor, 0) or not 0 <= wall_ms <= limits.WALL_MS_MAX:
+                raise InvalidValueError(name, "was written outside of its frontier", None)
+            if name == TEXT_FIELDS.get(entity.kind) and type(value) is int:
+                if not 0 <= value < 2 << limits.ACTOR_BITS:
+                    raise InvalidValueError(name, "names no text", value)
+            else:
+                check_write(entity.kind, entity.id, name, value)
+
+
+def check_write(kind: str, entity_id: bytes, name: str, value: Any) -> None:
+    """
+    Check what a peer wrote into a cell of an entity: :func:`check_cell`, and that a tag's name is its identity.
+
+    Raises:
+        InvalidValueError: It is not acceptable, and has no effect on any device.
+    """
+    try:
+        check_cell(kind, name, value)
+    except (TypeError, ValueError) as error:  # a value of a type that nobody expects there
+        raise InvalidValueError(name, str(error), None) from None
+    if kind == "tag" and name == "name" and values.tag_id(value) != values.id_text(entity_id):
+        raise InvalidValueError("name", "is not the name of this tag", value)
 
 
 def check_cell(kind: str, name: str, value: Any) -> None:

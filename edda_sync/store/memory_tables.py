@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -111,6 +112,11 @@ class MemoryReader:
         found: bytes | None = self._tables["segment_parts"].get((segment, number))
         return found
 
+    def kept_segments(self) -> Sequence[tuple[bytes, int]]:
+        merged = set(self._tables["segments"].values())
+        counted = Counter(segment for segment, _ in self._tables["segment_parts"] if segment not in merged)
+        return sorted(counted.items())
+
     def incoming(self) -> Sequence[Incoming]:
         parts = self._tables["incoming_parts"]
         return [
@@ -176,6 +182,9 @@ class MemoryReader:
         newer = max(serial, since)
         tail = [edit for edit in self._tables["tails"].get((entity, field, genesis), ()) if edit[0] > newer]
         return TextState(state if serial > since else b"", serial, tail)
+
+    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+        return sorted(self._tables["texts"])
 
     def stale_texts(self) -> list[bytes]:
         return sorted(self._tables["stale"])
@@ -338,6 +347,9 @@ class MemoryWriter(MemoryReader):
         for (a, s, number), part in list(self._tables["incoming_parts"].items()):
             if (a, s) == (actor, seq):
                 self.append_part(position, number, part)
+        self.forget_incoming(actor, seq)
+
+    def forget_incoming(self, actor: int, seq: int) -> None:
         self._drop("incoming", (actor, seq))
         self._drop_where("incoming_parts", lambda key: key[:2] == (actor, seq))
 

@@ -115,6 +115,12 @@ class SqliteReader:
         row = self._one("SELECT part FROM segment_parts WHERE hash = ? AND number = ?", segment, number)
         return None if row is None else bytes(row[0])
 
+    def kept_segments(self) -> Sequence[tuple[bytes, int]]:
+        return self._all(
+            "SELECT hash, count(*) FROM segment_parts WHERE hash NOT IN (SELECT hash FROM segments) GROUP BY hash"
+            " ORDER BY hash"
+        )
+
     def incoming(self) -> Sequence[Incoming]:
         found = []
         for actor, seq, raw in self._all("SELECT actor, seq, raw FROM incoming ORDER BY actor, seq"):
@@ -206,6 +212,9 @@ class SqliteReader:
             *key, max(serial, since),
         )  # fmt: skip
         return TextState(state, serial, tail)
+
+    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+        return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
 
     def stale_texts(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT entity FROM stale ORDER BY entity")]
@@ -410,6 +419,9 @@ class SqliteWriter(SqliteReader):
             "INSERT INTO log_parts SELECT ?, number, part FROM incoming_parts WHERE actor = ? AND seq = ?",
             (position, actor, seq),
         )
+        self.forget_incoming(actor, seq)
+
+    def forget_incoming(self, actor: int, seq: int) -> None:
         self._execute("DELETE FROM incoming WHERE actor = ? AND seq = ?", (actor, seq))
         self._execute("DELETE FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
 

@@ -1,0 +1,140 @@
+"""The wire: every message survives it, and nothing that is not a message gets through."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edda_sync import limits
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.sync.messages import (
+    Ack,
+    Buckets,
+    Changes,
+    Goodbye,
+    Hello,
+    Message,
+    Part,
+    SignedHead,
+    Snapshot,
+    Summary,
+)
+from edda_sync.sync.wire import PLAIN, ZSTD, Codec
+
+MESSAGES: list[Message] = [
+    Hello((1, 1), b"w" * 16, "device", (Summary(7, 3, b"h" * 16),), "", 0, ((7, 4, b"", 2),)),
+    Changes(((b"header", b"body"), (b"header" * 100, b"body" * 1_000)), (SignedHead(7, 3, b"s" * 64, b"p" * 32),)),
+    Part(7, 3, 0, bytes(limits.PART_BYTES_MAX)),
+    Snapshot(b"n" * 32, 9, 8, b"data"),
+    Ack(((1, 2), (3, 4)), 5, True, "digest", 6),
+    Buckets(((1, 2),), bytes(18)),
+    Goodbye("closing", "none"),
+]
+
+
+@pytest.fixture
+def codec() -> Codec:
+    return Codec()
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__.lower())
+def test_a_message_survives_the_wire(codec: Codec, message: Message) -> None:
+    assert codec.decode(codec.encode(message)) == message
+
+
+def test_a_long_message_is_compressed_and_a_short_one_is_not(codec: Codec) -> None:
+    assert codec.encode(MESSAGES[1])[0] == ZSTD
+    assert codec.encode(MESSAGES[6])[0] == PLAIN
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__.lower())
+def test_a_frame_cut_short_anywhere_or_with_bytes_left_over_is_refused(codec: Codec, message: Message) -> None:
+    frame = codec.encode(message)
+    for size in range(0, len(frame), max(1, len(frame) // 200)):
+        with pytest.raises(RemoteProtocolError):
+            codec.decode(frame[:size])
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(frame + b"\0")
+
+
+def test_a_frame_larger_than_allowed_is_refused_unread(codec: Codec) -> None:
+    with pytest.raises(RemoteProtocolError, match="a frame of"):
+        codec.decode(bytes((PLAIN,)) + bytes(limits.FRAME_BYTES_MAX))
+
+
+def test_a_bomb_that_declares_its_size_is_not_decompressed(codec: Codec) -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(200_000_000))
+    assert len(bomb) < 20_000
+    with pytest.raises(RemoteProtocolError, match="declares 200,000,000 bytes"):
+        codec.decode(bytes((ZSTD,)) + bomb)
+
+
+def test_a_bomb_that_declares_nothing_is_not_decompressed(codec: Codec) -> None:
+    bomb = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(200_000_000))
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((ZSTD,)) + bomb)
+
+
+def test_a_bomb_that_declares_less_than_it_holds_is_refused(codec: Codec) -> None:
+    honest = bytearray(zstandard.ZstdCompressor().compress(bytes(100_000)))
+    small = zstandard.ZstdCompressor().compress(bytes(65_000))
+    at = len(zstandard.FRAME_HEADER) + 1
+    honest[at : at + 2] = small[at : at + 2]
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((ZSTD,)) + bytes(honest))
+
+
+def test_frames_behind_the_first_are_refused(codec: Codec) -> None:
+    one = zstandard.ZstdCompressor().compress(codec.encode(MESSAGES[6])[1:])
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((ZSTD,)) + one + one)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        [99, "no such message"],
+        [7, "closing"],
+        [7, "closing", "none", "more"],
+        [7, 1, "none"],
+        {"reason": "closing"},
+        "goodbye",
+        None,
+    ],
+)
+def test_what_was_not_agreed_on_is_refused(codec: Codec, encoded: object) -> None:
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((PLAIN,)) + msgspec.msgpack.encode(encoded))
+
+
+def test_nesting_without_end_is_refused(codec: Codec) -> None:
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((PLAIN,)) + b"\x91" * 100_000 + b"\xc0")
+
+
+def test_text_that_is_no_utf8_is_refused(codec: Codec) -> None:
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes((PLAIN,)) + b"\x93\x07\xa1\xff\xa4none")
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_raise_anything_but_a_protocol_error(frame: bytes) -> None:
+    try:
+        Codec().decode(frame)
+    except RemoteProtocolError:
+        pass
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_no_damaged_message_raises_anything_but_a_protocol_error(message: Message, data: st.DataObject) -> None:
+    codec = Codec()
+    frame = bytearray(codec.encode(message))
+    for _ in range(data.draw(st.integers(1, 4))):
+        frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        codec.decode(bytes(frame))
+    except RemoteProtocolError:
+        pass
