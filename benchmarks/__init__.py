@@ -1,1 +1,1 @@
-"""What edda-sync costs, beside raw SQLite with the same durability, in one run. ``make bench`` prints the rows."""
+"""What edda-sync costs, measured: ``python -m benchmarks`` prints every figure beside its aim and raw SQLite's."""

@@ -1,41 +1,70 @@
-"""Run the workloads and print one table: ``python -m benchmarks [NAME...] [--tasks N]``."""
+"""``python -m benchmarks [NAME...]``: every figure is measured in this run; nothing here is written down beforehand."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
-import platform
-from collections.abc import Callable
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.measure import Figure, Options
 
-from benchmarks import opening, syncing, typing_text, writing
-from benchmarks.kit import Figure
+WORKLOADS: Final = ("creates", "bulk", "urgent", "keystrokes", "first_sync", "visible", "reconcile", "idle")
+TRACES: Final = Path(__file__).parents[2] / "shared" / "data" / "traces"
+COLUMNS: Final = ("work", "aim", "edda-sync", "raw SQLite", "ratio", "reached")
 
-WORKLOADS: dict[str, Callable[[int], list[Figure]]] = {
-    "writing": writing.run,
-    "opening": opening.run,
-    "typing": typing_text.run,
-    "syncing": syncing.run,
-}
+
+class Workload(Protocol):
+    """A module of this package that measures something."""
+
+    def run(self, options: Options) -> Iterator[Figure]:
+        """Yield what was measured."""
+        ...
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="benchmarks")
-    parser.add_argument("names", nargs="*", choices=[*WORKLOADS, []], help="which workloads; all by default")
-    parser.add_argument("--tasks", type=int, default=10_000, help="how many tasks, or keystrokes (default 10,000)")
-    arguments = parser.parse_args()
-    console = Console()
-    console.print(f"Python {platform.python_version()}, {os.cpu_count()} cores; each row was measured in this run")
-    table = Table("work", "edda-sync", "raw SQLite", "aim", "of the aim")
-    for name in arguments.names or WORKLOADS:
-        with console.status(name):
-            for figure in WORKLOADS[name](arguments.tasks):
-                ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-                table.add_row(figure.work, figure.ours, figure.floor, figure.aim, ratio)
-    console.print(table)
+    arguments = _arguments()
+    os.environ["EDDA_KEYRING"] = "off"
+    with tempfile.TemporaryDirectory(prefix="edda-bench-", dir=arguments.folder) as folder:
+        os.environ["EDDA_STATE"] = str(Path(folder) / "state")
+        keystrokes = 0 if arguments.whole else arguments.keystrokes
+        options = Options(arguments.tasks, keystrokes, Path(folder), arguments.traces)
+        figures = []
+        for name in arguments.names or WORKLOADS:
+            start = time.perf_counter()
+            workload: Workload = importlib.import_module(f"benchmarks.{name}")
+            figures += workload.run(options)
+            print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    _print(figures)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *WORKLOADS], help=", ".join(WORKLOADS))
+    parser.add_argument("--tasks", type=int, default=10_000, help="how many tasks a store holds (the aims: 100000)")
+    parser.add_argument("--keystrokes", type=int, default=20_000, help="how many of the trace are typed")
+    parser.add_argument("--whole", action="store_true", help="type the whole trace")
+    parser.add_argument("--folder", type=Path, default=None, help="where stores are made: on the disk to be measured")
+    parser.add_argument("--traces", type=Path, default=TRACES, help="folder of recorded typing")
+    return parser.parse_args()
+
+
+def _print(figures: list[Figure]) -> None:
+    rows = [COLUMNS]
+    for each in figures:
+        ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
+        reached = "" if each.reached is None else "yes" if each.reached else "no"
+        rows.append((each.what, each.aim, each.ours, each.raw, ratio, reached))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for number, row in enumerate(rows):
+        print(" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if number == 0:
+            print("-|-".join("-" * width for width in widths))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -56,18 +57,20 @@ def store() -> Iterator[StorageEngine]:
         yield engine
 
 
-WORDS = (
+TEXT = (
     "the plan of our small team is to write what people need and to keep it simple for years call the printer about "
     "paper order fresh coffee before Monday review budget draft with Anna fix slow search on phone move old photos pay "
     "rent send parcel back ask doctor for new date repair bicycle light water garden read report twice then answer"
-).split()
+)
+WORDS = tuple(re.split(" ", TEXT))
 
 
 @functools.lru_cache(maxsize=1 << 20)
 def _text(seed: int, length: int) -> str:
     """Return words, the same for a seed, cut to a length: text that compresses like text."""
-    words, state = [], seed * 2_654_435_761 + 12_345
-    while sum(map(len, words)) + len(words) < length:
+    words: list[str] = []
+    state = seed * 2_654_435_761 + 12_345
+    while sum(len(word) + 1 for word in words) < length:
         state = (state * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407) % (1 << 64)
         words.append(WORDS[(state >> 33) % len(WORDS)])
     return " ".join(words)[:length].rstrip()

@@ -105,7 +105,8 @@ async def _edits(device: Device, other: Other, before: int) -> list[float]:
     latencies = []
     for number in range(EDITS):
         start = time.perf_counter_ns()
-        await device.run(lambda store, number=number: store.create_task(edda.Task(title=f"edit {number}")))  # type: ignore[misc]
+        made = edda.Task(title=f"edit {number}")
+        await device.run(lambda store, made=made: store.create_task(made))  # type: ignore[misc]
         report = await other.seen(before + number + 1)
         latencies.append((report["ns"] - start) / 1e6)
     return latencies

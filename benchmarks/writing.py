@@ -60,7 +60,8 @@ def run(tasks: int) -> list[Figure]:
             ours_singles / (0.5 * floor_singles),
         ),
         Figure(
-            f"the same from {WRITERS} threads", f"{ours_together:,.0f}/s", "", "3 times one", ours_together / (3 * ours_singles)
+            f"the same from {WRITERS} threads", f"{ours_together:,.0f}/s", "", "3 times one",
+            ours_together / (3 * ours_singles),
         ),
         Figure(
             f"bulk create of {tasks:,}, full text included", f"{ours_bulk:,.0f}/s", f"{floor_bulk:,.0f}/s", "20,000/s",

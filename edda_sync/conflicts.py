@@ -45,10 +45,8 @@ def _as_value(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, write:
 
 def _readable(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, content: Any) -> Any:
     """Return a cell's value as the API would."""
-    if name == TEXT_FIELDS.get(entity.kind) and isinstance(content, int):
-        starts = (write[3] for write in entity.cells[name] if isinstance(write[3], str))
-        start = next((each for each in starts if ledger.texts.genesis(entity.id, name, each) == content), None)
-        return ledger.texts.document(tx, (entity.id, name, content), start).string()
+    if name == TEXT_FIELDS.get(entity.kind):
+        return ledger.texts.readable(tx, entity, name, content)
     if name == "parent_id" and content is not None:
         return values.id_text(content)
     if name.startswith(("metadata.", "agent_context.")) and content is not None:

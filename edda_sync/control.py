@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.errors import EddaError, UsageError
-from edda_sync.folders import make_folder
+from edda_sync.folders import disk_error, make_folder
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -45,11 +45,14 @@ def only_runner(home: Path) -> Any:
 
     Raises:
         UsageError: Another process does.
+        ReadOnlyError, DiskFullError: There is no place for the lock.
     """
     make_folder(home)
-    folder = home / "run"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    fd = os.open(folder / "edda.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    make_folder(home / "run")
+    try:
+        fd = os.open(home / "run" / "edda.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_error(home, error) from None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
-from edda_sync.crdt.frontier import covers
+from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, LinkClosedError, RemoteError, StorageError, UsageError
 from edda_sync.model import Item, Member
@@ -83,6 +83,7 @@ class Device:
     Attributes:
         store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
         fault: What last failed here, such as a full disk, for a person; empty when nothing did.
+        proved: At which frontier each peer was last proved equal, since this device was started.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Device:
         self._saved: dict[str, float] = {}
         self._changes = 0
         self.fault = ""
+        self.proved: dict[str, Frontier] = {}
         self.discovery: Discovery | None = None
         self.peers: Peers
         self._replica: Replica
@@ -196,8 +198,8 @@ class Device:
         target = await self.run(StorageEngine.frontier)
 
         def proved() -> bool:
-            ats = (self._progress[p].proved_at if p in self._progress else None for p in peers or self._progress)
-            return all(at is not None and covers(at, target) for at in ats) and bool(peers or self._progress)
+            asked = peers or self._progress.keys()
+            return bool(asked) and all(p in self.proved and covers(self.proved[p], target) for p in asked)
 
         await self.until(proved)
 
@@ -403,7 +405,10 @@ class Device:
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._start(self._after_applied())
         elif isinstance(effect, Proved):
-            self._start(self._note_proof(effect.peer))
+            talk = self._progress.get(effect.peer)
+            if talk is not None and talk.proved_at is not None:
+                self.proved[effect.peer] = talk.proved_at
+                self._start(self._note_proof(effect.peer, talk.proved_at))
         elif isinstance(effect, Differs):
             self._start(self._repair(effect))
 
@@ -470,12 +475,9 @@ class Device:
             after = following or b""
             await asyncio.sleep(limits.SCRUB_INTERVAL_S)
 
-    async def _note_proof(self, device: str) -> None:
+    async def _note_proof(self, device: str, at: Frontier) -> None:
         known = self._proofs.setdefault(device, standing.Remembered())
-        talk = self._progress.get(device)
-        if talk is not None and talk.proved_at is not None:
-            known.changes = standing.count(talk.proved_at)
-        known.proved_s = time.time()
+        known.changes, known.proved_s = standing.count(at), time.time()
         self._happened(Happening("equal", device, known.changes))
         await self._tell()
         now = time.monotonic()
@@ -531,4 +533,3 @@ async def _send_all(link: Link, queue: asyncio.Queue[bytes | None]) -> None:
         while (frame := await queue.get()) is not None:
             await link.send(frame)
     await link.close()
-

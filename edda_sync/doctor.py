@@ -183,7 +183,7 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
 
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
     """Fold the log into a scratch store, and count the rows of each table that are not the same."""
-    from edda_sync.sync.exchange import merge_segment
+    from edda_sync.sync.snapshots import merge_segment
 
     with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
         Ledger(Texts()).rebuild(scratch, lambda fold, name, ours: merge_segment(fold, scratch, name, ours))

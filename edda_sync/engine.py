@@ -318,7 +318,7 @@ class StorageEngine:
 
     def rebuild(self) -> int:
         """Fold the whole log into fresh tables; return how many changes it was."""
-        from edda_sync.sync.exchange import merge_segment
+        from edda_sync.sync.snapshots import merge_segment
 
         def work(tx: StoreWriter) -> int:
             return self._ledger.rebuild(tx, lambda fold, name, ours: merge_segment(fold, tx, name, ours))

@@ -14,7 +14,7 @@ from typing import Any
 
 from edda_sync import limits, standing
 from edda_sync.control import Answer, Handler
-from edda_sync.crdt.frontier import Frontier, covers
+from edda_sync.crdt.frontier import covers
 from edda_sync.device import Device, address
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import UsageError
@@ -91,7 +91,6 @@ class _Sync:
         self.is_equal = False
         self._device = device
         self._met: set[str] = set()
-        self._proofs: dict[str, Frontier] = {}
         self._at: dict[Endpoint, asyncio.Task[str]] = {each: asyncio.ensure_future(device.dial(*each)) for each in at}
 
     async def run(self, timeout_s: float) -> None:
@@ -113,18 +112,15 @@ class _Sync:
 
     async def _prove(self) -> None:
         # Their changes may still be on the way: only once each was equal to us do we hold what all of them have.
-        await self._device.until(lambda: self._look() <= self._proofs.keys() and not self._is_behind())
+        await self._device.until(lambda: self._look() <= self._device.proved.keys() and not self._is_behind())
         target = await self._device.run(StorageEngine.frontier)
-        await self._device.until(lambda: all(covers(self._proofs.get(d, {}), target) for d in self._look()))
+        await self._device.until(lambda: all(covers(self._device.proved.get(d, {}), target) for d in self._look()))
         await asyncio.gather(*self._at.values())
         self.is_equal = True
 
     def _look(self) -> set[str]:
-        """Note who is linked and what is proved; return who was met."""
+        """Note who is linked; return who was met."""
         self._met |= {device for device, peer in self._device.peers.all.items() if peer.link is not None}
-        for device, talk in self._device.progress.items():
-            if talk.proved_at is not None:
-                self._proofs[device] = talk.proved_at
         return self._met
 
     def _all_met(self) -> bool:
@@ -214,13 +210,20 @@ async def invite_alone(
             new = each.pop("device", "")
             each.pop("done", None)
             yield each
-    equal = True
-    try:
-        async with asyncio.timeout(limits.SYNC_TIMEOUT_S):
-            await device.equal({new})
-    except TimeoutError:
-        equal = False
-    yield {"equal": equal, "done": True}
+    yield {"equal": await _see_off(device, new), "done": True}
+
+
+async def _see_off(device: Device, new: str) -> bool:
+    """Stay until a new device is done with its first sync, and has gone; return whether it is proved equal."""
+    while True:
+        try:
+            async with asyncio.timeout(limits.SYNC_TIMEOUT_S):
+                await device.until(lambda: new in device.proved and new not in device.progress)
+        except TimeoutError:
+            pass
+        equal = covers(device.proved.get(new, {}), await device.run(StorageEngine.frontier))
+        if equal or new not in device.progress:
+            return equal
 
 
 def addresses() -> list[str]:

@@ -20,7 +20,7 @@ from edda_sync.crdt.change import Dot
 from edda_sync.crdt.diff import apply_edits, diff, rebase
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.ledger import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
-from edda_sync.crdt.texts import TextEdit
+from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.items import blank_item, item_of_row, matches_item, set_cells
 from edda_sync.model import (
@@ -355,7 +355,7 @@ class Transaction:
         cells.setdefault("created_at", OWN_TIME)
         if isinstance(cells.get("parent_id"), bytes) and cells["parent_id"] not in self._of_entity:
             self._draft(Expect("task", cells["parent_id"]))
-        self._draft(Put.of(kind, entity, cells))
+        self._draft(Put.of(kind, entity, cells, new=item.id is UNSET))
         return entity_id
 
     def _update(self, kind: str, item: Item) -> None:
@@ -446,9 +446,15 @@ class Transaction:
         record = self._snapshot().records([entity]).get(entity)
         if record is None or record.kind != kind:
             return None
-        state = Entity.decode(entity, record.state)
-        start = state.value(TEXT_FIELDS[kind])
-        return item_of_row(kind, rows.row_of(state, start if isinstance(start, str) else None, None), [])
+        reader, state = self._snapshot(), Entity.decode(entity, record.state)
+        tags, parent_id = [], None
+        for edge in rows.edges_of(state):
+            target = values.id_text(edge.target)
+            if edge.cell.startswith("tag.") and (tag := reader.row("tag", target)) is not None:
+                tags.append(tag[1])
+            elif edge.cell == "parent_id" and reader.row("task", target) is not None:
+                parent_id = target
+        return item_of_row(kind, rows.row_of(state, Texts().text_of(reader, state), parent_id), tags)
 
     def _query(self, query: Query) -> list[Item]:
         checked = plan(query)

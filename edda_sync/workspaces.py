@@ -41,12 +41,16 @@ def adopt(tx: StoreWriter, welcome: Welcome, birth: Birth) -> None:
 
     Raises:
         UsageError: It belongs to one already.
+        InvalidValueError: A member's certificate is none.
     """
+    from edda_sync.transport.identity import public_key_of
+
     if tx.meta(ledgers.WORKSPACE_KEY) is not None:
         raise UsageError("This store belongs to a workspace already.")
     tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
     tx.set_meta(SECRET_KEY, welcome.workspace_key)
     tx.set_meta(WELCOME_KEY, encode(welcome))  # whom to trust until the log says it
+    tx.set_meta(ledgers.TOLD_KEY, b"".join(public_key_of(each.certificate) for each in welcome.members.values()))
     ledgers.new_life(tx, birth.public_key, birth.nonce)
 
 

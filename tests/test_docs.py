@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path
+from typing import get_args
 
+import click
 import msgspec
 import pytest
 
@@ -44,12 +46,10 @@ def test_readme_lists_every_command_and_no_other() -> None:
 def test_every_command_of_the_readme_is_there(name: str) -> None:
     from edda_sync.cli import root
 
-    assert root.get_command(edda_sync_context(), name) is not None
+    assert root.get_command(context(), name) is not None
 
 
-def edda_sync_context() -> object:
-    import click
-
+def context() -> click.Context:
     from edda_sync.cli import root
 
     return click.Context(root)
@@ -79,7 +79,7 @@ def test_the_testing_example_of_the_readme_runs() -> None:
 def test_protocol_lists_the_messages_with_their_tags() -> None:
     rows = table(PROTOCOL, "tag")[1:]
     listed = {int(row[0]): row[1] for row in rows}
-    kinds = messages.Message.__args__  # type: ignore[attr-defined]
+    kinds = get_args(messages.Message)
     assert listed == {kind.__struct_config__.tag: kind.__name__.lower() for kind in kinds}
     for row in rows:
         kind = next(kind for kind in kinds if kind.__struct_config__.tag == int(row[0]))

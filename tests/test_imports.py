@@ -167,6 +167,7 @@ def test_an_issues_fields_become_a_tasks(store: StorageEngine) -> None:
             ]
         },
         {"dependencies": [{"type": "blocks", "depends_on_id": "x" * 300}]},
+        {"dependencies": [{"type": "blocks", "depends_on_id": "1", "half": "\ud800", "n": n} for n in range(3)]},
         {"notes": "n", "design": "# d", "acceptance_criteria": "", "comments": [{"text": "t", "author": "a"}]},
         {"estimated_minutes": 90, "ratio": 0.25, "none": None, "flag": False, "unicode": "\u202e \u2028 ü"},
         {"half": "\ud800"},

@@ -102,15 +102,12 @@ def test_a_machine_rolled_back_with_its_sidecar_forks_which_is_found_listed_and_
         store.create_task(edda.Task(title="before"))
         inode = (home / "edda.db").stat().st_ino
         with member(tmp_path, store, "phone") as phone:
-            saved = [(home / "edda.db").read_bytes(), {path: path.read_bytes() for path in state.iterdir()}]
-            wal = (home / "edda.db-wal").read_bytes()
+            saved = {path: path.read_bytes() for path in (home / "edda.db", home / "edda.db-wal", *state.iterdir())}
             store.create_task(edda.Task(title="synced"))
             sync(store, phone)
     # What a rolled-back virtual machine does: the same files, in the same place, as they were.
-    (home / "edda.db").write_bytes(saved[0])  # type: ignore[arg-type]
-    (home / "edda.db-wal").write_bytes(wal)
     (home / "edda.db-shm").unlink(missing_ok=True)
-    for path, content in saved[1].items():  # type: ignore[union-attr]
+    for path, content in saved.items():
         path.write_bytes(content)
     assert (home / "edda.db").stat().st_ino == inode
     with edda.open(home) as store, StorageEngine(tmp_path / "phone") as phone:

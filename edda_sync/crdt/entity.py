@@ -11,6 +11,7 @@ Entities: a task, a document, a tag or a device as a flat map of cells, with wha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -225,7 +226,7 @@ def check_state(entity: Entity, at: Mapping[int, int]) -> None:
     """
     if entity.kind not in KINDS or len(entity.id) != 16:
         raise InvalidValueError("kind", "is unknown", entity.kind)
-    if not frontier.covers(at, entity.touched) or not frontier.covers(entity.touched, entity.deleted):
+    if not frontier.covers(at, entity.touched) or not frontier.covers(at, entity.deleted):
         raise InvalidValueError("touched", "is not within the frontier of its segment", None)
     for name, siblings in entity.cells.items():
         dots = [write[:2] for write in siblings]
@@ -256,6 +257,11 @@ def check_write(kind: str, entity_id: bytes, name: str, value: Any) -> None:
         raise InvalidValueError("name", "is not the name of this tag", value)
 
 
+@lru_cache(maxsize=4_096)  # a few tags, again and again
+def _is_canonical(entity_id: str) -> bool:
+    return values.id_text(values.id_bytes("id", entity_id)) == entity_id
+
+
 def check_cell(kind: str, name: str, value: Any) -> None:
     """
     Check one cell write that came from a peer.
@@ -275,7 +281,7 @@ def check_cell(kind: str, name: str, value: Any) -> None:
         if value is not None:
             values.canonical_json(group, value)
     elif group == "tag" or (group == "link" and kind == "task"):
-        if values.id_text(values.id_bytes(name, rest)) != rest:
+        if not _is_canonical(rest):
             raise InvalidValueError(name, "is not a canonical id", value)
         if value is not None and not (value is True and group == "tag"):
             _line(value)

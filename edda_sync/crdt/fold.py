@@ -20,7 +20,7 @@ from edda_sync import limits, values
 from edda_sync.crdt import cells, integrity, rows
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
-from edda_sync.crdt.entity import HASH_BYTES, Entity, bucket_of, check_cell, hash_entity, hash_text
+from edda_sync.crdt.entity import HASH_BYTES, Entity, bucket_of, check_write, hash_entity, hash_text
 from edda_sync.crdt.frontier import Frontier, covers, from_pairs
 from edda_sync.crdt.texts import Texts
 from edda_sync.errors import InvalidValueError, RefusedTextError
@@ -104,10 +104,8 @@ class Fold:
         unknown = 0
         for name, value in list(operation[3].items()):
             try:
-                check_cell(kind, name, value)
-                if kind == "tag" and name == "name" and values.tag_id(value) != values.id_text(entity_id):
-                    raise InvalidValueError("name", "is not the name of this tag", value)
-            except (InvalidValueError, TypeError, ValueError):
+                check_write(kind, entity_id, name, value)
+            except InvalidValueError:
                 del operation[3][name]
                 unknown += 1
         return unknown
@@ -204,11 +202,7 @@ class Fold:
 
     def text_of(self, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
-        field = TEXT_FIELDS.get(entity.kind)
-        shown = entity.value(field) if field is not None else None
-        if field is None or shown is None or isinstance(shown, str):
-            return shown
-        return self.texts.document(self.tx, (entity.id, field, shown)).string()
+        return self.texts.text_of(self.tx, entity)
 
     def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
         """Join an entity's state from a segment; the texts of both are joined by the caller."""
@@ -222,14 +216,22 @@ class Fold:
         if len(self._entities) >= CHUNK:
             self.flush()
 
+    def expect_new(self, ids: Iterable[bytes]) -> None:
+        """Take it that nothing is stored of these ids; a store refuses to show what is not new after all."""
+        self._before.update(dict.fromkeys(ids))
+
     def load(self, ids: Iterable[bytes]) -> None:
         """Read entities that will be asked for: many at once cost little more than one."""
         wanted = [entity_id for entity_id in ids if entity_id not in self._before]
         if wanted:
             self._before.update(dict.fromkeys(wanted))
-            for entity_id, record in self.tx.records(wanted).items():
-                self._entities[entity_id] = Entity.decode(entity_id, record.state)
-                self._before[entity_id] = record
+            for record in self.tx.records(wanted).values():
+                self._hold(record)
+
+    def _hold(self, record: Record) -> Entity:
+        entity = self._entities[record.id] = Entity.decode(record.id, record.state)
+        self._before[record.id] = record
+        return entity
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -284,8 +286,7 @@ class Fold:
         Raises:
             CorruptError: Its state, or a text of it, cannot even be read.
         """
-        self.load([record.id])
-        entity = self._entities[record.id]
+        entity = self._hold(record)
         if record.hash != hash_entity(entity.id, entity.encode(), self._text_hashes(entity)):
             return False
         if record.hidden != entity.hidden:

@@ -34,6 +34,8 @@ ACTOR_KEY: Final = "actor"
 PUBLIC_KEY: Final = "public_key"
 NONCE_KEY: Final = "nonce"
 WORKSPACE_KEY: Final = "workspace"
+TOLD_KEY: Final = "told_members"
+"""The members' public keys, 32 bytes each, as this device was told them when it joined."""
 
 DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
 
@@ -48,16 +50,21 @@ _decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`."""
+    """
+    Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`.
+
+    ``new`` says that the id was made just now, so that nobody looks for what has it.
+    """
 
     kind: str
     id: bytes
     encoded: bytes
+    new: bool = False
 
     @staticmethod
-    def of(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> Put:
+    def of(kind: str, entity_id: bytes, cells: Mapping[str, Any], *, new: bool = False) -> Put:
         """Return the draft; its cells are encoded at once, since a bulk transaction holds 100,000 of them."""
-        return Put(kind, entity_id, _encode_cells(cells))
+        return Put(kind, entity_id, _encode_cells(cells), new)
 
     @property
     def cells(self) -> dict[str, Any]:
@@ -179,6 +186,7 @@ class Ledger:
         tagged: set[bytes] = set()
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
+            fold.expect_new(draft.id for draft in some if isinstance(draft, Put) and draft.new)
             fold.load([draft.id for draft in some])
             for draft in some:
                 for operation in self._operations(fold, draft, tagged):
@@ -270,9 +278,7 @@ class Ledger:
         if draft.new is None or current is None:
             if draft.new is None and current is None:
                 return
-            operation: Operation = [PUT, draft.kind, draft.id, {field: draft.new}]
-            fold.apply(operation)
-            yield operation
+            yield self._start(fold, entity, field, draft.new)
             return
         edits = diff(draft.base or "", draft.new)
         if draft.base != current:
@@ -290,14 +296,26 @@ class Ledger:
                 edits = rebase(list(edits), base, current)
         shown = entity.value(field)
         if shown is None:  # the first words of an empty field are its start
-            operation: Operation = [PUT, draft.kind, draft.id, {field: _written(edits, field)}]
-            fold.apply(operation)
-            return operation
+            return self._start(fold, entity, field, _written(edits, field))
         start = shown if isinstance(shown, str) else None
         genesis = shown if isinstance(shown, int) else self.texts.genesis(draft.id, field, shown)
         update = self.texts.edit(fold.tx, (draft.id, field, genesis), start, fold.actor, edits)
         fold.note_edit(entity, field, genesis)
         return [EDIT, draft.kind, draft.id, field, genesis, update]
+
+    def _start(self, fold: Fold, entity: Entity, field: str, start: str | None) -> Operation:
+        """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""
+        if start is not None:
+            key = (entity.id, field, self.texts.genesis(entity.id, field, start))
+            known = fold.tx.text(*key) is not None
+            edits = diff(self.texts.document(fold.tx, key).string(), start) if known else []
+            if edits:
+                update = self.texts.edit(fold.tx, key, None, fold.actor, edits)
+                fold.note_edit(entity, field, key[2])
+                return [EDIT, entity.kind, *key, update]
+        operation: Operation = [PUT, entity.kind, entity.id, {field: start}]
+        fold.apply(operation)
+        return operation
 
     def _hide_or_touch(self, fold: Fold, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
@@ -481,8 +499,15 @@ def check_author(reader: StoreReader, fold: Fold, header: Header, birth: Birth) 
     Raises:
         RemoteProtocolError: It belongs to neither.
     """
-    if fold.existing(device_entity(birth.public_key)) is not None:
-        return
     if workspace_of(birth) == reader.meta(WORKSPACE_KEY) and not header.deps:
         return
-    raise RemoteProtocolError("a change by a device that is not a member")
+    if not is_member(reader, fold, birth.public_key):
+        raise RemoteProtocolError("a change by a device that is not a member")
+
+
+def is_member(reader: StoreReader, fold: Fold, public_key: bytes) -> bool:
+    """Tell whether a key is a member's: the log says so, or, until that is here, whoever welcomed this device said it."""
+    if fold.existing(device_entity(public_key)) is not None:
+        return True
+    told = reader.meta(TOLD_KEY) or b""
+    return any(told[at : at + len(public_key)] == public_key for at in range(0, len(told), 32))

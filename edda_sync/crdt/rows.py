@@ -11,7 +11,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.crdt import cells, frontier
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Pairs
@@ -52,23 +52,20 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
         text: Its description or content as it reads now.
         parent_id: The parent that may be shown; tasks only.
     """
-    shown: dict[str, Any] = {}
-    latest, least, created_at = 0, 1 << 62, None
-    for name, siblings in entity.cells.items():
-        write = siblings[0] if len(siblings) == 1 else cells.visible(siblings)
-        wall, value = write[2], write[3]
-        if wall > latest:
-            latest = wall
-        if wall < least:
-            least = wall
-        shown[name] = value
-        if name == "created_at":
-            created_at = values.time_of(wall) if value == OWN_TIME else value
+    writes = {
+        name: siblings[0] if len(siblings) == 1 else cells.visible(siblings) for name, siblings in entity.cells.items()
+    }
+    shown = {name: write[3] for name, write in writes.items()}
+    walls = {write[2] for write in writes.values()}
     entity_id = values.id_text(entity.id)
-    created_at = created_at or values.time_of(least)
+    created_at = shown.get("created_at")
+    if created_at is None:
+        created_at = values.time_of(min(walls, default=limits.WALL_MS_MAX))
+    elif created_at == OWN_TIME:
+        created_at = values.time_of(writes["created_at"][2])
     if entity.kind == "tag":
         return entity_id, shown.get("name", entity_id), shown.get("color"), shown.get("description"), created_at
-    updated_at = values.time_of(latest)
+    updated_at = values.time_of(max(walls, default=0))
     title = shown.get("title", values.TITLE_DEFAULT)
     metadata, agent_context = _object(shown, "metadata."), _object(shown, "agent_context.")
     if entity.kind == "document":
@@ -82,7 +79,7 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
     if isinstance(status, list):
         status, completed_at = status
     elif status == "done":
-        completed_at = values.time_of(cells.visible(entity.cells["status"])[2])
+        completed_at = values.time_of(writes["status"][2])
     priority = shown.get("priority", values.PRIORITY_DEFAULT)
     return (
         entity_id, title, text, status, priority, created_at, updated_at, completed_at, shown.get("due_date"),

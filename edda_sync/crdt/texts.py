@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
 from edda_sync.crdt.diff import Edit
+from edda_sync.crdt.entity import Entity
 from edda_sync.errors import CorruptError, RefusedTextError
+from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import StoreReader, StoreWriter
 
 if TYPE_CHECKING:
@@ -61,6 +63,22 @@ class Texts:
         from edda_sync.crdt.text import genesis_id  # pycrdt costs 100 ms: a command that edits no text does not pay
 
         return genesis_id(entity, field, start)
+
+    def text_of(self, reader: StoreReader, entity: Entity) -> str | None:
+        """Return an entity's description or content as it reads now."""
+        field = TEXT_FIELDS.get(entity.kind)
+        return None if field is None else self.readable(reader, entity, field, entity.value(field))
+
+    def readable(self, reader: StoreReader, entity: Entity, field: str, value: str | int | None) -> str | None:
+        """Return the text that a text cell's value stands for: a start, unless somebody edited it, or an edited text."""
+        if value is None:
+            return None
+        edited = entity.edited_texts()
+        if isinstance(value, str):
+            if not edited or (field, self.genesis(entity.id, field, value)) not in edited:
+                return value
+            value = self.genesis(entity.id, field, value)
+        return self.document(reader, (entity.id, field, value)).string()
 
     def document(self, reader: StoreReader, key: Key, start: str | None = None) -> TextDocument:
         """

@@ -142,7 +142,7 @@ class Mapped:
         name = f"{KEY}.{_DEPENDENCY}{value['type']}.{value['depends_on_id']}"
         if not _is_key(name):
             name = f"{KEY}.{_DEPENDENCY}{_short_hash(name)}"
-        while name in self.task.metadata:
+        while self.task.metadata.keys() & {name, name + _ESCAPED}:
             name += "+"
         self._write(name, value)
 

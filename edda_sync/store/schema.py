@@ -138,6 +138,8 @@ CREATE TABLE quarantine (
 ) WITHOUT ROWID;
 CREATE TABLE unknown_operations (position INTEGER NOT NULL, entity BLOB, count INTEGER NOT NULL);
 CREATE TABLE digest (bucket INTEGER PRIMARY KEY, sum BLOB NOT NULL);
+-- what small changes added since: one page written, not one for each bucket
+CREATE TABLE digest_tail (number INTEGER PRIMARY KEY, added BLOB NOT NULL);
 CREATE TABLE unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE task_search USING fts5(
     title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
@@ -147,7 +149,8 @@ CREATE VIRTUAL TABLE document_search USING fts5(
 
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "entities", "withheld", "texts", "text_tail", "stale",
-    "quarantine", "unknown_operations", "digest", "unindexed",
+    "quarantine", "unknown_operations", "digest", "digest_tail",
+    "unindexed",
 )  # fmt: skip
 
 

@@ -9,63 +9,22 @@ The exchange: what a store gives to peers and takes from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from edda_sync import limits
-from edda_sync.backup import segment as segments
-from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import frontier
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH, Change
-from edda_sync.crdt.entity import Entity, digest_of
-from edda_sync.crdt.fold import Fold
+from edda_sync.crdt.entity import digest_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger
 from edda_sync.errors import ForkError, RemoteProtocolError
 from edda_sync.protocols import Head, Logged, Store, StoreReader, StoreWriter
-from edda_sync.sync.messages import Changes, Part, SignedHead, Snapshot, Summary
+from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
+from edda_sync.sync.snapshots import Signer, Snapshots, Taken, Verify, halves_of, missing
 
 SUMMARY_HASH_BYTES: Final = 16
-_MADE_SEGMENT: Final = "made_segment"
-
-
-class Signer(Protocol):
-    """The key of this device."""
-
-    @property
-    def public_key(self) -> bytes:
-        """The raw Ed25519 public key."""
-        ...
-
-    def sign(self, message: bytes) -> bytes:
-        """Return this device's signature."""
-        ...
-
-
-Verify = Callable[[bytes, bytes, bytes], bool]
-"""``(public_key, signature, message)``: whether the signature is the key's over the message."""
-
-
-class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
-    """A segment that was made here: its name, when (wall seconds), how many parts, at which frontier."""
-
-    hash: bytes
-    made_s: float
-    parts: int
-    frontier: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a batch or part: how many changes were applied, and which peer's changes came too early."""
-
-    applied: int
-    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +46,9 @@ class Exchange:
         signer: This device's key.
         verify: Checks anybody's signature.
         wall_s: Wall clock in seconds.
+
+    Attributes:
+        snapshots: The segments of the store.
     """
 
     def __init__(
@@ -95,7 +57,7 @@ class Exchange:
         self.store = store
         self._ledger = ledger
         self._signer, self._verify_signature = signer, verify
-        self._wall_s = wall_s
+        self.snapshots = Snapshots(store, ledger, signer, verify, wall_s)
         with store.read() as reader:
             self._workspace = reader.meta(WORKSPACE_KEY) or b""
 
@@ -132,9 +94,11 @@ class Exchange:
             return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
 
     def wanted(self) -> tuple[tuple[int, int, bytes, int], ...]:
-        """Return which large changes are half here, and their first missing part."""
+        """Return which large changes and segments are half here, and their first missing part."""
         with self.store.read() as reader:
-            return tuple((each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming())
+            large = [(each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming()]
+            halves = [(0, 0, name, parts) for name, parts in halves_of(reader)]
+        return (*large, *halves)
 
     def find_forks(self, summaries: Iterable[Summary]) -> list[tuple[int, int]]:
         """Note every dot that a peer has under another hash; return them."""
@@ -160,9 +124,7 @@ class Exchange:
     def missing(self, known: Mapping[int, int]) -> list[int] | None:
         """Return where the changes are that a peer lacks; None when the log does not hold all of them any more."""
         with self.store.read() as reader:
-            held = {head.actor: head.seq for head in reader.heads().values()}
-            positions = list(reader.positions_missing(known))
-        return positions if len(positions) == frontier.lacking(known, held) else None
+            return missing(reader, known)
 
     def batch(self, positions: list[int], known: Mapping[int, int]) -> Given | None:
         """
@@ -239,7 +201,7 @@ class Exchange:
         """
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
-            if not change.header.parts and change.header.body_bytes != len(change.body):
+            if len(change.body) != (0 if change.header.parts else change.header.body_bytes):
                 raise RemoteProtocolError("a change whose body is not as long as its header says")
         try:
             return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))
@@ -257,23 +219,24 @@ class Exchange:
         fold = ledger.fold(tx)
         applied = 0
         early = False
+        last: Frontier = {}
         for change in fresh:
             if change.header.parts:
                 early = not self._is_ready(tx, change)
                 if not early:
                     tx.expect(*change.header.dot, change.raw)
+                    last[change.header.actor] = change.header.seq
                 break
             outcome = ledger.admit(tx, fold, change)
             early = outcome is Admitted.EARLY
             if early:
                 break
             applied += outcome is Admitted.APPLIED
+            last[change.header.actor] = change.header.seq
         fold.flush()
-        last = {change.header.actor: change.header.seq for change in fresh}
-        if not early:
-            for each in signed:
-                if last.get(each.actor) == each.seq:
-                    tx.sign(each.actor, each.seq, each.signature)
+        for each in signed:
+            if last.get(each.actor) == each.seq:
+                tx.sign(each.actor, each.seq, each.signature)
         return Taken(applied, early)
 
     def _is_news(self, tx: StoreReader, heads: Mapping[int, Head], change: Change) -> bool:
@@ -349,141 +312,6 @@ class Exchange:
         if signature is not None:
             tx.sign(part.actor, part.seq, signature)
         return Taken(int(outcome is Admitted.APPLIED), early=outcome is Admitted.EARLY)
-
-    # --- segments -----------------------------------------------------------------------------------------------------
-
-    def made_segment(self) -> MadeSegment:
-        """Return a segment of all that is here: the one made within the last day, or a new one."""
-        now_s = self._wall_s()
-
-        def make(tx: StoreWriter) -> MadeSegment:
-            stored = tx.meta(_MADE_SEGMENT)
-            if stored is not None:
-                made = msgspec.msgpack.decode(stored, type=MadeSegment)
-                if 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX:
-                    return made
-                tx.drop_segment(made.hash)
-            self._ledger.refresh(tx)
-            heads = tuple(self._freshly_signed(head) for head in sorted(tx.heads().values()))
-            made = self._write_segment(tx, heads, now_s)
-            tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
-            return made
-
-        return self.store.transact(make)
-
-    def _freshly_signed(self, head: Head) -> Head:
-        if not self._is_own(head):
-            return head
-        return head._replace(
-            signed_seq=head.seq, signature=self._signer.sign(self._message(head.actor, head.seq, head.hash))
-        )
-
-    def _write_segment(self, tx: StoreWriter, heads: tuple[Head, ...], now_s: float) -> MadeSegment:
-        total = sum(1 for _ in tx.all_records())
-        header = SegmentHeader(heads, digest_of(tx.buckets()), total)
-        digest = blake2b(digest_size=32)
-        draft = b"segment in the making"  # its parts are renamed once its hash is known
-        count = 0
-        for part in segments.cut(segments.write(header, self._entries(tx))):
-            digest.update(part)
-            tx.keep_segment_part(draft, count, part)
-            count += 1
-        name = digest.digest()
-        tx.name_segment(draft, name)
-        return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads))
-
-    def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
-        texts = self._ledger.texts
-        for record in tx.all_records():
-            edited = Entity.decode(record.id, record.state).edited_texts()
-            states = ((f, g, texts.document(tx, (record.id, f, g)).state()) for f, g in edited)
-            yield Entry(record.id, record.state, tuple(TextEntry(*state) for state in states))
-
-    def segment_part(self, segment: bytes, number: int) -> bytes | None:
-        """Return a part of a segment that is kept here."""
-        with self.store.read() as reader:
-            return reader.segment_part(segment, number)
-
-    def take_segment_part(self, snapshot: Snapshot) -> Taken:
-        """
-        Take a part of a segment; the last one merges it.
-
-        Raises:
-            RemoteProtocolError: The segment is damaged, or says what nobody signed; its parts are forgotten.
-        """
-        name, parts = snapshot.segment, snapshot.parts
-        sound = len(name) == 32 and 0 <= snapshot.number < parts and len(snapshot.data) <= limits.PART_BYTES_MAX
-        if not sound:
-            raise RemoteProtocolError("a part of a segment out of bounds")
-        self.store.transact(lambda tx: tx.keep_segment_part(name, snapshot.number, snapshot.data))
-        if snapshot.number + 1 < parts:
-            return Taken(0)
-        try:
-            return Taken(self.store.transact(lambda tx: self._merge_segment(tx, name, parts)))
-        except RemoteProtocolError:
-            self.store.transact(lambda tx: tx.drop_segment(name))
-            raise
-
-    def _merge_segment(self, tx: StoreWriter, name: bytes, parts: int) -> int:
-        digest = blake2b(digest_size=32)
-        for number in range(parts):
-            digest.update(tx.segment_part(name, number) or b"")
-        if digest.digest() != name:
-            raise RemoteProtocolError("a segment that is not what its name says")
-        before = tx.heads()
-        ours = {head.actor: head.seq for head in before.values()}
-        ledger = self._ledger
-        fold = ledger.fold(tx)
-        header, _ = segments.read(_parts_of(tx, name))
-        self._check_heads(header)
-        merge_segment(fold, tx, name, ours)
-        fold.flush()
-        fold.refresh()
-        gained = 0
-        for head in header.heads:
-            held = before.get(head.actor)
-            if held is None or held.seq < head.seq:
-                gained += head.seq - (0 if held is None else held.seq)
-                tx.set_head(head)
-                tx.sign(head.actor, head.signed_seq, head.signature)
-        tx.append_segment(tx.log_position() + 1, name)
-        if not before and digest_of(tx.buckets()) != header.digest:
-            raise RemoteProtocolError("a segment whose content is not what its digest says")
-        return gained
-
-    def _check_heads(self, header: SegmentHeader) -> None:
-        for head in header.heads:
-            message = self._message(head.actor, head.signed_seq, head.hash)
-            if head.signed_seq == head.seq and not self._verify_signature(head.public_key, head.signature, message):
-                raise RemoteProtocolError("a segment with a head that its author did not sign")
-
-
-def merge_segment(fold: Fold, tx: StoreWriter, name: bytes, ours: Frontier) -> dict[int, Frontier]:
-    """
-    Join a kept segment's entities and texts into a fold; return what each of its heads depends on.
-
-    Args:
-        fold: Where to.
-        tx: Its transaction.
-        name: The segment's hash.
-        ours: The frontier at which the store's own states are complete.
-    """
-    header, blocks = segments.read(_parts_of(tx, name))
-    theirs = {head.actor: head.seq for head in header.heads}
-    for block in blocks:
-        for entry in block:
-            for text in entry.texts:
-                fold.texts.merge(tx, (entry.id, text.field, text.genesis), text.state)
-            fold.merge(Entity.decode(entry.id, entry.state), ours, theirs)
-    decode = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
-    return {head.actor: {**dict(decode(head.deps)), head.actor: head.seq - 1} for head in header.heads}
-
-
-def _parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
-    number = 0
-    while (part := reader.segment_part(name, number)) is not None:
-        yield part
-        number += 1
 
 
 def _first_missing(parts: frozenset[int]) -> int:

@@ -29,8 +29,9 @@ from edda_sync.crdt.frontier import Frontier
 from edda_sync.errors import EddaError, ForkError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
 from edda_sync.protocols import Logged
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
-from edda_sync.sync.exchange import Exchange, MadeSegment, Taken
+from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.messages import Ack, Buckets, Changes, Goodbye, Hello, Message, Part, Snapshot
+from edda_sync.sync.snapshots import MadeSegment, Taken
 from edda_sync.sync.wire import Codec
 
 PROTOCOLS: Final = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
@@ -115,6 +116,7 @@ class Session:
         self._large: tuple[Logged, int] | None = None
         self._segment: tuple[MadeSegment, int] | None = None
         self._wanted: dict[tuple[int, int], int] = {}
+        self._wanted_segments: dict[bytes, int] = {}
         self._under_way: deque[int] = deque()
         self._sent_frames = self._dealt = 0
         self._deadlines: dict[str, float] = {}
@@ -238,7 +240,7 @@ class Session:
         elif isinstance(message, Part):
             taken = self._exchange.take_part(message)
         else:
-            taken = self._exchange.take_segment_part(message)
+            taken = self._exchange.snapshots.take(message)
         return self._after_data(message, taken)
 
     def _deal_hello(self, hello: Hello) -> None:
@@ -253,7 +255,10 @@ class Session:
         if forks:
             raise ForkError(*forks[0], self.peer)
         self.progress.waiting = hello.waiting
-        self._wanted = {(actor, seq): first for actor, seq, _, first in hello.wanted}
+        if any(not 0 <= first <= limits.SEGMENT_PARTS_MAX for *_, first in hello.wanted):
+            raise RemoteProtocolError("a wish for a part out of bounds", self.peer)
+        self._wanted = {(actor, seq): first for actor, seq, _, first in hello.wanted if seq}
+        self._wanted_segments = {name: first for _, seq, name, first in hello.wanted if not seq}
         self._known, self._held = dict(theirs), theirs
         self._news = True
 
@@ -384,12 +389,14 @@ class Session:
         if not self._queue and self._news:
             self._news = False
             missing = self._exchange.missing(self._known)
-            can_snapshot = self._exchange.waiting() == 0
-            if missing is None or (not self._held and len(missing) >= limits.SNAPSHOT_CHANGES_MIN and can_snapshot):
-                if not can_snapshot:
-                    return None  # an older version cannot vouch for what it could not fold: another device must
-                self._segment = (self._exchange.made_segment(), 0)
-                return self._next_segment_part()
+            is_long = missing is not None and not self._held and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
+            if missing is None or is_long:
+                if self._exchange.snapshots.can_make():
+                    made = self._exchange.snapshots.made(self._known)
+                    self._segment = (made, min(self._wanted_segments.pop(made.hash, 0), made.parts - 1))
+                    return self._next_segment_part()
+                if missing is None:
+                    return None  # whoever could not apply or prove all cannot vouch for it: another device must
             self._queue = missing
         if not self._queue:
             return None
@@ -405,8 +412,10 @@ class Session:
     def _next_segment_part(self) -> Message | None:
         assert self._segment is not None, "asked for only while a segment is being sent"
         made, number = self._segment
-        data = self._exchange.segment_part(made.hash, number)
-        assert data is not None, "a made segment is kept for as long as it is served"
+        data = self._exchange.snapshots.part(made.hash, number)
+        if data is None:  # it was made anew meanwhile, for another peer
+            self._segment, self._news = None, True
+            return self._next_data()
         self._segment = (made, number + 1) if number + 1 < made.parts else None
         if self._segment is None:
             self._known = frontier.join(self._known, dict(made.frontier))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ def tables(store: StorageEngine) -> dict[str, list[tuple[object, ...]]]:
 def test_what_was_written_is_read_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     whole = stream()
     at = [0, *sorted(cuts), len(whole)]
-    assert read([whole[start:end] for start, end in zip(at, at[1:], strict=False)]) == (HEADER, ENTRIES)
+    assert read([whole[start:end] for start, end in pairwise(at)]) == (HEADER, ENTRIES)
 
 
 def test_many_entities_go_into_several_blocks() -> None:
@@ -210,7 +211,7 @@ def test_a_device_with_its_own_edits_that_lacks_what_no_log_holds_merges_a_segme
         read = phone.get_task(task.id)
         assert read is not None
         assert read.priority == 0
-        assert sorted((read.description or "").split()) == sorted("laptop phone Buy oat milk".split())
+        assert sorted((read.description or "").split()) == sorted(["laptop", "phone", "Buy", "oat", "milk"])
         assert phone.get_task(offline) is not None
         for store in (laptop, phone, newcomer):
             digest = store.digest()
@@ -221,13 +222,13 @@ def test_a_device_with_its_own_edits_that_lacks_what_no_log_holds_merges_a_segme
 def test_a_segment_is_made_once_and_served_by_its_hash(trio: tuple[StorageEngine, ...]) -> None:
     laptop = trio[0]
     exchange = replica_of(laptop).exchange
-    made = exchange.made_segment()
+    made = exchange.snapshots.made({})
     laptop.create_task(edda.Task(title="Later"))
-    again = exchange.made_segment()
+    again = exchange.snapshots.made({})
     assert again == made
-    parts = [exchange.segment_part(made.hash, number) for number in range(made.parts)]
+    parts = [exchange.snapshots.part(made.hash, number) for number in range(made.parts)]
     assert blake2b(b"".join(part or b"" for part in parts), digest_size=32).digest() == made.hash
-    assert exchange.segment_part(made.hash, made.parts) is None
+    assert exchange.snapshots.part(made.hash, made.parts) is None
 
 
 def test_a_damaged_or_invented_segment_is_refused_and_leaves_no_trace(
@@ -236,8 +237,8 @@ def test_a_damaged_or_invented_segment_is_refused_and_leaves_no_trace(
     laptop = trio[0]
     with fresh(laptop, tmp_path_factory) as newcomer:
         giving = replica_of(laptop).exchange
-        made = giving.made_segment()
-        part = giving.segment_part(made.hash, 0)
+        made = giving.snapshots.made({})
+        part = giving.snapshots.part(made.hash, 0)
         assert part is not None
         taking = replica_of(newcomer).exchange
         before, digest = newcomer.frontier(), newcomer.digest()
@@ -245,8 +246,8 @@ def test_a_damaged_or_invented_segment_is_refused_and_leaves_no_trace(
         invented = blake2b(part[:-40], digest_size=32).digest()
         for name, data in ((made.hash, damaged), (invented, part[:-40])):
             with pytest.raises(RemoteProtocolError):
-                taking.take_segment_part(Snapshot(name, 1, 0, data))
-            assert taking.segment_part(name, 0) is None
+                taking.snapshots.take(Snapshot(name, 1, 0, data))
+            assert taking.snapshots.part(name, 0) is None
         assert (newcomer.frontier(), newcomer.digest()) == (before, digest)
-        taking.take_segment_part(Snapshot(made.hash, made.parts, 0, part))
+        taking.snapshots.take(Snapshot(made.hash, made.parts, 0, part))
         assert newcomer.digest() == laptop.digest()

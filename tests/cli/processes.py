@@ -22,7 +22,12 @@ class Running:
 
     def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            arguments,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -82,12 +87,12 @@ class Machine:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.home = folder / name
-        self.name = name
+        self.state = folder / "state"
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("EDDA_")},
             "EDDA_KEYRING": "off",
             "EDDA_HOME": str(self.home),
-            "EDDA_STATE": str(folder / "state"),
+            "EDDA_STATE": str(self.state),
             "PYTHONUNBUFFERED": "1",
         }
         self._started: list[Running] = []
@@ -108,8 +113,11 @@ class Machine:
         return printed
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """Run a reading command and return its answer."""
-        return json.loads(self.run(*arguments, "--json", code=code))
+        """Run a reading command and return its answer, which is all that it may print on stdout."""
+        command = [sys.executable, "-m", "edda_sync.cli", *arguments, "--json"]
+        ended = subprocess.run(command, env=self._environment, capture_output=True, timeout=PATIENCE_S, check=False)
+        assert ended.returncode == code, f"{arguments} ended with {ended.returncode}:\n{ended.stderr.decode()}"
+        return json.loads(ended.stdout)
 
     def up(self, *arguments: str) -> tuple[Running, str]:
         """Run the device; return it and its address on this machine, once it listens."""

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 import edda_sync
+from edda_sync import testing
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
 from tests.cli.processes import Machine
 
 Machines = Callable[[str], Machine]
@@ -35,9 +38,12 @@ def titles(machine: Machine) -> set[str]:
 def pair(machine: Machines) -> tuple[Machine, Machine]:
     """Two members of one workspace, with one task; neither is running."""
     laptop, phone = machine("laptop"), machine("phone")
-    laptop.run("init", "--name", "laptop")
-    laptop.run("task", "add", "Buy milk")
-    phone.join(laptop, "--name", "phone")
+    with StorageEngine(laptop.home) as first, StorageEngine(phone.home) as second:
+        first.initialize(StorageConfig(name="laptop", state_path=laptop.state))
+        second.open_store(StorageConfig(name="phone", state_path=phone.state))
+        testing.pair(first, second)
+        first.create_task(edda_sync.Task(title="Buy milk"))
+        testing.sync(first, second)
     return laptop, phone
 
 
@@ -142,7 +148,7 @@ def test_a_store_that_is_left_stays_usable_where_it_goes(machine: Machines) -> N
 def test_content_that_is_brought_along_reaches_the_inviter_under_its_ids(machine: Machines) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     laptop.run("task", "add", "Theirs")
-    mine = phone.run("task", "add", "Mine", "--tag", "home")
+    mine = phone.run("task", "add", "Mine", "--tag", "home").splitlines()[-1]
     printed = phone.join(laptop, "--bring")
     assert "Brought along: 1 task and 0 documents." in printed
     assert titles(laptop) == titles(phone) == {"Theirs", "Mine"}

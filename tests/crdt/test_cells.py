@@ -101,6 +101,11 @@ def test_equal_values_are_no_conflict_and_the_later_of_them_is_shown() -> None:
     assert cells.conflicts(siblings) == []
 
 
+def test_a_value_that_several_wrote_is_kept_once_with_its_greatest_stamp() -> None:
+    siblings = [(A, 1, 10, "kept"), (A, 2, 15, "kept"), (B, 1, 20, "shown"), (D, 1, 5, "other"), (D, 2, 20, "shown")]
+    assert cells.conflicts(siblings) == [(A, 2, 15, "kept"), (D, 1, 5, "other")]
+
+
 def test_a_value_that_was_cleared_is_a_value_like_any_other() -> None:
     siblings = [(A, 1, 10, "1"), (B, 1, 20, 1), (D, 1, 30, None)]
     assert cells.visible(siblings)[3] is None

@@ -13,7 +13,7 @@ from edda_sync import limits, values
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import EDIT, PUT, Birth, Change, Header
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import Admitted, EditText, Expect, Put, Rewrite, actor_of, workspace_of
+from edda_sync.crdt.ledger import Admitted, Draft, EditText, Expect, Put, Rewrite, actor_of, workspace_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import InvalidValueError, LimitError, NotFoundError, RemoteProtocolError
 from edda_sync.protocols import Logged, StoreWriter
@@ -73,7 +73,7 @@ def test_a_transaction_that_does_nothing_makes_no_change(store: StorageEngine) -
 def test_a_failing_draft_leaves_neither_log_nor_view_behind(store: StorageEngine) -> None:
     task = store.create_task(edda.Task(title="Task"))
     before, digest = store.counts(), store.digest()
-    drafts = [Put.of("task", values.id_bytes("id", task), {"title": "Other"}), Expect("task", bytes(16))]
+    drafts: list[Draft] = [Put.of("task", values.id_bytes("id", task), {"title": "Other"}), Expect("task", bytes(16))]
     with pytest.raises(NotFoundError):
         store.commit_drafts(drafts, None, None, None)
     assert (store.counts(), store.digest()) == (before, digest)
@@ -141,9 +141,11 @@ def test_too_many_operations_in_one_transaction_are_refused_whole(
 ) -> None:
     monkeypatch.setattr(limits, "CHANGE_OPERATIONS_MAX", 10)
     before = store.counts()
-    with pytest.raises(LimitError), store.begin_transaction() as tx:
-        for number in range(11):
-            tx.create_task(edda.Task(title=f"Task {number}"))
+    tx = store.begin_transaction()
+    for number in range(11):
+        tx.create_task(edda.Task(title=f"Task {number}"))
+    with pytest.raises(LimitError):
+        tx.commit()
     assert store.counts() == before
 
 

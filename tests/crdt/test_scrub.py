@@ -64,7 +64,7 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
         ("UPDATE entities SET state = x'00' WHERE kind = 'task'", "task"),
         ("DELETE FROM entity_tags", "task"),
         ("DELETE FROM task_documents", "task"),
-        ("UPDATE digest SET sum = zeroblob(16)", "bucket"),
+        ("UPDATE digest_tail SET added = zeroblob(18)", "bucket"),
         ("INSERT INTO tags VALUES ('x', 'x', NULL, NULL, '')", "the number of tags"),
     ],
 )
@@ -85,7 +85,8 @@ def test_each_kind_of_damage_is_found_and_mended_from_the_log(store: StorageEngi
 def test_a_slice_says_where_to_go_on_and_the_last_one_looks_at_the_sums(store: StorageEngine) -> None:
     tasks = [store.create_task(edda.Task(title=f"Task {number}")) for number in range(10)]
     damage(store, "UPDATE tasks SET title = 'other' WHERE id = ?", tasks[7])
-    found, after, slices = [], b"", 0
+    after: bytes | None = b""
+    found, slices = [], 0
     while after is not None:
         damaged, after = store.scrub(after, 3)
         found += damaged

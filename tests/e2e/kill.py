@@ -206,7 +206,7 @@ class Round:
                 faults.append(f"the store does not open: {error}")
                 return
             verdict.opened_s = time.perf_counter() - started
-            faults += _damage(self._home / "edda.db")
+            faults += damage(self._home / "edda.db")
             if faults:
                 return  # what a damaged store shows proves nothing
             found = read_facts(engine, ALL)
@@ -277,7 +277,7 @@ async def _kill_in_time(
     process.kill()
 
 
-def _damage(path: Path) -> list[str]:
+def damage(path: Path) -> list[str]:
     """Return what SQLite itself finds wrong with a store's file."""
     connection = sqlite.connect(str(path))
     try:

@@ -62,6 +62,10 @@ class Place:
         """Switch the interface on again."""
         _ip("-n", self.namespace, "link", "set", INTERFACE, "up")
 
+    def switch_off_loopback(self) -> None:
+        """Take even the interface to itself away."""
+        _ip("-n", self.namespace, "link", "set", "lo", "down")
+
     def unplug_far_end(self) -> None:
         """Switch the bridge's port off: the device's interface stays up, and loses its carrier."""
         _ip("-n", self._hub, "link", "set", self._port, "down")

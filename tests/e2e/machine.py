@@ -7,17 +7,21 @@ Its processes are ended when the context ends, whatever happened.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from edda_sync import control
+from edda_sync import control, testing
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
 
 EDDA: Final = (sys.executable, "-c", "from edda_sync.cli import main; main()")
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
@@ -39,12 +43,13 @@ class Machine:
     def __init__(self, folder: Path, name: str, enter: Sequence[str] = ()) -> None:
         self.name = name
         self.home = folder / name
+        self.config = StorageConfig(name=name, state_path=folder / f"{name}-state")
         self._command = (*enter, *EDDA)
-        self._folder = folder
         self._processes: list[subprocess.Popen[str]] = []
+        self._running: subprocess.Popen[str] | None = None
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("EDDA_")} | {
             "EDDA_HOME": str(self.home),
-            "EDDA_STATE": str(folder / f"{name}-state"),
+            "EDDA_STATE": str(self.config.state_path),
             "EDDA_KEYRING": "off",
             "PYTHONWARNINGS": "error",
         }
@@ -103,16 +108,28 @@ class Machine:
             return await self.status() is not None
 
         await until(answers)
+        self._running = process
         return process
+
+    def kill_up(self) -> None:
+        """Kill ``edda up`` with SIGKILL."""
+        assert self._running is not None, "up() comes first"
+        self._running.kill()
+        self._running.wait()
+
+    async def stop_up(self, signal: int) -> int:
+        """End ``edda up`` with a signal; return its exit code."""
+        assert self._running is not None, "up() comes first"
+        self._running.send_signal(signal)
+        return await asyncio.to_thread(self._running.wait, PATIENCE_S)
 
     async def status(self) -> Facts | None:
         """Return what the running device says of itself, by its socket; None when none is running."""
         try:
-            async for answer in control.ask(self.home, {"do": "status"}):
-                return answer
-        except ConnectionError:
-            pass
-        return None
+            async with contextlib.aclosing(control.ask(self.home, {"do": "status"})) as answers:
+                return await anext(answers, None)
+        except (ConnectionError, FileNotFoundError):
+            return None
 
 
 async def until(wish: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S) -> float:
@@ -135,3 +152,50 @@ async def are_equal(machines: Sequence[Machine]) -> bool:
         for each in said
         if each is not None
     )
+
+
+async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False) -> None:
+    """
+    Let a newcomer join, as two people do it: one reads a code out, the other types it.
+
+    Args:
+        inviter: Has a store; whether it is running does not matter.
+        newcomer: Has none.
+        by_address: Whether the newcomer is told the address too, on one machine where nobody looks at the LAN.
+    """
+    inviting = inviter.start("invite")
+    assert inviting.stdout is not None
+    shown = await asyncio.to_thread(inviting.stdout.readline)
+    code = re.search(r"\d\d-\d{4}-\d{4}", shown)
+    assert code is not None, (shown, inviting.poll() is not None and inviting.communicate())
+    where: tuple[str, ...] = ()
+    if by_address:
+        port = None
+        while port is None:
+            port = re.search(r"--at \S+:(\d+)", await asyncio.to_thread(inviting.stdout.readline))
+        where = ("--at", f"127.0.0.1:{port[1]}")
+    await asyncio.to_thread(newcomer.edda, "join", code[0], "--name", newcomer.name, *where)
+    assert await asyncio.to_thread(inviting.wait, PATIENCE_S) == 0
+
+
+def settle_in(*machines: Machine) -> None:
+    """Make machines members of one workspace without a network: what pairing does, in this process."""
+    with contextlib.ExitStack() as stack:
+        first: StorageEngine | None = None
+        for machine in machines:
+            engine = stack.enter_context(StorageEngine(machine.home))
+            engine.open_store(machine.config)
+            if first is None:
+                first = engine
+                engine.found()
+            else:
+                testing.pair(first, engine)
+                testing.sync(first, engine)
+
+
+@contextlib.contextmanager
+def store_of(machine: Machine) -> Iterator[StorageEngine]:
+    """Open a machine's store in this process, beside whatever runs there."""
+    with StorageEngine(machine.home) as engine:
+        engine.open_store(machine.config)
+        yield engine

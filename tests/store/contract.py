@@ -298,6 +298,7 @@ class StoreContract:
                 store.transact(change_all)
                 with store.read() as changed:
                     assert dump(changed) != everything
+                store.transact(lambda tx: tx.set_meta("name", b"once more"))
                 assert dump(full) == everything
             assert dump(empty) == nothing
         assert nothing != everything

@@ -23,7 +23,7 @@ from edda_sync.errors import (
 from edda_sync.protocols import StoreWriter
 from edda_sync.store import schema
 from edda_sync.store.sqlite import FILE_NAME, SqliteStore
-from tests.store.contract import AnyStore, StoreContract, dump, fill, show, shown_task
+from tests.store.contract import AnyStore, StoreContract, change_all, dump, fill, show, shown_task
 
 WAIT_S = 60  # how long a test waits for what always comes
 
@@ -179,6 +179,23 @@ def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(store: Sqlit
     assert ended == [True, False, True]
 
 
+def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
+    store.transact(fill)
+
+    def fail(tx: StoreWriter) -> None:
+        change_all(tx)
+        raise ValueError("mine")
+
+    gate = Gate(store)
+    before, failing, after = store.submit(dump), store.submit(fail), store.submit(dump)
+    gate.open()
+    assert isinstance(failing.exception(WAIT_S), ValueError)
+    assert after.result(WAIT_S) == before.result(WAIT_S)
+    alone = store.submit(fail)
+    assert isinstance(alone.exception(WAIT_S), ValueError)
+    assert store.transact(dump) == before.result(WAIT_S)
+
+
 def test_a_batch_that_cannot_be_committed_leaves_no_trace_and_tells_each_of_its_callers(
     store: SqliteStore, ended: list[bool]
 ) -> None:
@@ -326,6 +343,20 @@ def test_processes_that_make_the_store_at_once_make_one(path: Path) -> None:
     store.close()
 
 
+def test_two_stores_on_one_file_see_in_their_transactions_what_the_other_wrote(store: SqliteStore, path: Path) -> None:
+    other = SqliteStore(path)
+    store.transact(fill)
+    written = other.transact(dump)
+    assert written == store.transact(dump)
+    other.transact(change_all)
+    changed = store.transact(dump)
+    assert changed == other.transact(dump) != written
+    store.transact(lambda tx: tx.clear_view())
+    store.transact(lambda tx: tx.set_meta("name", b"once more"))
+    assert store.transact(dump) == other.transact(dump) != changed
+    other.close()
+
+
 def test_a_watcher_sees_that_another_connection_has_committed(store: SqliteStore, path: Path) -> None:
     connection = store.watcher()
     try:
@@ -367,6 +398,24 @@ def test_another_programs_database_is_refused_and_stays_as_it_was(path: Path, st
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_another_programs_database_that_is_only_in_its_journal_yet_is_refused(path: Path) -> None:
+    script = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("CREATE TABLE notes (text)")
+connection.commit()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=WAIT_S)
+    with pytest.raises(NotAStoreError):
+        SqliteStore(path)
+    connection = sqlite3.connect(path)
+    assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["notes"]
+    assert connection.execute("PRAGMA application_id").fetchone() == (0,)
+    connection.close()
 
 
 @pytest.mark.parametrize("content", [b"# Notes\n", b"SQLite format 3", b"\0" * 4096], ids=["text", "cut", "zeros"])

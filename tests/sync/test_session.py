@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from edda_sync.crdt.change import PUT, Birth, Header
 from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, ForkError, RemoteMismatchError, RemoteProtocolError
+from edda_sync.protocols import Incoming
 from edda_sync.sync.effects import Close, Effect, Send
 from edda_sync.sync.messages import (
     Ack,
@@ -108,7 +110,7 @@ SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
 
 
 def test_every_message_is_an_event() -> None:
-    assert set(EVENT_OF) == set(Message.__args__)  # type: ignore[attr-defined]
+    assert set(EVENT_OF) == set(get_args(Message))
     assert set(EVENT_OF.values()) == set(Event) == set(SAMPLES)
 
 
@@ -366,24 +368,29 @@ def test_what_the_peer_has_is_never_sent_to_it(bench: Bench) -> None:
     assert not any(isinstance(message, Changes) for message in said(late))
 
 
+def proved(bench: Bench) -> bool:
+    """Whether the session says that both are equal."""
+    return bench.session.progress.proved
+
+
 def test_equality_is_said_only_after_digests_at_one_frontier_were_compared(bench: Bench) -> None:
     bench.opened()
-    assert not bench.session.progress.proved
+    assert not proved(bench)
     frontier = tuple(sorted(bench.device.frontier().items()))
     bench.say(Ack(frontier, 0, False, "", 0))
-    assert not bench.session.progress.proved
+    assert not proved(bench)
     bench.say(Ack(frontier, 0, False, bench.peer.digest(), 0))
-    assert bench.session.progress.proved
+    assert proved(bench)
     bench.device.create_task(edda.Task(title="news"))
     bench.session.news(0.0, own=True)
-    assert not bench.session.progress.proved
+    assert not proved(bench)
 
 
 def test_digests_are_not_compared_while_something_waits(bench: Bench) -> None:
     bench.opened()
     frontier = tuple(sorted(bench.device.frontier().items()))
     assert said(bench.say(Ack(frontier, 0, False, "another digest", 1))) == []
-    assert not bench.session.progress.proved
+    assert not proved(bench)
     assert bench.session.progress.waiting == 1
 
 
@@ -434,7 +441,7 @@ def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:
         assert incoming(phone) == []
 
 
-def incoming(store: StorageEngine) -> list[object]:
+def incoming(store: StorageEngine) -> list[Incoming]:
     """The large changes that are half here."""
     with store.store.read() as reader:
         return list(reader.incoming())
