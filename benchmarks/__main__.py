@@ -34,7 +34,7 @@ def main() -> None:
         os.environ["EDDA_STATE"] = str(Path(folder) / "state")
         keystrokes = 0 if arguments.whole else arguments.keystrokes
         options = Options(arguments.tasks, keystrokes, Path(folder), arguments.traces)
-        figures = []
+        figures: list[Figure] = []
         for name in arguments.names or WORKLOADS:
             start = time.perf_counter()
             workload: Workload = importlib.import_module(f"benchmarks.{name}")

@@ -7,11 +7,14 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from edda_sync.cli.common import note, on_terminal, print_json, say
+
+if TYPE_CHECKING:
+    from edda_sync.demo.story import Story
 
 EXIT_NOT_EQUAL: Final = 4
 
@@ -26,33 +29,35 @@ def demo(ctx: click.Context, svg: Path | None, as_json: bool) -> None:
 
     Each is a process with a store of its own in a temporary folder; your own store is not touched.
     """
-    folder = Path(tempfile.mkdtemp(prefix="edda-demo-"))
-    try:
-        summary = asyncio.run(_demo(folder, svg, as_json))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if as_json:
-        print_json(summary)
-    if not summary["equal"]:
-        ctx.exit(EXIT_NOT_EQUAL)
-
-
-async def _demo(folder: Path, svg: Path | None, as_json: bool) -> dict[str, Any]:
     from rich.console import Console
 
     from edda_sync.demo.picture import Screen, save_svg
     from edda_sync.demo.story import Story
 
+    folder = Path(tempfile.mkdtemp(prefix="edda-demo-"))
+    screen = Screen(Console(highlight=False) if on_terminal() and not as_json else None, note if as_json else say)
+    story = Story(folder, screen.say, screen.changed)
+    screen.machines = story.machines
+    try:
+        with screen:
+            asyncio.run(_tell(story))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        story.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+    if svg is not None:
+        save_svg(svg, story.machines, screen.lines)
+        note(f"The picture is in {svg}.")
+    if as_json:
+        print_json(story.summary)
+    if not story.summary["equal"]:
+        ctx.exit(EXIT_NOT_EQUAL)
+
+
+async def _tell(story: Story) -> None:
     task = asyncio.current_task()
     assert task is not None, "asyncio runs this as a task"
     for each in (signal.SIGTERM, signal.SIGHUP):  # end the devices first, as after Ctrl-C
         asyncio.get_running_loop().add_signal_handler(each, task.cancel)
-    console = Console(highlight=False) if on_terminal() and not as_json else None
-    with Screen(console, note if as_json else say) as screen:
-        story = Story(folder, screen.say, screen.changed)
-        screen.machines = story.machines
-        await story.tell()
-    if svg is not None:
-        save_svg(svg, story.machines, screen.lines)
-        note(f"The picture is in {svg}.")
-    return story.summary
+    await story.tell()

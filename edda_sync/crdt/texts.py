@@ -73,12 +73,13 @@ class Texts:
         """Return the text that a text cell's value stands for: a start, unless somebody edited it, or an edited text."""
         if value is None:
             return None
-        edited = entity.edited_texts()
-        if isinstance(value, str):
-            if not edited or (field, self.genesis(entity.id, field, value)) not in edited:
-                return value
-            value = self.genesis(entity.id, field, value)
-        return self.document(reader, (entity.id, field, value)).string()
+        if isinstance(value, str) and not entity.edited_texts():
+            return value
+        starts = {self.genesis(entity.id, field, w[3]): w[3] for w in entity.cells[field] if isinstance(w[3], str)}
+        genesis = self.genesis(entity.id, field, value) if isinstance(value, str) else value
+        if genesis in starts and (field, genesis) not in entity.edited_texts():
+            return starts[genesis]
+        return self.document(reader, (entity.id, field, genesis)).string()
 
     def document(self, reader: StoreReader, key: Key, start: str | None = None) -> TextDocument:
         """

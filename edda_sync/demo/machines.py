@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,9 +19,10 @@ from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError
 
+ALL: Final = "all"  # said of no one device
 COMMAND_S_MAX: Final = 40.0  # any one command, on a slow and busy machine
 STOP_S_MAX: Final = 5.0
-SHOWN_MAX: Final = 78  # characters of a command line that are shown
+LOOK_AGAIN_S: Final = 0.002  # the demo measures to this
 
 
 class Machine:
@@ -50,6 +52,7 @@ class Machine:
             "EDDA_STATE": str(self._state),
             "PYTHONUNBUFFERED": "1",
         }
+        self._spawned: list[asyncio.subprocess.Process] = []
         self._up: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._printed = asyncio.Condition()
@@ -66,14 +69,18 @@ class Machine:
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
-    async def run(self, *arguments: str, shown: bool = True) -> str:
+    async def run(self, *arguments: str, remark: str = "") -> str:
         """
-        Run a command to its end and return what it printed.
+        Run a command to its end and return what it printed; a remark is shown behind the command.
 
         Raises:
             EddaError: It failed.
         """
-        async with self.running(*arguments, shown=shown) as process:
+        self._say(self.name, _shown(arguments) + (f"  # {remark}" if remark else ""))
+        return await self._run(*arguments)
+
+    async def _run(self, *arguments: str) -> str:
+        async with self._running(*arguments) as process:
             async with asyncio.timeout(COMMAND_S_MAX):
                 printed, complaints = await process.communicate()
         if process.returncode != 0:
@@ -83,13 +90,15 @@ class Machine:
 
     async def ask(self, *arguments: str) -> Any:
         """Run a reading command, unseen, and return its answer."""
-        return json.loads(await self.run(*arguments, "--json", shown=False))
+        return json.loads(await self._run(*arguments, "--json"))
+
+    def running(self, *arguments: str) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
+        """Start a command; it has ended when the block is left."""
+        self._say(self.name, _shown(arguments))
+        return self._running(*arguments)
 
     @contextlib.asynccontextmanager
-    async def running(self, *arguments: str, shown: bool = True) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Start a command; it has ended when the block is left."""
-        if shown:
-            self._say(self.name, _shown(arguments))
+    async def _running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await self._spawn(*arguments, stderr=asyncio.subprocess.PIPE)
         try:
             yield process
@@ -101,16 +110,25 @@ class Machine:
 
     async def _spawn(self, *arguments: str, stderr: int) -> asyncio.subprocess.Process:
         # In a session of its own: Ctrl-C is for the demo, which then ends its devices in order.
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "edda_sync.cli", *arguments, env=self._environment, start_new_session=True,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=stderr,
         )  # fmt: skip
+        self._spawned.append(process)
+        return process
+
+    def kill(self) -> None:
+        """End every process that still runs, at once: for an end that was interrupted itself."""
+        for process in self._spawned:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
 
     # --- the running device -------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Run the device, until :meth:`end`; it listens when this returns."""
-        self._say(self.name, "edda up")
+        self._say(self.name, "$ edda up")
         seen = len(self.lines)
         self._up = await self._spawn("up", stderr=asyncio.subprocess.STDOUT)
         self._reading = asyncio.ensure_future(self._read(self._up))
@@ -173,13 +191,33 @@ class Machine:
             store.open_store(StorageConfig(state_path=self._state))
             return standing.status(store)
 
+    async def tasks_reach(self, count: int) -> float:
+        """Wait until its store shows so many tasks; return when that was, in monotonic seconds."""
+        return await asyncio.to_thread(self._tasks_reach, count)
+
+    def _tasks_reach(self, count: int) -> float:
+        end = time.monotonic() + COMMAND_S_MAX
+        with StorageEngine(self.home) as store:
+            store.open_store(StorageConfig(state_path=self._state))
+            while store.counts()["tasks"] < count:
+                if time.monotonic() > end:
+                    raise TimeoutError
+                time.sleep(LOOK_AGAIN_S)
+            return time.monotonic()
+
     def is_equal_with(self, others: int) -> bool:
         """Whether it said, when it was last looked at, that it is proved equal with so many others."""
-        return sum(peer["equal"] for peer in self.facts.get("peers", ())) == others
+        return [peer["equal"] for peer in self.facts.get("peers", ())] == [True] * others
 
 
 def _shown(arguments: tuple[str, ...]) -> str:
-    """Return a command line as a person would type it: short ids, not too long."""
-    short = [each[-6:] if len(each) == 36 and each.count("-") == 4 else each for each in arguments]
-    line = " ".join(["edda", *(shlex.quote(Path(each).name if each.startswith("/") else each) for each in short)])
-    return line if len(line) <= SHOWN_MAX else line[: SHOWN_MAX - 1] + "…"
+    """Return a command line as a person would type it: short ids, names of files, and texts of several lines left out."""
+    return " ".join(["$ edda", *map(_word, arguments)])
+
+
+def _word(argument: str) -> str:
+    if "\n" in argument:
+        return "..."
+    if len(argument) == 36 and argument.count("-") == 4:
+        return argument[-6:]
+    return shlex.quote(Path(argument).name if argument.startswith("/") else argument)

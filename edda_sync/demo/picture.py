@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from edda_sync.demo.machines import Machine
+from edda_sync.demo.machines import ALL, Machine
 
 WIDTH: Final = 112  # columns of the picture
-STYLES: Final = {"laptop": "cyan", "phone": "magenta", "tablet": "yellow"}
+STYLES: Final = {"laptop": "cyan", "phone": "magenta", "tablet": "yellow", ALL: "green"}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened: when (seconds since the start), on which device if on one, what."""
+    """One thing that happened: when (seconds since the start), on which device (none is a heading), what."""
 
     at_s: float
     device: str
@@ -61,9 +61,9 @@ class Screen:
         line = Line(time.monotonic() - self._began, device, text)
         self.lines.append(line)
         if self._live is not None:
-            self._live.console.print(styled(line))
+            self._live.console.print(styled([line]))
         else:
-            self._write(styled(line).plain)
+            self._write(plain(line))
 
     def changed(self) -> None:
         """Show the devices as they are now."""
@@ -71,26 +71,31 @@ class Screen:
             self._live.update(table(self.machines), refresh=True)
 
 
-def styled(line: Line) -> Text:
-    """Return a line as it is shown."""
-    if not line.device:
-        return Text.assemble((f"{line.at_s:5.1f} s  ", "dim"), (line.text, "bold"))
-    return Text.assemble(
-        (f"{line.at_s:5.1f} s  ", "dim"), (f"{line.device:<7}", STYLES[line.device]), f" $ {line.text}"
-    )
+def plain(line: Line) -> str:
+    """Return a line for where there is no terminal."""
+    return f"{line.at_s:5.1f} s  {line.device:<7}  {line.text}" if line.device else f"{line.at_s:5.1f} s  {line.text}"
 
 
-def table(machines: Sequence[Machine]) -> Table:
-    """Return the devices as a table."""
-    shown = Table(box=box.ROUNDED, expand=True)
-    for heading, justify in (
-        ("device", "left"), ("", "left"), ("tasks", "right"), ("notes", "right"), ("changes", "right"),
-        ("conflicts kept", "right"), ("digest of the content", "left"), ("proved equal with", "left"),
-    ):  # fmt: skip
-        shown.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
+def styled(lines: Sequence[Line]) -> Table:
+    """Return lines as they are shown: what is long goes on below its beginning."""
+    grid = Table.grid(padding=(0, 1))
+    for width in (7, 7, None):
+        grid.add_column(width=width, overflow="fold")
+    for line in lines:
+        at = Text(f"{line.at_s:5.1f} s", "dim")
+        grid.add_row(at, Text(line.device, STYLES.get(line.device, "")), Text(line.text, "" if line.device else "bold"))
+    return grid
+
+
+def table(machines: Sequence[Machine]) -> Group:
+    """Return the devices as a table that fits into 80 columns; ``conflicts`` counts fields with several values."""
+    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("device", "now", "tasks", "notes", "changes", "conflicts", "digest", "equal with"):
+        numeric = heading in ("tasks", "notes", "changes", "conflicts")
+        shown.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
     for machine in machines:
         shown.add_row(*_cells(machine))
-    return shown
+    return Group(Rule(style="dim"), shown)
 
 
 def _cells(machine: Machine) -> list[RenderableType]:
@@ -101,7 +106,7 @@ def _cells(machine: Machine) -> list[RenderableType]:
     state = Text("online", "green") if facts["running"] else Text("offline", "red")
     equal = ", ".join(peer["name"] for peer in facts["peers"] if peer["equal"])
     counts = [str(facts[key]) for key in ("tasks", "documents", "changes", "conflicts")]
-    return [name, state, *counts, Text(facts["digest"][:16]), Text(equal or "-", "green" if equal else "dim")]
+    return [name, state, *counts, Text(facts["digest"][:12]), Text(equal or "-", "green" if equal else "dim")]
 
 
 def save_svg(path: Path, machines: Sequence[Machine], lines: Sequence[Line]) -> None:
@@ -112,5 +117,5 @@ def save_svg(path: Path, machines: Sequence[Machine], lines: Sequence[Line]) -> 
         OSError: The file cannot be written.
     """
     console = Console(record=True, file=io.StringIO(), width=WIDTH, force_terminal=True, color_system="truecolor")
-    console.print(Group(*(styled(line) for line in lines), table(machines)))
+    console.print(Group(styled(lines), table(machines)))
     path.write_text(console.export_svg(title="edda demo"), encoding="utf-8")

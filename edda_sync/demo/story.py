@@ -15,7 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync.demo.machines import Machine
+from edda_sync.demo.machines import ALL, Machine
 from edda_sync.errors import EddaError
 
 NAMES: Final = ("laptop", "phone", "tablet")
@@ -34,7 +34,8 @@ TITLES: Final = {
     "phone": "Mount two first-aid boxes",
     "tablet": "Buy and mount the first-aid box",
 }
-TAGGED: Final = {"laptop": ("Order coffee beans", "urgent"), "phone": (BOX, "Urgent"), "tablet": (LEADS, "URGENT")}
+TAG: Final = "urgent"
+TAGGED: Final = {"laptop": BEANS, "phone": BOX, "tablet": LEADS}
 WORDING: Final = {
     "laptop": ("at nine", "at half past eight"),
     "phone": ("makes coffee", "makes coffee and tea"),
@@ -48,7 +49,7 @@ class Story:
 
     Args:
         folder: A temporary folder that nobody else uses.
-        say: Called with the name of a device, or nothing, and a line about what happens.
+        say: Called with a device's name, ``all``, or nothing for a heading, and a line about what happens.
         changed: Called whenever a device was looked at.
 
     Attributes:
@@ -133,7 +134,7 @@ class Story:
             assert port is not None, "it shows one"
             arguments = ["join", code[1], "--name", machine.name]
             if "The LAN cannot hear" in printed:
-                self._say(machine.name, "(there is no multicast here: by address)")
+                self._say(machine.name, "There is no multicast here: the address is typed too")
                 arguments += ["--at", f"127.0.0.1:{port[1]}"]
             await machine.run(*arguments)
             async with asyncio.timeout(EQUAL_S_MAX):
@@ -146,30 +147,29 @@ class Story:
         _, phone, tablet = self.machines
         async with self._timed("meeting"):
             await asyncio.gather(phone.start(), tablet.start())
-            by = "multicast DNS"
             try:
                 async with asyncio.timeout(MEET_S_MAX):
                     await self._until_equal()
             except TimeoutError:
-                by = "address"
-                self._say("", "Multicast does not carry here: they are told each other's address instead")
+                self._say(ALL, "Multicast does not carry here: they are told each other's address instead")
                 await phone.run("sync", "--at", tablet.address)
                 await self._until_equal()
-        self.summary["found_by"] = by
-        self._say("", f"Found by {by}; all three proved equal {self._seconds('meeting')} after they were started")
+        by_name = [line for machine in (phone, tablet) for _, line in machine.lines if "found" in line]
+        by = self.summary["found_by"] = "multicast DNS" if by_name else "address"
+        self._say(ALL, f"Found by {by}; all three proved equal {self._seconds('meeting')} after they were started")
 
     async def _type(self) -> None:
         _, phone, _ = self.machines
         self._say("", "What is typed on one is on the others at once")
-        others = [machine for machine in self.machines if machine is not phone]
-        seen = [len(machine.lines) for machine in others]
-        await phone.run("task", "add", "Bring the good screwdrivers", "--tag", "tools")
-        written = time.monotonic()
-        arrived = await asyncio.gather(
-            *(machine.printed("1 change applied", past) for machine, past in zip(others, seen, strict=True))
-        )
-        # They may have it before the command that wrote it has ended.
-        self.summary["seconds"]["live_edit"] = round(max(0.0, max(arrived) - written), 3)
+        watched = [asyncio.ensure_future(each.tasks_reach(each.facts["tasks"] + 1)) for each in self.machines]
+        try:
+            await phone.run("task", "add", "Bring the good screwdrivers", "--tag", "tools")
+            on_laptop, on_phone, on_tablet = await asyncio.gather(*watched)
+        finally:
+            for each in watched:
+                each.cancel()
+        self.summary["seconds"]["live_edit"] = round(max(on_laptop, on_tablet) - on_phone, 3)
+        self._say(ALL, f"On the two others {self.summary['seconds']['live_edit'] * 1000:,.0f} ms after it was on disk")
         await self._until_equal()
 
     async def _part(self) -> None:
@@ -190,9 +190,10 @@ class Story:
 
     async def _write(self, machine: Machine, found: dict[str, str], note: dict[str, Any]) -> None:
         await machine.run("task", "edit", found[BOX], "--title", TITLES[machine.name])
-        await machine.run("doc", "edit", note["id"], "--content", note["content"].replace(*WORDING[machine.name]))
-        title, tag = TAGGED[machine.name]
-        await machine.run("task", "edit", found[title], "--tag", tag)
+        before, after = WORDING[machine.name]
+        content = note["content"].replace(before, after)
+        await machine.run("doc", "edit", note["id"], "--content", content, remark=f'"{before}" becomes "{after}"')
+        await machine.run("task", "edit", found[TAGGED[machine.name]], "--tag", TAG)
 
     async def _come_back(self) -> None:
         self._say("", "All come back")
@@ -219,7 +220,7 @@ class Story:
         conflicts = await tablet.ask("conflicts")
         tasks = await tablet.ask("task", "list", "--all")
         note = next(each for each in await tablet.ask("doc", "list") if each["title"] == NOTE)
-        tags = [tag["name"] for tag in await tablet.ask("tag", "list") if tag["name"].casefold() == "urgent"]
+        tags = [tag for tag in await tablet.ask("tag", "list") if tag["name"] == TAG]
         self.summary |= {
             "digests": {machine.name: machine.facts["digest"] for machine in self.machines},
             "conflicts": sum(len(each["kept"]) for each in conflicts),
@@ -229,14 +230,14 @@ class Story:
             ],
             "paragraph": next(line for line in note["content"].splitlines() if "door" in line),
             "all_words_kept": all(after in note["content"] for _, after in WORDING.values()),
-            "tags_urgent": len(tags),
+            "tags_made_of_three": len(tags),
             "deleted_and_edited_lives": any(task["title"] == TAP for task in tasks),
             "tasks": tablet.facts["tasks"],
             "documents": tablet.facts["documents"],
             "changes": tablet.facts["changes"],
         }
         for line in self.outcome():
-            self._say("", line)
+            self._say(ALL, line)
 
     def outcome(self) -> Iterable[str]:
         """Return what came of the writing offline, in a line each."""
@@ -246,13 +247,16 @@ class Story:
             kept = ", ".join(f'"{value}"' for value in sorted(map(str, each["kept"])))
             yield f'One {each["field"]} is shown, "{each["shown"]}"; kept beside it: {kept}'
         yield f"One paragraph: {found['paragraph']}"
-        yield f"The tag that all three made is {found['tags_urgent']} tag"
+        if found["tags_made_of_three"] == 1:
+            yield f'The tag "{TAG}", made on all three, is one tag'
         if found["deleted_and_edited_lives"]:
             yield f'"{TAP}", deleted on one and edited on another, lives'
-        yield (
-            f"Proved equal {self._seconds('converging')} after they were started again; "
-            f"what was typed took {found['seconds']['live_edit'] * 1000:,.0f} ms"
-        )
+        yield f"All three proved equal {self._seconds('converging')} after they were started again"
+
+    def kill(self) -> None:
+        """End all that still runs, at once."""
+        for machine in self.machines:
+            machine.kill()
 
     def _seconds(self, name: str) -> str:
         return f"{self.summary['seconds'][name]:.1f} s"

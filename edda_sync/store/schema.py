@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x45444441  # "EDDA" in the file's header
 VERSION: Final = 1  # how many functions of MIGRATIONS there are
 
-_SPECIFICATION: Final = """
+SPECIFICATION: Final = """
 CREATE TABLE tasks (
     id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
@@ -167,7 +167,7 @@ def migrate(connection: Any) -> None:
 
     @migrations()
     def first(db: Database) -> None:
-        for statement in _statements(_SPECIFICATION) + _statements(_OURS):
+        for statement in _statements(SPECIFICATION) + _statements(_OURS):
             db.execute(statement)
         db.execute("PRAGMA user_version = 1")
 

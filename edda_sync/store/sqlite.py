@@ -167,7 +167,7 @@ class SqliteStore:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
                     except Exception as error:
-                        if len(batch) == 1 or not writer.in_transaction or isinstance(error, errors.StorageError):
+                        if len(batch) == 1 or not writer.in_transaction or _is_fault(error):
                             raise
                         done.set_exception(error)
                 writer.commit()
@@ -310,6 +310,11 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+def _is_fault(error: Exception) -> bool:
+    """Tell whether the store failed, rather than what one transaction asked of it."""
+    return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)
 
 
 def _switch_to_wal(connection: Any) -> str:

@@ -303,6 +303,15 @@ class StoreContract:
             assert dump(empty) == nothing
         assert nothing != everything
 
+    def test_a_reader_goes_on_when_another_one_of_the_same_state_ends(self, store: AnyStore) -> None:
+        store.transact(fill)
+        with store.read() as reader:
+            before = dump(reader)
+            with store.read() as other:
+                assert dump(other) == before
+            store.transact(change_all)
+            assert dump(reader) == before
+
     def test_a_reader_first_used_after_a_write_still_sees_the_state_it_was_opened_at(self, store: AnyStore) -> None:
         with store.read() as reader:
             store.transact(fill)

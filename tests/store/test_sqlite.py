@@ -179,6 +179,24 @@ def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(store: Sqlit
     assert ended == [True, False, True]
 
 
+@pytest.mark.parametrize("error", [CorruptError("The state of a task"), None], ids=["raised", "constraint"])
+def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
+    store: SqliteStore, error: Exception | None
+) -> None:
+    def work(tx: StoreWriter) -> None:
+        tx.set_meta("half", b"")
+        if error is not None:
+            raise error
+        show(tx, shown_task(1, title=None))
+
+    gate = Gate(store)
+    before, failing, after = store.submit(put("before")), store.submit(work), store.submit(put("after"))
+    gate.open()
+    assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
+    assert isinstance(failing.exception(WAIT_S), StorageError)
+    assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
+
+
 def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
     store.transact(fill)
 

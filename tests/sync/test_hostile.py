@@ -7,6 +7,7 @@ The wire's own tests feed it frames that are no messages. Here every frame is on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 import msgspec
 import pytest
@@ -157,7 +158,7 @@ class Forge:
 
     def parts(self) -> tuple[bytes, list[bytes]]:
         stream = b"".join(segments.write(self.header, self.entries))
-        return segments.blake2b(stream, digest_size=32).digest(), list(segments.cut([stream]))
+        return blake2b(stream, digest_size=32).digest(), list(segments.cut([stream]))
 
 
 def own_head(forge: Forge, **changed: object) -> Head:

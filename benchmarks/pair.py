@@ -1,0 +1,130 @@
+"""Two devices of one workspace, each a process of its own, and mutual TLS between them on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import edda_sync as edda
+from benchmarks.measure import fill
+from edda_sync.device import Device, Happening
+from edda_sync.engine import StorageEngine
+from edda_sync.testing import pair
+
+TIMEOUT_S: Final = 600.0
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """The folders of both: ``here`` holds the tasks, ``there`` is a member that holds nothing yet."""
+
+    here: Path
+    there: Path
+
+    @staticmethod
+    def make(folder: Path, tasks: list[edda.Task]) -> Homes:
+        """Make both members of one workspace, and create the tasks here."""
+        homes = Homes(folder / "here", folder / "there")
+        with edda.open(homes.here, config(homes.here)) as here, StorageEngine(homes.there) as there:
+            there.open_store(config(homes.there))
+            pair(here, there)
+            fill(here, tasks)
+        return homes
+
+
+def config(home: Path) -> edda.StorageConfig:
+    """Return how a home is kept: named as its folder."""
+    return edda.StorageConfig(state_path=home.parent / "state", name=home.name)
+
+
+class Other:
+    """The device in the other process, which tells of whatever happens to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def until(self, what: str) -> Event:
+        """Return the next event of a kind: its time in nanoseconds of the monotonic clock, the bytes so far."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(TIMEOUT_S):
+            while line := await self._process.stdout.readline():
+                event: Event = json.loads(line)
+                if event["what"] == what:
+                    return event
+        raise RuntimeError("the other device has ended")
+
+    async def ask(self, question: str) -> Event:
+        """Ask it to index its texts, or for its resources."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(question.encode() + b"\n")
+        await self._process.stdin.drain()
+        return await self.until(question)
+
+    async def stop(self) -> None:
+        """Let it end in order."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(home: Path, *at: int) -> AsyncIterator[Other]:
+    """Run a device in another process; it dials the ports."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.pair", str(home), *map(str, at),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    other = Other(process)
+    try:
+        yield other
+        await other.stop()
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+
+
+# --- the other process ------------------------------------------------------------------------------------------------
+
+
+async def _run(home: Path, ports: list[int]) -> None:
+    device: Device
+
+    def tell(happening: Happening) -> None:
+        talk = device.progress.get(happening.device)
+        wire = 0 if talk is None else talk.sent_bytes + talk.rcvd_bytes
+        _say(happening.what, changes=happening.count, wire_bytes=wire)
+
+    device = Device(home, config=config(home), discover=False, tell=tell)
+    async with device:
+        dials = [asyncio.ensure_future(device.dial("127.0.0.1", port)) for port in ports]
+        while question := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            if question == "index":
+                await device.run(StorageEngine.index_texts)
+            tasks = (await device.run(StorageEngine.counts))["tasks"]
+            _say(question, tasks=tasks, cpu_s=time.process_time(), **_memory())
+        for dial in dials:
+            dial.cancel()
+
+
+def _memory() -> dict[str, float]:
+    """Return the bytes of memory held, now and at most, as Linux counts them."""
+    lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    held, most = (int(lines[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+    return {"held_bytes": held, "peak_bytes": most}
+
+
+def _say(what: str, **facts: float) -> None:
+    print(json.dumps({"what": what, "ns": time.monotonic_ns(), **facts}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(Path(sys.argv[1]), [int(port) for port in sys.argv[2:]]))

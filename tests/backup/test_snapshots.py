@@ -1,0 +1,263 @@
+"""
+Snapshots in the life of a workspace: whoever got one ends where whoever got every change does, whatever went on meanwhile.
+
+The format has its own tests (``test_segment``), and so have lies (``tests/sync/test_hostile``).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.engine import StorageEngine
+from edda_sync.sync.messages import Part, Snapshot
+from edda_sync.testing import devices, pair, replica_of, sync
+from tests.sync.network import Network
+
+TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+
+
+@pytest.fixture(autouse=True)
+def _a_snapshot_is_the_answer_from_few_changes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Newcomers:
+    """Makes devices that join a member's workspace and hold nothing yet."""
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        self._folder, self._backend = folder, backend
+        self.made: list[StorageEngine] = []
+
+    def __call__(self, host: StorageEngine) -> StorageEngine:
+        engine = StorageEngine(self._folder / f"newcomer{len(self.made)}")
+        memory = self._backend == "memory"
+        engine.open_store(edda.StorageConfig(backend="memory" if memory else "sqlite", name=f"new {len(self.made)}"))
+        self.made.append(engine)
+        pair(host, engine)
+        return engine
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
+    newcomers = Newcomers(tmp_path, backend)
+    yield newcomers
+    for engine in newcomers.made:
+        engine.close()
+
+
+@pytest.fixture
+def pairs(backend: str) -> Iterator[tuple[StorageEngine, StorageEngine]]:
+    with devices(2, backend=backend) as (laptop, phone):
+        for number in range(6):
+            body = (
+                random.Random(number).randbytes(1_000).hex()
+            )  # compresses to half, so that a snapshot has some length
+            laptop.create_task(edda.Task(title=f"task {number}", description=body, tags={"work"}))
+        sync(laptop, phone)
+        yield laptop, phone
+
+
+def shown(engine: StorageEngine) -> dict[str, object]:
+    """All that a person could see."""
+    view: dict[str, object] = {name: engine.table(name) for name in TABLES}
+    return view | {"conflicts": engine.conflicts(), "digest": engine.digest(), "waiting": engine.waiting()}
+
+
+def assert_equal(*engines: StorageEngine) -> None:
+    """All show the same, and so does the view that each folds anew from its log."""
+    expected = shown(engines[0])
+    for engine in engines:
+        assert shown(engine) == expected
+        engine.rebuild()
+        assert shown(engine) == expected
+
+
+def snapshots(network: Network) -> list[Snapshot]:
+    return network.said(Snapshot)
+
+
+def test_concurrent_edits_of_both_sides_stand_beside_a_snapshot(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    """The tablet has a snapshot and edits of its own, the phone edits that the snapshot lacks; none saw the other's."""
+    laptop, phone = pairs
+    task_id = laptop.create_task(edda.Task(title="Report", description="first draft", tags={"old"}))
+    sync(laptop, phone)
+    phone.update_task(edda.Task(id=task_id, title="Report of the phone", priority=0))
+    phone.edit_text(task_id, "description", [(0, 0, "my ")])
+    tablet = newcomer(laptop)
+    sync(laptop, tablet)
+    tablet.update_task(edda.Task(id=task_id, title="Report of the tablet", tags={"new"}))
+    tablet.edit_text(task_id, "description", [(11, 0, "!")])
+    tablet.delete_task(tablet.query_tasks(edda.TaskQuery(tags=("work",)))[0].id)
+    sync(phone, tablet)
+    sync(laptop, phone)
+    assert_equal(laptop, phone, tablet)
+    task = laptop.get_task(task_id)
+    assert task is not None
+    assert (task.description, task.priority) == ("my first draft!", 0)
+    assert [conflict.field for conflict in laptop.conflicts()] == ["title"]
+
+
+@pytest.mark.parametrize("edited_before", [False, True])
+def test_an_edit_of_a_text_that_was_replaced_before_the_snapshot_still_arrives(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, edited_before: bool
+) -> None:
+    """The words are in no cell any more when the snapshot is made, and the phone's edit of them is still on its way."""
+    laptop, phone = pairs
+    note = laptop.create_document(edda.Document(title="Note", content="base"))
+    sync(laptop, phone)
+    if edited_before:
+        laptop.edit_text(note, "content", [(4, 0, " words")])
+    laptop.update_document(edda.Document(id=note, content=None))
+    phone.edit_text(note, "content", [(0, 0, "the ")])
+    tablet = newcomer(laptop)
+    sync(laptop, tablet)
+    sync(phone, tablet)
+    sync(laptop, phone)
+    assert_equal(laptop, phone, tablet)
+
+
+def test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counterexample 16."""
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
+    laptop, _ = pairs
+    tablet = newcomer(laptop)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run_until_said(Snapshot, 2)
+    network.cut(laptop, tablet)
+    before = snapshots(network)
+    assert before[0].parts > 3
+    laptop.create_task(edda.Task(title="written meanwhile"))
+    network.connect(laptop, tablet)
+    network.run()
+    after = snapshots(network)[len(before) :]
+    assert {part.segment for part in after} == {before[0].segment}
+    assert [part.number for part in before + after] == list(range(before[0].parts))
+    assert_equal(laptop, tablet)
+
+
+def test_two_members_may_send_a_newcomer_snapshots_at_once(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
+    laptop, phone = pairs
+    laptop.create_task(edda.Task(title="only the laptop's"))
+    tablet = newcomer(laptop)
+    sync_members = Network(laptop, phone, tablet)
+    sync_members.connect(laptop, tablet)
+    sync_members.connect(phone, tablet)
+    sync_members.connect(laptop, phone)
+    sync_members.run()
+    assert_equal(laptop, phone, tablet)
+    with tablet.store.read() as reader:
+        assert reader.kept_segments() == [], "what was half here is forgotten"
+
+
+def test_a_large_change_that_was_half_here_is_forgotten_when_a_snapshot_brings_it(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = pairs
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 4_000)
+    with laptop.begin_transaction() as tx:
+        for number in range(200):
+            tx.create_task(edda.Task(title=f"large {number}", description=f"{number}" * 50))
+    tablet = newcomer(laptop)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run_until_said(Part, 2)
+    network.cut(laptop, tablet)
+    assert tablet.waiting() == 1
+    with tablet.store.read() as reader:
+        held = {head.actor for head in reader.heads().values()}
+    assert held  # it has begun, so only a log that does not reach back makes the laptop send a snapshot
+    sender = newcomer(laptop)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    sync(laptop, sender)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
+    sync(laptop, sender)
+    network = Network(sender, tablet)
+    network.connect(sender, tablet)
+    network.run()
+    assert snapshots(network)
+    assert tablet.waiting() == 0
+    sync(laptop, tablet)
+    assert_equal(laptop, sender, tablet)
+
+
+def test_a_snapshot_that_would_not_close_the_gap_is_made_anew(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    """
+    The tablet made a snapshot, then got another one; the phone lacks what only that one holds.
+
+    Served by the first one's hash for ever, the phone would never get there.
+    """
+    laptop, phone = pairs
+    tablet = newcomer(laptop)
+    sync(laptop, tablet)
+    for_another = newcomer(laptop)
+    sync(laptop, tablet)
+    sync(laptop, for_another)
+    sync(tablet, newcomer(laptop))  # the tablet makes a snapshot
+    late = newcomer(laptop)
+    for number in range(8):
+        laptop.create_task(edda.Task(title=f"later {number}"))
+    sync(laptop, late)  # a snapshot, of which the tablet lacks the end
+    sync(late, tablet)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    network.run()
+    assert len(network.proved) == 2
+    sync(laptop, phone)
+    assert_equal(laptop, phone, tablet, late)
+
+
+def test_a_segment_that_was_replaced_while_it_was_sent_is_followed_by_the_new_one(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
+    laptop, _ = pairs
+    tablet = newcomer(laptop)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run_until_said(Snapshot, 1)
+    laptop.create_task(edda.Task(title="written meanwhile"))
+    monkeypatch.setattr(limits, "SNAPSHOT_KEPT_S_MAX", 0)  # as if a day had passed, and another peer asked
+    replica_of(laptop).exchange.snapshots.made({})
+    network.run()
+    assert len({part.segment for part in snapshots(network)}) == 2
+    assert_equal(laptop, tablet)
+
+
+def test_nobody_makes_a_snapshot_of_what_it_could_not_apply(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    laptop, _ = pairs
+    maker = replica_of(laptop).exchange.snapshots
+    assert maker.can_make()
+    laptop.store.transact(lambda tx: tx.add_unknown_operations(None, 1, 1))
+    assert not maker.can_make()
+    tablet = newcomer(laptop)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run()
+    assert snapshots(network) == []
+    assert [tablet.table(name) for name in TABLES] == [laptop.table(name) for name in TABLES]  # change by change

@@ -1,0 +1,122 @@
+"""A network in this process: any number of replicas, links between them that can be cut, and a record of what was said."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeVar
+
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import EddaError
+from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
+from edda_sync.sync.messages import Message
+from edda_sync.sync.replica import Replica
+from edda_sync.sync.wire import Codec
+from edda_sync.testing import replica_of
+
+M = TypeVar("M", bound=Message)
+_CODEC = Codec()
+
+
+@dataclass(frozen=True)
+class Said:
+    """One frame that was delivered."""
+
+    sender: str
+    receiver: str
+    message: Message
+    size: int
+
+
+class Network:
+    """
+    Replicas and the frames between them. Time is ``now`` and moves only when nothing else can.
+
+    Attributes:
+        heard: Every frame that was delivered, in order.
+        proved: Pairs ``(device, peer)``: each device that proved itself equal to a peer.
+    """
+
+    def __init__(self, *engines: StorageEngine) -> None:
+        self.now = 0.0
+        self.heard: list[Said] = []
+        self.proved: set[tuple[str, str]] = set()
+        self.differs: list[tuple[str, Differs]] = []
+        self.errors: list[EddaError] = []
+        self.replicas: dict[str, Replica] = {name_of(engine): replica_of(engine) for engine in engines}
+        self._links: set[frozenset[str]] = set()
+        self._between: deque[tuple[str, str, bytes]] = deque()
+
+    def connect(self, first: StorageEngine, second: StorageEngine) -> None:
+        """Make a link."""
+        self._links.add(frozenset((name_of(first), name_of(second))))
+        for here, there in itertools.permutations((name_of(first), name_of(second))):
+            self._do(here, self.replicas[here].connected(there))
+
+    def cut(self, first: StorageEngine, second: StorageEngine) -> None:
+        """Cut a link: what is on its way is lost."""
+        ends = {name_of(first), name_of(second)}
+        self._links.discard(frozenset(ends))
+        self._between = deque(each for each in self._between if {each[0], each[1]} != ends)
+        for here, there in itertools.permutations(ends):
+            self.replicas[here].disconnected(there)
+
+    def committed(self, engine: StorageEngine) -> None:
+        """Tell a replica that its device has new changes of its own."""
+        self._do(name_of(engine), self.replicas[name_of(engine)].committed(self.now))
+
+    def rebuilt(self, engine: StorageEngine) -> None:
+        """Tell a replica that its view was folded anew."""
+        self.replicas[name_of(engine)].rebuilt(self.now)
+
+    def step(self) -> bool:
+        """Deliver one frame, or move time to the next deadline; False when neither is left."""
+        if self._between:
+            sender, receiver, frame = self._between.popleft()
+            self.heard.append(Said(sender, receiver, _CODEC.decode(frame), len(frame)))
+            self._do(receiver, self.replicas[receiver].frame_received(sender, frame, self.now))
+            return True
+        deadlines = [(due, name) for name, r in self.replicas.items() if (due := r.next_deadline()) is not None]
+        if not deadlines:
+            return False
+        self.now, name = min(deadlines)
+        self._do(name, self.replicas[name].tick(self.now))
+        return True
+
+    def run(self, *, steps_max: int = 20_000) -> None:
+        """Let them talk until nothing is left to say."""
+        for _ in range(steps_max):
+            if not self.step():
+                break
+        else:
+            raise AssertionError(f"still talking after {steps_max} steps")
+        if self.errors:
+            raise self.errors[0]
+
+    def run_until_said(self, kind: type[Message], number: int = 1) -> None:
+        """Let them talk until so many messages of a kind were delivered."""
+        while len(self.said(kind)) < number:
+            assert self.step(), f"nobody says a {kind.__name__}"
+
+    def said(self, kind: type[M], sender: StorageEngine | None = None) -> list[M]:
+        """Return the messages of a kind that were delivered, of all or of one sender."""
+        name = None if sender is None else name_of(sender)
+        return [each.message for each in self.heard if isinstance(each.message, kind) and name in (None, each.sender)]
+
+    def _do(self, here: str, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                if frozenset((here, effect.peer)) in self._links:
+                    self._between.append((here, effect.peer, effect.frame))
+            elif isinstance(effect, Proved):
+                self.proved.add((here, effect.peer))
+            elif isinstance(effect, Differs):
+                self.differs.append((here, effect))
+            elif isinstance(effect, Close) and effect.error is not None:
+                self.errors.append(effect.error)
+
+
+def name_of(engine: StorageEngine) -> str:
+    """The device id of an engine."""
+    return engine.identity.device
