@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
@@ -63,11 +64,27 @@ def only_runner(home: Path) -> Any:
         os.close(fd)
 
 
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is ours alone: anybody can make one in the system's folder for temporary files."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
 @contextlib.asynccontextmanager
 async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
-    """Answer requests for as long as the context lasts."""
+    """
+    Answer requests for as long as the context lasts.
+
+    Raises:
+        UsageError: The socket's folder is somebody else's.
+    """
     path = socket_path(home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_private(path.parent):
+        raise UsageError(f"{path.parent} is not yours alone; remove it, or set TMPDIR to a folder of your own.")
     with contextlib.suppress(FileNotFoundError):
         path.unlink()  # left by a process that was killed: whoever holds the lock owns the path
     tasks: set[asyncio.Task[None]] = set()
@@ -101,23 +118,21 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
-    line = await reader.readline()
     try:
-        request = json.loads(line)
+        request = json.loads(await reader.readline())
         if not isinstance(request, dict):
             raise ValueError("not an object")
-    except ValueError:
+    except ValueError:  # no JSON, no text, or no end
         request = {}
     # Whoever asked may leave: an invitation then closes.
     gone = asyncio.ensure_future(reader.read(1))
     answers = handler(request)
+    following: asyncio.Future[Answer] | None = None
     try:
         while True:
             following = asyncio.ensure_future(anext(answers))
             await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
                 return
             try:
                 answer = following.result()
@@ -130,8 +145,10 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
             if "error" in answer:
                 return
     finally:
-        gone.cancel()
-        await asyncio.gather(gone, return_exceptions=True)
+        pending: list[asyncio.Future[Any]] = [gone] if following is None else [gone, following]
+        for each in pending:
+            each.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
         await answers.aclose()  # type: ignore[attr-defined]
 
 
@@ -143,8 +160,11 @@ async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:
         ConnectionError: None is running.
         EddaError: What it answered.
     """
+    path = socket_path(home)
+    if not _is_private(path.parent):
+        raise ConnectionError(f"nobody of ours listens in {path.parent}")
     try:
-        reader, writer = await asyncio.open_unix_connection(socket_path(home), limit=LINE_BYTES_MAX)
+        reader, writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
     except OSError as error:
         raise ConnectionError(str(error)) from None
     try:

@@ -113,6 +113,8 @@ class Device:
         self._certificates: dict[str, bytes] = {}
         self._rebuilt_for: set[str] = set()
         self._saved: dict[str, float] = {}
+        self._met: set[str] = set()
+        self._troubles: dict[str, str] = {}
         self._changes = 0
         self.fault = ""
         self.proved: dict[str, Frontier] = {}
@@ -167,8 +169,8 @@ class Device:
         return await asyncio.to_thread(work, self.store)
 
     async def watch(self, query: Query) -> AsyncIterator[QueryChange]:
-        """Yield what a query finds, and then each change of it, whoever made it, for as long as the caller iterates."""
-        seen: dict[str, Item] = {}
+        """Yield what a query finds, even if that is nothing, and then each change of it, whoever made it, for ever."""
+        seen: dict[str, Item] | None = None
         while True:
             version = self._changes
             items = await self.run(
@@ -177,14 +179,15 @@ class Device:
                 )
             )
             found: dict[str, Item] = {item.id: item for item in items}
+            before = seen or {}
             change = QueryChange(
-                [item for item in found.values() if item.id not in seen],
-                [item for item in found.values() if item.id in seen and item != seen[item.id]],
-                [item for item in seen.values() if item.id not in found],
+                [item for item in found.values() if item.id not in before],
+                [item for item in found.values() if item.id in before and item != before[item.id]],
+                [item for item in before.values() if item.id not in found],
             )
-            seen = found
-            if change.added or change.changed or change.removed or version == 0:
+            if seen is None or change.added or change.changed or change.removed:
                 yield change
+            seen = found
             async with self._changed:
                 await self._changed.wait_for(lambda version=version: self._changes != version)  # type: ignore[misc]
 
@@ -359,6 +362,11 @@ class Device:
             return effects, self._replica.progress(), self._replica.next_deadline()
 
         effects, self._progress, deadline = await self._on_worker(step)
+        for device in self._progress.keys() - self._met:
+            self._met.add(device)
+            self._troubles.pop(device, None)
+            link = self.peers.all[device].link if device in self.peers.all else None
+            self._happened(Happening("connected", device, text=link.address if link is not None else ""))
         for effect in effects:
             self._carry_out(effect)
         self._set_timer(deadline)
@@ -366,8 +374,6 @@ class Device:
     async def _carry(self, link: Link) -> None:
         """Run one link: its frames to the replica, the replica's to it."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        if link.peer not in self._outgoing:
-            self._happened(Happening("connected", link.peer, text=link.address))
         self._outgoing[link.peer] = queue
         sender = self._start(_send_all(link, queue))
         try:
@@ -382,7 +388,9 @@ class Device:
         finally:
             if self._outgoing.get(link.peer) is queue:
                 del self._outgoing[link.peer]
-                self._happened(Happening("lost", link.peer))
+                if link.peer in self._met:
+                    self._met.discard(link.peer)
+                    self._happened(Happening("lost", link.peer))
                 with contextlib.suppress(RuntimeError):  # the worker is gone when all ends
                     await self._drive(self._replica.disconnected, link.peer)
                 await self._tell()
@@ -400,7 +408,9 @@ class Device:
             peer = self.peers.all.get(effect.peer)
             if peer is not None and effect.error is not None:
                 peer.error = str(effect.error)
-                self._happened(Happening("trouble", effect.peer, text=peer.error))
+                if self._troubles.get(effect.peer) != peer.error:  # said once, however often it is tried again
+                    self._troubles[effect.peer] = peer.error
+                    self._happened(Happening("trouble", effect.peer, text=peer.error))
         elif isinstance(effect, Applied):
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._start(self._after_applied())

@@ -72,7 +72,9 @@ class Sidecar:
             return False
         if known.actor != head.actor:
             return reader.hash_at(known.actor, known.seq) == known.hash
-        return (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(known.actor, known.seq) == known.hash
+        return (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
+            known.actor, known.seq
+        ) == known.hash
 
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""

@@ -2,12 +2,11 @@
 Convergence: whatever people do, in whatever order it reaches whom, devices that hold the same changes show the same.
 
 A random life of a workspace: two to four devices with clocks that disagree, every kind of operation, syncs that are cut
-off anywhere, restarts, newcomers that take a snapshot. ``HYPOTHESIS_PROFILE=long`` lets it run for hours.
+off anywhere, restarts, newcomers that take a snapshot. ``pytest --hypothesis-profile=thorough`` runs longer lives, and many.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,7 +36,7 @@ from edda_sync.transport.identity import Identity
 TABLES = ("tasks", "documents", "task_documents", "tags", "entity_tags")
 IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(4)]
 EPOCH_S = 1_800_000_000.0
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+THOROUGH_EXAMPLES_MIN = 1_000  # of the profile with which a campaign is run
 
 devices = st.integers(0, 3)
 picks = st.integers(0, 11)
@@ -364,20 +363,20 @@ def check_file(path: Path) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize(("backend", "examples"), [("memory", 60), ("sqlite", 25)])
+@pytest.mark.parametrize(("backend", "examples"), [("memory", 120), ("sqlite", 25)])
 def test_devices_that_hold_the_same_changes_show_the_same(
     backend: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 6)  # so that newcomers take a snapshot
+    asked = settings().max_examples
+    thorough = asked >= THOROUGH_EXAMPLES_MIN
     machine = type("Machine", (Workspace,), {"backend": backend})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("EXAMPLES", "100000")) if LONG else examples,
-            stateful_step_count=60 if LONG else 30,
-            deadline=None,
+            max_examples=asked if thorough else examples,
+            stateful_step_count=60 if thorough else 30,
+            derandomize=not thorough,
             suppress_health_check=list(HealthCheck),
-            derandomize=not LONG,
-            print_blob=True,
         ),
     )

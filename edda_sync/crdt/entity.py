@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,7 @@ HASH_BYTES: Final = 16
 OWN_TIME: Final = 0
 """Value of a ``created_at`` cell that means: the time of this very write."""
 
+_SUM: Final = Struct(">H16s")  # of a digest's bucket
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _State = tuple[str, list[tuple[int, int]], list[tuple[int, int]], dict[str, list[tuple[int, int, int, Any]]]]
 _decoder = msgspec.msgpack.Decoder(_State)
@@ -112,10 +114,9 @@ class Entity:
 
     def edited_texts(self) -> list[tuple[str, int]]:
         """Return field and genesis of each edited text among its siblings, in canonical order."""
-        field = TEXT_FIELDS.get(self.kind)
-        if field is None or field not in self.cells:
-            return []
-        return [(field, genesis) for genesis in sorted({w[3] for w in self.cells[field] if isinstance(w[3], int)})]
+        field = TEXT_FIELDS.get(self.kind, "")
+        found = {write[3] for write in self.cells.get(field, ()) if isinstance(write[3], int)}
+        return [(field, genesis) for genesis in sorted(found)] if found else []
 
 
 def hash_entity(entity_id: bytes, state: bytes, texts: list[bytes]) -> bytes:
@@ -141,11 +142,8 @@ def bucket_of(entity_id: bytes) -> int:
 
 def digest_of(buckets: Mapping[int, int]) -> str:
     """Return one hash of a digest's buckets; those at 0 do not count."""
-    state = blake2b(digest_size=HASH_BYTES, person=b"edda-digest")
-    for bucket, total in sorted(buckets.items()):
-        if total:
-            state.update(bucket.to_bytes(2, "big") + total.to_bytes(16, "big"))
-    return state.hexdigest()
+    sums = [_SUM.pack(bucket, total.to_bytes(16, "big")) for bucket, total in sorted(buckets.items()) if total]
+    return blake2b(b"".join(sums), digest_size=HASH_BYTES, person=b"edda-digest").hexdigest()
 
 
 # --- which cells a kind may have, and their values --------------------------------------------------------------------

@@ -368,18 +368,18 @@ class Fold:
 
     def _shown(self, entity: Entity) -> Shown:
         tags, links, withheld, parent_id = [], [], [], None
-        for edge in rows.edges_of(entity):
-            kind = integrity.target_kind(edge.cell)
-            if not self._is_visible(edge.target, kind):
-                withheld.append((edge.cell, edge.target, integrity.HIDDEN))
+        for cell, target, value, created_at in rows.edges_of(entity):
+            kind = integrity.target_kind(cell)
+            if not self._is_visible(target, kind):
+                withheld.append((cell, target, integrity.HIDDEN))
             elif kind == "tag":
-                tags.append((edge.cell[-rows.ID_CHARACTERS :], edge.created_at))
+                tags.append((cell[-rows.ID_CHARACTERS :], created_at))
             elif kind == "document":
-                links.append((edge.cell[-rows.ID_CHARACTERS :], edge.value, edge.created_at))
+                links.append((cell[-rows.ID_CHARACTERS :], value, created_at))
             elif self._closes_ring(entity):
-                withheld.append((edge.cell, edge.target, integrity.RING))
+                withheld.append((cell, target, integrity.RING))
             else:
-                parent_id = values.id_text(edge.target)
+                parent_id = values.id_text(target)
         row = rows.row_of(entity, self.text_of(entity), parent_id)
         return Shown(entity.kind, entity.id, row, tuple(tags), tuple(links), tuple(withheld))
 
@@ -399,7 +399,7 @@ def _is_known(operation: Operation) -> bool:
         return False
     code, rest = operation[0], operation[3:]
     if code == PUT:
-        return len(rest) == 1 and isinstance(rest[0], dict) and all(isinstance(name, str) for name in rest[0])
+        return len(rest) == 1 and isinstance(rest[0], dict) and set(map(type, rest[0])) <= {str}
     if code == EDIT:
         field, genesis, update = rest if len(rest) == 3 else (None, None, None)
         if field != TEXT_FIELDS.get(operation[1], "") or not isinstance(update, bytes):

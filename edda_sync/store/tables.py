@@ -236,9 +236,13 @@ class SqliteReader:
         return int(self._one("SELECT coalesce(sum(count), 0) FROM unknown_operations")[0])
 
     def buckets(self) -> Mapping[int, int]:
-        sums = Counter({bucket: int.from_bytes(total, "big") for bucket, total in self._all("SELECT * FROM digest")})
-        sums.update(self._added())
-        return {bucket: total % _SUM_END for bucket, total in sums.items() if total % _SUM_END}
+        rows = self._all("SELECT bucket, sum FROM digest WHERE sum != zeroblob(16)")
+        sums = {bucket: int.from_bytes(total, "big") for bucket, total in rows}
+        for bucket, delta in self._added().items():
+            total = (sums.pop(bucket, 0) + delta) % _SUM_END
+            if total:
+                sums[bucket] = total
+        return sums
 
     def _added(self) -> Counter[int]:
         """Return what the tail of the digest adds to it."""
@@ -369,6 +373,10 @@ class SqliteWriter(SqliteReader):
     def stale_texts(self) -> list[bytes]:
         return self._remembered("stale_texts", super().stale_texts)
 
+    def buckets(self) -> Mapping[int, int]:
+        """Return the very same mapping for as long as nothing is added: whoever made something of it need not again."""
+        return self._remembered("buckets", super().buckets)
+
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
 
@@ -470,19 +478,22 @@ class SqliteWriter(SqliteReader):
         )
 
     def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
+        self._known.pop("buckets", None)
+        if len(deltas) >= _TAIL_MAX:
+            self._add_to_sums(deltas)
+            return
         if not deltas:
             return
         added = b"".join(
             [_ADDED.pack(bucket, (delta % _SUM_END).to_bytes(16, "big")) for bucket, delta in deltas.items()]
         )
         cursor = self._execute("INSERT INTO digest_tail(added) VALUES (?)", (added,))
-        if cursor.lastrowid >= _TAIL_MAX or len(deltas) >= _TAIL_MAX:
-            self._add_tail()
+        if cursor.lastrowid >= _TAIL_MAX:
+            self._add_to_sums(self._added())
+            self._execute("DELETE FROM digest_tail")
 
-    def _add_tail(self) -> None:
-        """Add the digest's tail to its sums."""
-        deltas, sums = self._added(), {}
-        self._execute("DELETE FROM digest_tail")
+    def _add_to_sums(self, deltas: Mapping[int, int]) -> None:
+        sums: dict[int, int] = {}
         for chunk in _chunks(deltas):
             statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"
             sums.update({row[0]: int.from_bytes(row[1], "big") for row in self._execute(statement, chunk)})

@@ -36,6 +36,16 @@ class Given:
     large: Logged | None
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a store holds at one moment: the frontier, how much waits there, and the digest, whole and by buckets."""
+
+    frontier: Frontier
+    waiting: int
+    digest: str
+    buckets: Mapping[int, int]
+
+
 class Exchange:
     """
     What one store gives and takes; every call is one transaction or reader of the store.
@@ -58,6 +68,7 @@ class Exchange:
         self._ledger = ledger
         self._signer, self._verify_signature = signer, verify
         self.snapshots = Snapshots(store, ledger, signer, verify, wall_s)
+        self._digested: tuple[Mapping[int, int], str] = ({}, "")  # buckets, and the digest of these very ones
         with store.read() as reader:
             self._workspace = reader.meta(WORKSPACE_KEY) or b""
 
@@ -74,24 +85,26 @@ class Exchange:
         with self.store.read() as reader:
             return {head.actor: head.seq for head in reader.heads().values()}
 
-    def digest(self) -> str:
-        """Return the hash of the content; every text is brought up to date for it."""
+    def proof(self) -> Proof:
+        """Return what a peer with the same content has too; every text is brought up to date for it."""
 
-        def work(tx: StoreWriter) -> str:
+        def work(tx: StoreWriter) -> Proof:
             self._ledger.refresh(tx)
-            return digest_of(tx.buckets())
+            buckets = tx.buckets()
+            if buckets is not self._digested[0]:
+                self._digested = (buckets, digest_of(buckets))
+            return Proof(*_standing(tx), self._digested[1], buckets)
 
         return self.store.transact(work)
 
-    def buckets(self) -> Mapping[int, int]:
-        """Return the digest, bucket by bucket."""
-        with self.store.read() as reader:
-            return reader.buckets()
-
     def waiting(self) -> int:
         """Return how much is held but not applied."""
+        return self.standing()[1]
+
+    def standing(self) -> tuple[Frontier, int]:
+        """Return :meth:`frontier` and :meth:`waiting` of one moment."""
         with self.store.read() as reader:
-            return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+            return _standing(reader)
 
     def wanted(self) -> tuple[tuple[int, int, bytes, int], ...]:
         """Return which large changes and segments are half here, and their first missing part."""
@@ -312,6 +325,11 @@ class Exchange:
         if signature is not None:
             tx.sign(part.actor, part.seq, signature)
         return Taken(int(outcome is Admitted.APPLIED), early=outcome is Admitted.EARLY)
+
+
+def _standing(reader: StoreReader) -> tuple[Frontier, int]:
+    held = {head.actor: head.seq for head in reader.heads().values()}
+    return held, reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
 
 
 def _first_missing(parts: frozenset[int]) -> int:

@@ -203,7 +203,7 @@ class Session:
             if "prove" in due:
                 effects += self._say_digest()
             elif "announce" in due:
-                effects.append(self._ack())
+                effects.append(self._ack(self._exchange.standing()))
             return effects + self._evaluate(now)
         except EddaError as error:
             return self._fail(error)
@@ -267,13 +267,13 @@ class Session:
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
+        ours, waiting = self._exchange.standing()
         if isinstance(message, Changes) and not taken.early:
-            ours = self._exchange.frontier()
             for raw, _ in message.changes:
                 actor, seq = decode_header(raw).dot
                 if seq <= ours.get(actor, 0) and seq > self._known.get(actor, 0):
                     self._known[actor] = seq
-        effects.append(self._ack(again=taken.early))
+        effects.append(self._ack((ours, waiting), again=taken.early))
         return effects
 
     def _deal_ack(self, ack: Ack) -> list[Effect]:
@@ -297,35 +297,37 @@ class Session:
         ours = self._exchange.frontier()
         if ours != self._held or ours == self._said:
             return []
+        proof = self._exchange.proof()
+        if proof.frontier != ours:  # something was written meanwhile, whose own turn comes
+            return []
         self._said = ours
-        return [self._ack(digest=self._exchange.digest()), *self._compare()]
+        return [self._ack((ours, proof.waiting), digest=proof.digest), *self._compare()]
 
     def _compare(self) -> list[Effect]:
         if self._their_digest is None:
             return []
         at, digest, waiting = self._their_digest
-        ours = self._exchange.frontier()
-        if at != ours or self._compared == at:
+        if at != self._exchange.frontier() or self._compared == at:
             return []
-        if waiting or self._exchange.waiting():
+        proof = self._exchange.proof()
+        if at != proof.frontier or waiting or proof.waiting:
             return []
-        if self._exchange.digest() == digest:
+        if proof.digest == digest:
             self._compared = at
             self.progress.proved, self.progress.proved_at = True, at
             effects: list[Effect] = []
             if self._said != at:  # whoever is proved may leave at once: first let the peer prove it too
                 self._said = at
-                effects.append(self._ack(digest=digest))
+                effects.append(self._ack((at, proof.waiting), digest=digest))
             return [*effects, Proved(self.peer)]
         self._compared = at
         self.progress.proved, self.progress.proved_at = False, None
-        sums = b"".join(
-            b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(self._exchange.buckets().items()) if s
-        )
-        return [self._send(Buckets(tuple(frontier.to_pairs(ours)), sums))]
+        sums = b"".join(b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(proof.buckets.items()) if s)
+        return [self._send(Buckets(tuple(frontier.to_pairs(at)), sums))]
 
     def _deal_buckets(self, message: Buckets) -> list[Effect]:
-        if _frontier(message.frontier) != self._exchange.frontier():
+        proof = self._exchange.proof()
+        if _frontier(message.frontier) != proof.frontier:
             return []
         if len(message.sums) % 18 or len(message.sums) > 18 * limits.DIGEST_BUCKETS:
             raise RemoteProtocolError("malformed bucket sums", self.peer)
@@ -333,7 +335,7 @@ class Session:
             int.from_bytes(message.sums[at : at + 2], "big"): int.from_bytes(message.sums[at + 2 : at + 18], "big")
             for at in range(0, len(message.sums), 18)
         }
-        ours = {bucket: total for bucket, total in self._exchange.buckets().items() if total}
+        ours = {bucket: total for bucket, total in proof.buckets.items() if total}
         differing = tuple(sorted(bucket for bucket in {*ours, *theirs} if ours.get(bucket) != theirs.get(bucket)))
         return [Differs(self.peer, differing)] if differing else []
 
@@ -422,9 +424,9 @@ class Session:
             self._news = True
         return Snapshot(made.hash, made.parts, number, data)
 
-    def _ack(self, *, again: bool = False, digest: str = "") -> Send:
-        ours = self._exchange.frontier()
-        return self._send(Ack(tuple(frontier.to_pairs(ours)), self._dealt, again, digest, self._exchange.waiting()))
+    def _ack(self, standing: tuple[Frontier, int], *, again: bool = False, digest: str = "") -> Send:
+        ours, waiting = standing
+        return self._send(Ack(tuple(frontier.to_pairs(ours)), self._dealt, again, digest, waiting))
 
     def _send(self, message: Message) -> Send:
         frame = self._codec.encode(message)

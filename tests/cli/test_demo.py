@@ -43,7 +43,7 @@ def processes_below(folder: Path) -> list[int]:
 
 
 def test_the_demo_ends_with_three_equal_digests_and_everything_kept(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, temporary: Path, environment: dict[str, str]
 ) -> None:
     picture = tmp_path / "demo.svg"
     command = [*DEMO, "--json", "--svg", str(picture)]

@@ -125,7 +125,10 @@ class Round:
         rng = random.Random(f"kill {seed}")
         verdict = Verdict(seed, rng.choices(("opening", "writing", "large"), (2, 7, 1))[0])
         begun = await self._run_and_kill(rng, verdict)
-        await asyncio.to_thread(self._inspect, begun, verdict)
+        try:
+            await asyncio.to_thread(self._inspect, begun, verdict)
+        except EddaError as error:
+            verdict.faults.append(f"the store cannot be read: {error}")
         if not verdict.faults:
             await self._prove(verdict)
         return verdict
@@ -200,11 +203,7 @@ class Round:
         engine = StorageEngine(self._home)
         faults = verdict.faults
         with engine:
-            try:
-                engine.initialize(self._config)
-            except EddaError as error:
-                faults.append(f"the store does not open: {error}")
-                return
+            engine.initialize(self._config)
             verdict.opened_s = time.perf_counter() - started
             faults += damage(self._home / "edda.db")
             if faults:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import datetime
 import os
 import shutil
@@ -42,9 +43,8 @@ acknowledged, and were whole on disk; the others left no trace.
 """
 
 
-async def run(first: int, runs: int) -> list[Verdict]:
-    """Kill once for each seed; stop a round at its first fault."""
-    verdicts: list[Verdict] = []
+async def run(first: int, runs: int, verdicts: list[Verdict]) -> None:
+    """Kill once for each seed, and add what each kill showed to ``verdicts``; stop a round at its first fault."""
     for start in range(first, first + runs, ROUND):
         folder = Path(tempfile.mkdtemp(prefix="edda-kill-"))
         async with Round(folder) as round_:
@@ -58,7 +58,6 @@ async def run(first: int, runs: int) -> list[Verdict]:
             shutil.rmtree(folder)
             _say(f"\r{len(verdicts)} kills, seed {verdicts[-1].seed}")
     _say("\n")
-    return verdicts
 
 
 def _report(verdict: Verdict, start: int, folder: Path) -> None:
@@ -72,7 +71,7 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def line_of(verdicts: Sequence[Verdict], first: int, runs: int, took_s: float) -> str:
+def line_of(verdicts: Sequence[Verdict], took_s: float) -> str:
     """Return a campaign's line for docs/evidence.md."""
     failed = [verdict.seed for verdict in verdicts if verdict.faults]
     moments = [sum(verdict.moment == moment for verdict in verdicts) for moment in ("opening", "writing", "large")]
@@ -81,7 +80,7 @@ def line_of(verdicts: Sequence[Verdict], first: int, runs: int, took_s: float) -
     fields = (
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M}",
         _commit(),
-        f"{first}-{first + runs - 1}",
+        f"{verdicts[0].seed}-{verdicts[-1].seed}",
         f"**failed**: {failed}" if failed else "all held",
         f"{len(verdicts)}: {moments[0]} / {moments[1]} / {moments[2]}",
         f"{sum(verdict.acknowledged for verdict in verdicts):,}, none lost" if not failed else "see the failures",
@@ -92,11 +91,20 @@ def line_of(verdicts: Sequence[Verdict], first: int, runs: int, took_s: float) -
     return f"| {' | '.join(fields)} |\n"
 
 
+def write_down(line: str, path: Path = EVIDENCE) -> None:
+    """Append a campaign's line, below the header that the first one makes."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write(line if file.tell() else HEADER + line)
+
+
 def _commit() -> str:
     """Return the commit, with a plus when the tree differs from it."""
     try:
         described = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-        return subprocess.run(described, cwd=EVIDENCE.parent, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            described, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -109,14 +117,14 @@ def main() -> int:
     chosen = parser.parse_args()
     os.environ["EDDA_KEYRING"] = "off"
     started = time.monotonic()
-    verdicts = asyncio.run(run(chosen.seed, chosen.runs))
-    line = line_of(verdicts, chosen.seed, chosen.runs, time.monotonic() - started)
-    if not EVIDENCE.exists():
-        EVIDENCE.write_text(HEADER)
-    with EVIDENCE.open("a") as file:
-        file.write(line)
-    _say(line)
-    return int(any(verdict.faults for verdict in verdicts))
+    verdicts: list[Verdict] = []
+    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+        asyncio.run(run(chosen.seed, chosen.runs, verdicts))
+    if verdicts:
+        line = line_of(verdicts, time.monotonic() - started)
+        write_down(line)
+        _say(line)
+    return int(not verdicts or any(verdict.faults for verdict in verdicts))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -111,16 +112,23 @@ class Machine:
         self._running = process
         return process
 
+    def end_up(self) -> tuple[int, str]:
+        """End ``edda up`` as Ctrl-C does; return its exit code and all that it complained of."""
+        assert self._running is not None, "up() comes first"
+        self._running.send_signal(signal.SIGINT)
+        _, complaints = self._running.communicate(timeout=PATIENCE_S)
+        return self._running.returncode, complaints
+
     def kill_up(self) -> None:
         """Kill ``edda up`` with SIGKILL."""
         assert self._running is not None, "up() comes first"
         self._running.kill()
         self._running.wait()
 
-    async def stop_up(self, signal: int) -> int:
+    async def stop_up(self, which: int) -> int:
         """End ``edda up`` with a signal; return its exit code."""
         assert self._running is not None, "up() comes first"
-        self._running.send_signal(signal)
+        self._running.send_signal(which)
         return await asyncio.to_thread(self._running.wait, PATIENCE_S)
 
     async def status(self) -> Facts | None:

@@ -13,7 +13,7 @@ from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Task
 from tests.e2e.kill import MINE, Round, Verdict
-from tests.e2e.kill_campaign import line_of
+from tests.e2e.kill_campaign import HEADER, line_of, write_down
 from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle
 
 KILLS = 25
@@ -99,7 +99,7 @@ def _overwrite(home: Path, _: Path) -> None:
         (_change_a_row, "the log folds into other tables"),
         (_break_an_index, "idx_tasks_created_at"),
         (_dangle, "foreign key"),
-        (_overwrite, "the store does not open"),
+        (_overwrite, "the store cannot be read"),
     ],
 )
 async def test_a_planted_fault_is_found(plant: Callable[[Path, Path], None], fault: str, tmp_path: Path) -> None:
@@ -142,8 +142,11 @@ def test_a_seed_plans_the_same_again_and_another_seed_something_else() -> None:
     assert facts_of(Operation("a", "5.3", "large")) == {("large", "a", "5.3"): LARGE_DOCUMENTS}
 
 
-def test_a_campaign_writes_down_its_seeds_figures_and_failures() -> None:
+def test_a_campaign_writes_down_its_seeds_figures_and_failures(tmp_path: Path) -> None:
     held = Verdict(5, "writing", acknowledged=1_200, in_flight=2, survived=1, opened_s=0.002)
-    line = line_of([held, Verdict(6, "opening", opened_s=0.004)], 5, 2, 1.0)
+    line = line_of([held, Verdict(6, "opening", opened_s=0.004)], 1.0)
     assert "| 5-6 | all held | 2: 1 / 1 / 0 | 1,200, none lost | 2 (1) | 3.0 ms, 4.0 ms | 1 s |" in line
-    assert "| **failed**: [6] |" in line_of([held, Verdict(6, "large", ["lost"])], 5, 2, 1.0)
+    assert "| **failed**: [6] |" in line_of([held, Verdict(6, "large", ["lost"])], 1.0)
+    for _ in range(2):
+        write_down(line, tmp_path / "docs" / "evidence.md")
+    assert (tmp_path / "docs" / "evidence.md").read_text() == HEADER + line * 2

@@ -54,6 +54,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ]
         asyncio.run(_move_in(machines))
         yield House(machines, places)
+        for machine in machines:
+            assert machine.end_up() == (0, ""), "whatever happens on the network, a device has no complaint"
 
 
 async def _move_in(machines: list[Machine]) -> None:

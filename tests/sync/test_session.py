@@ -404,7 +404,7 @@ def test_another_digest_at_an_equal_frontier_names_the_buckets_that_differ(bench
     ]
     assert dict(answer.frontier) == dict(frontier)
     assert len(answer.sums) == 18 * len(
-        [total for total in replica_of(bench.device).exchange.buckets().values() if total]
+        [total for total in replica_of(bench.device).exchange.proof().buckets.values() if total]
     )
 
 
