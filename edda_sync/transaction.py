@@ -97,6 +97,7 @@ class Transaction:
         self._agent, self._reason = agent, reason
         self._checked = checked
         self._of_entity: dict[bytes, list[int]] = {}
+        self._deleted: set[bytes] = set()
         self._seen: dict[bytes, Entity | None] = {}
         self._bases: list[tuple[Item, Cells]] = []  # what objects were read at, should this come to nothing
         self._opened: AbstractContextManager[StoreReader] | None = None
@@ -220,8 +221,11 @@ class Transaction:
             cells.pop("created_at")
             if existing[1] == name:
                 cells.pop("name")
+        tag = values.id_bytes("id", tag_id)
         if cells:
-            self._draft(Put.of("tag", values.id_bytes("id", tag_id), cells))
+            self._draft(Put.of("tag", tag, cells))
+        elif tag in self._deleted:
+            self._draft(Touch("tag", tag))
         return tag_id
 
     def delete_tag(self, name: str) -> None:
@@ -343,9 +347,27 @@ class Transaction:
 
     def _draft(self, draft: Draft) -> None:
         self._active()
+        if isinstance(draft, Delete):
+            self._deleted.add(draft.id)
+        elif self._deleted:
+            self._take_back_deletions(draft)
         if not isinstance(draft, Expect):
             self._of_entity.setdefault(draft.id, []).append(len(self.operations))
         self.operations.append(draft)
+
+    def _take_back_deletions(self, draft: Draft) -> None:
+        """Of what a draft restores or tags with: a deletion covers its whole change, whatever follows in it."""
+        used: set[bytes] = set()
+        if isinstance(draft, Touch) or (isinstance(draft, Put) and draft.kind == "tag"):
+            used.add(draft.id)
+        if isinstance(draft, Put):
+            used.update(values.id_bytes("tags", n[4:]) for n, v in draft.cells.items() if n.startswith("tag.") and v)
+        for entity in used & self._deleted:
+            self._deleted.discard(entity)
+            for at in self._of_entity[entity]:
+                deletion = self.operations[at]
+                if isinstance(deletion, Delete):
+                    self.operations[at] = Touch(deletion.kind, entity)
 
     def _create(self, kind: str, item: Item, cells: Cells) -> str:
         entity_id = self._host.new_id() if item.id is UNSET else item.id
