@@ -262,12 +262,10 @@ def test_a_title_or_an_id_that_is_missing_is_asked_for(store: StorageEngine) -> 
 
 def test_an_id_is_used_once_whatever_for(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="T"))
-    for call in (
-        lambda: store.create_task(edda.Task(id=task_id, title="again")),
-        lambda: store.create_document(edda.Document(id=task_id, title="as another kind")),
-    ):
-        with pytest.raises(InvalidValueError):
-            call()
+    with pytest.raises(InvalidValueError):
+        store.create_task(edda.Task(id=task_id, title="again"))
+    with pytest.raises(InvalidValueError):
+        store.create_document(edda.Document(id=task_id, title="as another kind"))
     assert task_of(store, task_id).title == "T"
 
 

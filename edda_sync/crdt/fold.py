@@ -247,7 +247,7 @@ class Fold:
         """Write states, hashes, digest and rows of all that was touched."""
         touched = [entity_id for entity_id, what in self._changed.items() if what == _SHOWN]
         new = frozenset(entity_id for entity_id in touched if not self._was_visible(entity_id))
-        affected = self._affected(touched, new)
+        affected = self._affected(touched, new) if touched else ()
         records, conflicted, shown, deltas = [], {}, [], defaultdict[int, int](int)
         gone = defaultdict[str, list[bytes]](list)
         for entity_id, what in self._changed.items():
@@ -270,7 +270,8 @@ class Fold:
         self.tx.add_to_buckets(deltas)
         for kind, ids in gone.items():
             self.tx.hide(kind, ids)
-        self.tx.show(shown, new)
+        if shown:
+            self.tx.show(shown, new)
         for entity_id in [entity_id for entity_id, what in self._changed.items() if what == _EDITED]:
             self.tx.set_stale(entity_id, True)
         for entity_id in [entity_id for entity_id in self.tx.stale_texts() if self._changed.get(entity_id) == _SHOWN]:

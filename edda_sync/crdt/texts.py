@@ -171,7 +171,7 @@ class Texts:
 
     def _append(self, tx: StoreWriter, key: Key, actor: int, update: bytes) -> None:
         opened = self._open[key]
-        if tx.text(*key, since=opened.serial) is None:  # its first edit here
+        if opened.serial < 0:  # its first edit here
             opened.serial = 0
             tx.save_text(*key, opened.document.state(), opened.serial)
             return

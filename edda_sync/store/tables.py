@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final, TypeVar
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import CorruptError
 from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
@@ -380,6 +380,16 @@ class SqliteWriter(SqliteReader):
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
 
+    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+        if self._texts().get((entity, field, genesis)) == since:
+            return TextState(b"", since, [])
+        return super().text(entity, field, genesis, since)
+
+    def _texts(self) -> dict[tuple[bytes, str, int], int]:
+        """Return the last serial number of texts that were written lately."""
+        latest: dict[tuple[bytes, str, int], int] = self._known.setdefault("texts", {})
+        return latest
+
     # --- small values -------------------------------------------------------------------------------------------------
 
     def set_meta(self, key: str, value: bytes) -> None:
@@ -559,13 +569,18 @@ class SqliteWriter(SqliteReader):
             "DELETE FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
             (entity, field, genesis, serial),
         )
+        self._texts().pop((entity, field, genesis), None)
 
     def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
         cursor = self._execute(
             "INSERT INTO text_tail(entity, field, genesis, actor, edit) VALUES (?, ?, ?, ?, ?)",
             (entity, field, genesis, actor, update),
         )
-        return int(cursor.lastrowid)
+        latest = self._texts()
+        if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
+            latest.clear()
+        serial = latest[entity, field, genesis] = int(cursor.lastrowid)
+        return serial
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
         statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"
