@@ -169,6 +169,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "hashes": [reader.hash_at(actor, seq) for actor in (ACTOR, OTHER) for seq in range(1, 10)],
         "signatures": [(reader.signature_at(ACTOR, seq), reader.next_signed(ACTOR, seq)) for seq in range(3)],
         "segments": (list(reader.segments()), reader.segment_part(b"segment", 0), reader.segment_part(b"named", 0)),
+        "kept segments": [tuple(each) for each in reader.kept_segments()],
         "incoming": list(reader.incoming()),
         "forks": [tuple(fork) for fork in reader.forks()],
         "records": reader.records(IDS),
@@ -178,6 +179,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "edges": (reader.referrers(IDS), reader.waiting_for(IDS), reader.in_rings()),
         "parents": [reader.parent_edge(each) for each in IDS],
         "texts": [reader.text(*key) for key in texts],
+        "all texts": [tuple(each) for each in reader.all_texts()],
         "due": (reader.stale_texts(), reader.unindexed(), [tuple(each) for each in reader.quarantined()]),
         "unknown": reader.unknown_operations(),
         "digest": dict(reader.buckets()),
@@ -495,6 +497,30 @@ class StoreContract:
             assert [reader.segment_part(b"hash", number) for number in range(3)] == [b"kept", b"part 1", None]
             assert reader.segment_part(b"draft", 0) is None
 
+    def test_segments_that_were_not_merged_are_counted_by_their_parts(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            tx.append_segment(1, b"merged")
+            for segment, number in ((b"merged", 0), (b"half", 1), (b"half", 0), (b"a whole", 0), (b"half", 0)):
+                tx.keep_segment_part(segment, number, b"part")
+
+        store.transact(work)
+        with store.read() as reader:
+            assert [tuple(each) for each in reader.kept_segments()] == [(b"a whole", 1), (b"half", 2)]
+
+    def test_a_large_change_that_came_by_another_way_is_forgotten_with_its_parts(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            tx.expect(OTHER, 1, b"header")
+            tx.keep_part(OTHER, 1, 0, b"part")
+            tx.expect(ACTOR, 2, b"another")
+            tx.forget_incoming(OTHER, 1)
+            tx.forget_incoming(OTHER, 7)
+            tx.expect(OTHER, 1, b"again")
+
+        store.transact(work)
+        with store.read() as reader:
+            found = sorted(reader.incoming())
+        assert found == sorted([Incoming(OTHER, 1, b"again", frozenset()), Incoming(ACTOR, 2, b"another", frozenset())])
+
     def test_parts_of_a_large_change_wait_until_it_is_complete(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
             tx.expect(OTHER, 1, b"header")
@@ -624,6 +650,17 @@ class StoreContract:
             assert reader.text(*key) == (b"new", serials[1], rest)
             assert reader.text(*key, since=serials[0]) == (b"new", serials[1], rest)
             assert reader.text(*key, since=serials[1]) == (b"", serials[1], rest)
+
+    def test_all_texts_are_named_in_order(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            for number, field, genesis in ((2, "content", 9), (1, "description", 8), (2, "content", 7)):
+                tx.save_text(entity(number), field, genesis, b"state", 0)
+            tx.save_text(entity(2), "content", 9, b"newer", 1)
+
+        store.transact(work)
+        with store.read() as reader:
+            named = [tuple(each) for each in reader.all_texts()]
+        assert named == [(entity(1), "description", 8), (entity(2), "content", 7), (entity(2), "content", 9)]
 
     def test_serial_numbers_only_grow_over_all_texts_and_lives_of_the_view(self, store: AnyStore) -> None:
         def append(tx: StoreWriter) -> int:
