@@ -9,7 +9,7 @@ The exchange: what a store gives to peers and takes from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -186,12 +186,17 @@ class Exchange:
         seq = reader.next_signed(last.actor, last.seq)
         assert seq is not None, "it was asked for before the change was chosen"
         signature = reader.signature_at(last.actor, seq) or b""
-        proof = b""
-        if seq > last.seq:
-            between = reader.positions_missing({**dict.fromkeys(reader.heads(), 1 << 62), last.actor: last.seq})
-            contents = (reader.logged(position) for position in between[: seq - last.seq])
-            proof = b"".join(changes.hash_content(logged.raw, logged.body) for logged in contents)
-        return SignedHead(last.actor, seq, signature, proof)
+        return SignedHead(last.actor, seq, signature, b"".join(self._contents(reader, last, seq)))
+
+    def _contents(self, reader: StoreReader, last: Logged, seq: int) -> Iterator[bytes]:
+        """Yield what an actor's changes say after one and up to a seq: the last may be a large one that is not whole yet."""
+        between = reader.positions_missing({**dict.fromkeys(reader.heads(), 1 << 62), last.actor: last.seq})
+        for position in between[: seq - last.seq]:
+            logged = reader.logged(position)
+            yield changes.hash_content(logged.raw, logged.body)
+        if len(between) < seq - last.seq:
+            raw = next(each.raw for each in reader.incoming() if (each.actor, each.seq) == (last.actor, seq))
+            yield changes.hash_content(raw, b"")
 
     def part(self, large: Logged, number: int) -> Part | None:
         """Return a part of a large change; None past its end."""

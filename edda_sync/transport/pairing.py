@@ -317,7 +317,9 @@ class _Link:
             self._writer.close()
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._writer.wait_closed()
-        self._writer.transport.abort()
+            return
+        with contextlib.suppress(AttributeError):  # CPython up to 3.11.3: a link that is lost has nothing to abort
+            self._writer.transport.abort()
 
 
 def _context(identity: Identity | None) -> ssl.SSLContext:

@@ -110,6 +110,38 @@ def test_concurrent_edits_of_both_sides_stand_beside_a_snapshot(
     assert [conflict.field for conflict in laptop.conflicts()] == ["title"]
 
 
+def test_a_snapshot_merges_into_a_store_with_edits_and_deletions_of_its_own(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    """The phone wrote offline, and what it lacks is in no log but the laptop's, which it does not meet."""
+    laptop, phone = pairs
+    both, here, there, texts, tagged, last = (task.id for task in laptop.query_tasks(edda.TaskQuery(order="title")))
+    phone.delete_task(here)
+    laptop.delete_task(there)
+    for engine, word in ((laptop, "laptop"), (phone, "phone")):
+        engine.delete_task(both)
+        engine.edit_text(texts, "description", [(0, 0, f"{word} ")])
+        engine.update_task(edda.Task(id=tagged, title=word, tags={word}, metadata={word: True}))
+    laptop.delete_task(last)
+    phone.update_task(edda.Task(id=last, priority=0))  # unseen by the deletion: it lives
+    offline = phone.create_task(edda.Task(title="made offline", parent_id=last))
+    tablet = newcomer(laptop)
+    sync(laptop, tablet)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    network.run()
+    assert snapshots(network)
+    assert_equal(phone, tablet)
+    sync(laptop, phone)
+    assert_equal(laptop, phone, tablet)
+    visible = {task.id for task in phone.query_tasks(edda.TaskQuery())}
+    assert visible == {texts, tagged, last, offline}
+    task = phone.get_task(tagged)
+    assert task is not None
+    assert (task.tags, task.metadata) == ({"work", "laptop", "phone"}, {"laptop": True, "phone": True})
+    assert [conflict.field for conflict in phone.conflicts()] == ["title"]
+
+
 @pytest.mark.parametrize("edited_before", [False, True])
 def test_an_edit_of_a_text_that_was_replaced_before_the_snapshot_still_arrives(
     pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, edited_before: bool

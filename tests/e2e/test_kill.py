@@ -30,18 +30,23 @@ async def test_a_device_killed_at_any_moment_has_all_it_acknowledged_and_halves_
 
 
 class Planted(Round):
-    """A round in which somebody tampers with the store between its death and the inspection."""
+    """A round in which somebody tampers with the store between its second death and the inspection."""
 
     def __init__(self, folder: Path, plant: Callable[[Path, Path], None]) -> None:
         super().__init__(folder)
         self._plant = plant
+        self._deaths = 0
 
-    async def kill(self, seed: int) -> Verdict:
+    async def kill_twice(self, first: int, second: int) -> Verdict:
         shutil.copytree(self._home, self._home.with_name("before"))
-        return await super().kill(seed)
+        honest = await self.kill(first)
+        assert not honest.faults
+        return await self.kill(second)
 
     def _inspect(self, begun: list[Operation], verdict: Verdict) -> None:
-        self._plant(self._home, self._state)
+        self._deaths += 1
+        if self._deaths == 2:
+            self._plant(self._home, self._state)
         super()._inspect(begun, verdict)
 
 
@@ -104,7 +109,7 @@ def _overwrite(home: Path, _: Path) -> None:
 )
 async def test_a_planted_fault_is_found(plant: Callable[[Path, Path], None], fault: str, tmp_path: Path) -> None:
     async with Planted(tmp_path, plant) as round_:
-        verdict = await round_.kill(0)  # it is killed while it writes, after it has acknowledged something
+        verdict = await round_.kill_twice(2, 3)  # both while it writes, after it has acknowledged something
     assert verdict.acknowledged > 0
     assert any(fault in found for found in verdict.faults), verdict.faults
 

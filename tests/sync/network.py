@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError
 from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.messages import Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
-from edda_sync.testing import replica_of
+from edda_sync.testing import pair, replica_of, sync
+from edda_sync.transport.identity import Identity
 
 M = TypeVar("M", bound=Message)
 _CODEC = Codec()
@@ -62,6 +68,10 @@ class Network:
         for here, there in itertools.permutations(ends):
             self.replicas[here].disconnected(there)
 
+    def are_linked(self, first: StorageEngine, second: StorageEngine) -> bool:
+        """Tell whether there is a link."""
+        return frozenset((name_of(first), name_of(second))) in self._links
+
     def committed(self, engine: StorageEngine) -> None:
         """Tell a replica that its device has new changes of its own."""
         self._do(name_of(engine), self.replicas[name_of(engine)].committed(self.now))
@@ -73,16 +83,34 @@ class Network:
     def step(self) -> bool:
         """Deliver one frame, or move time to the next deadline; False when neither is left."""
         if self._between:
-            sender, receiver, frame = self._between.popleft()
-            self.heard.append(Said(sender, receiver, _CODEC.decode(frame), len(frame)))
-            self._do(receiver, self.replicas[receiver].frame_received(sender, frame, self.now))
+            self._deliver(0)
             return True
+        return self.move_time()
+
+    def deliver_any(self, draw: random.Random) -> bool:
+        """Deliver the next frame of any link, each of which keeps its order; False when nothing is on its way."""
+        first_of: dict[tuple[str, str], int] = {}
+        for at, (sender, receiver, _) in enumerate(self._between):
+            first_of.setdefault((sender, receiver), at)
+        if first_of:
+            self._deliver(draw.choice(list(first_of.values())))
+        return bool(first_of)
+
+    def move_time(self) -> bool:
+        """Move time to the next deadline; False when there is none."""
         deadlines = [(due, name) for name, r in self.replicas.items() if (due := r.next_deadline()) is not None]
         if not deadlines:
             return False
-        self.now, name = min(deadlines)
+        due, name = min(deadlines)
+        self.now = max(self.now, due)
         self._do(name, self.replicas[name].tick(self.now))
         return True
+
+    def _deliver(self, at: int) -> None:
+        sender, receiver, frame = self._between[at]
+        del self._between[at]
+        self.heard.append(Said(sender, receiver, _CODEC.decode(frame), len(frame)))
+        self._do(receiver, self.replicas[receiver].frame_received(sender, frame, self.now))
 
     def run(self, *, steps_max: int = 20_000) -> None:
         """Let them talk until nothing is left to say."""
@@ -115,6 +143,29 @@ class Network:
                 self.differs.append((here, effect))
             elif isinstance(effect, Close) and effect.error is not None:
                 self.errors.append(effect.error)
+
+
+IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(5)]
+
+
+@contextmanager
+def repeatable_devices(count: int, clock: Callable[[], float]) -> Iterator[tuple[StorageEngine, ...]]:
+    """Yield so many devices in memory that do the same each time they are told the same: keys and ids come from seeds."""
+    engines: list[StorageEngine] = []
+    for number in range(count):
+        engine = StorageEngine(Path("nowhere"), now=clock, random=random.Random(number).randbytes)
+        engine._identity = IDENTITIES[number]  # a memory store keeps none on disk
+        engine.open_store(StorageConfig(backend="memory", name=f"device {number}"))
+        if engines:
+            pair(engines[0], engine)
+        else:
+            engine.found()
+        engines.append(engine)
+    for other in [*engines[1:], *engines[1:-1]]:
+        sync(engines[0], other)
+    yield tuple(engines)
+    for engine in engines:
+        engine.close()
 
 
 def name_of(engine: StorageEngine) -> str:

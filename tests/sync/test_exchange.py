@@ -131,6 +131,22 @@ def test_a_part_that_is_not_of_its_change_is_refused_and_not_kept(two: Pair) -> 
     assert taking.wanted()[0][3] == 0
 
 
+def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -> None:
+    """The author's signature is at the large change, of which the relay has no more than the header."""
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        laptop.create_task(edda.Task(title="small"))
+        with laptop.begin_transaction() as tx:
+            for number in range(1_500):
+                tx.create_task(edda.Task(title=f"task {number}", description=f"{number} " * 100))
+        (message,) = batches(exchange_of(laptop), phone.frontier())
+        assert len(message.heads) == 1
+        exchange_of(phone).take(message)
+        (relayed,) = batches(exchange_of(phone), tablet.frontier())
+        assert len(relayed.changes) == 1
+        assert exchange_of(tablet).take(relayed).applied == 1
+        assert [task.title for task in tablet.query_tasks(edda.TaskQuery())] == ["small"]
+
+
 # --- taking -----------------------------------------------------------------------------------------------------------
 
 

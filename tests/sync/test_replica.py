@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from edda_sync.engine import StorageEngine
 from edda_sync.store.sqlite import SqliteStore
 from edda_sync.sync.effects import Close
 from edda_sync.sync.messages import Ack, Buckets, Changes, Goodbye
-from edda_sync.testing import devices, replica_of, sync
+from edda_sync.testing import devices, pair, replica_of, sync
 from tests.sync.network import Network, name_of
 
 Trio = tuple[StorageEngine, StorageEngine, StorageEngine]
@@ -97,15 +99,15 @@ def test_what_was_relayed_is_believed_on_its_authors_word_though_batches_are_cut
 def test_of_a_batch_that_could_be_applied_in_part_that_part_can_be_relayed_at_once() -> None:
     """The laptop passes on what the desktop wrote, and its own change, which depends on what the phone does not have."""
     with devices(4, backend="memory") as (laptop, phone, tablet, desktop):
-        desktop.create_task(edda.Task(title="of the desktop"))
-        sync(laptop, desktop)
         tablet.create_task(edda.Task(title="of the tablet"))
         sync(laptop, tablet)
+        desktop.create_task(edda.Task(title="of the desktop"))
+        sync(laptop, desktop)
         laptop.create_task(edda.Task(title="after the tablet's"))
         giving, taking = replica_of(laptop).exchange, replica_of(phone).exchange
         positions = giving.missing(phone.frontier()) or []
         assert len(positions) == 3
-        del positions[1]  # the tablet's
+        del positions[0]  # the tablet's
         given = giving.batch(positions, phone.frontier())
         assert given is not None
         taken = taking.take(given.message)
@@ -114,6 +116,23 @@ def test_of_a_batch_that_could_be_applied_in_part_that_part_can_be_relayed_at_on
         network.connect(phone, tablet)
         network.run()
         assert titles(tablet) == titles(phone) == {"of the desktop", "of the tablet"}
+
+
+def test_newcomers_that_wrote_before_they_heard_of_anything_understand_each_other(tmp_path: Path) -> None:
+    """Who is a member stands in a log that neither has yet: each believes what it was told when it joined."""
+    with devices(1) as (laptop,), ExitStack() as stack:
+        newcomers = []
+        for name in ("first", "second"):
+            engine = stack.enter_context(StorageEngine(tmp_path / name))
+            engine.open_store(edda.StorageConfig(name=name))
+            pair(laptop, engine)
+            engine.create_task(edda.Task(title=f"of the {name}"))
+            newcomers.append(engine)
+        first, second = newcomers
+        sync(laptop, first)  # whose log now starts with its own change, and goes on with who is a member
+        sync(first, second)
+        sync(laptop, second)
+        assert titles(laptop) == titles(first) == titles(second) == {"of the first", "of the second"}
 
 
 # --- no more than is needed -------------------------------------------------------------------------------------------
