@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "import": ("imports:import_", "Bring in tasks and documents of other programs."),
     "export": ("exports:export", "Write everything out, as JSON lines or as Markdown files."),
     "conflicts": ("conflicts:conflicts", "Show what was written on several devices at once."),
-    "up": ("network:up", "Run this device: find the others, sync, back up."),
+    "up": ("network:up", "Run this device: find the others, and sync."),
     "invite": ("pairing:invite", "Let another device join."),
     "join": ("pairing:join", "Join the workspace of another device."),
     "devices": ("network:devices", "List the devices of the workspace."),
