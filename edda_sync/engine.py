@@ -33,7 +33,7 @@ from edda_sync.errors import (
 )
 from edda_sync.folders import disk_error, make_folder, state_folder
 from edda_sync.items import item_of_row
-from edda_sync.life import Sidecar
+from edda_sync.life import Sidecar, open_sidecar
 from edda_sync.model import (
     Conflict,
     Document,
@@ -408,7 +408,7 @@ class StorageEngine:
             make_folder(self.home)
             path = self.config.database_path or self.home / FILE_NAME
             store = SqliteStore(path, self._on_end)
-            store.on_idle = self._catch_up
+            store.on_idle = self.catch_up
             self._store = store
             with store.read() as reader:
                 store_id = reader.meta(STORE_ID)
@@ -416,9 +416,25 @@ class StorageEngine:
                 store_id = store.transact(self._name_store)
             state = state_folder(self.config)
             try:
-                self._sidecar = Sidecar(state, store_id, path)
+                self._sidecar = open_sidecar(state, store_id, path)
             except OSError as error:
                 raise disk_error(state, error) from None
+
+    def attach(
+        self, make_store: Callable[[Callable[[bool], None]], Store], identity: Identity, sidecar: Sidecar | None = None
+    ) -> None:
+        """
+        Open over a store of the caller's own making, such as a simulated disk; :meth:`catch_up` is then the caller's.
+
+        Args:
+            make_store: Opens the store, given what to call after each transaction: True when it is on disk, False when
+                it left no trace.
+            identity: This device's.
+            sidecar: What tells this store from its copies; None for a store that is never copied.
+        """
+        if self._store is not None:
+            raise UsageError("This store is open already.")
+        self._store, self._identity, self._sidecar = make_store(self._on_end), identity, sidecar
 
     def _name_store(self, tx: StoreWriter) -> bytes:
         store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it
@@ -463,10 +479,11 @@ class StorageEngine:
         """Return this device's identity; a new one, kept, when it has none."""
         from edda_sync.transport import identity
 
-        found = identity.load(self.home) if self.config.backend != "memory" else self._identity
+        kept = self.config.backend != "memory"
+        found = identity.load(self.home) if self._identity is None and kept else self._identity
         if found is None:
             found = identity.Identity.create()
-            if self.config.backend != "memory":
+            if kept:
                 identity.save(self.home, found)
         self._identity = found
         return found
@@ -476,6 +493,19 @@ class StorageEngine:
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after each of this process's own changes is durable; on the caller's thread."""
         self._listeners.append(listener)
+
+    def catch_up(self, tx: StoreWriter) -> bool:
+        """
+        Do what may wait a moment after a write: rows of edited texts, the full-text index.
+
+        Args:
+            tx: A transaction of the store.
+
+        Returns:
+            Whether there is more to do.
+        """
+        self._ledger.refresh(tx)
+        return tx.index_texts(INDEX_ROWS) == INDEX_ROWS
 
     def new_id(self) -> str:
         """Return an id that nobody has: time-ordered, so that rows made together lie together."""
@@ -541,11 +571,6 @@ class StorageEngine:
         if written is not None and self._sidecar is not None:
             with suppress(OSError):  # the change is on disk already, and a sidecar may lag
                 self._sidecar.remember(written)
-
-    def _catch_up(self, tx: StoreWriter) -> bool:
-        """Do what may wait a moment: rows of edited texts, the full-text index; True when there is more to do."""
-        self._ledger.refresh(tx)
-        return tx.index_texts(INDEX_ROWS) == INDEX_ROWS
 
     def _announce(self) -> None:
         for listener in self._listeners:

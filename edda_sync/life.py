@@ -24,7 +24,7 @@ import struct
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from edda_sync.protocols import Head, StoreReader
 
@@ -40,22 +40,36 @@ class _Remembered(NamedTuple):
     inode: int
 
 
+class Slot(Protocol):
+    """A few bytes outside of the store's folder. They may lag, and be lost, but never run ahead of the store."""
+
+    def read(self) -> bytes:
+        """Return what was written last; nothing when nothing was."""
+        ...
+
+    def write(self, record: bytes) -> None:
+        """Write, without waiting for the disk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class Sidecar:
     """
     What is remembered of a store outside of it. Ask :meth:`is_same_life` inside a write, :meth:`remember` after it.
 
+    :func:`open_sidecar` makes one that is a file.
+
     Args:
-        folder: Where sidecars are kept.
-        store_id: 16 random bytes that the store was made with; copies share them.
-        database: The store's file.
+        slot: Where it is kept.
+        machine: What tells this machine from others, 16 bytes.
+        inode: What tells the store's file from its copies on this machine.
     """
 
-    def __init__(self, folder: Path, store_id: bytes, database: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._machine = machine_id()
-        self._inode = database.stat().st_ino
-        name = f"{store_id.hex()}-{self._inode:x}"  # copies share the first half: with one file they would take turns
-        self._fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, slot: Slot, machine: bytes, inode: int) -> None:
+        self._slot, self._machine, self._inode = slot, machine, inode
 
     def is_same_life(self, reader: StoreReader, head: Head | None) -> bool:
         """
@@ -79,18 +93,47 @@ class Sidecar:
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""
         record = _RECORD.pack(_MAGIC, head.actor, head.seq, head.hash, self._machine, self._inode, b"")[:-16]
-        os.pwrite(self._fd, record + _checksum(record), 0)
+        self._slot.write(record + _checksum(record))
 
     def close(self) -> None:
-        """Let go of the file."""
-        with suppress(OSError):
-            os.close(self._fd)
+        """Let go of the slot."""
+        self._slot.close()
 
     def _read(self) -> _Remembered | None:
-        raw = os.pread(self._fd, _RECORD.size, 0)
+        raw = self._slot.read()
         if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
             return None
         return _Remembered(*_RECORD.unpack(raw)[1:6])
+
+
+class _FileSlot:
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def read(self) -> bytes:
+        return os.pread(self._fd, _RECORD.size, 0)
+
+    def write(self, record: bytes) -> None:
+        os.pwrite(self._fd, record, 0)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            os.close(self._fd)
+
+
+def open_sidecar(folder: Path, store_id: bytes, database: Path) -> Sidecar:
+    """
+    Open a store's sidecar, and make it if there is none.
+
+    Args:
+        folder: Where sidecars are kept.
+        store_id: 16 random bytes that the store was made with; copies share them.
+        database: The store's file.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    inode = database.stat().st_ino
+    name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
+    return Sidecar(_FileSlot(folder / name), machine_id(), inode)
 
 
 def _checksum(record: bytes) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 import edda_sync as edda
 from edda_sync import life
 from edda_sync.errors import DiskFaultError, StorageError
-from edda_sync.life import Sidecar, machine_id
+from edda_sync.life import Sidecar, machine_id, open_sidecar
 from edda_sync.protocols import Head, Logged, StoreWriter
 from edda_sync.store.memory import MemoryStore
 
@@ -49,7 +49,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sidecar(tmp_path: Path, database: Path) -> Iterator[Sidecar]:
-    made = Sidecar(tmp_path / "lives", STORE_ID, database)
+    made = open_sidecar(tmp_path / "lives", STORE_ID, database)
     yield made
     made.close()
 
@@ -96,11 +96,11 @@ def test_a_store_that_wrote_elsewhere_before_is_another_life(sidecar: Sidecar) -
 
 def test_what_is_remembered_outlives_the_process(tmp_path: Path, database: Path) -> None:
     for seq in (1, 2):
-        first = Sidecar(tmp_path / "lives", STORE_ID, database)
+        first = open_sidecar(tmp_path / "lives", STORE_ID, database)
         first.remember(head(ACTOR, seq))
         first.close()
         first.close()
-    again = Sidecar(tmp_path / "lives", STORE_ID, database)
+    again = open_sidecar(tmp_path / "lives", STORE_ID, database)
     assert is_same(again, chain((ACTOR, 2)), head(ACTOR, 2))
     assert not is_same(again, chain((ACTOR, 1)), head(ACTOR, 1))
     again.close()
@@ -126,7 +126,7 @@ def test_a_sidecar_that_was_cut_short_says_nothing(tmp_path: Path, sidecar: Side
 def test_another_file_of_the_same_store_is_another_life(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
     copy = Path(shutil.copy(database, tmp_path / "copy.db"))
-    of_copy = Sidecar(tmp_path / "lives", STORE_ID, copy)
+    of_copy = open_sidecar(tmp_path / "lives", STORE_ID, copy)
     assert not is_same(of_copy, chain((ACTOR, 3)), head(ACTOR, 3))
     of_copy.remember(head(OTHER, 1))
     assert is_same(sidecar, chain((ACTOR, 3)), head(ACTOR, 3))  # and the first goes on as it was
@@ -135,7 +135,7 @@ def test_another_file_of_the_same_store_is_another_life(tmp_path: Path, database
 
 def test_a_store_that_was_renamed_is_itself(tmp_path: Path, database: Path, sidecar: Sidecar) -> None:
     sidecar.remember(head(ACTOR, 3))
-    renamed = Sidecar(tmp_path / "lives", STORE_ID, database.rename(tmp_path / "renamed.db"))
+    renamed = open_sidecar(tmp_path / "lives", STORE_ID, database.rename(tmp_path / "renamed.db"))
     assert is_same(renamed, chain((ACTOR, 3)), head(ACTOR, 3))
     renamed.close()
 
@@ -145,7 +145,7 @@ def test_another_machine_is_another_life(
 ) -> None:
     sidecar.remember(head(ACTOR, 3))
     monkeypatch.setattr(life, "machine_id", lambda: b"another machine.")
-    elsewhere = Sidecar(tmp_path / "lives", STORE_ID, database)
+    elsewhere = open_sidecar(tmp_path / "lives", STORE_ID, database)
     assert not is_same(elsewhere, chain((ACTOR, 3)), head(ACTOR, 3))
     elsewhere.close()
 
