@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := edda_sync tests benchmarks
+CODE := edda_sync simulations tests benchmarks
 
 .PHONY: demo test lint format bench kill clean
 

@@ -421,7 +421,11 @@ class StorageEngine:
                 raise disk_error(state, error) from None
 
     def attach(
-        self, make_store: Callable[[Callable[[bool], None]], Store], identity: Identity, sidecar: Sidecar | None = None
+        self,
+        make_store: Callable[[Callable[[bool], None]], Store],
+        config: StorageConfig,
+        identity: Identity,
+        sidecar: Sidecar | None = None,
     ) -> None:
         """
         Open over a store of the caller's own making, such as a simulated disk; :meth:`catch_up` is then the caller's.
@@ -429,12 +433,14 @@ class StorageEngine:
         Args:
             make_store: Opens the store, given what to call after each transaction: True when it is on disk, False when
                 it left no trace.
+            config: Its name is what people call this device.
             identity: This device's.
             sidecar: What tells this store from its copies; None for a store that is never copied.
         """
         if self._store is not None:
             raise UsageError("This store is open already.")
-        self._store, self._identity, self._sidecar = make_store(self._on_end), identity, sidecar
+        self.config, self._identity, self._sidecar = config, identity, sidecar
+        self._store = make_store(self._on_end)
 
     def _name_store(self, tx: StoreWriter) -> bytes:
         store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it

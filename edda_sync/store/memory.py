@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from edda_sync.errors import UsageError
-from edda_sync.store.memory_tables import MemoryReader, MemoryWriter, empty_tables, undo
+from edda_sync.store.memory_tables import MemoryReader, MemoryWriter, Tables, empty_tables, undo
 
 T = TypeVar("T")
 
@@ -33,11 +33,14 @@ class MemoryStore:
 
     Args:
         on_end: Called after each transaction, on its thread: True when it holds, False when it left no trace.
+        image: What another one held, from :meth:`image`; nothing by default.
     """
 
-    def __init__(self, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
+    def __init__(
+        self, on_end: Callable[[bool], None] = lambda _committed: None, *, image: Tables | None = None
+    ) -> None:
         self._on_end = on_end
-        self._tables = empty_tables()
+        self._tables = empty_tables() if image is None else _copy(image)
         self._lock = threading.RLock()
         self._writer: MemoryWriter | None = None
         self._readers = 0
@@ -90,6 +93,12 @@ class MemoryStore:
                 if self._readers == 0:
                     self._shared.clear()
 
+    def image(self) -> Tables:
+        """Return a copy of all that it holds, for another store to begin with."""
+        with self._lock:
+            assert self._writer is None, "what a running transaction wrote is not held yet"
+            return _copy(self._tables)
+
     def close(self) -> None:
         """Let go of everything, once the running transaction has ended."""
         with self._lock:
@@ -99,3 +108,7 @@ class MemoryStore:
     def _check_open(self) -> None:
         if self._closed:
             raise UsageError("This store is closed; open it again.")
+
+
+def _copy(tables: Tables) -> Tables:
+    return {name: dict(table) for name, table in tables.items()}  # what stands in a table is never changed in place

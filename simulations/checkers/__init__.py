@@ -1,0 +1,1 @@
+"""What must hold: one small class an invariant, with its number from the table in docs/simulations.md."""

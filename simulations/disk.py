@@ -1,0 +1,247 @@
+"""
+A disk, and what may go wrong on it.
+
+1. A transaction that was acknowledged is on it, whatever fails afterwards: that is the promise under test.
+2. Power may fail before a commit, which then left no trace, and after it, before anybody was told.
+3. A write may be refused since the disk is full (nothing is written), and a sync may fail: then the transaction may be
+   there or not, and the store is told that it is not.
+4. What was handed over without waiting (``submit``) may be lost when power fails.
+5. The sidecar is never synced: when power fails it may stand where it stood some writes ago, or be gone.
+6. The whole store may be put back to an older image of itself, with the sidecar (a virtual machine) or without it (a
+   folder from a backup), or be copied to another machine.
+7. A stored row of the view may rot: a bit of it flips.
+
+The store is the memory store, or real SQLite in files. What SQLite itself makes of torn and reordered sectors is not
+asked here but of real processes, in ``tests/e2e/test_power.py``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from edda_sync.errors import DiskFaultError, DiskFullError
+from edda_sync.life import Sidecar
+from edda_sync.protocols import Store, StoreReader, StoreWriter
+from edda_sync.store.memory import MemoryStore
+
+T = TypeVar("T")
+
+FILE_NAME: Final = "edda.db"
+_SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, made anew when the file is opened
+
+
+class PowerCut(BaseException):
+    """Power fails here. Not an ``Exception``: nobody on the way may catch it and go on."""
+
+
+class Fault(Enum):
+    """What becomes of the next transaction."""
+
+    FULL = "the disk is full"
+    SYNC_LOST = "a sync fails, and nothing of the transaction is there"
+    SYNC_KEPT = "a sync fails, and the transaction is there"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole store at one moment, with its sidecar's slot."""
+
+    store: Any
+    slot: bytes
+
+
+class MemorySlot:
+    """A sidecar's slot, with what stood in it before: it is never synced."""
+
+    def __init__(self) -> None:
+        self._written: deque[bytes] = deque([b""], maxlen=4)
+
+    def read(self) -> bytes:
+        """Return what was written last."""
+        return self._written[-1]
+
+    def write(self, record: bytes) -> None:
+        """Write, without waiting."""
+        self._written.append(record)
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+    def fall_back(self, writes: int) -> None:
+        """Lose the last writes, as many of them as can still be lost."""
+        for _ in range(min(writes, len(self._written) - 1)):
+            self._written.pop()
+
+
+class Disk:
+    """
+    Where one device keeps its store. :meth:`open` it, let it :meth:`lose_power`, open it again.
+
+    Args:
+        folder: Where the files are; None for the memory store.
+        machine: What tells the machine from others, 16 bytes.
+        point: Called where power may fail.
+
+    Attributes:
+        faults: What becomes of the next transactions, in order.
+        full: Whether every write is refused.
+        writes: How many transactions it has taken.
+    """
+
+    def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
+        self.machine, self.inode = machine, 1
+        self.slot = MemorySlot()
+        self.faults: deque[Fault] = deque()
+        self.full = False
+        self.writes = 0
+        self.point = point
+        self._folder = folder
+        self._tables: Any = None
+        self._inner: Any = None
+        self._synced: Any = None  # the image from before what nobody waited for
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a store is open on it."""
+        return self._inner is not None
+
+    def sidecar(self) -> Sidecar:
+        """Return the store's sidecar."""
+        return Sidecar(self.slot, self.machine, self.inode)
+
+    def open(self, on_end: Callable[[bool], None]) -> Store:
+        """Open the store as it stands on the disk, or a new one."""
+        if self._folder is None:
+            self._inner = MemoryStore(on_end, image=self._tables)
+        else:
+            from edda_sync.store.sqlite import SqliteStore
+
+            self._folder.mkdir(exist_ok=True)
+            self._inner = SqliteStore(self._folder / FILE_NAME, on_end)
+        return DiskStore(self, self._inner, on_end)
+
+    def close(self) -> None:
+        """Close the store in order."""
+        if self._inner is not None:
+            self._tables = self._inner.image() if self._folder is None else None
+            self._inner.close()
+            self._inner = None
+
+    def lose_power(self, sidecar_writes: int = 0) -> None:
+        """
+        Forget what was not on the disk; the store is closed.
+
+        Args:
+            sidecar_writes: How many of the sidecar's last writes are lost.
+        """
+        if self._inner is None:
+            return
+        image = self._take() if self._synced is None else self._synced
+        self._synced = None
+        self._inner.close()  # closing tidies the files up, which a failing power does not
+        self._inner = None
+        self._put(image)
+        self.slot.fall_back(sidecar_writes)
+
+    def image(self) -> Image:
+        """Return what is on the disk now."""
+        return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read())
+
+    def put_back(self, image: Image, *, sidecar: bool, copied: bool) -> None:
+        """
+        Replace the closed store by an older image, or by another device's.
+
+        Args:
+            image: What to put there.
+            sidecar: Whether the sidecar goes back with it, as on a virtual machine.
+            copied: Whether the files are new ones, as after a restored backup.
+        """
+        assert self._inner is None, "files are put back under a running process by nobody who wants them"
+        self._put(image.store)
+        self.inode += copied
+        if sidecar:
+            self.slot = MemorySlot()
+            self.slot.write(image.slot)
+        elif copied:
+            self.slot = MemorySlot()  # a sidecar is found by the file that it belongs to
+
+    def sync(self) -> None:
+        """Make all that was written so far safe."""
+        self._synced = None
+
+    def put_at_risk(self) -> None:
+        """Note that what is written from here on is lost should power fail before the next sync."""
+        if self._synced is None:
+            self._synced = self._take()
+
+    def _take(self) -> Any:
+        return self._inner.image() if self._folder is None else self._at_rest()
+
+    def _at_rest(self) -> Any:
+        if self._folder is None:
+            return self._tables
+        files = {suffix: Path(f"{self._folder / FILE_NAME}{suffix}") for suffix in _SUFFIXES}
+        return {suffix: path.read_bytes() for suffix, path in files.items() if path.exists()}
+
+    def _put(self, image: Any) -> None:
+        if self._folder is None:
+            self._tables = image
+            return
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        for suffix, content in image.items():
+            Path(f"{self._folder / FILE_NAME}{suffix}").write_bytes(content)
+
+
+class DiskStore:
+    """A store on a :class:`Disk`: ``protocols.Store``, and as faulty as the disk says."""
+
+    def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
+        self._disk, self._inner, self._on_end = disk, inner, on_end
+
+    def transact(self, work: Callable[[StoreWriter], T]) -> T:
+        """Run ``work`` in one durable transaction; see the faults above."""
+        disk = self._disk
+        fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
+
+        def guarded(tx: StoreWriter) -> T:
+            result = work(tx)
+            if fault is Fault.FULL:
+                raise DiskFullError("the simulated disk")
+            if fault is Fault.SYNC_LOST:
+                raise DiskFaultError("the simulated disk", "a sync failed")
+            disk.point()
+            return result
+
+        result: T = self._inner.transact(guarded)
+        disk.sync()
+        disk.writes += 1
+        disk.point()
+        if fault is Fault.SYNC_KEPT:
+            self._on_end(False)  # the store that failed to sync knows no better
+            raise DiskFaultError("the simulated disk", "a sync failed")
+        return result
+
+    def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]:
+        """Run ``work`` in a transaction that nobody waits for."""
+        self._disk.put_at_risk()
+        done: Future[T] = Future()
+        done.set_result(self._inner.transact(work))
+        self._disk.writes += 1
+        return done
+
+    def read(self) -> AbstractContextManager[StoreReader]:
+        """Open a reader of what is on the disk."""
+        reader: AbstractContextManager[StoreReader] = self._inner.read()
+        return reader
+
+    def close(self) -> None:
+        """Leave the files to the disk."""

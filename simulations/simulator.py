@@ -1,0 +1,487 @@
+"""
+The simulator: one virtual clock, one heap of events, two acts.
+
+Act one: the tape's events happen, with whatever goes wrong; checkers watch safety after each event. Act two: faults end,
+everyone is up, every path is whole; the devices must become equal, prove it, and stay within bounds of time and bytes.
+
+Source: two acts, and checkers in production code's own words: TigerBeetle's VOPR. One tape of labelled choices: Dropbox's
+Trinity.
+"""
+
+from __future__ import annotations
+
+import heapq
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from edda_sync.protocols import Logged
+from edda_sync.transport.membership import DeviceRecord
+from simulations.book import Book
+from simulations.device import SimulatedDevice
+from simulations.keys import Keys, identity_of
+from simulations.network import Network
+from simulations.tape import Draws, Profile, Tape
+
+NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
+EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
+EQUAL_WITHIN_S: Final = 60.0  # invariant 18
+QUIET_S: Final = 2.0  # between the last fault's end and the measure: what is under way arrives
+
+
+class Violation(Exception):  # noqa: N818 - it is what a run found, not an error of the simulator
+    """
+    An invariant does not hold.
+
+    Attributes:
+        number: The invariant's, from the table in docs/simulations.md.
+        device: Where.
+        text: What was seen.
+    """
+
+    def __init__(self, number: int, device: str, text: str) -> None:
+        self.number, self.device, self.text = number, device, text
+        super().__init__(f"invariant {number} does not hold at {device}: {text}")
+
+
+class Checker:
+    """
+    One invariant. A subclass overrides what it wants to hear of, and calls :meth:`fail`.
+
+    Every method is called with devices that are honest, unless it says otherwise.
+    """
+
+    number: int
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+
+    def fail(self, device: SimulatedDevice, text: str) -> None:
+        """Say that the invariant does not hold."""
+        raise Violation(self.number, device.name, text)
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Somebody's call returned, having written these changes."""
+
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
+        """A device's log has these entries more than before the event."""
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """A device's store was written to."""
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """A device is about to hand a frame to the network."""
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
+        """A device is about to take a frame, perhaps a liar's."""
+
+    def dealt(self, device: SimulatedDevice) -> None:
+        """A device is done with what it was about to do."""
+
+    def booted(self, device: SimulatedDevice) -> None:
+        """A device's process has started on what its disk held."""
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """A device's disk, while it is down, was replaced by an older image, or by another device's."""
+
+    def healed(self) -> None:
+        """The second act begins."""
+
+    def ended(self) -> None:
+        """The second act is over: everyone says that all are equal."""
+
+
+class Recorder(Protocol):
+    """Who listens to what happens, for a picture or a trace."""
+
+    def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
+        """Take note of something at a device."""
+        ...
+
+    def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
+        """Take note of a frame that was delivered."""
+        ...
+
+
+class Action(Protocol):
+    """Something that can happen in the first act."""
+
+    @property
+    def name(self) -> str:
+        """What the tape calls it."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """The concern that it belongs to: a run has all of a group, or none."""
+        ...
+
+    @property
+    def weight(self) -> int:
+        """How often it is drawn."""
+        ...
+
+    def __call__(self, sim: Simulation, draws: Draws) -> None:
+        """Do it."""
+        ...
+
+
+@dataclass(slots=True)
+class Verdict:
+    """
+    What a run showed.
+
+    Attributes:
+        violation: What does not hold; None when all does.
+        digest: Of everything that happened: equal for equal tapes, anywhere.
+        virtual_s: How much simulated time passed.
+        events: How many events there were.
+        changes: How many changes were made.
+        profile: What kind of run it was.
+    """
+
+    seed: int
+    profile: Profile
+    violation: Violation | None = None
+    digest: str = ""
+    virtual_s: float = 0.0
+    events: int = 0
+    changes: int = 0
+    trace: str = ""
+    taken: list[int] = field(default_factory=list)
+
+
+class Simulation:
+    """
+    One run. :meth:`run` it once.
+
+    Args:
+        tape: Its choices.
+        actions: What can happen.
+        checkers: What must hold.
+        folder: For stores in files; made and removed by the caller. None keeps everything in memory.
+        recorder: Who listens.
+        script: Happens instead of the tape's events: it schedules what it wants with :meth:`at`.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        actions: Sequence[Action],
+        checkers: Sequence[type[Checker]],
+        *,
+        folder: Path | None = None,
+        recorder: Recorder | None = None,
+        script: Callable[[Simulation], float] | None = None,
+        profile: Profile | None = None,
+    ) -> None:
+        self.tape = tape
+        groups = sorted({action.group for action in actions if action.group})
+        self.profile = profile or tape.profile(groups)
+        self.now = 0.0
+        self.devices: list[SimulatedDevice] = []
+        self.book = Book()
+        self.is_over = False
+        self.is_healing = False
+        self.network = Network(self, self.profile.lawless)
+        self.keys = Keys(real=self.profile.real_keys)
+        self.recorder = recorder
+        self._script = script
+        self._folder = folder
+        self._actions = {action.name: action for action in actions}
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = 0
+        self._digest = blake2b(digest_size=16)
+        self._checkers = [checker(self) for checker in checkers]
+        self._proofs: set[tuple[str, str]] = set()
+        self._undo: list[Callable[[], None]] = []
+        self._watching: SimulatedDevice | None = None
+        self.taken: list[int] = []
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Verdict:
+        """Run both acts and return what they showed. A defect of the product that raises is a violation too."""
+        verdict = Verdict(self.tape.seed, self.profile)
+        try:
+            self._first_act()
+            self._second_act()
+        except Violation as violation:
+            verdict.violation = violation
+        except Exception as error:  # noqa: BLE001 - whatever the product raises here is what the run was for
+            where = self._watching.name if self._watching is not None else "the simulator"
+            verdict.violation = Violation(0, where, f"{type(error).__name__}: {error}")
+            verdict.trace = traceback.format_exc()
+        finally:
+            self.is_over = True
+            for device in self.devices:
+                device.disk.close()
+        verdict.digest = self._digest.hexdigest()
+        verdict.virtual_s, verdict.events = self.now, self._order
+        verdict.changes = len(self.book.hashes)
+        verdict.taken = self.taken
+        return verdict
+
+    def _first_act(self) -> None:
+        for _ in range(self.profile.devices):
+            self.add_device()
+        if self._script is not None:
+            self._run_until(self._script(self))
+            return
+        groups = self.profile.groups
+        weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
+        events = self.tape.events(weights)
+        for event in events:
+            self.at(event.at_s, lambda event=event: self._happen(event.number, event.action))  # type: ignore[misc]
+        self._run_until(events[-1].at_s + QUIET_S if events else QUIET_S)
+
+    def _happen(self, number: int, name: str) -> None:
+        self.taken.append(number)
+        self.note("event", None, number=number, action=name)
+        self._actions[name](self, self.tape.source(f"event {number}"))
+
+    def _second_act(self) -> None:
+        self.heal()
+        deadline = self.now + EQUAL_WITHIN_S
+        while self.now < deadline and not self._all_equal():
+            if not self._step(deadline):
+                break
+        equal = self._all_equal()
+        if not equal:
+            raise Violation(18, *self._who_is_apart())
+        self._run_until(self.now + QUIET_S)
+        for checker in self._checkers:
+            checker.ended()
+
+    def heal(self) -> None:
+        """End every fault: from here on, all must go well."""
+        self.is_healing = True
+        self.note("heal", None)
+        undo, self._undo = self._undo, []
+        for end in undo:
+            end()
+        for device in self.devices:
+            device.disk.faults.clear()
+            device.disk.full = False
+            device.hurry()
+            device.lose_no_power()
+            if not device.is_up:
+                self.boot(device)
+            device.wake()
+        self.network.heal()
+        self._run_until(self.now + QUIET_S)
+        for device in self.honest():
+            device.scrub()
+        for checker in self._checkers:
+            checker.healed()
+
+    def _step(self, until: float) -> bool:
+        """Let the next event happen; False when there is none before ``until``."""
+        if not self._heap or self._heap[0][0] > until:
+            self.now = max(self.now, until)
+            return False
+        due, _, work = heapq.heappop(self._heap)
+        self.now = due
+        if self._order > EVENTS_MAX:
+            raise Violation(0, "the network", f"{EVENTS_MAX:,} events, and no end")
+        work()
+        return True
+
+    def _run_until(self, until: float) -> None:
+        while self._step(until):
+            pass
+
+    # --- for actions --------------------------------------------------------------------------------------------------
+
+    def at(self, due: float, work: Callable[[], None]) -> None:
+        """Let something happen at a time."""
+        self._order += 1
+        heapq.heappush(self._heap, (max(due, self.now), self._order, work))
+
+    def later(self, delay_s: float, work: Callable[[], None]) -> None:
+        """Let something happen after a while."""
+        self.at(self.now + delay_s, work)
+
+    def for_a_while(self, duration_s: float, end: Callable[[], None]) -> None:
+        """Let something end after a while, or when all is healed."""
+        self._undo.append(end)
+
+        def over() -> None:
+            if end in self._undo:
+                self._undo.remove(end)
+                end()
+
+        self.later(duration_s, over)
+
+    def add_device(self, kind: type[SimulatedDevice] = SimulatedDevice) -> SimulatedDevice:
+        """Add a device: the first one founds the workspace, the others join it through a member that is awake."""
+        number = len(self.devices)
+        name = NAMES[number] if number < len(NAMES) else f"device {number}"
+        return self.add(kind(self, name, identity_of(number), self.keys, self.folder_of(name)))
+
+    def add(self, device: SimulatedDevice, *, member: bool = False) -> SimulatedDevice:
+        """
+        Start a device that was not there before.
+
+        Args:
+            device: It, with its disk.
+            member: Whether its disk holds a member's store already.
+        """
+        if not member:
+            inviter = next((each for each in self.honest() if each.is_awake), None)
+            if inviter is None and self.devices:
+                return device
+            with self.watch(device):
+                engine = device.make_engine()
+                if inviter is None:
+                    engine.found()
+                else:
+                    record = DeviceRecord(device.identity.certificate, device.name)
+                    welcome = inviter.act(lambda member: member.welcome(record))
+                    if welcome is None:  # its disk refused, or its power failed: nobody joins
+                        device.disk.close()
+                        return device
+                    engine.adopt(welcome)
+            device.disk.close()
+        self.devices.append(device)
+        self.boot(device)
+        self.network.join(device)
+        return device
+
+    def folder_of(self, name: str) -> Path | None:
+        """Return where a device keeps its files; None when it has none."""
+        return None if self.profile.backend == "memory" or self._folder is None else self._folder / name
+
+    def boot(self, device: SimulatedDevice) -> None:
+        """Start a device's process, and look what it finds."""
+        device.boot()
+        self.book.came_back(device)
+        if device.honest:
+            for checker in self._checkers:
+                checker.booted(device)
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """Say that a device's disk holds something older now, or somebody else's."""
+        self.note("put back", device)
+        for checker in self._checkers:
+            checker.put_back(device)
+
+    def power_failed(self, device: SimulatedDevice) -> None:
+        """Carry out that power failed at a device; it starts again some time."""
+        draws = self.tape.source(f"power {device.name} {device.lives}")
+        device.crash(power=True, sidecar_writes=draws.draw("sidecar", 4))
+        self.later(draws.seconds("reboot", 0.1, 60), lambda: None if device.is_up else self.boot(device))
+
+    def honest(self) -> list[SimulatedDevice]:
+        """Return the devices whose state matters."""
+        return [device for device in self.devices if device.honest]
+
+    def running(self) -> list[SimulatedDevice]:
+        """Return the honest devices that run."""
+        return [device for device in self.devices if device.honest and device.is_up]
+
+    # --- what devices say ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watch(self, device: SimulatedDevice) -> Iterator[Witness]:
+        """Watch a device while it does something; afterwards the checkers look at what has changed."""
+        before = device.disk.writes
+        outer, self._watching = self._watching, device
+        witness = Witness(device)
+        yield witness
+        if device.honest and device.is_up and device.disk.writes != before:
+            entries = self.book.read_on(device)
+            if witness.is_acknowledged:
+                own = [each for each in entries if self.book.is_own(device, each)]
+                self.book.acknowledge(device, own)
+                for checker in self._checkers:
+                    checker.acknowledged(device, own)
+            for checker in self._checkers:
+                if entries:
+                    checker.grew(device, entries)
+                checker.changed(device)
+        if device.honest and device.is_up:
+            for checker in self._checkers:
+                checker.dealt(device)
+        self._watching = outer
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """A device hands a frame to the network."""
+        if device.honest:
+            for checker in self._checkers:
+                checker.sent(device, receiver, frame)
+
+    def frame(self, sender: SimulatedDevice, receiver: SimulatedDevice, frame: bytes, sent: float) -> None:
+        """A frame is about to be taken."""
+        self._digest.update(b"%.6f %s %s " % (self.now, sender.name.encode(), receiver.name.encode()))
+        self._digest.update(frame)
+        if self.recorder is not None:
+            self.recorder.frame(sent, self.now, sender.name, receiver.name, frame)
+        if receiver.honest:
+            for checker in self._checkers:
+                checker.received(sender, receiver, frame)
+
+    def proved(self, device: SimulatedDevice, peer: str) -> None:
+        """A device has proved itself equal to a peer."""
+        self.note("equal", device, peer=peer)
+
+    def note(self, what: str, device: SimulatedDevice | None, **facts: Any) -> None:
+        """Take down what happens: it goes into the digest, and to whoever listens."""
+        name = "" if device is None else device.name
+        self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
+        if self.recorder is not None:
+            self.recorder.note(self.now, what, name, facts)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _all_equal(self) -> bool:
+        """Tell whether every link of honest devices says that both ends are proved equal, or as equal as can be."""
+        devices = self.honest()
+        first = self.book.frontier(devices[0])
+        if any(self.book.frontier(device) != first for device in devices[1:]):
+            return False
+        return all(self._stands(device) for device in devices)
+
+    def _stands(self, device: SimulatedDevice) -> bool:
+        """Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one."""
+        assert device.replica is not None, "everyone is up in the second act"
+        progress = device.replica.progress()
+        waiting = device.running.waiting()
+        peers = {other.id for other in self.honest() if other.id != device.id}
+        linked = [progress[peer] for peer in peers if peer in progress]
+        if len(self.honest()) == len({each.id for each in self.honest()}) and len(linked) < len(peers):
+            return False
+        return all(each.proved or waiting or each.waiting for each in linked)
+
+    def _who_is_apart(self) -> tuple[str, str]:
+        devices = self.honest()
+        frontiers = {device.name: self.book.frontier(device) for device in devices}
+        everything: dict[int, int] = {}
+        for held in frontiers.values():
+            for actor, seq in held.items():
+                everything[actor] = max(seq, everything.get(actor, 0))
+        for device in devices:
+            held = frontiers[device.name]
+            lacks = {f"{a:x}": f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
+            if lacks:
+                why = f" after {device.last_error}" if device.last_error is not None else ""
+                return device.name, f"lacks {lacks} {EQUAL_WITHIN_S:.0f} s after all was healed{why}"
+        apart = next(device for device in devices if not self._stands(device))
+        digests = {device.name: device.running.digest() for device in devices}
+        return apart.name, f"is not proved equal to everyone {EQUAL_WITHIN_S:.0f} s after all was healed: {digests}"
+
+
+class Witness:
+    """Whether what a device was asked for was acknowledged."""
+
+    def __init__(self, device: SimulatedDevice) -> None:
+        self.device = device
+        self.is_acknowledged = False
+
+    def acknowledged(self) -> None:
+        """The call returned."""
+        self.is_acknowledged = True

@@ -1,0 +1,167 @@
+"""
+The tape: what happens in a run, and every choice that is made on the way, from one seed.
+
+1. Each event of the tape has choices of its own, drawn from the seed and its number: taking one event out changes no
+   other's. That is what makes a failure small (``shrink``).
+2. So have the network's paths, the disks and the clocks: one source for each concern.
+3. The choice 0 is the plainest one: no loss, no delay, the first device. A *calm* tape has it everywhere but in events.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most a few kinds, some all
+DEVICES: Final = (2, 2, 3, 3, 3, 4, 5)
+EVENTS: Final = (6, 12, 24, 40, 60)
+SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
+SQLITE_ONE_IN: Final = 5
+
+
+class Draws:
+    """
+    The choices of one concern.
+
+    Args:
+        source: Names the concern, after the seed.
+        note: Told each choice: its label, how many there were, which one it was.
+        plain: Whether every choice is 0.
+    """
+
+    def __init__(
+        self, source: str, note: Callable[[str, int, int], None] | None = None, *, plain: bool = False
+    ) -> None:
+        self._random = random.Random(source).random
+        self._note = note
+        self._plain = plain
+
+    def draw(self, label: str, count: int) -> int:
+        """Choose one of so many; ``label`` says what for."""
+        chosen = 0 if self._plain else int(self._random() * count)
+        if self._note is not None:
+            self._note(label, count, chosen)
+        return chosen
+
+    def pick(self, label: str, among: Sequence[T]) -> T:
+        """Choose one of several, of which there is at least one."""
+        return among[self.draw(label, len(among))]
+
+    def chance(self, label: str, percent: int) -> bool:
+        """Tell whether something happens that does so often; a plain tape says no."""
+        return self.draw(label, 100) >= 100 - percent
+
+    def seconds(self, label: str, least: float, most: float) -> float:
+        """Choose a time, to the millisecond."""
+        return least + self.draw(label, int((most - least) * 1000) + 1) / 1000
+
+    def some(self, label: str, among: Sequence[T], least: int = 1) -> list[T]:
+        """Choose several, in their order."""
+        count = least + self.draw(label, len(among) - least + 1)
+        chosen = list(range(len(among)))
+        while len(chosen) > count:
+            chosen.pop(self.draw(label, len(chosen)))
+        return [among[at] for at in chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens in the first act: which, when, in seconds from its start, and the name of the action."""
+
+    number: int
+    at_s: float
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    What kind of run it is.
+
+    Attributes:
+        devices: How many there are at the start.
+        backend: ``memory`` or ``sqlite``.
+        groups: Which concerns the run has.
+        real_keys: Whether heads are signed with Ed25519; else by a stand-in that is as strict and costs nothing.
+        lawless: Percent of frames that a path drops, doubles or overtakes, as no TLS stream does.
+    """
+
+    devices: int
+    backend: str
+    groups: frozenset[str]
+    real_keys: bool
+    lawless: int
+
+
+class Tape:
+    """
+    All of a run's choices.
+
+    Args:
+        seed: Any integer.
+        keep: Numbers of the events that happen; all by default.
+        calm: Whether everything but the events makes the plainest choice.
+        backend: Overrides the drawn one.
+
+    Attributes:
+        note: Told each choice, while somebody listens: concern, label, how many there were, which one it was.
+    """
+
+    def __init__(
+        self, seed: int, *, keep: Collection[int] | None = None, calm: bool = False, backend: str | None = None
+    ) -> None:
+        self.seed = seed
+        self.keep = None if keep is None else frozenset(keep)
+        self.calm = calm
+        self._backend = backend
+        self.note: Callable[[str, str, int, int], None] | None = None
+
+    def source(self, concern: str, *, calm: bool = False) -> Draws:
+        """Return the choices of a concern; with ``calm`` a calm tape makes them plain."""
+        note = None
+        if self.note is not None:
+            told: Any = self.note
+
+            def note(label: str, count: int, chosen: int) -> None:
+                told(concern, label, count, chosen)
+
+        return Draws(f"{self.seed}/{concern}", note, plain=calm and self.calm)
+
+    def profile(self, groups: Sequence[str]) -> Profile:
+        """
+        Draw what kind of run it is.
+
+        Args:
+            groups: The concerns that a run may have or lack, in a fixed order.
+        """
+        draws = self.source("profile")
+        severity = draws.pick("severity", SEVERITIES)
+        chance = (0, 15, 45, 100)[severity]
+        chosen = frozenset(group for group in groups if draws.chance(group, chance))
+        backend = "sqlite" if draws.draw("backend", SQLITE_ONE_IN) == 0 else "memory"
+        return Profile(
+            devices=draws.pick("devices", DEVICES),
+            backend=self._backend or backend,
+            groups=chosen,
+            real_keys=draws.draw("keys", 20) == 0,
+            lawless=draws.pick("lawless", (0, 0, 0, 5, 20)) if severity > 1 else 0,
+        )
+
+    def events(self, weights: Sequence[tuple[str, int]]) -> list[Event]:
+        """
+        Draw what happens, in order of time.
+
+        Args:
+            weights: Names of the actions that this run has, and how often each is taken.
+        """
+        draws = self.source("events")
+        span_s = draws.pick("span", SPAN_S)
+        count = draws.pick("count", EVENTS)
+        times = sorted(draws.seconds("time", 0, span_s) for _ in range(count))
+        names = [name for name, weight in weights for _ in range(weight)]
+        drawn = [Event(number, at_s, draws.pick("action", names)) for number, at_s in enumerate(times)]
+        return [event for event in drawn if self.keep is None or event.number in self.keep]
