@@ -457,7 +457,7 @@ class StorageEngine:
         def work(tx: StoreWriter) -> None:
             if workspaces.found(tx, birth, self._random(32)):
                 draft = workspaces.member_draft(identity.public_key, identity.certificate, self.name)
-                self._commit(tx, [draft], "founded")
+                self._write(tx, [draft], "founded")  # under the very actor that the workspace is named after
 
         self.store.transact(work)
         self._announce()
@@ -470,11 +470,12 @@ class StorageEngine:
     def welcome(self, record: DeviceRecord, port: int = 0) -> Welcome:
         """Make a device a member of the workspace, durably; return what it must be told, with the port we listen on."""
         from edda_sync.transport.identity import public_key_of
-        from edda_sync.transport.membership import DeviceRecord, Welcome
+        from edda_sync.transport.membership import Welcome
 
         draft = workspaces.member_draft(public_key_of(record.certificate), record.certificate, record.name)
         self.commit_drafts([draft], None, "paired", None)
-        members = {member.device: DeviceRecord(member.certificate, member.name) for member in self.members()}
+        with self.store.read() as reader:
+            members = workspaces.records(reader)
         return Welcome(self.workspace, self.workspace_key, members, port)
 
     def wall_s(self) -> float:
@@ -552,6 +553,11 @@ class StorageEngine:
         self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
     ) -> Dot | None:
         self._live(tx)
+        return self._write(tx, drafts, reason, agent)
+
+    def _write(
+        self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
+    ) -> Dot | None:
         dot = self._ledger.commit(tx, drafts, int(self._now() * 1000), agent, reason)
         if dot is not None:
             self._written = tx.heads()[dot[0]]
@@ -560,8 +566,9 @@ class StorageEngine:
     def _live(self, tx: StoreWriter) -> None:
         """Take a new actor when this store may not be what it was (see ``life``), or its actor has forked."""
         actor = ledgers.actor_of(tx)
+        head = tx.heads().get(actor)
         forked = any(fork[0] == actor for fork in tx.forks())
-        same = self._sidecar is None or self._sidecar.is_same_life(tx, tx.heads().get(actor))
+        same = head is not None and (self._sidecar is None or self._sidecar.is_same_life(tx, head))
         if forked or not same:
             public_key = tx.meta(ledgers.PUBLIC_KEY)
             assert public_key is not None, "an actor is only ever set together with its key"

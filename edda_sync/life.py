@@ -6,6 +6,7 @@ and devices would differ for ever with equal frontiers. So a small file *outside
 remembers for each file of a store, by its inode, the head of the store's own chain. Before a write the store takes a
 new actor when
 
+* it has not written under its actor: a copy of it has not either, and both would write that actor's first change, or
 * there is no sidecar of its file although the store has written before (a copied folder, or a user's state that was
   lost), or
 * the sidecar's head is not in the store's chain (an old copy was put back), or
@@ -71,16 +72,14 @@ class Sidecar:
     def __init__(self, slot: Slot, machine: bytes, inode: int) -> None:
         self._slot, self._machine, self._inode = slot, machine, inode
 
-    def is_same_life(self, reader: StoreReader, head: Head | None) -> bool:
+    def is_same_life(self, reader: StoreReader, head: Head) -> bool:
         """
         Tell whether the store may go on under its actor.
 
         Args:
             reader: The store, inside the transaction that is about to write.
-            head: Its own actor's head; None before its first change.
+            head: Its own actor's head.
         """
-        if head is None:
-            return True  # an actor that never wrote can be nobody else's past
         known = self._read()
         if known is None or (known.machine, known.inode) != (self._machine, self._inode):
             return False

@@ -12,7 +12,7 @@ from edda_sync.crdt.ledger import Put
 from edda_sync.errors import InvalidValueError, UsageError
 from edda_sync.model import Member
 from edda_sync.protocols import StoreReader, StoreWriter
-from edda_sync.transport.membership import Welcome, decode_welcome, encode
+from edda_sync.transport.membership import DeviceRecord, Welcome, decode_welcome, encode
 
 SECRET_KEY: Final = "workspace_key"  # noqa: S105 - the name under which it is kept
 WELCOME_KEY: Final = "welcome"
@@ -80,8 +80,17 @@ def members(reader: StoreReader) -> list[Member]:
     return sorted(listed, key=lambda member: (member.name, member.device))
 
 
-def certificates(reader: StoreReader) -> dict[str, bytes]:
-    """Return the members' certificates by device id: those of the log, and of the welcome until that is here."""
+def records(reader: StoreReader) -> dict[str, DeviceRecord]:
+    """
+    Return who the members are by device id: those of the log, and those of the welcome until the log says it.
+
+    A device that has just joined, and has not synced yet, may let the next one in: it must pass on whom it was told of.
+    """
     encoded = reader.meta(WELCOME_KEY)
-    told = {} if encoded is None else {d: r.certificate for d, r in decode_welcome(encoded).members.items()}
-    return told | {member.device: member.certificate for member in members(reader)}
+    told = {} if encoded is None else decode_welcome(encoded).members
+    return told | {member.device: DeviceRecord(member.certificate, member.name) for member in members(reader)}
+
+
+def certificates(reader: StoreReader) -> dict[str, bytes]:
+    """Return the certificates of :func:`records` by device id."""
+    return {device: record.certificate for device, record in records(reader).items()}

@@ -120,6 +120,7 @@ class SimulatedDevice:
         exchange = Exchange(engine.store, engine.ledger, self.keys.signer(self.identity), self.keys.verify, self.wall_s)
         self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device))
         self._rebuilt_for.clear()
+        self._trusted.clear()
         self.sim.note("boot", self)
 
     def crash(self, *, power: bool, sidecar_writes: int = 0) -> None:
@@ -207,13 +208,18 @@ class SimulatedDevice:
             except StorageError as error:
                 self.last_error = error
                 self.sim.note("refused", self, why=type(error).__name__)
+                self._tell_soon(limits.WATCH_INTERVAL_S)  # as in ``device.py``: it may be in the log all the same
                 return None
         return result
 
     def _own_commit(self) -> None:
-        if not self._told:  # as in ``device.py``, the replica hears of it a moment later, once for several
+        self._tell_soon(0.0)
+
+    def _tell_soon(self, delay_s: float) -> None:
+        """Let the replica hear of what is new in the log: a moment later, as in ``device.py``, once for several."""
+        if not self._told:
             self._told = True
-            self.sim.later(0.0, self._tell)
+            self.sim.later(delay_s, self._tell)
 
     def _tell(self) -> None:
         def tell() -> None:
@@ -324,6 +330,8 @@ class SimulatedDevice:
             if effect.error is not None:
                 self.last_error = effect.error
                 self.sim.note("trouble", self, peer=effect.peer, why=type(effect.error).__name__)
+                if isinstance(effect.error, StorageError):
+                    self._tell_soon(limits.WATCH_INTERVAL_S)
             if link is not None:
                 del self.links[effect.peer]
                 self.sim.network.close(link, self)

@@ -191,7 +191,7 @@ class Simulation:
         self.keys = Keys(real=self.profile.real_keys)
         self.recorder = recorder
         self._script = script
-        self._folder = folder
+        self.folder = folder
         self._actions = {action.name: action for action in actions}
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
@@ -272,12 +272,22 @@ class Simulation:
             if not device.is_up:
                 self.boot(device)
             device.wake()
+        self._invite_again()
         self.network.heal()
         self._run_until(self.now + QUIET_S)
         for device in self.honest():
             device.scrub()
         for checker in self._checkers:
             checker.healed()
+
+    def _invite_again(self) -> None:
+        """Invite who is no member any more, since the only disk that said so was put back: a person has to do it."""
+        inviter = self.honest()[0]
+        known = inviter.running.certificates()
+        for device in self.honest():
+            if device.id not in known:
+                record = DeviceRecord(device.identity.certificate, device.name)
+                inviter.act(lambda engine, record=record: engine.welcome(record))  # type: ignore[misc]
 
     def _step(self, until: float) -> bool:
         """Let the next event happen; False when there is none before ``until``."""
@@ -354,7 +364,7 @@ class Simulation:
 
     def folder_of(self, name: str) -> Path | None:
         """Return where a device keeps its files; None when it has none."""
-        return None if self.profile.backend == "memory" or self._folder is None else self._folder / name
+        return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
 
     def boot(self, device: SimulatedDevice) -> None:
         """Start a device's process, and look what it finds."""

@@ -105,7 +105,7 @@ class Tape:
         seed: Any integer.
         keep: Numbers of the events that happen; all by default.
         calm: Whether everything but the events makes the plainest choice.
-        backend: Overrides the drawn one.
+        backend: ``memory`` or ``sqlite``, whichever is drawn.
 
     Attributes:
         note: Told each choice, while somebody listens: concern, label, how many there were, which one it was.
@@ -117,8 +117,12 @@ class Tape:
         self.seed = seed
         self.keep = None if keep is None else frozenset(keep)
         self.calm = calm
-        self._backend = backend
+        self.backend = backend
         self.note: Callable[[str, str, int, int], None] | None = None
+
+    def only(self, keep: Collection[int], *, calm: bool) -> Tape:
+        """Return the same tape with fewer events."""
+        return Tape(self.seed, keep=keep, calm=calm, backend=self.backend)
 
     def source(self, concern: str, *, calm: bool = False) -> Draws:
         """Return the choices of a concern; with ``calm`` a calm tape makes them plain."""
@@ -145,7 +149,7 @@ class Tape:
         backend = "sqlite" if draws.draw("backend", SQLITE_ONE_IN) == 0 else "memory"
         return Profile(
             devices=draws.pick("devices", DEVICES),
-            backend=self._backend or backend,
+            backend=self.backend or backend,
             groups=chosen,
             real_keys=draws.draw("keys", 20) == 0,
             lawless=draws.pick("lawless", (0, 0, 0, 5, 20)) if severity > 1 else 0,

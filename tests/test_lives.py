@@ -87,6 +87,37 @@ def test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_i
         assert titles(restored) == titles(phone) == ["kept", "synced, then lost here", "written after the restore"]
 
 
+def test_a_backup_from_before_the_first_write_writes_under_a_new_actor(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        with member(tmp_path, store, "phone"):
+            pass
+        shutil.copytree(tmp_path / "phone", tmp_path / "backup")
+        with StorageEngine(tmp_path / "phone") as phone:
+            phone.open_store(edda.StorageConfig(name="phone"))
+            phone.create_task(edda.Task(title="synced, then lost on the phone"))
+            sync(store, phone)
+        shutil.rmtree(tmp_path / "phone")
+        shutil.copytree(tmp_path / "backup", tmp_path / "phone")
+        with StorageEngine(tmp_path / "phone") as phone:
+            phone.open_store(edda.StorageConfig(name="phone"))
+            phone.create_task(edda.Task(title="written after the restore"))
+            sync(store, phone)
+            assert titles(store) == titles(phone) == ["synced, then lost on the phone", "written after the restore"]
+
+
+def test_two_copies_from_before_the_first_write_take_an_actor_each(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        with member(tmp_path, store, "phone"):
+            pass
+        shutil.copytree(tmp_path / "phone", tmp_path / "copy")
+        for name in ("phone", "copy"):
+            with StorageEngine(tmp_path / name) as each:
+                each.open_store(edda.StorageConfig(name=name))
+                each.create_task(edda.Task(title=f"on the {name}"))
+                sync(store, each)
+        assert titles(store) == ["on the copy", "on the phone"]
+
+
 def test_a_store_without_its_sidecar_takes_a_new_actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with edda.open(tmp_path / "home") as store:
         before = actor(store)

@@ -36,6 +36,19 @@ def test_a_newcomer_trusts_whom_the_welcome_names_before_it_has_synced(tmp_path:
         assert newcomer.workspace_key == member.workspace_key
 
 
+def test_a_newcomer_that_has_not_synced_yet_passes_on_whom_it_was_told_of(tmp_path: Path) -> None:
+    with (
+        edda.open(tmp_path / "a") as member,
+        StorageEngine(tmp_path / "b") as second,
+        StorageEngine(tmp_path / "c") as third,
+    ):
+        second.open_store(edda.StorageConfig(name="phone"))
+        pair(member, second)
+        third.open_store(edda.StorageConfig(name="tablet"))
+        pair(second, third)
+        assert set(third.certificates()) == {each.identity.device for each in (member, second, third)}
+
+
 def test_a_store_of_one_workspace_does_not_adopt_another(tmp_path: Path) -> None:
     with edda.open(tmp_path / "a") as first, edda.open(tmp_path / "b") as second:
         welcome = first.welcome(DeviceRecord(second.identity.certificate, "second"))
