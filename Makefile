@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync simulations tests benchmarks
 
-.PHONY: demo test lint format bench kill clean
+.PHONY: demo test lint format bench kill simulate clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -41,6 +41,12 @@ RUNS ?= 1000
 SEED ?= 0
 kill: $(STAMP)
 	$(BIN)/python -m tests.e2e.kill_campaign --runs $(RUNS) --seed $(SEED)
+
+# `make simulate SEEDS=0-9999` runs these seeds on every core, `SEEDS=20000` so many that no campaign has run yet. Stop it
+# with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on.
+SEEDS ?= 10000
+simulate: $(STAMP)
+	$(BIN)/python -m simulations --seeds $(SEEDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -73,6 +73,8 @@ class Book:
         held = self.held.setdefault(device.name, {})
         for entry in entries:
             held[entry.actor, entry.seq] = entry.hash
+            if device.honest:
+                self.hashes.setdefault((entry.actor, entry.seq), entry.hash)
         return entries
 
     def came_back(self, device: SimulatedDevice) -> None:

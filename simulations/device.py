@@ -133,7 +133,7 @@ class SimulatedDevice:
         """
         if self.replica is None:
             return
-        self.sim.note("crash", self)
+        self.sim.note("crash", self, power=power)
         self.replica = self.engine = None
         self._countdown = None
         self._asleep = self._told = self._catching_up = False
@@ -158,6 +158,7 @@ class SimulatedDevice:
         if self._asleep:
             self._asleep = False
             self.sim.note("wake", self)
+            self.sim.network.try_again(self)
             waiting, self._waiting = self._waiting, deque()
             for event in waiting:
                 self._when_awake(event)

@@ -114,8 +114,9 @@ def slow(sim: Simulation, draws: Draws) -> None:
     """A device takes its time over every frame."""
     device = draws.pick("device", sim.devices)
     device.pace_s = draws.seconds("pace", 0.01, 3)
-    sim.note("slow", device, pace=device.pace_s)
-    sim.for_a_while(draws.seconds("for", *FOR_S), device.hurry)
+    duration_s = draws.seconds("for", *FOR_S)
+    sim.note("slow", device, pace=device.pace_s, seconds=duration_s)
+    sim.for_a_while(duration_s, device.hurry)
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------
@@ -142,8 +143,9 @@ def fill_disk(sim: Simulation, draws: Draws) -> None:
     """A disk is full for a while."""
     device = draws.pick("device", sim.devices)
     device.disk.full = True
-    sim.note("disk full", device)
-    sim.for_a_while(draws.seconds("for", *FOR_S), lambda: setattr(device.disk, "full", False))
+    duration_s = draws.seconds("for", *FOR_S)
+    sim.note("disk full", device, seconds=duration_s)
+    sim.for_a_while(duration_s, lambda: setattr(device.disk, "full", False))
 
 
 def put_back(sim: Simulation, draws: Draws) -> None:

@@ -97,6 +97,7 @@ class Network:
         self._paths: dict[tuple[str, str], Path] = {}
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._dialling: set[tuple[str, str]] = set()
+        self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
         self._links: list[Link] = []
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
@@ -133,8 +134,10 @@ class Network:
         self._dialling.discard((first.name, second.name))
         if first.has_link(second):
             return
-        reachable = first.is_awake and second.is_awake and first.trusts(second) and second.trusts(first)
-        if not reachable or self.is_blocked(first, second) or self.is_blocked(second, first):
+        if not self._can_meet(first, second):
+            self._parted[first.name, second.name] = first, second
+            return
+        if not (first.trusts(second) and second.trusts(first)):
             self._dial_soon(first, second)
             return
         self.made += 1
@@ -144,6 +147,22 @@ class Network:
         first.connected(link)
         if link.alive[1]:
             second.connected(link)
+
+    def _can_meet(self, first: SimulatedDevice, second: SimulatedDevice) -> bool:
+        is_whole = not self.is_blocked(first, second) and not self.is_blocked(second, first)
+        return is_whole and first.is_awake and second.is_awake
+
+    def try_again(self, device: SimulatedDevice | None = None) -> None:
+        """
+        Dial those again that could not meet: until something changes no try has any effect, and years pass at no cost.
+
+        Args:
+            device: Who is up again; None when paths were mended.
+        """
+        for key, (first, second) in list(self._parted.items()):
+            if device in (None, first, second) and self._can_meet(first, second):
+                del self._parted[key]
+                self._dial_soon(first, second)
 
     def send(self, link: Link, sender: SimulatedDevice, frame: bytes) -> None:
         """Take a frame from one end of a link to the other, some time."""
@@ -255,6 +274,7 @@ class Network:
         for name in names:
             self._blocked[name] = max(0, self._blocked[name] - 1)
         self._flush()
+        self.try_again()
 
     def heal(self) -> None:
         """Undo every cut; every path is decent from now on. What a lawless path swallowed is lost with its link."""

@@ -7,7 +7,7 @@ choices of its own, so that taking one out leaves the others as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,7 @@ class Shrinker:
 
     def shrink(self) -> Shrunk:
         """Take events out while it fails alike, then let the network be plain if it still does."""
-        kept = self._without_some(list(self._verdict.taken))
+        kept = self._without_some([event.number for event in self._verdict.taken])
         for calm in (True, self._tape.calm):
             tape = self._tape.only(kept, calm=calm)
             if calm == self._tape.calm or self._fails(tape):
@@ -88,12 +88,11 @@ class Shrinker:
         return violation is not None and violation.number == self._number
 
 
-def command_of(tape: Tape, events: Sequence[int] | None = None) -> str:
+def command_of(tape: Tape) -> str:
     """Return the command that repeats a run."""
     words = ["edda simulate --seed", str(tape.seed)]
-    kept = events if events is not None else tape.keep
-    if kept is not None:
-        words += ["--keep", ",".join(str(number) for number in sorted(kept)) or "none"]
+    if tape.keep is not None:
+        words += ["--keep", ",".join(str(number) for number in sorted(tape.keep)) or "none"]
     if tape.backend is not None:
         words += ["--backend", tape.backend]
     if tape.calm:

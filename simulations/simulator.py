@@ -25,7 +25,7 @@ from simulations.book import Book
 from simulations.device import SimulatedDevice
 from simulations.keys import Keys, identity_of
 from simulations.network import Network
-from simulations.tape import Draws, Profile, Tape
+from simulations.tape import Draws, Event, Profile, Tape
 
 NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
 EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
@@ -106,6 +106,10 @@ class Recorder(Protocol):
         """Take note of a frame that was delivered."""
         ...
 
+    def changed(self, now: float, device: SimulatedDevice) -> None:
+        """Look at an honest device whose store was written to, or that has just started."""
+        ...
+
 
 class Action(Protocol):
     """Something that can happen in the first act."""
@@ -142,6 +146,8 @@ class Verdict:
         events: How many events there were.
         changes: How many changes were made.
         profile: What kind of run it was.
+        trace: Where in the code, if the product raised.
+        taken: The events that happened.
     """
 
     seed: int
@@ -152,7 +158,7 @@ class Verdict:
     events: int = 0
     changes: int = 0
     trace: str = ""
-    taken: list[int] = field(default_factory=list)
+    taken: list[Event] = field(default_factory=list)
 
 
 class Simulation:
@@ -200,7 +206,7 @@ class Simulation:
         self._proofs: set[tuple[str, str]] = set()
         self._undo: list[Callable[[], None]] = []
         self._watching: SimulatedDevice | None = None
-        self.taken: list[int] = []
+        self.taken: list[Event] = []
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -236,13 +242,13 @@ class Simulation:
         weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
         events = self.tape.events(weights)
         for event in events:
-            self.at(event.at_s, lambda event=event: self._happen(event.number, event.action))  # type: ignore[misc]
+            self.at(event.at_s, lambda event=event: self._happen(event))  # type: ignore[misc]
         self._run_until(events[-1].at_s + QUIET_S if events else QUIET_S)
 
-    def _happen(self, number: int, name: str) -> None:
-        self.taken.append(number)
-        self.note("event", None, number=number, action=name)
-        self._actions[name](self, self.tape.source(f"event {number}"))
+    def _happen(self, event: Event) -> None:
+        self.taken.append(event)
+        self.note("event", None, number=event.number, action=event.action)
+        self._actions[event.action](self, self.tape.source(f"event {event.number}"))
 
     def _second_act(self) -> None:
         self.heal()
@@ -370,7 +376,10 @@ class Simulation:
         """Start a device's process, and look what it finds."""
         device.boot()
         self.book.came_back(device)
+        self.network.try_again(device)
         if device.honest:
+            if self.recorder is not None:
+                self.recorder.changed(self.now, device)
             for checker in self._checkers:
                 checker.booted(device)
 
@@ -405,6 +414,8 @@ class Simulation:
         yield witness
         if device.honest and device.is_up and device.disk.writes != before:
             entries = self.book.read_on(device)
+            if self.recorder is not None:
+                self.recorder.changed(self.now, device)
             if witness.is_acknowledged:
                 own = [each for each in entries if self.book.is_own(device, each)]
                 self.book.acknowledge(device, own)

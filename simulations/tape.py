@@ -106,15 +106,23 @@ class Tape:
         keep: Numbers of the events that happen; all by default.
         calm: Whether everything but the events makes the plainest choice.
         backend: ``memory`` or ``sqlite``, whichever is drawn.
+        fixed: What kind of run it is and what happens; drawn by default.
 
     Attributes:
         note: Told each choice, while somebody listens: concern, label, how many there were, which one it was.
     """
 
     def __init__(
-        self, seed: int, *, keep: Collection[int] | None = None, calm: bool = False, backend: str | None = None
+        self,
+        seed: int,
+        *,
+        keep: Collection[int] | None = None,
+        calm: bool = False,
+        backend: str | None = None,
+        fixed: tuple[Profile, Sequence[Event]] | None = None,
     ) -> None:
         self.seed = seed
+        self._fixed = fixed
         self.keep = None if keep is None else frozenset(keep)
         self.calm = calm
         self.backend = backend
@@ -122,7 +130,7 @@ class Tape:
 
     def only(self, keep: Collection[int], *, calm: bool) -> Tape:
         """Return the same tape with fewer events."""
-        return Tape(self.seed, keep=keep, calm=calm, backend=self.backend)
+        return Tape(self.seed, keep=keep, calm=calm, backend=self.backend, fixed=self._fixed)
 
     def source(self, concern: str, *, calm: bool = False) -> Draws:
         """Return the choices of a concern; with ``calm`` a calm tape makes them plain."""
@@ -142,6 +150,8 @@ class Tape:
         Args:
             groups: The concerns that a run may have or lack, in a fixed order.
         """
+        if self._fixed is not None:
+            return self._fixed[0]
         draws = self.source("profile")
         severity = draws.pick("severity", SEVERITIES)
         chance = (0, 15, 45, 100)[severity]
@@ -162,6 +172,8 @@ class Tape:
         Args:
             weights: Names of the actions that this run has, and how often each is taken.
         """
+        if self._fixed is not None:
+            return [event for event in self._fixed[1] if self.keep is None or event.number in self.keep]
         draws = self.source("events")
         span_s = draws.pick("span", SPAN_S)
         count = draws.pick("count", EVENTS)

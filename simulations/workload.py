@@ -42,7 +42,9 @@ class Work:
         """Let some device's person do it."""
         awake = [device for device in sim.honest() if device.is_awake]
         if awake:
-            self.do(sim, draws, draws.pick("device", awake))
+            device = draws.pick("device", awake)
+            sim.note("does", device, action=self.name)
+            self.do(sim, draws, device)
 
 
 def write(sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngine, str], T]) -> T | None:
@@ -115,7 +117,7 @@ def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
             read.title, read.status = word, status
             engine.update_task(read)
 
-        if device.is_awake:
+        if device.is_awake and not sim.is_healing:
             write(sim, device, update)
 
     sim.later(draws.seconds("thinks", 0, 30), save)
