@@ -76,6 +76,7 @@ class SimulatedDevice:
         self._timer = 0
         self._told = False
         self._catching_up = False
+        self._caught_up = 0  # how many writes the disk had taken when we last looked
         self._rebuilt_for: set[str] = set()
         self._trusted: set[str] = set()
 
@@ -371,8 +372,9 @@ class SimulatedDevice:
                 return
 
     def _catch_up_soon(self) -> None:
-        if self._catching_up or self.engine is None:
+        if self._catching_up or self.engine is None or self.disk.writes == self._caught_up:
             return
+        self._caught_up = self.disk.writes
         with self.engine.store.read() as reader:
             due = bool(reader.stale_texts())
         if due:

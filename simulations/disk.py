@@ -27,7 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from edda_sync.errors import DiskFaultError, DiskFullError
+from edda_sync.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.life import Sidecar
 from edda_sync.protocols import Store, StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
@@ -206,9 +206,11 @@ class DiskStore:
 
     def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
         self._disk, self._inner, self._on_end = disk, inner, on_end
+        self._closed = False
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in one durable transaction; see the faults above."""
+        self._check_open()
         disk = self._disk
         fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
 
@@ -232,6 +234,7 @@ class DiskStore:
 
     def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]:
         """Run ``work`` in a transaction that nobody waits for."""
+        self._check_open()
         self._disk.put_at_risk()
         done: Future[T] = Future()
         done.set_result(self._inner.transact(work))
@@ -240,8 +243,14 @@ class DiskStore:
 
     def read(self) -> AbstractContextManager[StoreReader]:
         """Open a reader of what is on the disk."""
+        self._check_open()
         reader: AbstractContextManager[StoreReader] = self._inner.read()
         return reader
 
     def close(self) -> None:
-        """Leave the files to the disk."""
+        """Let go of it; the files are the disk's."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("This store is closed; open it again.")

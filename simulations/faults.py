@@ -173,12 +173,18 @@ def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, cop
 def copy_device(sim: Simulation, draws: Draws) -> None:
     """Somebody copies a device's folder to another machine, and both live on."""
     device = draws.pick("device", sim.honest())
+    if sum(each.id == device.id for each in sim.devices) <= COPIES_MAX:
+        live_twice(sim, device)
+
+
+def live_twice(sim: Simulation, device: SimulatedDevice) -> SimulatedDevice:
+    """Copy a device's folder, its key in it, to another machine, and start it there."""
     copies = sum(each.id == device.id for each in sim.devices) - 1
-    if copies < COPIES_MAX:
-        name = f"{device.name}'s copy" if copies == 0 else f"{device.name}'s copy {copies + 1}"
-        copy = SimulatedDevice(sim, name, device.identity, device.keys, sim.folder_of(name))
-        copy.disk.put_back(device.disk.image(), sidecar=False, copied=True)
-        sim.add(copy, member=True)
+    name = f"{device.name}'s copy" if copies == 0 else f"{device.name}'s copy {copies + 1}"
+    copy = SimulatedDevice(sim, name, device.identity, device.keys, sim.folder_of(name))
+    copy.disk.put_back(device.disk.image(), sidecar=False, copied=True)
+    return sim.add(copy, member=True)
+
 
 
 ACTIONS: Final = (

@@ -4,7 +4,7 @@ Runs that failed once, one a line of ``seeds.txt``: they run in every test run, 
 A seed alone would mean another run as soon as an action is added to the catalogue. So a line spells its run out: the seed
 of the choices, what kind of run it is, and its events. ``edda simulate --seed N --shrink`` prints it.
 
-    385 devices=2 backend=memory calm 0@0.098 add task, 3@93.511 put back, 5@129.104 remove task   # what it found
+    385 devices=2 backend=memory calm 0@0.098 add task; 3@93.511 put back; 5@129.104 remove task  # what it found
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def line_of(tape: Tape, verdict: Verdict) -> str:
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
     words += [word for word, is_so in (("keys", profile.real_keys), ("calm", tape.calm)) if is_so]
-    return " ".join(words) + " " + ", ".join(f"{e.number}@{e.at_s:g} {e.action}" for e in verdict.taken)
+    return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.taken)
 
 
 def tape_of(line: str) -> Tape:
@@ -41,7 +41,7 @@ def tape_of(line: str) -> Tape:
         name, _, value = words[at].partition("=")
         settings[name] = value
         at += 1
-    events = [_event_of(each) for each in " ".join(words[at:]).split(", ") if each]
+    events = [_event_of(each) for each in " ".join(words[at:]).split("; ") if each]
     profile = Profile(
         devices=int(settings["devices"]),
         backend=settings["backend"],

@@ -199,7 +199,7 @@ class Simulation:
         self._script = script
         self.folder = folder
         self._actions = {action.name: action for action in actions}
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._heap: list[tuple[float, int, Callable[[], object]]] = []
         self._order = 0
         self._digest = blake2b(digest_size=16)
         self._checkers = [checker(self) for checker in checkers]
@@ -259,6 +259,7 @@ class Simulation:
         equal = self._all_equal()
         if not equal:
             raise Violation(18, *self._who_is_apart())
+        self.note("all equal", None)
         self._run_until(self.now + QUIET_S)
         for checker in self._checkers:
             checker.ended()
@@ -313,12 +314,12 @@ class Simulation:
 
     # --- for actions --------------------------------------------------------------------------------------------------
 
-    def at(self, due: float, work: Callable[[], None]) -> None:
+    def at(self, due: float, work: Callable[[], object]) -> None:
         """Let something happen at a time."""
         self._order += 1
         heapq.heappush(self._heap, (max(due, self.now), self._order, work))
 
-    def later(self, delay_s: float, work: Callable[[], None]) -> None:
+    def later(self, delay_s: float, work: Callable[[], object]) -> None:
         """Let something happen after a while."""
         self.at(self.now + delay_s, work)
 

@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most a few kinds, some all
-DEVICES: Final = (2, 2, 3, 3, 3, 4, 5)
-EVENTS: Final = (6, 12, 24, 40, 60)
+DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
+EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
 SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
-SQLITE_ONE_IN: Final = 5
+SQLITE_ONE_IN: Final = 10
 
 
 class Draws:

@@ -88,14 +88,19 @@ class Exchange:
     def proof(self) -> Proof:
         """Return what a peer with the same content has too; every text is brought up to date for it."""
 
-        def work(tx: StoreWriter) -> Proof:
-            self._ledger.refresh(tx)
-            buckets = tx.buckets()
-            if buckets is not self._digested[0]:
-                self._digested = (buckets, digest_of(buckets))
-            return Proof(*_standing(tx), self._digested[1], buckets)
+        def look(reader: StoreReader) -> tuple[Frontier, int, Mapping[int, int]]:
+            return (*_standing(reader), reader.buckets())
 
-        return self.store.transact(work)
+        def refresh(tx: StoreWriter) -> tuple[Frontier, int, Mapping[int, int]]:
+            self._ledger.refresh(tx)
+            return look(tx)
+
+        with self.store.read() as reader:
+            found = None if reader.stale_texts() else look(reader)
+        held, waiting, buckets = self.store.transact(refresh) if found is None else found
+        if buckets is not self._digested[0]:  # a millisecond, for which nobody who writes should wait
+            self._digested = (buckets, digest_of(buckets))
+        return Proof(held, waiting, self._digested[1], buckets)
 
     def waiting(self) -> int:
         """Return how much is held but not applied."""

@@ -1,0 +1,172 @@
+"""A simulated disk keeps the contract of a store, and each of its faults does what the fault model says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edda_sync.errors import DiskFaultError, DiskFullError
+from edda_sync.protocols import Store
+from simulations.disk import Disk, Fault, MemorySlot, PowerCut
+from tests.store.contract import AnyStore, StoreContract
+
+MACHINE = bytes(16)
+BACKENDS = ("memory", "sqlite")
+
+
+class TestMemoryDisk(StoreContract):
+    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
+        return Disk(None, MACHINE, lambda: None).open(on_end)  # type: ignore[return-value]
+
+
+class Points:
+    """Where power may fail: at the one that is chosen."""
+
+    def __init__(self) -> None:
+        self.left = -1
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise PowerCut
+
+
+@pytest.fixture
+def points() -> Points:
+    return Points()
+
+
+@pytest.fixture(params=BACKENDS)
+def disk(request: pytest.FixtureRequest, tmp_path: Path, points: Points) -> Iterator[Disk]:
+    made = Disk(None if request.param == "memory" else tmp_path / "disk", MACHINE, points)
+    yield made
+    made.close()
+
+
+def write(store: Store, value: bytes) -> None:
+    store.transact(lambda tx: tx.set_meta("name", value))
+
+
+def read(disk: Disk) -> bytes | None:
+    store = disk.open(lambda _: None)
+    with store.read() as reader:
+        found = reader.meta("name")
+    disk.close()
+    return found
+
+
+def test_what_was_acknowledged_outlives_the_power(disk: Disk) -> None:
+    write(disk.open(lambda _: None), b"1")
+    disk.lose_power()
+    assert read(disk) == b"1"
+
+
+def test_power_that_fails_before_a_commit_leaves_no_trace(disk: Disk, points: Points) -> None:
+    ended: list[bool] = []
+    store = disk.open(ended.append)
+    write(store, b"1")
+    points.left = 1
+    with pytest.raises(PowerCut):
+        write(store, b"2")
+    disk.lose_power()
+    assert read(disk) == b"1"
+    assert ended == [True, False]
+
+
+def test_power_that_fails_after_a_commit_keeps_it_though_nobody_was_told(disk: Disk, points: Points) -> None:
+    store = disk.open(lambda _: None)
+    points.left = 2
+    with pytest.raises(PowerCut):
+        write(store, b"1")
+    disk.lose_power()
+    assert read(disk) == b"1"
+
+
+def test_a_full_disk_refuses_and_keeps_what_it_has(disk: Disk) -> None:
+    store = disk.open(lambda _: None)
+    write(store, b"1")
+    disk.full = True
+    with pytest.raises(DiskFullError):
+        write(store, b"2")
+    disk.full = False
+    with store.read() as reader:
+        assert reader.meta("name") == b"1"
+    write(store, b"3")
+
+
+@pytest.mark.parametrize(("fault", "kept"), [(Fault.SYNC_LOST, b"1"), (Fault.SYNC_KEPT, b"2")])
+def test_after_a_sync_that_failed_the_transaction_is_there_or_not_and_nobody_was_told(
+    disk: Disk, fault: Fault, kept: bytes
+) -> None:
+    ended: list[bool] = []
+    store = disk.open(ended.append)
+    write(store, b"1")
+    disk.faults.append(fault)
+    with pytest.raises(DiskFaultError):
+        write(store, b"2")
+    assert ended[-1] is False
+    disk.lose_power()
+    assert read(disk) == kept
+
+
+def test_what_nobody_waited_for_is_lost_with_the_power_until_something_is_synced(disk: Disk) -> None:
+    store = disk.open(lambda _: None)
+    write(store, b"1")
+    store.submit(lambda tx: tx.set_meta("name", b"2"))  # type: ignore[attr-defined]
+    disk.lose_power()
+    assert read(disk) == b"1"
+    store = disk.open(lambda _: None)
+    store.submit(lambda tx: tx.set_meta("name", b"2"))  # type: ignore[attr-defined]
+    store.transact(lambda tx: tx.set_meta("other", b""))
+    disk.lose_power()
+    assert read(disk) == b"2"
+
+
+def test_an_image_is_what_stood_there_whatever_is_written_later(disk: Disk) -> None:
+    store = disk.open(lambda _: None)
+    write(store, b"1")
+    image = disk.image()
+    write(store, b"2")
+    disk.lose_power()
+    disk.put_back(image, sidecar=False, copied=False)
+    assert read(disk) == b"1"
+
+
+def test_a_copy_lives_on_its_own(disk: Disk, tmp_path: Path) -> None:
+    store = disk.open(lambda _: None)
+    write(store, b"1")
+    in_files = (tmp_path / "disk").exists()
+    copy = Disk(tmp_path / "copy" if in_files else None, bytes([1] * 16), lambda: None)
+    copy.put_back(disk.image(), sidecar=False, copied=True)
+    write(copy.open(lambda _: None), b"2")
+    copy.close()
+    assert read(copy) == b"2"
+    with store.read() as reader:
+        assert reader.meta("name") == b"1"
+
+
+def test_a_sidecar_falls_back_by_what_was_not_synced_and_no_further_than_it_remembers() -> None:
+    slot = MemorySlot()
+    for record in (b"1", b"2", b"3"):
+        slot.write(record)
+    slot.fall_back(1)
+    assert slot.read() == b"2"
+    slot.fall_back(99)
+    assert slot.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "copied", "left"), [(True, False, b"old"), (False, False, b"new"), (False, True, b"")]
+)
+def test_the_sidecar_goes_back_with_a_machine_stays_with_a_folder_and_is_unknown_to_a_copy(
+    disk: Disk, sidecar: bool, copied: bool, left: bytes
+) -> None:
+    write(disk.open(lambda _: None), b"1")
+    disk.slot.write(b"old")
+    image = disk.image()
+    disk.slot.write(b"new")
+    disk.lose_power()
+    disk.put_back(image, sidecar=sidecar, copied=copied)
+    assert disk.slot.read() == left

@@ -1,0 +1,84 @@
+"""Shrinking: a failure becomes the fewest events that still fail alike, and one command and one line repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simulations.runs import run
+from simulations.seeds import line_of, tape_of
+from simulations.shrink import Shrinker, command_of
+from simulations.simulator import Verdict, Violation
+from simulations.tape import Event, Profile, Tape
+
+PROFILE = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
+EVENTS = [Event(number, float(number), "add task") for number in range(40)]
+
+
+def failing(*guilty: int, calm_heals: bool = False, number: int = 7) -> Callable[[Tape], Verdict]:
+    """A run that fails when all guilty events happen."""
+
+    def run_it(tape: Tape) -> Verdict:
+        taken = tape.events(())
+        fails = set(guilty) <= {event.number for event in taken} and not (tape.calm and calm_heals)
+        violation = Violation(number, "phone", "it is so") if fails else None
+        return Verdict(tape.seed, PROFILE, violation, taken=taken)
+
+    return run_it
+
+
+@pytest.mark.parametrize("guilty", [(), (0,), (39,), (3, 4), (0, 20, 39), tuple(range(10, 20)), tuple(range(0, 40, 3))])
+def test_only_the_guilty_events_are_left(guilty: tuple[int, ...]) -> None:
+    shrunk = Shrinker(failing(*guilty), Tape(1, fixed=(PROFILE, EVENTS))).shrink()
+    assert shrunk.tape.keep == frozenset(guilty)
+    assert shrunk.verdict.violation is not None
+
+
+def test_the_network_is_calm_unless_the_failure_needs_it() -> None:
+    tape = Tape(1, fixed=(PROFILE, EVENTS))
+    assert Shrinker(failing(3), tape).shrink().tape.calm
+    assert not Shrinker(failing(3, calm_heals=True), tape).shrink().tape.calm
+
+
+def test_another_failure_is_not_taken_for_this_one() -> None:
+    def run_it(tape: Tape) -> Verdict:
+        count = len(tape.events(()))
+        return Verdict(1, PROFILE, Violation(7 if count >= 10 else 8, "phone", ""), taken=tape.events(()))
+
+    shrunk = Shrinker(run_it, Tape(1, fixed=(PROFILE, EVENTS))).shrink()
+    assert len(shrunk.tape.keep or ()) == 10
+
+
+def test_a_run_that_holds_cannot_be_shrunk() -> None:
+    with pytest.raises(ValueError, match="does not fail"):
+        Shrinker(failing(99), Tape(1, fixed=(PROFILE, EVENTS)))
+
+
+def test_shrinking_gives_up_after_so_many_runs() -> None:
+    shrunk = Shrinker(failing(*range(0, 40, 2)), Tape(1, fixed=(PROFILE, EVENTS)), runs_max=10).shrink()
+    assert shrunk.runs <= 11
+    assert shrunk.verdict.violation is not None
+
+
+def test_a_real_failure_shrinks_to_few_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.life.Sidecar.is_same_life", lambda *_: True)  # whatever was put back
+    seed = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
+    shrunk = Shrinker(run, Tape(seed, backend="memory")).shrink()
+    assert len(shrunk.tape.keep or ()) <= 20
+    assert run(shrunk.tape).digest == shrunk.verdict.digest
+
+
+def test_the_command_names_all_that_the_run_needs() -> None:
+    assert command_of(Tape(4)) == "edda simulate --seed 4"
+    tape = Tape(4, keep=[9, 3], calm=True, backend="sqlite")
+    assert command_of(tape) == "edda simulate --seed 4 --keep 3,9 --backend sqlite --calm"
+    assert command_of(Tape(4, keep=[])) == "edda simulate --seed 4 --keep none"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_line_of_seeds_txt_is_the_very_run(seed: int) -> None:
+    tape = Tape(seed, calm=seed % 2 == 1, backend="memory")
+    verdict = run(tape)
+    again = run(tape_of(f"{line_of(tape, verdict)}  # what it found"))
+    assert (again.digest, again.taken) == (verdict.digest, verdict.taken)
