@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from simulations.campaign import conduct, seeds_of
+from simulations.campaign import Campaign, conduct, seeds_of
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
         seeds = seeds_of(chosen.seeds)
     except ValueError:
         parser.error(f"--seeds is FIRST-LAST, or a number, not {chosen.seeds}")
-    return conduct(seeds, chosen.jobs, chosen.backend)
+    return conduct(Campaign(*seeds, chosen.jobs, chosen.backend))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import re
 import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
+from itertools import repeat as repeats
 from pathlib import Path
 from typing import Final
 
@@ -67,18 +67,16 @@ class Tally:
         self.changes += other.changes
         self.virtual_s += other.virtual_s
         self.core_s += other.core_s
-        self.repeated += other.repeated
         self.failures += other.failures
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of work: run these seeds, and the first of another block once more."""
+    """A piece of work: run these seeds."""
 
     first: int
     last: int
     backend: str | None
-    again: Digest | None = None
 
 
 def work(block: Block) -> tuple[Block, Tally]:
@@ -95,14 +93,15 @@ def work(block: Block) -> tuple[Block, Tally]:
             tally.digests.append(Digest(seed, verdict.digest, os.getpid()))
         if verdict.violation is not None and len(tally.failures) < FAILURES_MAX:
             tally.failures.append((seed, f"{verdict.violation}; again: {command_of(tape)}"))
-    again = block.again
-    if again is not None and again.process != os.getpid():
-        tape = Tape(again.seed, backend=block.backend)
-        tally.repeated += 1
-        if run(tape).digest != again.digest:
-            tally.failures.append((again.seed, f"the digest is another in another process: {command_of(tape)}"))
     tally.core_s = time.process_time() - started
     return block, tally
+
+
+def repeat(known: Digest, backend: str | None) -> str:
+    """Run a seed once more, in another process; return what is wrong, or nothing."""
+    assert known.process != os.getpid(), "the processes that repeat runs are new ones"
+    tape = Tape(known.seed, backend=backend)
+    return "" if run(tape).digest == known.digest else f"another process has another digest: {command_of(tape)}"
 
 
 class Campaign:
@@ -113,22 +112,23 @@ class Campaign:
         first, last: The seeds.
         jobs: How many processes.
         backend: ``memory`` or ``sqlite``; drawn for each run by default.
+        block: How many seeds a process takes at a time.
     """
 
-    def __init__(self, first: int, last: int, jobs: int, backend: str | None = None) -> None:
+    def __init__(self, first: int, last: int, jobs: int, backend: str | None = None, *, block: int = BLOCK) -> None:
         self.first, self.last, self.jobs, self.backend = first, last, jobs, backend
+        self._block = block
         self.done = first - 1  # every seed up to here was run
         self.tally = Tally()
         self.took_s = 0.0
-        self._digests: deque[Digest] = deque()
+        self._digests: list[Digest] = []
         self._finished: dict[int, tuple[int, Tally]] = {}
 
     def run(self) -> None:
         """Run until the last seed, or until somebody interrupts."""
         started = time.monotonic()
         blocks = self._blocks()
-        spawn = multiprocessing.get_context("spawn")  # each process has a hash seed of its own
-        with ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=_ignore_interrupts) as pool:
+        with self._processes() as pool:
             running = {pool.submit(work, block) for block in islice(blocks, self.jobs)}
             try:
                 while running:
@@ -143,13 +143,16 @@ class Campaign:
                 for each in running:
                     self._take(*each.result())
         _say("\n")
+        with self._processes() as pool:
+            for known, wrong in zip(self._digests, pool.map(repeat, self._digests, repeats(self.backend)), strict=True):
+                self.tally.repeated += 1
+                if wrong:
+                    self.tally.failures.append((known.seed, wrong))
         self.took_s = time.monotonic() - started
 
     def _take(self, block: Block, tally: Tally) -> None:
         """Take what a block showed; the seeds that count are those without a gap."""
         self._finished[block.first] = (block.last, tally)
-        if block.again is not None and not tally.repeated:
-            self._digests.append(block.again)
         self._digests += tally.digests
         while self.done + 1 in self._finished:
             self.done, finished = self._finished.pop(self.done + 1)
@@ -159,9 +162,12 @@ class Campaign:
         _say(f"\r{self.done - self.first + 1:,} of {self.last - self.first + 1:,} runs ")
 
     def _blocks(self) -> Iterator[Block]:
-        for first in range(self.first, self.last + 1, BLOCK):
-            again = self._digests.popleft() if self._digests else None
-            yield Block(first, min(first + BLOCK - 1, self.last), self.backend, again)
+        for first in range(self.first, self.last + 1, self._block):
+            yield Block(first, min(first + self._block - 1, self.last), self.backend)
+
+    def _processes(self) -> ProcessPoolExecutor:
+        spawn = multiprocessing.get_context("spawn")  # each process has a hash seed of its own
+        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=_ignore_interrupts)
 
     def row(self) -> str:
         """Return the campaign's row for docs/evidence.md."""
@@ -213,9 +219,8 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def conduct(seeds: Sequence[int], jobs: int, backend: str | None) -> int:
+def conduct(campaign: Campaign) -> int:
     """Conduct a campaign and write down what came of it; return the exit code."""
-    campaign = Campaign(seeds[0], seeds[1], jobs, backend)
     campaign.run()
     if campaign.tally.runs:
         row = campaign.row()

@@ -1,0 +1,98 @@
+"""Campaigns: ranges of seeds on several processes, stopped and resumed, written down."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulations import evidence
+from simulations.campaign import SECTION, Block, Campaign, Digest, next_seed, repeat, seeds_of, work
+from simulations.runs import run
+from simulations.tape import Tape
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    file = tmp_path / "evidence.md"
+    file.write_text("# Evidence\n\n## Kills\n\n| time |\n|---|\n| once |\n")
+    return file
+
+
+def test_a_campaign_runs_every_seed_and_repeats_some_elsewhere() -> None:
+    campaign = Campaign(0, 49, 2, "memory", block=15)
+    campaign.run()
+    tally = campaign.tally
+    assert (campaign.done, tally.runs, tally.failures) == (49, 50, [])
+    assert tally.repeated == 4
+    assert tally.virtual_s > tally.core_s
+    fields = [field.strip() for field in campaign.row().strip("|").split("|")]
+    assert fields[2:5] == ["0-49", "all held", "memory"]
+    assert len(fields) == SECTION.splitlines()[-2].count("|") - 1
+
+
+def test_a_digest_that_differs_in_another_process_is_a_failure() -> None:
+    digest = run(Tape(3, backend="memory")).digest
+    assert repeat(Digest(3, digest, process=0), "memory") == ""
+    assert "edda simulate --seed 3 --backend memory" in repeat(Digest(3, "another", process=0), "memory")
+
+
+def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.life.Sidecar.is_same_life", lambda *_: True)
+    failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
+    _, tally = work(Block(failing, failing, "memory"))
+    ((seed, text),) = tally.failures
+    assert seed == failing
+    assert f"edda simulate --seed {failing} --backend memory" in text
+
+
+def test_rows_go_below_their_section_and_the_section_comes_with_the_first_row(page: Path) -> None:
+    evidence.append(SECTION, "| first |", page)
+    evidence.append("## Kills\n", "| twice |", page)
+    evidence.append(SECTION, "| second |", page)
+    text = page.read_text()
+    assert text.index("| once |\n| twice |\n") < text.index(SECTION.splitlines()[0])
+    assert text.endswith("| first |\n| second |\n")
+    assert text.count("## Simulations") == 1
+
+
+def test_the_next_campaign_goes_on_where_the_last_one_ended(page: Path) -> None:
+    assert next_seed(page) == 0
+    for seeds in ("0-99", "500-799", "100-199"):
+        evidence.append(SECTION, f"| time | commit | {seeds} | all held |", page)
+    assert next_seed(page) == 800
+
+
+def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:
+    assert seeds_of("5-9") == (5, 9)
+    first, last = seeds_of("10")
+    assert last - first == 9
+    with pytest.raises(ValueError, match="invalid literal"):
+        seeds_of("some")
+
+
+def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on() -> None:
+    code = (
+        "import sys; from simulations import campaign, evidence; from pathlib import Path\n"
+        "evidence.append = lambda section, row: print(row, flush=True)\n"
+        "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=10)))"
+    )
+    campaign = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert campaign.stderr is not None
+    said = ""
+    while "0 of 100,000" not in said:  # the first blocks are done
+        said += campaign.stderr.read(1)
+    campaign.send_signal(signal.SIGINT)
+    row, rest = campaign.communicate(timeout=60)
+    done = re.search(r"\| 0-(\d+) \| all held", row)
+    assert done is not None
+    assert f"go on with: make simulate SEEDS={int(done[1]) + 1}-99999" in rest
+    assert campaign.returncode == 0

@@ -1,0 +1,194 @@
+"""The simulated network: what its fault model says, seen by devices that really talk over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from edda_sync.model import Task
+from simulations.device import SimulatedDevice
+from simulations.network import GIVE_UP_S
+from simulations.simulator import Simulation, Verdict
+from simulations.tape import Draws, Profile, Tape
+
+Paths = list[tuple[SimulatedDevice, SimulatedDevice]]
+
+
+class Frames:
+    """Keeps who sent what when, and when it arrived."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[float, float, str, str]] = []
+        self.notes: list[tuple[float, str, str]] = []
+
+    def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
+        self.notes.append((now, what, device))
+
+    def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
+        self.all.append((sent, arrived, sender, receiver))
+
+    def changed(self, now: float, device: SimulatedDevice) -> None:
+        pass
+
+
+def play(script: Callable[[Simulation], float], *, devices: int = 2, lawless: int = 0) -> tuple[Verdict, Frames]:
+    frames = Frames()
+    profile = Profile(devices=devices, backend="memory", groups=frozenset(), real_keys=False, lawless=lawless)
+    tape = Tape(5, calm=not lawless)
+    return Simulation(tape, (), (), recorder=frames, script=script, profile=profile).run(), frames
+
+
+def add(device: SimulatedDevice) -> str | None:
+    return device.act(lambda engine: engine.create_task(Task(title="milk")))
+
+
+def titles(device: SimulatedDevice) -> int:
+    return len(device.running.table("tasks"))
+
+
+def both(first: SimulatedDevice, second: SimulatedDevice) -> Paths:
+    return [(first, second), (second, first)]
+
+
+def test_devices_find_each_other_and_hear_what_is_new() -> None:
+    seen: list[int] = []
+
+    def script(sim: Simulation) -> float:
+        sim.at(3, lambda: add(sim.devices[0]))
+        sim.at(4, lambda: seen.append(titles(sim.devices[1])))
+        return 4
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert seen == [1]
+
+
+def test_over_a_cut_path_nothing_arrives_and_afterwards_everything_does() -> None:
+    seen: list[int] = []
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+
+        def cut() -> None:
+            names = sim.network.cut(both(laptop, phone))
+            sim.later(5, lambda: sim.network.mend(names))
+
+        sim.at(3, cut)
+        sim.at(4, lambda: add(laptop))
+        for at in (7.9, 9):
+            sim.at(at, lambda: seen.append(titles(phone)))
+        return 10
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert seen == [0, 1]
+
+
+def test_a_link_that_is_silent_for_long_is_given_up_by_both_ends_and_made_anew() -> None:
+    links: list[int] = []
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+
+        def cut() -> None:
+            names = sim.network.cut(both(laptop, phone))
+            sim.later(GIVE_UP_S[1] + 1, lambda: links.append(len(laptop.links) + len(phone.links)))
+            sim.later(GIVE_UP_S[1] + 2, lambda: sim.network.mend(names))
+
+        sim.at(3, cut)
+        return 45
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert links == [0]
+
+
+def test_a_path_that_is_cut_one_way_still_carries_the_other_way() -> None:
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+        sim.at(3, lambda: sim.network.cut([(laptop, phone)]))
+        sim.at(4, lambda: (add(laptop), add(phone)))
+        return 5
+
+    verdict, frames = play(script)
+    assert verdict.violation is None
+    between = [sender for sent, _, sender, _ in frames.all if 4 <= sent < 5]
+    assert "phone" in between
+    assert "laptop" not in between
+
+
+def test_overlapping_cuts_end_with_the_last_of_them() -> None:
+    blocked: list[bool] = []
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+        first, second = sim.network.cut([(laptop, phone)]), sim.network.cut([(laptop, phone)])
+        for names in (first, second):
+            sim.network.mend(names)
+            blocked.append(sim.network.is_blocked(laptop, phone))
+        return 1
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert blocked == [True, False]
+
+
+def test_a_half_open_link_is_noticed_by_the_end_that_heard_nothing() -> None:
+    made: list[int] = []
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+        sim.at(3, lambda: laptop.disconnected_silently(laptop.links[phone.id]))
+        sim.at(3, lambda: made.append(len(phone.links)))
+        sim.at(3 + GIVE_UP_S[1] + 5, lambda: made.append(sim.network.made))
+        return 45
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert made == [1, 2]
+
+
+def test_a_stream_keeps_its_order_whatever_its_jitter_and_loss() -> None:
+    def script(sim: Simulation) -> float:
+        for ends in (sim.devices, sim.devices[::-1]):
+            path = sim.network.path(*ends)
+            path.draws, path.jitter_ms, path.loss = Draws("1/x"), 500, 20
+        for number in range(30):
+            sim.at(3 + number / 10, partial(add, sim.devices[number % 2]))
+        return 20
+
+    verdict, frames = play(script)
+    assert verdict.violation is None
+    for sender in ("laptop", "phone"):
+        sent = [each[0] for each in frames.all if each[2] == sender and each[0] > 2]
+        assert len(sent) > 10
+        assert sent == sorted(sent)
+    assert max(arrived - sent for sent, arrived, *_ in frames.all) > 0.2
+
+
+def test_a_lawless_path_drops_doubles_and_reorders_and_all_ends_well() -> None:
+    def script(sim: Simulation) -> float:
+        for number in range(60):
+            sim.at(3 + number, partial(add, sim.devices[number % 3]))
+        return 70
+
+    verdict, frames = play(script, devices=3, lawless=20)
+    assert verdict.violation is None
+    assert {what for _, what, _ in frames.notes} >= {"drop", "double", "overtake", "delay"}
+
+
+@pytest.mark.parametrize("asleep", [0, 1])
+def test_nobody_dials_a_device_that_sleeps(asleep: int) -> None:
+    made: list[int] = []
+
+    def script(sim: Simulation) -> float:
+        sim.devices[asleep].sleep()
+        sim.at(20, lambda: made.append(sim.network.made))
+        return 20
+
+    verdict, _ = play(script)
+    assert verdict.violation is None
+    assert made == [0]
