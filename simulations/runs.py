@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
+from edda_sync import limits
 from simulations.catalogue import ACTIONS, CHECKERS
 from simulations.simulator import Recorder, Simulation, Verdict
 from simulations.tape import Tape
+
+TIGHT: Final = {
+    "PART_BYTES_MAX": 600,
+    "BATCH_BYTES_MAX": 1_000,
+    "WINDOW_BYTES_MAX": 3_000,
+    "SNAPSHOT_CHANGES_MIN": 5,
+    "DOCUMENTS_CACHED_MAX": 1,
+    "TEXT_PIECE_CODE_POINTS": 4,
+    "DIFF_STEPS_MAX": 50,
+}
+"""Limits of a tight run, in the units of ``edda_sync.limits``."""
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where files cost no disk: what power takes from one is simulated
 
@@ -16,6 +30,24 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where files cost no disk: what 
 def run(tape: Tape, recorder: Recorder | None = None) -> Verdict:
     """Run a tape with every action and checker there is."""
     simulation = Simulation(tape, ACTIONS, CHECKERS, recorder=recorder)
+    with tightened() if simulation.profile.tight else nullcontext():
+        return _run(simulation)
+
+
+@contextmanager
+def tightened() -> Iterator[None]:
+    """Let limits be so small that a run of a minute meets them."""
+    usual = {name: getattr(limits, name) for name in TIGHT}
+    try:
+        for name, value in TIGHT.items():
+            setattr(limits, name, value)
+        yield
+    finally:
+        for name, value in usual.items():
+            setattr(limits, name, value)
+
+
+def _run(simulation: Simulation) -> Verdict:
     if simulation.profile.backend == "memory":
         return simulation.run()
     with tempfile.TemporaryDirectory(prefix="edda-run-", dir=MEMORY if MEMORY.is_dir() else None) as folder:

@@ -23,7 +23,9 @@ def line_of(tape: Tape, verdict: Verdict) -> str:
     profile = verdict.profile
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
-    words += [word for word, is_so in (("keys", profile.real_keys), ("calm", tape.calm)) if is_so]
+    words += [
+        word for word, is_so in (("keys", profile.real_keys), ("tight", profile.tight), ("calm", tape.calm)) if is_so
+    ]
     return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.taken)
 
 
@@ -48,6 +50,7 @@ def tape_of(line: str) -> Tape:
         groups=frozenset(),
         real_keys="keys" in settings,
         lawless=int(settings.get("lawless", "0")),
+        tight="tight" in settings,
     )
     return Tape(int(words[0]), calm="calm" in settings, fixed=(profile, events))
 

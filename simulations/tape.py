@@ -20,6 +20,7 @@ SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most a few k
 DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
 EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
 SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
+TOGETHER_PERCENT: Final = 35  # of events happen at the very moment of the one before: truly concurrent, without a fault
 SQLITE_ONE_IN: Final = 10
 
 
@@ -88,6 +89,7 @@ class Profile:
         groups: Which concerns the run has.
         real_keys: Whether heads are signed with Ed25519; else by a stand-in that is as strict and costs nothing.
         lawless: Percent of frames that a path drops, doubles or overtakes, as no TLS stream does.
+        tight: Whether limits are so small that changes in parts, snapshots and full windows come up in so small a run.
     """
 
     devices: int
@@ -95,6 +97,7 @@ class Profile:
     groups: frozenset[str]
     real_keys: bool
     lawless: int
+    tight: bool = False
 
 
 class Tape:
@@ -163,6 +166,7 @@ class Tape:
             groups=chosen,
             real_keys=draws.draw("keys", 20) == 0,
             lawless=draws.pick("lawless", (0, 0, 0, 5, 20)) if severity > 1 else 0,
+            tight=draws.draw("tight", 4) == 0,
         )
 
     def events(self, weights: Sequence[tuple[str, int]]) -> list[Event]:
@@ -178,6 +182,9 @@ class Tape:
         span_s = draws.pick("span", SPAN_S)
         count = draws.pick("count", EVENTS)
         times = sorted(draws.seconds("time", 0, span_s) for _ in range(count))
+        for at in range(1, count):
+            if draws.chance("together", TOGETHER_PERCENT):
+                times[at] = times[at - 1]
         names = [name for name, weight in weights for _ in range(weight)]
         drawn = [Event(number, at_s, draws.pick("action", names)) for number, at_s in enumerate(times)]
         return [event for event in drawn if self.keep is None or event.number in self.keep]

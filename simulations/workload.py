@@ -7,7 +7,7 @@ and what does not exist there (any more) is not found, which is an answer like a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -27,6 +27,8 @@ STATUSES: Final = ("open", "in_progress", "blocked", "done", "cancelled")
 TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
 SET_SIZES: Final = (2, 3, 5)
 IMPORTED: Final = (3, 10, 40)
+HOT: Final = 3  # of all that there is, a few are worked on by everybody: that is where people meet
+HOT_PERCENT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,15 @@ def write(sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngin
     return accepted[0] if accepted else None
 
 
+def choose(draws: Draws, what: str, among: Sequence[str]) -> str:
+    """Choose one of all tasks or documents: oftener than not one of the few that everybody works on."""
+    return draws.pick(what, among[:HOT] if draws.chance("hot", HOT_PERCENT) else among)
+
+
 def add_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody adds a task, perhaps under another one, perhaps with a tag."""
     tags = {draws.pick("tag", TAGS)} if draws.chance("tagged", 30) else set()
-    parent = draws.pick("parent", sim.book.tasks) if sim.book.tasks and draws.chance("subtask", 25) else None
+    parent = choose(draws, "parent", sim.book.tasks) if sim.book.tasks and draws.chance("subtask", 25) else None
     made = write(sim, device, lambda e, word: e.create_task(Task(title=word, tags=tags, parent_id=parent)))
     if made is not None:
         sim.book.tasks.append(made)
@@ -86,7 +93,7 @@ def edit_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody changes some fields of a task."""
     if not sim.book.tasks:
         return
-    task = Task(id=draws.pick("task", sim.book.tasks))
+    task = Task(id=choose(draws, "task", sim.book.tasks))
     what = draws.draw("field", 4)
     if what == 1:
         task.status = draws.pick("status", STATUSES)
@@ -106,7 +113,7 @@ def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
     """Somebody opens a task, thinks, and saves it some seconds later: sync may bring other fields meanwhile."""
     if not sim.book.tasks:
         return
-    task_id = draws.pick("task", sim.book.tasks)
+    task_id = choose(draws, "task", sim.book.tasks)
     read = device.act(lambda engine: engine.get_task(task_id))
     if read is None:
         return
@@ -127,7 +134,7 @@ def move_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody puts a task under another one: concurrently, two of these close a ring."""
     if len(sim.book.tasks) < 2:
         return
-    task, parent = draws.pick("task", sim.book.tasks), draws.pick("parent", sim.book.tasks)
+    task, parent = choose(draws, "task", sim.book.tasks), choose(draws, "parent", sim.book.tasks)
     write(sim, device, lambda engine, _: engine.update_task(Task(id=task, parent_id=parent)))
 
 
@@ -135,7 +142,7 @@ def tag_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody tags a task, or takes a tag off it."""
     if not sim.book.tasks:
         return
-    task, tag, off = draws.pick("task", sim.book.tasks), draws.pick("tag", TAGS), draws.chance("off", 35)
+    task, tag, off = choose(draws, "task", sim.book.tasks), draws.pick("tag", TAGS), draws.chance("off", 35)
 
     def change(tx: Transaction) -> None:
         (tx.remove_tag if off else tx.add_tag)(task, tag)
@@ -147,13 +154,13 @@ def remove_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody deletes a task, or brings it back."""
     if not sim.book.tasks:
         return
-    task, back = draws.pick("task", sim.book.tasks), draws.chance("back", 30)
+    task, back = choose(draws, "task", sim.book.tasks), draws.chance("back", 30)
     write(sim, device, lambda engine, _: (engine.restore_task if back else engine.delete_task)(task))
 
 
 def add_document(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody adds a document, perhaps linked to a task."""
-    task = draws.pick("task", sim.book.tasks) if sim.book.tasks and draws.chance("linked", 40) else None
+    task = choose(draws, "task", sim.book.tasks) if sim.book.tasks and draws.chance("linked", 40) else None
 
     def create(engine: StorageEngine, word: str) -> str:
         def make(tx: Transaction) -> str:
@@ -173,7 +180,7 @@ def remove_document(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
     """Somebody deletes a document, or brings it back."""
     if not sim.book.documents:
         return
-    document, back = draws.pick("document", sim.book.documents), draws.chance("back", 50)
+    document, back = choose(draws, "document", sim.book.documents), draws.chance("back", 50)
     write(sim, device, lambda engine, _: (engine.restore_document if back else engine.delete_document)(document))
 
 
@@ -181,7 +188,7 @@ def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody types a word into a document, and perhaps takes one out."""
     if not sim.book.documents:
         return
-    document = draws.pick("document", sim.book.documents)
+    document = choose(draws, "document", sim.book.documents)
     for _ in range(1 + draws.draw("words", 4)):
 
         def edit(engine: StorageEngine, word: str) -> None:
@@ -197,11 +204,32 @@ def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
         write(sim, device, edit)
 
 
+def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
+    """Somebody opens a document in an editor, writes, and saves it whole some seconds later: it merges by character."""
+    if not sim.book.documents:
+        return
+    document_id = choose(draws, "document", sim.book.documents)
+    read = device.act(lambda engine: engine.get_document(document_id))
+    if read is None:
+        return
+    content = read.content or ""
+
+    def save() -> None:
+        def update(engine: StorageEngine, word: str) -> None:
+            read.content = f"{content}{word} "
+            engine.update_document(read)
+
+        if device.is_awake:
+            write(sim, device, update)
+
+    sim.later(draws.seconds("writes", 0, 30), save)
+
+
 def describe_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody writes a task's description anew: merged by character with what others write."""
     if not sim.book.tasks:
         return
-    task = draws.pick("task", sim.book.tasks)
+    task = choose(draws, "task", sim.book.tasks)
 
     def describe(engine: StorageEngine, word: str) -> None:
         read = engine.get_task(task)
@@ -275,6 +303,7 @@ ACTIONS: Final = (
     Work("add document", "", 2, add_document),
     Work("remove document", "removals", 2, remove_document),
     Work("type", "typing", 14, type_words),
+    Work("revise", "typing", 4, revise),
     Work("describe task", "typing", 4, describe_task),
     Work("write set", "sets", 10, write_set),
     Work("import", "imports", 2, import_tasks),
