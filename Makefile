@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync simulations tests benchmarks
 
-.PHONY: demo test lint format bench kill simulate clean
+.PHONY: demo test lint format bench kill power simulate hunt clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -41,6 +41,15 @@ RUNS ?= 1000
 SEED ?= 0
 kill: $(STAMP)
 	$(BIN)/python -m tests.e2e.kill_campaign --runs $(RUNS) --seed $(SEED)
+
+# A campaign: power fails at every write of real SQLite; `make power IMAGES=10000 SEED=0` appends to docs/evidence.md.
+IMAGES ?= 10000
+power: $(STAMP)
+	$(BIN)/python -m tests.e2e.power_campaign --images $(IMAGES) --seed $(SEED)
+
+# How many runs it takes to notice each planted bug; stopped and resumed bug by bug.
+hunt: $(STAMP)
+	$(BIN)/python -m simulations.hunt
 
 # `make simulate SEEDS=0-9999` runs these seeds on every core, `SEEDS=20000` so many that no campaign has run yet. Stop it
 # with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on.

@@ -11,13 +11,24 @@ from edda_sync.errors import DiskFaultError, DiskFullError, NotAStoreError, Read
 
 
 def make_folder(path: Path) -> None:
-    """Make a store's folder, for its owner only."""
+    """Make a store's folder, for its owner only; it is on disk when this returns, before anything in it is acknowledged."""
     try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in made:
+            _sync_folder(folder.parent)
     except (FileExistsError, NotADirectoryError):
         raise NotAStoreError(str(path)) from None
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def disk_error(path: Path, error: OSError) -> StorageError:

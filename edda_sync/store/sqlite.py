@@ -36,6 +36,10 @@ _BATCH_MAX: Final = 64  # transactions of one COMMIT
 _WAL_RETRY_S: Final = 0.005
 _ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
 _CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
+_HEAD_BYTES: Final = 100  # of the first page: the file's header
+_MAGIC: Final = b"SQLite format 3\0"
+_JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
+_WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
 
 
@@ -340,7 +344,9 @@ def check_file(path: Path) -> None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(100)
+            head = file.read(_HEAD_BYTES)
+        if head and not head.startswith(_MAGIC):
+            head = _restored_head(path, head)
     except FileNotFoundError:
         return
     except (IsADirectoryError, NotADirectoryError):
@@ -352,7 +358,7 @@ def check_file(path: Path) -> None:
     if not os.access(path, os.W_OK):
         raise errors.ReadOnlyError(str(path))
     application_id = int.from_bytes(head[68:72], "big")
-    if not head.startswith(b"SQLite format 3\0") or application_id not in (0, schema.APPLICATION_ID):
+    if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
         raise errors.NotAStoreError(str(path))
     pages = int.from_bytes(head[28:32], "big")
     if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its name before a second page
@@ -360,6 +366,28 @@ def check_file(path: Path) -> None:
     found = int.from_bytes(head[60:64], "big")
     if found > schema.VERSION:
         raise errors.NewerStoreError(str(path), found, schema.VERSION)
+
+
+def _restored_head(path: Path, head: bytes) -> bytes:
+    """
+    Return what SQLite makes of a damaged head: power may have failed while the first page was written, torn or garbled.
+
+    What the file then is, its journal says: the first page that it will be given back, or nothing, if it was being made.
+
+    Source: https://sqlite.org/fileformat2.html, "The Rollback Journal" and "The Write-Ahead Log".
+    """
+    with suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
+        header = file.read(20)
+        if header.startswith(_JOURNAL_MAGIC) and header[16:] == bytes(4):  # it began with a file of no pages
+            return b""
+    with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
+        header = file.read(32)
+        page_bytes = int.from_bytes(header[8:12], "big") if header[:4] in _WAL_MAGICS else 0
+        while page_bytes and len(frame := file.read(24)) == 24:
+            if int.from_bytes(frame[:4], "big") == 1:
+                return file.read(_HEAD_BYTES)
+            file.seek(page_bytes, os.SEEK_CUR)
+    return head
 
 
 @contextmanager

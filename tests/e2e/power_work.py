@@ -1,0 +1,121 @@
+"""
+The process whose disk is recorded: a real store, made, written with two threads, closed and opened again.
+
+``python -m tests.e2e.power_work HOME STATE SEED``, under the recorder. What it says is written to a file among those that
+are recorded, ``MARKS``: so it stands in the trace where it was said, after the syncs that it relies on.
+
+The journal is copied into the file sooner than in a real store. All else is as it is: so a trace of 200 transactions has
+many of those copies, begun by a writer and by the last one who closes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
+from edda_sync.store import sqlite
+from tests.e2e.kill_work import Facts, Key, facts_of, perform, plan, read_facts, settle
+
+MARKS: Final = "marks"
+WRITERS: Final = ("a", "b")  # at once, so that commits are made together
+OPENINGS: Final = 4
+OPERATIONS: Final = 25  # of a writer while the store is open: 4 * 2 * 25 are 200 transactions
+CHECKPOINT_PAGES: Final = 200
+INDEX_EVERY: Final = 10  # operations
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """
+    What the process says.
+
+    Attributes:
+        what: ``founded``, ``begun`` or ``done``; the last is an acknowledgement.
+        writer: Whose operation it is.
+        facts: What is true once it is done.
+        device: The device's id, when founded.
+        store: What tells the store's sidecar from others.
+        heads: Actor, number and hash of the chain's head at some moment before this mark.
+    """
+
+    what: str
+    writer: str = ""
+    facts: list[tuple[Key, Any]] = []
+    device: str = ""
+    store: bytes = b""
+    heads: list[tuple[int, int, bytes]] = []
+
+
+class Work:
+    """
+    One run of 200 transactions. Call :meth:`run`.
+
+    Args:
+        home: The store's folder; it is there, and empty.
+        state: Where its sidecar goes.
+        seed: Draws the operations.
+    """
+
+    def __init__(self, home: Path, state: Path, seed: int) -> None:
+        self._home, self._seed = home, seed
+        self._config = StorageConfig(state_path=state, name="device")
+        self._marks = os.open(home / MARKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def run(self) -> None:
+        """Do it; the store stays open, as it is when power fails."""
+        for opening in range(OPENINGS):
+            engine = StorageEngine(self._home)
+            engine.initialize(self._config)
+            if opening == 0:
+                self._begin(engine)
+            with ThreadPoolExecutor(len(WRITERS)) as pool:
+                for writing in [pool.submit(self._write, engine, writer, opening) for writer in WRITERS]:
+                    writing.result()
+            if opening < OPENINGS - 1:
+                engine.close()
+
+    def _begin(self, engine: StorageEngine) -> None:
+        with engine.store.read() as reader:
+            store = reader.meta("store_id")
+        self._say(Mark("founded", device=engine.identity.device, store=store or b"", heads=_heads(engine)))
+        for writer in WRITERS:
+            self._say(Mark("begun", writer, []))
+            settle(engine, writer)
+            self._say(Mark("done", writer, list(read_facts(engine, [writer]).items()), heads=_heads(engine)))
+
+    def _write(self, engine: StorageEngine, writer: str, opening: int) -> None:
+        large = opening == OPENINGS - 1 and writer == WRITERS[-1]
+        operations = plan(writer, self._seed * OPENINGS + opening, large=large)
+        for number, operation in zip(range(OPERATIONS), operations, strict=False):
+            facts: Facts = facts_of(operation)
+            self._say(Mark("begun", writer, list(facts.items())))
+            perform(engine, operation)
+            self._say(Mark("done", writer, list(facts.items()), heads=_heads(engine)))
+            if number % INDEX_EVERY == 0:
+                engine.index_texts()  # else it comes once it is quiet, and here it never is
+
+    def _say(self, mark: Mark) -> None:
+        os.write(self._marks, msgspec.json.encode(mark))
+
+
+def _heads(engine: StorageEngine) -> list[tuple[int, int, bytes]]:
+    with engine.store.read() as reader:
+        return [(head.actor, head.seq, head.hash) for head in reader.heads().values()]
+
+
+def main() -> None:
+    """Run, and end as suddenly as power does: nothing is closed."""
+    home, state, seed = sys.argv[1:]
+    sqlite._CHECKPOINT_PAGES = CHECKPOINT_PAGES  # type: ignore[misc]
+    Work(Path(home), Path(state), int(seed)).run()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
