@@ -186,7 +186,6 @@ def live_twice(sim: Simulation, device: SimulatedDevice) -> SimulatedDevice:
     return sim.add(copy, member=True)
 
 
-
 ACTIONS: Final = (
     Mishap("partition", "partitions", 3, partition),
     Mishap("isolate", "partitions", 3, isolate),

@@ -17,6 +17,8 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most a few kinds, some all
+WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing"), 65)
+"""How often a run has these, in percent: without work the rarest fault breaks nothing."""
 DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
 EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
 SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
@@ -158,7 +160,7 @@ class Tape:
         draws = self.source("profile")
         severity = draws.pick("severity", SEVERITIES)
         chance = (0, 15, 45, 100)[severity]
-        chosen = frozenset(group for group in groups if draws.chance(group, chance))
+        chosen = frozenset(group for group in groups if draws.chance(group, WORK.get(group, chance)))
         backend = "sqlite" if draws.draw("backend", SQLITE_ONE_IN) == 0 else "memory"
         return Profile(
             devices=draws.pick("devices", DEVICES),

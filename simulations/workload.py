@@ -2,7 +2,8 @@
 What people and their agents do: tasks, documents, tags, moves, typing, imports, and sets of values written together.
 
 Each function is one action of the tape. It asks one device for one thing; a device that is down or asleep does nothing,
-and what does not exist there (any more) is not found, which is an answer like any other.
+and what does not exist there (any more) is not found, which is an answer like any other. Whoever finds nothing at all to
+work on makes it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ STATUSES: Final = ("open", "in_progress", "blocked", "done", "cancelled")
 TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
 SET_SIZES: Final = (2, 3, 5)
 IMPORTED: Final = (3, 10, 40)
+DESCRIBED: Final = 3  # of the tasks of a file: imported on two devices, one text has two beginnings
 HOT: Final = 3  # of all that there is, a few are worked on by everybody: that is where people meet
 HOT_PERCENT: Final = 60
 
@@ -92,6 +94,7 @@ def add_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def edit_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody changes some fields of a task."""
     if not sim.book.tasks:
+        add_task(sim, draws, device)
         return
     task = Task(id=choose(draws, "task", sim.book.tasks))
     what = draws.draw("field", 4)
@@ -112,6 +115,7 @@ def edit_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody opens a task, thinks, and saves it some seconds later: sync may bring other fields meanwhile."""
     if not sim.book.tasks:
+        add_task(sim, draws, device)
         return
     task_id = choose(draws, "task", sim.book.tasks)
     read = device.act(lambda engine: engine.get_task(task_id))
@@ -141,6 +145,7 @@ def move_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def tag_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody tags a task, or takes a tag off it."""
     if not sim.book.tasks:
+        add_task(sim, draws, device)
         return
     task, tag, off = choose(draws, "task", sim.book.tasks), draws.pick("tag", TAGS), draws.chance("off", 35)
 
@@ -153,6 +158,7 @@ def tag_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def remove_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody deletes a task, or brings it back."""
     if not sim.book.tasks:
+        add_task(sim, draws, device)
         return
     task, back = choose(draws, "task", sim.book.tasks), draws.chance("back", 30)
     write(sim, device, lambda engine, _: (engine.restore_task if back else engine.delete_task)(task))
@@ -179,6 +185,7 @@ def add_document(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None
 def remove_document(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody deletes a document, or brings it back."""
     if not sim.book.documents:
+        add_document(sim, draws, device)
         return
     document, back = choose(draws, "document", sim.book.documents), draws.chance("back", 50)
     write(sim, device, lambda engine, _: (engine.restore_document if back else engine.delete_document)(document))
@@ -187,6 +194,7 @@ def remove_document(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
 def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody types a word into a document, and perhaps takes one out."""
     if not sim.book.documents:
+        add_document(sim, draws, device)
         return
     document = choose(draws, "document", sim.book.documents)
     for _ in range(1 + draws.draw("words", 4)):
@@ -207,6 +215,7 @@ def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody opens a document in an editor, writes, and saves it whole some seconds later: it merges by character."""
     if not sim.book.documents:
+        add_document(sim, draws, device)
         return
     document_id = choose(draws, "document", sim.book.documents)
     read = device.act(lambda engine: engine.get_document(document_id))
@@ -219,7 +228,7 @@ def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
             read.content = f"{content}{word} "
             engine.update_document(read)
 
-        if device.is_awake:
+        if device.is_awake and not sim.is_healing:
             write(sim, device, update)
 
     sim.later(draws.seconds("writes", 0, 30), save)
@@ -228,6 +237,7 @@ def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 def describe_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     """Somebody writes a task's description anew: merged by character with what others write."""
     if not sim.book.tasks:
+        add_task(sim, draws, device)
         return
     task = choose(draws, "task", sim.book.tasks)
 
@@ -278,7 +288,8 @@ def import_tasks(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None
         def work(tx: Transaction) -> None:
             for number, task_id in enumerate(ids):
                 if tx.get_task(task_id) is None:
-                    tx.create_task(Task(id=task_id, title=f"{word} {number}"))
+                    text = f"{word} " if number < DESCRIBED else None
+                    tx.create_task(Task(id=task_id, title=f"{word} {number}", description=text))
 
         engine.transact(work, reason="import")
 
@@ -304,7 +315,7 @@ ACTIONS: Final = (
     Work("remove document", "removals", 2, remove_document),
     Work("type", "typing", 14, type_words),
     Work("revise", "typing", 4, revise),
-    Work("describe task", "typing", 4, describe_task),
+    Work("describe task", "typing", 8, describe_task),
     Work("write set", "sets", 10, write_set),
     Work("import", "imports", 2, import_tasks),
     Work("join", "joins", 1, join),

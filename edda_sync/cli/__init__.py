@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "status": ("network:status", "Show peers, and how far each is."),
     "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
     "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
+    "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),
     "completion": ("completion:completion", "Print what makes a shell complete commands."),
 }
 """Name of each command, where it is (module of this package and attribute), and its line of help."""

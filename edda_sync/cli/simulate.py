@@ -1,0 +1,208 @@
+"""``edda simulate``: the product's own code on simulated networks, disks and clocks, one seed a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from edda_sync.cli.common import note, on_terminal, print_json, say
+
+if TYPE_CHECKING:
+    from simulations.recording import Recording
+    from simulations.simulator import Verdict
+    from simulations.tape import Tape
+
+RUNS: Final = 100
+SAY_EVERY_S: Final = 0.5
+
+
+@click.command("simulate")
+@click.option("--seed", type=click.IntRange(min=0), help="Run this one seed.")
+@click.option("--seeds", metavar="N|FIRST-LAST", help=f"Run so many seeds, or a range of them ({RUNS} by default).")
+@click.option("--scenario", metavar="NAME", help="Run a story that people can read; `list` lists them.")
+@click.option("--keep", metavar="N,N...", help="Of the seed's events, only these.")
+@click.option("--calm", is_flag=True, help="No jitter and no loss: only what the events do.")
+@click.option("--backend", type=click.Choice(["memory", "sqlite"]), help="The stores; drawn by default.")
+@click.option("--shrink", is_flag=True, help="Make a failure small before it is shown.")
+@click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw the run as a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts in JSON.")
+@click.pass_context
+def simulate(
+    ctx: click.Context,
+    seed: int | None,
+    seeds: str | None,
+    scenario: str | None,
+    keep: str | None,
+    calm: bool,
+    backend: str | None,
+    shrink: bool,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """
+    Simulate devices of one workspace: faults and work first, then healing, then proof of equality.
+
+    Nothing of yours is touched. The same seed does the same, to the byte; a failure prints the command that repeats it.
+    """
+    from simulations.tape import Tape
+
+    if sum(each is not None for each in (seed, seeds, scenario)) > 1:
+        raise click.UsageError("Choose one of --seed, --seeds and --scenario.")
+    if scenario == "list":
+        _list_scenarios()
+        return
+    tell = note if as_json else say
+    if scenario is not None:
+        verdicts = [_play(scenario, html, tell)]
+    elif seed is not None:
+        verdicts = [_run_one(Tape(seed, keep=_numbers(keep), calm=calm, backend=backend), shrink, html, tell)]
+    else:
+        if keep is not None or html is not None:
+            raise click.UsageError("--keep and --html are for one run: name it with --seed or --scenario.")
+        first, last = _range(seeds)
+        tapes = [Tape(number, calm=calm, backend=backend) for number in range(first, last + 1)]
+        verdicts = _run_many(tapes, shrink, tell)
+    if as_json:
+        print_json([_facts(verdict) for verdict in verdicts])
+    if any(verdict.violation is not None for verdict in verdicts):
+        ctx.exit(1)
+
+
+def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], None]) -> Verdict:
+    from simulations.recording import Recording
+    from simulations.runs import run
+    from simulations.shrink import command_of
+
+    verdict = run(tape)
+    if verdict.violation is not None and shrink:
+        tape, verdict = _shrunk(tape)
+    tell(_sentence(verdict))
+    if verdict.violation is not None:
+        _explain(tape, verdict)
+    if html is not None:
+        recording = Recording()  # of the same run again, now that it is as small as it gets
+        verdict = run(tape, recording)
+        _draw(html, recording, verdict, command_of(tape))
+    return verdict
+
+
+def _play(name: str, html: Path | None, tell: Callable[[str], None]) -> Verdict:
+    from simulations.recording import Recording
+    from simulations.scenarios import SCENARIOS
+
+    if name not in SCENARIOS:
+        raise click.UsageError(f"There is no scenario {name}; `edda simulate --scenario list` lists them.")
+    scenario, recording = SCENARIOS[name], Recording()
+    verdict = scenario.simulation(recording).run()
+    tell(f"{scenario.title}: {scenario.story}")
+    tell(_sentence(verdict))
+    if html is not None:
+        _draw(html, recording, verdict, f"edda simulate --scenario {name}", scenario.title, scenario.story)
+    return verdict
+
+
+def _draw(html: Path, recording: Recording, verdict: Verdict, command: str, title: str = "", story: str = "") -> None:
+    from simulations.picture import page
+
+    html.write_text(page(recording, verdict, command=command, title=title, story=story), encoding="utf-8")
+    note(f"The picture is in {html}.")
+
+
+def _list_scenarios() -> None:
+    from simulations.scenarios import SCENARIOS
+
+    for scenario in SCENARIOS.values():
+        say(f"{scenario.name:<16} {scenario.title}")
+
+
+def _run_many(tapes: Sequence[Tape], shrink: bool, tell: Callable[[str], None]) -> list[Verdict]:
+    from simulations.runs import run
+
+    verdicts: list[Verdict] = []
+    started = said = time.monotonic()
+    for tape in tapes:
+        verdict = run(tape)
+        verdicts.append(verdict)
+        if verdict.violation is not None:
+            small, shown = _shrunk(tape) if shrink else (tape, verdict)
+            note(_sentence(shown))
+            _explain(small, shown)
+        if on_terminal() and time.monotonic() - said > SAY_EVERY_S:
+            said = time.monotonic()
+            click.echo(f"\r{len(verdicts):,} of {len(tapes):,} runs ", nl=False, err=True)
+    failed = sum(verdict.violation is not None for verdict in verdicts)
+    hours = sum(verdict.virtual_s for verdict in verdicts) / 3600
+    if on_terminal():
+        click.echo("\r", nl=False, err=True)
+    tell(
+        f"Seeds {tapes[0].seed} to {tapes[-1].seed}: {f'{failed} of {len(tapes)} failed' if failed else 'all held'}; "
+        f"{sum(verdict.changes for verdict in verdicts):,} changes in {hours:,.1f} simulated hours, "
+        f"{time.monotonic() - started:.1f} s."
+    )
+    return verdicts
+
+
+def _shrunk(tape: Tape) -> tuple[Tape, Verdict]:
+    from simulations.runs import run
+    from simulations.shrink import Shrinker
+
+    shrunk = Shrinker(run, tape).shrink()
+    return shrunk.tape, shrunk.verdict
+
+
+def _sentence(verdict: Verdict) -> str:
+    profile = verdict.profile
+    kind = (
+        f"{profile.devices} devices, {profile.backend}, {verdict.virtual_s:,.0f} simulated s, {verdict.changes} changes"
+    )
+    if verdict.violation is None:
+        return f"Held: all devices are proved equal ({kind}; digest {verdict.digest})."
+    return f"Failed: {verdict.violation} ({kind})."
+
+
+def _explain(tape: Tape, verdict: Verdict) -> None:
+    from simulations.seeds import line_of
+    from simulations.shrink import command_of
+
+    if verdict.trace:
+        note(verdict.trace.rstrip())
+    note(f"Again: {command_of(tape)}")
+    note(f"For simulations/seeds.txt: {line_of(tape, verdict)}")
+
+
+def _facts(verdict: Verdict) -> dict[str, object]:
+    violation = verdict.violation
+    return {
+        "seed": verdict.seed,
+        "held": violation is None,
+        "invariant": None if violation is None else violation.number,
+        "violation": None if violation is None else str(violation),
+        "digest": verdict.digest,
+        "devices": verdict.profile.devices,
+        "backend": verdict.profile.backend,
+        "changes": verdict.changes,
+        "virtual_s": round(verdict.virtual_s, 3),
+    }
+
+
+def _range(seeds: str | None) -> tuple[int, int]:
+    text = seeds or str(RUNS)
+    first, dash, last = text.partition("-")
+    if not all(part.isdecimal() for part in ((first, last) if dash else (first,))):
+        raise click.UsageError(f"--seeds is a number or a range such as 100-199, not {text}.")
+    chosen = (int(first), int(last)) if dash else (0, int(first) - 1)
+    if chosen[0] > chosen[1]:
+        raise click.UsageError(f"--seeds {text} names no seed.")
+    return chosen
+
+
+def _numbers(keep: str | None) -> list[int] | None:
+    if keep is None or keep == "none":
+        return None if keep is None else []
+    if not all(part.strip().isdecimal() for part in keep.split(",")):
+        raise click.UsageError(f"--keep is a list of event numbers such as 3,17,22, not {keep}.")
+    return [int(part) for part in keep.split(",")]

@@ -1,0 +1,87 @@
+"""``edda simulate``: one seed, many, or a story; a failure is a command that repeats it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edda_sync.cli import root
+from simulations.runs import run
+from simulations.tape import Tape
+
+
+def simulate(*arguments: str) -> Result:
+    return CliRunner().invoke(root, ["simulate", *arguments])
+
+
+def test_a_seed_that_holds_says_so_with_its_digest() -> None:
+    first, again = simulate("--seed", "3"), simulate("--seed", "3")
+    assert first.exit_code == 0
+    assert re.fullmatch(r"Held: all devices are proved equal \(.* digest [0-9a-f]{32}\)\.\n", first.stdout)
+    assert again.stdout == first.stdout
+
+
+def test_so_many_seeds_are_one_sentence() -> None:
+    result = simulate("--seeds", "5")
+    assert result.exit_code == 0
+    assert re.fullmatch(
+        r"Seeds 0 to 4: all held; [\d,]+ changes in [\d,.]+ simulated hours, [\d.]+ s\.\n", result.stdout
+    )
+
+
+def test_a_range_of_seeds_in_json_is_a_list_of_verdicts() -> None:
+    verdicts = json.loads(simulate("--seeds", "7-9", "--backend", "memory", "--json").stdout)
+    assert [verdict["seed"] for verdict in verdicts] == [7, 8, 9]
+    assert all(verdict["held"] and verdict["backend"] == "memory" for verdict in verdicts)
+
+
+def test_a_failure_prints_the_command_that_repeats_it_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.life.Sidecar.is_same_life", lambda *_: True)
+    failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
+    found = simulate("--seeds", f"{failing}-{failing}", "--backend", "memory", "--shrink")
+    assert found.exit_code == 1
+    again = re.search(r"^Again: edda simulate (.*)$", found.stderr, re.MULTILINE)
+    assert again is not None
+    repeated = simulate(*again[1].split())
+    assert repeated.exit_code == 1
+    assert repeated.stdout.startswith("Failed: invariant ")
+
+
+def test_a_run_is_drawn_as_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "run.html"
+    result = simulate("--seed", "3", "--html", str(page))
+    assert result.exit_code == 0
+    assert str(page) in result.stderr
+    text = page.read_text()
+    assert "edda simulate --seed 3" in text
+    assert "<svg" in text
+
+
+def test_stories_are_listed_and_told(tmp_path: Path) -> None:
+    listed = simulate("--scenario", "list").stdout
+    assert "island" in listed
+    told = simulate("--scenario", "island", "--html", str(tmp_path / "island.html"))
+    assert told.exit_code == 0
+    assert "Held: all devices are proved equal" in told.stdout
+    assert "edda simulate --scenario island" in (tmp_path / "island.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--seed", "1", "--seeds", "2"), "Choose one of"),
+        (("--seeds", "many"), "a range such as 100-199"),
+        (("--seeds", "9-3"), "names no seed"),
+        (("--seed", "1", "--keep", "a"), "such as 3,17,22"),
+        (("--keep", "1"), "are for one run"),
+        (("--scenario", "nowhere"), "There is no scenario nowhere;"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], says: str) -> None:
+    result = simulate(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr

@@ -1,0 +1,120 @@
+"""Planted bugs are switched on and off without a trace, and runs notice them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import CodeType
+
+import msgspec
+import pytest
+
+from simulations import hunt as hunting
+from simulations.hunt import Found, State, conduct, hunt, line, load, row
+from simulations.planted import BUGS, Bug, Edit, bug_named
+
+NO_BUG = Bug("no bug at all", "Nothing is wrong.", (), ())
+EVIDENT = (
+    "a newcomer is not depended on",
+    "a difference is taken for the whole",
+    "a hash over what is not sorted",
+    "undone in the order of writing",
+    "signatures are not kept",
+    "equality is proved once",
+    "a talk begins where the last one's sends ended",
+    "a store without a sidecar is itself",
+    "touched is not joined",
+    "the digest only adds",
+)
+
+
+def code_of(bug: Bug) -> list[CodeType]:
+    return [edit.function().__code__ for edit in bug.edits]
+
+
+def test_there_are_forty_bugs_of_different_names_and_each_says_who_should_notice() -> None:
+    assert len(BUGS) >= 40
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
+    for bug in BUGS:
+        assert bug.edits
+        assert bug.what.endswith(".")
+        assert bug.numbers
+        assert set(bug.numbers) <= set(range(24))
+        assert bug_named(bug.name) is bug
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_bug_is_in_the_product_while_it_is_on_and_gone_afterwards(bug: Bug) -> None:
+    true = code_of(bug)
+    with bug.on():
+        for planted, original in zip(code_of(bug), true, strict=True):
+            assert planted is not original
+            assert planted.co_varnames[: planted.co_argcount] == original.co_varnames[: original.co_argcount]
+            assert (planted.co_code, planted.co_consts) != (original.co_code, original.co_consts)
+    assert code_of(bug) == true
+
+
+def test_a_bug_is_taken_out_when_what_runs_with_it_fails() -> None:
+    bug = BUGS[0]
+    true = code_of(bug)
+    with pytest.raises(ZeroDivisionError), bug.on():
+        raise ZeroDivisionError
+    assert code_of(bug) == true
+
+
+def test_an_edit_of_what_the_product_no_longer_reads_is_refused() -> None:
+    stale = Bug("stale", "It was mended.", (1,), (Edit("crdt.frontier:covers", "this is not there", "pass"),))
+    with pytest.raises(AssertionError, match="edit the planted bug"), stale.on():
+        pass
+
+
+@pytest.mark.parametrize("name", EVIDENT)
+def test_a_hunt_finds_an_evident_bug_soon(name: str) -> None:
+    found = hunt(bug_named(name), range(200))
+    assert found.seed is not None, line(found)
+    assert found.text
+    assert found.runs == found.seed + 1
+    assert found.unclean == ()
+    assert f"seed {found.seed}" in line(found)
+
+
+def test_a_hunt_that_finds_nothing_says_so() -> None:
+    found = hunt(NO_BUG, range(3))
+    assert (found.seed, found.runs, found.text) == (None, 3, "")
+    assert line(found).startswith("MISSED in 3 runs: no bug at all")
+
+
+def test_a_violation_that_is_there_without_the_bug_too_does_not_count() -> None:
+    with bug_named("a difference is taken for the whole").on():
+        found = hunt(NO_BUG, range(1))
+    assert (found.seed, found.unclean) == (None, (0,))
+    assert "seeds 0" in line(found)
+
+
+def test_a_hunt_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulations.evidence.commit", lambda: "abc1234")
+    file = tmp_path / "build" / "hunt.json"
+    file.parent.mkdir()
+    kept = State(("abc1234", 5, 9), [Found(BUGS[0].name, 3, 7, 1, "seen")], 1.5)
+    file.write_bytes(msgspec.json.encode(kept))
+    assert conduct([BUGS[0]], 5, 9, 1, file).found == kept.found
+    assert load(file, ("def5678", 5, 9)).found == []
+    assert load(tmp_path / "none", ("abc1234", 5, 9)).found == []
+
+
+def test_a_row_tells_the_median_the_worst_and_what_was_missed() -> None:
+    names = [bug.name for bug in BUGS]
+    found = [
+        Found(names[2], 1_001, 1_000, 4, "d"),
+        Found(names[0], 1, 0, 1, "a"),
+        Found(names[3], 20_000, None, 0, ""),
+        Found(names[1], 5, 4, 18, "c"),
+    ]
+    fields = row(State(("abc1234", 0, 20_000), found, 12.0)).split(" | ")
+    assert fields[1:6] == ["abc1234", "0", "3 of 4", "5", "1,001"]
+    assert fields[6] == f"{names[0]} 1 (1); {names[1]} 5 (18); {names[2]} 1,001 (4); **{names[3]} missed in 20,000**"
+
+
+def test_a_bug_that_nobody_planted_is_a_mistake_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        hunting.main(["--bug", "nobody planted this"])
+    assert "no planted bug called 'nobody planted this'" in capsys.readouterr().err
