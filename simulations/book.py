@@ -33,9 +33,11 @@ class Book:
 
     Attributes:
         hashes: The hash under which honest devices hold each change.
-        forked: Dots of which a second hash exists: somebody lied, or a whole machine was put back.
+        forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
+        rotten: Names of the devices whose view rotted on their disks and was not folded anew since.
         held: Of each device, by name, the changes in its log as of its last event.
-        acknowledged: Of each device, by name, its own changes whose calls returned and that its disk must hold.
+        acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold.
+        destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place.
         words: What became of each word.
         tasks, documents: Ids that somebody made, in order.
         sets: Tasks whose titles are always written together.
@@ -44,8 +46,10 @@ class Book:
     def __init__(self) -> None:
         self.hashes: dict[Dot, bytes] = {}
         self.forked: set[Dot] = set()
+        self.rotten: set[str] = set()
         self.held: dict[str, dict[Dot, bytes]] = {}
         self.acknowledged_by: dict[str, set[Dot]] = {}
+        self.destroyed: set[Dot] = set()
         self.words: dict[str, Fate] = {}
         self.tasks: list[str] = []
         self.documents: list[str] = []
@@ -90,6 +94,10 @@ class Book:
     def acknowledge(self, device: SimulatedDevice, own: list[Logged]) -> None:
         """Note that a device acknowledged its own changes."""
         self.acknowledged_by.setdefault(device.name, set()).update((each.actor, each.seq) for each in own)
+
+    def is_forked(self, dot: Dot) -> bool:
+        """Tell whether a change may differ between honest devices: it, or one before it, was made twice."""
+        return any(actor == dot[0] and seq <= dot[1] for actor, seq in self.forked)
 
     def frontier(self, device: SimulatedDevice) -> Frontier:
         """Return which changes of each actor a running device holds."""

@@ -4,10 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations import faults, workload
+from simulations import faults, liars, strange, workload
 from simulations.checkers.convergence import Convergence
+from simulations.checkers.history import CausalDelivery, Durability, MonotonicReads, PersistBeforePublish, UniqueDots
+from simulations.checkers.hostility import BoundedHostility, RejectedMeansUnchanged
+from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
+from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Quarantine, Repair
+from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.simulator import Action, Checker
 
-ACTIONS: Final[tuple[Action, ...]] = (*workload.ACTIONS, *faults.ACTIONS)
+ACTIONS: Final[tuple[Action, ...]] = (*workload.ACTIONS, *faults.ACTIONS, *liars.ACTIONS, *strange.ACTIONS)
 
-CHECKERS: Final[tuple[type[Checker], ...]] = (Convergence,)
+CHECKERS: Final[tuple[type[Checker], ...]] = (
+    Convergence,
+    OrderIndependence,
+    CausalDelivery,
+    Atomicity,
+    Durability,
+    NoPhantom,
+    ReadYourWrites,
+    MonotonicReads,
+    PersistBeforePublish,
+    UniqueDots,
+    ViewOfTheLog,
+    Meaning,
+    BoundedHostility,
+    RejectedMeansUnchanged,
+    NothingHeldBack,
+    BoundedBytes,
+    Everywhere,
+    Repair,
+    Quarantine,
+)

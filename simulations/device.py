@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from edda_sync import limits
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, StorageError
+from edda_sync.errors import CorruptError, EddaError, StorageError
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
@@ -242,7 +243,8 @@ class SimulatedDevice:
     def trusts(self, other: SimulatedDevice) -> bool:
         """Tell whether another is a member, as far as this one knows."""
         if other.id not in self._trusted and self.engine is not None:
-            self._trusted.update(self.engine.certificates())
+            with suppress(CorruptError):  # a disk rots: whoever cannot be read is not trusted until that is mended
+                self._trusted.update(self.engine.certificates())
         return other.id in self._trusted
 
     def connected(self, link: Link) -> None:
@@ -356,6 +358,7 @@ class SimulatedDevice:
         """Fold the log anew."""
         self.sim.note("rebuild", self)
         if self.act(StorageEngine.rebuild) is not None and self.replica is not None:
+            self.sim.book.rotten.discard(self.name)
             self.replica.rebuilt(self.sim.now)
             self._set_timer()
 

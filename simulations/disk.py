@@ -27,10 +27,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from edda_sync.crdt.entity import bucket_of
 from edda_sync.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.life import Sidecar
 from edda_sync.protocols import Store, StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
+from edda_sync.store.memory_tables import MemoryWriter
+from simulations.tape import Draws
 
 T = TypeVar("T")
 
@@ -94,6 +97,7 @@ class Disk:
         faults: What becomes of the next transactions, in order.
         full: Whether every write is refused.
         writes: How many transactions it has taken.
+        peek: Called while a transaction has written and not committed: readers see what was before.
     """
 
     def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
@@ -103,6 +107,7 @@ class Disk:
         self.full = False
         self.writes = 0
         self.point = point
+        self.peek: Callable[[], None] | None = None
         self._folder = folder
         self._tables: Any = None
         self._inner: Any = None
@@ -112,6 +117,21 @@ class Disk:
     def is_open(self) -> bool:
         """Whether a store is open on it."""
         return self._inner is not None
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Whether something was written that a failing power would take."""
+        return self._synced is not None
+
+    def ask(self, pragma: str) -> list[Any]:
+        """Return what SQLite says to a pragma; nothing of a memory store."""
+        if self._folder is None:
+            return []
+        connection = self._inner.watcher()
+        try:
+            return list(connection.execute(f"PRAGMA {pragma}").fetchall())
+        finally:
+            connection.close()
 
     def sidecar(self) -> Sidecar:
         """Return the store's sidecar."""
@@ -173,6 +193,13 @@ class Disk:
         elif copied:
             self.slot = MemorySlot()  # a sidecar is found by the file that it belongs to
 
+    def rot(self, draws: Draws) -> bool:
+        """Let a bit flip in the view of the open store: of an entity, a sum or a row; False when there is none yet."""
+        if self._inner is None:
+            return False
+        flipped: bool = self._inner.transact(lambda tx: _flip(tx, draws))
+        return flipped
+
     def sync(self) -> None:
         """Make all that was written so far safe."""
         self._synced = None
@@ -220,6 +247,8 @@ class DiskStore:
                 raise DiskFullError("the simulated disk")
             if fault is Fault.SYNC_LOST:
                 raise DiskFaultError("the simulated disk", "a sync failed")
+            if disk.peek is not None:
+                disk.peek()
             disk.point()
             return result
 
@@ -254,3 +283,26 @@ class DiskStore:
     def _check_open(self) -> None:
         if self._closed:
             raise UsageError("This store is closed; open it again.")
+
+
+def _flip(tx: Any, draws: Draws) -> bool:
+    records = list(tx.all_records())
+    rows = tx.table("tasks")
+    what = draws.pick("rots", ("state", "sum", "row"))
+    if what == "state" and records:
+        record = draws.pick("entity", records)
+        state = bytearray(record.state)
+        state[draws.draw("at", len(state))] ^= 1 << draws.draw("bit", 8)
+        tx.save([record._replace(state=bytes(state))], {record.id: record.id in tx.conflicted()})
+    elif what == "row" and rows:
+        row = draws.pick("row", rows)
+        changed = (row[0], chr(ord(row[1][0]) ^ 1) + row[1][1:], *row[2:])
+        if isinstance(tx, MemoryWriter):
+            tx._set("tasks", row[0], changed)
+        else:
+            tx._execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
+    elif what == "sum" and records:
+        tx.add_to_buckets({bucket_of(draws.pick("entity", records).id): 1 << draws.draw("bit", 128)})
+    else:
+        return False
+    return True

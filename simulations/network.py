@@ -30,6 +30,7 @@ LOSS_PERCENT: Final = (0, 0, 0, 1, 5, 20)
 RESEND_S: Final = 0.2  # the least time until a lost packet is sent again, doubled each time
 RESENDS_MAX: Final = 6
 DIAL_AGAIN_S: Final = (0.5, 4.0)
+DIALS_APART_MAX: Final = 8  # times as long after links that ended at once, as in ``peers.py``
 DIAL_S: Final = 0.01  # a handshake takes so long, at least
 GIVE_UP_S: Final = (limits.PING_INTERVAL_S, 2 * limits.PING_INTERVAL_S)  # keepalive notices a silent link after this
 
@@ -63,10 +64,10 @@ class Path:
 class Link:
     """A connection of two devices."""
 
-    __slots__ = ("alive", "arrival", "ends", "held", "number")
+    __slots__ = ("alive", "arrival", "ends", "held", "made_s", "number")
 
-    def __init__(self, number: int, first: SimulatedDevice, second: SimulatedDevice) -> None:
-        self.number = number
+    def __init__(self, number: int, first: SimulatedDevice, second: SimulatedDevice, made_s: float = 0.0) -> None:
+        self.number, self.made_s = number, made_s
         self.ends = (first, second)
         self.alive = [True, True]  # what each end believes
         self.arrival = [0.0, 0.0]  # of the last frame towards each end
@@ -97,6 +98,7 @@ class Network:
         self._paths: dict[tuple[str, str], Path] = {}
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._dialling: set[tuple[str, str]] = set()
+        self._failed: Counter[tuple[str, str]] = Counter()  # links that ended at once, one after another
         self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
         self._links: list[Link] = []
         self._healed = False
@@ -128,6 +130,8 @@ class Network:
             return
         self._dialling.add(key)
         delay = DIAL_S if at_once else self._draws.seconds("dial", *DIAL_AGAIN_S)
+        if not self._healed:
+            delay *= min(2 ** self._failed[key], DIALS_APART_MAX)
         self._sim.later(delay, lambda: self._dial(first, second))
 
     def _dial(self, first: SimulatedDevice, second: SimulatedDevice) -> None:
@@ -141,7 +145,7 @@ class Network:
             self._dial_soon(first, second)
             return
         self.made += 1
-        link = Link(self.made, first, second)
+        link = Link(self.made, first, second, self._sim.now)
         self._links.append(link)
         self._sim.note("link", first, peer=second.name, link=link.number)
         first.connected(link)
@@ -220,6 +224,8 @@ class Network:
         other = link.ends[1 - side]
         if not link.alive[1 - side]:
             self._links.remove(link)
+            names = (link.ends[0].name, link.ends[1].name)
+            self._failed[names] = self._failed[names] + 1 if self._sim.now < link.made_s + DIAL_AGAIN_S[0] else 0
             if not self._sim.is_over:
                 self._dial_soon(*link.ends)
         elif told and not self.is_blocked(end, other):

@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from edda_sync.protocols import Logged
 from edda_sync.transport.membership import DeviceRecord
+from simulations import ending
 from simulations.book import Book
 from simulations.device import SimulatedDevice
 from simulations.keys import Keys, identity_of
@@ -87,6 +88,9 @@ class Checker:
 
     def put_back(self, device: SimulatedDevice) -> None:
         """A device's disk, while it is down, was replaced by an older image, or by another device's."""
+
+    def mending(self) -> None:
+        """Everyone is up and sound again, and the network is about to be."""
 
     def healed(self) -> None:
         """The second act begins."""
@@ -253,12 +257,11 @@ class Simulation:
     def _second_act(self) -> None:
         self.heal()
         deadline = self.now + EQUAL_WITHIN_S
-        while self.now < deadline and not self._all_equal():
+        while self.now < deadline and not ending.is_over(self):
             if not self._step(deadline):
                 break
-        equal = self._all_equal()
-        if not equal:
-            raise Violation(18, *self._who_is_apart())
+        if not ending.is_over(self):
+            raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
         self.note("all equal", None)
         self._run_until(self.now + QUIET_S)
         for checker in self._checkers:
@@ -268,6 +271,9 @@ class Simulation:
         """End every fault: from here on, all must go well."""
         self.is_healing = True
         self.note("heal", None)
+        for device in self.devices:
+            if not device.honest:
+                device.crash(power=False)  # a liar is silent from here on, and nobody needs it
         undo, self._undo = self._undo, []
         for end in undo:
             end()
@@ -276,16 +282,30 @@ class Simulation:
             device.disk.full = False
             device.hurry()
             device.lose_no_power()
-            if not device.is_up:
+            if device.honest and not device.is_up:
                 self.boot(device)
             device.wake()
+        for device in self.honest():
+            if device.name in self.book.rotten:
+                self._mend(device)
         self._invite_again()
+        for checker in self._checkers:
+            checker.mending()
         self.network.heal()
         self._run_until(self.now + QUIET_S)
         for device in self.honest():
             device.scrub()
         for checker in self._checkers:
             checker.healed()
+
+    def _mend(self, device: SimulatedDevice) -> None:
+        """
+        Let a rotten device look at itself. What was written on top of rot looks sound, and a peer's digest tells; where
+        digests are not compared, since something waits, a person has to ask for a rebuild.
+        """
+        device.scrub()
+        if device.is_awake and device.running.waiting():
+            device.rebuild()
 
     def _invite_again(self) -> None:
         """Invite who is no member any more, since the only disk that said so was put back: a person has to do it."""
@@ -374,7 +394,9 @@ class Simulation:
         return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
 
     def boot(self, device: SimulatedDevice) -> None:
-        """Start a device's process, and look what it finds."""
+        """Start a device's process, and look what it finds. What lied stays off once all is healed."""
+        if self.is_healing and not device.honest:
+            return
         device.boot()
         self.book.came_back(device)
         self.network.try_again(device)
@@ -449,7 +471,21 @@ class Simulation:
 
     def proved(self, device: SimulatedDevice, peer: str) -> None:
         """A device has proved itself equal to a peer."""
+        if self.book.forked and device.honest:
+            self._check_proof(device, peer)
         self.note("equal", device, peer=peer)
+
+    def _check_proof(self, device: SimulatedDevice, peer: str) -> None:
+        """Check that whoever holds another branch of a fork is not taken for equal."""
+        link = device.links.get(peer)
+        if link is None or device.replica is None:
+            return
+        other = link.other(device)
+        if not other.honest or other.links.get(device.id) is not link:  # it has started anew since it said so
+            return
+        forks = ending.forks_between(device, other, device.replica.progress()[peer].proved_at)
+        if forks:
+            raise Violation(10, device.name, f"proved equal to {other.name}, whose {forks[0]} is another change")
 
     def note(self, what: str, device: SimulatedDevice | None, **facts: Any) -> None:
         """Take down what happens: it goes into the digest, and to whoever listens."""
@@ -457,44 +493,6 @@ class Simulation:
         self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
         if self.recorder is not None:
             self.recorder.note(self.now, what, name, facts)
-
-    # --- the end ------------------------------------------------------------------------------------------------------
-
-    def _all_equal(self) -> bool:
-        """Tell whether every link of honest devices says that both ends are proved equal, or as equal as can be."""
-        devices = self.honest()
-        first = self.book.frontier(devices[0])
-        if any(self.book.frontier(device) != first for device in devices[1:]):
-            return False
-        return all(self._stands(device) for device in devices)
-
-    def _stands(self, device: SimulatedDevice) -> bool:
-        """Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one."""
-        assert device.replica is not None, "everyone is up in the second act"
-        progress = device.replica.progress()
-        waiting = device.running.waiting()
-        peers = {other.id for other in self.honest() if other.id != device.id}
-        linked = [progress[peer] for peer in peers if peer in progress]
-        if len(self.honest()) == len({each.id for each in self.honest()}) and len(linked) < len(peers):
-            return False
-        return all(each.proved or waiting or each.waiting for each in linked)
-
-    def _who_is_apart(self) -> tuple[str, str]:
-        devices = self.honest()
-        frontiers = {device.name: self.book.frontier(device) for device in devices}
-        everything: dict[int, int] = {}
-        for held in frontiers.values():
-            for actor, seq in held.items():
-                everything[actor] = max(seq, everything.get(actor, 0))
-        for device in devices:
-            held = frontiers[device.name]
-            lacks = {f"{a:x}": f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
-            if lacks:
-                why = f" after {device.last_error}" if device.last_error is not None else ""
-                return device.name, f"lacks {lacks} {EQUAL_WITHIN_S:.0f} s after all was healed{why}"
-        apart = next(device for device in devices if not self._stands(device))
-        digests = {device.name: device.running.digest() for device in devices}
-        return apart.name, f"is not proved equal to everyone {EQUAL_WITHIN_S:.0f} s after all was healed: {digests}"
 
 
 class Witness:

@@ -190,8 +190,8 @@ class Fold:
         if found is None:
             self.load([entity_id])
             found = self._entities.get(entity_id)
-        if found is None:
-            found = self._entities[entity_id] = Entity(entity_id, kind)
+        if found is None or (found.kind != kind and not found.touched and not found.deleted):
+            found = self._entities[entity_id] = Entity(entity_id, kind)  # what had no effect claims no id either
         return found
 
     def existing(self, entity_id: bytes) -> Entity | None:

@@ -344,8 +344,8 @@ class Ledger:
         deps = changes.full_deps(header, previous)
         if header.seq > held + 1 or any(seq > (heads[a].seq if a in heads else 0) for a, seq in deps.items()):
             return Admitted.EARLY
-        if header.birth is not None:
-            check_author(tx, fold, header, header.birth)
+        if header.birth is not None and not is_welcome(tx, fold, header, header.birth):
+            raise RemoteProtocolError("a change by a device that is not a member")
         logged = self._append(tx, change, head, header.birth)
         body: Iterable[bytes] = (change.body,)
         if header.parts:
@@ -492,17 +492,11 @@ def device_entity(public_key: bytes) -> bytes:
     return blake2b(public_key, digest_size=16, person=b"edda-device").digest()
 
 
-def check_author(reader: StoreReader, fold: Fold, header: Header, birth: Birth) -> None:
-    """
-    Check that a new actor belongs to a member, or to the founder of this very workspace.
-
-    Raises:
-        RemoteProtocolError: It belongs to neither.
-    """
+def is_welcome(reader: StoreReader, fold: Fold, header: Header, birth: Birth) -> bool:
+    """Tell whether a new actor belongs to a member, or to the founder of this very workspace."""
     if workspace_of(birth) == reader.meta(WORKSPACE_KEY) and not header.deps:
-        return
-    if not is_member(reader, fold, birth.public_key):
-        raise RemoteProtocolError("a change by a device that is not a member")
+        return True
+    return is_member(reader, fold, birth.public_key)
 
 
 def is_member(reader: StoreReader, fold: Fold, public_key: bytes) -> bool:

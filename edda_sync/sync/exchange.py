@@ -11,18 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH, Change
 from edda_sync.crdt.entity import digest_of
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger
+from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger, is_welcome
 from edda_sync.errors import ForkError, RemoteProtocolError
 from edda_sync.protocols import Head, Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
 from edda_sync.sync.snapshots import Signer, Snapshots, Taken, Verify, halves_of, missing
+from edda_sync.sync.vouchers import keep_voucher, voucher_of
 
 SUMMARY_HASH_BYTES: Final = 16
 
@@ -38,12 +42,25 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a store holds at one moment: the frontier, how much waits there, and the digest, whole and by buckets."""
+    """
+    What a store holds at one moment: what two devices compare.
 
-    frontier: Frontier
+    Attributes:
+        heads: The frontier, with hashes.
+        waiting: How much is held but not applied.
+        digest: Of the heads and the content: where it is equal, so are all changes and what came of them.
+        buckets: The content's digest, by buckets.
+    """
+
+    heads: tuple[Summary, ...]
     waiting: int
     digest: str
     buckets: Mapping[int, int]
+
+    @property
+    def frontier(self) -> Frontier:
+        """Which changes of each actor are held."""
+        return {head.actor: head.seq for head in self.heads}
 
 
 class Exchange:
@@ -77,8 +94,7 @@ class Exchange:
     def heads(self) -> tuple[Summary, ...]:
         """Return the frontier with hashes, as a hello says it."""
         with self.store.read() as reader:
-            heads = sorted(reader.heads().values())
-        return tuple(Summary(head.actor, head.seq, head.hash[:SUMMARY_HASH_BYTES]) for head in heads)
+            return _summaries(reader)
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
@@ -88,19 +104,19 @@ class Exchange:
     def proof(self) -> Proof:
         """Return what a peer with the same content has too; every text is brought up to date for it."""
 
-        def look(reader: StoreReader) -> tuple[Frontier, int, Mapping[int, int]]:
-            return (*_standing(reader), reader.buckets())
+        def look(reader: StoreReader) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
+            return _summaries(reader), _standing(reader)[1], reader.buckets()
 
-        def refresh(tx: StoreWriter) -> tuple[Frontier, int, Mapping[int, int]]:
+        def refresh(tx: StoreWriter) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
             self._ledger.refresh(tx)
             return look(tx)
 
         with self.store.read() as reader:
             found = None if reader.stale_texts() else look(reader)
-        held, waiting, buckets = self.store.transact(refresh) if found is None else found
+        heads, waiting, buckets = self.store.transact(refresh) if found is None else found
         if buckets is not self._digested[0]:  # a millisecond, for which nobody who writes should wait
             self._digested = (buckets, digest_of(buckets))
-        return Proof(held, waiting, self._digested[1], buckets)
+        return Proof(heads, waiting, _digest_of(heads, self._digested[1]), buckets)
 
     def waiting(self) -> int:
         """Return how much is held but not applied."""
@@ -119,7 +135,7 @@ class Exchange:
         return (*large, *halves)
 
     def find_forks(self, summaries: Iterable[Summary]) -> list[tuple[int, int]]:
-        """Note every dot that a peer has under another hash; return them."""
+        """Note of whom a peer has a dot under another hash; return all such dots."""
         listed = list(summaries)
 
         def known(reader: StoreReader) -> list[tuple[Summary, bytes]]:
@@ -129,12 +145,8 @@ class Exchange:
         with self.store.read() as reader:
             different = known(reader)
         if different:
-
-            def note(tx: StoreWriter) -> None:
-                for each, ours in different:
-                    tx.add_fork(each.actor, each.seq, ours, each.hash)
-
-            self.store.transact(note)
+            forks = [(each.actor, each.seq, ours, each.hash) for each, ours in different]
+            self.store.transact(lambda tx: _note_forks(tx, forks))
         return [(each.actor, each.seq) for each, _ in different]
 
     # --- giving -------------------------------------------------------------------------------------------------------
@@ -161,7 +173,7 @@ class Exchange:
                 if logged.seq > reached.get(logged.actor, 0):
                     if chosen and size + len(logged.raw) + len(logged.body) > limits.BATCH_BYTES_MAX:
                         break
-                    if not self._is_own(heads[logged.actor]) and reader.next_signed(logged.actor, logged.seq) is None:
+                    if not self._is_vouched_for(reader, heads[logged.actor], logged):
                         break  # it was relayed to us ahead of its signature, which is on its way
                     chosen.append(logged)
                     size += len(logged.raw) + len(logged.body)
@@ -174,34 +186,45 @@ class Exchange:
             last = {logged.actor: logged for logged in chosen}
             signed = [self._signed(reader, heads[actor], logged) for actor, logged in sorted(last.items())]
         del positions[:used]
-        if not chosen:
+        vouching = tuple(each for each in signed if each is not None)
+        if not chosen or len(vouching) < len(signed):
             return None
-        message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(signed))
+        message = Changes(tuple((logged.raw, logged.body) for logged in chosen), vouching)
         return Given(message, reached, large)
 
     def _is_own(self, head: Head) -> bool:
         return head.public_key == self._signer.public_key
 
-    def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead:
+    def _is_vouched_for(self, reader: StoreReader, head: Head, logged: Logged) -> bool:
+        if self._is_own(head) or reader.next_signed(logged.actor, logged.seq) is not None:
+            return True
+        return voucher_of(reader, logged.actor, head.seq) is not None
+
+    def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead | None:
         """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
         if self._is_own(head):
             return SignedHead(
                 last.actor, last.seq, self._signer.sign(self._message(last.actor, last.seq, last.hash)), b""
             )
         seq = reader.next_signed(last.actor, last.seq)
-        assert seq is not None, "it was asked for before the change was chosen"
-        signature = reader.signature_at(last.actor, seq) or b""
-        return SignedHead(last.actor, seq, signature, b"".join(self._contents(reader, last, seq)))
+        proof = b""
+        if seq is not None:
+            vouch = SignedHead(last.actor, seq, reader.signature_at(last.actor, seq) or b"", b"")
+        else:
+            found = voucher_of(reader, last.actor, head.seq)
+            assert found is not None, "it was asked for before the change was chosen"
+            vouch, seq, proof = found, head.seq, found.proof
+        proof = b"".join(self._contents(reader, last, seq)) + proof
+        if len(proof) < HASH_BYTES * (vouch.seq - last.seq):
+            return None  # a segment brought what is between, and nobody needs the log of it any more
+        return msgspec.structs.replace(vouch, proof=proof)
 
     def _contents(self, reader: StoreReader, last: Logged, seq: int) -> Iterator[bytes]:
-        """Yield what an actor's changes say after one and up to a seq: the last may be a large one that is not whole yet."""
+        """Yield what an actor's changes say after one and up to a seq, as far as the log has them."""
         between = reader.positions_missing({**dict.fromkeys(reader.heads(), 1 << 62), last.actor: last.seq})
         for position in between[: seq - last.seq]:
             logged = reader.logged(position)
             yield changes.hash_content(logged.raw, logged.body)
-        if len(between) < seq - last.seq:
-            raw = next(each.raw for each in reader.incoming() if (each.actor, each.seq) == (last.actor, seq))
-            yield changes.hash_content(raw, b"")
 
     def part(self, large: Logged, number: int) -> Part | None:
         """Return a part of a large change; None past its end."""
@@ -230,7 +253,7 @@ class Exchange:
             return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))
         except ForkError as error:
             noted = (error.actor, error.seq, *error.hashes)
-            self.store.transact(lambda tx: tx.add_fork(*noted))
+            self.store.transact(lambda tx: _note_forks(tx, [noted]))
             raise
 
     def _take(self, tx: StoreWriter, batch: list[Change], signed: tuple[SignedHead, ...]) -> Taken:
@@ -240,27 +263,43 @@ class Exchange:
             return Taken(0, early=True)
         ledger = self._ledger
         fold = ledger.fold(tx)
+        halves = {(each.actor, each.seq) for each in tx.incoming()}
+        taken: set[int] = set()
         applied = 0
-        early = False
-        last: Frontier = {}
+        early = strange = False
         for change in fresh:
+            if change.header.birth is not None and not is_welcome(tx, fold, change.header, change.header.birth):
+                early = strange = True  # what makes its author a member may come later in this very batch
+                continue
             if change.header.parts:
-                early = not self._is_ready(tx, change)
-                if not early:
-                    tx.expect(*change.header.dot, change.raw)
-                    last[change.header.actor] = change.header.seq
+                if self._is_ready(tx, change):
+                    _expect(tx, change)
+                    taken.add(change.header.actor)
+                else:
+                    early = True
                 break
-            outcome = ledger.admit(tx, fold, change)
-            early = outcome is Admitted.EARLY
-            if early:
+            if ledger.admit(tx, fold, change) is Admitted.APPLIED:
+                applied += 1
+                taken.add(change.header.actor)
+                if change.header.dot in halves:  # its author told somebody else another change under this dot
+                    tx.forget_incoming(*change.header.dot)
+            else:
+                early = True
+            if early and not strange:
                 break
-            applied += outcome is Admitted.APPLIED
-            last[change.header.actor] = change.header.seq
+        if strange and not applied:
+            raise RemoteProtocolError("a change by a device that is not a member")
         fold.flush()
-        for each in signed:
-            if last.get(each.actor) == each.seq:
-                tx.sign(each.actor, each.seq, each.signature)
+        self._keep_vouchers(tx, fresh, {each.actor: each for each in signed if each.actor in taken})
         return Taken(applied, early)
+
+    def _keep_vouchers(self, tx: StoreWriter, batch: list[Change], signed: Mapping[int, SignedHead]) -> None:
+        """Keep what vouches for what was taken, so that it can be passed on should nobody ever send the rest."""
+        heads = tx.heads()
+        for actor, each in signed.items():
+            held = heads[actor].seq if actor in heads else 0
+            rest = [change.content for change in batch if change.header.actor == actor and change.header.seq > held]
+            keep_voucher(tx, held, msgspec.structs.replace(each, proof=b"".join(rest) + each.proof))
 
     def _is_news(self, tx: StoreReader, heads: Mapping[int, Head], change: Change) -> bool:
         """Tell whether a change is new here. What is known must be known under the same hash."""
@@ -331,10 +370,39 @@ class Exchange:
         fold = ledger.fold(tx)
         outcome = ledger.admit(tx, fold, Change(header, incoming.raw, b""))
         fold.flush()
-        signature = tx.signature_at(part.actor, part.seq)
-        if signature is not None:
-            tx.sign(part.actor, part.seq, signature)
+        voucher = voucher_of(tx, part.actor, part.seq - 1)
+        if voucher is not None and outcome is Admitted.APPLIED:
+            keep_voucher(tx, part.seq, msgspec.structs.replace(voucher, proof=voucher.proof[HASH_BYTES:]))
         return Taken(int(outcome is Admitted.APPLIED), early=outcome is Admitted.EARLY)
+
+
+def _note_forks(tx: StoreWriter, forks: Iterable[tuple[int, int, bytes, bytes]]) -> None:
+    """Note forks, one of each actor: its later changes differ as well, and a liar could make up any number."""
+    noted = {fork[0] for fork in tx.forks()}
+    for fork in forks:
+        if fork[0] not in noted:
+            tx.add_fork(*fork)
+
+
+def _expect(tx: StoreWriter, change: Change) -> None:
+    """Expect the parts of a large change; of two under one dot, those of the one that was named last."""
+    actor, seq = change.header.dot
+    if any((each.actor, each.seq) == (actor, seq) and each.raw != change.raw for each in tx.incoming()):
+        tx.forget_incoming(actor, seq)
+    tx.expect(actor, seq, change.raw)
+
+
+def _summaries(reader: StoreReader) -> tuple[Summary, ...]:
+    heads = sorted(reader.heads().values())
+    return tuple(Summary(head.actor, head.seq, head.hash[:SUMMARY_HASH_BYTES]) for head in heads)
+
+
+def _digest_of(heads: Iterable[Summary], content: str) -> str:
+    """Return a hash of changes and content: two changes under one dot may have one content, and are not equal."""
+    digest = blake2b(content.encode(), digest_size=16, person=b"edda-proof")
+    for head in heads:
+        digest.update(head.actor.to_bytes(8, "big") + head.seq.to_bytes(8, "big") + head.hash)
+    return digest.hexdigest()
 
 
 def _standing(reader: StoreReader) -> tuple[Frontier, int]:

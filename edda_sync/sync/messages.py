@@ -106,9 +106,15 @@ class Ack(_Message, frozen=True, tag=5):
 
 
 class Buckets(_Message, frozen=True, tag=6):
-    """All non-zero bucket sums, when digests differ at equal frontiers: bucket (2 bytes) and sum (16 bytes) each."""
+    """
+    Answers a digest that differs at an equal frontier.
 
-    frontier: Pairs
+    Attributes:
+        heads: The frontier, with hashes: they differ where a dot was made twice.
+        sums: All non-zero bucket sums: bucket (2 bytes) and sum (16 bytes) each.
+    """
+
+    heads: tuple[Summary, ...]
     sums: bytes
 
 

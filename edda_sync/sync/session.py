@@ -30,7 +30,7 @@ from edda_sync.errors import EddaError, ForkError, LocalError, RemoteMismatchErr
 from edda_sync.protocols import Logged
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
-from edda_sync.sync.messages import Ack, Buckets, Changes, Goodbye, Hello, Message, Part, Snapshot
+from edda_sync.sync.messages import Ack, Buckets, Changes, Goodbye, Hello, Message, Part, Snapshot, Summary
 from edda_sync.sync.snapshots import MadeSegment, Taken
 from edda_sync.sync.wire import Codec
 
@@ -115,6 +115,8 @@ class Session:
         self._news = False
         self._large: tuple[Logged, int] | None = None
         self._segment: tuple[MadeSegment, int] | None = None
+        self._agains = 0  # how often in a row it asked for the same again
+        self._again_from: Frontier = {}
         self._wanted: dict[tuple[int, int], int] = {}
         self._wanted_segments: dict[bytes, int] = {}
         self._under_way: deque[int] = deque()
@@ -122,7 +124,7 @@ class Session:
         self._deadlines: dict[str, float] = {}
         self._said: Frontier | None = None  # the frontier whose digest was sent last
         self._their_digest: tuple[Frontier, str, int] | None = None
-        self._compared: Frontier | None = None
+        self._compared: tuple[Frontier, str] | None = None  # where, and with which digest of theirs
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -251,9 +253,7 @@ class Session:
         if hello.device != self.peer or hello.workspace != self._tag(self.peer):
             raise RemoteMismatchError("it belongs to another workspace", self.peer)
         theirs = _frontier(tuple((each.actor, each.seq) for each in hello.heads))
-        forks = self._exchange.find_forks(hello.heads)
-        if forks:
-            raise ForkError(*forks[0], self.peer)
+        self._refuse_forks(hello.heads)
         self.progress.waiting = hello.waiting
         if any(not 0 <= first <= limits.SEGMENT_PARTS_MAX for *_, first in hello.wanted):
             raise RemoteProtocolError("a wish for a part out of bounds", self.peer)
@@ -261,6 +261,11 @@ class Session:
         self._wanted_segments = {name: first for _, seq, name, first in hello.wanted if not seq}
         self._known, self._held = dict(theirs), theirs
         self._news = True
+
+    def _refuse_forks(self, heads: tuple[Summary, ...]) -> None:
+        forks = self._exchange.find_forks(heads)
+        if forks:
+            raise ForkError(*forks[0], self.peer)
 
     def _after_data(self, message: Changes | Part | Snapshot, taken: Taken) -> list[Effect]:
         self._dealt += 1
@@ -283,6 +288,10 @@ class Session:
         while self._under_way and len(self._under_way) > self._sent_frames - ack.frames:
             self._under_way.popleft()
         if ack.again:
+            self._agains = self._agains + 1 if held == self._again_from else 1
+            self._again_from = held
+            if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
+                raise RemoteProtocolError("it asks for the same again and again, and takes nothing", self.peer)
             self._known, self._queue, self._large, self._news = dict(held), [], None, True
         else:
             self._known = frontier.join(self._known, held)
@@ -307,27 +316,30 @@ class Session:
         if self._their_digest is None:
             return []
         at, digest, waiting = self._their_digest
-        if at != self._exchange.frontier() or self._compared == at:
+        if at != self._exchange.frontier() or self._compared == (at, digest):
             return []
         proof = self._exchange.proof()
-        if at != proof.frontier or waiting or proof.waiting:
+        if at != proof.frontier:
             return []
+        self._compared = at, digest
+        if waiting or proof.waiting:  # no content to compare, but the same changes, or else a fork
+            return [] if proof.digest == digest else [self._send(Buckets(proof.heads, b""))]
         if proof.digest == digest:
-            self._compared = at
             self.progress.proved, self.progress.proved_at = True, at
             effects: list[Effect] = []
             if self._said != at:  # whoever is proved may leave at once: first let the peer prove it too
                 self._said = at
                 effects.append(self._ack((at, proof.waiting), digest=digest))
             return [*effects, Proved(self.peer)]
-        self._compared = at
         self.progress.proved, self.progress.proved_at = False, None
         sums = b"".join(b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(proof.buckets.items()) if s)
-        return [self._send(Buckets(tuple(frontier.to_pairs(at)), sums))]
+        return [self._send(Buckets(proof.heads, sums))]
 
     def _deal_buckets(self, message: Buckets) -> list[Effect]:
+        theirs_at = _frontier(tuple((each.actor, each.seq) for each in message.heads))
+        self._refuse_forks(message.heads)
         proof = self._exchange.proof()
-        if _frontier(message.frontier) != proof.frontier:
+        if theirs_at != proof.frontier or proof.waiting or self.progress.waiting:
             return []
         if len(message.sums) % 18 or len(message.sums) > 18 * limits.DIGEST_BUCKETS:
             raise RemoteProtocolError("malformed bucket sums", self.peer)
@@ -341,7 +353,7 @@ class Session:
 
     def recheck(self, now: float) -> None:
         """Compare digests anew: the view was rebuilt."""
-        self._said = self._compared = self._their_digest = None
+        self._said = self._compared = None
         self._deadlines["prove"] = now
 
     # --- out ----------------------------------------------------------------------------------------------------------
@@ -391,7 +403,7 @@ class Session:
         if not self._queue and self._news:
             self._news = False
             missing = self._exchange.missing(self._known)
-            is_long = missing is not None and not self._held and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
+            is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
             if missing is None or is_long:
                 if self._exchange.snapshots.can_make():
                     made = self._exchange.snapshots.made(self._known)

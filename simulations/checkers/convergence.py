@@ -5,6 +5,7 @@ from __future__ import annotations
 from edda_sync.crdt.entity import digest_of
 from edda_sync.protocols import Row
 from simulations.device import SimulatedDevice
+from simulations.ending import heads_of
 from simulations.simulator import Checker
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
@@ -22,14 +23,16 @@ class Convergence(Checker):
 
     def __init__(self, sim: object) -> None:
         super().__init__(sim)  # type: ignore[arg-type]
-        self._seen: dict[tuple[tuple[int, int], ...], tuple[str, str]] = {}
+        self._seen: dict[tuple[tuple[int, int, bytes], ...], tuple[str, str]] = {}
 
     def changed(self, device: SimulatedDevice) -> None:
-        """Compare with whoever stood at this frontier before, once edited texts are projected."""
+        """Compare with whoever held these very changes before, once edited texts are projected."""
+        if device.name in self.sim.book.rotten:
+            return
         with device.running.store.read() as reader:
             if reader.stale_texts() or reader.quarantined() or reader.unknown_operations():
                 return
-            at = tuple(sorted((head.actor, head.seq) for head in reader.heads().values()))
+            at = tuple(sorted((head.actor, head.seq, head.hash) for head in reader.heads().values()))
             digest = digest_of(reader.buckets())
         who, before = self._seen.setdefault(at, (device.name, digest))
         if before != digest:
@@ -37,11 +40,16 @@ class Convergence(Checker):
 
     def ended(self) -> None:
         """Compare all rows."""
-        devices = self.sim.honest()
-        expected = rows_of(devices[0])
-        for device in devices[1:]:
-            found = rows_of(device)
+        first_of: dict[tuple[tuple[int, bytes], ...], SimulatedDevice] = {}
+        for device in self.sim.honest():
+            branch = tuple(sorted((head.actor, head.hash) for head in heads_of(device).values()))
+            first = first_of.setdefault(branch, device)
+            expected, found = rows_of(first), rows_of(device)
             for name in TABLES:
                 if found[name] != expected[name]:
                     other = [row for row in found[name] if row not in expected[name]]
-                    self.fail(device, f"{name} differ from {devices[0].name}'s: {other[:2]}")
+                    self.fail(device, f"{name} differ from {first.name}'s: {other[:2]}")
+            with first.running.store.read() as one, device.running.store.read() as other_reader:
+                digests = digest_of(one.buckets()), digest_of(other_reader.buckets())
+            if digests[0] != digests[1]:
+                self.fail(device, f"what is not shown differs from {first.name}'s")

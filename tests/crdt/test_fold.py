@@ -139,6 +139,16 @@ def test_what_was_only_spoken_of_does_not_exist(folded: Folded) -> None:
     folded.store.transact(work)
 
 
+def test_what_had_no_effect_claims_no_id_for_its_kind_however_it_is_batched(folded: Folded) -> None:
+    """Else it hung on what came in one batch whether the id was free for the task."""
+    refused, task = [EDIT, "document", OTHER, "content", 5, b""], [PUT, "task", OTHER, {"title": "it is one"}]
+    apart = Folded()
+    apart.receive(refused)
+    apart.receive(task)
+    folded.receive(refused, task)
+    assert [row[1] for row in folded.table("tasks")] == [row[1] for row in apart.table("tasks")] == ["it is one"]
+
+
 def test_a_tag_without_a_name_does_not_show_and_takes_no_name_from_another(folded: Folded) -> None:
     name = values.id_text(OTHER)
     folded.receive([TOUCH, "tag", OTHER], [PUT, "tag", values.id_bytes("id", values.tag_id(name)), {"name": name}])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edda_sync.model import Task
+from simulations.book import Fate
 from simulations.catalogue import ACTIONS, CHECKERS
 from simulations.device import SimulatedDevice
 from simulations.disk import Fault
@@ -56,6 +57,7 @@ def play(
     notes = Notes()
     tape = Tape(0, calm=True)
     simulation = Simulation(tape, (), checkers, recorder=notes, script=script, profile=calm(devices))
+    simulation.book.words["milk"] = Fate.DOUBTFUL
     return simulation.run(), notes
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
+from edda_sync import limits, values
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.change import Birth, Header, decode_header
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import ForkError, RemoteProtocolError
 from edda_sync.sync.exchange import SUMMARY_HASH_BYTES, Exchange
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
 from edda_sync.testing import devices, replica_of, sync
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.membership import DeviceRecord
 
 Pair = tuple[StorageEngine, StorageEngine]
 
@@ -203,6 +206,77 @@ def test_a_signature_vouches_for_its_own_workspace_alone(two: Pair) -> None:
     assert trace(phone) == before
 
 
+# --- what vouches for what ----------------------------------------------------------------------------------------------
+
+
+def test_what_was_taken_ahead_of_its_signature_can_be_passed_on_though_the_rest_never_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The author signed the third change; its relay died after the first. Whoever has that one must not keep it alone."""
+    with devices(4) as (laptop, phone, tablet, desktop):
+        known = desktop.frontier()
+        for title in ("one", "two", "three"):
+            laptop.create_task(edda.Task(title=title))
+        exchange_of(phone).take(batches(exchange_of(laptop), known)[0])
+        monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
+        first, *rest = batches(exchange_of(phone), known)
+        assert rest
+        assert first.heads[0].seq > dots(first)[-1][1]
+        exchange_of(tablet).take(first)
+        passed_on = batches(exchange_of(tablet), known)
+        assert [dot for message in passed_on for dot in dots(message)] == dots(first)
+        exchange_of(desktop).take(passed_on[0])
+        assert [task.title for task in desktop.query_tasks(edda.TaskQuery())] == ["one"]
+        exchange_of(desktop).take(rest[0])  # and the way to the signature goes on from there
+        assert len(batches(exchange_of(desktop), known)) == 2
+
+
+def test_a_change_has_its_own_signature_though_a_large_one_was_announced_under_its_name() -> None:
+    """A liar tells some of a large change, sends none of it, and tells the others of a small one under the same dot."""
+    with devices(3) as (liar, phone, tablet):
+        known = phone.frontier()
+        liar.create_task(edda.Task(title="small"))
+        (small,) = batches(exchange_of(liar), known)
+        actor, seq = dots(small)[0]
+        header = msgspec.structs.replace(
+            decode_header(small.changes[0][0]), body_bytes=2 * limits.PART_BYTES_MAX, parts=(b"p" * 32, b"q" * 32)
+        )
+        large = changes.encode_header(header)
+        with liar.store.read() as reader:
+            head = changes.hash_change(reader.hash_at(actor, seq - 1) or b"", changes.hash_content(large, b""))
+        signature = liar.identity.sign(changes.signed_message(liar.workspace, actor, seq, head))
+        exchange_of(phone).take(Changes(((large, b""),), (SignedHead(actor, seq, signature, b""),)))
+        assert phone.waiting() == 1
+        assert exchange_of(phone).take(small).applied == 1
+        assert phone.waiting() == 0
+        (passed_on,) = batches(exchange_of(phone), known)
+        assert exchange_of(tablet).take(passed_on).applied == 1
+
+
+def test_a_change_by_an_author_who_is_unknown_waits_for_what_makes_it_a_member(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    guest = Identity.create()
+    birth = Birth(guest.public_key, bytes(16))
+    actor = changes.actor_of(birth)
+    body = changes.encode_operation([changes.PUT, "task", bytes(16), {"title": "a guest's"}])
+    header = Header(changes.VERSION, actor, 1, 0, (), 1, len(body), birth=birth)
+    raw = changes.encode_header(header)
+    head = changes.hash_change(changes.NO_HASH, changes.hash_content(raw, body))
+    signature = guest.sign(changes.signed_message(laptop.workspace, actor, 1, head))
+    theirs = Changes(((raw, body),), (SignedHead(actor, 1, signature, b""),))
+    taking, before = exchange_of(phone), trace(phone)
+    with pytest.raises(RemoteProtocolError, match="not a member"):
+        taking.take(theirs)
+    assert trace(phone) == before
+    laptop.welcome(DeviceRecord(guest.certificate, "guest"))
+    (welcome,) = batches(exchange_of(laptop), known)
+    taken = taking.take(Changes(theirs.changes + welcome.changes, theirs.heads + welcome.heads))
+    assert (taken.applied, taken.early) == (len(welcome.changes), True)
+    assert taking.take(theirs).applied == 1
+    assert phone.get_task(values.id_text(bytes(16))) is not None
+
+
 # --- forks ------------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +289,8 @@ def test_a_summary_under_another_hash_is_a_fork_and_noted_once(two: Pair) -> Non
     unknown = Summary(head.actor, head.seq + 1, b"\xff" * SUMMARY_HASH_BYTES)
     for _ in range(2):
         assert exchange.find_forks([other, unknown]) == [(head.actor, head.seq)]
+    another = Summary(head.actor, head.seq, b"\xee" * SUMMARY_HASH_BYTES)
+    assert exchange.find_forks([another]) == [(head.actor, head.seq)]  # a liar may make up any number of them
     with laptop.store.read() as reader:
         ((actor, seq, ours, theirs),) = reader.forks()
     assert (actor, seq, ours[:SUMMARY_HASH_BYTES], theirs) == (head.actor, head.seq, head.hash, other.hash)

@@ -60,7 +60,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Part, numbers, numbers, numbers, blobs),
     st.builds(Snapshot, blobs, numbers, numbers, blobs),
     st.builds(Ack, pairs, numbers, st.booleans(), texts, numbers),
-    st.builds(Buckets, pairs, st.binary(max_size=40)),
+    st.builds(Buckets, tuples(st.builds(Summary, numbers, numbers, blobs)), st.binary(max_size=40)),
     st.builds(Goodbye, texts, texts),
 )
 

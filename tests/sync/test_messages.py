@@ -33,7 +33,7 @@ PINNED: list[tuple[Message, str]] = [
     (Part(5, 3, 1, b"data"), "9503050301c40464617461"),
     (Snapshot(b"name", 4, 1, b"data"), "9504c4046e616d650401c40464617461"),
     (Ack(((5, 2),), 7, True, "digest", 1), "9605919205" + "0207c3a664696765737401"),
-    (Buckets(((5, 2),), b"sums"), "930691920502c40473756d73"),
+    (Buckets((Summary(5, 2, b"hash"),), b"sums"), "930691930502c40468617368c40473756d73"),
     (Goodbye("why", "none"), "9307a3776879a46e6f6e65"),
 ]
 
@@ -65,7 +65,7 @@ def test_the_largest_honest_messages_fit_a_frame() -> None:
     for message in (
         Hello((1, 1), b"t" * 16, "d" * 52, heads, "", 0, ()),
         Ack(frontier, 1 << 40, False, "d" * 32, 0),
-        Buckets(frontier, b"b" * 18 * limits.DIGEST_BUCKETS),
+        Buckets(heads, b"b" * 18 * limits.DIGEST_BUCKETS),
         Part(actors[0], seq, 255, noise),
         Snapshot(b"n" * 32, limits.SEGMENT_PARTS_MAX, 0, noise),
         Changes(

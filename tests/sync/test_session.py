@@ -14,6 +14,7 @@ import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import PUT, Birth, Header
+from edda_sync.crdt.entity import bucket_of
 from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, ForkError, RemoteMismatchError, RemoteProtocolError
@@ -379,17 +380,21 @@ def test_equality_is_said_only_after_digests_at_one_frontier_were_compared(bench
     frontier = tuple(sorted(bench.device.frontier().items()))
     bench.say(Ack(frontier, 0, False, "", 0))
     assert not proved(bench)
-    bench.say(Ack(frontier, 0, False, bench.peer.digest(), 0))
+    bench.say(Ack(frontier, 0, False, replica_of(bench.peer).exchange.proof().digest, 0))
     assert proved(bench)
     bench.device.create_task(edda.Task(title="news"))
     bench.session.news(0.0, own=True)
     assert not proved(bench)
 
 
-def test_digests_are_not_compared_while_something_waits(bench: Bench) -> None:
+def test_while_something_waits_the_content_is_not_compared_and_the_changes_are(bench: Bench) -> None:
     bench.opened()
+    exchange = replica_of(bench.device).exchange
     frontier = tuple(sorted(bench.device.frontier().items()))
-    assert said(bench.say(Ack(frontier, 0, False, "another digest", 1))) == []
+    assert said(bench.say(Ack(frontier, 0, False, exchange.proof().digest, 1))) == []
+    assert not proved(bench)
+    assert said(bench.say(Ack(frontier, 0, False, "another digest", 1))) == [Buckets(exchange.heads(), b"")]
+    assert bench.say(Buckets(exchange.heads(), b"")) == []
     assert not proved(bench)
     assert bench.session.progress.waiting == 1
 
@@ -402,10 +407,43 @@ def test_another_digest_at_an_equal_frontier_names_the_buckets_that_differ(bench
         for message in said(bench.say(Ack(frontier, 0, False, "another digest", 0)))
         if isinstance(message, Buckets)
     ]
-    assert dict(answer.frontier) == dict(frontier)
+    assert answer.heads == replica_of(bench.device).exchange.heads()
     assert len(answer.sums) == 18 * len(
         [total for total in replica_of(bench.device).exchange.proof().buckets.values() if total]
     )
+
+
+def test_a_digest_that_was_mended_is_compared_again(bench: Bench) -> None:
+    """The peer's view was damaged, and folded anew; ours was sound all the time."""
+    bench.opened()
+    frontier = tuple(sorted(bench.device.frontier().items()))
+    bench.say(Ack(frontier, 0, False, "of what rotted", 0))
+    assert not proved(bench)
+    sound = replica_of(bench.peer).exchange.proof().digest
+    bench.say(Ack(frontier, 0, False, sound, 0))
+    assert proved(bench)
+
+
+def test_whoever_mended_its_own_content_compares_it_with_what_the_peer_said_before(bench: Bench) -> None:
+    bench.opened()
+    frontier = tuple(sorted(bench.device.frontier().items()))
+    record = next(iter(bench.device.store.transact(lambda tx: list(tx.all_records()))))
+    bench.device.store.transact(lambda tx: tx.add_to_buckets({bucket_of(record.id): 1}))
+    bench.say(Ack(frontier, 0, False, replica_of(bench.peer).exchange.proof().digest, 0))
+    assert not proved(bench)
+    bench.device.rebuild()
+    bench.session.recheck(1.0)
+    bench.session.tick(1.0)
+    assert proved(bench)
+
+
+def test_a_peer_that_asks_for_the_same_again_and_again_is_left(bench: Bench) -> None:
+    """It takes nothing, and would have us send as fast as we can for ever."""
+    bench.opened()
+    again = Ack((), 0, True, "", 0)
+    for _ in range(limits.AGAINS_MAX):
+        assert not [effect for effect in bench.say(again) if isinstance(effect, Close)]
+    assert isinstance(failure(bench.say(again)), RemoteProtocolError)
 
 
 def test_a_fork_at_hello_is_noted_and_ends_the_talk(bench: Bench) -> None:
@@ -420,6 +458,28 @@ def test_a_fork_at_hello_is_noted_and_ends_the_talk(bench: Bench) -> None:
     with bench.device.store.read() as reader:
         (fork,) = reader.forks()
     assert fork[:2] == (actor, seq)
+
+
+def test_a_fork_that_comes_up_while_two_talk_is_noted_when_their_digests_are_compared(bench: Bench) -> None:
+    """Both learned of a dot from elsewhere, at one time and under two hashes: frontiers are equal, and nothing is sent."""
+    bench.opened()
+    first, *others = replica_of(bench.device).exchange.heads()
+    error = failure(bench.say(Buckets((Summary(first.actor, first.seq, b"another hash !!!"), *others), b"")))
+    assert isinstance(error, ForkError)
+    with bench.device.store.read() as reader:
+        assert [fork[:2] for fork in reader.forks()] == [(first.actor, first.seq)]
+
+
+def test_a_digest_is_of_the_changes_as_well_as_of_what_came_of_them(bench: Bench) -> None:
+    """Two changes under one dot may show the same, and are not equal."""
+    exchange = replica_of(bench.device).exchange
+    before = exchange.proof()
+    with bench.device.store.read() as reader:
+        head = min(reader.heads().values())
+    bench.device.store.transact(lambda tx: tx.set_head(head._replace(hash=bytes(32))))
+    after = exchange.proof()
+    assert (after.frontier, after.buckets) == (before.frontier, before.buckets)
+    assert after.digest != before.digest
 
 
 def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:

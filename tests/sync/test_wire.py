@@ -32,7 +32,7 @@ MESSAGES: list[Message] = [
     Part(7, 3, 0, bytes(limits.PART_BYTES_MAX)),
     Snapshot(b"n" * 32, 9, 8, b"data"),
     Ack(((1, 2), (3, 4)), 5, True, "digest", 6),
-    Buckets(((1, 2),), bytes(18)),
+    Buckets((Summary(7, 3, b"h" * 16),), bytes(18)),
     Goodbye("closing", "none"),
 ]
 

@@ -1,0 +1,233 @@
+"""What the tables mean: a function of the log, in whatever order it came, and the one that the definitions give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync.crdt.change import Change, decode_header
+from edda_sync.crdt.entity import digest_of
+from edda_sync.crdt.ledger import ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, TOLD_KEY, WORKSPACE_KEY, Admitted, Ledger
+from edda_sync.crdt.texts import Texts
+from edda_sync.engine import StorageEngine
+from edda_sync.protocols import Logged, Row, StoreReader, StoreWriter
+from edda_sync.store.memory import MemoryStore
+from simulations.checkers.convergence import TABLES, rows_of
+from simulations.device import SimulatedDevice
+from simulations.oracle import Oracle, Shown
+from simulations.simulator import Checker
+
+ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one order in the others, since each folds the whole log anew
+THOROUGH_ONE_IN: Final = 8
+META: Final = (ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, WORKSPACE_KEY)
+PARENT: Final = 9  # columns of a task's row
+METADATA: Final = 10
+ENTITY, TAG = 1, 2  # columns of a row of entity_tags
+COLUMNS: Final[Mapping[str, int]] = {"title": 1, "status": 3, "priority": 4, "due_date": 8, "parent_id": PARENT}
+
+
+def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
+    """Return a device's log, each entry with its whole body; nothing when a part of it came as a segment."""
+    with device.running.store.read() as reader:
+        if reader.segments():
+            return []
+        entries = [reader.logged(position) for position in range(1, reader.log_position() + 1)]
+        return [(entry, entry.body or b"".join(reader.parts(entry.position))) for entry in entries]
+
+
+def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, bytes]]] | None:
+    """Return a device whose log says everything, and the log; None when each got something as a segment."""
+    for device in checker.sim.honest():
+        log = log_of(device)
+        if log:
+            return device, log
+    return None
+
+
+class OrderIndependence(Checker):
+    """Every causal order of the same changes gives the same content."""
+
+    number = 2
+
+    def ended(self) -> None:
+        """Fold the log in other orders."""
+        found = whole_log(self)
+        if found is None:
+            return
+        device, log = found
+        draws = self.sim.tape.source("orders")
+        expected = rows_of(device)
+        with device.running.store.read() as reader:
+            digest = digest_of(reader.buckets())
+        for _ in range(ORDERS if draws.draw("thorough", THOROUGH_ONE_IN) == 0 else 1):
+            store = self._fold(device, self._shuffled(log))
+            with store.read() as again:
+                if digest_of(again.buckets()) != digest or _rows(again) != expected:
+                    self.fail(device, "the same changes in another causal order gave another content")
+
+    def _shuffled(self, log: list[tuple[Logged, bytes]]) -> Iterator[tuple[Logged, bytes]]:
+        """Yield a log in another causal order: at each step, any change whose dependencies are all in."""
+        draws = self.sim.tape.source("order")
+        held: dict[int, int] = {}
+        deps: dict[int, dict[int, int]] = {}
+        by_actor: dict[int, list[tuple[Logged, bytes]]] = {}
+        for item in log:
+            by_actor.setdefault(item[0].actor, []).append(item)
+        at = dict.fromkeys(by_actor, 0)
+        while at:
+            ready = []
+            for actor, index in at.items():
+                header = decode_header(by_actor[actor][index][0].raw)
+                needed = {**deps.get(actor, {}), **dict(header.deps)}
+                if all(held.get(other, 0) >= seq for other, seq in needed.items()):
+                    ready.append((actor, needed))
+            actor, needed = draws.pick("next", ready)
+            deps[actor] = needed
+            item = by_actor[actor][at[actor]]
+            held[actor] = item[0].seq
+            at[actor] += 1
+            if at[actor] == len(by_actor[actor]):
+                del at[actor]
+            yield item
+
+    def _fold(self, device: SimulatedDevice, log: Iterator[tuple[Logged, bytes]]) -> MemoryStore:
+        store, ledger = MemoryStore(), Ledger(Texts())
+        with device.running.store.read() as reader:
+            meta = {key: reader.meta(key) for key in META}
+            meta[TOLD_KEY] = b"".join(
+                head.public_key for head in reader.heads().values()
+            )  # in any order, all are members
+
+        def work(tx: StoreWriter) -> None:
+            for key, value in meta.items():
+                if value is not None:
+                    tx.set_meta(key, value)
+            fold = ledger.fold(tx)
+            for entry, body in log:
+                header = decode_header(entry.raw)
+                if header.parts:
+                    tx.expect(entry.actor, entry.seq, entry.raw)
+                    size = -(-len(body) // len(header.parts))
+                    pieces = _pieces(device, entry) or [body[i : i + size] for i in range(0, len(body), size)]
+                    for number, piece in enumerate(pieces):
+                        tx.keep_part(entry.actor, entry.seq, number, piece)
+                outcome = ledger.admit(tx, fold, Change(header, entry.raw, b"" if header.parts else body))
+                if outcome is not Admitted.APPLIED:
+                    self.fail(device, f"a change was {outcome.value} in a causal order of its own log")
+            fold.flush()
+            fold.refresh()
+
+        store.transact(work)
+        return store
+
+
+def _pieces(device: SimulatedDevice, entry: Logged) -> list[bytes]:
+    with device.running.store.read() as reader:
+        return list(reader.parts(entry.position))
+
+
+def _rows(reader: StoreReader) -> dict[str, list[Row]]:
+    return {name: reader.table(name) for name in TABLES}
+
+
+class ViewOfTheLog(Checker):
+    """Folding the log anew changes nothing; the tables are whole: references, no ring of parents, one tag a name."""
+
+    number = 11
+
+    def ended(self) -> None:
+        """Look at every device's tables, and fold one device's log anew; of a thorough run, everybody's."""
+        draws = self.sim.tape.source("views")
+        devices = self.sim.honest()
+        thorough = draws.draw("thorough", THOROUGH_ONE_IN) == 0
+        one = draws.pick("device", devices)
+        for device in devices:
+            self._look(device)
+            if device is one or thorough:
+                self._rebuild(device)
+
+    def _rebuild(self, device: SimulatedDevice) -> None:
+        before, digest = rows_of(device), device.running.digest()
+        StorageEngine.rebuild(device.running)
+        after = rows_of(device)
+        for name in TABLES:
+            if after[name] != before[name]:
+                self.fail(device, f"{name} read otherwise after the log was folded anew")
+        if device.running.digest() != digest:
+            self.fail(device, "the digest is another one after the log was folded anew")
+
+    def _look(self, device: SimulatedDevice) -> None:
+        rows = rows_of(device)
+        tasks = {row[0]: row[PARENT] for row in rows["tasks"]}
+        documents = {row[0] for row in rows["documents"]}
+        tags = {row[0] for row in rows["tags"]}
+        for task, parent in tasks.items():
+            above, at = set(), parent
+            while at is not None and at not in above:
+                above.add(at)
+                if at not in tasks:
+                    self.fail(device, f"the parent {at} of {task} is not there")
+                at = tasks[at]
+            if at is not None:
+                self.fail(device, f"{task} is below a ring of parents")
+        names = [row[1] for row in rows["tags"]]
+        if len(set(names)) != len(names):
+            self.fail(device, "two tags have one name")
+        for link in rows["task_documents"]:
+            if link[0] not in tasks or link[1] not in documents:
+                self.fail(device, f"the link {link[:2]} dangles")
+        for row in rows["entity_tags"]:
+            if row[TAG] not in tags or row[ENTITY] not in tasks.keys() | documents:
+                self.fail(device, f"the tag {row[:3]} dangles")
+        if device.disk.ask("foreign_key_check"):
+            self.fail(device, "SQLite found a reference that dangles")
+        if device.disk.ask("integrity_check") not in ([], [("ok",)]):
+            self.fail(device, "SQLite found its file damaged")
+
+
+class Meaning(Checker):
+    """
+    What shows is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions.
+
+    Not in a run with a liar, whose operations mean whatever the product makes of nonsense.
+    """
+
+    number = 12
+
+    def ended(self) -> None:
+        """Ask the oracle."""
+        found = whole_log(self)
+        if found is None or any(not device.honest for device in self.sim.devices):
+            return
+        device, log = found
+        oracle = Oracle(log)
+        rows = rows_of(device)
+        self._compare(device, "tasks", {row[0]: _task(row) for row in rows["tasks"]}, oracle.tasks())
+        self._compare(device, "documents", {row[0]: row[1] for row in rows["documents"]}, oracle.documents())
+        self._compare(device, "tags", {row[0]: row[1] for row in rows["tags"]}, oracle.tags())
+        links = {(row[0], row[1]) for row in rows["task_documents"]}
+        if links != oracle.edges("link.", "document"):
+            self.fail(device, f"links: {links ^ oracle.edges('link.', 'document')}")
+        tagged = _tagged(device)
+        if tagged != oracle.edges("tag.", "tag"):
+            self.fail(device, f"tags of things: {tagged ^ oracle.edges('tag.', 'tag')}")
+
+    def _compare(self, device: SimulatedDevice, what: str, shows: Mapping[str, Any], means: Mapping[str, Any]) -> None:
+        for name in sorted(shows.keys() | means.keys()):
+            if shows.get(name) != means.get(name):
+                self.fail(device, f"{what}: {name} shows {shows.get(name)}, and means {means.get(name)}")
+
+
+def _task(row: Row) -> Shown:
+    return {**{name: row[at] for name, at in COLUMNS.items()}, "metadata": _members(row[METADATA])}
+
+
+def _members(encoded: str | None) -> dict[str, str]:
+    members = {} if encoded is None else msgspec.json.decode(encoded)
+    return {key: msgspec.json.encode(value).decode() for key, value in members.items()}
+
+
+def _tagged(device: SimulatedDevice) -> set[tuple[str, str]]:
+    return {(row[ENTITY], row[TAG]) for row in rows_of(device)["entity_tags"]}

@@ -1,0 +1,123 @@
+"""After the healing: nothing is held back, every acknowledged change is everywhere, and that did not cost much."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from edda_sync.crdt.change import Dot
+from edda_sync.protocols import Logged
+from simulations.checkers.convergence import rows_of
+from simulations.checkers.history import heads_of, shown
+from simulations.device import SimulatedDevice
+from simulations.simulator import Checker, Simulation
+
+TWICE: Final = 2
+ROUND_BYTES: Final = 4 * 1024
+
+
+class NothingHeldBack(Checker):
+    """No change waits for its parts or for another one, unless a liar made it."""
+
+    number = 19
+
+    def ended(self) -> None:
+        """Look what waits."""
+        if any(not device.honest for device in self.sim.devices):
+            return
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                waiting = [(each.actor, each.seq) for each in reader.incoming()]
+            if waiting:
+                self.fail(device, f"{shown(waiting[0])} still waits for its parts")
+
+
+class BoundedBytes(Checker):
+    """
+    A path carries at most twice what its receiver lacked when all was healed, and 4 KiB a round.
+
+    A round is a talk: a link that was made, or a change that somebody made in the second act, such as an invitation.
+    """
+
+    number = 20
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._sizes: dict[Dot, int] = {}
+        self._lacking: dict[str, int] = {}
+        self._sent: Counter[tuple[str, str]] = Counter()
+        self._made = 0
+
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
+        """Weigh new changes."""
+        for entry in entries:
+            self._sizes[entry.actor, entry.seq] = len(entry.raw) + len(entry.body)
+
+    def mending(self) -> None:
+        """Weigh what each device lacks."""
+        self._sent = self.sim.network.bytes_sent.copy()
+        self._made = self.sim.network.made
+        for device in self.sim.honest():
+            held = {actor: head.seq for actor, head in heads_of(device).items()}
+            self._lacking[device.name] = sum(
+                size for (actor, seq), size in self._sizes.items() if held.get(actor, 0) < seq
+            )
+
+    def ended(self) -> None:
+        """Weigh what was sent."""
+        rounds = 1 + self.sim.network.made - self._made
+        for (sender, receiver), sent in self.sim.network.bytes_sent.items():
+            cost = sent - self._sent[sender, receiver]
+            bound = TWICE * self._lacking.get(receiver, 0) + ROUND_BYTES * rounds
+            if receiver in self._lacking and cost > bound:
+                device = next(each for each in self.sim.devices if each.name == sender)
+                lacked = self._lacking[receiver]
+                self.fail(device, f"sent {receiver} {cost:,} bytes, which lacked {lacked:,}, in {rounds} rounds")
+
+
+class Everywhere(Checker):
+    """Every change that was acknowledged, and not destroyed with the disks that held it, is on every device."""
+
+    number = 21
+
+    def ended(self) -> None:
+        """Look for each acknowledged change on each device; one that forked is on some."""
+        book = self.sim.book
+        acknowledged = {dot for dots in book.acknowledged_by.values() for dot in dots} - book.destroyed
+        for device in self.sim.honest():
+            heads = heads_of(device)
+            for dot in sorted(acknowledged):
+                if dot[0] not in heads or heads[dot[0]].seq < dot[1]:
+                    if book.forked:
+                        continue  # whoever holds another branch is apart, and so is what came with it
+                    self.fail(device, f"lacks {shown(dot)}, which somebody acknowledged")
+
+
+class Repair(Checker):
+    """A view that rotted on its disk was found out and folded anew, or was written over."""
+
+    number = 22
+
+    def ended(self) -> None:
+        """Fold the log of whoever has not done so anew: nothing may read otherwise."""
+        for device in self.sim.honest():
+            if device.name in self.sim.book.rotten:
+                before = rows_of(device), device.running.digest()
+                device.running.rebuild()
+                if (rows_of(device), device.running.digest()) != before:
+                    self.fail(device, "its view rotted, and nobody noticed")
+
+
+class Quarantine(Checker):
+    """What could not be applied is counted where people look, and holds nothing up."""
+
+    number = 23
+
+    def ended(self) -> None:
+        """Compare what waits with what is said to."""
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                listed = len(reader.quarantined()) + reader.unknown_operations() + len(reader.incoming())
+            if device.running.waiting() != listed:
+                self.fail(device, f"says that {device.running.waiting()} wait, and {listed} do")

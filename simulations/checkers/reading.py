@@ -1,0 +1,91 @@
+"""What readers see: whole transactions, only what somebody was told is written, and one's own writes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edda_sync import values
+from edda_sync.crdt.change import PUT, cut_operations, decode_operation
+from edda_sync.protocols import Logged, StoreReader
+from simulations.book import Fate
+from simulations.device import SimulatedDevice
+from simulations.simulator import Checker, Simulation
+
+PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while they run
+TITLE: Final = 1  # column of a task's row
+TASK_TEXTS: Final = (1, 2)  # title and description
+DOCUMENT_TEXTS: Final = (1, 3)  # title and content
+
+
+class Atomicity(Checker):
+    """Tasks that are always written together show one word, or are not there at all: anywhere, ever."""
+
+    number = 4
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._draws = sim.tape.source("peek")
+
+    def booted(self, device: SimulatedDevice) -> None:
+        """Look beside transactions too, while they run."""
+        device.disk.peek = lambda: self._peek(device)
+        self.changed(device)
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """Look at every set."""
+        if self.sim.book.sets and device.name not in self.sim.book.rotten:
+            with device.running.store.read() as reader:
+                self._look(device, reader)
+
+    def _peek(self, device: SimulatedDevice) -> None:
+        if self.sim.book.sets and device.engine is not None and self._draws.chance("peek", PEEK_PERCENT):
+            self.changed(device)
+
+    def _look(self, device: SimulatedDevice, reader: StoreReader) -> None:
+        for tasks in self.sim.book.sets:
+            rows = [reader.row("task", task) for task in tasks]
+            words = {None if row is None else row[TITLE] for row in rows}
+            if len(words) > 1:
+                self.fail(device, f"shows {sorted(map(str, words))} where one word was written together")
+
+
+class NoPhantom(Checker):
+    """Every word that shows anywhere was written by somebody whose call was not refused."""
+
+    number = 6
+
+    def ended(self) -> None:
+        """Look at every word."""
+        lied = any(not device.honest for device in self.sim.devices)
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
+                rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
+            for word in {word for text in rows for word in (text or "").split() if not word.isdecimal()}:
+                fate = self.sim.book.words.get(word)
+                if fate is Fate.REFUSED or (fate is None and not lied):
+                    said = "nobody wrote" if fate is None else "was refused"
+                    self.fail(device, f"shows {word!r}, which {said}")
+
+
+class ReadYourWrites(Checker):
+    """What a device has just acknowledged is what it shows."""
+
+    number = 7
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Compare the titles that were written with those that show."""
+        written: dict[bytes, str] = {}
+        for entry in own:
+            for encoded in cut_operations([entry.body]):
+                operation = decode_operation(encoded)
+                if operation is not None and operation[:2] == [PUT, "task"] and "title" in operation[3]:
+                    written[operation[2]] = operation[3]["title"]
+        if not written or device.name in self.sim.book.rotten:
+            return
+        with device.running.store.read() as reader:
+            for name, title in written.items():
+                row = reader.row("task", values.id_text(name))
+                if row is not None and row[TITLE] != title:
+                    self.fail(device, f"shows {row[TITLE]!r} right after {title!r} was acknowledged")

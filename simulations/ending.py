@@ -1,0 +1,154 @@
+"""
+When a run may end: all honest devices are equal and have proved it, but for what a fork sets apart.
+
+What the product promises of a *fork*, one dot under two hashes, until it can mend one:
+
+1. Whoever is told of a dot that it holds under another hash lists the fork and ends the talk, whether that comes up in a
+   hello, in a batch of changes or in a comparison of digests. Neither change replaces the other.
+2. Devices that hold different branches are apart for good, and never say that they are proved equal. A hello says where
+   each actor stands, so of two such devices the one that is not behind can tell; the other knows only that the peer left.
+3. Devices that hold the same branch become equal as if nothing had happened, and whatever they have from either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from edda_sync.crdt.change import Dot
+from edda_sync.protocols import Head
+
+if TYPE_CHECKING:
+    from simulations.device import SimulatedDevice
+    from simulations.simulator import Simulation
+
+
+def forks_between(
+    first: SimulatedDevice, second: SimulatedDevice, within: Mapping[int, int] | None = None
+) -> list[Dot]:
+    """
+    Return, for each actor of which two running devices hold different changes, the last dot that both hold.
+
+    Args:
+        first, second: They.
+        within: Looks only at changes within this frontier.
+    """
+    heads, others = heads_of(first), heads_of(second)
+    found = []
+    for actor in heads.keys() & others.keys():
+        seq = min(heads[actor].seq, others[actor].seq)
+        if within is not None:
+            seq = min(seq, within.get(actor, 0))
+        hashes = {_hash_at(first, heads[actor], seq), _hash_at(second, others[actor], seq)}
+        if len(hashes - {None}) == 2:
+            found.append((actor, seq))
+    return sorted(found)
+
+
+def is_over(sim: Simulation) -> bool:
+    """Tell whether every link of honest devices says that both ends are proved equal, or as equal as can be."""
+    devices = sim.honest()
+    apart = _apart(sim)
+    first = sim.book.frontier(devices[0])
+    if not apart:
+        same = all(sim.book.frontier(device) == first for device in devices[1:])
+        return same and all(stands(sim, device, set()) for device in devices)
+    for one, other in combinations(devices, 2):
+        forks = apart.get((one.name, other.name), [])
+        if forks and not _is_listed(one, other, forks):
+            return False
+        talk = one.id != other.id  # copies of one device never do, but through those who hold the same branch
+        if talk and not forks and sim.book.frontier(one) != sim.book.frontier(other):
+            return False
+    return all(stands(sim, device, _others(device, apart)) for device in devices)
+
+
+def stands(sim: Simulation, device: SimulatedDevice, apart: set[str]) -> bool:
+    """
+    Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one.
+
+    Args:
+        sim: The simulation.
+        device: Which device.
+        apart: Names of those that hold another branch, to whom it must not be proved equal.
+    """
+    assert device.replica is not None, "everyone is up in the second act"
+    progress = device.replica.progress()
+    waiting = device.running.waiting()
+    honest = sim.honest()
+    ids = {other.id for other in honest if other.id != device.id and other.name not in apart}
+    others = {other.id for other in honest if other.name in apart}
+    linked = [progress[peer] for peer in sorted(ids - others) if peer in progress]
+    if len(honest) == len({each.id for each in honest}) and len(linked) < len(ids):
+        return False
+    if any(progress[peer].proved for peer in others - ids if peer in progress):
+        return False
+    return all(each.proved or waiting or each.waiting for each in linked)
+
+
+def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
+    """Return which invariant does not hold, where, and what keeps the run from its end."""
+    devices = sim.honest()
+    apart = _apart(sim)
+    for one, other in combinations(devices, 2):
+        forks = apart.get((one.name, other.name), [])
+        if forks and not _is_listed(one, other, forks):
+            return 10, one.name, f"it and {other.name} hold {_shown(forks[0])} under two hashes, and nobody lists it"
+    for device in devices:
+        held = sim.book.frontier(device)
+        everything: dict[int, int] = {}
+        for other in devices:
+            if other.name not in _others(device, apart) and (other.id != device.id or not apart):
+                for actor, seq in sim.book.frontier(other).items():
+                    everything[actor] = max(seq, everything.get(actor, 0))
+        lacks = {f"{a:x}": f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
+        if lacks:
+            why = f" after {device.last_error}" if device.last_error is not None else ""
+            return 18, device.name, f"lacks {lacks} {after_s:.0f} s after all was healed{why}"
+    left = next(device for device in devices if not stands(sim, device, _others(device, apart)))
+    digests = {device.name: device.running.digest() for device in devices}
+    return 18, left.name, f"is not proved equal to everyone {after_s:.0f} s after all was healed: {digests}"
+
+
+def heads_of(device: SimulatedDevice) -> Mapping[int, Head]:
+    """Return where each actor's chain stands at a running device."""
+    with device.running.store.read() as reader:
+        return reader.heads()
+
+
+def _hash_at(device: SimulatedDevice, head: Head, seq: int) -> bytes | None:
+    """Return a change's hash; None when only a segment brought it, or there is none."""
+    if seq == head.seq:
+        return head.hash
+    with device.running.store.read() as reader:
+        return reader.hash_at(head.actor, seq) if seq else None
+
+
+def _apart(sim: Simulation) -> dict[tuple[str, str], list[Dot]]:
+    """Return which pairs of honest devices hold different branches, and of what."""
+    if not sim.book.forked:
+        return {}
+    pairs = {(one.name, other.name): forks_between(one, other) for one, other in combinations(sim.honest(), 2)}
+    return {names: forks for names, forks in pairs.items() if forks}
+
+
+def _others(device: SimulatedDevice, apart: Mapping[tuple[str, str], list[Dot]]) -> set[str]:
+    return {name for names in apart if device.name in names for name in names if name != device.name}
+
+
+def _is_listed(one: SimulatedDevice, other: SimulatedDevice, forks: list[Dot]) -> bool:
+    """Tell whether some fork of two devices is listed by each that can know of it: whoever is not behind."""
+    actor, _ = forks[0]
+    mine, theirs = heads_of(one)[actor].seq, heads_of(other)[actor].seq
+    told = [device for device, seq, its in ((one, mine, theirs), (other, theirs, mine)) if seq >= its]
+    return all(any(fork[0] in {a for a, _ in forks} for fork in _listed(device)) for device in told)
+
+
+def _listed(device: SimulatedDevice) -> list[tuple[int, int, bytes, bytes]]:
+    with device.running.store.read() as reader:
+        return list(reader.forks())
+
+
+def _shown(dot: Dot) -> str:
+    return f"{dot[0]:013x}:{dot[1]}"

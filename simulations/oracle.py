@@ -1,0 +1,209 @@
+"""
+The oracle: what a log means, worked out in the slowest and plainest way from the data types' definitions alone.
+
+It shares no code with the product's fold. A change's causal past is a set of dots. A write of a cell counts until another
+write of that cell has it in its past; of those that count, the greatest stamp is visible; a tag or link is there if any of
+them puts it there. An entity is hidden when every operation on it is in the past of a deletion of it. Of each ring of
+parents, the edge greatest by stamp and id is left out; so is an edge to what is hidden or missing.
+
+Source: Shapiro et al. 2011, "A comprehensive study of convergent and commutative replicated data types": multi-value
+register, add-wins set, and their concurrent semantics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt.change import Dot, cut_operations, decode_header, decode_operation
+from edda_sync.protocols import Logged
+
+Stamp = tuple[int, int, int]
+Shown = dict[str, Any]
+
+DEFAULTS: Final[Shown] = {
+    "title": values.TITLE_DEFAULT,
+    "status": values.STATUS_DEFAULT,
+    "priority": values.PRIORITY_DEFAULT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of a cell: of which change, ranked how among concurrent ones, and what."""
+
+    dot: Dot
+    stamp: Stamp
+    value: Any
+
+
+@dataclass(slots=True)
+class Thing:
+    """
+    An entity.
+
+    Attributes:
+        kind: ``task``, ``document``, ``tag`` or ``device``.
+        writes: Every write of each cell, in the log's order.
+        touched: Dots of the operations on it.
+        deletions: Of each deletion, the dots that its author had seen.
+    """
+
+    kind: str
+    writes: dict[str, list[Write]] = field(default_factory=dict)
+    touched: set[Dot] = field(default_factory=set)
+    deletions: list[set[Dot]] = field(default_factory=list)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether all that was done to it was seen by whoever deleted it."""
+        return self.touched <= set().union(*self.deletions)
+
+
+class Oracle:
+    """
+    Reads a log, then says what it means.
+
+    Args:
+        log: Changes in any causal order, bodies and all.
+    """
+
+    def __init__(self, log: Iterable[tuple[Logged, bytes]]) -> None:
+        self.things: dict[tuple[str, bytes], Thing] = {}
+        self._past: dict[Dot, set[Dot]] = {}
+        self._deps: dict[int, dict[int, int]] = {}
+        for entry, body in log:
+            self._read(entry, body)
+
+    def _read(self, entry: Logged, body: bytes) -> None:
+        header = decode_header(entry.raw)
+        dot = header.dot
+        deps = {**self._deps.get(header.actor, {}), **dict(header.deps)}
+        self._deps[header.actor] = deps
+        past = {other for other in (*deps.items(), (header.actor, header.seq - 1)) if other[1]}
+        for other in list(past):
+            past |= self._past[other]
+        self._past[dot] = past
+        stamp = (header.wall_ms, *dot)
+        for encoded in cut_operations([body]):
+            operation = decode_operation(encoded)
+            if operation is not None:
+                self._apply(dot, stamp, past, operation)
+
+    def _apply(self, dot: Dot, stamp: Stamp, past: set[Dot], operation: list[Any]) -> None:
+        match operation:
+            case [1, ("task" | "document" | "tag" | "device") as kind, bytes(name), dict(cells)]:
+                thing = self._touch(kind, name, dot)
+                for cell, value in cells.items():
+                    thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
+            case [2, ("task" | "document") as kind, bytes(name), str(), int(), bytes()]:
+                self._touch(kind, name, dot)
+            case [3, ("task" | "document" | "tag" | "device") as kind, bytes(name), list()]:
+                thing = self.things.setdefault((kind, name), Thing(kind))
+                thing.deletions.append({other for other in thing.touched if other in past or other == dot})
+            case [4, ("task" | "document" | "tag" | "device") as kind, bytes(name)]:
+                self._touch(kind, name, dot)
+            case _:
+                pass  # of a newer version: without effect here
+
+    def _touch(self, kind: str, name: bytes, dot: Dot) -> Thing:
+        thing = self.things.setdefault((kind, name), Thing(kind))
+        thing.touched.add(dot)
+        return thing
+
+    # --- what it means ------------------------------------------------------------------------------------------------
+
+    def siblings(self, thing: Thing, cell: str) -> list[Write]:
+        """Return the writes of a cell that no other one replaced."""
+        writes = thing.writes.get(cell, [])
+        latest = {write.dot: write for write in writes}  # of one change, its last word
+        return [w for w in latest.values() if not any(w.dot in self._past[other] for other in latest)]
+
+    def visible(self, thing: Thing, cell: str, default: Any = None) -> Any:
+        """Return the value of a cell that shows."""
+        siblings = self.siblings(thing, cell)
+        return max(siblings, key=lambda write: write.stamp).value if siblings else default
+
+    def conflicts(self) -> int:
+        """Return how many cells of visible things hold several different values."""
+        count = 0
+        for thing in self.things.values():
+            if not thing.hidden:
+                count += sum(len({repr(w.value) for w in self.siblings(thing, cell)}) > 1 for cell in thing.writes)
+        return count
+
+    def tasks(self) -> dict[str, Shown]:
+        """Return title, status, priority, due date, parent and metadata of each visible task, by id."""
+        parents = self._parents()
+        return {
+            values.id_text(name): {
+                **{column: self._plain(thing, column) for column in ("title", "status", "priority", "due_date")},
+                "parent_id": parents.get(name),
+                "metadata": self._metadata(thing),
+            }
+            for name, thing in self._shown("task").items()
+        }
+
+    def documents(self) -> dict[str, str]:
+        """Return the title of each visible document, by id."""
+        return {values.id_text(n): str(self._plain(thing, "title")) for n, thing in self._shown("document").items()}
+
+    def tags(self) -> dict[str, str]:
+        """Return the name of each visible tag, by id."""
+        return {values.id_text(n): self.visible(thing, "name", "") for n, thing in self._shown("tag").items()}
+
+    def edges(self, prefix: str, kind: str) -> set[tuple[str, str]]:
+        """Return who points at whom: tags with ``tag.``, links with ``link.``, between things that are visible."""
+        ends = {values.id_text(name) for name in self._shown(kind)}
+        found = set()
+        for of in ("task", "document"):
+            for name, thing in self._shown(of).items():
+                for cell in thing.writes:
+                    there = any(write.value is not None for write in self.siblings(thing, cell))
+                    if cell.startswith(prefix) and there and cell[len(prefix) :] in ends:
+                        found.add((values.id_text(name), cell[len(prefix) :]))
+        return found
+
+    def _shown(self, kind: str) -> dict[bytes, Thing]:
+        return {name: thing for (of, name), thing in self.things.items() if of == kind and not thing.hidden}
+
+    def _plain(self, thing: Thing, column: str) -> Any:
+        value = self.visible(thing, column, DEFAULTS.get(column))
+        return value[0] if isinstance(value, list) else value  # a status may carry its time of completion
+
+    def _metadata(self, thing: Thing) -> dict[str, str]:
+        cells = [cell for cell in thing.writes if cell.startswith("metadata.")]
+        found = {cell.removeprefix("metadata."): self.visible(thing, cell) for cell in cells}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _parents(self) -> dict[bytes, str]:
+        """Return each task's parent, rings cut."""
+        shown = self._shown("task")
+        edges: dict[bytes, tuple[Stamp, bytes]] = {}
+        for name, thing in shown.items():
+            siblings = self.siblings(thing, "parent_id")
+            if siblings:
+                write = max(siblings, key=lambda each: each.stamp)
+                if write.value in shown:
+                    edges[name] = (write.stamp, write.value)
+        for ring in _rings({name: parent for name, (_, parent) in edges.items()}):
+            del edges[max(ring, key=lambda name: (edges[name][0], name))]
+        return {name: values.id_text(parent) for name, (_, parent) in edges.items()}
+
+
+def _rings(parents: Mapping[bytes, bytes]) -> list[list[bytes]]:
+    """Return the rings of a forest that may have some; each node has one parent, so no two rings meet."""
+    rings: list[list[bytes]] = []
+    done: set[bytes] = set()
+    for start in parents:
+        path: list[bytes] = []
+        at: bytes | None = start
+        while at is not None and at not in done and at not in path:
+            path.append(at)
+            at = parents.get(at)
+        if at in path:
+            rings.append(path[path.index(at) :])
+        done.update(path)
+    return rings

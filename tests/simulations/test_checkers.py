@@ -1,0 +1,235 @@
+"""Every checker fails when what it watches for happens, and none does in a sound run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from edda_sync.crdt import cells
+from edda_sync.engine import StorageEngine
+from edda_sync.model import Task
+from edda_sync.sync.session import Session
+from simulations import liars
+from simulations.catalogue import CHECKERS
+from simulations.checkers import hostility
+from simulations.device import SimulatedDevice
+from simulations.simulator import Checker, Simulation, Verdict
+from simulations.tape import Profile, Tape
+
+CALM = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
+SPAN_S = 10.0
+LATE_S = SPAN_S + 3.5  # all is healed and scrubbed by then, and the end is near
+Patch = pytest.MonkeyPatch
+Plant = Callable[[Simulation, Patch], None]
+
+
+def play(checkers: tuple[type[Checker], ...], plant: Plant, patch: Patch, *, work: bool = True) -> Verdict:
+    """Two devices work while something is planted."""
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+        if work:
+            sim.at(3, lambda: laptop.act(lambda engine: sim.book.tasks.append(make(sim, engine))))
+            sim.at(4, lambda: phone.act(lambda engine: sim.book.tasks.append(make(sim, engine))))
+        plant(sim, patch)
+        return SPAN_S
+
+    return Simulation(Tape(1, calm=True), (), checkers, script=script, profile=CALM).run()
+
+
+def make(sim: Simulation, engine: StorageEngine) -> str:
+    return engine.create_task(Task(title=sim.book.word()))
+
+
+def corrupt(device: SimulatedDevice) -> None:
+    """Change a row behind everybody's back, and what the digest says."""
+
+    def work(tx: Any) -> None:
+        row = tx.table("tasks")[0]
+        tx._set("tasks", row[0], (row[0], "changed", *row[2:]))
+        tx.add_to_buckets({5: 1})
+
+    with device.sim.watch(device):
+        device.running.store.transact(work)
+
+
+def conflict(sim: Simulation) -> None:
+    """Both devices rename all tasks of a set at once, time after time."""
+    laptop, phone = sim.devices
+    made: list[str] = []
+    sim.at(3, lambda: laptop.act(lambda engine: made.extend(make(sim, engine) for _ in range(6))))
+
+    def rename(engine: StorageEngine) -> None:
+        for task in made:
+            engine.update_task(Task(id=task, title=sim.book.word()))
+
+    for device in (laptop, phone):
+        sim.at(5, partial(device.act, rename))
+
+
+def roll_back(sim: Simulation) -> None:
+    """Put an older image on the laptop's disk, and tell nobody."""
+    laptop = sim.devices[0]
+    image = laptop.disk.image()
+
+    def restore() -> None:
+        laptop.crash(power=False)
+        laptop.disk.put_back(image, sidecar=True, copied=False)
+        sim.boot(laptop)
+
+    sim.at(5, restore)
+
+
+# --- what is planted --------------------------------------------------------------------------------------------------
+
+
+def other_content(sim: Simulation, patch: Patch) -> None:
+    sim.at(6, lambda: corrupt(sim.devices[1]))
+
+
+def latest_arrival_shows(sim: Simulation, patch: Patch) -> None:
+    conflict(sim)
+    sim.at(LATE_S, lambda: patch.setattr(cells, "written", lambda siblings, write, past: [write]))
+
+
+def entries_out_of_order(sim: Simulation, patch: Patch) -> None:
+    read_on = sim.book.read_on
+    patch.setattr(sim.book, "read_on", lambda device: read_on(device)[::-1])
+
+
+def half_a_set(sim: Simulation, patch: Patch) -> None:
+    laptop = sim.devices[0]
+    sim.at(5, lambda: laptop.act(lambda e: sim.book.sets.append([e.create_task(Task(title="one")) for _ in range(2)])))
+    sim.at(6, lambda: laptop.act(lambda e: e.update_task(Task(id=sim.book.sets[0][0], title="two"))))
+
+
+def lost_writes(sim: Simulation, patch: Patch) -> None:
+    roll_back(sim)
+
+
+def words_from_nowhere(sim: Simulation, patch: Patch) -> None:
+    sim.at(5, lambda: sim.devices[0].act(lambda engine: engine.create_task(Task(title="nobody's"))))
+
+
+def another_title_than_written(sim: Simulation, patch: Patch) -> None:
+    def work(engine: StorageEngine) -> None:
+        make(sim, engine)
+        engine.store.transact(lambda tx: corrupt_all(tx))
+
+    def corrupt_all(tx: Any) -> None:
+        for row in tx.table("tasks"):
+            tx._set("tasks", row[0], (row[0], "changed", *row[2:]))
+
+    sim.at(5, lambda: sim.devices[0].act(work))
+
+
+def unawaited_writes(sim: Simulation, patch: Patch) -> None:
+    def commit(engine: Any, drafts: Any, agent: Any, reason: Any, check: Any) -> Any:
+        done = engine.store.submit(lambda tx: engine._commit(tx, drafts, reason, agent))
+        engine._announce()
+        return done.result()
+
+    patch.setattr(StorageEngine, "commit_drafts", commit)
+
+
+def one_name_twice(sim: Simulation, patch: Patch) -> None:
+    patch.setattr("edda_sync.life.Sidecar.is_same_life", lambda *_: True)
+    roll_back(sim)
+    sim.at(5.001, lambda: sim.devices[0].act(lambda engine: make(sim, engine)))
+
+
+def rows_that_the_log_does_not_say(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: corrupt(sim.devices[0]))
+    sim.at(LATE_S, lambda: corrupt(sim.devices[1]))
+
+
+def least_stamp_shows(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(cells, "visible", lambda siblings: min(siblings, key=lambda write: (write[2], *write[:2])))
+    conflict(sim)
+
+
+def hoarding(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(hostility, "WAITING_BYTES_MAX", -1)
+    sim.add_device(liars.Liar)
+
+
+def a_refusal_that_leaves_a_trace(sim: Simulation, patch: Patch) -> None:
+    fail = Session._fail
+
+    def fail_and_write(session: Any, error: Any) -> Any:
+        session._exchange.store.transact(lambda tx: tx.add_to_buckets({5: 1}))
+        return fail(session, error)
+
+    patch.setattr(Session, "_fail", fail_and_write)
+    liar = sim.add_device(liars.Liar)
+
+    def lie() -> None:
+        for link in list(liar.links.values()):
+            sim.network.send(link, liar, b"\0\xff\xff")
+
+    sim.at(8, lie)
+
+
+def parts_that_never_come(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: sim.devices[0].running.store.transact(lambda tx: tx.expect(7, 1, b"raw")))
+
+
+def chatter(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: sim.network.bytes_sent.update({("laptop", "phone"): 1_000_000}))
+
+
+def forgotten_change(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: sim.book.acknowledged_by["laptop"].add((7, 1)))
+
+
+def unnoticed_rot(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: corrupt(sim.devices[0]))
+    sim.at(LATE_S, lambda: sim.book.rotten.add("laptop"))
+
+
+def false_count(sim: Simulation, patch: Patch) -> None:
+    sim.at(SPAN_S, lambda: patch.setattr(StorageEngine, "waiting", lambda _: 7))
+
+
+PLANTS: dict[str, Plant] = {
+    "Convergence": other_content,
+    "OrderIndependence": latest_arrival_shows,
+    "CausalDelivery": entries_out_of_order,
+    "Atomicity": half_a_set,
+    "Durability": lost_writes,
+    "NoPhantom": words_from_nowhere,
+    "ReadYourWrites": another_title_than_written,
+    "MonotonicReads": lost_writes,
+    "PersistBeforePublish": unawaited_writes,
+    "UniqueDots": one_name_twice,
+    "ViewOfTheLog": rows_that_the_log_does_not_say,
+    "Meaning": least_stamp_shows,
+    "BoundedHostility": hoarding,
+    "RejectedMeansUnchanged": a_refusal_that_leaves_a_trace,
+    "NothingHeldBack": parts_that_never_come,
+    "BoundedBytes": chatter,
+    "Everywhere": forgotten_change,
+    "Repair": unnoticed_rot,
+    "Quarantine": false_count,
+}
+
+
+@pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
+def test_each_checker_fails_when_what_it_watches_for_happens(checker: type[Checker], monkeypatch: Patch) -> None:
+    violation = play((checker,), PLANTS[checker.__name__], monkeypatch).violation
+    assert violation is not None
+    assert violation.number == checker.number, str(violation)
+
+
+def test_none_fails_in_a_sound_run(monkeypatch: Patch) -> None:
+    verdict = play(tuple(CHECKERS), lambda sim, _: conflict(sim), monkeypatch)
+    assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"
+
+
+def test_every_checker_has_a_number_and_a_sentence() -> None:
+    for checker in CHECKERS:
+        assert 1 <= checker.number <= 23
+        assert (checker.__doc__ or "").strip().endswith(".")

@@ -1,0 +1,149 @@
+"""The oracle: small histories, worked out by hand from the definitions (schedules of the counterexamples)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edda_sync import values
+from edda_sync.crdt.change import DELETE, PUT, TOUCH, Birth, Header, actor_of, encode_header, encode_operation
+from edda_sync.protocols import Logged
+from simulations.oracle import Oracle
+
+BIRTHS = {actor_of(birth): birth for birth in (Birth(bytes([number]) * 32, b"nonce") for number in range(4))}
+A, B, C, D = sorted(BIRTHS)  # so that of two with one wall time, the later letter is greater
+T, U = bytes(15) + b"\1", bytes(15) + b"\2"
+WORK = bytes(15) + b"\7"
+
+
+class History:
+    """Changes, made as devices would."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[Logged, bytes]] = []
+        self._seq: dict[int, int] = {}
+
+    def make(self, actor: int, wall: int, *operations: list[Any], seen: dict[int, int] | None = None) -> None:
+        seq = self._seq[actor] = self._seq.get(actor, 0) + 1
+        body = b"".join(encode_operation(operation) for operation in operations)
+        deps = tuple(sorted((seen or {}).items()))
+        birth = BIRTHS[actor] if seq == 1 else None
+        header = Header(1, actor, seq, wall, deps, len(operations), len(body), birth=birth)
+        logged = Logged(len(self.log) + 1, actor, seq, b"", encode_header(header), body)
+        self.log.append((logged, body))
+
+    def means(self, *order: int) -> Oracle:
+        return Oracle([self.log[at] for at in order] if order else self.log)
+
+
+def put(name: bytes, **cells: Any) -> list[Any]:
+    return [PUT, "task", name, {key.replace("__", "."): value for key, value in cells.items()}]
+
+
+def titles(oracle: Oracle) -> list[str]:
+    return sorted(task["title"] for task in oracle.tasks().values())
+
+
+def test_two_three_writes_in_two_orders_show_the_same() -> None:
+    history = History()
+    history.make(A, 10, put(T, title="A"))
+    history.make(B, 20, put(T, title="B"))
+    history.make(D, 11, put(T, title="D"), seen={A: 1})
+    for order in ((0, 1, 2), (0, 2, 1)):
+        oracle = history.means(*order)
+        assert titles(oracle) == ["B"]
+        assert oracle.conflicts() == 1
+
+
+def test_three_a_later_edit_beats_what_it_saw_whatever_the_clocks_said() -> None:
+    history = History()
+    history.make(A, 999_999, put(T, title="a year ahead"))
+    history.make(B, 5, put(T, title="informed"), seen={A: 1})
+    oracle = history.means()
+    assert titles(oracle) == ["informed"]
+    assert oracle.conflicts() == 0
+
+
+def test_four_concurrent_transactions_over_two_cells_do_not_tear() -> None:
+    history = History()
+    history.make(A, 10, put(T, title="x"), put(U, title="x"))
+    history.make(A, 999, put(T, title="ahead"))
+    history.make(B, 20, put(T, title="B"), put(U, title="B"), seen={A: 2})
+    history.make(C, 30, put(T, title="C"), put(U, title="C"), seen={A: 2})
+    assert titles(history.means()) == ["C", "C"]
+
+
+def test_five_a_deletion_does_not_swallow_an_edit_that_it_had_not_seen() -> None:
+    history = History()
+    history.make(A, 10, put(T, title="start"))
+    history.make(B, 99, put(T, title="W"), seen={A: 1})
+    history.make(B, 100, [DELETE, "task", T, []], seen={A: 1})
+    assert titles(history.means()) == []
+    history.make(C, 11, put(T, title="E"), seen={A: 1})
+    assert titles(history.means()) == ["W"]  # the greatest stamp shows, and E is kept beside it
+    assert history.means().conflicts() == 1
+
+
+def test_six_deleted_twice_with_an_edit_known_to_one_stays_hidden() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="start"))
+    history.make(A, 2, put(T, title="E"))
+    history.make(B, 10, [DELETE, "task", T, []], seen={A: 2})
+    history.make(C, 20, [DELETE, "task", T, []], seen={A: 1})
+    assert titles(history.means()) == []
+    history.make(C, 30, [TOUCH, "task", T], seen={A: 2, B: 1})
+    assert titles(history.means()) == ["E"]
+
+
+def test_nineteen_edges_of_one_change_close_a_ring_that_is_cut_at_the_same_place() -> None:
+    history = History()
+    names = [bytes(15) + bytes([number]) for number in range(1, 5)]
+    a, b, c, d = names
+    history.make(A, 1, *(put(name, title="t") for name in names))
+    history.make(B, 5, put(a, parent_id=b), put(c, parent_id=d), seen={A: 1})
+    history.make(C, 5, put(b, parent_id=c), put(d, parent_id=a), seen={A: 1})
+    for order in ((0, 1, 2), (0, 2, 1)):
+        parents = {name: task["parent_id"] for name, task in history.means(*order).tasks().items()}
+        assert [name for name, parent in parents.items() if parent is None] == [values.id_text(d)]
+
+
+def test_a_hidden_parent_shows_as_none_and_returns_with_it() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="child", parent_id=U), put(U, title="parent"))
+    history.make(A, 2, [DELETE, "task", U, []])
+    assert history.means().tasks()[values.id_text(T)]["parent_id"] is None
+    history.make(A, 3, [TOUCH, "task", U])
+    assert history.means().tasks()[values.id_text(T)]["parent_id"] == values.id_text(U)
+
+
+def test_twenty_a_tag_that_is_put_on_beside_being_taken_off_stays() -> None:
+    history = History()
+    cell = {f"tag.{values.id_text(WORK)}": True}
+    history.make(A, 1, [PUT, "task", T, {"title": "t", **cell}], [PUT, "tag", WORK, {"name": "work"}])
+    history.make(B, 2, [PUT, "task", T, dict.fromkeys(cell)], seen={A: 1})
+    assert history.means().edges("tag.", "tag") == set()
+    history.make(C, 1, [PUT, "task", T, cell], [TOUCH, "tag", WORK], seen={A: 1})
+    assert history.means().edges("tag.", "tag") == {(values.id_text(T), values.id_text(WORK))}
+
+
+def test_twenty_one_edits_of_different_fields_are_no_conflict() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="t", status="open"))
+    history.make(B, 2, put(T, title="T"), seen={A: 1})
+    history.make(C, 3, put(T, status="done"), seen={A: 1})
+    oracle = history.means()
+    (task,) = oracle.tasks().values()
+    assert (task["title"], task["status"], oracle.conflicts()) == ("T", "done", 0)
+
+
+def test_of_one_change_the_last_word_counts() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="first"), put(T, title="second"))
+    assert titles(history.means()) == ["second"]
+
+
+def test_what_a_newer_version_wrote_has_no_effect() -> None:
+    history = History()
+    history.make(
+        A, 1, put(T, title="t"), [99, "task", U, {}], [TOUCH, "task", U, "how"], [PUT, "project", U, {}], [PUT]
+    )
+    assert titles(history.means()) == ["t"]
