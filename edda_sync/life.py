@@ -9,7 +9,7 @@ new actor when
 * it has not written under its actor: a copy of it has not either, and both would write that actor's first change, or
 * there is no sidecar of its file although the store has written before (a copied folder, or a user's state that was
   lost), or
-* the sidecar's head is not in the store's chain (an old copy was put back), or
+* the sidecar's head is another actor's, or not in the store's chain (an old copy was put back), or
 * the sidecar is that of another file or machine.
 
 A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after
@@ -84,7 +84,7 @@ class Sidecar:
         if known is None or (known.machine, known.inode) != (self._machine, self._inode):
             return False
         if known.actor != head.actor:
-            return reader.hash_at(known.actor, known.seq) == known.hash
+            return False  # a later life wrote here; that peers brought its changes back makes this store no later one
         return (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
             known.actor, known.seq
         ) == known.hash

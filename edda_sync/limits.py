@@ -82,6 +82,7 @@ PROVE_DELAY_S = (
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it
+AGAINS_MAX = 64  # a peer asks for the same again, and takes nothing: more than frames that are under way explain
 
 # --- scrub ------------------------------------------------------------------------------------------------------------
 SCRUB_S_MAX = 24 * 3600  # every stored entity is looked at within this

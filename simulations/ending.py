@@ -139,6 +139,9 @@ def _others(device: SimulatedDevice, apart: Mapping[tuple[str, str], list[Dot]])
 
 def _is_listed(one: SimulatedDevice, other: SimulatedDevice, forks: list[Dot]) -> bool:
     """Tell whether some fork of two devices is listed by each that can know of it: whoever is not behind."""
+    # Copies of one device never talk, nor do two of which one's branch does not say that the other is a member.
+    if one.id == other.id or not (one.trusts(other) and other.trusts(one)):
+        return True
     actor, _ = forks[0]
     mine, theirs = heads_of(one)[actor].seq, heads_of(other)[actor].seq
     told = [device for device, seq, its in ((one, mine, theirs), (other, theirs, mine)) if seq >= its]
