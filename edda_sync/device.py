@@ -284,21 +284,23 @@ class Device:
     async def status(self) -> dict[str, Any]:
         """Return how it stands: this device, its peers, what is proved."""
         facts = await self.run(standing.facts)
-        peers = [self._peer_status(each) for each in await self.run(standing.devices) if not each["this"]]
+        held = await self.run(StorageEngine.frontier)  # no older than the facts: another process may just have written
+        peers = [self._peer_status(each, held) for each in await self.run(standing.devices) if not each["this"]]
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:
             discovery = {"available": self.discovery.available, "reason": self.discovery.reason}
         own = {"running": True, "fault": self.fault, "port": self.port, "discovery": discovery}
         return {**facts, **own, "peers": peers}
 
-    def _peer_status(self, member: standing.Facts) -> standing.Facts:
+    def _peer_status(self, member: standing.Facts, held: Frontier) -> standing.Facts:
         device = member["device"]
         known = self._proofs.get(device, standing.Remembered())
         peer, talk = self.peers.all.get(device), self._progress.get(device)
         if talk is None:
             return standing.peer(device, member["name"], known, error=peer.error if peer is not None else "")
         return standing.peer(
-            device, member["name"], known, connected=True, equal=talk.proved, behind=talk.behind, ahead=talk.ahead,
+            device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
+            behind=talk.behind, ahead=talk.ahead,
             address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
             sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
         )  # fmt: skip
