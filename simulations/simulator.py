@@ -99,6 +99,16 @@ class Checker:
         """The second act is over: everyone says that all are equal."""
 
 
+HOOKS: Final = (
+    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "mending", "healed", "ended",
+)  # fmt: skip
+"""What a checker may want to hear of; whoever does not override it is not asked."""
+
+
+def _overrides(checker: type[Checker], hook: str) -> bool:
+    return getattr(checker, hook) is not getattr(Checker, hook)
+
+
 class Recorder(Protocol):
     """Who listens to what happens, for a picture or a trace."""
 
@@ -206,7 +216,8 @@ class Simulation:
         self._heap: list[tuple[float, int, Callable[[], object]]] = []
         self._order = 0
         self._digest = blake2b(digest_size=16)
-        self._checkers = [checker(self) for checker in checkers]
+        made = [checker(self) for checker in checkers]
+        self._hear = {hook: [getattr(c, hook) for c in made if _overrides(type(c), hook)] for hook in HOOKS}
         self._proofs: set[tuple[str, str]] = set()
         self._undo: list[Callable[[], None]] = []
         self._watching: SimulatedDevice | None = None
@@ -264,8 +275,8 @@ class Simulation:
             raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
         self.note("all equal", None)
         self._run_until(self.now + QUIET_S)
-        for checker in self._checkers:
-            checker.ended()
+        for told in self._hear["ended"]:
+            told()
 
     def heal(self) -> None:
         """End every fault: from here on, all must go well."""
@@ -289,14 +300,14 @@ class Simulation:
             if device.name in self.book.rotten:
                 self._mend(device)
         self._invite_again()
-        for checker in self._checkers:
-            checker.mending()
+        for told in self._hear["mending"]:
+            told()
         self.network.heal()
         self._run_until(self.now + QUIET_S)
         for device in self.honest():
             device.scrub()
-        for checker in self._checkers:
-            checker.healed()
+        for told in self._hear["healed"]:
+            told()
 
     def _mend(self, device: SimulatedDevice) -> None:
         """
@@ -403,14 +414,14 @@ class Simulation:
         if device.honest:
             if self.recorder is not None:
                 self.recorder.changed(self.now, device)
-            for checker in self._checkers:
-                checker.booted(device)
+            for told in self._hear["booted"]:
+                told(device)
 
     def put_back(self, device: SimulatedDevice) -> None:
         """Say that a device's disk holds something older now, or somebody else's."""
         self.note("put back", device)
-        for checker in self._checkers:
-            checker.put_back(device)
+        for told in self._hear["put_back"]:
+            told(device)
 
     def power_failed(self, device: SimulatedDevice) -> None:
         """Carry out that power failed at a device; it starts again some time."""
@@ -442,22 +453,23 @@ class Simulation:
             if witness.is_acknowledged:
                 own = [each for each in entries if self.book.is_own(device, each)]
                 self.book.acknowledge(device, own)
-                for checker in self._checkers:
-                    checker.acknowledged(device, own)
-            for checker in self._checkers:
-                if entries:
-                    checker.grew(device, entries)
-                checker.changed(device)
+                for told in self._hear["acknowledged"]:
+                    told(device, own)
+            if entries:
+                for told in self._hear["grew"]:
+                    told(device, entries)
+            for told in self._hear["changed"]:
+                told(device)
         if device.honest and device.is_up:
-            for checker in self._checkers:
-                checker.dealt(device)
+            for told in self._hear["dealt"]:
+                told(device)
         self._watching = outer
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """A device hands a frame to the network."""
         if device.honest:
-            for checker in self._checkers:
-                checker.sent(device, receiver, frame)
+            for told in self._hear["sent"]:
+                told(device, receiver, frame)
 
     def frame(self, sender: SimulatedDevice, receiver: SimulatedDevice, frame: bytes, sent: float) -> None:
         """A frame is about to be taken."""
@@ -466,8 +478,8 @@ class Simulation:
         if self.recorder is not None:
             self.recorder.frame(sent, self.now, sender.name, receiver.name, frame)
         if receiver.honest:
-            for checker in self._checkers:
-                checker.received(sender, receiver, frame)
+            for told in self._hear["received"]:
+                told(sender, receiver, frame)
 
     def proved(self, device: SimulatedDevice, peer: str) -> None:
         """A device has proved itself equal to a peer."""
