@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from simulations import hunt as hunting
+from simulations.bugs.planting import Bug, Edit
 from simulations.hunt import Found, State, conduct, hunt, line, load, row
-from simulations.planted import BUGS, Bug, Edit, bug_named
+from simulations.planted import BUGS, bug_named
 
 NO_BUG = Bug("no bug at all", "Nothing is wrong.", (), ())
 EVIDENT = (

@@ -1,0 +1,138 @@
+"""Bugs of the replicated data types: cells, deletions, rings, texts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulations.bugs.planting import Bug, one
+
+BUGS: Final[tuple[Bug, ...]] = (
+    one(
+        "causality unchecked",
+        "A change is admitted although what it depends on is not here, as in providers that apply Yjs updates at once.",
+        (1, 3),
+        "crdt.ledger:Ledger.admit",
+        "header.seq > held + 1 or any(seq > (heads[a].seq if a in heads else 0) for a, seq in deps.items())",
+        "header.seq > held + 1",
+    ),
+    one(
+        "a write replaces concurrent ones",
+        "A write replaces every other one, seen by its author or not: the last to arrive is shown.",
+        (1, 2),
+        "crdt.cells:written",
+        "sorted((*unseen(siblings, past), write), key=_dot)",
+        "[write]",
+    ),
+    one(
+        "losers are forgotten on arrival",
+        "Of concurrent writes only the winner is kept, so that whoever replaces it decides over a loser that is gone.",
+        (1, 2),
+        "crdt.cells:written",
+        "sorted((*unseen(siblings, past), write), key=_dot)",
+        "[max((*unseen(siblings, past), write), key=rank)]",
+    ),
+    one(
+        "the clock beats causality",
+        "The greatest wall time wins, also over what its author had seen: Cassandra's lost updates.",
+        (7, 21),
+        "crdt.cells:written",
+        "sorted((*unseen(siblings, past), write), key=_dot)",
+        "[max((*siblings, write), key=rank)]",
+    ),
+    one(
+        "the last write seen is not replaced",
+        "A write replaces what is below its author's frontier, and not what is at it: off by one.",
+        (7, 21),
+        "crdt.cells:unseen",
+        "write[1] > past.get(write[0], 0)",
+        "write[1] >= past.get(write[0], 0)",
+    ),
+    one(
+        "a deletion hides what is here",
+        "A deletion hides all that it finds where it arrives, not what its author had seen.",
+        (1, 12),
+        "crdt.fold:Fold.apply",
+        "entity.delete(dict(operation[3]))",
+        "entity.delete(entity.touched)",
+    ),
+    one(
+        "a deletion wins",
+        "What was deleted once stays hidden, whatever is written concurrently: CouchDB's tombstones.",
+        (7, 12, 21),
+        "crdt.entity:Entity.hidden",
+        "return frontier.covers(self.deleted, self.touched)",
+        "return True",
+    ),
+    one(
+        "touched is not joined",
+        "Only the last operation on an entity is remembered as what touched it.",
+        (1, 12),
+        "crdt.entity:Entity.touch",
+        "self.touched[actor] = seq",
+        "self.touched = {actor: seq}",
+    ),
+    one(
+        "a hash over what is not sorted",
+        "A state is encoded in the order in which things came, and equal contents have different digests.",
+        (1, 18),
+        "crdt.entity:Entity.encode",
+        "sorted(self.touched.items())",
+        "list(self.touched.items())",
+    ),
+    one(
+        "a tag set is the last writer's",
+        "Of adding and taking off a tag concurrently the later clock wins, where adding has to.",
+        (2, 7, 21),
+        "crdt.rows:edges_of",
+        "[write for write in siblings if write[3] is not None]",
+        "[write for write in (cells.visible(siblings),) if write[3] is not None]",
+    ),
+    one(
+        "a ring is cut by arrival",
+        "Of a ring of parents the edge that came last is withheld: Kleppmann's counterexample to naive moves.",
+        (1, 11),
+        "crdt.fold:Fold._closes_ring",
+        "integrity.withheld_of(ring) is entity",
+        "entity.id in self._changed",
+    ),
+    one(
+        "a parent comes back alone",
+        "What points at a hidden entity is not shown anew when that is restored.",
+        (1, 11),
+        "crdt.fold:Fold._affected",
+        "if went else self.tx.waiting_for(came)",
+        "if went else ()",
+    ),
+    one(
+        "a genesis without its string",
+        "Two different starts of a text are written under one client id: Yjs, when a room is initialized twice.",
+        (1, 23),
+        "crdt.text:genesis_id",
+        "head + start.encode()",
+        "head",
+    ),
+    one(
+        "an edit replaces concurrent texts",
+        "A text edit puts its text in the place of every other one.",
+        (1, 2),
+        "crdt.fold:Fold.note_edit",
+        "sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))",
+        "[(self.actor, self.seq, self.wall_ms, genesis)]",
+    ),
+    one(
+        "a phantom edit stays in memory",
+        "The text of a transaction that failed stays in the cache: pycrdt does not roll back.",
+        (1, 6, 9),
+        "crdt.texts:Texts.rolled_back",
+        "self._open.pop(key, None)",
+        "pass",
+    ),
+    one(
+        "a text is opened without its tail",
+        "The edits since a text's state was saved are not read when it is opened anew.",
+        (0, 1, 11),
+        "crdt.texts:Texts.document",
+        "for serial, actor, update in stored.tail:",
+        "for serial, actor, update in stored.tail if found.serial > stored.serial else ():",
+    ),
+)

@@ -1,0 +1,151 @@
+"""Bugs of sync: what is sent, acknowledged, passed on and proved; parts and snapshots."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulations.bugs.planting import Bug, Edit, one
+
+BUGS: Final[tuple[Bug, ...]] = (
+    Bug(
+        "a talk begins where the last one's sends ended",
+        "What was sent in a talk that broke counts as held in the next: Syncthing's indexes before sequence numbers.",
+        (18,),
+        (
+            Edit(
+                "sync.replica:Replica.disconnected",
+                "self._sessions.pop(peer, None)",
+                "gone = self._sessions.pop(peer, None)\n"
+                "    self.__dict__.setdefault('sent', {})[peer] = gone._known if gone else {}",
+            ),
+            Edit(
+                "sync.replica:Replica.connected",
+                "return session.open()",
+                "session.sent = self.__dict__.get('sent', {}).get(peer, {})\n    return session.open()",
+            ),
+            Edit("sync.session:Session._deal_hello", "dict(theirs)", "frontier.join(theirs, self.sent)"),
+        ),
+    ),
+    one(
+        "received is acknowledged",
+        "An acknowledgement says what came, and not what is stored.",
+        (8, 18),
+        "sync.session:Session._after_data",
+        "ours, waiting = self._exchange.standing()",
+        "ours, waiting = self._exchange.standing()\n"
+        "    if isinstance(message, Changes):\n"
+        "        ours = frontier.join(ours, dict(decode_header(raw).dot for raw, _ in message.changes))",
+    ),
+    one(
+        "what did not fit is left out",
+        "The change at which a batch is full is in neither this batch nor the next.",
+        (18,),
+        "sync.exchange:Exchange.batch",
+        "> limits.BATCH_BYTES_MAX:\n",
+        "> limits.BATCH_BYTES_MAX:\n                    used += 1\n",
+    ),
+    one(
+        "batches go in order of actors",
+        "What a peer lacks is sent actor by actor, and not in the order of the log.",
+        (3, 18, 20),
+        "sync.snapshots:missing",
+        "list(reader.positions_missing(known))",
+        "sorted(reader.positions_missing(known), key=lambda at: reader.logged(at)[1:3])",
+    ),
+    one(
+        "nothing is passed on",
+        "What a peer sent is not passed on to the others: fine until two of them have no link.",
+        (18,),
+        "sync.session:Session.news",
+        'self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)',
+        "pass",
+    ),
+    one(
+        "the window never opens again",
+        "What was acknowledged still counts as under way.",
+        (18,),
+        "sync.session:Session._deal_ack",
+        "self._under_way.popleft()",
+        "break",
+    ),
+    one(
+        "parts are not counted",
+        "A receiver counts batches and no parts as dealt with, and its peer waits for the rest.",
+        (18,),
+        "sync.session:Session._after_data",
+        "self._dealt += 1",
+        "self._dealt += isinstance(message, Changes)",
+    ),
+    one(
+        "equality is proved once",
+        "A digest is sent at the first moment of equality, and never again in that talk.",
+        (18,),
+        "sync.session:Session._evaluate",
+        "self._held == ours and self._said != ours",
+        "self._held == ours and self._said is None",
+    ),
+    one(
+        "a digest of texts as they were",
+        "A proof is taken without bringing edited texts up to date.",
+        (18, 22),
+        "sync.exchange:Exchange.proof",
+        "self._ledger.refresh(tx)",
+        "pass",
+    ),
+    one(
+        "what came is sent back",
+        "A peer is not known to hold what it sent itself.",
+        (20,),
+        "sync.session:Session._after_data",
+        "self._known[actor] = seq",
+        "pass",
+    ),
+    one(
+        "a transfer goes on one part too late",
+        "A hello asks for the part after the first missing one.",
+        (18, 19),
+        "sync.exchange:_first_missing",
+        "return next(number for",
+        "return next(number + bool(parts) for",
+    ),
+    one(
+        "the last part is the last to come",
+        "A large change is applied when its last part is here, though an earlier one may be missing.",
+        (1, 4),
+        "sync.exchange:Exchange._take_part",
+        "if len(incoming.parts | {part.number}) < len(header.parts):",
+        "if part.number + 1 < len(header.parts):",
+    ),
+    one(
+        "parts stand in the order in which they came",
+        "The parts of a large change are numbered anew as they are found.",
+        (1, 4),
+        "store.memory_tables:MemoryWriter.complete",
+        'for (a, s, number), part in list(self._tables["incoming_parts"].items()):',
+        'for number, ((a, s, _), part) in enumerate(list(self._tables["incoming_parts"].items())):',
+    ),
+    one(
+        "a segment's heads without their dependencies",
+        "After a snapshot the next change's difference is taken against nothing.",
+        (1, 3),
+        "sync.snapshots:Snapshots._merge_segment",
+        "tx.set_head(head)",
+        'tx.set_head(head._replace(deps=b"\\x90"))',
+    ),
+    one(
+        "a segment's texts without their tails",
+        "A snapshot holds the saved states of texts, and not what was typed since.",
+        (1, 18),
+        "sync.snapshots:Snapshots._text_state",
+        "if stored is not None and not stored.tail:",
+        "if stored is not None:",
+    ),
+    one(
+        "a segment is merged by union",
+        "What a snapshot has and we have not is taken, though we had replaced it: Couchbase after a missed purge.",
+        (1, 12),
+        "sync.snapshots:merge_segment",
+        "fold.merge(_entity_of(entry, theirs), ours, theirs)",
+        "fold.merge(_entity_of(entry, theirs), {}, theirs)",
+    ),
+)

@@ -1,0 +1,202 @@
+"""
+The hunt: how many runs does it take to notice each planted bug? ``python -m simulations.hunt``
+
+A bug is switched on and seeds are run in order, until one shows a violation that the same seed does not show without the
+bug. Stop it with Ctrl-C and start it again: what was hunted at this commit is kept in ``build/hunt.json``. When every bug
+was hunted, what came of it is appended to docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import multiprocessing
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from simulations import evidence
+from simulations.bugs.planting import Bug
+from simulations.planted import BUGS, bug_named
+from simulations.runs import run
+from simulations.simulator import Violation
+from simulations.tape import Tape
+
+RUNS_MAX: Final = 20_000  # a bug that is not noticed by then counts as missed
+STATE: Final = evidence.ROOT / "build" / "hunt.json"
+SECTION: Final = """\
+## Planted bugs (`python -m simulations.hunt`)
+
+Each bug of [simulations/planted.py](../simulations/planted.py) is switched on, and seeds are run in order until one shows a
+violation that the same seed does not show without the bug. After each bug's name: how many runs that took, and the number
+of the invariant that noticed ([invariants](simulations.md)).
+
+| time (UTC) | commit | seeds from | found | median | worst | bugs | took |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """
+    What a hunt for a bug showed.
+
+    Attributes:
+        bug: Its name.
+        runs: How many runs there were, with the one that showed it.
+        seed: Of that run; None when the bug was missed.
+        number, text: What did not hold there.
+        unclean: Seeds that showed a violation with the bug and without: somebody should look at them.
+    """
+
+    bug: str
+    runs: int
+    seed: int | None
+    number: int
+    text: str
+    unclean: tuple[int, ...] = ()
+
+
+class State(msgspec.Struct):
+    """What was hunted so far: of which code, from which seed, for how many runs."""
+
+    key: tuple[str, int, int]
+    found: list[Found]
+    took_s: float = 0.0
+
+
+def hunt(bug: Bug, seeds: Iterable[int]) -> Found:
+    """
+    Run seeds with a bug until one of them notices.
+
+    Args:
+        bug: What to switch on.
+        seeds: In order; those past ``RUNS_MAX`` are not run.
+    """
+    runs = 0
+    unclean: list[int] = []
+    for seed in itertools.islice(seeds, RUNS_MAX):
+        runs += 1
+        with bug.on():
+            violation = _violation(bug, seed)
+        if violation is None:
+            continue
+        if _violation(bug, seed) is None:
+            return Found(bug.name, runs, seed, violation.number, str(violation), tuple(unclean))
+        unclean.append(seed)
+    return Found(bug.name, runs, None, 0, "", tuple(unclean))
+
+
+def _violation(bug: Bug, seed: int) -> Violation | None:
+    return run(Tape(seed, backend=bug.backend or "memory")).violation
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+def conduct(bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_file: Path = STATE) -> State:
+    """Hunt what was not hunted yet, on several processes, and keep what came of it after each bug."""
+    state = load(state_file, (evidence.commit(), start, runs_max))
+    done = {found.bug for found in state.found}
+    work = [(bug.name, start, runs_max) for bug in bugs if bug.name not in done]
+    started, before_s = time.monotonic(), state.took_s
+    if not work:
+        return state
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_prepare) as pool:
+        try:
+            for found in pool.imap_unordered(_hunt, work):
+                state.found.append(found)
+                state.took_s = before_s + time.monotonic() - started
+                state_file.parent.mkdir(exist_ok=True)
+                state_file.write_bytes(msgspec.json.encode(state))
+                _say(line(found))
+        except KeyboardInterrupt:
+            pool.terminate()
+    return state
+
+
+def _hunt(work: tuple[str, int, int]) -> Found:
+    name, start, runs_max = work
+    return hunt(bug_named(name), range(start, start + runs_max))
+
+
+def _prepare() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the hunter hears of it, and ends the pool
+    for bug in BUGS:  # read the product's files now: a hunt takes hours, in which somebody may change them
+        with bug.on():
+            pass
+
+
+def load(file: Path, key: tuple[str, int, int]) -> State:
+    """Return what was hunted so far under a key; nothing when that was another code, or other seeds."""
+    if file.exists():
+        state = msgspec.json.decode(file.read_bytes(), type=State)
+        if state.key == key:
+            return state
+    return State(key, [])
+
+
+def line(found: Found) -> str:
+    """Return what a person is told of one bug."""
+    unclean = f" (violated without the bug too: seeds {', '.join(map(str, found.unclean))})" if found.unclean else ""
+    if found.seed is None:
+        return f"MISSED in {found.runs:,} runs: {found.bug}{unclean}"
+    return f"{found.runs:>6,} runs: {found.bug}, seed {found.seed}: {found.text[:160]}{unclean}"
+
+
+def row(state: State) -> str:
+    """Return the row of a whole hunt for docs/evidence.md."""
+    order = {bug.name: number for number, bug in enumerate(BUGS)}
+    listed = sorted(state.found, key=lambda found: order[found.bug])
+    runs = [found.runs for found in listed if found.seed is not None]
+    told = [f"{each.bug} {each.runs:,} ({each.number})" for each in listed if each.seed is not None]
+    told += [f"**{each.bug} missed in {each.runs:,}**" for each in listed if each.seed is None]
+    fields = (
+        evidence.time_now(),
+        state.key[0],
+        str(state.key[1]),
+        f"{len(runs)} of {len(listed)}",
+        f"{statistics.median(runs):,.0f}" if runs else "-",
+        f"{max(runs):,}" if runs else "-",
+        "; ".join(told),
+        f"{state.took_s:,.0f} s",
+    )
+    return f"| {' | '.join(fields)} |"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hunt planted bugs; the exit code is 1 when one was missed."""
+    parser = argparse.ArgumentParser(prog="python -m simulations.hunt", description="Hunt planted bugs.")
+    parser.add_argument("--bug", action="append", help="the name of one; may be repeated; all by default")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="give a bug up after so many runs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    chosen = parser.parse_args(arguments)
+    names = {bug.name for bug in BUGS}
+    unknown = [name for name in chosen.bug or () if name not in names]
+    if unknown:
+        parser.error(f"there is no planted bug called {unknown[0]!r}; there are: {', '.join(sorted(names))}")
+    bugs = [bug_named(name) for name in chosen.bug] if chosen.bug else BUGS
+    state = conduct(bugs, chosen.start, min(chosen.runs_max, RUNS_MAX), chosen.jobs)
+    hunted = {found.bug for found in state.found}
+    if names <= hunted:
+        evidence.append(SECTION, row(state))
+        _say(row(state))
+    elif not all(bug.name in hunted for bug in bugs):
+        _say("stopped; the same command goes on")
+    return int(any(found.seed is None for found in state.found) or not hunted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

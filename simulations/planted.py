@@ -1,0 +1,20 @@
+"""All planted bugs; ``simulations.bugs`` has them, ``simulations.hunt`` looks how soon each is noticed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulations.bugs import crdt, ledger, store, sync, trust
+from simulations.bugs.planting import Bug
+
+BUGS: Final[tuple[Bug, ...]] = (*crdt.BUGS, *ledger.BUGS, *sync.BUGS, *store.BUGS, *trust.BUGS)
+
+
+def bug_named(name: str) -> Bug:
+    """
+    Return a planted bug.
+
+    Raises:
+        KeyError: There is none of this name.
+    """
+    return {bug.name: bug for bug in BUGS}[name]
