@@ -21,7 +21,7 @@ from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, LinkClosedError, RemoteError, StorageError, UsageError
+from edda_sync.errors import CorruptError, EddaError, LinkClosedError, RemoteError, StorageError, UsageError
 from edda_sync.model import Item, Member
 from edda_sync.peers import Endpoint, Peers
 from edda_sync.query import DocumentQuery, Query
@@ -407,6 +407,8 @@ class Device:
         elif isinstance(effect, Close):
             if queue is not None:
                 queue.put_nowait(None)
+            if isinstance(effect.error, CorruptError):
+                self._start(self._mend(effect.error.what))
             peer = self.peers.all.get(effect.peer)
             if peer is not None and effect.error is not None:
                 peer.error = str(effect.error)
@@ -417,6 +419,7 @@ class Device:
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._start(self._after_applied())
         elif isinstance(effect, Proved):
+            self._rebuilt_for.discard(effect.peer)
             talk = self._progress.get(effect.peer)
             if talk is not None and talk.proved_at is not None:
                 self.proved[effect.peer] = talk.proved_at
@@ -473,6 +476,12 @@ class Device:
             await self.run(StorageEngine.rebuild)
             await self._drive(self._replica.rebuilt, time.monotonic())
 
+    async def _mend(self, what: str) -> None:
+        """Fold the log anew, since something in the view is not what was written."""
+        await self.run(StorageEngine.rebuild)
+        await self._drive(self._replica.rebuilt, time.monotonic())
+        self.fault = f"{what} was damaged on this disk, and made anew from the log; watch this disk."
+
     async def _scrub(self) -> None:
         """Look at every stored entity within a day, a slice at a time; fold the log anew should one be damaged."""
         after: bytes = b""
@@ -481,9 +490,7 @@ class Device:
             limit = max(limits.SCRUB_ENTITIES_MIN, 2 * total // (limits.SCRUB_S_MAX // limits.SCRUB_INTERVAL_S))
             found, following = await self.run(lambda store, after=after, limit=limit: store.scrub(after, limit))  # type: ignore[misc]
             if found:
-                await self.run(StorageEngine.rebuild)
-                await self._drive(self._replica.rebuilt, time.monotonic())
-                self.fault = f"{found[0].what} was damaged on this disk, and made anew from the log; watch this disk."
+                await self._mend(found[0].what)
             after = following or b""
             await asyncio.sleep(limits.SCRUB_INTERVAL_S)
 

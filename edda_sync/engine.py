@@ -28,6 +28,7 @@ from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import (
     AmbiguousIdError,
     ConflictError,
+    CorruptError,
     NotFoundError,
     UsageError,
 )
@@ -339,7 +340,10 @@ class StorageEngine:
         """
 
         def work(tx: StoreWriter) -> tuple[list[Damage], bytes | None]:
-            self._ledger.refresh(tx)
+            try:
+                self._ledger.refresh(tx)
+            except CorruptError as error:
+                return [Damage(error.what, 0)], None
             found, following = scrub_entities(tx, self._ledger.fold(tx), after, limit)
             return (found + scrub_buckets(tx) if following is None else found), following
 

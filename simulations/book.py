@@ -34,7 +34,6 @@ class Book:
     Attributes:
         hashes: The hash under which honest devices hold each change.
         forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
-        rotten: Names of the devices whose view rotted on their disks and was not folded anew since.
         held: Of each device, by name, the changes in its log as of its last event.
         acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold.
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place.
@@ -46,7 +45,6 @@ class Book:
     def __init__(self) -> None:
         self.hashes: dict[Dot, bytes] = {}
         self.forked: set[Dot] = set()
-        self.rotten: set[str] = set()
         self.held: dict[str, dict[Dot, bytes]] = {}
         self.acknowledged_by: dict[str, set[Dot]] = {}
         self.destroyed: set[Dot] = set()

@@ -211,9 +211,16 @@ class SimulatedDevice:
             except StorageError as error:
                 self.last_error = error
                 self.sim.note("refused", self, why=type(error).__name__)
-                self._tell_soon(limits.WATCH_INTERVAL_S)  # as in ``device.py``: it may be in the log all the same
+                self._after_fault(error)
                 return None
         return result
+
+    def _after_fault(self, error: EddaError) -> None:
+        """Do as ``device.py`` does, and as people are told to: look at the log again, or fold it anew."""
+        if isinstance(error, CorruptError):
+            self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
+        elif isinstance(error, StorageError):
+            self._tell_soon(limits.WATCH_INTERVAL_S)  # what failed may be in the log all the same
 
     def _own_commit(self) -> None:
         self._tell_soon(0.0)
@@ -334,15 +341,15 @@ class SimulatedDevice:
             if effect.error is not None:
                 self.last_error = effect.error
                 self.sim.note("trouble", self, peer=effect.peer, why=type(effect.error).__name__)
-                if isinstance(effect.error, StorageError):
-                    self._tell_soon(limits.WATCH_INTERVAL_S)
+                self._after_fault(effect.error)
             if link is not None:
                 del self.links[effect.peer]
                 self.sim.network.close(link, self)
         elif isinstance(effect, Proved):
+            self._rebuilt_for.discard(effect.peer)
             self.sim.proved(self, effect.peer)
         elif isinstance(effect, Differs):
-            if effect.peer not in self._rebuilt_for:  # as in ``device.py``: once a peer
+            if effect.peer not in self._rebuilt_for:  # as in ``device.py``: once, until the two agree again
                 self._rebuilt_for.add(effect.peer)
                 self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
         else:
@@ -358,7 +365,7 @@ class SimulatedDevice:
         """Fold the log anew."""
         self.sim.note("rebuild", self)
         if self.act(StorageEngine.rebuild) is not None and self.replica is not None:
-            self.sim.book.rotten.discard(self.name)
+            self.disk.rotten = False
             self.replica.rebuilt(self.sim.now)
             self._set_timer()
 

@@ -59,6 +59,7 @@ class Image:
 
     store: Any
     slot: bytes
+    rotten: bool
 
 
 class MemorySlot:
@@ -97,6 +98,7 @@ class Disk:
         faults: What becomes of the next transactions, in order.
         full: Whether every write is refused.
         writes: How many transactions it has taken.
+        rotten: Whether something of the view rotted, and it was not folded anew since.
         peek: Called while a transaction has written and not committed: readers see what was before.
     """
 
@@ -108,6 +110,7 @@ class Disk:
         self.writes = 0
         self.point = point
         self.peek: Callable[[], None] | None = None
+        self.rotten = False
         self._folder = folder
         self._tables: Any = None
         self._inner: Any = None
@@ -173,7 +176,7 @@ class Disk:
 
     def image(self) -> Image:
         """Return what is on the disk now."""
-        return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read())
+        return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read(), self.rotten)
 
     def put_back(self, image: Image, *, sidecar: bool, copied: bool) -> None:
         """
@@ -186,6 +189,7 @@ class Disk:
         """
         assert self._inner is None, "files are put back under a running process by nobody who wants them"
         self._put(image.store)
+        self.rotten = image.rotten
         self.inode += copied
         if sidecar:
             self.slot = MemorySlot()
@@ -198,6 +202,7 @@ class Disk:
         if self._inner is None:
             return False
         flipped: bool = self._inner.transact(lambda tx: _flip(tx, draws))
+        self.rotten |= flipped
         return flipped
 
     def sync(self) -> None:

@@ -4,7 +4,9 @@ The oracle: what a log means, worked out in the slowest and plainest way from th
 It shares no code with the product's fold. A change's causal past is a set of dots. A write of a cell counts until another
 write of that cell has it in its past; of those that count, the greatest stamp is visible; a tag or link is there if any of
 them puts it there. An entity is hidden when every operation on it is in the past of a deletion of it. Of each ring of
-parents, the edge greatest by stamp and id is left out; so is an edge to what is hidden or missing.
+parents, the edge greatest by stamp and id is left out; so is an edge to what is hidden or missing. An edit of a text is
+a write of its cell that replaces the same text, and emptiness; what a text reads is all that the log says of it, given to
+a Yjs document of its own.
 
 Source: Shapiro et al. 2011, "A comprehensive study of convergent and commutative replicated data types": multi-value
 register, add-wins set, and their concurrent semantics.
@@ -16,13 +18,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pycrdt import Doc
+from pycrdt import Text as YText
+
 from edda_sync import values
+from edda_sync.crdt import validator
 from edda_sync.crdt.change import Dot, cut_operations, decode_header, decode_operation
+from edda_sync.crdt.text import genesis_id
 from edda_sync.protocols import Logged
 
 Stamp = tuple[int, int, int]
 Shown = dict[str, Any]
 
+TEXTS: Final = {"task": "description", "document": "content"}
+OWN_SIBLINGS: Final = ("tag.", "link.", "created_at")  # several values there are no conflict
 DEFAULTS: Final[Shown] = {
     "title": values.TITLE_DEFAULT,
     "status": values.STATUS_DEFAULT,
@@ -32,11 +41,12 @@ DEFAULTS: Final[Shown] = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write of a cell: of which change, ranked how among concurrent ones, and what."""
+    """One write of a cell: of which change, ranked how among concurrent ones, and what; an edit says which text."""
 
     dot: Dot
     stamp: Stamp
     value: Any
+    is_edit: bool = False
 
 
 @dataclass(slots=True)
@@ -47,12 +57,15 @@ class Thing:
     Attributes:
         kind: ``task``, ``document``, ``tag`` or ``device``.
         writes: Every write of each cell, in the log's order.
+        updates: What was done to each text, in the log's order, by the client id of its start.
         touched: Dots of the operations on it.
         deletions: Of each deletion, the dots that its author had seen.
     """
 
     kind: str
+    name: bytes
     writes: dict[str, list[Write]] = field(default_factory=dict)
+    updates: dict[int, list[bytes]] = field(default_factory=dict)
     touched: set[Dot] = field(default_factory=set)
     deletions: list[set[Dot]] = field(default_factory=list)
 
@@ -98,10 +111,12 @@ class Oracle:
                 thing = self._touch(kind, name, dot)
                 for cell, value in cells.items():
                     thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
-            case [2, ("task" | "document") as kind, bytes(name), str(), int(), bytes()]:
-                self._touch(kind, name, dot)
+            case [2, ("task" | "document") as kind, bytes(name), str(cell), int(text), bytes(update)]:
+                thing = self._touch(kind, name, dot)
+                thing.writes.setdefault(cell, []).append(Write(dot, stamp, text, is_edit=True))
+                thing.updates.setdefault(text, []).append(update)
             case [3, ("task" | "document" | "tag" | "device") as kind, bytes(name), list()]:
-                thing = self.things.setdefault((kind, name), Thing(kind))
+                thing = self.things.setdefault((kind, name), Thing(kind, name))
                 thing.deletions.append({other for other in thing.touched if other in past or other == dot})
             case [4, ("task" | "document" | "tag" | "device") as kind, bytes(name)]:
                 self._touch(kind, name, dot)
@@ -109,7 +124,7 @@ class Oracle:
                 pass  # of a newer version: without effect here
 
     def _touch(self, kind: str, name: bytes, dot: Dot) -> Thing:
-        thing = self.things.setdefault((kind, name), Thing(kind))
+        thing = self.things.setdefault((kind, name), Thing(kind, name))
         thing.touched.add(dot)
         return thing
 
@@ -118,37 +133,48 @@ class Oracle:
     def siblings(self, thing: Thing, cell: str) -> list[Write]:
         """Return the writes of a cell that no other one replaced."""
         writes = thing.writes.get(cell, [])
-        latest = {write.dot: write for write in writes}  # of one change, its last word
-        return [w for w in latest.values() if not any(w.dot in self._past[other] for other in latest)]
+        latest = {write.dot: write for write in writes}.values()  # of one change, its last word
+        return [w for w in latest if not any(self._replaces(thing, cell, other, w) for other in latest)]
+
+    def _replaces(self, thing: Thing, cell: str, later: Write, write: Write) -> bool:
+        if write.dot not in self._past[later.dot]:
+            return False
+        return not later.is_edit or write.value is None or _value(thing, cell, write) == later.value
 
     def visible(self, thing: Thing, cell: str, default: Any = None) -> Any:
         """Return the value of a cell that shows."""
         siblings = self.siblings(thing, cell)
         return max(siblings, key=lambda write: write.stamp).value if siblings else default
 
-    def conflicts(self) -> int:
-        """Return how many cells of visible things hold several different values."""
-        count = 0
+    def conflicts(self) -> set[tuple[str, str]]:
+        """Return which cells of visible things hold several different values: id and cell."""
+        found = set()
         for thing in self.things.values():
-            if not thing.hidden:
-                count += sum(len({repr(w.value) for w in self.siblings(thing, cell)}) > 1 for cell in thing.writes)
-        return count
+            for cell in () if thing.hidden else thing.writes:
+                several = len({repr(_value(thing, cell, write)) for write in self.siblings(thing, cell)}) > 1
+                if several and not cell.startswith(OWN_SIBLINGS):
+                    found.add((values.id_text(thing.name), cell))
+        return found
 
     def tasks(self) -> dict[str, Shown]:
-        """Return title, status, priority, due date, parent and metadata of each visible task, by id."""
+        """Return title, description, status, priority, due date, parent and metadata of each visible task, by id."""
         parents = self._parents()
         return {
             values.id_text(name): {
                 **{column: self._plain(thing, column) for column in ("title", "status", "priority", "due_date")},
+                "description": self._text(thing),
                 "parent_id": parents.get(name),
                 "metadata": self._metadata(thing),
             }
             for name, thing in self._shown("task").items()
         }
 
-    def documents(self) -> dict[str, str]:
-        """Return the title of each visible document, by id."""
-        return {values.id_text(n): str(self._plain(thing, "title")) for n, thing in self._shown("document").items()}
+    def documents(self) -> dict[str, Shown]:
+        """Return title and content of each visible document, by id."""
+        return {
+            values.id_text(name): {"title": self._plain(thing, "title"), "content": self._text(thing)}
+            for name, thing in self._shown("document").items()
+        }
 
     def tags(self) -> dict[str, str]:
         """Return the name of each visible tag, by id."""
@@ -173,6 +199,20 @@ class Oracle:
         value = self.visible(thing, column, DEFAULTS.get(column))
         return value[0] if isinstance(value, list) else value  # a status may carry its time of completion
 
+    def _text(self, thing: Thing) -> str | None:
+        cell = TEXTS[thing.kind]
+        siblings = self.siblings(thing, cell)
+        if not siblings:
+            return None
+        shows = max(siblings, key=lambda write: write.stamp)
+        text = _value(thing, cell, shows)
+        if not any(write.is_edit and write.value == text for write in siblings):
+            return shows.value  # type: ignore[no-any-return]
+        starts = [
+            write.value for write in thing.writes[cell] if not write.is_edit and _value(thing, cell, write) == text
+        ]
+        return _read(text, starts[0], thing.updates[text])
+
     def _metadata(self, thing: Thing) -> dict[str, str]:
         cells = [cell for cell in thing.writes if cell.startswith("metadata.")]
         found = {cell.removeprefix("metadata."): self.visible(thing, cell) for cell in cells}
@@ -191,6 +231,22 @@ class Oracle:
         for ring in _rings({name: parent for name, (_, parent) in edges.items()}):
             del edges[max(ring, key=lambda name: (edges[name][0], name))]
         return {name: values.id_text(parent) for name, (_, parent) in edges.items()}
+
+
+def _value(thing: Thing, cell: str, write: Write) -> Any:
+    """Return what a write says, comparable with other writes of the cell: of a text, the client id of its start."""
+    is_start = cell == TEXTS.get(thing.kind) and isinstance(write.value, str)
+    return genesis_id(thing.name, cell, write.value) if is_start else write.value
+
+
+def _read(client: int, start: str, updates: Iterable[bytes]) -> str:
+    """Return how a text reads after all its updates."""
+    begun: Doc[YText] = Doc(client_id=client)
+    root = begun.get(validator.ROOT, type=YText)
+    root.insert(0, start)
+    for update in updates:
+        begun.apply_update(update)
+    return str(root)
 
 
 def _rings(parents: Mapping[bytes, bytes]) -> list[list[bytes]]:

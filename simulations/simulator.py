@@ -297,7 +297,7 @@ class Simulation:
                 self.boot(device)
             device.wake()
         for device in self.honest():
-            if device.name in self.book.rotten:
+            if device.disk.rotten:
                 self._mend(device)
         self._invite_again()
         for told in self._hear["mending"]:

@@ -191,7 +191,6 @@ def rot(sim: Simulation, draws: Draws) -> None:
     device = draws.pick("device", sim.honest())
     if device.is_up and device.disk.rot(draws):
         sim.note("rot", device)
-        sim.book.rotten.add(device.name)
 
 
 def put_machine_back(sim: Simulation, draws: Draws) -> None:

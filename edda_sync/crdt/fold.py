@@ -23,7 +23,7 @@ from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
 from edda_sync.crdt.entity import HASH_BYTES, Entity, bucket_of, check_write, hash_entity, hash_text
 from edda_sync.crdt.frontier import Frontier, covers, from_pairs
 from edda_sync.crdt.texts import Texts
-from edda_sync.errors import InvalidValueError, RefusedTextError
+from edda_sync.errors import CorruptError, InvalidValueError, RefusedTextError
 from edda_sync.model import KINDS, TEXT_FIELDS
 from edda_sync.protocols import Record, Shown, StoreWriter
 
@@ -229,7 +229,18 @@ class Fold:
                 self._hold(record)
 
     def _hold(self, record: Record) -> Entity:
-        entity = self._entities[record.id] = Entity.decode(record.id, record.state)
+        """
+        Take an entity from the store. One that rotted there is refused before anything is built on it.
+
+        The hash of an edited text is not at hand here: of an entity that has one, the scrub tells.
+
+        Raises:
+            CorruptError: It is not what was written.
+        """
+        entity = Entity.decode(record.id, record.state)
+        if not any(entity.edited_texts()) and record.hash != hash_entity(record.id, record.state, []):
+            raise CorruptError(f"The {record.kind} {values.id_text(record.id)}")
+        self._entities[record.id] = entity
         self._before[record.id] = record
         return entity
 

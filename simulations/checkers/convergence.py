@@ -17,7 +17,7 @@ def rows_of(device: SimulatedDevice) -> dict[str, list[Row]]:
 
 
 class Convergence(Checker):
-    """Equal frontiers, equal digests, at any moment; at the end, equal rows."""
+    """Equal frontiers, equal digests, at any moment; at the end, equal rows and conflicts."""
 
     number = 1
 
@@ -27,7 +27,7 @@ class Convergence(Checker):
 
     def changed(self, device: SimulatedDevice) -> None:
         """Compare with whoever held these very changes before, once edited texts are projected."""
-        if device.name in self.sim.book.rotten:
+        if device.disk.rotten:
             return
         with device.running.store.read() as reader:
             if reader.stale_texts() or reader.quarantined() or reader.unknown_operations():
@@ -53,3 +53,5 @@ class Convergence(Checker):
                 digests = digest_of(one.buckets()), digest_of(other_reader.buckets())
             if digests[0] != digests[1]:
                 self.fail(device, f"what is not shown differs from {first.name}'s")
+            if device.running.conflicts() != first.running.conflicts():
+                self.fail(device, f"lists other conflicts than {first.name}")

@@ -24,8 +24,16 @@ THOROUGH_ONE_IN: Final = 8
 META: Final = (ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, WORKSPACE_KEY)
 PARENT: Final = 9  # columns of a task's row
 METADATA: Final = 10
+CONTENT: Final = 3  # column of a document's row
 ENTITY, TAG = 1, 2  # columns of a row of entity_tags
-COLUMNS: Final[Mapping[str, int]] = {"title": 1, "status": 3, "priority": 4, "due_date": 8, "parent_id": PARENT}
+COLUMNS: Final[Mapping[str, int]] = {
+    "title": 1,
+    "description": 2,
+    "status": 3,
+    "priority": 4,
+    "due_date": 8,
+    "parent_id": PARENT,
+}
 
 
 def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
@@ -189,7 +197,8 @@ class ViewOfTheLog(Checker):
 
 class Meaning(Checker):
     """
-    What shows is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions.
+    What shows is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
+    texts letter by letter, and which cells are in conflict.
 
     Not in a run with a liar, whose operations mean whatever the product makes of nonsense.
     """
@@ -205,7 +214,8 @@ class Meaning(Checker):
         oracle = Oracle(log)
         rows = rows_of(device)
         self._compare(device, "tasks", {row[0]: _task(row) for row in rows["tasks"]}, oracle.tasks())
-        self._compare(device, "documents", {row[0]: row[1] for row in rows["documents"]}, oracle.documents())
+        documents = {row[0]: {"title": row[1], "content": row[CONTENT]} for row in rows["documents"]}
+        self._compare(device, "documents", documents, oracle.documents())
         self._compare(device, "tags", {row[0]: row[1] for row in rows["tags"]}, oracle.tags())
         links = {(row[0], row[1]) for row in rows["task_documents"]}
         if links != oracle.edges("link.", "document"):
@@ -213,6 +223,9 @@ class Meaning(Checker):
         tagged = _tagged(device)
         if tagged != oracle.edges("tag.", "tag"):
             self.fail(device, f"tags of things: {tagged ^ oracle.edges('tag.', 'tag')}")
+        listed = {(each.id, each.field) for each in device.running.conflicts()}
+        if listed != oracle.conflicts():
+            self.fail(device, f"lists {sorted(listed)} as conflicts, and they are {sorted(oracle.conflicts())}")
 
     def _compare(self, device: SimulatedDevice, what: str, shows: Mapping[str, Any], means: Mapping[str, Any]) -> None:
         for name in sorted(shows.keys() | means.keys()):

@@ -102,7 +102,7 @@ class Repair(Checker):
     def ended(self) -> None:
         """Fold the log of whoever has not done so anew: nothing may read otherwise."""
         for device in self.sim.honest():
-            if device.name in self.sim.book.rotten:
+            if device.disk.rotten:
                 before = rows_of(device), device.running.digest()
                 device.running.rebuild()
                 if (rows_of(device), device.running.digest()) != before:

@@ -34,7 +34,7 @@ class Atomicity(Checker):
 
     def changed(self, device: SimulatedDevice) -> None:
         """Look at every set."""
-        if self.sim.book.sets and device.name not in self.sim.book.rotten:
+        if self.sim.book.sets and not device.disk.rotten:
             with device.running.store.read() as reader:
                 self._look(device, reader)
 
@@ -82,7 +82,7 @@ class ReadYourWrites(Checker):
                 operation = decode_operation(encoded)
                 if operation is not None and operation[:2] == [PUT, "task"] and "title" in operation[3]:
                     written[operation[2]] = operation[3]["title"]
-        if not written or device.name in self.sim.book.rotten:
+        if not written or device.disk.rotten:
             return
         with device.running.store.read() as reader:
             for name, title in written.items():

@@ -187,7 +187,7 @@ def forgotten_change(sim: Simulation, patch: Patch) -> None:
 
 def unnoticed_rot(sim: Simulation, patch: Patch) -> None:
     sim.at(LATE_S, lambda: corrupt(sim.devices[0]))
-    sim.at(LATE_S, lambda: sim.book.rotten.add("laptop"))
+    sim.at(LATE_S, lambda: setattr(sim.devices[0].disk, "rotten", True))
 
 
 def false_count(sim: Simulation, patch: Patch) -> None:
