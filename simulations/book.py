@@ -33,23 +33,31 @@ class Book:
 
     Attributes:
         hashes: The hash under which honest devices hold each change.
+        made: The hash of each change that an honest device made, as its own log had it first.
         forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
         held: Of each device, by name, the changes in its log as of its last event.
         acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold.
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place.
         words: What became of each word.
+        makers: Names of the honest devices that wrote under each actor.
+        meant: The only cells that whoever writes just now means to write; empty when that is not known.
+        removed: Tasks that somebody deleted, in order.
         tasks, documents: Ids that somebody made, in order.
         sets: Tasks whose titles are always written together.
     """
 
     def __init__(self) -> None:
         self.hashes: dict[Dot, bytes] = {}
+        self.made: dict[Dot, bytes] = {}
+        self.makers: dict[int, str] = {}
         self.forked: set[Dot] = set()
         self.held: dict[str, dict[Dot, bytes]] = {}
         self.acknowledged_by: dict[str, set[Dot]] = {}
         self.destroyed: set[Dot] = set()
         self.words: dict[str, Fate] = {}
         self.tasks: list[str] = []
+        self.meant: frozenset[str] = frozenset()
+        self.removed: list[str] = []
         self.documents: list[str] = []
         self.sets: list[list[str]] = []
         self._position: dict[str, int] = {}
@@ -70,13 +78,17 @@ class Book:
             end = reader.log_position()
             segments = dict(reader.segments()) if end > at else {}
             entries = [reader.logged(position) for position in range(at + 1, end + 1) if position not in segments]
-            self._own.setdefault(device.name, set()).add(actor_of(reader))
+            own = self._own.setdefault(device.name, set())
+            own.add(actor_of(reader))
         self._position[device.name] = end
         held = self.held.setdefault(device.name, {})
         for entry in entries:
             held[entry.actor, entry.seq] = entry.hash
             if device.honest:
                 self.hashes.setdefault((entry.actor, entry.seq), entry.hash)
+                if entry.actor in own:
+                    self.makers[entry.actor] = device.name
+                    self.made.setdefault((entry.actor, entry.seq), entry.hash)
         return entries
 
     def came_back(self, device: SimulatedDevice) -> None:

@@ -98,6 +98,7 @@ class Disk:
         faults: What becomes of the next transactions, in order.
         full: Whether every write is refused.
         writes: How many transactions it has taken.
+        refused: How many it has not.
         rotten: Whether something of the view rotted, and it was not folded anew since.
         peek: Called while a transaction has written and not committed: readers see what was before.
     """
@@ -107,7 +108,7 @@ class Disk:
         self.slot = MemorySlot()
         self.faults: deque[Fault] = deque()
         self.full = False
-        self.writes = 0
+        self.writes = self.refused = 0
         self.point = point
         self.peek: Callable[[], None] | None = None
         self.rotten = False
@@ -248,6 +249,7 @@ class DiskStore:
 
         def guarded(tx: StoreWriter) -> T:
             result = work(tx)
+            disk.refused += fault is not None
             if fault is Fault.FULL:
                 raise DiskFullError("the simulated disk")
             if fault is Fault.SYNC_LOST:

@@ -103,7 +103,7 @@ class Network:
         self._links: list[Link] = []
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
-        self.made = 0
+        self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends
 
     # --- links --------------------------------------------------------------------------------------------------------
 
@@ -144,8 +144,8 @@ class Network:
         if not (first.trusts(second) and second.trusts(first)):
             self._dial_soon(first, second)
             return
-        self.made += 1
-        link = Link(self.made, first, second, self._sim.now)
+        self.made[frozenset((first.name, second.name))] += 1
+        link = Link(self.made.total(), first, second, self._sim.now)
         self._links.append(link)
         self._sim.note("link", first, peer=second.name, link=link.number)
         first.connected(link)

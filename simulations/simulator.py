@@ -442,10 +442,12 @@ class Simulation:
     @contextmanager
     def watch(self, device: SimulatedDevice) -> Iterator[Witness]:
         """Watch a device while it does something; afterwards the checkers look at what has changed."""
-        before = device.disk.writes
+        before, refused = device.disk.writes, device.disk.refused
         outer, self._watching = self._watching, device
         witness = Witness(device)
         yield witness
+        if witness.is_acknowledged and device.disk.refused != refused:
+            raise Violation(5, device.name, "acknowledged what its disk refused")
         if device.honest and device.is_up and device.disk.writes != before:
             entries = self.book.read_on(device)
             if self.recorder is not None:

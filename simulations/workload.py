@@ -51,7 +51,9 @@ class Work:
             self.do(sim, draws, device)
 
 
-def write(sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngine, str], T]) -> T | None:
+def write(
+    sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngine, str], T], *, meant: Sequence[str] = ()
+) -> T | None:
     """
     Let somebody write one word, and note what became of it.
 
@@ -59,6 +61,7 @@ def write(sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngin
         sim: The simulation.
         device: Where.
         work: Writes the word that it is given.
+        meant: The only cells that it means to write, where that is known.
 
     Returns:
         What ``work`` returned; None when it was refused, or power failed.
@@ -73,7 +76,9 @@ def write(sim: Simulation, device: SimulatedDevice, work: Callable[[StorageEngin
         except (NotFoundError, ConflictError, InvalidValueError):
             sim.book.words[word] = Fate.REFUSED
 
+    sim.book.meant = frozenset(meant)
     device.act(attempt)
+    sim.book.meant = frozenset()
     return accepted[0] if accepted else None
 
 
@@ -129,7 +134,7 @@ def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
             engine.update_task(read)
 
         if device.is_awake and not sim.is_healing:
-            write(sim, device, update)
+            write(sim, device, update, meant=("title", "status"))
 
     sim.later(draws.seconds("thinks", 0, 30), save)
 
@@ -160,7 +165,11 @@ def remove_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
     if not sim.book.tasks:
         add_task(sim, draws, device)
         return
-    task, back = choose(draws, "task", sim.book.tasks), draws.chance("back", 30)
+    back = draws.chance("back", 40)
+    among = sim.book.removed if back and sim.book.removed else sim.book.tasks
+    task = choose(draws, "task", among)
+    if not back:
+        sim.book.removed.append(task)
     write(sim, device, lambda engine, _: (engine.restore_task if back else engine.delete_task)(task))
 
 

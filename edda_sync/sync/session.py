@@ -273,9 +273,8 @@ class Session:
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
         ours, waiting = self._exchange.standing()
-        if isinstance(message, Changes) and not taken.early:
-            for raw, _ in message.changes:
-                actor, seq = decode_header(raw).dot
+        if not taken.early:
+            for actor, seq in _dots_of(message):
                 if seq <= ours.get(actor, 0) and seq > self._known.get(actor, 0):
                     self._known[actor] = seq
         effects.append(self._ack((ours, waiting), again=taken.early))
@@ -451,6 +450,13 @@ class Session:
         fault = "mine" if isinstance(error, (StorageError, LocalError)) else "yours"
         reason = getattr(error, "reason", str(error))
         return [self._send(Goodbye(str(reason)[:WORDS_MAX], fault)), Close(self.peer, error)]
+
+
+def _dots_of(message: Changes | Part | Snapshot) -> list[tuple[int, int]]:
+    """Return which changes whoever sent this has; a segment says more than that, and its sender said so in its hello."""
+    if isinstance(message, Changes):
+        return [decode_header(raw).dot for raw, _ in message.changes]
+    return [(message.actor, message.seq)] if isinstance(message, Part) else []
 
 
 def _frontier(pairs: tuple[tuple[int, int], ...]) -> Frontier:

@@ -7,7 +7,7 @@ from typing import Final
 
 from edda_sync.crdt.change import Dot, decode_header
 from edda_sync.protocols import Head, Logged
-from edda_sync.sync.messages import Ack, Changes, Hello, Part
+from edda_sync.sync.messages import Ack, Changes, Hello, Part, Snapshot
 from edda_sync.sync.wire import Codec
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation
@@ -24,6 +24,12 @@ def heads_of(device: SimulatedDevice) -> Mapping[int, Head]:
 def shown(dot: Dot) -> str:
     """Return a change's name for a person."""
     return f"{dot[0]:013x}:{dot[1]}"
+
+
+def dots_in(frame: bytes) -> list[Dot]:
+    """Return which changes a frame brings."""
+    message = CODEC.decode(frame)
+    return [decode_header(raw).dot for raw, _ in message.changes] if isinstance(message, Changes) else []
 
 
 class CausalDelivery(Checker):
@@ -51,7 +57,7 @@ class CausalDelivery(Checker):
 
 
 class UniqueDots(Checker):
-    """No two changes share a name, unless somebody lied or a whole machine was put back."""
+    """No two changes share a name, unless somebody lied or a whole machine was put back; nobody writes in another's."""
 
     number = 9
 
@@ -60,8 +66,12 @@ class UniqueDots(Checker):
         book = self.sim.book
         for entry in entries:
             dot = (entry.actor, entry.seq)
-            if book.hashes[dot] != entry.hash and not book.is_forked(dot):
+            if book.is_forked(dot):
+                continue
+            if book.hashes.get(dot, entry.hash) != entry.hash:
                 self.fail(device, f"{shown(dot)} is another change than elsewhere")
+            if entry.actor in book.makers and book.made.get(dot) != entry.hash:
+                self.fail(device, f"holds {shown(dot)}, which {book.makers[entry.actor]} never made")
 
 
 class Durability(Checker):
@@ -117,18 +127,27 @@ class PersistBeforePublish(Checker):
         message = CODEC.decode(frame)
         if isinstance(message, Changes):
             said = [decode_header(raw).dot for raw, _ in message.changes]
+            said += [(each.actor, each.seq) for each in message.heads if not each.proof]
         elif isinstance(message, Hello):
             said = [(each.actor, each.seq) for each in message.heads]
         elif isinstance(message, Ack):
             said = list(message.frontier)
         elif isinstance(message, Part):
             said = [(message.actor, message.seq)]
+        elif isinstance(message, Snapshot):
+            self._check_segment(device, message.segment)
+            return
         else:
             return
         held = self._held(device)
         for dot in said:
             if held.get(dot[0], 0) < dot[1]:
                 self.fail(device, f"told {receiver.name} of {shown(dot)}, which its disk does not hold for good")
+
+    def _check_segment(self, device: SimulatedDevice, segment: bytes) -> None:
+        with device.running.store.read() as reader:
+            if segment not in dict(reader.kept_segments()) or device.disk.is_at_risk:
+                self.fail(device, "sent a part of a segment that its disk does not hold for good")
 
     def _held(self, device: SimulatedDevice) -> Mapping[int, int]:
         disk = device.disk

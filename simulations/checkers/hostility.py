@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from edda_sync import limits
 from edda_sync.errors import RemoteError
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation
@@ -21,8 +22,9 @@ class BoundedHostility(Checker):
         if all(each.honest for each in self.sim.devices):
             return
         with device.running.store.read() as reader:
-            held = sum(len(each.raw) for each in reader.incoming())
-            held += sum(len(each.parts) * 512 * 1024 for each in reader.incoming())
+            halves = reader.incoming()
+            parts = sum(len(each.parts) for each in halves) + sum(count for _, count in reader.kept_segments())
+            held = sum(len(each.raw) for each in halves) + parts * limits.PART_BYTES_MAX
         if held > WAITING_BYTES_MAX:
             self.fail(device, f"holds {held:,} bytes that are not applied")
 

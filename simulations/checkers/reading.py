@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from edda_sync import values
 from edda_sync.crdt.change import PUT, cut_operations, decode_operation
 from edda_sync.protocols import Logged, StoreReader
 from simulations.book import Fate
+from simulations.checkers.meaning import log_of
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation
 
@@ -16,6 +17,15 @@ PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while th
 TITLE: Final = 1  # column of a task's row
 TASK_TEXTS: Final = (1, 2)  # title and description
 DOCUMENT_TEXTS: Final = (1, 3)  # title and content
+
+
+def operations_of(entries: Sequence[Logged]) -> Iterator[list[Any]]:
+    """Yield the operations of changes that are not in parts."""
+    for entry in entries:
+        for encoded in cut_operations([entry.body]):
+            operation = decode_operation(encoded)
+            if operation is not None:
+                yield operation
 
 
 class Atomicity(Checker):
@@ -51,9 +61,16 @@ class Atomicity(Checker):
 
 
 class NoPhantom(Checker):
-    """Every word that shows anywhere was written by somebody whose call was not refused."""
+    """Every word that shows was written by somebody whose call was not refused; nothing else is written beside it."""
 
     number = 6
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Compare the cells that were written with those that somebody meant to write."""
+        meant = self.sim.book.meant
+        for operation in operations_of(own) if meant else ():
+            if operation[:2] == [PUT, "task"] and not operation[3].keys() <= meant:
+                self.fail(device, f"wrote {sorted(operation[3].keys() - meant)}, which nobody meant to")
 
     def ended(self) -> None:
         """Look at every word."""
@@ -62,7 +79,9 @@ class NoPhantom(Checker):
             with device.running.store.read() as reader:
                 rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
                 rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
-            for word in {word for text in rows for word in (text or "").split() if not word.isdecimal()}:
+            logged = operations_of([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
+            rows += [operation[3].get("title") for operation in logged if operation[:2] == [PUT, "task"]]
+            for word in {word for text in rows for word in str(text or "").split() if not word.isdecimal()}:
                 fate = self.sim.book.words.get(word)
                 if fate is Fate.REFUSED or (fate is None and not lied):
                     said = "nobody wrote" if fate is None else "was refused"
@@ -77,11 +96,9 @@ class ReadYourWrites(Checker):
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
         """Compare the titles that were written with those that show."""
         written: dict[bytes, str] = {}
-        for entry in own:
-            for encoded in cut_operations([entry.body]):
-                operation = decode_operation(encoded)
-                if operation is not None and operation[:2] == [PUT, "task"] and "title" in operation[3]:
-                    written[operation[2]] = operation[3]["title"]
+        for operation in operations_of(own):
+            if operation[:2] == [PUT, "task"] and "title" in operation[3]:
+                written[operation[2]] = operation[3]["title"]
         if not written or device.disk.rotten:
             return
         with device.running.store.read() as reader:

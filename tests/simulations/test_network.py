@@ -143,7 +143,7 @@ def test_a_half_open_link_is_noticed_by_the_end_that_heard_nothing() -> None:
         laptop, phone = sim.devices
         sim.at(3, lambda: laptop.disconnected_silently(laptop.links[phone.id]))
         sim.at(3, lambda: made.append(len(phone.links)))
-        sim.at(3 + GIVE_UP_S[1] + 5, lambda: made.append(sim.network.made))
+        sim.at(3 + GIVE_UP_S[1] + 5, lambda: made.append(sim.network.made.total()))
         return 45
 
     verdict, _ = play(script)
@@ -186,7 +186,7 @@ def test_nobody_dials_a_device_that_sleeps(asleep: int) -> None:
 
     def script(sim: Simulation) -> float:
         sim.devices[asleep].sleep()
-        sim.at(20, lambda: made.append(sim.network.made))
+        sim.at(20, lambda: made.append(sim.network.made.total()))
         return 20
 
     verdict, _ = play(script)
