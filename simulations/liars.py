@@ -174,6 +174,7 @@ def lie(name: str, frames: Callable[[Simulation, Draws, Liar], Callable[[Simulat
             sim.note("lie", liar, which=name)
             liar.tell(name, frames(sim, draws, liar))
 
+    do.__doc__ = frames.__doc__
     return Mishap(name, "liars", 1, do)
 
 
@@ -318,6 +319,7 @@ def mood(name: str, change: Callable[[Draws, Liar], Callable[[Message], Message 
             for link in sim.network.links_of(liar):
                 liar.disconnected_silently(link)
 
+    do.__doc__ = change.__doc__
     return Mishap(name, "liars", 1, do)
 
 

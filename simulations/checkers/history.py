@@ -135,7 +135,7 @@ class PersistBeforePublish(Checker):
         elif isinstance(message, Part):
             said = [(message.actor, message.seq)]
         elif isinstance(message, Snapshot):
-            self._check_segment(device, message.segment)
+            self._check_segment(device, message)
             return
         else:
             return
@@ -144,9 +144,10 @@ class PersistBeforePublish(Checker):
             if held.get(dot[0], 0) < dot[1]:
                 self.fail(device, f"told {receiver.name} of {shown(dot)}, which its disk does not hold for good")
 
-    def _check_segment(self, device: SimulatedDevice, segment: bytes) -> None:
+    def _check_segment(self, device: SimulatedDevice, message: Snapshot) -> None:
         with device.running.store.read() as reader:
-            if segment not in dict(reader.kept_segments()) or device.disk.is_at_risk:
+            kept = reader.segment_part(message.segment, message.number)
+            if kept != message.data or device.disk.is_at_risk:
                 self.fail(device, "sent a part of a segment that its disk does not hold for good")
 
     def _held(self, device: SimulatedDevice) -> Mapping[int, int]:

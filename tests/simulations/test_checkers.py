@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
+from edda_sync import limits
 from edda_sync.crdt import cells
+from edda_sync.crdt.text import TextDocument
 from edda_sync.engine import StorageEngine
-from edda_sync.model import Task
+from edda_sync.model import Document, Task
+from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.session import Session
 from simulations import liars
+from simulations.book import Fate
 from simulations.catalogue import CHECKERS
 from simulations.checkers import hostility
+from simulations.checkers.history import CODEC
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation, Verdict
 from simulations.tape import Profile, Tape
@@ -215,6 +220,63 @@ PLANTS: dict[str, Plant] = {
     "Repair": unnoticed_rot,
     "Quarantine": false_count,
 }
+
+
+# --- what some checkers watch for besides -----------------------------------------------------------------------------
+
+
+def an_edit_without_effect(sim: Simulation, patch: Patch) -> None:
+    laptop, phone = sim.devices
+    made: list[str] = []
+    sim.at(5, lambda: laptop.act(lambda engine: made.append(engine.create_document(Document(title="t", content="one ")))))
+    patch.setattr(TextDocument, "apply", lambda text, actor, update: None)
+    sim.at(7, lambda: phone.act(lambda engine: engine.edit_text(made[0], "content", [(4, 0, "two ")])))
+
+
+def conflicts_that_nobody_is_told_of(sim: Simulation, patch: Patch) -> None:
+    conflict(sim)
+    sim.at(LATE_S, lambda: patch.setattr(StorageEngine, "conflicts", lambda _: []))
+
+
+def conflicts_of_one_device(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: patch.setattr(StorageEngine, "conflicts", lambda engine: [id(engine)]))
+
+
+def a_refused_word_under_another(sim: Simulation, patch: Patch) -> None:
+    laptop = sim.devices[0]
+    sim.book.words["refused"] = Fate.REFUSED
+    sim.at(5, lambda: laptop.act(lambda engine: sim.book.tasks.append(engine.create_task(Task(title="refused")))))
+    sim.at(6, lambda: laptop.act(lambda e: e.update_task(Task(id=sim.book.tasks[-1], title=sim.book.word()))))
+
+
+def a_segment_from_nowhere(sim: Simulation, patch: Patch) -> None:
+    frame = CODEC.encode(Snapshot(bytes(32), 1, 0, b"of nothing"))
+    sim.at(5, lambda: [sim.devices[0].send(link, frame) for link in sim.devices[0].links.values()])
+
+
+def halves_of_segments(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(hostility, "WAITING_BYTES_MAX", 3 * limits.PART_BYTES_MAX)
+    liar = sim.add_device(liars.Liar)
+    frames = [CODEC.encode(Snapshot(bytes([number]) * 32, 2, 0, b"half")) for number in range(4)]
+    sim.at(5, lambda: [sim.network.send(link, liar, frame) for link in liar.links.values() for frame in frames])
+
+
+MORE: tuple[tuple[str, Plant], ...] = (
+    ("Meaning", an_edit_without_effect),
+    ("Meaning", conflicts_that_nobody_is_told_of),
+    ("Convergence", conflicts_of_one_device),
+    ("NoPhantom", a_refused_word_under_another),
+    ("PersistBeforePublish", a_segment_from_nowhere),
+    ("BoundedHostility", halves_of_segments),
+)
+
+
+@pytest.mark.parametrize(("name", "plant"), MORE, ids=lambda each: getattr(each, "__name__", each))
+def test_a_checker_fails_when_what_else_it_watches_for_happens(name: str, plant: Plant, monkeypatch: Patch) -> None:
+    checker = next(each for each in CHECKERS if each.__name__ == name)
+    violation = play((checker,), plant, monkeypatch).violation
+    assert violation is not None
+    assert violation.number == checker.number, str(violation)
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
