@@ -13,6 +13,7 @@ from edda_sync.crdt import cells
 from edda_sync.crdt.text import TextDocument
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Document, Task
+from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.session import Session
 from simulations import liars
@@ -228,7 +229,9 @@ PLANTS: dict[str, Plant] = {
 def an_edit_without_effect(sim: Simulation, patch: Patch) -> None:
     laptop, phone = sim.devices
     made: list[str] = []
-    sim.at(5, lambda: laptop.act(lambda engine: made.append(engine.create_document(Document(title="t", content="one ")))))
+    sim.at(
+        5, lambda: laptop.act(lambda engine: made.append(engine.create_document(Document(title="t", content="one "))))
+    )
     patch.setattr(TextDocument, "apply", lambda text, actor, update: None)
     sim.at(7, lambda: phone.act(lambda engine: engine.edit_text(made[0], "content", [(4, 0, "two ")])))
 
@@ -251,14 +254,25 @@ def a_refused_word_under_another(sim: Simulation, patch: Patch) -> None:
 
 def a_segment_from_nowhere(sim: Simulation, patch: Patch) -> None:
     frame = CODEC.encode(Snapshot(bytes(32), 1, 0, b"of nothing"))
-    sim.at(5, lambda: [sim.devices[0].send(link, frame) for link in sim.devices[0].links.values()])
+
+    def send() -> None:
+        for link in sim.devices[0].links.values():
+            sim.devices[0].send(link, frame)
+
+    sim.at(5, send)
 
 
 def halves_of_segments(sim: Simulation, patch: Patch) -> None:
     patch.setattr(hostility, "WAITING_BYTES_MAX", 3 * limits.PART_BYTES_MAX)
     liar = sim.add_device(liars.Liar)
     frames = [CODEC.encode(Snapshot(bytes([number]) * 32, 2, 0, b"half")) for number in range(4)]
-    sim.at(5, lambda: [sim.network.send(link, liar, frame) for link in liar.links.values() for frame in frames])
+
+    def send() -> None:
+        for link in liar.links.values():
+            for frame in frames:
+                sim.network.send(link, liar, frame)
+
+    sim.at(5, send)
 
 
 MORE: tuple[tuple[str, Plant], ...] = (
@@ -277,6 +291,17 @@ def test_a_checker_fails_when_what_else_it_watches_for_happens(name: str, plant:
     violation = play((checker,), plant, monkeypatch).violation
     assert violation is not None
     assert violation.number == checker.number, str(violation)
+
+
+def test_a_fork_that_nobody_lists_is_seen_by_the_simulator_itself(monkeypatch: Patch) -> None:
+    def plant(sim: Simulation, patch: Patch) -> None:
+        one_name_twice(sim, patch)
+        sim.book.forked.add((0, 0))  # some are expected: then devices may be apart for good, if they say so
+        patch.setattr(Exchange, "find_forks", lambda exchange, heads: [])
+
+    violation = play((), plant, monkeypatch).violation
+    assert violation is not None
+    assert violation.number == 10, str(violation)
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
