@@ -176,6 +176,9 @@ class Snapshots:
             made = _made_segment(tx)
             if (made is not None and made.hash == name) or any(name == merged for _, merged in tx.segments()):
                 return False  # there is nothing in it that is not here
+            halves = {half: parts for half, parts in halves_of(tx) if half != name}
+            if len(halves) >= limits.SEGMENT_HALVES_MAX:  # what has come furthest stays
+                tx.drop_segment(min(halves, key=lambda half: halves[half]))
             tx.keep_segment_part(name, snapshot.number, snapshot.data)
             return True
 

@@ -257,3 +257,13 @@ def test_a_segment_of_more_parts_than_allowed_is_refused_at_its_first(bench: Ben
     with pytest.raises(RemoteProtocolError, match="out of bounds"):
         bench.exchange.snapshots.take(Snapshot(b"n" * 32, parts, 0, b"part"))
     assert bench.exchange.snapshots.part(b"n" * 32, 0) is None
+
+
+def test_of_many_segments_that_never_end_few_are_kept_and_the_one_that_has_come_furthest_stays(bench: Bench) -> None:
+    for number in range(3):
+        bench.exchange.snapshots.take(Snapshot(b"f" * 32, 9, number, b"part"))
+    for name in range(50):
+        bench.exchange.snapshots.take(Snapshot(bytes([name]) * 32, 2, 0, b"half"))
+    halves = [name for _, _, name, _ in bench.exchange.wanted()]
+    assert len(halves) == limits.SEGMENT_HALVES_MAX
+    assert b"f" * 32 in halves
