@@ -319,9 +319,10 @@ class StorageEngine:
 
     def rebuild(self) -> int:
         """Fold the whole log into fresh tables; return how many changes it was."""
-        from edda_sync.sync.snapshots import merge_segment
+        from edda_sync.sync.snapshots import forget_made, merge_segment
 
         def work(tx: StoreWriter) -> int:
+            forget_made(tx)
             return self._ledger.rebuild(tx, lambda fold, name, ours: merge_segment(fold, tx, name, ours))
 
         self._digest = None

@@ -10,6 +10,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
@@ -26,7 +27,15 @@ from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.texts import TextEdit, Texts
-from edda_sync.errors import InvalidValueError, LimitError, NotFoundError, RemoteProtocolError, UsageError
+from edda_sync.errors import (
+    CorruptError,
+    InvalidValueError,
+    LimitError,
+    NotFoundError,
+    RefusedTextError,
+    RemoteProtocolError,
+    UsageError,
+)
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
 
@@ -148,7 +157,8 @@ class Ledger:
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
-        return self.fold(tx).refresh()
+        with _own_texts():
+            return self.fold(tx).refresh()
 
     def commit(
         self,
@@ -188,10 +198,11 @@ class Ledger:
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.expect_new(draft.id for draft in some if isinstance(draft, Put) and draft.new)
             fold.load([draft.id for draft in some])
-            for draft in some:
-                for operation in self._operations(fold, draft, tagged):
-                    body.add(changes.encode_operation(operation))
-            fold.flush_if_full()
+            with _own_texts():
+                for draft in some:
+                    for operation in self._operations(fold, draft, tagged):
+                        body.add(changes.encode_operation(operation))
+                fold.flush_if_full()
         if body.operations == 0:
             return None
         birth = None
@@ -208,7 +219,8 @@ class Ledger:
         if len(change.raw) > limits.HEADER_BYTES_MAX:
             raise LimitError("the number of devices that this change depends on", len(deps), limits.ACTORS_MAX)
         self._append(tx, change, head, birth)
-        fold.flush()
+        with _own_texts():
+            fold.flush()
         return actor, seq
 
     def _append(self, tx: StoreWriter, change: Change, head: Head | None, birth: Birth | None) -> Logged:
@@ -411,6 +423,15 @@ def _expect(fold: Fold, draft: Expect) -> None:
         visible(fold, draft.kind, draft.id)
     elif fold.existing(draft.id) is not None:
         raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
+
+
+@contextmanager
+def _own_texts() -> Iterator[None]:
+    """Say of a text that this device itself wrote, and that is refused, what it is: an entity that rotted names it."""
+    try:
+        yield
+    except RefusedTextError:
+        raise CorruptError("A text of this store") from None
 
 
 class _Body:

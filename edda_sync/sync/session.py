@@ -274,9 +274,8 @@ class Session:
             effects.append(Applied(self.peer, taken.applied))
         ours, waiting = self._exchange.standing()
         if not taken.early:
-            for actor, seq in _dots_of(message):
-                if seq <= ours.get(actor, 0) and seq > self._known.get(actor, 0):
-                    self._known[actor] = seq
+            for actor, seq in _dots_of(message):  # whoever sends a change has all before it too
+                self._known[actor] = max(seq, self._known.get(actor, 0))
         effects.append(self._ack((ours, waiting), again=taken.early))
         return effects
 

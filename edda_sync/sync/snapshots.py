@@ -294,6 +294,14 @@ def halves_of(reader: StoreReader) -> list[tuple[bytes, int]]:
     return [(name, parts) for name, parts in reader.kept_segments() if made is None or name != made.hash]
 
 
+def forget_made(tx: StoreWriter) -> None:
+    """Forget the segment that is served: it may hold what the view was before it was folded anew."""
+    made = _made_segment(tx)
+    if made is not None:
+        tx.drop_segment(made.hash)
+        tx.drop_meta(_MADE_SEGMENT)
+
+
 def _made_segment(reader: StoreReader) -> MadeSegment | None:
     stored = reader.meta(_MADE_SEGMENT)
     return None if stored is None else msgspec.msgpack.decode(stored, type=MadeSegment)
