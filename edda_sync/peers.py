@@ -163,7 +163,8 @@ class Peers:
                 continue
             if peer.failures:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(peer.nudge.wait(), _delay(peer.failures))
+                    async with asyncio.timeout(_delay(peer.failures)):  # wait_for of 3.11 may swallow a cancellation
+                        await peer.nudge.wait()
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
             peer.nudge.clear()

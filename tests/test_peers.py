@@ -81,6 +81,23 @@ def meet(*sides: Side) -> None:
             side.peers.found(other.identity.device, [other.endpoint])
 
 
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_news_of_a_peer_that_comes_with_the_end_does_not_hold_it_up(steps: int) -> None:
+    side = Side(FIRST, SECOND)
+    async with asyncio.timeout(PATIENCE_S), side:
+        peer = side.peers.all[SECOND.device]
+        peer.endpoints, peer.failures = [(HOST, 9)], STEADY_DELAYS + 7  # nobody listens there, and it is known
+        peer.nudge.set()
+        for _ in range(10):  # it is to wait for half a minute by then
+            await asyncio.sleep(0)
+        peer.nudge.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+
 # --- backoff ----------------------------------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ class SqliteStore:
                 if batch:
                     self._commit(batch)
                     self._put_off()
-                elif self._closed:
+                elif self._closed and self._jobs.empty():  # a wake-up may have come before the last transactions
                     return
                 elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                     self._idle_due = self._catch_up()

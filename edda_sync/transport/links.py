@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import (
@@ -91,12 +91,33 @@ _BOTH_ENDS: dict[str, Any] = {
     "compression": None,  # batches are compressed already, and a compressed message can be a bomb
     "max_size": FRAME_BYTES_MAX,
     "max_queue": LINK_FRAMES_QUEUED_MAX,
-    "ping_interval": PING_INTERVAL_S,
-    "ping_timeout": PING_INTERVAL_S,
+    "ping_interval": None,  # see Link._watch
     "close_timeout": CLOSE_TIMEOUT_S,
     "ssl_shutdown_timeout": CLOSE_TIMEOUT_S,
     "logger": _QUIET,
 }
+
+
+class _Hearing(Connection):
+    """A connection that knows when, in the loop's seconds, anything came from its peer: even a piece of a frame."""
+
+    heard_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.heard_s = self.loop.time()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_s = self.loop.time()
+        super().data_received(data)
+
+
+class _Calling(_Hearing, ClientConnection):
+    pass
+
+
+class _Called(_Hearing, ServerConnection):
+    pass
 
 
 class Link:
@@ -113,9 +134,11 @@ class Link:
     """
 
     def __init__(self, connection: Connection, peer: str, address: str, *, dialled: bool) -> None:
+        assert isinstance(connection, _Hearing), "the calls below make no other"
         self.peer, self.address, self.dialled = peer, address, dialled
         self._connection = connection
         self._closing = False
+        self._watching = asyncio.create_task(self._watch())  # ends with the connection
 
     async def send(self, frame: bytes) -> None:
         """
@@ -185,6 +208,23 @@ class Link:
         except (TimeoutError, ConnectionClosed):
             return False
         return True
+
+    async def _watch(self) -> None:
+        """
+        Ping the peer at each interval; drop the link once nothing has come from it for two.
+
+        Any byte is a sign of life: over a slow network an answer waits for minutes behind the frames before it.
+        """
+        connection, now = self._connection, asyncio.get_running_loop().time
+        ended = asyncio.ensure_future(connection.wait_closed())
+        while (left_s := connection.heard_s + 2 * PING_INTERVAL_S - now()) > 0:
+            await asyncio.wait([ended], timeout=min(left_s, PING_INTERVAL_S))
+            if ended.done():
+                return
+            with contextlib.suppress(TimeoutError, ConnectionClosed):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):  # a frame that waits for room is in its way, and asks too
+                    await connection.ping()
+        connection.transport.abort()
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         self._closing = True
@@ -286,6 +326,7 @@ class Listener:
                 ssl=context,
                 process_request=self._gate,
                 origins=[None],
+                create_connection=_Called,
                 server_header=None,
                 open_timeout=self._open_timeout_s,
                 **_BOTH_ENDS,
@@ -399,6 +440,7 @@ async def dial(
             ssl=context,
             server_hostname="",  # says nothing about us in the clear
             proxy=None,
+            create_connection=_Calling,
             user_agent_header=None,
             open_timeout=timeout_s,
             **_BOTH_ENDS,

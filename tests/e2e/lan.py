@@ -5,8 +5,13 @@ A LAN for real processes: network namespaces, each with one cable to a bridge, m
         subprocess.Popen([*phone.enter, "edda", "up"])
         phone.pull()          # as if its plug were pulled
         phone.plug()
+        phone.spoil(loss_percent=15, delay_ms=100, jitter_ms=50)      # its cable is bad from now on
+        phone.mend()
 
 The bridge has a namespace of its own, so nothing of this machine's network is touched, and names meet nowhere.
+
+A cable is spoiled by the kernel (``tc netem``: outward at the device's interface, inward at the bridge's port), or by a
+:class:`Wire` between the port and the bridge, which needs no netem.
 """
 
 from __future__ import annotations
@@ -14,17 +19,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import json
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal, Protocol
+
+from tests.e2e.wire import Faults, Way, Wire
 
 _NUMBERS: Final = itertools.count()
 _BRIDGE: Final = "bridge"
 INTERFACE: Final = "eth0"
+
+Spoiler = Literal["netem", "wire"]
 
 
 @functools.cache
@@ -37,6 +46,37 @@ def fault() -> str:
             return ""
     except subprocess.CalledProcessError as error:
         return f"network namespaces are not possible here: {error.stderr.strip()}"
+
+
+@functools.cache
+def netem_fault() -> str:
+    """Return why the kernel cannot spoil a cable here; empty when it can."""
+    if reason := fault():
+        return reason
+    if shutil.which("tc") is None:
+        return "the command tc (iproute2) is not installed"
+    with Lan(1) as (place,):
+        try:
+            place.spoil("netem", loss_percent=1)
+        except subprocess.CalledProcessError as error:
+            return f"tc netem is not possible here (a kernel without sch_netem?): {error.stderr.strip()}"
+    return ""
+
+
+@functools.cache
+def wire_fault() -> str:
+    """Return why no :class:`Wire` can be put into a cable here; empty when one can."""
+    return fault() or ("" if os.access("/dev/net/tun", os.R_OK | os.W_OK) else "/dev/net/tun cannot be opened here")
+
+
+class _Spoiled(Protocol):
+    """What makes a cable bad; as good as new once it is closed."""
+
+    def spoil(self, faults: Faults, way: Way) -> None: ...
+
+    def lost(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Place:
@@ -52,7 +92,9 @@ class Place:
         self.namespace = namespace
         self.address = f"10.77.0.{number + 1}"
         self.enter = ("ip", "netns", "exec", namespace)
-        self._hub, self._port = hub, f"port{number}"
+        self._hub, self._number = hub, number
+        self._port, self._bridge = f"port{number}", _BRIDGE
+        self._spoiled: _Spoiled | None = None
 
     def pull(self) -> None:
         """Switch the interface off, as a person or a sleeping machine does: the device sees it go."""
@@ -80,7 +122,87 @@ class Place:
 
     def unsilence(self) -> None:
         """Let everything pass again."""
-        _ip("-n", self._hub, "link", "set", self._port, "master", _BRIDGE)
+        _ip("-n", self._hub, "link", "set", self._port, "master", self._bridge)
+
+    def spoil(
+        self,
+        by: Spoiler = "wire",
+        way: Way = "both",
+        *,
+        loss_percent: float = 0,
+        delay_ms: float = 0,
+        jitter_ms: float = 0,
+        reorder_percent: float = 0,
+        duplicate_percent: float = 0,
+        rate_kbit: float = 0,
+        seed: int = 0,
+    ) -> None:
+        """
+        Make the cable bad, or bad in another way; :meth:`mend` it in the end.
+
+        Args:
+            by: The kernel's netem, or a wire of our own; the first one stays until the cable is mended.
+            way: Which frames are treated so from now on: those of the device ("out"), those to it ("in"), or both.
+            seed: Repeats a wire's choices.
+        """
+        if self._spoiled is None:
+            ends: dict[Way, tuple[str, str]] = {"out": (self.namespace, INTERFACE), "in": (self._hub, self._port)}
+            self._spoiled = _Netem(ends) if by == "netem" else self._put_wire_in(seed)
+        self._spoiled.spoil(
+            Faults(loss_percent, delay_ms, jitter_ms, reorder_percent, duplicate_percent, rate_kbit), way
+        )
+
+    def lost(self) -> int:
+        """Return how many frames the bad cable has lost so far."""
+        assert self._spoiled is not None, "spoil() comes first"
+        return self._spoiled.lost()
+
+    def mend(self) -> None:
+        """Make the cable good again; harmless when it is. What is still under way is lost."""
+        if self._spoiled is None:
+            return
+        if self._bridge != _BRIDGE:
+            former, self._bridge = self._bridge, _BRIDGE
+            self.unsilence()
+            _ip("-n", self._hub, "link", "delete", former)
+        self._spoiled.close()
+        self._spoiled = None
+
+    def _put_wire_in(self, seed: int) -> Wire:
+        """Give the port a bridge of its own, with a wire between that one and everybody's."""
+        self._bridge = f"own{self._number}"
+        near, far = f"near{self._number}", f"far{self._number}"
+        _ip("-n", self._hub, "link", "add", self._bridge, "type", "bridge")
+        _ip("-n", self._hub, "link", "set", self._bridge, "up")
+        wire = Wire(("ip", "netns", "exec", self._hub), near, far, seed)
+        _ip("-n", self._hub, "link", "set", near, "master", self._bridge)
+        _ip("-n", self._hub, "link", "set", far, "master", _BRIDGE)
+        self.unsilence()
+        return wire
+
+
+class _Netem:
+    """The kernel spoils what each end of the cable sends."""
+
+    def __init__(self, ends: dict[Way, tuple[str, str]]) -> None:
+        self._ends = ends
+
+    def spoil(self, faults: Faults, way: Way) -> None:
+        for each, (namespace, interface) in self._ends.items():
+            if way in ("both", each):
+                _run("tc", "-n", namespace, "qdisc", "replace", "dev", interface, "root", "netem", *faults.netem())
+
+    def lost(self) -> int:
+        return sum(
+            qdisc["drops"]
+            for namespace, interface in self._ends.values()
+            for qdisc in json.loads(_run("tc", "-n", namespace, "-s", "-j", "qdisc", "show", "dev", interface))
+        )
+
+    def close(self) -> None:
+        for namespace, interface in self._ends.values():
+            with contextlib.suppress(subprocess.CalledProcessError):  # this direction was never spoiled
+                _run("tc", "-n", namespace, "qdisc", "delete", "dev", interface, "root")
 
 
 class Lan:
@@ -120,6 +242,9 @@ class Lan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for place in self.places:
+            with contextlib.suppress(subprocess.CalledProcessError):  # the LAN was never whole
+                place.mend()
         for namespace in [*(place.namespace for place in self.places), self._hub]:
             with contextlib.suppress(subprocess.CalledProcessError):  # it was never made
                 for process in _ip("netns", "pids", namespace).split():
@@ -129,5 +254,8 @@ class Lan:
 
 
 def _ip(*arguments: str) -> str:
-    command: Sequence[str] = ("ip", *arguments)
+    return _run("ip", *arguments)
+
+
+def _run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

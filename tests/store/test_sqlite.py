@@ -158,6 +158,20 @@ def test_a_long_queue_is_committed_in_batches(store: SqliteStore, ended: list[bo
     assert 3 < len(ended) < 10
 
 
+def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store: SqliteStore) -> None:
+    gate = Gate(store)
+    store.on_idle = lambda _: False
+    store._put_off()  # what may wait is due, and wakes the writer before the transaction does
+    queued = store.submit(put("queued"))
+    closing = threading.Thread(target=store.close)
+    closing.start()
+    while not store._closed:
+        closing.join(0.001)
+    gate.open()
+    assert queued.result(WAIT_S) == "queued"
+    closing.join()
+
+
 def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(store: SqliteStore, ended: list[bool]) -> None:
     failure = ValueError("mine")
 

@@ -31,6 +31,7 @@ from edda_sync.errors import (
     UsageError,
 )
 from edda_sync.limits import FRAME_BYTES_MAX, LINKS_UNPROVED_MAX
+from edda_sync.transport import links
 from edda_sync.transport.identity import VALID_FROM, VALID_UNTIL, Identity, load_into
 from edda_sync.transport.links import PATH, SUBPROTOCOL, Link, Listener, dial
 
@@ -343,6 +344,23 @@ async def test_a_probe_of_a_silent_peer_gives_up(stack: AsyncExitStack) -> None:
     assert not await link.probe(0.02)
     await link.close()  # does not wait for ever either
     assert await inbox.ends.get() is None
+
+
+async def test_a_peer_whose_frame_trickles_in_is_alive_though_it_answers_no_ping_and_dead_once_it_is_silent(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "PING_INTERVAL_S", 0.25)
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB))
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=raw_context(BOB), server_hostname="")
+    stack.callback(writer.transport.abort)
+    writer.write(REQUEST.encode())
+    await reader.readuntil(b"\r\n\r\n")
+    for byte in b"\x82\xfe\x10\x00\x00\x00\x00":  # the beginning of a large frame, RFC 6455
+        await reader.readexactly(6)  # a ping, whose answer would wait behind that frame
+        writer.write(bytes([byte]))
+    assert inbox.ends.empty()
+    assert isinstance(await inbox.ends.get(), LinkClosedError)
 
 
 async def test_both_families_of_addresses_reach_a_listener_on_every_address(stack: AsyncExitStack) -> None:
