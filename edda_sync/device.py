@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from edda_sync import limits, standing
 from edda_sync.config import StorageConfig
-from edda_sync.crdt.frontier import Frontier, covers
+from edda_sync.crdt.frontier import Frontier, covers, lacking
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import CorruptError, EddaError, LinkClosedError, RemoteError, StorageError, UsageError
 from edda_sync.model import Item, Member
@@ -300,7 +300,7 @@ class Device:
             return standing.peer(device, member["name"], known, error=peer.error if peer is not None else "")
         return standing.peer(
             device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
-            behind=talk.behind, ahead=talk.ahead,
+            behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
             address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
             sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
         )  # fmt: skip

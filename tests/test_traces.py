@@ -88,6 +88,9 @@ def test_two_people_typing_in_one_document_end_in_the_same_words_on_both_devices
     trace = json.loads(gzip.decompress(TRACE.read_bytes()))
     transactions = trace["txns"]
     with devices(2) as pair:
+        for engine in pair:
+            engine.create_task(edda.Task(title="A device takes its actor at its first write"))
+        sync(*pair)
         # The trace ends in the text that results when of two concurrent words at one place agent 0's stand first.
         # Yjs puts the lower client id first, and ours are hashes: who sits at which device is therefore chosen by it.
         sides = sorted((Side(engine) for engine in pair), key=lambda side: side.actor)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -87,6 +87,7 @@ class Progress:
     proved_at: Frontier | None = None  # the frontier at which both were last proved equal
     proved: bool = False  # whether that is where both still are
     waiting: int = 0  # held but not applied at the peer
+    theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
 
 
 class Session:
@@ -383,6 +384,7 @@ class Session:
 
     def _measure(self, ours: Frontier) -> None:
         """Say how far apart the two are."""
+        self.progress.theirs = self._held
         self.progress.behind = frontier.lacking(ours, self._held)
         self.progress.ahead = frontier.lacking(self._held, ours)
         self.progress.proved = self._held == ours == self.progress.proved_at
