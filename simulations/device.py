@@ -153,7 +153,7 @@ class SimulatedDevice:
             self._asleep = True
             self.sim.note("sleep", self)
             for link in self.sim.network.links_of(self):
-                self.sim.network._expire(link, link.other(self))
+                self.sim.network.expire(link, link.other(self))
 
     def wake(self) -> None:
         """Go on: what came meanwhile is all there at once."""

@@ -104,7 +104,7 @@ def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
                     everything[actor] = max(seq, everything.get(actor, 0))
         lacks = {f"{a:x}": f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
         if lacks:
-            why = f" after {device.last_error}" if device.last_error is not None else ""
+            why = f"; the last trouble: {str(device.last_error).rstrip('.')}" if device.last_error is not None else ""
             return 18, device.name, f"lacks {lacks} {after_s:.0f} s after all was healed{why}"
     left = next(device for device in devices if not stands(sim, device, _others(device, apart)))
     digests = {device.name: device.running.digest() for device in devices}

@@ -231,10 +231,10 @@ class Network:
         elif told and not self.is_blocked(end, other):
             self._sim.later(self.path(end, other).delay_s(), lambda: other.disconnected(link))
         else:
-            self._expire(link, other)
+            self.expire(link, other)
 
-    def _expire(self, link: Link, end: SimulatedDevice) -> None:
-        """Let an end give up a link over which it hears nothing."""
+    def expire(self, link: Link, end: SimulatedDevice) -> None:
+        """Let an end of a link give it up, by and by, unless it hears something."""
         patience = self._draws.seconds("give up", *GIVE_UP_S)
 
         def give_up() -> None:
@@ -272,7 +272,7 @@ class Network:
             first, second = link.ends
             if (first.name, second.name) in cut or (second.name, first.name) in cut:
                 for end in link.ends:
-                    self._expire(link, end)
+                    self.expire(link, end)
         return names
 
     def mend(self, names: Iterable[tuple[str, str]]) -> None:
@@ -308,7 +308,7 @@ class Network:
                         link.arrival[side] = due
                         self._arrive(link, sender, frame, due)
                 if not link.alive[1 - side] and link.alive[side]:
-                    self._expire(link, receiver)
+                    self.expire(link, receiver)
 
     def links_of(self, device: SimulatedDevice) -> list[Link]:
         """Return the links that a device believes in."""

@@ -150,6 +150,7 @@ def _shrunk(tape: Tape) -> tuple[Tape, Verdict]:
     from simulations.runs import run
     from simulations.shrink import Shrinker
 
+    note(f"Seed {tape.seed} failed; making it small, which may take a minute.")
     shrunk = Shrinker(run, tape).shrink()
     return shrunk.tape, shrunk.verdict
 
