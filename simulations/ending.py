@@ -8,6 +8,9 @@ What the product promises of a *fork*, one dot under two hashes, until it can me
 2. Devices that hold different branches are apart for good, and never say that they are proved equal. A hello says where
    each actor stands, so of two such devices the one that is not behind can tell; the other knows only that the peer left.
 3. Devices that hold the same branch become equal as if nothing had happened, and whatever they have from either side.
+
+So a fork divides devices into *camps*: within one everything gets everywhere, directly or through others; nothing passes
+between two. A newcomer that one camp invited is a stranger to the others, who never hear of the invitation.
 """
 
 from __future__ import annotations
@@ -54,17 +57,18 @@ def is_over(sim: Simulation) -> bool:
     if not apart:
         same = all(sim.book.frontier(device) == first for device in devices[1:])
         return same and all(stands(sim, device, set()) for device in devices)
+    camps = _camps(devices, apart)
     for one, other in combinations(devices, 2):
         forks = apart.get((one.name, other.name), [])
         if forks and not _is_listed(one, other, forks):
             return False
-        talk = one.id != other.id  # copies of one device never do, but through those who hold the same branch
-        if talk and not forks and sim.book.frontier(one) != sim.book.frontier(other):
+        share = other.name in camps[one.name] and one.id != other.id  # copies of one device never talk to each other
+        if share and not forks and sim.book.frontier(one) != sim.book.frontier(other):
             return False
-    return all(stands(sim, device, _others(device, apart)) for device in devices)
+    return all(stands(sim, device, _others(device, apart), camps[device.name]) for device in devices)
 
 
-def stands(sim: Simulation, device: SimulatedDevice, apart: set[str]) -> bool:
+def stands(sim: Simulation, device: SimulatedDevice, apart: set[str], camp: set[str] | None = None) -> bool:
     """
     Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one.
 
@@ -72,12 +76,14 @@ def stands(sim: Simulation, device: SimulatedDevice, apart: set[str]) -> bool:
         sim: The simulation.
         device: Which device.
         apart: Names of those that hold another branch, to whom it must not be proved equal.
+        camp: Names of those that its changes reach; everybody by default.
     """
     assert device.replica is not None, "everyone is up in the second act"
     progress = device.replica.progress()
     waiting = device.running.waiting()
     honest = sim.honest()
-    ids = {other.id for other in honest if other.id != device.id and other.name not in apart}
+    near = {other.name for other in honest if camp is None or other.name in camp} - apart
+    ids = {other.id for other in honest if other.id != device.id and other.name in near}
     others = {other.id for other in honest if other.name in apart}
     linked = [progress[peer] for peer in sorted(ids - others) if peer in progress]
     if len(honest) == len({each.id for each in honest}) and len(linked) < len(ids):
@@ -95,18 +101,20 @@ def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
         forks = apart.get((one.name, other.name), [])
         if forks and not _is_listed(one, other, forks):
             return 10, one.name, f"it and {other.name} hold {_shown(forks[0])} under two hashes, and nobody lists it"
+    camps = _camps(devices, apart)
     for device in devices:
         held = sim.book.frontier(device)
         everything: dict[int, int] = {}
         for other in devices:
-            if other.name not in _others(device, apart) and (other.id != device.id or not apart):
+            near = not apart or (other.name in camps[device.name] and other.id != device.id)
+            if near and other.name not in _others(device, apart):
                 for actor, seq in sim.book.frontier(other).items():
                     everything[actor] = max(seq, everything.get(actor, 0))
         lacks = {f"{a:x}": f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
         if lacks:
             why = f"; the last trouble: {str(device.last_error).rstrip('.')}" if device.last_error is not None else ""
             return 18, device.name, f"lacks {lacks} {after_s:.0f} s after all was healed{why}"
-    left = next(device for device in devices if not stands(sim, device, _others(device, apart)))
+    left = next(each for each in devices if not stands(sim, each, _others(each, apart), camps[each.name]))
     digests = {device.name: device.running.digest() for device in devices}
     return 18, left.name, f"is not proved equal to everyone {after_s:.0f} s after all was healed: {digests}"
 
@@ -131,6 +139,16 @@ def _apart(sim: Simulation) -> dict[tuple[str, str], list[Dot]]:
         return {}
     pairs = {(one.name, other.name): forks_between(one, other) for one, other in combinations(sim.honest(), 2)}
     return {names: forks for names, forks in pairs.items() if forks}
+
+
+def _camps(devices: list[SimulatedDevice], apart: Mapping[tuple[str, str], list[Dot]]) -> dict[str, set[str]]:
+    """Return, for each device, whom its changes reach: everybody when nobody is apart."""
+    camps = {device.name: {device.name} if apart else {each.name for each in devices} for device in devices}
+    for one, other in combinations(devices, 2):
+        if (one.name, other.name) not in apart and one.id != other.id and one.trusts(other) and other.trusts(one):
+            both = camps[one.name] | camps[other.name]
+            camps.update(dict.fromkeys(both, both))
+    return camps
 
 
 def _others(device: SimulatedDevice, apart: Mapping[tuple[str, str], list[Dot]]) -> set[str]:
