@@ -448,22 +448,18 @@ class Device:
 
     async def _watch_others(self) -> None:
         """Notice what other processes commit to the same store."""
-        store: Any = self.store.store
-        connection = await self._on_worker(store.watcher)
-        try:
-            seen = store.data_version(connection)
-            position = await self.run(standing.log_position)
-            while True:
-                await asyncio.sleep(limits.WATCH_INTERVAL_S)
-                version = store.data_version(connection)
-                if version != seen:
-                    seen, before = version, position
-                    position = await self.run(standing.log_position)
-                    if position != before:
-                        self._kick.set()
-                        await self._refresh_members()
-        finally:
-            connection.close()
+        store = self.store.store
+        seen = await self._on_worker(store.version)
+        position = await self.run(standing.log_position)
+        while True:
+            await asyncio.sleep(limits.WATCH_INTERVAL_S)
+            version = store.version()
+            if version != seen:
+                seen, before = version, position
+                position = await self.run(standing.log_position)
+                if position != before:
+                    self._kick.set()
+                    await self._refresh_members()
 
     async def _after_applied(self) -> None:
         await self._refresh_members()

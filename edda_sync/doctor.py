@@ -91,7 +91,7 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     store = engine.store
     if not isinstance(store, SqliteStore):
         return []
-    connection = store.watcher()
+    connection = store.connect()
     try:
         said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
         dangling = connection.execute("PRAGMA foreign_key_check").fetchall()

@@ -357,6 +357,10 @@ class Store(Protocol):
         """Open a reader; close it soon, since it holds on to the state that it sees."""
         ...
 
+    def version(self) -> int:
+        """Return a number that changes with every commit, whichever process made it."""
+        ...
+
     def close(self) -> None:
         """Finish running transactions and let go of everything."""
         ...

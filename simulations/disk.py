@@ -131,7 +131,7 @@ class Disk:
         """Return what SQLite says to a pragma; nothing of a memory store."""
         if self._folder is None:
             return []
-        connection = self._inner.watcher()
+        connection = self._inner.connect()
         try:
             return list(connection.execute(f"PRAGMA {pragma}").fetchall())
         finally:
@@ -282,6 +282,11 @@ class DiskStore:
         self._check_open()
         reader: AbstractContextManager[StoreReader] = self._inner.read()
         return reader
+
+    def version(self) -> int:
+        """Return a number that changes with every commit."""
+        self._check_open()
+        return int(self._inner.version())
 
     def close(self) -> None:
         """Let go of it; the files are the disk's."""

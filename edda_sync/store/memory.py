@@ -45,6 +45,7 @@ class MemoryStore:
         self._writer: MemoryWriter | None = None
         self._readers = 0
         self._shared: set[str] = set()  # tables that a reader may look at
+        self._version = 0
         self._closed = False
 
     def transact(self, work: Callable[[MemoryWriter], T]) -> T:
@@ -68,6 +69,7 @@ class MemoryStore:
                 done.set_exception(error)
                 return done
             self._writer = None
+            self._version += 1
             self._on_end(True)
         done.set_result(result)
         return done
@@ -92,6 +94,11 @@ class MemoryStore:
                 self._readers -= 1
                 if self._readers == 0:
                     self._shared.clear()
+
+    def version(self) -> int:
+        """Return how many transactions there were."""
+        self._check_open()
+        return self._version
 
     def image(self) -> Tables:
         """Return a copy of all that it holds, for another store to begin with."""

@@ -70,6 +70,7 @@ class SqliteStore:
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: look whether something else is due
         self._idle: list[Any] = []
+        self._watcher: Any = None
         self._lock = threading.Lock()  # for a moment only; whoever writes may take it
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -164,7 +165,7 @@ class SqliteStore:
         try:
             with _translated(self.path):
                 if self._writer is None:
-                    self._writer = SqliteWriter(self._connect())
+                    self._writer = SqliteWriter(self.connect())
                 writer = self._writer
                 writer.begin()
                 for work, done in batch:
@@ -227,20 +228,22 @@ class SqliteStore:
                     connection.execute("COMMIT")
                 self._give_back(connection)
 
-    def data_version(self, connection: Any) -> int:
-        """Return a number that changes when another connection commits."""
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def watcher(self) -> Any:
-        """Return a connection of the caller's own, to ask :meth:`data_version` of and to close."""
-        return self._connect()
+    def version(self) -> int:
+        """Return a number that changes with every commit, whichever process made it."""
+        with self._lock:
+            self._check_open()
+            if self._watcher is None:
+                self._watcher = (
+                    self.connect()
+                )  # SQLite tells a connection of the commits of others: this one makes none
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def _borrow(self) -> Any:
         with self._lock:
             self._check_open()
             if self._idle:
                 return self._idle.pop()
-        return self._connect()
+        return self.connect()
 
     def _give_back(self, connection: Any) -> None:
         with self._lock:
@@ -256,6 +259,8 @@ class SqliteStore:
                 return
             self._closed = True
             idle, self._idle = self._idle, []
+            if self._watcher is not None:
+                idle.append(self._watcher)
             self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
@@ -268,7 +273,7 @@ class SqliteStore:
     # --- opening ------------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        connection = self._connect()
+        connection = self.connect()
         try:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found > schema.VERSION:
@@ -290,7 +295,8 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def _connect(self) -> Any:
+    def connect(self) -> Any:
+        """Return a connection of the caller's own, who closes it."""
         connection = sqlite.connect(
             str(self.path), isolation_level=None, check_same_thread=False, cached_statements=256
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -63,6 +63,29 @@ class Proof:
         return {head.actor: head.seq for head in self.heads}
 
 
+class Introduction(NamedTuple):
+    """What a store holds at one moment, as a hello says it; see there."""
+
+    heads: tuple[Summary, ...]
+    waiting: int
+    wanted: tuple[tuple[int, int, bytes, int], ...]
+
+
+@dataclass(slots=True)
+class Seen:
+    """
+    What was read of a store since its last commit.
+
+    Attributes:
+        version: Of the store, asked for before anything was read.
+        frontier, proof: None until somebody wants to know.
+    """
+
+    version: int
+    frontier: Frontier | None = None
+    proof: Proof | None = None
+
+
 class Exchange:
     """
     What one store gives and takes; every call is one transaction or reader of the store.
@@ -86,53 +109,58 @@ class Exchange:
         self._signer, self._verify_signature = signer, verify
         self.snapshots = Snapshots(store, ledger, signer, verify, wall_s)
         self._digested: tuple[Mapping[int, int], str] = ({}, "")  # buckets, and the digest of these very ones
+        self._last_seen = Seen(store.version())
         with store.read() as reader:
             self._workspace = reader.meta(WORKSPACE_KEY) or b""
 
     # --- summaries ----------------------------------------------------------------------------------------------------
 
-    def heads(self) -> tuple[Summary, ...]:
-        """Return the frontier with hashes, as a hello says it."""
+    def introduction(self) -> Introduction:
+        """Return what a hello says."""
         with self.store.read() as reader:
-            return _summaries(reader)
+            large = [(each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming()]
+            halves = [(0, 0, name, parts) for name, parts in halves_of(reader)]
+            return Introduction(_summaries(reader), _waiting(reader), (*large, *halves))
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
+        seen = self._seen()
+        if seen.frontier is None:
+            with self.store.read() as reader:
+                seen.frontier = {head.actor: head.seq for head in reader.heads().values()}
+        return seen.frontier
+
+    def standing(self) -> tuple[Frontier, int]:
+        """Return :meth:`frontier` and how much is held but not applied, of one moment."""
         with self.store.read() as reader:
-            return {head.actor: head.seq for head in reader.heads().values()}
+            return {head.actor: head.seq for head in reader.heads().values()}, _waiting(reader)
 
     def proof(self) -> Proof:
         """Return what a peer with the same content has too; every text is brought up to date for it."""
 
         def look(reader: StoreReader) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
-            return _summaries(reader), _standing(reader)[1], reader.buckets()
+            return _summaries(reader), _waiting(reader), reader.buckets()
 
         def refresh(tx: StoreWriter) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
             self._ledger.refresh(tx)
             return look(tx)
 
-        with self.store.read() as reader:
-            found = None if reader.stale_texts() else look(reader)
-        heads, waiting, buckets = self.store.transact(refresh) if found is None else found
-        if buckets is not self._digested[0]:  # a millisecond, for which nobody who writes should wait
-            self._digested = (buckets, digest_of(buckets))
-        return Proof(heads, waiting, _digest_of(heads, self._digested[1]), buckets)
+        seen = self._seen()
+        if seen.proof is None:
+            with self.store.read() as reader:
+                found = None if reader.stale_texts() else look(reader)
+            heads, waiting, buckets = self.store.transact(refresh) if found is None else found
+            if buckets is not self._digested[0]:  # a millisecond, for which nobody who writes should wait
+                self._digested = (buckets, digest_of(buckets))
+            seen.proof = Proof(heads, waiting, _digest_of(heads, self._digested[1]), buckets)
+        return seen.proof
 
-    def waiting(self) -> int:
-        """Return how much is held but not applied."""
-        return self.standing()[1]
-
-    def standing(self) -> tuple[Frontier, int]:
-        """Return :meth:`frontier` and :meth:`waiting` of one moment."""
-        with self.store.read() as reader:
-            return _standing(reader)
-
-    def wanted(self) -> tuple[tuple[int, int, bytes, int], ...]:
-        """Return which large changes and segments are half here, and their first missing part."""
-        with self.store.read() as reader:
-            large = [(each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming()]
-            halves = [(0, 0, name, parts) for name, parts in halves_of(reader)]
-        return (*large, *halves)
+    def _seen(self) -> Seen:
+        """Return what was read of the store since its last commit: most events read, and few write."""
+        version = self.store.version()
+        if self._last_seen.version != version:
+            self._last_seen = Seen(version)
+        return self._last_seen
 
     def find_forks(self, summaries: Iterable[Summary]) -> list[tuple[int, int]]:
         """Note of whom a peer has a dot under another hash; return all such dots."""
@@ -405,9 +433,8 @@ def _digest_of(heads: Iterable[Summary], content: str) -> str:
     return digest.hexdigest()
 
 
-def _standing(reader: StoreReader) -> tuple[Frontier, int]:
-    held = {head.actor: head.seq for head in reader.heads().values()}
-    return held, reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+def _waiting(reader: StoreReader) -> int:
+    return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
 
 
 def _first_missing(parts: frozenset[int]) -> int:

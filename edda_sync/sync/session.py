@@ -131,17 +131,9 @@ class Session:
 
     def open(self) -> list[Effect]:
         """Say hello."""
-        exchange = self._exchange
-        hello = Hello(
-            PROTOCOLS,
-            self._tag(self._device),
-            self._device,
-            exchange.heads(),
-            "",
-            exchange.waiting(),
-            exchange.wanted(),
-        )
-        return [self._send(hello)]
+        ours = self._exchange.introduction()
+        tag = self._tag(self._device)
+        return [self._send(Hello(PROTOCOLS, tag, self._device, ours.heads, "", ours.waiting, ours.wanted))]
 
     def frame_received(self, frame: bytes, now: float) -> list[Effect]:
         """

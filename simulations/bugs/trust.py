@@ -80,7 +80,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what waits is not counted",
         "A device says that it waits for nothing, though it could not fold all that it holds.",
         (18, 23),
-        "sync.exchange:_standing",
+        "sync.exchange:_waiting",
         "reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())",
         "len(reader.incoming())",
     ),

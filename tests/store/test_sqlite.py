@@ -67,7 +67,7 @@ def meta(store: SqliteStore, name: str) -> bytes | None:
 
 
 def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store: SqliteStore) -> None:
-    connection = store.watcher()
+    connection = store.connect()
     try:
         found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
         assert found == {"journal_mode": "wal", "synchronous": 2}
@@ -112,7 +112,7 @@ def test_a_store_opens_again_with_all_that_it_had(path: Path) -> None:
 
 def test_the_tables_hold_after_anything_a_transaction_did(store: SqliteStore) -> None:
     store.transact(fill)
-    connection = store.watcher()
+    connection = store.connect()
     try:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -389,15 +389,12 @@ def test_two_stores_on_one_file_see_in_their_transactions_what_the_other_wrote(s
     other.close()
 
 
-def test_a_watcher_sees_that_another_connection_has_committed(store: SqliteStore, path: Path) -> None:
-    connection = store.watcher()
-    try:
-        before = store.data_version(connection)
-        assert store.data_version(connection) == before
-        store.transact(put("name"))
-        assert store.data_version(connection) != before
-    finally:
-        connection.close()
+def test_the_version_changes_with_the_commit_of_another_store_on_the_same_file(store: SqliteStore, path: Path) -> None:
+    other = SqliteStore(path)
+    before = store.version()
+    other.transact(put("name"))
+    assert store.version() != before
+    other.close()
 
 
 # --- what is no store of ours -----------------------------------------------------------------------------------------
@@ -491,7 +488,7 @@ def test_a_newer_versions_store_is_left_alone(path: Path) -> None:
 
 
 def test_a_newer_version_that_comes_in_between_is_noticed_as_well(path: Path, store: SqliteStore) -> None:
-    connection = store.watcher()  # the version is in the journal and not yet in the file
+    connection = store.connect()  # the version is in the journal and not yet in the file
     try:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
         with pytest.raises(NewerStoreError):

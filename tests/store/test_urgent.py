@@ -20,7 +20,7 @@ from edda_sync.store.sqlite import SqliteStore
 )
 def test_what_is_to_be_done_next_is_read_off_an_index_in_order(tmp_path: Path, query: TaskQuery) -> None:
     store = SqliteStore(tmp_path / "edda.db")
-    connection = store.watcher()
+    connection = store.connect()
     statement, parameters = queries.select(plan(query))
     (step,) = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
     assert "idx_tasks_urgent" in step[3]

@@ -101,7 +101,7 @@ def test_a_large_change_ends_its_batch_and_its_parts_follow(two: Pair, monkeypat
     assert len(given.message.changes) == 2
     assert positions  # what comes after waits for the parts
     taking.take(given.message)
-    (wanted,) = taking.wanted()
+    (wanted,) = taking.introduction().wanted
     assert wanted == (given.large.actor, given.large.seq, b"", 0)
     assert phone.waiting() == 1
     number = 0
@@ -112,7 +112,7 @@ def test_a_large_change_ends_its_batch_and_its_parts_follow(two: Pair, monkeypat
     assert number > 1
     assert taken.applied == 1
     assert phone.counts()["tasks"] == 1_501
-    assert (taking.wanted(), phone.waiting()) == ((), 0)
+    assert (taking.introduction().wanted, phone.waiting()) == ((), 0)
     assert taking.take_part(Part(given.large.actor, given.large.seq, 0, b"late")).applied == 0  # another was faster
 
 
@@ -131,7 +131,7 @@ def test_a_part_that_is_not_of_its_change_is_refused_and_not_kept(two: Pair) -> 
     for number, data in ((0, b"x" + honest.data[1:]), (1, honest.data), (99, honest.data), (-1, honest.data)):
         with pytest.raises(RemoteProtocolError):
             taking.take_part(Part(given.large.actor, given.large.seq, number, data))
-    assert taking.wanted()[0][3] == 0
+    assert taking.introduction().wanted[0][3] == 0
 
 
 def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -> None:
@@ -283,8 +283,8 @@ def test_a_change_by_an_author_who_is_unknown_waits_for_what_makes_it_a_member(t
 def test_a_summary_under_another_hash_is_a_fork_and_noted_once(two: Pair) -> None:
     laptop, phone = two
     exchange = exchange_of(laptop)
-    assert exchange.find_forks(exchange_of(phone).heads()) == []
-    (head,) = exchange.heads()
+    assert exchange.find_forks(exchange_of(phone).introduction().heads) == []
+    (head,) = exchange.introduction().heads
     other = Summary(head.actor, head.seq, b"\xff" * SUMMARY_HASH_BYTES)
     unknown = Summary(head.actor, head.seq + 1, b"\xff" * SUMMARY_HASH_BYTES)
     for _ in range(2):

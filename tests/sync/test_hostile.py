@@ -87,7 +87,7 @@ class Bench:
     def hello(self, **changed: object) -> Hello:
         peer = self.peer
         tag = workspace_tag(peer.workspace, peer.identity.device)
-        hello = Hello((1, 1), tag, peer.identity.device, replica_of(peer).exchange.heads(), "", 0, ())
+        hello = Hello((1, 1), tag, peer.identity.device, replica_of(peer).exchange.introduction().heads, "", 0, ())
         return msgspec.structs.replace(hello, **changed)
 
     def trace(self) -> tuple[object, ...]:
@@ -264,6 +264,6 @@ def test_of_many_segments_that_never_end_few_are_kept_and_the_one_that_has_come_
         bench.exchange.snapshots.take(Snapshot(b"f" * 32, 9, number, b"part"))
     for name in range(50):
         bench.exchange.snapshots.take(Snapshot(bytes([name]) * 32, 2, 0, b"half"))
-    halves = [name for _, _, name, _ in bench.exchange.wanted()]
+    halves = [name for _, _, name, _ in bench.exchange.introduction().wanted]
     assert len(halves) == limits.SEGMENT_HALVES_MAX
     assert b"f" * 32 in halves

@@ -250,7 +250,7 @@ def flip_a_bit(engine: StorageEngine, statement: str) -> None:
     """Damage a row as a disk would: behind the store's back."""
     store = engine.store
     assert isinstance(store, SqliteStore)
-    connection = store.watcher()
+    connection = store.connect()
     try:
         assert connection.execute(statement).rowcount == 1
     finally:

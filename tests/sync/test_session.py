@@ -52,7 +52,7 @@ class Bench:
         """What an honest peer says first."""
         exchange = replica_of(self.peer).exchange
         tag = workspace_tag(self.peer.workspace, self.peer.identity.device)
-        hello = Hello((1, 1), tag, self.peer.identity.device, exchange.heads(), "", 0, ())
+        hello = Hello((1, 1), tag, self.peer.identity.device, exchange.introduction().heads, "", 0, ())
         return msgspec.structs.replace(hello, **changed)
 
     def say(self, message: Message) -> list[Effect]:
@@ -393,8 +393,10 @@ def test_while_something_waits_the_content_is_not_compared_and_the_changes_are(b
     frontier = tuple(sorted(bench.device.frontier().items()))
     assert said(bench.say(Ack(frontier, 0, False, exchange.proof().digest, 1))) == []
     assert not proved(bench)
-    assert said(bench.say(Ack(frontier, 0, False, "another digest", 1))) == [Buckets(exchange.heads(), b"")]
-    assert bench.say(Buckets(exchange.heads(), b"")) == []
+    assert said(bench.say(Ack(frontier, 0, False, "another digest", 1))) == [
+        Buckets(exchange.introduction().heads, b"")
+    ]
+    assert bench.say(Buckets(exchange.introduction().heads, b"")) == []
     assert not proved(bench)
     assert bench.session.progress.waiting == 1
 
@@ -407,7 +409,7 @@ def test_another_digest_at_an_equal_frontier_names_the_buckets_that_differ(bench
         for message in said(bench.say(Ack(frontier, 0, False, "another digest", 0)))
         if isinstance(message, Buckets)
     ]
-    assert answer.heads == replica_of(bench.device).exchange.heads()
+    assert answer.heads == replica_of(bench.device).exchange.introduction().heads
     assert len(answer.sums) == 18 * len(
         [total for total in replica_of(bench.device).exchange.proof().buckets.values() if total]
     )
@@ -451,7 +453,7 @@ def test_a_fork_at_hello_is_noted_and_ends_the_talk(bench: Bench) -> None:
     actor, seq = next(iter(bench.device.frontier().items()))
     heads = tuple(
         Summary(each.actor, each.seq, b"another hash !!!" if each.actor == actor else each.hash)
-        for each in replica_of(bench.peer).exchange.heads()
+        for each in replica_of(bench.peer).exchange.introduction().heads
     )
     error = failure(bench.say(bench.hello(heads=heads)))
     assert isinstance(error, ForkError)
@@ -463,7 +465,7 @@ def test_a_fork_at_hello_is_noted_and_ends_the_talk(bench: Bench) -> None:
 def test_a_fork_that_comes_up_while_two_talk_is_noted_when_their_digests_are_compared(bench: Bench) -> None:
     """Both learned of a dot from elsewhere, at one time and under two hashes: frontiers are equal, and nothing is sent."""
     bench.opened()
-    first, *others = replica_of(bench.device).exchange.heads()
+    first, *others = replica_of(bench.device).exchange.introduction().heads
     error = failure(bench.say(Buckets((Summary(first.actor, first.seq, b"another hash !!!"), *others), b"")))
     assert isinstance(error, ForkError)
     with bench.device.store.read() as reader:
