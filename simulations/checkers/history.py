@@ -39,17 +39,21 @@ class CausalDelivery(Checker):
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._deps: dict[Dot, dict[int, int]] = {}
+        self._deps: dict[bytes, dict[int, int]] = {}  # by hash: two branches of a fork depend on different changes
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
         """Follow the log's new entries."""
         held = {actor: head.seq for actor, head in heads_of(device).items()}
-        for entry in reversed(entries):
-            held[entry.actor] = entry.seq - 1
+        last: dict[int, bytes | None] = {}
+        with device.running.store.read() as reader:
+            for entry in reversed(entries):
+                held[entry.actor] = entry.seq - 1
+                last[entry.actor] = reader.hash_at(entry.actor, entry.seq - 1)
         for entry in entries:
             header = decode_header(entry.raw)
-            before = self._deps.get((entry.actor, entry.seq - 1), {})
-            deps = self._deps[header.dot] = {**before, **dict(header.deps)}
+            before = self._deps.get(last[entry.actor] or b"", {})
+            deps = self._deps[entry.hash] = {**before, **dict(header.deps)}
+            last[entry.actor] = entry.hash
             missing = [(actor, seq) for actor, seq in deps.items() if held.get(actor, 0) < seq]
             if missing or held[entry.actor] != entry.seq - 1:
                 self.fail(device, f"{shown(header.dot)} is in the log before {shown((missing or [header.dot])[0])}")
