@@ -111,7 +111,6 @@ class Device:
         self._names: dict[str, str] = {}
         self._progress: dict[str, Progress] = {}
         self._certificates: dict[str, bytes] = {}
-        self._rebuilt_for: set[str] = set()
         self._saved: dict[str, float] = {}
         self._met: set[str] = set()
         self._troubles: dict[str, str] = {}
@@ -419,13 +418,12 @@ class Device:
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._start(self._after_applied())
         elif isinstance(effect, Proved):
-            self._rebuilt_for.discard(effect.peer)
             talk = self._progress.get(effect.peer)
             if talk is not None and talk.proved_at is not None:
                 self.proved[effect.peer] = talk.proved_at
                 self._start(self._note_proof(effect.peer, talk.proved_at))
         elif isinstance(effect, Differs):
-            self._start(self._repair(effect))
+            self._start(self._rebuild())
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
@@ -465,17 +463,14 @@ class Device:
         await self._refresh_members()
         await self._tell()
 
-    async def _repair(self, differs: Differs) -> None:
+    async def _rebuild(self) -> None:
         """Fold the log anew: the content is a function of it, so a difference is damage on one of the two sides."""
-        if differs.peer not in self._rebuilt_for:
-            self._rebuilt_for.add(differs.peer)
-            await self.run(StorageEngine.rebuild)
-            await self._drive(self._replica.rebuilt, time.monotonic())
+        await self.run(StorageEngine.rebuild)
+        await self._drive(self._replica.rebuilt, time.monotonic())
 
     async def _mend(self, what: str) -> None:
         """Fold the log anew, since something in the view is not what was written."""
-        await self.run(StorageEngine.rebuild)
-        await self._drive(self._replica.rebuilt, time.monotonic())
+        await self._rebuild()
         self.fault = f"{what} was damaged on this disk, and made anew from the log; watch this disk."
 
     async def _scrub(self) -> None:

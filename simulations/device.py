@@ -78,7 +78,6 @@ class SimulatedDevice:
         self._told = False
         self._catching_up = False
         self._caught_up = 0  # how many writes the disk had taken when we last looked
-        self._rebuilt_for: set[str] = set()
         self._trusted: set[str] = set()
 
     # --- process ------------------------------------------------------------------------------------------------------
@@ -121,7 +120,6 @@ class SimulatedDevice:
         workspace = engine.workspace
         exchange = Exchange(engine.store, engine.ledger, self.keys.signer(self.identity), self.keys.verify, self.wall_s)
         self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device))
-        self._rebuilt_for.clear()
         self._trusted.clear()
         self.sim.note("boot", self)
 
@@ -346,12 +344,9 @@ class SimulatedDevice:
                 del self.links[effect.peer]
                 self.sim.network.close(link, self)
         elif isinstance(effect, Proved):
-            self._rebuilt_for.discard(effect.peer)
             self.sim.proved(self, effect.peer)
         elif isinstance(effect, Differs):
-            if effect.peer not in self._rebuilt_for:  # as in ``device.py``: once, until the two agree again
-                self._rebuilt_for.add(effect.peer)
-                self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
+            self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
         else:
             assert isinstance(effect, Applied)
             self.sim.note("applied", self, peer=effect.peer, changes=effect.changes)

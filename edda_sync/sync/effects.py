@@ -40,7 +40,11 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """Equal frontiers, nothing waiting, and yet another content: these buckets differ. Rebuild the view from the log."""
+    """
+    Equal frontiers, nothing waiting, and yet another content: these buckets differ. Rebuild the view from the log.
+
+    A replica says it of a peer once, until the two are proved equal: a rebuild that changes nothing is the peer's damage.
+    """
 
     peer: str
     buckets: tuple[int, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from edda_sync.sync.effects import Applied, Close, Effect
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
@@ -31,6 +31,7 @@ class Replica:
         self._tag = workspace_tag
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
+        self._differs: set[str] = set()  # with whom this was said, and no equality proved since
 
     def connected(self, peer: str) -> list[Effect]:
         """
@@ -65,21 +66,21 @@ class Replica:
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)
-        return self._ended(effects)
+        return self._settled(effects)
 
     def committed(self, now: float) -> list[Effect]:
         """Learn that this device's own changes are durable."""
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.news(now, own=True)
-        return self._ended(effects)
+        return self._settled(effects)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.tick(now)
-        return self._ended(effects)
+        return self._settled(effects)
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
@@ -96,7 +97,7 @@ class Replica:
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.close(reason)
-        return self._ended(effects)
+        return self._settled(effects)
 
     def progress(self) -> dict[str, Progress]:
         """Return how it stands with each peer that there is a talk with."""
@@ -105,8 +106,17 @@ class Replica:
     def _others(self, peer: str) -> Iterable[Session]:
         return [session for name, session in self._sessions.items() if name != peer]
 
-    def _ended(self, effects: list[Effect]) -> list[Effect]:
+    def _settled(self, effects: list[Effect]) -> list[Effect]:
+        """Forget talks that ended; say of a peer only once that it differs: damage is mended by one rebuild or none."""
+        told: list[Effect] = []
         for effect in effects:
-            if isinstance(effect, Close):
+            if isinstance(effect, Differs):
+                if effect.peer in self._differs:
+                    continue
+                self._differs.add(effect.peer)
+            elif isinstance(effect, Proved):
+                self._differs.discard(effect.peer)
+            elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
-        return effects
+            told.append(effect)
+        return told

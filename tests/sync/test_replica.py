@@ -333,3 +333,23 @@ def test_goodbye_is_said_to_everyone_and_ends_every_talk(trio: Trio) -> None:
     network.run()
     assert {message.reason for message in network.said(Goodbye)} == {"shutting down"}
     assert network.replicas[name_of(laptop)].progress() == {}
+
+
+@pytest.mark.parametrize("trio", ["sqlite"], indirect=True)
+def test_a_difference_is_said_once_until_the_two_are_equal_again(trio: Trio) -> None:
+    """A rebuild that changed nothing says that the damage is the peer's: another one would not help, and costs a pass."""
+    laptop, phone, _ = trio
+    line(*trio)
+    network = Network(laptop, phone)
+    for told in (1, 2):
+        phone.store.transact(lambda tx: tx.add_to_buckets({7: 1}))
+        for _ in range(2):
+            network.connect(laptop, phone)
+            network.run()
+        assert [name for name, _ in network.differs].count(name_of(laptop)) == told
+        phone.rebuild()
+        network.rebuilt(phone)
+        network.run()
+        assert (name_of(laptop), name_of(phone)) in network.proved
+        assert [name for name, _ in network.differs].count(name_of(laptop)) == told
+        network.proved.clear()
