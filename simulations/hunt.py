@@ -2,8 +2,9 @@
 The hunt: how many runs does it take to notice each planted bug? ``python -m simulations.hunt``
 
 A bug is switched on and seeds are run in order, until one shows a violation that the same seed does not show without the
-bug. Stop it with Ctrl-C and start it again: what was hunted at this commit is kept in ``build/hunt.json``. When every bug
-was hunted, what came of it is appended to docs/evidence.md.
+bug. Then that failure is made small, as ``edda simulate --shrink`` does. Stop it with Ctrl-C and start it again: what was
+hunted at this commit is kept in ``build/hunt.json``. When every bug was hunted, what came of it is appended to
+docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -26,21 +27,40 @@ from simulations import evidence
 from simulations.bugs.planting import Bug
 from simulations.planted import BUGS, bug_named
 from simulations.runs import run
-from simulations.simulator import Violation
+from simulations.shrink import Shrinker, Shrunk
+from simulations.simulator import Verdict
 from simulations.tape import Tape
 
 RUNS_MAX: Final = 20_000  # a bug that is not noticed by then counts as missed
+FEW: Final = 20  # events, which a person can follow
 STATE: Final = evidence.ROOT / "build" / "hunt.json"
 SECTION: Final = """\
 ## Planted bugs (`python -m simulations.hunt`)
 
 Each bug of [simulations/planted.py](../simulations/planted.py) is switched on, and seeds are run in order until one shows a
 violation that the same seed does not show without the bug. After each bug's name: how many runs that took, and the number
-of the invariant that noticed ([invariants](simulations.md)).
+of the invariant that noticed ([invariants](simulations.md)). Then that run is made small, as `edda simulate --shrink` does:
+fewer events, which still violate the same invariant with the bug and nothing without it. *Shrunk* tells the median and
+the worst number of events that were left.
 
-| time (UTC) | commit | seeds from | found | median | worst | bugs | took |
-|---|---|---|---|---|---|---|---|
+| time (UTC) | commit | seeds from | found | median | worst | shrunk to at most 20 events | bugs | took |
+|---|---|---|---|---|---|---|---|---|
 """
+
+
+class Small(msgspec.Struct, frozen=True):
+    """
+    How small a failure became.
+
+    Attributes:
+        before: How many events of its tape had happened when it was found.
+        events: How many are left.
+        runs: How many tapes shrinking ran.
+    """
+
+    before: int
+    events: int
+    runs: int
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -53,6 +73,7 @@ class Found(msgspec.Struct, frozen=True):
         seed: Of that run; None when the bug was missed.
         number, text: What did not hold there.
         unclean: Seeds that showed a violation with the bug and without: somebody should look at them.
+        small: What became of the run; None when the bug was missed, or nobody has shrunk it.
     """
 
     bug: str
@@ -61,6 +82,7 @@ class Found(msgspec.Struct, frozen=True):
     number: int
     text: str
     unclean: tuple[int, ...] = ()
+    small: Small | None = None
 
 
 class State(msgspec.Struct):
@@ -73,7 +95,7 @@ class State(msgspec.Struct):
 
 def hunt(bug: Bug, seeds: Iterable[int]) -> Found:
     """
-    Run seeds with a bug until one of them notices.
+    Run seeds with a bug until one of them notices. Then :func:`shrink` that run.
 
     Args:
         bug: What to switch on.
@@ -84,17 +106,39 @@ def hunt(bug: Bug, seeds: Iterable[int]) -> Found:
     for seed in itertools.islice(seeds, RUNS_MAX):
         runs += 1
         with bug.on():
-            violation = _violation(bug, seed)
+            violation = run(_tape(bug, seed)).violation
         if violation is None:
             continue
-        if _violation(bug, seed) is None:
+        if run(_tape(bug, seed)).violation is None:
             return Found(bug.name, runs, seed, violation.number, str(violation), tuple(unclean))
         unclean.append(seed)
     return Found(bug.name, runs, None, 0, "", tuple(unclean))
 
 
-def _violation(bug: Bug, seed: int) -> Violation | None:
-    return run(Tape(seed, backend=bug.backend or "memory")).violation
+def shrink(bug: Bug, seed: int) -> Shrunk:
+    """
+    Make the run small in which a bug was noticed. What is left violates the same invariant, and nothing without the bug.
+
+    Args:
+        bug: What to switch on.
+        seed: Of a run that :func:`hunt` has found.
+
+    Raises:
+        ValueError: The seed does not notice the bug.
+    """
+
+    def run_it(tape: Tape) -> Verdict:
+        with bug.on():
+            verdict = run(tape)
+        if verdict.violation is not None and run(tape).violation is not None:
+            verdict.violation = None  # it is not the bug's
+        return verdict
+
+    return Shrinker(run_it, _tape(bug, seed)).shrink()
+
+
+def _tape(bug: Bug, seed: int) -> Tape:
+    return Tape(seed, backend=bug.backend or "memory")
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
@@ -123,7 +167,12 @@ def conduct(bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_fil
 
 def _hunt(work: tuple[str, int, int]) -> Found:
     name, start, runs_max = work
-    return hunt(bug_named(name), range(start, start + runs_max))
+    bug = bug_named(name)
+    found = hunt(bug, range(start, start + runs_max))
+    if found.seed is None:
+        return found
+    shrunk = shrink(bug, found.seed)
+    return msgspec.structs.replace(found, small=Small(shrunk.before, len(shrunk.verdict.taken), shrunk.runs))
 
 
 def _prepare() -> None:
@@ -147,7 +196,9 @@ def line(found: Found) -> str:
     unclean = f" (violated without the bug too: seeds {', '.join(map(str, found.unclean))})" if found.unclean else ""
     if found.seed is None:
         return f"MISSED in {found.runs:,} runs: {found.bug}{unclean}"
-    return f"{found.runs:>6,} runs: {found.bug}, seed {found.seed}: {found.text[:160]}{unclean}"
+    small = found.small
+    shrunk = f" (of {small.before} events {small.events} left, in {small.runs} runs)" if small is not None else ""
+    return f"{found.runs:>6,} runs: {found.bug}, seed {found.seed}: {found.text[:160]}{shrunk}{unclean}"
 
 
 def row(state: State) -> str:
@@ -164,10 +215,20 @@ def row(state: State) -> str:
         f"{len(runs)} of {len(listed)}",
         f"{statistics.median(runs):,.0f}" if runs else "-",
         f"{max(runs):,}" if runs else "-",
+        _smallness([each.small.events for each in listed if each.small is not None]),
         "; ".join(told),
         f"{state.took_s:,.0f} s",
     )
     return f"| {' | '.join(fields)} |"
+
+
+def _smallness(events: list[int]) -> str:
+    """Return how many failures have few events left, of those that were shrunk."""
+    if not events:
+        return "-"
+    few = sum(each <= FEW for each in events)
+    percent = few * 100 // len(events)  # rounded down: 95 % is a demand
+    return f"{few} of {len(events)} ({percent} %), median {statistics.median_low(events)}, worst {max(events)}"
 
 
 def _say(text: str) -> None:
@@ -176,7 +237,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Hunt planted bugs; the exit code is 1 when one was missed."""
+    """Hunt planted bugs and shrink what they did; the exit code is 1 when one was missed."""
     parser = argparse.ArgumentParser(prog="python -m simulations.hunt", description="Hunt planted bugs.")
     parser.add_argument("--bug", action="append", help="the name of one; may be repeated; all by default")
     parser.add_argument("--start", type=int, default=0, help="the first seed")

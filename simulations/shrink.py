@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulations.simulator import Verdict
-from simulations.tape import Tape
+from simulations.tape import EVENTS, Tape
 
 RUNS_MAX: Final = 600  # of one shrinking
 
@@ -25,11 +25,13 @@ class Shrunk:
     Attributes:
         tape: Fails.
         verdict: How.
-        runs: How many runs it took.
+        before: How many events had happened when it failed first; those left are the verdict's ``taken``.
+        runs: How many tapes were run.
     """
 
     tape: Tape
     verdict: Verdict
+    before: int
     runs: int
 
 
@@ -41,37 +43,42 @@ class Shrinker:
         run: Runs a tape.
         tape: One that fails.
         runs_max: Give up after so many runs.
+
+    Raises:
+        ValueError: The tape does not fail.
     """
 
     def __init__(self, run: Callable[[Tape], Verdict], tape: Tape, runs_max: int = RUNS_MAX) -> None:
-        self._run, self._tape, self._runs_max = run, tape, runs_max
-        self._verdict = run(tape)
+        self._run, self._runs_max = run, runs_max
+        self._tape, self._verdict = tape, run(tape)  # the smallest yet that fails
         if self._verdict.violation is None:
             raise ValueError(f"seed {tape.seed} does not fail")
         self._number = self._verdict.violation.number
+        self._before = len(self._verdict.taken)
         self._runs = 1
 
     def shrink(self) -> Shrunk:
-        """Take events out while it fails alike, then let the network be plain if it still does."""
-        kept = self._without_some([event.number for event in self._verdict.taken])
-        for calm in (True, self._tape.calm):
-            tape = self._tape.only(kept, calm=calm)
-            if calm == self._tape.calm or self._fails(tape):
-                break
-        kept = self._without_some(list(tape.keep or ()), calm=tape.calm)
-        tape = self._tape.only(kept, calm=tape.calm)
-        return Shrunk(tape, self._run(tape), self._runs + 1)
+        """Take events out while it fails alike; let the network be plain, before or after, if it still does."""
+        tape = self._tape
+        events = [event.number for event in self._verdict.taken]
+        if not self._fails(events, calm=True) and not self._fails(events, calm=tape.calm):
+            # Those that were to come are needed too, if only for the first act to go on until then.
+            events = sorted(range(max(EVENTS)) if tape.keep is None else tape.keep)
+        while True:
+            events = self._without_some(events)
+            if self._tape.calm or not self._fails(events, calm=True):
+                return Shrunk(self._tape, self._verdict, self._before, self._runs)
 
-    def _without_some(self, events: list[int], *, calm: bool | None = None) -> list[int]:
+    def _without_some(self, events: list[int]) -> list[int]:
         """Drop halves, quarters, and so on down to single events, as long as that fails alike."""
-        quiet = self._tape.calm if calm is None else calm
+        calm = self._tape.calm
         size = max(1, len(events) // 2)
         while events:
             dropped = False
             at = 0
             while at < len(events):
                 fewer = events[:at] + events[at + size :]
-                if self._fails(self._tape.only(fewer, calm=quiet)):
+                if self._fails(fewer, calm=calm):
                     events, dropped = fewer, True
                 else:
                     at += size
@@ -80,12 +87,17 @@ class Shrinker:
             size = max(1, size // 2)
         return events
 
-    def _fails(self, tape: Tape) -> bool:
+    def _fails(self, events: list[int], *, calm: bool) -> bool:
+        """Tell whether these events alone fail alike; if so, they are the smallest yet."""
         if self._runs >= self._runs_max:
             return False
         self._runs += 1
-        violation = self._run(tape).violation
-        return violation is not None and violation.number == self._number
+        tape = self._tape.only(events, calm=calm)
+        verdict = self._run(tape)
+        if verdict.violation is None or verdict.violation.number != self._number:
+            return False
+        self._tape, self._verdict = tape, verdict
+        return True
 
 
 def command_of(tape: Tape) -> str:
