@@ -10,10 +10,14 @@ new actor when
 * there is no sidecar of its file although the store has written before (a copied folder, or a user's state that was
   lost), or
 * the sidecar's head is another actor's, or not in the store's chain (an old copy was put back), or
-* the sidecar is that of another file or machine.
+* the sidecar is that of another file or machine, or
+* it was written before the machine started last, and the store was not closed since: its last writes may be lost, and
+  what lags behind cannot tell a store from an old copy that was put in its place.
 
 A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after
-the commit and never synced: it may lag, and a chain that extends a lagging head is still itself.
+the commit and not synced then: within one start of a machine it lags by no more than what is being written, and a chain
+that extends a lagging head is still itself. It is synced when a store is closed, which it notes, and once more before
+the next write, which it notes as well.
 
 Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
 """
@@ -29,8 +33,9 @@ from typing import Final, NamedTuple, Protocol
 
 from edda_sync.protocols import Head, StoreReader
 
-_RECORD: Final = struct.Struct(">4sQQ32s16sQ16s")  # magic, actor, seq, hash, machine, inode, checksum
-_MAGIC: Final = b"EDL1"
+_RECORD: Final = struct.Struct(">4sQQ32s16sQ16s16s")  # magic, actor, seq, hash, machine, inode, boot, checksum
+_MAGIC: Final = b"EDL2"
+_CLOSED: Final = bytes(16)  # in the place of the boot: the store was closed after this, and this is on disk
 
 
 class _Remembered(NamedTuple):
@@ -39,6 +44,7 @@ class _Remembered(NamedTuple):
     hash: bytes
     machine: bytes
     inode: int
+    boot: bytes
 
 
 class Slot(Protocol):
@@ -50,6 +56,10 @@ class Slot(Protocol):
 
     def write(self, record: bytes) -> None:
         """Write, without waiting for the disk."""
+        ...
+
+    def sync(self) -> None:
+        """Wait until what was written is on disk."""
         ...
 
     def close(self) -> None:
@@ -67,10 +77,12 @@ class Sidecar:
         slot: Where it is kept.
         machine: What tells this machine from others, 16 bytes.
         inode: What tells the store's file from its copies on this machine.
+        boot: What tells this start of the machine from others, 16 bytes.
     """
 
-    def __init__(self, slot: Slot, machine: bytes, inode: int) -> None:
-        self._slot, self._machine, self._inode = slot, machine, inode
+    def __init__(self, slot: Slot, machine: bytes, inode: int, boot: bytes) -> None:
+        self._slot, self._machine, self._inode, self._boot = slot, machine, inode, boot
+        self._written: Head | None = None
 
     def is_same_life(self, reader: StoreReader, head: Head) -> bool:
         """
@@ -85,24 +97,45 @@ class Sidecar:
             return False
         if known.actor != head.actor:
             return False  # a later life wrote here; that peers brought its changes back makes this store no later one
-        return (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
+        if known.boot not in (self._boot, _CLOSED):
+            return False
+        same = (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
             known.actor, known.seq
         ) == known.hash
+        if same and known.boot == _CLOSED:  # or a failing power would leave that the store is closed
+            try:
+                self._write(head, self._boot, sync=True)
+            except OSError:
+                return False
+        return same
 
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""
-        record = _RECORD.pack(_MAGIC, head.actor, head.seq, head.hash, self._machine, self._inode, b"")[:-16]
-        self._slot.write(record + _checksum(record))
+        known = self._read()
+        self._write(head, self._boot, sync=known is not None and known.boot == _CLOSED)  # another process closed it
+        self._written = head
 
     def close(self) -> None:
-        """Let go of the slot."""
+        """Note that the store is closed, if this was the last to write, and let go of the slot."""
+        head, self._written = self._written, None
+        if head is not None:
+            known = self._read()
+            if known is not None and (known.actor, known.seq, known.boot) == (head.actor, head.seq, self._boot):
+                with suppress(OSError):  # then it takes a new actor some time
+                    self._write(head, _CLOSED, sync=True)
         self._slot.close()
+
+    def _write(self, head: Head, boot: bytes, *, sync: bool) -> None:
+        record = _RECORD.pack(_MAGIC, head.actor, head.seq, head.hash, self._machine, self._inode, boot, b"")[:-16]
+        self._slot.write(record + _checksum(record))
+        if sync:
+            self._slot.sync()
 
     def _read(self) -> _Remembered | None:
         raw = self._slot.read()
         if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
             return None
-        return _Remembered(*_RECORD.unpack(raw)[1:6])
+        return _Remembered(*_RECORD.unpack(raw)[1:7])
 
 
 class _FileSlot:
@@ -115,12 +148,15 @@ class _FileSlot:
     def write(self, record: bytes) -> None:
         os.pwrite(self._fd, record, 0)
 
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
     def close(self) -> None:
         with suppress(OSError):
             os.close(self._fd)
 
 
-def open_sidecar(folder: Path, store_id: bytes, database: Path) -> Sidecar:
+def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes | None = None) -> Sidecar:
     """
     Open a store's sidecar, and make it if there is none.
 
@@ -128,11 +164,12 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path) -> Sidecar:
         folder: Where sidecars are kept.
         store_id: 16 random bytes that the store was made with; copies share them.
         database: The store's file.
+        boot: What tells this start of the machine from others, 16 bytes; found out by default.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     inode = database.stat().st_ino
     name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
-    return Sidecar(_FileSlot(folder / name), machine_id(), inode)
+    return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id())
 
 
 def _checksum(record: bytes) -> bytes:
@@ -146,3 +183,11 @@ def machine_id() -> bytes:
             return blake2b(Path(path).read_bytes().strip(), digest_size=16, person=b"edda-machine").digest()
     name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
     return blake2b(name.encode(), digest_size=16, person=b"edda-machine").digest()
+
+
+def boot_id() -> bytes:
+    """Return a hash of what tells this start of this machine from others; the same for all where nothing does."""
+    with suppress(OSError):
+        name = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+        return blake2b(name, digest_size=16, person=b"edda-boot").digest()
+    return blake2b(b"", digest_size=16, person=b"edda-boot").digest()

@@ -123,17 +123,21 @@ class SimulatedDevice:
         self._trusted.clear()
         self.sim.note("boot", self)
 
-    def crash(self, *, power: bool, sidecar_writes: int = 0) -> None:
+    def crash(self, *, power: bool, sidecar_writes: int = 0, in_order: bool = False) -> None:
         """
         End the process at once.
 
         Args:
             power: Whether the whole machine stops; else its system closes the links, and nothing written is lost.
             sidecar_writes: How many of the sidecar's last writes a failing power takes.
+            in_order: Whether the store is closed before, as by somebody who shuts the machine down.
         """
         if self.replica is None:
             return
-        self.sim.note("crash", self, power=power)
+        self.sim.note("crash", self, power=power, **({"in_order": True} if in_order else {}))
+        if in_order:
+            self.disk.sync()
+            self.running.close()
         self.replica = self.engine = None
         self._countdown = None
         self._asleep = self._told = self._catching_up = False
@@ -141,6 +145,7 @@ class SimulatedDevice:
         self._inbox.clear()
         self._timer += 1
         self.disk.lose_power(sidecar_writes if power else 0)
+        self.disk.boots += power
         for link in self.sim.network.links_of(self):
             self.sim.network.close(link, self, told=not power)
         self.links.clear()

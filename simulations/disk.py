@@ -6,7 +6,7 @@ A disk, and what may go wrong on it.
 3. A write may be refused since the disk is full (nothing is written), and a sync may fail: then the transaction may be
    there or not, and the store is told that it is not.
 4. What was handed over without waiting (``submit``) may be lost when power fails.
-5. The sidecar is never synced: when power fails it may stand where it stood some writes ago, or be gone.
+5. The sidecar is hardly ever synced: when power fails it may stand where it stood some writes ago, or be gone.
 6. The whole store may be put back to an older image of itself, with the sidecar (a virtual machine) or without it (a
    folder from a backup), or be copied to another machine.
 7. A stored row of the view may rot: a bit of it flips.
@@ -63,7 +63,7 @@ class Image:
 
 
 class MemorySlot:
-    """A sidecar's slot, with what stood in it before: it is never synced."""
+    """A sidecar's slot, with what stood in it since it was synced last."""
 
     def __init__(self) -> None:
         self._written: deque[bytes] = deque([b""], maxlen=4)
@@ -75,6 +75,10 @@ class MemorySlot:
     def write(self, record: bytes) -> None:
         """Write, without waiting."""
         self._written.append(record)
+
+    def sync(self) -> None:
+        """Keep what was written, whatever happens."""
+        self._written = deque([self._written[-1]], maxlen=4)
 
     def close(self) -> None:
         """Let go of nothing."""
@@ -104,7 +108,7 @@ class Disk:
     """
 
     def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
-        self.machine, self.inode = machine, 1
+        self.machine, self.inode, self.boots = machine, 1, 1
         self.slot = MemorySlot()
         self.faults: deque[Fault] = deque()
         self.full = False
@@ -139,7 +143,7 @@ class Disk:
 
     def sidecar(self) -> Sidecar:
         """Return the store's sidecar."""
-        return Sidecar(self.slot, self.machine, self.inode)
+        return Sidecar(self.slot, self.machine, self.inode, self.boots.to_bytes(16, "big"))
 
     def open(self, on_end: Callable[[bool], None]) -> Store:
         """Open the store as it stands on the disk, or a new one."""

@@ -97,9 +97,10 @@ def crash(sim: Simulation, draws: Draws) -> None:
 
 
 def kill(sim: Simulation, draws: Draws) -> None:
-    """A process is killed, and started again after a while."""
+    """A process is killed, or power fails, or a machine is shut down; it starts again after a while."""
     device = draws.pick("device", sim.devices)
-    device.crash(power=draws.chance("power", 50), sidecar_writes=draws.draw("sidecar", 4))
+    power, lost = draws.chance("power", 50), draws.draw("sidecar", 4)
+    device.crash(power=power, sidecar_writes=lost, in_order=draws.chance("in order", 30))
     sim.later(draws.seconds("for", *FOR_S), lambda: None if device.is_up else sim.boot(device))
 
 

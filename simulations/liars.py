@@ -407,7 +407,8 @@ def equivocate(sim: Simulation, draws: Draws) -> None:
     if liar is None or len([each for each in sim.devices if each.id == liar.id]) > 1 or work(sim, liar) is None:
         return
     twin = Liar(sim, f"{liar.name}'s other face", liar.identity, liar.keys, sim.folder_of(f"{liar.name}'s other face"))
-    twin.disk.machine, twin.disk.inode, twin.skew_s = liar.disk.machine, liar.disk.inode, liar.skew_s
+    twin.disk.machine, twin.disk.inode, twin.disk.boots = liar.disk.machine, liar.disk.inode, liar.disk.boots
+    twin.skew_s = liar.skew_s
     twin.disk.put_back(liar.disk.image(), sidecar=True, copied=False)
     sim.add(twin, member=True)
     honest = sim.honest()

@@ -10,7 +10,7 @@ import pytest
 import edda_sync as edda
 from edda_sync import life
 from edda_sync.errors import DiskFaultError, StorageError
-from edda_sync.life import Sidecar, machine_id, open_sidecar
+from edda_sync.life import Sidecar, boot_id, machine_id, open_sidecar
 from edda_sync.protocols import Head, Logged, StoreWriter
 from edda_sync.store.memory import MemoryStore
 
@@ -104,7 +104,7 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path, database: Path)
     again.close()
 
 
-@pytest.mark.parametrize("at", [0, 5, 20, 60, 80, 90])
+@pytest.mark.parametrize("at", [0, 5, 20, 60, 80, 90, 105])
 def test_a_sidecar_with_a_damaged_byte_says_nothing(tmp_path: Path, sidecar: Sidecar, at: int) -> None:
     sidecar.remember(head(ACTOR, 3))
     (path,) = (tmp_path / "lives").iterdir()
@@ -146,6 +146,92 @@ def test_another_machine_is_another_life(
     elsewhere = open_sidecar(tmp_path / "lives", STORE_ID, database)
     assert not is_same(elsewhere, chain((ACTOR, 3)), head(ACTOR, 3))
     elsewhere.close()
+
+
+# --- a failing power ---------------------------------------------------------------------------------------------------
+
+
+def opened(tmp_path: Path, database: Path, boot: int) -> Sidecar:
+    return open_sidecar(tmp_path / "lives", STORE_ID, database, boot=bytes([boot] * 16))
+
+
+def test_what_was_remembered_before_the_machine_started_anew_is_not_trusted(tmp_path: Path, database: Path) -> None:
+    """Its last writes may be lost, and the store may be an old copy that was put back."""
+    before = opened(tmp_path, database, 1)
+    before.remember(head(ACTOR, 3))
+    assert is_same(before, chain((ACTOR, 3)), head(ACTOR, 3))
+    after = opened(tmp_path, database, 2)
+    assert not is_same(after, chain((ACTOR, 3)), head(ACTOR, 3))
+    after.close()
+    before.close()
+
+
+def test_a_store_that_was_closed_is_itself_after_the_machine_started_anew(tmp_path: Path, database: Path) -> None:
+    before = opened(tmp_path, database, 1)
+    before.remember(head(ACTOR, 3))
+    before.close()
+    after = opened(tmp_path, database, 2)
+    assert is_same(after, chain((ACTOR, 3)), head(ACTOR, 3))
+    assert not is_same(after, chain((ACTOR, 2)), head(ACTOR, 2))
+    after.close()
+
+
+def test_that_a_closed_store_is_open_again_is_on_disk_before_it_writes(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    (tmp_path / "lives").mkdir()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.pread(descriptor, 1_000, 0))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    first = opened(tmp_path, database, 1)
+    first.remember(head(ACTOR, 1))
+    assert not synced, "what lags within one start of a machine is not lost"
+    first.close()
+    second = opened(tmp_path, database, 1)
+    assert is_same(second, chain((ACTOR, 1)), head(ACTOR, 1))
+    (path,) = (tmp_path / "lives").iterdir()
+    path.write_bytes(synced[-1])  # power fails here, and in no later write
+    third = opened(tmp_path, database, 2)
+    assert not is_same(third, chain((ACTOR, 1)), head(ACTOR, 1))
+    assert len(synced) == 2
+    second.close()
+    third.close()
+
+
+def test_a_store_that_another_process_closes_stays_open_to_the_one_that_writes_on(
+    tmp_path: Path, database: Path
+) -> None:
+    running, command = opened(tmp_path, database, 1), opened(tmp_path, database, 1)
+    running.remember(head(ACTOR, 1))
+    assert is_same(command, chain((ACTOR, 1)), head(ACTOR, 1))
+    command.remember(head(ACTOR, 2))
+    command.close()
+    assert is_same(running, chain((ACTOR, 2)), head(ACTOR, 2))
+    after = opened(tmp_path, database, 2)
+    assert not is_same(after, chain((ACTOR, 2)), head(ACTOR, 2))
+    running.remember(head(ACTOR, 3))
+    after.close()
+    running.close()
+
+
+def test_whoever_only_looked_leaves_the_sidecar_as_it_was(tmp_path: Path, database: Path) -> None:
+    running, looking = opened(tmp_path, database, 1), opened(tmp_path, database, 1)
+    running.remember(head(ACTOR, 1))
+    looking.close()
+    after = opened(tmp_path, database, 2)
+    assert not is_same(after, chain((ACTOR, 1)), head(ACTOR, 1))
+    after.close()
+    running.close()
+
+
+def test_each_start_of_a_machine_has_one_name() -> None:
+    assert boot_id() == boot_id()
+    assert len(boot_id()) == 16
 
 
 def test_a_machine_has_one_name() -> None:

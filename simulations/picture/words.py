@@ -13,7 +13,7 @@ EDIT: Final = "does"
 NOT_SAID: Final = frozenset({"event", "applied", "link"})  # every action and frame says as much
 _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
     EDIT: lambda f: str(f["action"]),
-    "crash": lambda f: "power fails" if f.get("power", True) else "is killed",
+    "crash": lambda f: "is shut down" if "in_order" in f else "power fails" if f.get("power", True) else "is killed",
     "put back": lambda _: "an old copy is put back",
     "sleep": lambda _: "falls asleep",
     "wake": lambda _: "wakes up",

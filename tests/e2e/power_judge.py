@@ -96,8 +96,8 @@ class Judge:
       2. Every operation that was acknowledged shows all its facts, unless a later one changed them; the device is itself.
       3. An operation that had begun shows all of its facts or none; what nobody began is not there.
       4. In a share of the images: the tables are what the log folds into.
-      5. In a share of the images: the store goes on. It takes a new actor unless its sidecar, which may lag, is of its
-         chain; and what is written then is there when it is opened again.
+      5. In a share of the images: the store goes on. It takes a new actor unless its sidecar is of its chain and says that
+         the store was closed; and what is written then is there when it is opened again.
 
     Args:
         folder: Where images are laid out, one after the other.
@@ -133,18 +133,19 @@ class Judge:
 
     def _lay_out_sidecar(self, account: Account, rng: random.Random) -> bool:
         """Make a sidecar that a power loss may leave; tell whether the store can know itself by it."""
-        kind = rng.choice(("missing", "lagging", "zeros"))
+        kind = rng.choice(("missing", "closed", "lagging", "zeros"))
         database = self.home / FILE_NAME
         if account.founded is None or kind == "missing" or not database.exists():
             return False
-        sidecar = open_sidecar(self._state, account.founded.store, database)
+        sidecar = open_sidecar(self._state, account.founded.store, database, boot=bytes([1] * 16))
         actor, seq, hash_ = rng.choice(account.heads[-LAG_MAX:])
         sidecar.remember(Head(actor, seq, hash_, b"", b"", 0, b""))
+        (path,) = self._state.iterdir()
+        lagging = path.read_bytes()
         sidecar.close()
-        if kind == "zeros":
-            (path,) = self._state.iterdir()
-            path.write_bytes(bytes(path.stat().st_size))
-        return kind == "lagging"
+        if kind != "closed":
+            path.write_bytes(lagging if kind == "lagging" else bytes(len(lagging)))
+        return kind == "closed"
 
     def _look(self, engine: StorageEngine, account: Account, verdict: Verdict) -> None:
         faults = verdict.faults

@@ -28,12 +28,12 @@ WORK = ("-m", "tests.e2e.power_work")
 CARELESS = """
 from edda_sync.store import sqlite
 from tests.e2e import power_work
-careful = sqlite.SqliteStore._connect
+careful = sqlite.SqliteStore.connect
 def careless(store):
     connection = careful(store)
     connection.execute("PRAGMA synchronous = {}")
     return connection
-sqlite.SqliteStore._connect = careless
+sqlite.SqliteStore.connect = careless
 power_work.main()
 """
 CALLS = """

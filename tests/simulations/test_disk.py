@@ -155,6 +155,11 @@ def test_a_sidecar_falls_back_by_what_was_not_synced_and_no_further_than_it_reme
     assert slot.read() == b"2"
     slot.fall_back(99)
     assert slot.read() == b""
+    slot.write(b"4")
+    slot.sync()
+    slot.write(b"5")
+    slot.fall_back(99)
+    assert slot.read() == b"4"
 
 
 @pytest.mark.parametrize(
