@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations import faults, liars, strange, workload
+from simulations import faults, liars, midway, strange, workload
 from simulations.checkers.convergence import Convergence
-from simulations.checkers.history import CausalDelivery, Durability, MonotonicReads, PersistBeforePublish, UniqueDots
+from simulations.checkers.history import (
+    Authority,
+    CausalDelivery,
+    Durability,
+    MonotonicReads,
+    PersistBeforePublish,
+    UniqueDots,
+)
 from simulations.checkers.hostility import BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
 from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Quarantine, Repair
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.simulator import Action, Checker
 
-ACTIONS: Final[tuple[Action, ...]] = (*workload.ACTIONS, *faults.ACTIONS, *liars.ACTIONS, *strange.ACTIONS)
+ACTIONS: Final[tuple[Action, ...]] = (
+    *workload.ACTIONS,
+    *faults.ACTIONS,
+    *liars.ACTIONS,
+    *strange.ACTIONS,
+    *midway.ACTIONS,
+)
 
 CHECKERS: Final[tuple[type[Checker], ...]] = (
     Convergence,
@@ -28,6 +41,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     UniqueDots,
     ViewOfTheLog,
     Meaning,
+    Authority,
     BoundedHostility,
     RejectedMeansUnchanged,
     NothingHeldBack,

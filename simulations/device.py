@@ -378,6 +378,7 @@ class SimulatedDevice:
                 return
             found, after = seen
             if found:
+                self.sim.damaged(self, found[0].what)
                 self.rebuild()
                 return
 

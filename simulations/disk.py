@@ -45,6 +45,10 @@ class PowerCut(BaseException):
     """Power fails here. Not an ``Exception``: nobody on the way may catch it and go on."""
 
 
+class Interrupted(Exception):  # noqa: N818 - as ``KeyboardInterrupt``, for which it stands
+    """Somebody interrupts what they asked for."""
+
+
 class Fault(Enum):
     """What becomes of the next transaction."""
 
@@ -104,6 +108,7 @@ class Disk:
         writes: How many transactions it has taken.
         refused: How many it has not.
         rotten: Whether something of the view rotted, and it was not folded anew since.
+        interrupted: Whether the next transaction is interrupted once it has written all, and before it is committed.
         peek: Called while a transaction has written and not committed: readers see what was before.
     """
 
@@ -115,7 +120,7 @@ class Disk:
         self.writes = self.refused = 0
         self.point = point
         self.peek: Callable[[], None] | None = None
-        self.rotten = False
+        self.rotten = self.interrupted = False
         self._folder = folder
         self._tables: Any = None
         self._inner: Any = None
@@ -249,10 +254,13 @@ class DiskStore:
         """Run ``work`` in one durable transaction; see the faults above."""
         self._check_open()
         disk = self._disk
+        interrupted, disk.interrupted = disk.interrupted, False
         fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
 
         def guarded(tx: StoreWriter) -> T:
             result = work(tx)
+            if interrupted:
+                raise Interrupted
             disk.refused += fault is not None
             if fault is Fault.FULL:
                 raise DiskFullError("the simulated disk")

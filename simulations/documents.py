@@ -34,6 +34,7 @@ INVARIANTS: Final = {
     10: "Forks are detected by whoever sees both branches",
     11: "The tables are a function of the log, and satisfy their schema",
     12: "What was deleted stays so, unless somebody who had not seen it says otherwise",
+    15: "Authority: only members write",
     16: "A hostile member costs a bounded amount",
     17: "What is rejected changes nothing",
     18: "After healing all become equal, and prove it, in bounded time",

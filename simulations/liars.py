@@ -232,13 +232,18 @@ def forge(sim: Simulation, draws: Draws, liar: Liar) -> Callable[[SimulatedDevic
     if how != "stranger":
         actor = changes.actor_of(birth) ^ (how != "key")  # under another's key it is well made, and badly signed
         return lambda _: [liar.batch([(header_of(actor, 1, body, birth=birth), body)])]
+    return say(by_a_stranger(liar, body, nonce))
+
+
+def by_a_stranger(liar: Liar, body: bytes, nonce: bytes) -> Changes:
+    """Return a change that is well made and well signed, by a device that nobody ever welcomed."""
     stranger = liar.keys.signer(identity_of(STRANGER))
     birth = Birth(stranger.public_key, nonce)
     header = header_of(changes.actor_of(birth), 1, body, birth=birth)
-    head = changes.hash_change(NO_HASH, changes.hash_content(changes.encode_header(header), body))
+    raw = changes.encode_header(header)
+    head = changes.hash_change(NO_HASH, changes.hash_content(raw, body))
     signature = stranger.sign(changes.signed_message(liar.running.workspace, header.actor, 1, head))
-    vouch = SignedHead(header.actor, 1, signature, b"")
-    return say(Changes(((changes.encode_header(header), body),), (vouch,)))
+    return Changes(((raw, body),), (SignedHead(header.actor, 1, signature, b""),))
 
 
 def depend(sim: Simulation, draws: Draws, liar: Liar) -> Callable[[SimulatedDevice], Sequence[bytes]]:

@@ -9,6 +9,7 @@ The network, and what may go wrong on it.
 4. A *lawless* path is no stream: it drops, doubles and reorders whole frames. No TLS does that; what the sessions keep
    safe must be safe nevertheless.
 5. Of each pair of devices one dials, again and again. A new link to a peer takes the place of the old one.
+6. Devices may stand in a line: who are no neighbours in it never meet, and hear of each other through those between.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Path:
 class Link:
     """A connection of two devices."""
 
-    __slots__ = ("alive", "arrival", "ends", "held", "made_s", "number")
+    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "made_s", "number")
 
     def __init__(self, number: int, first: SimulatedDevice, second: SimulatedDevice, made_s: float = 0.0) -> None:
         self.number, self.made_s = number, made_s
@@ -72,6 +73,7 @@ class Link:
         self.alive = [True, True]  # what each end believes
         self.arrival = [0.0, 0.0]  # of the last frame towards each end
         self.held: list[list[bytes]] = [[], []]  # frames to each end that a cut path holds up
+        self.frames_left: int | None = None  # until it breaks; None when it does not
 
     def side_of(self, device: SimulatedDevice) -> int:
         """Return which end a device is."""
@@ -101,6 +103,7 @@ class Network:
         self._failed: Counter[tuple[str, str]] = Counter()  # links that ended at once, one after another
         self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
         self._links: list[Link] = []
+        self._strangers: set[tuple[str, str]] = set()  # who never meet
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
         self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends
@@ -112,6 +115,21 @@ class Network:
         for other in self._sim.devices:
             if other.id != newcomer.id:
                 self._dial_soon(newcomer, other)
+
+    def line_up(self) -> None:
+        """Let each device that there is meet its two neighbours only, until they :meth:`mingle`."""
+        names = [device.name for device in self._sim.devices]
+        self._strangers = {(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if abs(i - j) > 1}
+
+    @property
+    def is_lined_up(self) -> bool:
+        """Whether some devices never meet."""
+        return bool(self._strangers)
+
+    def mingle(self) -> None:
+        """Let everyone meet everyone."""
+        self._strangers.clear()
+        self.dial_all()
 
     def dial_all(self) -> None:
         """Let everyone try at once, as devices do when the network changes."""
@@ -154,6 +172,7 @@ class Network:
 
     def _can_meet(self, first: SimulatedDevice, second: SimulatedDevice) -> bool:
         is_whole = not self.is_blocked(first, second) and not self.is_blocked(second, first)
+        is_whole = is_whole and (first.name, second.name) not in self._strangers
         return is_whole and first.is_awake and second.is_awake
 
     def try_again(self, device: SimulatedDevice | None = None) -> None:
@@ -203,9 +222,20 @@ class Network:
             if self.is_blocked(sender, receiver):
                 link.held[1 - side].append(frame)
                 return
+            if link.frames_left is not None and not self._healed:
+                link.frames_left -= 1
+                if link.frames_left < 0:
+                    self._break(link)
+                    return
             receiver.received(link, sender, frame, sent)
 
         self._sim.at(due, deliver)
+
+    def _break(self, link: Link) -> None:
+        """Break a link: with what is under way, and both ends hear of it at once."""
+        self._sim.note("broken off", link.ends[0], peer=link.ends[1].name)
+        for end in link.ends:
+            end.disconnected(link)
 
     def close(self, link: Link, end: SimulatedDevice, *, told: bool = True) -> None:
         """

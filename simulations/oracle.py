@@ -8,13 +8,17 @@ parents, the edge greatest by stamp and id is left out; so is an edge to what is
 a write of its cell that replaces the same text, and emptiness; what a text reads is all that the log says of it, given to
 a Yjs document of its own.
 
+What a liar says is judged as well. An id is of the kind that it was first used as. A value that is none is not written;
+a deletion has no effect when it names nothing, or more than its author can have seen. What an edit that was refused
+would have done is not asked: the oracle is told of which things (the validator of edits has tests of its own).
+
 Source: Shapiro et al. 2011, "A comprehensive study of convergent and commutative replicated data types": multi-value
 register, add-wins set, and their concurrent semantics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,11 +28,16 @@ from pycrdt import Text as YText
 from edda_sync import values
 from edda_sync.crdt import validator
 from edda_sync.crdt.change import Dot, cut_operations, decode_header, decode_operation
+from edda_sync.crdt.entity import check_write
 from edda_sync.crdt.text import genesis_id
+from edda_sync.errors import InvalidValueError
 from edda_sync.protocols import Logged
 
 Stamp = tuple[int, int, int]
 Shown = dict[str, Any]
+
+UNTOLD: Final = object()
+"""Stands for a text of which the oracle says nothing."""
 
 TEXTS: Final = {"task": "description", "document": "content"}
 OWN_SIBLINGS: Final = ("tag.", "link.", "created_at")  # several values there are no conflict
@@ -59,7 +68,7 @@ class Thing:
         writes: Every write of each cell, in the log's order.
         updates: What was done to each text, in the log's order, by the client id of its start.
         touched: Dots of the operations on it.
-        deletions: Of each deletion, the dots that its author had seen.
+        deletions: Of each deletion, the dots that it hides: what its author had seen.
     """
 
     kind: str
@@ -71,7 +80,9 @@ class Thing:
 
     @property
     def hidden(self) -> bool:
-        """Whether all that was done to it was seen by whoever deleted it."""
+        """Whether all that was done to it was seen by whoever deleted it; a tag without a name is hidden too."""
+        if self.kind == "tag" and "name" not in self.writes:
+            return True
         return self.touched <= set().union(*self.deletions)
 
 
@@ -81,10 +92,12 @@ class Oracle:
 
     Args:
         log: Changes in any causal order, bodies and all.
+        refused: Names of the things whose text refused an edit.
     """
 
-    def __init__(self, log: Iterable[tuple[Logged, bytes]]) -> None:
-        self.things: dict[tuple[str, bytes], Thing] = {}
+    def __init__(self, log: Iterable[tuple[Logged, bytes]], refused: Collection[bytes] = ()) -> None:
+        self.things: dict[bytes, Thing] = {}
+        self._refused = frozenset(refused)
         self._past: dict[Dot, set[Dot]] = {}
         self._deps: dict[int, dict[int, int]] = {}
         for entry, body in log:
@@ -107,26 +120,36 @@ class Oracle:
 
     def _apply(self, dot: Dot, stamp: Stamp, past: set[Dot], operation: list[Any]) -> None:
         match operation:
-            case [1, ("task" | "document" | "tag" | "device") as kind, bytes(name), dict(cells)]:
-                thing = self._touch(kind, name, dot)
-                for cell, value in cells.items():
-                    thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
-            case [2, ("task" | "document") as kind, bytes(name), str(cell), int(text), bytes(update)]:
-                thing = self._touch(kind, name, dot)
-                thing.writes.setdefault(cell, []).append(Write(dot, stamp, text, is_edit=True))
-                thing.updates.setdefault(text, []).append(update)
-            case [3, ("task" | "document" | "tag" | "device") as kind, bytes(name), list()]:
-                thing = self.things.setdefault((kind, name), Thing(kind, name))
-                thing.deletions.append({other for other in thing.touched if other in past or other == dot})
-            case [4, ("task" | "document" | "tag" | "device") as kind, bytes(name)]:
-                self._touch(kind, name, dot)
+            case [code, ("task" | "document" | "tag" | "device") as kind, bytes(name), *rest] if len(name) == 16:
+                thing = self.things.get(name) or Thing(kind, name)
+                if thing.kind == kind and self._do(thing, dot, stamp, past, [code, *rest]):
+                    self.things[name] = thing
             case _:
                 pass  # of a newer version: without effect here
 
-    def _touch(self, kind: str, name: bytes, dot: Dot) -> Thing:
-        thing = self.things.setdefault((kind, name), Thing(kind, name))
+    def _do(self, thing: Thing, dot: Dot, stamp: Stamp, past: set[Dot], operation: list[Any]) -> bool:
+        """Do an operation; False when it has no effect."""
+        match operation:
+            case [1, dict(cells)] if all(isinstance(cell, str) for cell in cells):
+                for cell, value in cells.items():
+                    if _is_value(thing, cell, value):
+                        thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
+            case [2, str(cell), int(text), bytes(update)] if cell == TEXTS.get(thing.kind):
+                if thing.name in self._refused:
+                    return False
+                thing.writes.setdefault(cell, []).append(Write(dot, stamp, text, is_edit=True))
+                thing.updates.setdefault(text, []).append(update)
+            case [3, list(claims)] if _is_frontier(claims) and all(
+                tuple(each) in past or tuple(each) == dot for each in claims
+            ):
+                thing.deletions.append({other for other in thing.touched if other in past or other == dot})
+                return True
+            case [4]:
+                pass
+            case _:
+                return False
         thing.touched.add(dot)
-        return thing
+        return True
 
     # --- what it means ------------------------------------------------------------------------------------------------
 
@@ -151,10 +174,15 @@ class Oracle:
         found = set()
         for thing in self.things.values():
             for cell in () if thing.hidden else thing.writes:
+                if self._is_untold(thing, cell):
+                    continue
                 several = len({repr(_value(thing, cell, write)) for write in self.siblings(thing, cell)}) > 1
                 if several and not cell.startswith(OWN_SIBLINGS):
                     found.add((values.id_text(thing.name), cell))
         return found
+
+    def _is_untold(self, thing: Thing, cell: str) -> bool:
+        return thing.name in self._refused and cell == TEXTS.get(thing.kind)
 
     def tasks(self) -> dict[str, Shown]:
         """Return title, description, status, priority, due date, parent and metadata of each visible task, by id."""
@@ -193,21 +221,23 @@ class Oracle:
         return found
 
     def _shown(self, kind: str) -> dict[bytes, Thing]:
-        return {name: thing for (of, name), thing in self.things.items() if of == kind and not thing.hidden}
+        return {name: thing for name, thing in self.things.items() if thing.kind == kind and not thing.hidden}
 
     def _plain(self, thing: Thing, column: str) -> Any:
         value = self.visible(thing, column, DEFAULTS.get(column))
         return value[0] if isinstance(value, list) else value  # a status may carry its time of completion
 
-    def _text(self, thing: Thing) -> str | None:
+    def _text(self, thing: Thing) -> Any:
         cell = TEXTS[thing.kind]
+        if self._is_untold(thing, cell):
+            return UNTOLD
         siblings = self.siblings(thing, cell)
         if not siblings:
             return None
         shows = max(siblings, key=lambda write: write.stamp)
         text = _value(thing, cell, shows)
         if not any(write.is_edit and write.value == text for write in siblings):
-            return shows.value  # type: ignore[no-any-return]
+            return shows.value
         starts = [
             write.value for write in thing.writes[cell] if not write.is_edit and _value(thing, cell, write) == text
         ]
@@ -231,6 +261,21 @@ class Oracle:
         for ring in _rings({name: parent for name, (_, parent) in edges.items()}):
             del edges[max(ring, key=lambda name: (edges[name][0], name))]
         return {name: values.id_text(parent) for name, (_, parent) in edges.items()}
+
+
+def _is_value(thing: Thing, cell: str, value: Any) -> bool:
+    try:
+        check_write(thing.kind, thing.name, cell, value)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _is_frontier(claims: list[Any]) -> bool:
+    """Tell whether a deletion's claims are some pairs of actor and seq, each actor once and in order."""
+    pairs = all(isinstance(claim, list) and [type(each) for each in claim] == [int, int] for claim in claims)
+    actors = [claim[0] for claim in claims] if pairs else []
+    return bool(actors) and actors == sorted(set(actors))
 
 
 def _value(thing: Thing, cell: str, write: Write) -> Any:

@@ -23,9 +23,8 @@ def line_of(tape: Tape, verdict: Verdict) -> str:
     profile = verdict.profile
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
-    words += [
-        word for word, is_so in (("keys", profile.real_keys), ("tight", profile.tight), ("calm", tape.calm)) if is_so
-    ]
+    flags = {"keys": profile.real_keys, "tight": profile.tight, "line": profile.line, "calm": tape.calm}
+    words += [word for word, is_so in flags.items() if is_so]
     return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.taken)
 
 
@@ -51,6 +50,7 @@ def tape_of(line: str) -> Tape:
         real_keys="keys" in settings,
         lawless=int(settings.get("lawless", "0")),
         tight="tight" in settings,
+        line="line" in settings,
     )
     return Tape(int(words[0]), calm="calm" in settings, fixed=(profile, events))
 

@@ -89,6 +89,9 @@ class Checker:
     def put_back(self, device: SimulatedDevice) -> None:
         """A device's disk, while it is down, was replaced by an older image, or by another device's."""
 
+    def damaged(self, device: SimulatedDevice, what: str) -> None:
+        """A device looked at all that it stores, and something is not what its log says."""
+
     def mending(self) -> None:
         """Everyone is up and sound again, and the network is about to be."""
 
@@ -100,7 +103,8 @@ class Checker:
 
 
 HOOKS: Final = (
-    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "mending", "healed", "ended",
+    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
+    "healed", "ended",
 )  # fmt: skip
 """What a checker may want to hear of; whoever does not override it is not asked."""
 
@@ -250,6 +254,8 @@ class Simulation:
     def _first_act(self) -> None:
         for _ in range(self.profile.devices):
             self.add_device()
+        if self.profile.line:
+            self.network.line_up()
         if self._script is not None:
             self._run_until(self._script(self))
             return
@@ -267,16 +273,30 @@ class Simulation:
 
     def _second_act(self) -> None:
         self.heal()
-        deadline = self.now + EQUAL_WITHIN_S
-        while self.now < deadline and not ending.is_over(self):
-            if not self._step(deadline):
-                break
-        if not ending.is_over(self):
-            raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
+        if self.network.is_lined_up:
+            self._wait_for(self._holds_the_same)
+            self.network.mingle()
+        self._wait_for(lambda: ending.is_over(self))
         self.note("all equal", None)
         self._run_until(self.now + QUIET_S)
         for told in self._hear["ended"]:
             told()
+
+    def _wait_for(self, is_so: Callable[[], bool]) -> None:
+        deadline = self.now + EQUAL_WITHIN_S
+        while self.now < deadline and not is_so():
+            if not self._step(deadline):
+                break
+        if not is_so():
+            raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
+
+    def _holds_the_same(self) -> bool:
+        """Tell whether all honest devices hold the same changes, or need more than their neighbours for it."""
+        devices = self.honest()
+        if self.book.forked or len({device.id for device in devices}) < len(devices) or any(map(_is_mute, devices)):
+            return True
+        first = self.book.frontier(devices[0])
+        return all(self.book.frontier(device) == first for device in devices[1:])
 
     def heal(self) -> None:
         """End every fault: from here on, all must go well."""
@@ -423,6 +443,12 @@ class Simulation:
         for told in self._hear["put_back"]:
             told(device)
 
+    def damaged(self, device: SimulatedDevice, what: str) -> None:
+        """Say that a device's scrub found something."""
+        if device.honest:
+            for told in self._hear["damaged"]:
+                told(device, what)
+
     def power_failed(self, device: SimulatedDevice) -> None:
         """Carry out that power failed at a device; it starts again some time."""
         draws = self.tape.source(f"power {device.name} {device.lives}")
@@ -507,6 +533,12 @@ class Simulation:
         self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
         if self.recorder is not None:
             self.recorder.note(self.now, what, name, facts)
+
+
+def _is_mute(device: SimulatedDevice) -> bool:
+    """Tell whether a device cannot pass all on: a part came as a segment, and it cannot vouch for another one."""
+    with device.running.store.read() as reader:
+        return bool(reader.segments()) and device.running.waiting() > 0
 
 
 class Witness:

@@ -24,6 +24,7 @@ EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
 SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
 TOGETHER_PERCENT: Final = 35  # of events happen at the very moment of the one before: truly concurrent, without a fault
 SQLITE_ONE_IN: Final = 10
+LINE_ONE_IN: Final = 6
 
 
 class Draws:
@@ -92,6 +93,7 @@ class Profile:
         real_keys: Whether heads are signed with Ed25519; else by a stand-in that is as strict and costs nothing.
         lawless: Percent of frames that a path drops, doubles or overtakes, as no TLS stream does.
         tight: Whether limits are so small that changes in parts, snapshots and full windows come up in so small a run.
+        line: Whether each device of the start has links to its two neighbours only, until all hold the same.
     """
 
     devices: int
@@ -100,6 +102,7 @@ class Profile:
     real_keys: bool
     lawless: int
     tight: bool = False
+    line: bool = False
 
 
 class Tape:
@@ -169,6 +172,7 @@ class Tape:
             real_keys=draws.draw("keys", 20) == 0,
             lawless=draws.pick("lawless", (0, 0, 0, 5, 20)) if severity > 1 else 0,
             tight=draws.draw("tight", 4) == 0,
+            line=draws.draw("line", LINE_ONE_IN) == 0,
         )
 
     def events(self, weights: Sequence[tuple[str, int]]) -> list[Event]:

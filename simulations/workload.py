@@ -19,6 +19,7 @@ from edda_sync.model import Document, Task
 from edda_sync.transaction import Transaction
 from simulations.book import Fate
 from simulations.device import SimulatedDevice
+from simulations.disk import Interrupted
 from simulations.simulator import Simulation
 from simulations.tape import Draws
 
@@ -73,7 +74,7 @@ def write(
         try:
             accepted.append(work(engine, word))
             sim.book.words[word] = Fate.ACKNOWLEDGED
-        except (NotFoundError, ConflictError, InvalidValueError):
+        except (NotFoundError, ConflictError, InvalidValueError, Interrupted):
             sim.book.words[word] = Fate.REFUSED
 
     sim.book.meant = frozenset(meant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from edda_sync.crdt.change import Dot, decode_header
+from edda_sync.crdt.change import Dot, decode_header, hash_part
 from edda_sync.protocols import Head, Logged
 from edda_sync.sync.messages import Ack, Changes, Hello, Part, Snapshot
 from edda_sync.sync.wire import Codec
@@ -61,7 +61,11 @@ class CausalDelivery(Checker):
 
 
 class UniqueDots(Checker):
-    """No two changes share a name, unless somebody lied or a whole machine was put back; nobody writes in another's."""
+    """
+    No two changes share a name, unless somebody lied or a whole machine was put back; nobody writes in another's.
+
+    Of a large change the parts are those that its header names.
+    """
 
     number = 9
 
@@ -70,12 +74,43 @@ class UniqueDots(Checker):
         book = self.sim.book
         for entry in entries:
             dot = (entry.actor, entry.seq)
+            if not entry.body:
+                self._check_parts(device, entry)
             if book.is_forked(dot):
                 continue
             if book.hashes.get(dot, entry.hash) != entry.hash:
                 self.fail(device, f"{shown(dot)} is another change than elsewhere")
             if entry.actor in book.makers and book.made.get(dot) != entry.hash:
                 self.fail(device, f"holds {shown(dot)}, which {book.makers[entry.actor]} never made")
+
+    def _check_parts(self, device: SimulatedDevice, entry: Logged) -> None:
+        with device.running.store.read() as reader:
+            parts = tuple(hash_part(part) for part in reader.parts(entry.position))
+        if parts != decode_header(entry.raw).parts:
+            self.fail(device, f"holds {shown((entry.actor, entry.seq))} with other parts than its header names")
+
+
+class Authority(Checker):
+    """Every change is by a member: nobody's log has one by a device that no member ever welcomed."""
+
+    number = 15
+
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
+        """Look who is behind each new actor."""
+        for entry in entries:
+            birth = decode_header(entry.raw).birth if entry.seq == 1 else None
+            if birth is not None:
+                self._check(device, entry.actor, birth.public_key)
+
+    def ended(self) -> None:
+        """Look at those too that a segment brought."""
+        for device in self.sim.honest():
+            for head in heads_of(device).values():
+                self._check(device, head.actor, head.public_key)
+
+    def _check(self, device: SimulatedDevice, actor: int, public_key: bytes) -> None:
+        if all(public_key != member.identity.public_key for member in self.sim.devices):
+            self.fail(device, f"holds {actor:013x}, an actor of nobody who was ever welcomed")
 
 
 class Durability(Checker):
@@ -118,7 +153,11 @@ class Durability(Checker):
 
 
 class PersistBeforePublish(Checker):
-    """No frame carries or claims a change that the sender's disk does not hold for good."""
+    """
+    No frame carries or claims a change that the sender's disk does not hold for good.
+
+    Whoever asks for a large change from some part on claims to hold all parts before it.
+    """
 
     number = 8
 
@@ -134,6 +173,8 @@ class PersistBeforePublish(Checker):
             said += [(each.actor, each.seq) for each in message.heads if not each.proof]
         elif isinstance(message, Hello):
             said = [(each.actor, each.seq) for each in message.heads]
+            if message.wanted:
+                self._check_wishes(device, message)
         elif isinstance(message, Ack):
             said = list(message.frontier)
         elif isinstance(message, Part):
@@ -147,6 +188,13 @@ class PersistBeforePublish(Checker):
         for dot in said:
             if held.get(dot[0], 0) < dot[1]:
                 self.fail(device, f"told {receiver.name} of {shown(dot)}, which its disk does not hold for good")
+
+    def _check_wishes(self, device: SimulatedDevice, hello: Hello) -> None:
+        with device.running.store.read() as reader:
+            held = {(each.actor, each.seq): each.parts for each in reader.incoming()}
+        for actor, seq, _, first in hello.wanted:
+            if seq and not held.get((actor, seq), frozenset()).issuperset(range(first)):
+                self.fail(device, f"asks for {shown((actor, seq))} from part {first} on, and lacks one before")
 
     def _check_segment(self, device: SimulatedDevice, message: Snapshot) -> None:
         with device.running.store.read() as reader:

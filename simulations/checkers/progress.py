@@ -136,7 +136,7 @@ class Repair(Checker):
 
 
 class Quarantine(Checker):
-    """What could not be applied is counted where people look, and holds nothing up."""
+    """What could not be applied is counted where people look, there and at the others, and holds nothing up."""
 
     number = 23
 
@@ -147,3 +147,17 @@ class Quarantine(Checker):
                 listed = len(reader.quarantined()) + reader.unknown_operations() + len(reader.incoming())
             if device.running.waiting() != listed:
                 self.fail(device, f"says that {device.running.waiting()} wait, and {listed} do")
+            for other in self.sim.honest():
+                self._compare(device, other)
+
+    def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
+        """Compare what a device was told of another that is as far with what is so there; halves come and go untold."""
+        with other.running.store.read() as reader:
+            halves = reader.incoming()
+        link = device.links.get(other.id)
+        talk = device.replica.progress().get(other.id) if device.replica is not None else None
+        if halves or talk is None or link is None or link.other(device) is not other:
+            return
+        as_far = talk.theirs == other.running.frontier() == device.running.frontier()
+        if as_far and talk.waiting != other.running.waiting():
+            self.fail(other, f"told {device.name} that {talk.waiting} wait, and {other.running.waiting()} do")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from functools import partial, partialmethod
 from typing import Any
 
 import pytest
 
-from edda_sync import limits
+from edda_sync import limits, values
 from edda_sync.crdt import cells
+from edda_sync.crdt.change import DELETE, PUT, hash_part
 from edda_sync.crdt.text import TextDocument
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Document, Task
-from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.exchange import Exchange, Introduction, Proof
 from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.session import Session
+from edda_sync.transaction import Transaction
 from simulations import liars
 from simulations.book import Fate
 from simulations.catalogue import CHECKERS
@@ -23,6 +26,7 @@ from simulations.checkers import hostility
 from simulations.checkers.history import CODEC
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation, Verdict
+from simulations.strange import append
 from simulations.tape import Profile, Tape
 
 CALM = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
@@ -157,6 +161,15 @@ def least_stamp_shows(sim: Simulation, patch: Patch) -> None:
     conflict(sim)
 
 
+def a_stranger_that_writes(sim: Simulation, patch: Patch) -> None:
+    patch.setattr("edda_sync.sync.exchange.is_welcome", lambda *_: True)
+    patch.setattr("edda_sync.crdt.ledger.is_welcome", lambda *_: True)
+    liar = sim.add_device(liars.Liar)
+    assert isinstance(liar, liars.Liar)
+    body = liars.body_of([[PUT, "task", bytes(15) + b"7", {"title": "nobody's"}]])
+    sim.at(5, lambda: liar.tell("forge", liars.say(liars.by_a_stranger(liar, body, b"nonce"))))
+
+
 def hoarding(sim: Simulation, patch: Patch) -> None:
     patch.setattr(hostility, "WAITING_BYTES_MAX", -1)
     sim.add_device(liars.Liar)
@@ -213,6 +226,7 @@ PLANTS: dict[str, Plant] = {
     "UniqueDots": one_name_twice,
     "ViewOfTheLog": rows_that_the_log_does_not_say,
     "Meaning": least_stamp_shows,
+    "Authority": a_stranger_that_writes,
     "BoundedHostility": hoarding,
     "RejectedMeansUnchanged": a_refusal_that_leaves_a_trace,
     "NothingHeldBack": parts_that_never_come,
@@ -234,6 +248,63 @@ def an_edit_without_effect(sim: Simulation, patch: Patch) -> None:
     )
     patch.setattr(TextDocument, "apply", lambda text, actor, update: None)
     sim.at(7, lambda: phone.act(lambda engine: engine.edit_text(made[0], "content", [(4, 0, "two ")])))
+
+
+def a_deletion_of_what_is_yet_to_come(sim: Simulation, patch: Patch) -> None:
+    patch.setattr("edda_sync.crdt.fold.covers", lambda *_: True)
+    liar = sim.add_device(liars.Liar)
+
+    def lie(engine: StorageEngine) -> None:
+        far = [[actor, seq + liars.FAR] for actor, seq in sorted(engine.frontier().items())]
+        task = values.id_bytes("id", sim.book.tasks[0])
+        append(engine, liars.body_of([[DELETE, "task", task, far]]))
+
+    sim.at(8, lambda: liar.act(lie))
+
+
+def a_segment_by_a_stranger(sim: Simulation, patch: Patch) -> None:
+    def work(tx: Any) -> None:
+        tx.set_head(next(iter(tx.heads().values()))._replace(actor=7, public_key=bytes(32)))
+
+    sim.at(LATE_S, lambda: sim.devices[0].running.store.transact(work))
+
+
+def damage_without_rot(sim: Simulation, patch: Patch) -> None:
+    sim.at(SPAN_S, lambda: corrupt(sim.devices[0]))
+
+
+def other_parts_than_named(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(limits, "PART_BYTES_MAX", 600)
+    patch.setattr("simulations.checkers.history.hash_part", lambda part: hash_part(part[::-1]))
+    sim.at(5, lambda: sim.devices[0].act(lambda e: e.transact(lambda tx: [make_one(sim, tx) for _ in range(20)])))
+
+
+def make_one(sim: Simulation, tx: Transaction) -> str:
+    return tx.create_task(Task(title=sim.book.word()))
+
+
+def a_wish_for_what_comes_after_what_is_missing(sim: Simulation, patch: Patch) -> None:
+    patch.setattr(Exchange, "introduction", partialmethod(wishful, Exchange.introduction))
+
+
+def wishful(exchange: Exchange, true: Callable[[Exchange], Introduction]) -> Introduction:
+    return true(exchange)._replace(wanted=((7, 1, b"", 3),))
+
+
+def a_count_that_others_are_not_told(sim: Simulation, patch: Patch) -> None:
+    newer = liars.body_of([[99, "task", bytes(16), {"any": "thing"}]])
+    sim.at(5, lambda: sim.devices[0].act(lambda engine: append(engine, newer)))
+    true = Exchange.standing
+
+    def standing(exchange: Exchange) -> Any:
+        return true(exchange)[0], 0
+
+    patch.setattr(Exchange, "standing", standing)
+    patch.setattr(Exchange, "proof", partialmethod(silent_proof, Exchange.proof))
+
+
+def silent_proof(exchange: Exchange, true: Callable[[Exchange], Proof]) -> Proof:
+    return replace(true(exchange), waiting=0)
 
 
 def conflicts_that_nobody_is_told_of(sim: Simulation, patch: Patch) -> None:
@@ -277,7 +348,13 @@ def halves_of_segments(sim: Simulation, patch: Patch) -> None:
 
 MORE: tuple[tuple[str, Plant], ...] = (
     ("Meaning", an_edit_without_effect),
+    ("Meaning", a_deletion_of_what_is_yet_to_come),
     ("Meaning", conflicts_that_nobody_is_told_of),
+    ("Authority", a_segment_by_a_stranger),
+    ("ViewOfTheLog", damage_without_rot),
+    ("UniqueDots", other_parts_than_named),
+    ("PersistBeforePublish", a_wish_for_what_comes_after_what_is_missing),
+    ("Quarantine", a_count_that_others_are_not_told),
     ("Convergence", conflicts_of_one_device),
     ("NoPhantom", a_refused_word_under_another),
     ("PersistBeforePublish", a_segment_from_nowhere),

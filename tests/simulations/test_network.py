@@ -192,3 +192,33 @@ def test_nobody_dials_a_device_that_sleeps(asleep: int) -> None:
     verdict, _ = play(script)
     assert verdict.violation is None
     assert made == [0]
+
+
+def line() -> tuple[Verdict, list[set[tuple[str, str]]]]:
+    """Four devices in a line, of which the first writes."""
+    linked: list[set[tuple[str, str]]] = []
+
+    def script(sim: Simulation) -> float:
+        def look() -> None:
+            pairs = [(a, b) for i, a in enumerate(sim.devices) for b in sim.devices[i + 1 :] if a.has_link(b)]
+            linked.append({(a.name, b.name) for a, b in pairs})
+
+        sim.at(20, lambda: add(sim.devices[0]))
+        sim.at(25, look)
+        return 25
+
+    profile = Profile(4, "memory", frozenset(), real_keys=False, lawless=0, line=True)
+    return Simulation(Tape(5, calm=True), (), (), script=script, profile=profile).run(), linked
+
+
+def test_devices_in_a_line_meet_their_neighbours_only_and_hear_of_the_others_through_them() -> None:
+    verdict, linked = line()
+    assert verdict.violation is None
+    assert linked == [{("laptop", "phone"), ("phone", "tablet"), ("tablet", "desktop")}]
+
+
+def test_whoever_passes_nothing_on_is_found_out_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.limits.RELAY_DELAY_S", 1e9)
+    verdict, _ = line()
+    assert verdict.violation is not None
+    assert verdict.violation.number == 18

@@ -8,12 +8,12 @@ from edda_sync import values
 from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Birth, Header, actor_of, encode_header, encode_operation
 from edda_sync.crdt.text import TextDocument, genesis_id
 from edda_sync.protocols import Logged
-from simulations.oracle import Oracle
+from simulations.oracle import UNTOLD, Oracle
 
 BIRTHS = {actor_of(birth): birth for birth in (Birth(bytes([number]) * 32, b"nonce") for number in range(4))}
 A, B, C, D = sorted(BIRTHS)  # so that of two with one wall time, the later letter is greater
 T, U = bytes(15) + b"\1", bytes(15) + b"\2"
-WORK = bytes(15) + b"\7"
+WORK = values.id_bytes("tags", values.tag_id("work"))
 
 
 class History:
@@ -77,7 +77,7 @@ def test_five_a_deletion_does_not_swallow_an_edit_that_it_had_not_seen() -> None
     history = History()
     history.make(A, 10, put(T, title="start"))
     history.make(B, 99, put(T, title="W"), seen={A: 1})
-    history.make(B, 100, [DELETE, "task", T, []], seen={A: 1})
+    history.make(B, 100, [DELETE, "task", T, [[A, 1], [B, 1]]], seen={A: 1})
     assert titles(history.means()) == []
     history.make(C, 11, put(T, title="E"), seen={A: 1})
     assert titles(history.means()) == ["W"]  # the greatest stamp shows, and E is kept beside it
@@ -88,8 +88,8 @@ def test_six_deleted_twice_with_an_edit_known_to_one_stays_hidden() -> None:
     history = History()
     history.make(A, 1, put(T, title="start"))
     history.make(A, 2, put(T, title="E"))
-    history.make(B, 10, [DELETE, "task", T, []], seen={A: 2})
-    history.make(C, 20, [DELETE, "task", T, []], seen={A: 1})
+    history.make(B, 10, [DELETE, "task", T, [[A, 2]]], seen={A: 2})
+    history.make(C, 20, [DELETE, "task", T, [[A, 1]]], seen={A: 1})
     assert titles(history.means()) == []
     history.make(C, 30, [TOUCH, "task", T], seen={A: 2, B: 1})
     assert titles(history.means()) == ["E"]
@@ -110,7 +110,7 @@ def test_nineteen_edges_of_one_change_close_a_ring_that_is_cut_at_the_same_place
 def test_a_hidden_parent_shows_as_none_and_returns_with_it() -> None:
     history = History()
     history.make(A, 1, put(T, title="child", parent_id=U), put(U, title="parent"))
-    history.make(A, 2, [DELETE, "task", U, []])
+    history.make(A, 2, [DELETE, "task", U, [[A, 1]]])
     assert history.means().tasks()[values.id_text(T)]["parent_id"] is None
     history.make(A, 3, [TOUCH, "task", U])
     assert history.means().tasks()[values.id_text(T)]["parent_id"] == values.id_text(U)
@@ -183,3 +183,48 @@ def test_what_a_newer_version_wrote_has_no_effect() -> None:
         A, 1, put(T, title="t"), [99, "task", U, {}], [TOUCH, "task", U, "how"], [PUT, "project", U, {}], [PUT]
     )
     assert titles(history.means()) == ["t"]
+
+
+def test_a_deletion_of_what_its_author_cannot_have_seen_has_no_effect() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="t"))
+    for claims in ([[A, 2]], [[A, 1], [D, 9]], [], [[A, 1, 1]], [["a", 1]], [[A, -1]], [[A, 1], [A, 1]]):
+        history.make(B, 2, [DELETE, "task", T, claims], seen={A: 1})
+    assert titles(history.means()) == ["t"]
+    history.make(C, 3, put(T, title="later"), seen={A: 1})
+    assert titles(history.means()) == ["later"]
+
+
+def test_a_value_that_is_none_is_not_written_and_what_stands_beside_it_is() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="t", status="open"))
+    history.make(B, 2, put(T, title=7, status="done", priority=99, parent_id="me"), seen={A: 1})
+    (task,) = history.means().tasks().values()
+    assert (task["title"], task["status"], task["parent_id"]) == ("t", "done", None)
+
+
+def test_an_id_is_of_the_kind_that_it_was_first_used_as() -> None:
+    history = History()
+    history.make(A, 1, [TOUCH, "task", T, "how"], [PUT, "document", T, {"title": "d"}], put(T, title="t"))
+    history.make(B, 2, put(T, title="t"), [DELETE, "task", T, [[A, 1]]], seen={A: 1})
+    oracle = history.means()
+    assert [each["title"] for each in oracle.documents().values()] == ["d"]
+    assert not oracle.tasks()
+
+
+def test_a_tag_that_has_no_name_or_another_ones_does_not_show() -> None:
+    history = History()
+    cell = {f"tag.{values.id_text(WORK)}": True}
+    history.make(A, 1, [PUT, "task", T, {"title": "t", **cell}], [PUT, "tag", WORK, {"name": "home"}])
+    assert history.means().tags() == {}
+    assert history.means().edges("tag.", "tag") == set()
+
+
+def test_nothing_is_said_of_a_text_that_refused_an_edit() -> None:
+    history = History()
+    history.make(A, 1, put(T, title="t", description="one "))
+    history.make(
+        B, 2, [EDIT, "task", T, "description", genesis_id(T, "description", "one "), b"no update"], seen={A: 1}
+    )
+    (task,) = Oracle(history.log, refused={T}).tasks().values()
+    assert (task["title"], task["description"]) == ("t", UNTOLD)

@@ -1,0 +1,86 @@
+"""
+What is broken off midway, or turns out another than it began: a link between two frames, a write before its end, and a
+large change of which other parts come than were announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from edda_sync.engine import StorageEngine
+from edda_sync.model import Task
+from edda_sync.sync.messages import Message, Part
+from simulations import workload
+from simulations.device import SimulatedDevice
+from simulations.faults import Mishap
+from simulations.liars import Liar, mood
+from simulations.simulator import Simulation
+from simulations.tape import Draws
+
+FRAMES_MAX: Final = 16
+LARGE_TASKS: Final = 20  # in one change: larger than a part where limits are tight, and large nowhere else
+
+INTERRUPTED: Final[tuple[Callable[[Simulation, Draws, SimulatedDevice], None], ...]] = (
+    workload.add_task,
+    workload.edit_task,
+    workload.tag_task,
+    workload.remove_task,
+    workload.type_words,
+    workload.write_set,
+)
+
+
+def write_large(sim: Simulation, device: SimulatedDevice) -> None:
+    """Let somebody make many tasks at once."""
+
+    def make(engine: StorageEngine, word: str) -> None:
+        engine.transact(lambda tx: [tx.create_task(Task(title=f"{word} {number}")) for number in range(LARGE_TASKS)])
+
+    workload.write(sim, device, make)
+
+
+def break_off(sim: Simulation, draws: Draws) -> None:
+    """A link breaks once so many more frames went over it: in the midst of what is being sent, often a large change."""
+    device = draws.pick("device", sim.devices)
+    links = sim.network.links_of(device)
+    if links:
+        draws.pick("link", links).frames_left = draws.draw("frames", FRAMES_MAX)
+        if device.honest and draws.chance("large", 50):
+            write_large(sim, device)
+
+
+def interrupt(sim: Simulation, draws: Draws) -> None:
+    """Somebody interrupts a write at its very end, as Ctrl-C does: it leaves no trace, and the process goes on."""
+    awake = [device for device in sim.honest() if device.is_awake]
+    if awake:
+        device = draws.pick("device", awake)
+        sim.note("interrupt", device)
+        device.disk.interrupted = True
+        draws.pick("what", INTERRUPTED)(sim, draws, device)
+        device.disk.interrupted = False
+
+
+def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
+    """It sends other parts of a large change than were announced: its own, or what it passes on."""
+    sim, at = liar.sim, draws.draw("at", 64)
+    if sim.profile.tight:
+        sim.later(draws.seconds("large", 0, 5), lambda: None if sim.is_healing else write_large(sim, liar))
+
+    def change(message: Message) -> Message | None:
+        if not isinstance(message, Part):
+            return message
+        data = bytearray(message.data)
+        data[at % len(data)] ^= 1 + draws.draw("bits", 255)
+        return msgspec.structs.replace(message, data=bytes(data))
+
+    return change
+
+
+ACTIONS: Final = (
+    Mishap("break off", "flapping", 3, break_off),
+    Mishap("interrupt", "crashes", 3, interrupt),
+    mood("spoil", spoil),
+)
