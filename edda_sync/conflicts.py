@@ -7,7 +7,7 @@ from typing import Any
 from edda_sync import values
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
-from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.entity import Entity, kind_and_id
 from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.model import TEXT_FIELDS, Conflict, ConflictValue
@@ -18,15 +18,15 @@ def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
     """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
     fold = ledger.fold(tx)
     found = []
-    for entity_id in tx.conflicted():
-        entity = fold.existing(entity_id)
+    for key in tx.conflicted():
+        entity = fold.existing(*kind_and_id(key))
         assert entity is not None, "what is marked as conflicted is stored"
         for name, kept in sorted(conflicts_of(entity, ledger.texts).items()):
             shown = cells.visible(entity.cells[name])
             found.append(
                 Conflict(
                     kind=entity.kind,
-                    id=values.id_text(entity_id),
+                    id=values.id_text(entity.id),
                     title=entity.value("title") or entity.value("name") or "",
                     field=name,
                     shown=_as_value(tx, ledger, entity, name, shown),

@@ -20,7 +20,7 @@ from edda_sync import conflicts, limits, values, workspaces
 from edda_sync.config import StorageConfig
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth, Dot
-from edda_sync.crdt.entity import digest_of
+from edda_sync.crdt.entity import digest_of, key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import Draft, Ledger
 from edda_sync.crdt.scrub import Damage, scrub_buckets, scrub_entities
@@ -241,8 +241,8 @@ class StorageEngine:
         digits = values.digits_of_id(reference)
         with self.store.read() as reader:
             if len(digits) == 32:
-                whole = values.id_text(bytes.fromhex(digits))
-                found = [whole] if bytes.fromhex(digits) in reader.records([bytes.fromhex(digits)]) else []
+                whole = bytes.fromhex(digits)
+                found = [values.id_text(whole)] if reader.records([key_of(kind, whole)]) else []
             else:
                 found = reader.ids_ending(kind, digits) if digits else []
         if not found:
@@ -270,7 +270,7 @@ class StorageEngine:
 
         def look(tx: StoreWriter) -> list[Item]:
             fold = self._ledger.fold(tx)
-            found = (fold.existing(entity) for entity in tx.hidden(kind))
+            found = (fold.existing(*kind_and_id(key)) for key in tx.hidden(kind))
             return [item_of_row(kind, rows.row_of(e, fold.text_of(e), None), []) for e in found if e is not None]
 
         return self.store.transact(look)
@@ -333,7 +333,7 @@ class StorageEngine:
         Look whether stored entities still are what was written; :meth:`rebuild` mends what is not.
 
         Args:
-            after: Id of the last entity that was looked at; empty at the start.
+            after: Where the last call said to go on; empty at the start.
             limit: How many to look at.
 
         Returns:

@@ -163,6 +163,8 @@ class Member:
 
 
 KINDS: Final = ("task", "document", "tag", "device")
+"""In the order of their numbers in stores (``crdt.entity.key_of``): a new one goes to the end."""
+
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
 
 

@@ -11,6 +11,8 @@ words, of every implementation:
    (the memory store promises the first of the two only to its own lifetime).
 3. *Isolation*: transactions run one after another, also across processes; a reader sees one unmoving state.
 4. *No half rows*: constraints of the specification's schema hold whenever a transaction ends.
+
+Where an entity is given or returned as bytes, that is its key (``crdt.entity.key_of``): of kind and id, in that order.
 """
 
 from __future__ import annotations
@@ -51,8 +53,7 @@ class Logged(NamedTuple):
 class Record(NamedTuple):
     """An entity's stored state."""
 
-    id: bytes
-    kind: str
+    key: bytes
     hidden: bool
     hash: bytes
     state: bytes
@@ -62,7 +63,7 @@ class Shown(NamedTuple):
     """What the tables show of a visible entity."""
 
     kind: str
-    id: bytes
+    key: bytes
     row: Row
     tags: tuple[tuple[str, str], ...]  # tag id, created_at
     links: tuple[tuple[str, str, str], ...]  # document id, relationship, created_at
@@ -149,12 +150,12 @@ class StoreReader(Protocol):
         """Return forks: actor, seq, our hash, the other hash."""
         ...
 
-    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         """Return the stored states of those entities that exist."""
         ...
 
     def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
-        """Yield every stored state, or those of a kind, by id, from the first one past ``after``."""
+        """Yield every stored state, or those of a kind, by key, from the first one past ``after``."""
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
@@ -313,7 +314,7 @@ class StoreWriter(StoreReader, Protocol):
         """Write what the tables show of entities; ``new`` are those that no table has a row of."""
         ...
 
-    def hide(self, kind: str, ids: Sequence[bytes]) -> None:
+    def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         """Remove the rows of entities and what hangs on them."""
         ...
 

@@ -18,7 +18,7 @@ from edda_sync import values
 from edda_sync.crdt import rows
 from edda_sync.crdt.change import Dot
 from edda_sync.crdt.diff import apply_edits, diff, rebase
-from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
 from edda_sync.crdt.ledger import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
@@ -37,7 +37,7 @@ from edda_sync.model import (
     remember_base,
     tag_cells,
 )
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.protocols import Record, StoreReader, StoreWriter
 from edda_sync.query import DocumentQuery, Plan, Query, TaskQuery, in_order, plan
 
 
@@ -96,7 +96,7 @@ class Transaction:
         self._host = host
         self._agent, self._reason = agent, reason
         self._checked = checked
-        self._of_entity: dict[bytes, list[int]] = {}
+        self._of_entity: dict[bytes, list[int]] = {}  # by key, as all below
         self._deleted: set[bytes] = set()
         self._seen: dict[bytes, Entity | None] = {}
         self._bases: list[tuple[Item, Cells]] = []  # what objects were read at, should this come to nothing
@@ -127,7 +127,7 @@ class Transaction:
     def get_task(self, task_id: TaskId) -> Task | None:
         """Return a task as this transaction sees it."""
         found = self._item("task", values.id_bytes("id", task_id))
-        assert found is None or isinstance(found, Task), "a task's id is no document's"
+        assert found is None or isinstance(found, Task), "the tasks table holds tasks"
         return found
 
     def query_tasks(self, query: TaskQuery) -> list[Task]:
@@ -162,7 +162,7 @@ class Transaction:
     def get_document(self, document_id: DocumentId) -> Document | None:
         """Return a document as this transaction sees it."""
         found = self._item("document", values.id_bytes("id", document_id))
-        assert found is None or isinstance(found, Document), "a document's id is no task's"
+        assert found is None or isinstance(found, Document), "the documents table holds documents"
         return found
 
     def query_documents(self, query: DocumentQuery) -> list[Document]:
@@ -224,7 +224,7 @@ class Transaction:
         tag = values.id_bytes("id", tag_id)
         if cells:
             self._draft(Put.of("tag", tag, cells))
-        elif tag in self._deleted:
+        elif key_of("tag", tag) in self._deleted:
             self._draft(Touch("tag", tag))
         return tag_id
 
@@ -328,9 +328,8 @@ class Transaction:
         """Compare the cells that were read or written with what the commit finds."""
         now = tx.records(self._seen)
         changed = []
-        for entity_id, seen in self._seen.items():
-            record = now.get(entity_id)
-            current = None if record is None else Entity.decode(entity_id, record.state)
+        for key, seen in self._seen.items():
+            entity_id, current = kind_and_id(key)[1], _entity_of(now.get(key))
             if (seen is None) != (current is None):
                 changed.append((values.id_text(entity_id), "existence"))
             elif seen is not None and current is not None:
@@ -347,27 +346,29 @@ class Transaction:
 
     def _draft(self, draft: Draft) -> None:
         self._active()
+        key = key_of(draft.kind, draft.id)
         if isinstance(draft, Delete):
-            self._deleted.add(draft.id)
+            self._deleted.add(key)
         elif self._deleted:
             self._take_back_deletions(draft)
         if not isinstance(draft, Expect):
-            self._of_entity.setdefault(draft.id, []).append(len(self.operations))
+            self._of_entity.setdefault(key, []).append(len(self.operations))
         self.operations.append(draft)
 
     def _take_back_deletions(self, draft: Draft) -> None:
         """Of what a draft restores or tags with: a deletion covers its whole change, whatever follows in it."""
         used: set[bytes] = set()
         if isinstance(draft, Touch) or (isinstance(draft, Put) and draft.kind == "tag"):
-            used.add(draft.id)
+            used.add(key_of(draft.kind, draft.id))
         if isinstance(draft, Put):
-            used.update(values.id_bytes("tags", n[4:]) for n, v in draft.cells.items() if n.startswith("tag.") and v)
-        for entity in used & self._deleted:
-            self._deleted.discard(entity)
-            for at in self._of_entity[entity]:
+            tags = [name[4:] for name, value in draft.cells.items() if name.startswith("tag.") and value]
+            used.update(key_of("tag", values.id_bytes("tags", tag)) for tag in tags)
+        for key in used & self._deleted:
+            self._deleted.discard(key)
+            for at in self._of_entity[key]:
                 deletion = self.operations[at]
                 if isinstance(deletion, Delete):
-                    self.operations[at] = Touch(deletion.kind, entity)
+                    self.operations[at] = Touch(deletion.kind, deletion.id)
 
     def _create(self, kind: str, item: Item, cells: Cells) -> str:
         entity_id = self._host.new_id() if item.id is UNSET else item.id
@@ -375,8 +376,9 @@ class Transaction:
         if item.id is not UNSET:
             self._draft(Expect(kind, entity, present=False))
         cells.setdefault("created_at", OWN_TIME)
-        if isinstance(cells.get("parent_id"), bytes) and cells["parent_id"] not in self._of_entity:
-            self._draft(Expect("task", cells["parent_id"]))
+        parent = cells.get("parent_id")
+        if isinstance(parent, bytes) and key_of("task", parent) not in self._of_entity:
+            self._draft(Expect("task", parent))
         self._draft(Put.of(kind, entity, cells, new=item.id is UNSET))
         return entity_id
 
@@ -386,7 +388,7 @@ class Transaction:
         entity = values.id_bytes("id", item.id)
         cells = changed_cells(item)
         if self._checked:
-            self._see(entity)
+            self._see(kind, entity)
         self._draft(Expect(kind, entity))
         if isinstance(cells.get("parent_id"), bytes):
             self._draft(Expect("task", cells["parent_id"]))
@@ -404,7 +406,7 @@ class Transaction:
     def _delete(self, kind: str, item_id: str) -> None:
         entity = values.id_bytes("id", item_id)
         if self._checked:
-            self._see(entity)
+            self._see(kind, entity)
         self._draft(Delete(kind, entity))
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -416,12 +418,15 @@ class Transaction:
             self._reader = self._opened.__enter__()
         return self._reader
 
-    def _see(self, entity: bytes) -> Entity | None:
+    def _see(self, kind: str, entity: bytes) -> None:
         """Remember an entity as the snapshot has it, for the check at the commit."""
-        if entity not in self._seen:
-            record = self._snapshot().records([entity]).get(entity)
-            self._seen[entity] = None if record is None else Entity.decode(entity, record.state)
-        return self._seen[entity]
+        key = key_of(kind, entity)
+        if key not in self._seen:
+            self._seen[key] = self._stored(kind, entity)
+
+    def _stored(self, kind: str, entity: bytes) -> Entity | None:
+        key = key_of(kind, entity)
+        return _entity_of(self._snapshot().records([key]).get(key))
 
     def _text(self, kind: str, entity: bytes) -> str:
         item = self._item(kind, entity)
@@ -431,13 +436,13 @@ class Transaction:
 
     def _item(self, kind: str, entity: bytes) -> Item | None:
         if self._checked:
-            self._see(entity)
+            self._see(kind, entity)
         reader, entity_id = self._snapshot(), values.id_text(entity)
         row = reader.row(kind, entity_id)
         item = None
         if row is not None:
             item = item_of_row(kind, row, [name for _, name in reader.tags_of(kind, [entity_id])[entity_id]])
-        for at in self._of_entity.get(entity, ()):
+        for at in self._of_entity.get(key_of(kind, entity), ()):
             item = self._with_draft(kind, entity, item, self.operations[at])
         return item
 
@@ -465,10 +470,9 @@ class Transaction:
         return item
 
     def _from_trash(self, kind: str, entity: bytes) -> Item | None:
-        record = self._snapshot().records([entity]).get(entity)
-        if record is None or record.kind != kind:
+        reader, state = self._snapshot(), self._stored(kind, entity)
+        if state is None:
             return None
-        reader, state = self._snapshot(), Entity.decode(entity, record.state)
         tags, parent_id = [], None
         for edge in rows.edges_of(state):
             target = values.id_text(edge.target)
@@ -481,15 +485,16 @@ class Transaction:
     def _query(self, query: Query) -> list[Item]:
         checked = plan(query)
         reader = self._snapshot()
-        pending = [entity for entity in self._of_entity if self._kind_of(entity) == checked.kind]
+        pending = [entity for kind, entity in map(kind_and_id, self._of_entity) if kind == checked.kind]
         # What is pending may push others out of the page, or leave it: read enough, and cut afterwards.
         wide = replace(checked, limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
-        rows_found = [row for row in reader.rows(wide) if values.id_bytes("id", row[0]) not in self._of_entity]
+        left_out = {values.id_text(entity) for entity in pending}
+        rows_found = [row for row in reader.rows(wide) if row[0] not in left_out]
         tags = reader.tags_of(checked.kind, [row[0] for row in rows_found])
         found = [item_of_row(checked.kind, row, [name for _, name in tags[row[0]]]) for row in rows_found]
         if self._checked:
             for item in found:
-                self._see(values.id_bytes("id", item.id))
+                self._see(checked.kind, values.id_bytes("id", item.id))
         if not pending:
             return found
         found += self._pending(checked, reader, pending)
@@ -500,10 +505,6 @@ class Transaction:
         linked = {row[1] for row in reader.links_of(checked.linked_from, None)} if checked.linked_from else set()
         items = (self._item(checked.kind, entity) for entity in pending)
         return [item for item in items if item is not None and matches_item(checked, item, item.id in linked)]
-
-    def _kind_of(self, entity: bytes) -> str:
-        draft = self.operations[self._of_entity[entity][0]]
-        return draft.kind
 
 
 class _Constant:
@@ -516,6 +517,10 @@ class _Constant:
 
     def __call__(self) -> str:
         return self._text
+
+
+def _entity_of(record: Record | None) -> Entity | None:
+    return None if record is None else Entity.decode(kind_and_id(record.key)[1], record.state)
 
 
 def _present(cells: Cells) -> Cells:

@@ -27,7 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from edda_sync.crdt.entity import bucket_of
+from edda_sync.crdt.entity import bucket_of, kind_and_id
 from edda_sync.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.life import Sidecar
 from edda_sync.protocols import Store, StoreReader, StoreWriter
@@ -310,14 +310,14 @@ class DiskStore:
 
 
 def _flip(tx: Any, draws: Draws) -> bool:
-    records = list(tx.all_records())
+    records = sorted(tx.all_records(), key=lambda each: kind_and_id(each.key)[::-1])  # by id: seeds draw from it so
     rows = tx.table("tasks")
     what = draws.pick("rots", ("state", "sum", "row"))
     if what == "state" and records:
         record = draws.pick("entity", records)
         state = bytearray(record.state)
         state[draws.draw("at", len(state))] ^= 1 << draws.draw("bit", 8)
-        tx.save([record._replace(state=bytes(state))], {record.id: record.id in tx.conflicted()})
+        tx.save([record._replace(state=bytes(state))], {record.key: record.key in tx.conflicted()})
     elif what == "row" and rows:
         row = draws.pick("row", rows)
         changed = (row[0], chr(ord(row[1][0]) ^ 1) + row[1][1:], *row[2:])
@@ -326,7 +326,8 @@ def _flip(tx: Any, draws: Draws) -> bool:
         else:
             tx._execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
     elif what == "sum" and records:
-        tx.add_to_buckets({bucket_of(draws.pick("entity", records).id): 1 << draws.draw("bit", 128)})
+        _, entity_id = kind_and_id(draws.pick("entity", records).key)
+        tx.add_to_buckets({bucket_of(entity_id): 1 << draws.draw("bit", 128)})
     else:
         return False
     return True

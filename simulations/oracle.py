@@ -8,8 +8,8 @@ parents, the edge greatest by stamp and id is left out; so is an edge to what is
 a write of its cell that replaces the same text, and emptiness; what a text reads is all that the log says of it, given to
 a Yjs document of its own.
 
-What a liar says is judged as well. An id is of the kind that it was first used as. A value that is none is not written;
-a deletion has no effect when it names nothing, or more than its author can have seen. What an edit that was refused
+What a liar says is judged as well. One id may be a task's and a document's, two things. A value that is none is not
+written; a deletion has no effect when it names nothing, or more than its author can have seen. What an edit that was refused
 would have done is not asked: the oracle is told of which things (the validator of edits has tests of its own).
 
 Source: Shapiro et al. 2011, "A comprehensive study of convergent and commutative replicated data types": multi-value
@@ -92,11 +92,11 @@ class Oracle:
 
     Args:
         log: Changes in any causal order, bodies and all.
-        refused: Names of the things whose text refused an edit.
+        refused: Kinds and names of the things whose text refused an edit.
     """
 
-    def __init__(self, log: Iterable[tuple[Logged, bytes]], refused: Collection[bytes] = ()) -> None:
-        self.things: dict[bytes, Thing] = {}
+    def __init__(self, log: Iterable[tuple[Logged, bytes]], refused: Collection[tuple[str, bytes]] = ()) -> None:
+        self.things: dict[tuple[str, bytes], Thing] = {}
         self._refused = frozenset(refused)
         self._past: dict[Dot, set[Dot]] = {}
         self._deps: dict[int, dict[int, int]] = {}
@@ -121,9 +121,9 @@ class Oracle:
     def _apply(self, dot: Dot, stamp: Stamp, past: set[Dot], operation: list[Any]) -> None:
         match operation:
             case [code, ("task" | "document" | "tag" | "device") as kind, bytes(name), *rest] if len(name) == 16:
-                thing = self.things.get(name) or Thing(kind, name)
-                if thing.kind == kind and self._do(thing, dot, stamp, past, [code, *rest]):
-                    self.things[name] = thing
+                thing = self.things.get((kind, name)) or Thing(kind, name)
+                if self._do(thing, dot, stamp, past, [code, *rest]):
+                    self.things[kind, name] = thing
             case _:
                 pass  # of a newer version: without effect here
 
@@ -135,7 +135,7 @@ class Oracle:
                     if _is_value(thing, cell, value):
                         thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
             case [2, str(cell), int(text), bytes(update)] if cell == TEXTS.get(thing.kind):
-                if thing.name in self._refused:
+                if (thing.kind, thing.name) in self._refused:
                     return False
                 thing.writes.setdefault(cell, []).append(Write(dot, stamp, text, is_edit=True))
                 thing.updates.setdefault(text, []).append(update)
@@ -182,7 +182,7 @@ class Oracle:
         return found
 
     def _is_untold(self, thing: Thing, cell: str) -> bool:
-        return thing.name in self._refused and cell == TEXTS.get(thing.kind)
+        return (thing.kind, thing.name) in self._refused and cell == TEXTS.get(thing.kind)
 
     def tasks(self) -> dict[str, Shown]:
         """Return title, description, status, priority, due date, parent and metadata of each visible task, by id."""
@@ -221,7 +221,7 @@ class Oracle:
         return found
 
     def _shown(self, kind: str) -> dict[bytes, Thing]:
-        return {name: thing for name, thing in self.things.items() if thing.kind == kind and not thing.hidden}
+        return {thing.name: thing for thing in self.things.values() if thing.kind == kind and not thing.hidden}
 
     def _plain(self, thing: Thing, column: str) -> Any:
         value = self.visible(thing, column, DEFAULTS.get(column))

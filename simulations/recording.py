@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.errors import RemoteProtocolError
@@ -121,7 +122,7 @@ class Recording:
         with engine.store.read() as reader:
             self._frontiers[device.name] = {head.actor: head.seq for head in reader.heads().values()}
             fold = engine.ledger.fold(cast(StoreWriter, reader))  # it only looks
-            entities = [fold.existing(entity) for entity in reader.conflicted()]
+            entities = [fold.existing(*kind_and_id(key)) for key in reader.conflicted()]
         texts = engine.ledger.texts
         self._kept[device.name] = sum(len(kept) for e in entities if e for kept in conflicts_of(e, texts).values())
         self._sample(now)

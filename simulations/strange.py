@@ -128,7 +128,7 @@ def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 
 def _kinds(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """One id as several kinds, of which one is known as such wherever this arrives: the first one here."""
+    """One id as several kinds: each is an entity of its own, in whatever order these arrive."""
     held = {task.id for task in engine.query_tasks(TaskQuery())}
     known = [task for task in sim.book.tasks if task in held]
     entity = values.id_bytes("id", draws.pick("task", known) if known else engine.new_id())

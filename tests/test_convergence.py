@@ -143,6 +143,17 @@ class Workspace(RuleBasedStateMachine):
     def create_document(self, device: int, title: str, body: str) -> None:
         self._device(device).engine.create_document(edda.Document(title=title, content=body or None))
 
+    @rule(device=devices, which=picks, title=titles, body=words)
+    def create_under_the_id_of_another_kind(self, device: int, which: int, title: str, body: str) -> None:
+        """A task and a document of one id know nothing of each other."""
+        member = self._device(device)
+        tasks, documents = member.tasks(), member.documents()
+        with suppress_refused("id"):
+            if which % 2 and documents:
+                member.engine.create_task(edda.Task(id=pick(documents, which), title=title, description=body or None))
+            elif tasks:
+                member.engine.create_document(edda.Document(id=pick(tasks, which), title=title, content=body or None))
+
     @rule(device=devices, which=picks, title=titles, status=st.sampled_from(["open", "blocked", "done"]))
     def update_task(self, device: int, which: int, title: str, status: str) -> None:
         member = self._device(device)
@@ -168,7 +179,7 @@ class Workspace(RuleBasedStateMachine):
         member = self._device(device)
         if tasks := member.tasks():
             parent = pick(tasks, other) if above else None
-            with suppress_ring():
+            with suppress_refused("parent_id"):
                 member.engine.update_task(edda.Task(id=pick(tasks, which), parent_id=parent))
 
     @rule(device=devices, which=picks, document=st.booleans())
@@ -345,12 +356,12 @@ def fitted(edits: list[tuple[int, int, str]], length: int) -> list[tuple[int, in
 
 
 @contextmanager
-def suppress_ring() -> Iterator[None]:
-    """Of the operations here, only a task moved under itself is refused: rings come of concurrent moves alone."""
+def suppress_refused(field: str) -> Iterator[None]:
+    """Of the operations here, only a task moved under itself is refused, and one made under an id that its kind has."""
     try:
         yield
     except InvalidValueError as error:
-        if error.field != "parent_id":
+        if error.field != field:
             raise
 
 

@@ -189,6 +189,23 @@ def test_a_deleted_task_is_in_the_trash_until_it_is_restored(store: StorageEngin
     assert store.trash("task") == []
 
 
+def test_a_document_under_a_tasks_id_is_another_thing(store: StorageEngine) -> None:
+    one = store.create_task(edda.Task(title="T", tags={"a"}))
+    other = store.create_document(edda.Document(title="Other"))
+    with store.begin_transaction() as tx:
+        tx.link(one, other)
+    with pytest.raises(NotFoundError):
+        store.resolve("document", one)
+    store.create_document(edda.Document(id=one, title="D", tags={"a"}))
+    assert store.resolve("document", one) == store.resolve("task", one[-8:]) == one
+    store.delete_document(one)
+    assert task_of(store, one).tags == {"a"}
+    assert [link.document_id for link in store.links(task_id=one)] == [other]
+    assert [item.title for item in store.trash("document")] == ["D"]
+    assert store.trash("task") == []
+    assert store.scrub() == ([], None)
+
+
 def test_of_a_deleted_parent_the_child_stays_and_finds_it_again(store: StorageEngine) -> None:
     parent = store.create_task(edda.Task(title="Parent"))
     child = store.create_task(edda.Task(title="Child", parent_id=parent))
@@ -260,13 +277,14 @@ def test_a_title_or_an_id_that_is_missing_is_asked_for(store: StorageEngine) -> 
             call()
 
 
-def test_an_id_is_used_once_whatever_for(store: StorageEngine) -> None:
+def test_an_id_is_used_once_for_each_kind(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="T"))
+    store.create_document(edda.Document(id=task_id, title="D"))
     with pytest.raises(InvalidValueError):
         store.create_task(edda.Task(id=task_id, title="again"))
     with pytest.raises(InvalidValueError):
-        store.create_document(edda.Document(id=task_id, title="as another kind"))
-    assert task_of(store, task_id).title == "T"
+        store.create_document(edda.Document(id=task_id, title="again"))
+    assert (task_of(store, task_id).title, document_of(store, task_id).title) == ("T", "D")
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

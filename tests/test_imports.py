@@ -12,7 +12,7 @@ from edda_sync.crdt.change import decode_header
 from edda_sync.engine import StorageEngine
 from edda_sync.engine import open as open_store
 from edda_sync.imports import beads, markdown
-from edda_sync.model import Task
+from edda_sync.model import Document, Task
 from edda_sync.query import DocumentQuery, TaskQuery
 from edda_sync.testing import devices, sync
 
@@ -336,6 +336,12 @@ def test_an_item_in_the_trash_stays_there(store: StorageEngine) -> None:
     assert store.digest() == digest
     store.restore_task(beads.task_id("bd-1"))
     assert counts(merge(store, SECOND)) == (0, 1, 0, 0)
+
+
+def test_a_document_in_the_trash_is_not_the_task_of_its_id(store: StorageEngine) -> None:
+    store.create_document(Document(id=beads.task_id("bd-1"), title="another thing"))
+    store.delete_document(beads.task_id("bd-1"))
+    assert counts(merge(store, FIRST)) == (1, 0, 0, 0)
 
 
 def test_a_child_whose_parent_is_in_the_trash_is_imported_and_comes_under_it_later(store: StorageEngine) -> None:

@@ -214,6 +214,45 @@ def test_a_task_from_the_trash_is_read_with_its_edited_text_and_its_tags(store: 
     assert task_of(store, task_id).description == "some more words"
 
 
+def test_a_task_and_a_document_of_one_id_are_written_and_read_apart(store: StorageEngine) -> None:
+    one = store.create_task(edda.Task(title="T", description="of the task"))
+    with store.begin_transaction() as tx:
+        assert tx.get_document(one) is None
+        tx.create_document(edda.Document(id=one, title="D", content="of the document"))
+        tx.edit_text(one, "content", [(0, 0, "words ")])
+        tx.update_task(edda.Task(id=one, title="T2"))
+        tx.link(one, one)
+        assert (task_of(tx, one).title, task_of(tx, one).description) == ("T2", "of the task")
+        assert [document.title for document in tx.query_documents(edda.DocumentQuery())] == ["D"]
+        assert titles(tx) == ["T2"]
+    with store.begin_transaction() as tx:
+        tx.delete_task(one)
+        assert tx.get_task(one) is None
+        document = tx.get_document(one)
+        assert document is not None
+        assert document.content == "words of the document"
+    assert store.get_document(one) is not None
+    with store.begin_transaction() as tx:
+        tx.delete_document(one)
+        tx.restore_task(one)
+        assert task_of(tx, one).title == "T2"
+        assert tx.get_document(one) is None
+    assert titles(store) == ["T2"]
+    assert [item.id for item in store.trash("document")] == [one]
+    assert store.trash("task") == []
+
+
+def test_a_change_of_a_document_is_no_conflict_with_the_task_of_its_id(store: StorageEngine) -> None:
+    one = store.create_task(edda.Task(title="T"))
+    tx = store.begin_transaction()
+    task = task_of(tx, one)
+    store.create_document(edda.Document(id=one, title="D"))
+    task.title = "T2"
+    tx.update_task(task)
+    tx.commit()
+    assert titles(store) == ["T2"]
+
+
 def test_queries_see_what_was_written_in_their_order_and_page(store: StorageEngine) -> None:
     ids = {title: store.create_task(edda.Task(title=title, priority=1)) for title in ("b", "d", "f")}
     pages = [edda.TaskQuery(order="title", limit=2, offset=offset) for offset in (0, 2, 4)]

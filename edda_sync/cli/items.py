@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edda_sync import model, values
 from edda_sync.cli.common import print_json, safe_line, say
+from edda_sync.crdt.entity import key_of
 from edda_sync.errors import InTrashError, NotFoundError
 from edda_sync.model import Document, Item, Task
 
@@ -41,11 +42,10 @@ def document(store: StorageEngine, reference: str) -> Document:
 
 
 def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotFoundError:
-    entity = values.id_bytes("id", whole)
+    key = key_of(kind, values.id_bytes("id", whole))
     with store.store.read() as reader:
-        record = reader.records([entity]).get(entity)
-    deleted = record is not None and record.kind == kind and record.hidden
-    return InTrashError(kind, reference) if deleted else NotFoundError(kind, reference)
+        record = reader.records([key]).get(key)
+    return InTrashError(kind, reference) if record is not None and record.hidden else NotFoundError(kind, reference)
 
 
 def as_json(item: Item) -> dict[str, Any]:

@@ -6,6 +6,8 @@ Entities: a task, a document, a tag or a device as a flat map of cells, with wha
    had seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no
    cut.
 3. An operation whose value is not acceptable has no effect, on every device alike.
+4. An entity is named by kind and id. A task and a document of one id, as a careless or lying member may write them, know
+   nothing of each other: if the kind that came first owned the id, what is shown would hang on the order of arrival.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ OWN_TIME: Final = 0
 """Value of a ``created_at`` cell that means: the time of this very write."""
 
 _SUM: Final = Struct(">H16s")  # of a digest's bucket
+_NUMBER: Final = {kind: bytes((number,)) for number, kind in enumerate(KINDS)}
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _State = tuple[str, list[tuple[int, int]], list[tuple[int, int]], dict[str, list[tuple[int, int, int, Any]]]]
 _decoder = msgspec.msgpack.Decoder(_State)
@@ -42,17 +45,19 @@ class Entity:
     Attributes:
         id: 16 bytes.
         kind: ``task``, ``document``, ``tag`` or ``device``.
+        key: Its name in a store: :func:`key_of` both.
         touched: Join of the dots of all operations on it but deletions.
         deleted: Join of what its deletions had seen of ``touched``.
         cells: Siblings by cell name. A text cell's value is its start (a string), the genesis id of an edited text, or
             None.
     """
 
-    __slots__ = ("cells", "deleted", "id", "kind", "touched")
+    __slots__ = ("cells", "deleted", "id", "key", "kind", "touched")
 
     def __init__(self, entity_id: bytes, kind: str) -> None:
         self.id = entity_id
         self.kind = kind
+        self.key = key_of(kind, entity_id)
         self.touched: Frontier = {}
         self.deleted: Frontier = {}
         self.cells: dict[str, Siblings] = {}
@@ -106,9 +111,9 @@ class Entity:
         """
         try:
             kind, touched, deleted, held = _decoder.decode(state)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            entity = cls(entity_id, kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
             raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
-        entity = cls(entity_id, kind)
         entity.touched, entity.deleted, entity.cells = dict(touched), dict(deleted), held
         return entity
 
@@ -117,6 +122,24 @@ class Entity:
         field = TEXT_FIELDS.get(self.kind, "")
         found = {write[3] for write in self.cells.get(field, ()) if isinstance(write[3], int)}
         return [(field, genesis) for genesis in sorted(found)] if found else []
+
+
+def key_of(kind: str, entity_id: bytes) -> bytes:
+    """Return the key of an entity in a store: the kind's number, then the id, so that a kind's entities lie together."""
+    return _NUMBER[kind] + entity_id
+
+
+def kind_and_id(key: bytes) -> tuple[str, bytes]:
+    """
+    Return what :func:`key_of` made a key of.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    try:
+        return KINDS[key[0]], key[1:]
+    except IndexError:
+        raise CorruptError(f"an entity's key ({key.hex()})") from None
 
 
 def hash_entity(entity_id: bytes, state: bytes, texts: list[bytes]) -> bytes:
@@ -222,8 +245,8 @@ def check_state(entity: Entity, at: Mapping[int, int]) -> None:
     Raises:
         InvalidValueError: No device makes this of changes.
     """
-    if entity.kind not in KINDS or len(entity.id) != 16:
-        raise InvalidValueError("kind", "is unknown", entity.kind)
+    if len(entity.id) != 16:
+        raise InvalidValueError("id", "is not an id", entity.id)
     if not frontier.covers(at, entity.touched) or not frontier.covers(at, entity.deleted):
         raise InvalidValueError("touched", "is not within the frontier of its segment", None)
     for name, siblings in entity.cells.items():

@@ -8,6 +8,7 @@ of it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on th
 2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
 3. An operation that cannot be folded is counted and kept in the log; the rest of its change is folded.
 4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
+5. Inside, and in the store, an entity goes by its key (``entity.key_of``): one id may name several, one of each kind.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from edda_sync import limits, values
 from edda_sync.crdt import cells, integrity, rows
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
-from edda_sync.crdt.entity import HASH_BYTES, Entity, bucket_of, check_write, hash_entity, hash_text
+from edda_sync.crdt.entity import (
+    HASH_BYTES,
+    Entity,
+    bucket_of,
+    check_write,
+    hash_entity,
+    hash_text,
+    key_of,
+    kind_and_id,
+)
 from edda_sync.crdt.frontier import Frontier, covers, from_pairs
 from edda_sync.crdt.texts import Texts
 from edda_sync.errors import CorruptError, InvalidValueError, RefusedTextError
@@ -74,26 +84,24 @@ class Fold:
         self._receive_chunk(chunk)
 
     def _receive_chunk(self, chunk: list[Operation | None]) -> None:
-        self.load(op[2] for op in chunk if op is not None and len(op) > 2 and isinstance(op[2], bytes))
-        for operation in chunk:
-            entity_id, unknown = None, 1
-            if operation is not None and _is_known(operation):
-                entity_id = operation[2]
+        keys = [key_of(op[1], op[2]) if op is not None and _is_known(op) else None for op in chunk]
+        self.load(key for key in keys if key is not None)
+        for operation, key in zip(chunk, keys, strict=True):
+            unknown = 1
+            if operation is not None and key is not None:
                 unknown = self._check(operation)
                 if unknown >= 0:
                     self.apply(operation)
                 else:
                     unknown = 1
             if unknown:
-                self._unknown[entity_id, self.position] += unknown
+                self._unknown[key, self.position] += unknown
         if len(self._entities) >= CHUNK:
             self.flush()
 
     def _check(self, operation: Operation) -> int:
         """Return how many cells of a peer's operation are unknown (and drop them), or -1 when all of it is."""
         code, kind, entity_id = operation[:3]
-        if self.entity(entity_id, kind).kind != kind:
-            return -1
         if code == DELETE:
             try:
                 return 0 if covers(self.past, from_pairs([tuple(pair) for pair in operation[3]])) else -1
@@ -112,28 +120,28 @@ class Fold:
 
     def apply(self, operation: Operation) -> None:
         """Apply an operation that is known to be sound."""
-        code, kind, entity_id = operation[0], operation[1], operation[2]
-        entity = self.entity(entity_id, kind)
+        code, kind = operation[0], operation[1]
+        entity = self.entity(kind, operation[2])
         if code == EDIT:
             if not self._edit(entity, operation[3], operation[4], operation[5]):
                 return
         elif code == DELETE:
             entity.delete(dict(operation[3]))
-            self._changed[entity_id] = _SHOWN
+            self._changed[entity.key] = _SHOWN
             return
         elif code == PUT:
             self._put(entity, operation[3])
-            self._changed[entity_id] = _SHOWN
+            self._changed[entity.key] = _SHOWN
         else:  # every change that tags something touches the tag, which then looks as before
-            same = kind == "tag" and self._was_visible(entity_id)
-            self._note(entity_id, _TOUCHED if same else _SHOWN)
+            same = kind == "tag" and self._was_visible(entity.key)
+            self._note(entity.key, _TOUCHED if same else _SHOWN)
         entity.touch(self.actor, self.seq)
 
-    def _note(self, entity_id: bytes, what: int) -> None:
-        self._changed[entity_id] = max(what, self._changed.get(entity_id, what))
+    def _note(self, key: bytes, what: int) -> None:
+        self._changed[key] = max(what, self._changed.get(key, what))
 
-    def _was_visible(self, entity_id: bytes) -> bool:
-        before = self._before[entity_id]
+    def _was_visible(self, key: bytes) -> bool:
+        before = self._before[key]
         return before is not None and not before.hidden
 
     def _put(self, entity: Entity, written: dict[str, Any]) -> None:
@@ -147,7 +155,7 @@ class Fold:
                 # An edit made elsewhere meanwhile still needs the start that this write replaces.
                 for write in entity.cells[name]:
                     if isinstance(write[3], str):
-                        self.texts.keep_start(self.tx, entity.id, name, write[3])
+                        self.texts.keep_start(self.tx, entity, name, write[3])
             entity.put(name, (actor, seq, wall, value), past)
 
     def _edit(self, entity: Entity, field: str, genesis: int, update: bytes) -> bool:
@@ -157,9 +165,9 @@ class Fold:
             (w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None
         )
         try:
-            self.texts.apply(self.tx, (entity.id, field, genesis), start, self.actor, update)
+            self.texts.apply(self.tx, (entity.key, field, genesis), start, self.actor, update)
         except RefusedTextError as refused:
-            self.tx.quarantine(entity.id, field, genesis, refused.reason)
+            self.tx.quarantine(entity.key, field, genesis, refused.reason)
             return False
         self.note_edit(entity, field, genesis)
         return True
@@ -177,27 +185,29 @@ class Fold:
         entity.cells[field] = sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))
         entity.touch(self.actor, self.seq)
         same = shown_before is not None and self._genesis(entity, field, shown_before) == genesis
-        self._note(entity.id, _EDITED if same and self._was_visible(entity.id) else _SHOWN)
+        self._note(entity.key, _EDITED if same and self._was_visible(entity.key) else _SHOWN)
 
     def _genesis(self, entity: Entity, field: str, value: str | int) -> int:
         return value if isinstance(value, int) else self.texts.genesis(entity.id, field, value)
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
-    def entity(self, entity_id: bytes, kind: str) -> Entity:
+    def entity(self, kind: str, entity_id: bytes) -> Entity:
         """Return an entity as it stands in this fold; a new one when there is none."""
-        found = self._entities.get(entity_id)
+        key = key_of(kind, entity_id)
+        found = self._entities.get(key)
         if found is None:
-            self.load([entity_id])
-            found = self._entities.get(entity_id)
-        if found is None or (found.kind != kind and not found.touched and not found.deleted):
-            found = self._entities[entity_id] = Entity(entity_id, kind)  # what had no effect claims no id either
+            self.load([key])
+            found = self._entities.get(key)
+        if found is None:
+            found = self._entities[key] = Entity(entity_id, kind)
         return found
 
-    def existing(self, entity_id: bytes) -> Entity | None:
+    def existing(self, kind: str, entity_id: bytes) -> Entity | None:
         """Return an entity as it stands in this fold, if anything ever touched it."""
-        self.load([entity_id])
-        found = self._entities.get(entity_id)
+        key = key_of(kind, entity_id)
+        self.load([key])
+        found = self._entities.get(key)
         return found if found is not None and (found.touched or found.deleted) else None
 
     def text_of(self, entity: Entity) -> str | None:
@@ -206,8 +216,8 @@ class Fold:
 
     def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
         """Join an entity's state from a segment; the texts of both are joined by the caller."""
-        self.entity(other.id, other.kind).merge(ours, other, theirs)
-        self._changed[other.id] = _SHOWN
+        self.entity(other.kind, other.id).merge(ours, other, theirs)
+        self._changed[other.key] = _SHOWN
         if len(self._entities) >= CHUNK:
             self.flush()
 
@@ -216,13 +226,13 @@ class Fold:
         if len(self._entities) >= CHUNK:
             self.flush()
 
-    def expect_new(self, ids: Iterable[bytes]) -> None:
-        """Take it that nothing is stored of these ids; a store refuses to show what is not new after all."""
-        self._before.update(dict.fromkeys(ids))
+    def expect_new(self, keys: Iterable[bytes]) -> None:
+        """Take it that nothing is stored under these keys; a store refuses to show what is not new after all."""
+        self._before.update(dict.fromkeys(keys))
 
-    def load(self, ids: Iterable[bytes]) -> None:
+    def load(self, keys: Iterable[bytes]) -> None:
         """Read entities that will be asked for: many at once cost little more than one."""
-        wanted = [entity_id for entity_id in ids if entity_id not in self._before]
+        wanted = [key for key in keys if key not in self._before]
         if wanted:
             self._before.update(dict.fromkeys(wanted))
             for record in self.tx.records(wanted).values():
@@ -237,11 +247,13 @@ class Fold:
         Raises:
             CorruptError: It is not what was written.
         """
-        entity = Entity.decode(record.id, record.state)
-        if not any(entity.edited_texts()) and record.hash != hash_entity(record.id, record.state, []):
-            raise CorruptError(f"The {record.kind} {values.id_text(record.id)}")
-        self._entities[record.id] = entity
-        self._before[record.id] = record
+        kind, entity_id = kind_and_id(record.key)
+        entity = Entity.decode(entity_id, record.state)
+        plain = not entity.edited_texts()
+        if entity.kind != kind or (plain and record.hash != hash_entity(entity_id, record.state, [])):
+            raise CorruptError(f"The {kind} {values.id_text(entity_id)}")
+        self._entities[record.key] = entity
+        self._before[record.key] = record
         return entity
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -250,43 +262,43 @@ class Fold:
         """Bring rows and hashes of edited texts up to date; return how many entities it were."""
         stale = self.tx.stale_texts()
         self.load(stale)
-        self._changed.update((entity_id, _SHOWN) for entity_id in stale if entity_id in self._entities)
+        self._changed.update((key, _SHOWN) for key in stale if key in self._entities)
         self.flush()
         return len(stale)
 
     def flush(self) -> None:
         """Write states, hashes, digest and rows of all that was touched."""
-        touched = [entity_id for entity_id, what in self._changed.items() if what == _SHOWN]
-        new = frozenset(entity_id for entity_id in touched if not self._was_visible(entity_id))
+        touched = [key for key, what in self._changed.items() if what == _SHOWN]
+        new = frozenset(key for key in touched if not self._was_visible(key))
         affected = self._affected(touched, new) if touched else ()
         records, conflicted, shown, deltas = [], {}, [], defaultdict[int, int](int)
         gone = defaultdict[str, list[bytes]](list)
-        for entity_id, what in self._changed.items():
-            entity, before = self._entities[entity_id], self._before[entity_id]
+        for key, what in self._changed.items():
+            entity, before = self._entities[key], self._before[key]
             state, hidden = entity.encode(), entity.hidden
             old = before.hash if before is not None else _NO_HASH
             fresh = old
             if what != _EDITED:
-                fresh = hash_entity(entity_id, state, self._text_hashes(entity))
-                deltas[bucket_of(entity_id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
-            records.append(Record(entity_id, entity.kind, hidden, fresh, state))
-            conflicted[entity_id] = not hidden and bool(conflicts_of(entity, self.texts))
-            if hidden and self._was_visible(entity_id):
-                gone[entity.kind].append(entity_id)
-        for entity_id in affected:
-            entity = self._entities[entity_id]
+                fresh = hash_entity(entity.id, state, self._text_hashes(entity))
+                deltas[bucket_of(entity.id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
+            records.append(Record(key, hidden, fresh, state))
+            conflicted[key] = not hidden and bool(conflicts_of(entity, self.texts))
+            if hidden and self._was_visible(key):
+                gone[entity.kind].append(key)
+        for key in affected:
+            entity = self._entities[key]
             if not entity.hidden and entity.kind in rows.COLUMNS:
                 shown.append(self._shown(entity))
         self.tx.save(records, conflicted)
         self.tx.add_to_buckets(deltas)
-        for kind, ids in gone.items():
-            self.tx.hide(kind, ids)
+        for kind, keys in gone.items():
+            self.tx.hide(kind, keys)
         if shown:
             self.tx.show(shown, new)
-        for entity_id in [entity_id for entity_id, what in self._changed.items() if what == _EDITED]:
-            self.tx.set_stale(entity_id, True)
-        for entity_id in [entity_id for entity_id in self.tx.stale_texts() if self._changed.get(entity_id) == _SHOWN]:
-            self.tx.set_stale(entity_id, False)
+        for key in [key for key, what in self._changed.items() if what == _EDITED]:
+            self.tx.set_stale(key, True)
+        for key in [key for key in self.tx.stale_texts() if self._changed.get(key) == _SHOWN]:
+            self.tx.set_stale(key, False)
         for (unknown_of, position), count in self._unknown.items():
             self.tx.add_unknown_operations(unknown_of, position, count)
         self._entities, self._before, self._changed, self._unknown = {}, {}, {}, defaultdict(int)
@@ -317,20 +329,20 @@ class Fold:
     def _text_hashes(self, entity: Entity) -> list[bytes]:
         hashes = []
         for field, genesis in entity.edited_texts():
-            document = self.texts.document(self.tx, (entity.id, field, genesis))
+            document = self.texts.document(self.tx, (entity.key, field, genesis))
             hashes.append(hash_text(document.string(), document.vector()))
         return hashes
 
     def _affected(self, touched: list[bytes], new: frozenset[bytes]) -> Iterable[bytes]:
         """Return all whose rows change: what was touched, what points at what came or went, and rings."""
         affected = dict.fromkeys(touched)
-        came = [i for i in touched if i in new and not self._entities[i].hidden]
-        went = [i for i in touched if i not in new and self._entities[i].hidden]
+        came = [key for key in touched if key in new and not self._entities[key].hidden]
+        went = [key for key in touched if key not in new and self._entities[key].hidden]
         pointing = [*self.tx.waiting_for(came), *self.tx.referrers(went)] if went else self.tx.waiting_for(came)
         self.load(pointing)
         affected.update(dict.fromkeys(pointing))
-        tasks = [i for i in affected if self._entities[i].kind == "task"]
-        if pointing or any(i not in new for i in tasks):
+        tasks = [key for key in affected if self._entities[key].kind == "task"]
+        if pointing or any(key not in new for key in tasks):
             ringed = self.tx.in_rings()
             self.load(ringed)
             affected.update(dict.fromkeys(ringed))
@@ -338,12 +350,12 @@ class Fold:
         for task in tasks:
             ring = self._ring_above(task, settled) if "parent_id" in self._entities[task].cells else []
             if ring:
-                affected[integrity.withheld_of(ring).id] = None
+                affected[integrity.withheld_of(ring).key] = None
         return affected
 
-    def is_in_ring(self, task: bytes) -> bool:
+    def is_in_ring(self, task_id: bytes) -> bool:
         """Tell whether a task is its own ancestor."""
-        return any(member.id == task for member in self._ring_above(task, set()))
+        return any(member.id == task_id for member in self._ring_above(key_of("task", task_id), set()))
 
     def _ring_above(self, task: bytes, settled: set[bytes]) -> list[Entity]:
         """Return the ring above a task; remembers in ``settled`` what is known to reach the top."""
@@ -369,20 +381,22 @@ class Fold:
         elif entity.hidden or "parent_id" not in entity.cells:
             return None
         else:
-            parent = cells.visible(entity.cells["parent_id"])[3]
-        return parent if parent is not None and self._is_visible(parent, "task") else None
+            parent_id = cells.visible(entity.cells["parent_id"])[3]
+            parent = None if parent_id is None else key_of("task", parent_id)
+        return parent if parent is not None and self._is_visible(parent) else None
 
-    def _is_visible(self, entity_id: bytes, kind: str) -> bool:
-        if entity_id not in self._before:
-            self.load([entity_id])
-        entity = self._entities.get(entity_id)
-        return entity is not None and entity.kind == kind and not entity.hidden
+    def _is_visible(self, key: bytes) -> bool:
+        if key not in self._before:
+            self.load([key])
+        entity = self._entities.get(key)
+        return entity is not None and not entity.hidden
 
     def _shown(self, entity: Entity) -> Shown:
         tags, links, withheld, parent_id = [], [], [], None
-        for cell, target, value, created_at in rows.edges_of(entity):
+        for cell, target_id, value, created_at in rows.edges_of(entity):
             kind = integrity.target_kind(cell)
-            if not self._is_visible(target, kind):
+            target = key_of(kind, target_id)
+            if not self._is_visible(target):
                 withheld.append((cell, target, integrity.HIDDEN))
             elif kind == "tag":
                 tags.append((cell[-rows.ID_CHARACTERS :], created_at))
@@ -391,12 +405,12 @@ class Fold:
             elif self._closes_ring(entity):
                 withheld.append((cell, target, integrity.RING))
             else:
-                parent_id = values.id_text(target)
+                parent_id = values.id_text(target_id)
         row = rows.row_of(entity, self.text_of(entity), parent_id)
-        return Shown(entity.kind, entity.id, row, tuple(tags), tuple(links), tuple(withheld))
+        return Shown(entity.kind, entity.key, row, tuple(tags), tuple(links), tuple(withheld))
 
     def _closes_ring(self, entity: Entity) -> bool:
-        ring = self._ring_above(entity.id, set())
+        ring = self._ring_above(entity.key, set())
         return any(member is entity for member in ring) and integrity.withheld_of(ring) is entity
 
 

@@ -23,7 +23,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt import frontier
 from edda_sync.crdt.change import DELETE, EDIT, NO_HASH, PUT, TOUCH, Birth, Change, Header, Operation
 from edda_sync.crdt.diff import diff, rebase
-from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.texts import TextEdit, Texts
@@ -196,8 +196,8 @@ class Ledger:
         tagged: set[bytes] = set()
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
-            fold.expect_new(draft.id for draft in some if isinstance(draft, Put) and draft.new)
-            fold.load([draft.id for draft in some])
+            fold.expect_new(key_of(draft.kind, draft.id) for draft in some if isinstance(draft, Put) and draft.new)
+            fold.load([key_of(draft.kind, draft.id) for draft in some])
             with _own_texts():
                 for draft in some:
                     for operation in self._operations(fold, draft, tagged):
@@ -244,9 +244,6 @@ class Ledger:
     def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
         if isinstance(draft, Put):
             operation: Operation = [PUT, draft.kind, draft.id, draft.cells]
-            kind = fold.entity(draft.id, draft.kind).kind
-            if kind != draft.kind:
-                raise InvalidValueError("id", f"belongs to a {kind} already", values.id_text(draft.id))
             yield from self._tagging(fold, operation[3], tagged)
         elif isinstance(draft, Rewrite):
             yield from self._rewrite(fold, draft)
@@ -273,10 +270,10 @@ class Ledger:
                 tag_id = values.id_bytes("tags", cell[4:])
                 if tag_id not in tagged:
                     names[tag_id] = value
-        fold.load(names)
+        fold.load([key_of("tag", tag_id) for tag_id in names])
         tagged.update(names)
         for tag_id, name in names.items():
-            tag = fold.existing(tag_id)
+            tag = fold.existing("tag", tag_id)
             made: Operation = [TOUCH, "tag", tag_id]
             if tag is None or "name" not in tag.cells:
                 made = [PUT, "tag", tag_id, {"created_at": OWN_TIME, "name": name}]
@@ -311,20 +308,20 @@ class Ledger:
             return self._start(fold, entity, field, _written(edits, field))
         start = shown if isinstance(shown, str) else None
         genesis = shown if isinstance(shown, int) else self.texts.genesis(draft.id, field, shown)
-        update = self.texts.edit(fold.tx, (draft.id, field, genesis), start, fold.actor, edits)
+        update = self.texts.edit(fold.tx, (entity.key, field, genesis), start, fold.actor, edits)
         fold.note_edit(entity, field, genesis)
         return [EDIT, draft.kind, draft.id, field, genesis, update]
 
     def _start(self, fold: Fold, entity: Entity, field: str, start: str | None) -> Operation:
         """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""
         if start is not None:
-            key = (entity.id, field, self.texts.genesis(entity.id, field, start))
+            key = (entity.key, field, self.texts.genesis(entity.id, field, start))
             known = fold.tx.text(*key) is not None
             edits = diff(self.texts.document(fold.tx, key).string(), start) if known else []
             if edits:
                 update = self.texts.edit(fold.tx, key, None, fold.actor, edits)
                 fold.note_edit(entity, field, key[2])
-                return [EDIT, entity.kind, *key, update]
+                return [EDIT, entity.kind, entity.id, field, key[2], update]
         operation: Operation = [PUT, entity.kind, entity.id, {field: start}]
         fold.apply(operation)
         return operation
@@ -332,8 +329,7 @@ class Ledger:
     def _hide_or_touch(self, fold: Fold, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
             return [DELETE, draft.kind, draft.id, frontier.to_pairs(visible(fold, draft.kind, draft.id).touched)]
-        entity = fold.existing(draft.id)
-        if entity is None or entity.kind != draft.kind:
+        if fold.existing(draft.kind, draft.id) is None:
             raise NotFoundError(draft.kind, values.id_text(draft.id))
         return [TOUCH, draft.kind, draft.id]
 
@@ -412,8 +408,8 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
     Raises:
         NotFoundError: There is none.
     """
-    entity = fold.existing(entity_id)
-    if entity is None or entity.kind != kind or entity.hidden:
+    entity = fold.existing(kind, entity_id)
+    if entity is None or entity.hidden:
         raise NotFoundError(kind, values.id_text(entity_id))
     return entity
 
@@ -421,7 +417,7 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
 def _expect(fold: Fold, draft: Expect) -> None:
     if draft.present:
         visible(fold, draft.kind, draft.id)
-    elif fold.existing(draft.id) is not None:
+    elif fold.existing(draft.kind, draft.id) is not None:
         raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
 
 
@@ -522,7 +518,7 @@ def is_welcome(reader: StoreReader, fold: Fold, header: Header, birth: Birth) ->
 
 def is_member(reader: StoreReader, fold: Fold, public_key: bytes) -> bool:
     """Tell whether a key is a member's: the log says so, or, until that is here, whoever welcomed this device said it."""
-    if fold.existing(device_entity(public_key)) is not None:
+    if fold.existing("device", device_entity(public_key)) is not None:
         return True
     told = reader.meta(TOLD_KEY) or b""
     return any(told[at : at + len(public_key)] == public_key for at in range(0, len(told), 32))

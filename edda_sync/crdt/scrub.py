@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from edda_sync import values
-from edda_sync.crdt.entity import bucket_of
+from edda_sync.crdt.entity import bucket_of, kind_and_id
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import CorruptError, RefusedTextError
@@ -32,7 +32,7 @@ def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tup
     Args:
         tx: A transaction of the store, in which every text is up to date.
         fold: A fold over it.
-        after: Id of the last entity that was looked at; empty at the start.
+        after: Key of the last entity that was looked at; empty at the start.
         limit: How many to look at.
 
     Returns:
@@ -45,9 +45,10 @@ def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tup
         except (CorruptError, RefusedTextError):  # what cannot be read, or names a text that is not there
             sound = False
         if not sound:
-            found.append(Damage(f"{record.kind} {values.id_text(record.id)}", bucket_of(record.id)))
+            kind, entity_id = kind_and_id(record.key)
+            found.append(Damage(f"{kind} {values.id_text(entity_id)}", bucket_of(entity_id)))
         if looked == limit:
-            return found, record.id
+            return found, record.key
     return found, None
 
 
@@ -56,9 +57,10 @@ def scrub_buckets(reader: StoreReader) -> list[Damage]:
     sums: defaultdict[int, int] = defaultdict(int)
     visible = dict.fromkeys(COLUMNS, 0)
     for record in reader.all_records():
-        sums[bucket_of(record.id)] += int.from_bytes(record.hash, "big")
-        if not record.hidden and record.kind in visible:
-            visible[record.kind] += 1
+        kind, entity_id = kind_and_id(record.key)
+        sums[bucket_of(entity_id)] += int.from_bytes(record.hash, "big")
+        if not record.hidden and kind in visible:
+            visible[kind] += 1
     stored = reader.buckets()
     found = [
         Damage(f"bucket {bucket} of the digest", bucket)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.text import TextDocument
 
 Key = tuple[bytes, str, int]
-"""Entity id, field, genesis id."""
+"""Key of the entity (``entity.key_of``), field, genesis id."""
 
 TextEdit = Edit
 """Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
@@ -58,11 +58,11 @@ class Texts:
         self._touched.clear()
 
     @staticmethod
-    def genesis(entity: bytes, field: str, start: str) -> int:
+    def genesis(entity_id: bytes, field: str, start: str) -> int:
         """Return the id of the text that starts so."""
         from edda_sync.crdt.text import genesis_id  # pycrdt costs 100 ms: a command that edits no text does not pay
 
-        return genesis_id(entity, field, start)
+        return genesis_id(entity_id, field, start)
 
     def text_of(self, reader: StoreReader, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
@@ -79,7 +79,7 @@ class Texts:
         genesis = self.genesis(entity.id, field, value) if isinstance(value, str) else value
         if genesis in starts and (field, genesis) not in entity.edited_texts():
             return starts[genesis]
-        return self.document(reader, (entity.id, field, genesis)).string()
+        return self.document(reader, (entity.key, field, genesis)).string()
 
     def document(self, reader: StoreReader, key: Key, start: str | None = None) -> TextDocument:
         """
@@ -145,9 +145,9 @@ class Texts:
         self._append(tx, key, actor, update)
         return update
 
-    def keep_start(self, tx: StoreWriter, entity: bytes, field: str, start: str) -> None:
+    def keep_start(self, tx: StoreWriter, entity: Entity, field: str, start: str) -> None:
         """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
-        key = (entity, field, self.genesis(entity, field, start))
+        key = (entity.key, field, self.genesis(entity.id, field, start))
         if tx.text(*key) is None:
             self._touched.add(key)
             tx.save_text(*key, self.document(tx, key, start).state(), 0)

@@ -24,6 +24,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync import limits, values
+from edda_sync.crdt.entity import key_of
 from edda_sync.items import set_cells
 from edda_sync.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
 
@@ -153,9 +154,9 @@ def _length(item: Item) -> int:
 def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:
     report = Report()
     now = {each.item.id: _now(tx, each.item) for each in batch}  # the transaction commits only if they still are so
-    absent = [values.id_bytes("id", item_id) for item_id, item in now.items() if item is None]
+    absent = {_key(each.item): each.item.id for each in batch if now[each.item.id] is None}
     with store.store.read() as reader:
-        trash = {values.id_text(entity) for entity in reader.records(absent)}
+        trash = {absent[key] for key in reader.records(absent)}
     for each in batch:
         current = now[each.item.id]
         if current is not None:
@@ -166,6 +167,10 @@ def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequenc
             _create(tx, key, each.item)
             report.created += 1
     return report
+
+
+def _key(item: Item) -> bytes:
+    return key_of("task" if isinstance(item, Task) else "document", values.id_bytes("id", item.id))
 
 
 def _now(tx: Transaction, item: Item) -> Item | None:

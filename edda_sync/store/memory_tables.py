@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from edda_sync import values
+from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import StorageError
 from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
@@ -44,6 +45,10 @@ def undo(tables: Tables, journal: Journal) -> None:
             tables[name].pop(key, None)
         else:
             tables[name][key] = stood
+
+
+def _text_of(key: bytes) -> str:
+    return values.id_text(kind_and_id(key)[1])
 
 
 def _refused(why: str) -> StorageError:
@@ -129,38 +134,40 @@ class MemoryReader:
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
-    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         held = self._tables["entities"]
-        return {entity: held[entity] for entity in ids if entity in held}
+        return {key: held[key] for key in keys if key in held}
 
     def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
         held = self._tables["entities"].values()
-        found = [record for record in held if record.id > after and (kind is None or record.kind == kind)]
-        yield from sorted(found, key=lambda record: record.id)
+        found = [record for record in held if record.key > after and kind in (None, kind_and_id(record.key)[0])]
+        yield from sorted(found, key=lambda record: record.key)
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        found = [record for record in self.all_records(kind) if record.id.hex().endswith(suffix)]
+        found = [record for record in self.all_records(kind) if record.key.hex().endswith(suffix)]
         found.sort(key=lambda record: record.hidden)
-        return [values.id_text(record.id) for record in found[:20]]
+        return [_text_of(record.key) for record in found[:20]]
 
     def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
-        wanted = {values.id_text(target) for target in targets}
-        found = {task for task, row in self._tables["tasks"].items() if row[_PARENT] in wanted}
+        wanted = {(kind, values.id_text(target)) for kind, target in map(kind_and_id, targets)}
+        found = {("task", task) for task, row in self._tables["tasks"].items() if ("task", row[_PARENT]) in wanted}
         tagged, linked = self._tables["entity_tags"], self._tables["task_documents"]
-        found |= {entity for (_, entity), tags in tagged.items() if any(tag in wanted for tag, _ in tags)}
-        found |= {task for task, links in linked.items() if any(document in wanted for document, _, _ in links)}
-        return sorted(values.id_bytes("id", entity) for entity in found)
+        found |= {of for of, tags in tagged.items() if any(("tag", tag) in wanted for tag, _ in tags)}
+        found |= {
+            ("task", task) for task, links in linked.items() if any(("document", to[0]) in wanted for to in links)
+        }
+        return sorted(key_of(kind, values.id_bytes("id", entity)) for kind, entity in found)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         held, wanted = self._tables["withheld"], set(targets)
         return sorted(source for source, edges in held.items() if any(target in wanted for _, target, _ in edges))
 
     def parent_edge(self, task: bytes) -> bytes | None:
-        row = self._tables["tasks"].get(values.id_text(task))
+        row = self._tables["tasks"].get(_text_of(task))
         if row is None:
             return None
         if row[_PARENT] is not None:
-            return values.id_bytes("parent_id", row[_PARENT])
+            return key_of("task", values.id_bytes("parent_id", row[_PARENT]))
         edges = self._tables["withheld"].get(task, ())
         return next((target for cell, target, why in edges if cell == "parent_id" and why == "ring"), None)
 
@@ -169,7 +176,7 @@ class MemoryReader:
         return sorted(source for source, edges in held.items() if any(why == "ring" for _, _, why in edges))
 
     def hidden(self, kind: str) -> list[bytes]:
-        return [record.id for record in self.all_records(kind) if record.hidden]
+        return [record.key for record in self.all_records(kind) if record.hidden]
 
     def conflicted(self) -> list[bytes]:
         return sorted(self._tables["conflicted"])
@@ -360,11 +367,11 @@ class MemoryWriter(MemoryReader):
 
     def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
         for record in records:
-            self._set("entities", record.id, record)
-            if conflicted[record.id]:
-                self._keep("conflicted", record.id, None)
+            self._set("entities", record.key, record)
+            if conflicted[record.key]:
+                self._keep("conflicted", record.key, None)
             else:
-                self._drop("conflicted", record.id)
+                self._drop("conflicted", record.key)
 
     def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
         for bucket, delta in deltas.items():
@@ -373,10 +380,10 @@ class MemoryWriter(MemoryReader):
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
         for each in sorted(shown, key=lambda each: ("tag", "document", "task").index(each.kind)):
             entity = each.row[0]
-            if each.id in new and entity in self._tables[_TABLE[each.kind]]:
+            if each.key in new and entity in self._tables[_TABLE[each.kind]]:
                 raise _refused(f"UNIQUE constraint failed: {_TABLE[each.kind]}.id")
             self._show_row(each.kind, each.row)
-            self._put_edges("withheld", each.id, each.withheld)
+            self._put_edges("withheld", each.key, each.withheld)
             if each.kind != "tag":
                 self._put_edges("entity_tags", (each.kind, entity), each.tags)
                 self._keep("unindexed", (each.kind, entity), None)
@@ -407,18 +414,19 @@ class MemoryWriter(MemoryReader):
         else:
             self._drop(table, source)
 
-    def hide(self, kind: str, ids: Sequence[bytes]) -> None:
+    def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in _TABLE:
             return
-        for entity_id in ids:
-            self._drop("withheld", entity_id)
-        gone = {values.id_text(entity_id) for entity_id in ids}
+        for key in keys:
+            self._drop("withheld", key)
+        gone = {_text_of(key) for key in keys}
         for entity in gone:
             row = self._tables[_TABLE[kind]].get(entity)
             if kind == "tag" and row is not None:
                 self._drop("tag_names", row[1])
             self._drop(_TABLE[kind], entity)
-            self._drop("task_documents", entity)
+            if kind == "task":
+                self._drop("task_documents", entity)
             for table in ("entity_tags", "search", "unindexed"):
                 self._drop(table, (kind, entity))
         if kind != "task":

@@ -111,13 +111,14 @@ CREATE TABLE forks (
     PRIMARY KEY (actor, seq, theirs)
 ) WITHOUT ROWID;
 
--- the view: everything below, and the specification's tables, can be folded anew from the log
+-- the view: everything below, and the specification's tables, can be folded anew from the log; an entity goes by its key,
+-- the number of its kind (model.KINDS) and its id
 CREATE TABLE entities (
-    number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, hidden INTEGER NOT NULL,
-    conflicted INTEGER NOT NULL, hash BLOB NOT NULL, state BLOB NOT NULL
+    number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, hidden INTEGER NOT NULL, conflicted INTEGER NOT NULL,
+    hash BLOB NOT NULL, state BLOB NOT NULL
 );
-CREATE INDEX idx_entities_conflicted ON entities(id) WHERE conflicted;
-CREATE INDEX idx_entities_hidden ON entities(kind, id) WHERE hidden;
+CREATE INDEX idx_entities_conflicted ON entities(key) WHERE conflicted;
+CREATE INDEX idx_entities_hidden ON entities(key) WHERE hidden;
 CREATE TABLE withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
 ) WITHOUT ROWID;

@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Any, Final, TypeVar
 
 from edda_sync import limits, values
+from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import CorruptError
 from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
@@ -28,6 +29,11 @@ _SPECIFIED: Final = {
     "entity_tags": "entity_type, entity_id, tag_id",
 }  # fmt: skip
 _TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+_REFERRERS: Final = {
+    "task": "SELECT 'task', id FROM tasks WHERE parent_id IN ({})",
+    "tag": "SELECT entity_type, entity_id FROM entity_tags WHERE tag_id IN ({})",
+    "document": "SELECT 'task', task_id FROM task_documents WHERE document_id IN ({})",
+}
 _INSERT: Final = {
     kind: f"INSERT INTO {_TABLE[kind]} VALUES ({', '.join('?' * len(columns))})" for kind, columns in COLUMNS.items()
 }
@@ -41,6 +47,15 @@ def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
     listed = list(ids)
     for at in range(0, len(listed), _IDS_MAX):
         yield listed[at : at + _IDS_MAX]
+
+
+def _bounds(kind: str) -> tuple[bytes, bytes]:
+    """Return the least and the greatest key that an entity of a kind can have."""
+    return key_of(kind, bytes(16)), key_of(kind, b"\xff" * 16)
+
+
+def _text_of(key: bytes) -> str:
+    return values.id_text(kind_and_id(key)[1])
 
 
 def _marks(chunk: Sequence[Any]) -> str:
@@ -140,57 +155,59 @@ class SqliteReader:
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
-    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         found: dict[bytes, Record] = {}
-        for chunk in _chunks(ids):
-            statement = f"SELECT id, kind, hidden, hash, state FROM entities WHERE id IN ({_marks(chunk)})"
+        for chunk in _chunks(keys):
+            statement = f"SELECT key, hidden, hash, state FROM entities WHERE key IN ({_marks(chunk)})"
             for row in self._execute(statement, chunk):
-                found[row[0]] = Record(row[0], row[1], bool(row[2]), row[3], row[4])
+                found[row[0]] = Record(row[0], bool(row[1]), row[2], row[3])
         return found
 
     def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
-        condition = "" if kind is None else " AND kind = ?2"
+        condition = "" if kind is None else " AND key BETWEEN ? AND ?"
+        bounds = () if kind is None else _bounds(kind)
         while True:
             rows = self._execute(
-                f"SELECT id, kind, hidden, hash, state FROM entities WHERE id > ?1{condition} ORDER BY id LIMIT 1000",
-                (after,) if kind is None else (after, kind),
+                f"SELECT key, hidden, hash, state FROM entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
+                (after, *bounds),
             ).fetchall()
-            yield from (Record(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows)
+            yield from (Record(row[0], bool(row[1]), row[2], row[3]) for row in rows)
             if len(rows) < 1000:
                 return
             after = rows[-1][0]
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         rows = self._execute(
-            "SELECT id FROM entities WHERE kind = ? AND lower(hex(id)) LIKE ? ORDER BY hidden, id LIMIT 20",
-            (kind, "%" + suffix),
+            "SELECT key FROM entities WHERE key BETWEEN ? AND ? AND lower(hex(key)) LIKE ? ORDER BY hidden, key LIMIT 20",
+            (*_bounds(kind), "%" + suffix),
         )
-        return [values.id_text(row[0]) for row in rows]
+        return [_text_of(row[0]) for row in rows]
 
-    def _ids_to(self, statement: str, targets: Iterable[Any]) -> Iterator[Any]:
+    def _rows_to(self, statement: str, targets: Iterable[Any]) -> Iterator[Row]:
         for chunk in _chunks(targets):
-            yield from (row[0] for row in self._execute(statement.format(_marks(chunk)), chunk))
+            yield from self._execute(statement.format(_marks(chunk)), chunk)
 
     def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
-        texts = [values.id_text(target) for target in targets]
-        found = set(self._ids_to("SELECT id FROM tasks WHERE parent_id IN ({})", texts))
-        found.update(self._ids_to("SELECT entity_id FROM entity_tags WHERE tag_id IN ({})", texts))
-        found.update(self._ids_to("SELECT task_id FROM task_documents WHERE document_id IN ({})", texts))
-        return sorted(values.id_bytes("id", entity) for entity in found)
+        found: set[Row] = set()
+        for kind, statement in _REFERRERS.items():
+            of_kind = [values.id_text(target) for its, target in map(kind_and_id, targets) if its == kind]
+            found.update(self._rows_to(statement, of_kind))
+        return sorted(key_of(kind, values.id_bytes("id", entity)) for kind, entity in found)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
-        return sorted(set(self._ids_to("SELECT source FROM withheld WHERE target IN ({})", targets)))
+        found = set(self._rows_to("SELECT source FROM withheld WHERE target IN ({})", targets))
+        return sorted(row[0] for row in found)
 
     def withholds(self) -> bool:
         """Tell whether any edge is withheld."""
         return self._one("SELECT 1 FROM withheld LIMIT 1") is not None
 
     def parent_edge(self, task: bytes) -> bytes | None:
-        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", values.id_text(task))
+        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", _text_of(task))
         if row is None:
             return None
         if row[0] is not None:
-            return values.id_bytes("parent_id", row[0])
+            return key_of("task", values.id_bytes("parent_id", row[0]))
         row = self._one("SELECT target FROM withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
         return None if row is None else bytes(row[0])
 
@@ -198,12 +215,11 @@ class SqliteReader:
         return [row[0] for row in self._execute("SELECT source FROM withheld WHERE why = 'ring' ORDER BY source")]
 
     def conflicted(self) -> list[bytes]:
-        return [row[0] for row in self._execute("SELECT id FROM entities WHERE conflicted ORDER BY id")]
+        return [row[0] for row in self._execute("SELECT key FROM entities WHERE conflicted ORDER BY key")]
 
     def hidden(self, kind: str) -> list[bytes]:
-        return [
-            row[0] for row in self._execute("SELECT id FROM entities WHERE hidden AND kind = ? ORDER BY id", (kind,))
-        ]
+        statement = "SELECT key FROM entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
+        return [row[0] for row in self._execute(statement, _bounds(kind))]
 
     def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
         key = (entity, field, genesis)
@@ -465,13 +481,13 @@ class SqliteWriter(SqliteReader):
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
-    def records(self, ids: Iterable[bytes]) -> dict[bytes, Record]:
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         saved: dict[bytes, Record] = self._known.get("records", {})
         if not saved:
-            return super().records(ids)
-        listed = list(ids)
-        found = super().records(entity for entity in listed if entity not in saved)
-        found.update((entity, saved[entity]) for entity in listed if entity in saved)
+            return super().records(keys)
+        listed = list(keys)
+        found = super().records(key for key in listed if key not in saved)
+        found.update((key, saved[key]) for key in listed if key in saved)
         return found
 
     def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
@@ -479,12 +495,12 @@ class SqliteWriter(SqliteReader):
         if len(saved) + len(records) > _RECORDS_REMEMBERED:
             saved.clear()
         if len(records) <= _RECORDS_REMEMBERED:  # what was written last is often written next: a text, a tag
-            saved.update((record.id, record) for record in records)
+            saved.update((record.key, record) for record in records)
         self._many(
-            "INSERT INTO entities(id, kind, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO"
+            "INSERT INTO entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO"
             " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
             " state = excluded.state",
-            [(r.id, r.kind, r.hidden, conflicted[r.id], r.hash, r.state) for r in records],
+            [(r.key, r.hidden, conflicted[r.key], r.hash, r.state) for r in records],
         )
 
     def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
@@ -516,17 +532,17 @@ class SqliteWriter(SqliteReader):
         )
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
-        self._clear_edges([each for each in shown if each.id not in new])
+        self._clear_edges([each for each in shown if each.key not in new])
         for kind in ("tag", "document", "task"):
             of_kind = [each for each in shown if each.kind == kind]
-            self._write_all(_INSERT[kind], [each.row for each in of_kind if each.id in new])
-            self._write_all(_UPSERT[kind], [each.row for each in of_kind if each.id not in new])
+            self._write_all(_INSERT[kind], [each.row for each in of_kind if each.key in new])
+            self._write_all(_UPSERT[kind], [each.row for each in of_kind if each.key not in new])
             if kind != "tag":
                 due = [(kind, each.row[0]) for each in of_kind]
                 self._write_all("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", due)
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
-        withheld = [(each.id, *edge) for each in shown for edge in each.withheld]
+        withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
         self._write_all("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
         self._write_all("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
         self._write_all("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
@@ -546,13 +562,13 @@ class SqliteWriter(SqliteReader):
         )
         self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
         if self._remembered("withheld", self.withholds):
-            self._write_all("DELETE FROM withheld WHERE source = ?", [(each.id,) for each in edged])
+            self._write_all("DELETE FROM withheld WHERE source = ?", [(each.key,) for each in edged])
 
-    def hide(self, kind: str, ids: Sequence[bytes]) -> None:
+    def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in _TABLE:
             return
         many = self._many
-        texts = [(values.id_text(entity),) for entity in ids]
+        texts = [(_text_of(key),) for key in keys]
         if kind == "tag":
             many("DELETE FROM entity_tags WHERE tag_id = ?", texts)
         else:
@@ -560,7 +576,7 @@ class SqliteWriter(SqliteReader):
             many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)
             many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
             many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)
-        many("DELETE FROM withheld WHERE source = ?", [(entity,) for entity in ids])
+        many("DELETE FROM withheld WHERE source = ?", [(key,) for key in keys])
         many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
     def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:

@@ -22,7 +22,7 @@ from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import frontier
-from edda_sync.crdt.entity import Entity, check_state, digest_of
+from edda_sync.crdt.entity import Entity, check_state, digest_of, kind_and_id
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger, is_member
@@ -143,11 +143,11 @@ class Snapshots:
 
     def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
         texts: defaultdict[bytes, list[tuple[str, int]]] = defaultdict(list)
-        for entity_id, field, genesis in tx.all_texts():  # replaced ones too: an edit of them may still be on its way
-            texts[entity_id].append((field, genesis))
+        for key, field, genesis in tx.all_texts():  # replaced ones too: an edit of them may still be on its way
+            texts[key].append((field, genesis))
         for record in tx.all_records():
-            held = (TextEntry(f, g, self._text_state(tx, (record.id, f, g))) for f, g in texts[record.id])
-            yield Entry(record.id, record.state, tuple(held))
+            held = (TextEntry(f, g, self._text_state(tx, (record.key, f, g))) for f, g in texts[record.key])
+            yield Entry(kind_and_id(record.key)[1], record.state, tuple(held))
 
     def _text_state(self, tx: StoreWriter, key: Key) -> bytes:
         stored = tx.text(*key)
@@ -262,9 +262,10 @@ def merge_segment(fold: Fold, tx: StoreWriter, name: bytes, ours: Frontier) -> d
     theirs = _frontier_of(header)
     for block in blocks:
         for entry in block:
+            entity = _entity_of(entry, theirs)
             for text in entry.texts:
-                fold.texts.merge(tx, (entry.id, text.field, text.genesis), text.state)
-            fold.merge(_entity_of(entry, theirs), ours, theirs)
+                fold.texts.merge(tx, (entity.key, text.field, text.genesis), text.state)
+            fold.merge(entity, ours, theirs)
     return {head.actor: {**dict(_decode_pairs(head.deps)), head.actor: head.seq - 1} for head in header.heads}
 
 

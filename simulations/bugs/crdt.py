@@ -93,7 +93,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         (1, 11),
         "crdt.fold:Fold._closes_ring",
         "integrity.withheld_of(ring) is entity",
-        "entity.id in self._changed",
+        "entity.key in self._changed",
     ),
     one(
         "a parent comes back alone",

@@ -88,15 +88,15 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A deletion that comes from a peer leaves the row where it was.",
         (1, 11, 12),
         "crdt.fold:Fold.flush",
-        "if hidden and self._was_visible(entity_id):",
-        "if hidden and self._was_visible(entity_id) and before is None:",
+        "if hidden and self._was_visible(key):",
+        "if hidden and self._was_visible(key) and before is None:",
     ),
     one(
         "an edited text is not projected",
         "A text edit changes the text, and nobody is told that its row is old.",
         (1, 7, 11),
         "crdt.fold:Fold.flush",
-        "self.tx.set_stale(entity_id, True)",
+        "self.tx.set_stale(key, True)",
         "pass",
     ),
     one(

@@ -145,7 +145,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a snapshot has and we have not is taken, though we had replaced it: Couchbase after a missed purge.",
         (1, 12),
         "sync.snapshots:merge_segment",
-        "fold.merge(_entity_of(entry, theirs), ours, theirs)",
-        "fold.merge(_entity_of(entry, theirs), {}, theirs)",
+        "fold.merge(entity, ours, theirs)",
+        "fold.merge(entity, {}, theirs)",
     ),
 )

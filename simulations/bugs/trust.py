@@ -41,8 +41,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What follows an operation of a newer version is not folded.",
         (1, 4, 23),
         "crdt.fold:Fold._receive_chunk",
-        "self._unknown[entity_id, self.position] += unknown",
-        "self._unknown[entity_id, self.position] += unknown\n            break",
+        "self._unknown[key, self.position] += unknown",
+        "self._unknown[key, self.position] += unknown\n            break",
     ),
     one(
         "an unacceptable value is shown",

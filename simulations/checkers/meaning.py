@@ -9,7 +9,7 @@ import msgspec
 
 from edda_sync import values
 from edda_sync.crdt.change import Change, decode_header
-from edda_sync.crdt.entity import digest_of
+from edda_sync.crdt.entity import digest_of, kind_and_id
 from edda_sync.crdt.ledger import ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, TOLD_KEY, WORKSPACE_KEY, Admitted, Ledger
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
@@ -220,7 +220,7 @@ class Meaning(Checker):
             return
         device, log = found
         with device.running.store.read() as reader:
-            refused = {entity for entity, *_ in reader.quarantined()}
+            refused = {kind_and_id(key) for key, *_ in reader.quarantined()}
         oracle = Oracle(log, refused)
         rows = rows_of(device)
         self._compare(device, "tasks", {row[0]: _task(row) for row in rows["tasks"]}, oracle.tasks())
@@ -233,7 +233,7 @@ class Meaning(Checker):
         tagged = _tagged(device)
         if tagged != oracle.edges("tag.", "tag"):
             self.fail(device, f"tags of things: {tagged ^ oracle.edges('tag.', 'tag')}")
-        texts = {(values.id_text(name), field) for name in refused for field in ("description", "content")}
+        texts = {(values.id_text(name), field) for _, name in refused for field in ("description", "content")}
         listed = {(each.id, each.field) for each in device.running.conflicts()} - texts
         if listed != oracle.conflicts():
             self.fail(device, f"lists {sorted(listed)} as conflicts, and they are {sorted(oracle.conflicts())}")

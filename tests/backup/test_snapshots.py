@@ -110,6 +110,29 @@ def test_concurrent_edits_of_both_sides_stand_beside_a_snapshot(
     assert [conflict.field for conflict in laptop.conflicts()] == ["title"]
 
 
+def test_a_snapshot_brings_each_of_the_things_that_one_id_names(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    laptop, phone = pairs
+    one = laptop.create_task(edda.Task(title="task", description="words"))
+    phone.create_document(edda.Document(id=one, title="document", content="words"))
+    sync(laptop, phone)
+    laptop.edit_text(one, "description", [(5, 0, " of the task")])
+    phone.edit_text(one, "content", [(5, 0, " of the document")])
+    sync(laptop, phone)
+    tablet = newcomer(laptop)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run()
+    assert snapshots(network)
+    sync(tablet, phone)
+    assert_equal(laptop, phone, tablet)
+    task, document = tablet.get_task(one), tablet.get_document(one)
+    assert task is not None
+    assert document is not None
+    assert (task.description, document.content) == ("words of the task", "words of the document")
+
+
 def test_a_snapshot_merges_into_a_store_with_edits_and_deletions_of_its_own(
     pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
 ) -> None:

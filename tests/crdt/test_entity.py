@@ -12,6 +12,7 @@ from edda_sync.crdt import entity as entities
 from edda_sync.crdt.entity import OWN_TIME, Entity, check_cell
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.errors import CorruptError, InvalidValueError
+from edda_sync.model import KINDS
 from tests.crdt.histories import Event, causal_order, histories, part_of
 
 ID = bytes(range(16))
@@ -114,6 +115,29 @@ def test_every_kind_of_value_is_read_back_as_it_was() -> None:
 def test_bytes_that_are_no_state_are_damage(raw: bytes) -> None:
     with pytest.raises(CorruptError, match=values.id_text(ID)):
         Entity.decode(ID, raw)
+
+
+def test_a_state_of_an_unknown_kind_is_damage() -> None:
+    with pytest.raises(CorruptError, match=values.id_text(ID)):
+        Entity.decode(ID, msgspec.msgpack.encode(["project", [], [], {}]))
+
+
+def test_one_id_has_a_key_for_each_kind_and_each_key_names_both() -> None:
+    keys = {kind: entities.key_of(kind, ID) for kind in KINDS}
+    assert len(set(keys.values())) == len(KINDS)
+    assert {kind: entities.kind_and_id(key) for kind, key in keys.items()} == {kind: (kind, ID) for kind in KINDS}
+    assert {kind: Entity(ID, kind).key for kind in KINDS} == keys
+
+
+def test_the_keys_that_stores_hold_stay_what_they_are() -> None:
+    numbers = {"task": b"\0", "document": b"\1", "tag": b"\2", "device": b"\3"}
+    assert {kind: entities.key_of(kind, ID) for kind in KINDS} == {kind: first + ID for kind, first in numbers.items()}
+
+
+@pytest.mark.parametrize("key", [b"", b"\4" + ID, b"\xff" + ID])
+def test_bytes_that_are_no_key_are_damage(key: bytes) -> None:
+    with pytest.raises(CorruptError):
+        entities.kind_and_id(key)
 
 
 def test_edited_texts_are_the_genesis_ids_among_the_siblings_of_its_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 
 from edda_sync import values
 from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
+from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.text import TextDocument, genesis_id
 from edda_sync.crdt.texts import Texts
+from edda_sync.errors import CorruptError
+from edda_sync.model import KINDS
 from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
 from tests.crdt.histories import Event, causal_order, histories
@@ -75,7 +79,7 @@ TITLE: Operation = [PUT, "task", TASK, {"title": "t"}]
 UNKNOWN: list[Operation | None] = [
     None, [], [PUT], [9, "task", TASK], [PUT, "task"], [PUT, "unheard", TASK, {"title": "x"}], [PUT, [], TASK, {}],
     [PUT, "task", TASK[:15], {"title": "x"}], [PUT, "task", "text", {"title": "x"}], [PUT, "task", TASK, []],
-    [PUT, "task", TASK, {5: "x"}], [PUT, "task", TASK, {"title": "x"}, 5], [PUT, "document", TASK, {"title": "x"}],
+    [PUT, "task", TASK, {5: "x"}], [PUT, "task", TASK, {"title": "x"}, 5],
     [PUT, "task", TASK, {"title": ""}], [PUT, "task", TASK, {"unheard": 1}], [PUT, "task", TASK, {"priority": True}],
     [PUT, "task", TASK, {"tag." + TAG.upper(): True}], [PUT, "task", TASK, {"link." + TAG: True}],
     [PUT, "tag", OTHER, {"name": "not of this id"}], [DELETE, "task", TASK], [DELETE, "task", TASK, 5],
@@ -133,20 +137,68 @@ def test_what_was_only_spoken_of_does_not_exist(folded: Folded) -> None:
         fold = Fold(tx, folded.texts)
         fold.begin(A, 1, 0, {}, 1)
         fold.receive([[DELETE, "device", OTHER, [[B, 5]]]])
-        assert fold.existing(OTHER) is None  # else whether it counts as a member hung on what came in one batch
+        assert (
+            fold.existing("device", OTHER) is None
+        )  # else whether it counts as a member hung on what came in one batch
         fold.flush()
 
     folded.store.transact(work)
 
 
-def test_what_had_no_effect_claims_no_id_for_its_kind_however_it_is_batched(folded: Folded) -> None:
-    """Else it hung on what came in one batch whether the id was free for the task."""
-    refused, task = [EDIT, "document", OTHER, "content", 5, b""], [PUT, "task", OTHER, {"title": "it is one"}]
-    apart = Folded()
-    apart.receive(refused)
-    apart.receive(task)
-    folded.receive(refused, task)
-    assert [row[1] for row in folded.table("tasks")] == [row[1] for row in apart.table("tasks")] == ["it is one"]
+ONE_ID: list[Operation] = [
+    [PUT, "task", TASK, {"title": "a task", "link." + values.id_text(TASK): "itself"}],
+    [PUT, "document", TASK, {"title": "a document", "content": "words"}],
+    [PUT, "device", TASK, {"name": "a device"}],
+    [TOUCH, "tag", TASK],
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+def test_one_id_written_as_several_kinds_names_several_entities_whichever_came_first(
+    folded: Folded, order: tuple[int, ...]
+) -> None:
+    """Else the kind that came first had the id, two honest devices showed two things, and neither was ever proved equal."""
+    for at in order:
+        folded.receive(ONE_ID[at], actor=at + 1, seq=1)
+    text_id = values.id_text(TASK)
+    assert [row[1] for row in folded.table("tasks")] == ["a task"]
+    assert [(row[1], row[3]) for row in folded.table("documents")] == [("a document", "words")]
+    assert [row[:3] for row in folded.table("task_documents")] == [(text_id, text_id, "itself")]
+    assert [record.key for record in folded.look(lambda reader: list(reader.all_records()))] == [
+        key_of(kind, TASK) for kind in KINDS
+    ]
+    assert folded.unknown == 0
+    folded.receive([DELETE, "document", TASK, [[2, 1]]], actor=2, seq=2, past={2: 1})
+    assert [row[1] for row in folded.table("tasks")] == ["a task"]
+    assert folded.table("documents") == folded.table("task_documents") == []
+
+
+def test_nobody_keeps_a_tag_or_a_device_from_being_made_by_taking_its_id_for_a_task(folded: Folded) -> None:
+    """Both ids follow from what is known beforehand: a name, a public key."""
+    tag = values.id_bytes("id", TAG)
+    folded.receive([PUT, "task", tag, {"title": "taken"}], [PUT, "document", OTHER, {"title": "taken"}])
+    folded.receive([PUT, "tag", tag, {"name": "work"}], [PUT, "device", OTHER, {"name": "laptop"}])
+    assert [row[1] for row in folded.table("tags")] == ["work"]
+    assert len(folded.look(lambda reader: list(reader.all_records("device")))) == 1
+    assert folded.unknown == 0
+
+
+def test_texts_of_one_id_are_edited_apart(folded: Folded) -> None:
+    folded.receive([PUT, "task", TASK, {"title": "t", "description": "hello"}])
+    folded.receive([PUT, "document", TASK, {"title": "d", "content": "hello"}])
+    folded.receive(edit_of("hello", A, [(5, 0, "!")]), past={A: 2})
+    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)]
+    folded.refresh()
+    assert (folded.table("tasks")[0][2], folded.table("documents")[0][3]) == ("hello!", "hello")
+
+
+def test_a_state_under_the_key_of_another_kind_is_refused(folded: Folded) -> None:
+    folded.receive(TITLE)
+    (task,) = folded.look(lambda reader: list(reader.all_records()))
+    rotten = task._replace(key=key_of("document", TASK))
+    folded.store.transact(lambda tx: tx.save([rotten], {rotten.key: False}))
+    with pytest.raises(CorruptError, match="document"):
+        folded.receive([PUT, "document", TASK, {"title": "d"}])
 
 
 def test_a_tag_without_a_name_does_not_show_and_takes_no_name_from_another(folded: Folded) -> None:
@@ -169,7 +221,7 @@ def edit_of(start: str, actor: int, edits: list[tuple[int, int, str]], entity: b
 def test_an_edited_text_that_is_replaced_waits_for_nothing_any_more(folded: Folded) -> None:
     folded.receive([PUT, "task", TASK, {"title": "t", "description": "hello"}])
     folded.receive(edit_of("hello", A, [(5, 0, "!")]), past={A: 1})
-    assert folded.look(lambda reader: reader.stale_texts()) == [TASK]
+    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)]
     folded.receive([PUT, "task", TASK, {"description": None}], past={A: 2})
     assert folded.look(lambda reader: reader.stale_texts()) == []
     assert folded.table("tasks")[0][2] is None
@@ -181,7 +233,7 @@ def test_an_edit_of_a_text_that_was_replaced_meanwhile_is_kept_as_a_conflict_wit
     folded.receive(edit_of("hello", B, [(5, 0, "!")]), actor=B, seq=1, past={A: 1})
     folded.refresh()
     assert folded.table("tasks")[0][2] == "other"  # of the later moment
-    assert folded.look(lambda reader: reader.conflicted()) == [TASK]
+    assert folded.look(lambda reader: reader.conflicted()) == [key_of("task", TASK)]
     assert folded.unknown == 0
 
 
@@ -192,7 +244,8 @@ def test_an_edit_that_no_honest_device_writes_quarantines_its_text_and_nothing_e
     folded.receive(broken, [PUT, "task", TASK, {"priority": 0}], past={A: 1})
     ((_, _, description, _, priority, *_),) = folded.table("tasks")
     assert (description, priority) == ("hello", 0)
-    assert [each[:2] for each in folded.look(lambda reader: reader.quarantined())] == [(TASK, "description")]
+    quarantined = folded.look(lambda reader: reader.quarantined())
+    assert [each[:2] for each in quarantined] == [(key_of("task", TASK), "description")]
 
 
 def test_a_text_first_edited_by_another_process_is_read_from_the_store_and_not_from_memory(folded: Folded) -> None:
@@ -217,6 +270,7 @@ cells = st.fixed_dictionaries(
         "description": st.none() | st.sampled_from(["one", "two"]),
         "tag." + TAG: st.none() | st.just(True),
         "link." + values.id_text(DOCUMENT): st.none() | st.just("reference"),
+        "link." + values.id_text(TASK): st.none() | st.just("itself"),  # the document of that id
     },
 )
 puts = st.builds(lambda entity, written: [PUT, "task", entity, written], st.sampled_from([TASK, OTHER]), cells)
@@ -227,6 +281,11 @@ others: st.SearchStrategy[Operation] = st.sampled_from(
         *([TOUCH, kind, entity] for kind, entity in (("task", TASK), ("document", DOCUMENT))),
         *(["delete", kind, entity] for kind, entity in (("task", TASK), ("task", OTHER), ("document", DOCUMENT))),
         ["delete", "tag", values.id_bytes("id", TAG)],
+        # one id, several kinds
+        *([PUT, "document", TASK, cells] for cells in ({"title": "d"}, {"title": "e", "content": "one"})),
+        [PUT, "device", TASK, {"name": "laptop"}],
+        [PUT, "task", values.id_bytes("id", TAG), {"title": "t", "parent_id": TASK}],
+        *(["delete", kind, TASK] for kind in ("document", "device")),
     ]
 )
 changes: st.SearchStrategy[list[Operation]] = st.lists(puts | others, min_size=1, max_size=3)
@@ -243,7 +302,7 @@ def as_sent(event: Event[list[Operation]], events: list[Event[list[Operation]]])
         for other in events:
             before = other.work if other is not event else event.work[:number]
             if other.seq <= event.past.get(other.actor, 0) and any(
-                each[0] != "delete" and each[2] == operation[2] for each in before
+                each[0] != "delete" and each[1:3] == operation[1:3] for each in before
             ):
                 seen[other.actor] = max(other.seq, seen.get(other.actor, 0))
         made.append([DELETE, operation[1], operation[2], [list(pair) for pair in sorted(seen.items())]])
@@ -259,7 +318,8 @@ def shown(events: list[Event[list[Operation]]], order: list[Event[list[Operation
     found["digest"] = dict(folded.look(lambda reader: reader.buckets()))
     found["conflicted"] = folded.look(lambda reader: reader.conflicted())
     found["rings"] = folded.look(lambda reader: reader.in_rings())
-    found["records"] = [(record.id, record.state) for record in folded.look(lambda reader: list(reader.all_records()))]
+    found["unknown"] = folded.unknown
+    found["records"] = [(record.key, record.state) for record in folded.look(lambda reader: list(reader.all_records()))]
     return found
 
 

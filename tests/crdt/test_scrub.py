@@ -59,9 +59,9 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE entities SET hash = zeroblob(16) WHERE kind = 'task'", "task"),
-        ("UPDATE entities SET hidden = 1 WHERE kind = 'task'", "task"),
-        ("UPDATE entities SET state = x'00' WHERE kind = 'task'", "task"),
+        ("UPDATE entities SET hash = zeroblob(16) WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE entities SET hidden = 1 WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '00%'", "task"),
         ("DELETE FROM entity_tags", "task"),
         ("DELETE FROM task_documents", "task"),
         ("UPDATE digest_tail SET added = zeroblob(18)", "bucket"),

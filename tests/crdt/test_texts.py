@@ -10,6 +10,7 @@ import pytest
 import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import texts as module
+from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RefusedTextError
@@ -79,11 +80,9 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
         store.edit_text(document, "content", [(number, 0, str(number % 10))])
     entity = values.id_bytes("id", document)
     with store.store.read() as reader:
-        record = reader.records([entity])[entity]
-        from edda_sync.crdt.entity import Entity
-
-        ((field, genesis),) = Entity.decode(entity, record.state).edited_texts()
-        stored = reader.text(entity, field, genesis)
+        key = key_of("document", entity)
+        ((field, genesis),) = Entity.decode(entity, reader.records([key])[key].state).edited_texts()
+        stored = reader.text(key, field, genesis)
     assert stored is not None
     assert len(stored.tail) < 4
     assert content(store, document) == "01234567890"

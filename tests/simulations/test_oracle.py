@@ -203,13 +203,13 @@ def test_a_value_that_is_none_is_not_written_and_what_stands_beside_it_is() -> N
     assert (task["title"], task["status"], task["parent_id"]) == ("t", "done", None)
 
 
-def test_an_id_is_of_the_kind_that_it_was_first_used_as() -> None:
+def test_a_task_and_a_document_of_one_id_are_two_things() -> None:
     history = History()
-    history.make(A, 1, [TOUCH, "task", T, "how"], [PUT, "document", T, {"title": "d"}], put(T, title="t"))
-    history.make(B, 2, put(T, title="t"), [DELETE, "task", T, [[A, 1]]], seen={A: 1})
+    history.make(A, 1, [PUT, "document", T, {"title": "d"}], put(T, title="t"))
+    history.make(B, 2, [DELETE, "document", T, [[A, 1]]], put(T, title="u"), seen={A: 1})
     oracle = history.means()
-    assert [each["title"] for each in oracle.documents().values()] == ["d"]
-    assert not oracle.tasks()
+    assert [each["title"] for each in oracle.tasks().values()] == ["u"]
+    assert not oracle.documents()
 
 
 def test_a_tag_that_has_no_name_or_another_ones_does_not_show() -> None:
@@ -226,5 +226,5 @@ def test_nothing_is_said_of_a_text_that_refused_an_edit() -> None:
     history.make(
         B, 2, [EDIT, "task", T, "description", genesis_id(T, "description", "one "), b"no update"], seen={A: 1}
     )
-    (task,) = Oracle(history.log, refused={T}).tasks().values()
+    (task,) = Oracle(history.log, refused={("task", T)}).tasks().values()
     assert (task["title"], task["description"]) == ("t", UNTOLD)

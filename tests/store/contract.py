@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from edda_sync import values
+from edda_sync.crdt.entity import key_of
 from edda_sync.errors import StorageError, UsageError
 from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, StoreReader, StoreWriter
 from edda_sync.query import DocumentQuery, TaskQuery, plan
@@ -37,12 +38,12 @@ class AnyStore(Protocol):
     def close(self) -> None: ...
 
 
-def entity(number: int) -> bytes:
-    return number.to_bytes(16, "big")
+def entity(number: int, kind: str = "task") -> bytes:
+    return key_of(kind, number.to_bytes(16, "big"))
 
 
 def text_id(number: int) -> str:
-    return values.id_text(entity(number))
+    return values.id_text(number.to_bytes(16, "big"))
 
 
 def logged(position: int, actor: int, seq: int, body: bytes = EVERY_BYTE) -> Logged:
@@ -54,7 +55,7 @@ def head(actor: int, seq: int) -> Head:
 
 
 def record(number: int, kind: str = "task", *, hidden: bool = False, state: bytes = EVERY_BYTE) -> Record:
-    return Record(entity(number), kind, hidden, b"hash of " + state[:4], state)
+    return Record(entity(number, kind), hidden, b"hash of " + state[:4], state)
 
 
 def task_row(number: int, **columns: Any) -> Row:
@@ -95,15 +96,15 @@ def shown_task(
 
 def shown_document(number: int, *, tags: tuple[int, ...] = (), **columns: Any) -> Shown:
     tagged = tuple((text_id(tag), TIME) for tag in tags)
-    return Shown("document", entity(number), document_row(number, **columns), tagged, (), ())
+    return Shown("document", entity(number, "document"), document_row(number, **columns), tagged, (), ())
 
 
 def shown_tag(number: int, name: str) -> Shown:
-    return Shown("tag", entity(number), tag_row(number, name), (), (), ())
+    return Shown("tag", entity(number, "tag"), tag_row(number, name), (), (), ())
 
 
 def show(tx: StoreWriter, *shown: Shown, new: bool = True) -> None:
-    tx.show(shown, frozenset(each.id for each in shown) if new else frozenset())
+    tx.show(shown, frozenset(each.key for each in shown) if new else frozenset())
 
 
 def fill(tx: StoreWriter) -> None:
@@ -119,7 +120,7 @@ def fill(tx: StoreWriter) -> None:
     tx.expect(OTHER, 2, b"raw")
     tx.keep_part(OTHER, 2, 1, b"late part")
     tx.add_fork(OTHER, 1, b"ours", b"theirs")
-    tx.save([record(1), record(2, "document"), record(3, "tag"), record(4, hidden=True)], dict.fromkeys(IDS, False))
+    tx.save([record(1), record(2, "document"), record(3, "tag"), record(4, hidden=True)], dict.fromkeys(KEYS, False))
     tx.save([record(5)], {entity(5): True})
     tx.add_to_buckets({3: 5, 4: -1})
     withheld = (("parent_id", entity(4), "hidden"),)
@@ -154,7 +155,8 @@ def change_all(tx: StoreWriter) -> None:
     tx.save_text(entity(9), "description", 1, b"state", 0)
 
 
-IDS = [entity(number) for number in range(1, 10)]
+TASKS = [entity(number) for number in range(1, 10)]
+KEYS = [*TASKS, *(entity(number, kind) for kind in ("document", "tag", "device") for number in range(1, 10))]
 
 
 def dump(reader: StoreReader) -> dict[str, Any]:
@@ -172,12 +174,12 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "kept segments": [tuple(each) for each in reader.kept_segments()],
         "incoming": list(reader.incoming()),
         "forks": [tuple(fork) for fork in reader.forks()],
-        "records": reader.records(IDS),
+        "records": reader.records(KEYS),
         "all": list(reader.all_records()),
         "hidden": [reader.hidden(kind) for kind in kinds],
         "conflicted": reader.conflicted(),
-        "edges": (reader.referrers(IDS), reader.waiting_for(IDS), reader.in_rings()),
-        "parents": [reader.parent_edge(each) for each in IDS],
+        "edges": (reader.referrers(KEYS), reader.waiting_for(KEYS), reader.in_rings()),
+        "parents": [reader.parent_edge(each) for each in TASKS],
         "texts": [reader.text(*key) for key in texts],
         "all texts": [tuple(each) for each in reader.all_texts()],
         "due": (reader.stale_texts(), reader.unindexed(), [tuple(each) for each in reader.quarantined()]),
@@ -553,19 +555,22 @@ class StoreContract:
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
-    def test_states_are_found_by_id_and_in_order_of_ids(self, store: AnyStore) -> None:
-        many = [record(number, ("task", "document")[number % 2]) for number in range(2_500)]
+    def test_states_are_found_by_key_and_in_order_of_kinds_and_ids(self, store: AnyStore) -> None:
+        many = [record(number, kind) for kind in ("task", "document") for number in range(1_250)]
 
         def work(tx: StoreWriter) -> None:
-            tx.save(many[::-1], dict.fromkeys((each.id for each in many), False))
+            tx.save(many[::-1], dict.fromkeys((each.key for each in many), False))
 
         store.transact(work)
         with store.read() as reader:
             assert list(reader.all_records()) == many
-            assert list(reader.all_records("document")) == many[1::2]
+            assert list(reader.all_records("task")) == many[:1_250]
+            assert list(reader.all_records("document")) == many[1_250:]
+            assert list(reader.all_records("document", after=many[1_299].key)) == many[1_300:]
+            assert list(reader.all_records("document", after=many[7].key)) == many[1_250:]
             assert list(reader.all_records("device")) == []
-            found = reader.records(entity(number) for number in range(1_000, 3_000))
-            assert found == {each.id: each for each in many[1_000:]}
+            found = reader.records(entity(number, "document") for number in range(500, 3_000))
+            assert found == {each.key: each for each in many[1_750:]}
             assert reader.records([]) == {}
 
     def test_a_state_is_replaced_and_its_marks_with_it(self, store: AnyStore) -> None:
@@ -587,7 +592,7 @@ class StoreContract:
 
         records = [record(number(high, 0xABCDEF), hidden=high < 5) for high in range(30)]
         records += [record(number(1, 0xABCDEE)), record(number(40, 0xABCDEF), "document")]
-        store.transact(lambda tx: tx.save(records, dict.fromkeys((each.id for each in records), False)))
+        store.transact(lambda tx: tx.save(records, dict.fromkeys((each.key for each in records), False)))
         with store.read() as reader:
             found = reader.ids_ending("task", "abcdef")
             assert found == [text_id(number(high, 0xABCDEF)) for high in range(5, 25)]
@@ -771,7 +776,8 @@ class StoreContract:
         store.transact(work)
         with store.read() as reader:
             assert reader.referrers([entity(1)]) == [entity(2)]
-            assert reader.referrers([entity(5), entity(7)]) == [entity(1), entity(7)]
+            pointed_at = [entity(5, "tag"), entity(7, "document")]
+            assert reader.referrers(pointed_at) == [entity(1), entity(7, "document")]
             assert reader.referrers([]) == []
             assert reader.waiting_for([entity(9)]) == [entity(4)]
             assert reader.waiting_for([entity(1), entity(9)]) == [entity(3), entity(4)]
@@ -788,19 +794,55 @@ class StoreContract:
             show(tx, shown_task(1, tags=(5, 6), links=(7, 8), withheld=waits), shown_task(2, tags=(5,), links=(7,)))
 
         store.transact(work)
-        store.transact(lambda tx: tx.hide("tag", [entity(5)]))
+        store.transact(lambda tx: tx.hide("tag", [entity(5, "tag")]))
         with store.read() as reader:
             assert [row[2] for row in reader.table("entity_tags")] == [text_id(6)] * 2
-        store.transact(lambda tx: tx.hide("document", [entity(7)]))
+        store.transact(lambda tx: tx.hide("document", [entity(7, "document")]))
         with store.read() as reader:
             assert [row[:2] for row in reader.table("task_documents")] == [(text_id(1), text_id(8))]
             assert [row[1] for row in reader.table("entity_tags")] == [text_id(1)]
         store.transact(lambda tx: tx.hide("task", [entity(1), entity(33)]))
-        store.transact(lambda tx: tx.hide("device", [entity(2)]))  # which has no row
+        store.transact(lambda tx: tx.hide("device", [entity(2, "device")]))  # which has no row
         with store.read() as reader:
             assert reader.table("task_documents") == reader.table("entity_tags") == []
             assert reader.waiting_for([entity(9)]) == []
             assert reader.counts() == {"tasks": 1, "documents": 1, "tags": 1, "hidden": 0, "changes": 0}
+
+    def test_a_task_and_a_document_of_one_id_know_nothing_of_each_other(self, store: AnyStore) -> None:
+        task, document, tag = entity(1), entity(1, "document"), entity(1, "tag")
+        states = [record(1), record(1, "document", hidden=True), record(1, "tag")]
+
+        def work(tx: StoreWriter) -> None:
+            tx.save(states, {task: True, document: False, tag: False})
+            waits = (("parent_id", task, "hidden"), ("tag." + text_id(9), entity(9, "tag"), "hidden"))
+            show(tx, shown_tag(1, "one"), shown_document(1, tags=(1,)), shown_document(2))
+            show(tx, shown_task(1, tags=(1,), links=(1, 2)), shown_task(2, parent_id=text_id(1), links=(1,)))
+            show(tx, shown_task(3, withheld=waits))
+            tx.save_text(task, "description", GENESIS, b"of the task", 0)
+            tx.save_text(document, "content", GENESIS, b"of the document", 0)
+            tx.set_stale(document, True)
+            tx.index_texts()
+
+        store.transact(work)
+        with store.read() as reader:
+            assert list(reader.all_records()) == states
+            assert reader.records([document]) == {document: states[1]}
+            assert (reader.hidden("task"), reader.hidden("document")) == ([], [document])
+            assert (reader.conflicted(), reader.stale_texts()) == ([task], [document])
+            assert reader.referrers([task]) == [entity(2)]
+            assert reader.referrers([document]) == [task, entity(2)]
+            assert reader.referrers([tag]) == [task, document]
+            assert (reader.waiting_for([document]), reader.waiting_for([task])) == ([], [entity(3)])
+            assert [each[0] for each in reader.all_texts()] == [task, document]
+        store.transact(lambda tx: tx.hide("document", [document]))
+        with store.read() as reader:
+            assert [row[:2] for row in reader.table("task_documents")] == [(text_id(1), text_id(2))]
+            assert [row[:2] for row in reader.table("entity_tags")] == [("task", text_id(1))]
+            assert reader.row("task", text_id(1)) == task_row(1)
+        store.transact(lambda tx: tx.hide("tag", [tag]))
+        with store.read() as reader:
+            assert reader.table("entity_tags") == []
+            assert reader.row("task", text_id(1)) == task_row(1)
 
     @pytest.mark.parametrize(
         "shown",
@@ -877,7 +919,7 @@ class StoreContract:
             store.transact(lambda tx: show(tx, shown_tag(1, "home"), new=False))
         store.transact(lambda tx: show(tx, shown_tag(1, "Work"), new=False))
         store.transact(lambda tx: show(tx, shown_tag(3, "work")))  # which is free now
-        store.transact(lambda tx: tx.hide("tag", [entity(2)]))
+        store.transact(lambda tx: tx.hide("tag", [entity(2, "tag")]))
         store.transact(lambda tx: show(tx, shown_tag(4, "home")))
         with store.read() as reader:
             assert [row[1] for row in reader.table("tags")] == ["Work", "work", "home"]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync import values
+from edda_sync.crdt.entity import key_of
 from edda_sync.protocols import Row, Shown, StoreWriter
 from edda_sync.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan, tokens
 from edda_sync.store.memory import MemoryStore
@@ -52,7 +53,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AnyStore,
 def tables(draw: st.DrawFn) -> list[Shown]:
     tag_ids = {name: values.tag_id(name) for name in TAGS}
     made = [
-        Shown("tag", values.id_bytes("id", tag), (tag, name, None, None, TIMES[0]), (), (), ())
+        Shown("tag", key_of("tag", values.id_bytes("id", tag)), (tag, name, None, None, TIMES[0]), (), (), ())
         for name, tag in tag_ids.items()
     ]
     documents, tasks = draw(st.integers(0, 8)), draw(st.integers(0, 10))
@@ -63,7 +64,7 @@ def tables(draw: st.DrawFn) -> list[Shown]:
             updated_at=draw(times),
         )  # fmt: skip
         tagged = tuple((tag_ids[name], TIMES[0]) for name in draw(tags))
-        made.append(Shown("document", entity(number), row, tagged, (), ()))
+        made.append(Shown("document", entity(number, "document"), row, tagged, (), ()))
     for number in range(21, 21 + tasks):
         row = task_row(
             number, title=draw(titles), description=draw(st.none() | texts), status=draw(st.sampled_from(values.STATUSES)),

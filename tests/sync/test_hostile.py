@@ -19,7 +19,7 @@ from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
 from edda_sync.crdt.change import signed_message
-from edda_sync.crdt.entity import digest_of
+from edda_sync.crdt.entity import digest_of, kind_and_id
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, RemoteProtocolError
 from edda_sync.protocols import Head
@@ -146,7 +146,7 @@ class Forge:
         self.peer = bench.peer
         with bench.peer.store.read() as reader:
             heads = tuple(reader.heads().values())
-            self.entries = [Entry(record.id, record.state, ()) for record in reader.all_records()]
+            self.entries = [Entry(kind_and_id(record.key)[1], record.state, ()) for record in reader.all_records()]
             self.header = SegmentHeader(heads, digest_of(reader.buckets()), len(self.entries))
 
     def sign(self, head: Head) -> Head:

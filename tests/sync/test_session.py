@@ -14,7 +14,7 @@ import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import PUT, Birth, Header
-from edda_sync.crdt.entity import bucket_of
+from edda_sync.crdt.entity import bucket_of, kind_and_id
 from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, ForkError, RemoteMismatchError, RemoteProtocolError
@@ -430,7 +430,7 @@ def test_whoever_mended_its_own_content_compares_it_with_what_the_peer_said_befo
     bench.opened()
     frontier = tuple(sorted(bench.device.frontier().items()))
     record = next(iter(bench.device.store.transact(lambda tx: list(tx.all_records()))))
-    bench.device.store.transact(lambda tx: tx.add_to_buckets({bucket_of(record.id): 1}))
+    bench.device.store.transact(lambda tx: tx.add_to_buckets({bucket_of(kind_and_id(record.key)[1]): 1}))
     bench.say(Ack(frontier, 0, False, replica_of(bench.peer).exchange.proof().digest, 0))
     assert not proved(bench)
     bench.device.rebuild()
