@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -109,6 +109,7 @@ class Disk:
         refused: How many it has not.
         rotten: Whether something of the view rotted, and it was not folded anew since.
         interrupted: Whether the next transaction is interrupted once it has written all, and before it is committed.
+        shared: What all who read look at, until somebody writes; None when each opens a reader of its own.
         peek: Called while a transaction has written and not committed: readers see what was before.
     """
 
@@ -125,6 +126,7 @@ class Disk:
         self._tables: Any = None
         self._inner: Any = None
         self._synced: Any = None  # the image from before what nobody waited for
+        self.shared: StoreReader | None = None
 
     @property
     def is_open(self) -> bool:
@@ -207,6 +209,15 @@ class Disk:
         elif copied:
             self.slot = MemorySlot()  # a sidecar is found by the file that it belongs to
 
+    @contextmanager
+    def share(self) -> Iterator[None]:
+        """Let all who read within this look at one state, by one reader: nobody writes meanwhile."""
+        with self._inner.read() as self.shared:
+            try:
+                yield
+            finally:
+                self.shared = None
+
     def rot(self, draws: Draws) -> bool:
         """Let a bit flip in the view of the open store: of an entity, a sum or a row; False when there is none yet."""
         if self._inner is None:
@@ -254,6 +265,7 @@ class DiskStore:
         """Run ``work`` in one durable transaction; see the faults above."""
         self._check_open()
         disk = self._disk
+        disk.shared = None
         interrupted, disk.interrupted = disk.interrupted, False
         fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
 
@@ -283,6 +295,7 @@ class DiskStore:
     def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]:
         """Run ``work`` in a transaction that nobody waits for."""
         self._check_open()
+        self._disk.shared = None
         self._disk.put_at_risk()
         done: Future[T] = Future()
         done.set_result(self._inner.transact(work))
@@ -292,6 +305,8 @@ class DiskStore:
     def read(self) -> AbstractContextManager[StoreReader]:
         """Open a reader of what is on the disk."""
         self._check_open()
+        if self._disk.shared is not None:
+            return nullcontext(self._disk.shared)
         reader: AbstractContextManager[StoreReader] = self._inner.read()
         return reader
 

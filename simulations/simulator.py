@@ -475,23 +475,27 @@ class Simulation:
         if witness.is_acknowledged and device.disk.refused != refused:
             raise Violation(5, device.name, "acknowledged what its disk refused")
         if device.honest and device.is_up and device.disk.writes != before:
-            entries = self.book.read_on(device)
-            if self.recorder is not None:
-                self.recorder.changed(self.now, device)
-            if witness.is_acknowledged:
-                own = [each for each in entries if self.book.is_own(device, each)]
-                self.book.acknowledge(device, own)
-                for told in self._hear["acknowledged"]:
-                    told(device, own)
-            if entries:
-                for told in self._hear["grew"]:
-                    told(device, entries)
-            for told in self._hear["changed"]:
-                told(device)
+            with device.disk.share():
+                self._tell_of_writes(device, is_acknowledged=witness.is_acknowledged)
         if device.honest and device.is_up:
             for told in self._hear["dealt"]:
                 told(device)
         self._watching = outer
+
+    def _tell_of_writes(self, device: SimulatedDevice, *, is_acknowledged: bool) -> None:
+        entries = self.book.read_on(device)
+        if self.recorder is not None:
+            self.recorder.changed(self.now, device)
+        if is_acknowledged:
+            own = [each for each in entries if self.book.is_own(device, each)]
+            self.book.acknowledge(device, own)
+            for told in self._hear["acknowledged"]:
+                told(device, own)
+        if entries:
+            for told in self._hear["grew"]:
+                told(device, entries)
+        for told in self._hear["changed"]:
+            told(device)
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """A device hands a frame to the network."""

@@ -167,7 +167,9 @@ class Exchange:
         listed = list(summaries)
 
         def known(reader: StoreReader) -> list[tuple[Summary, bytes]]:
-            found = ((each, reader.hash_at(each.actor, each.seq)) for each in listed)
+            heads = reader.heads()
+            here = [each for each in listed if each.actor in heads and each.seq <= heads[each.actor].seq]
+            found = ((each, _hash_at(reader, heads[each.actor], each.seq)) for each in here)
             return [(each, ours) for each, ours in found if ours is not None and ours[:SUMMARY_HASH_BYTES] != each.hash]
 
         with self.store.read() as reader:
@@ -435,6 +437,10 @@ def _digest_of(heads: Iterable[Summary], content: str) -> str:
 
 def _waiting(reader: StoreReader) -> int:
     return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+
+
+def _hash_at(reader: StoreReader, head: Head, seq: int) -> bytes | None:
+    return head.hash if seq == head.seq else reader.hash_at(head.actor, seq)
 
 
 def _first_missing(parts: frozenset[int]) -> int:
