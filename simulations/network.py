@@ -14,7 +14,7 @@ The network, and what may go wrong on it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -72,7 +72,10 @@ class Link:
         self.ends = (first, second)
         self.alive = [True, True]  # what each end believes
         self.arrival = [0.0, 0.0]  # of the last frame towards each end
-        self.held: list[list[bytes]] = [[], []]  # frames to each end that a cut path holds up
+        self.held: list[deque[tuple[bytes, float]]] = [
+            deque(),
+            deque(),
+        ]  # what a cut path holds up, and when it was sent
         self.frames_left: int | None = None  # until it breaks; None when it does not
 
     def side_of(self, device: SimulatedDevice) -> int:
@@ -192,9 +195,6 @@ class Network:
         side = link.side_of(sender)
         receiver = link.ends[1 - side]
         self.bytes_sent[sender.name, receiver.name] += len(frame)
-        if self.is_blocked(sender, receiver):
-            link.held[1 - side].append(frame)
-            return
         path = self.path(sender, receiver)
         due = self._sim.now + path.delay_s()
         lawless = path.lawless and path.draws.chance("lawless", path.lawless)
@@ -213,23 +213,25 @@ class Network:
 
     def _arrive(self, link: Link, sender: SimulatedDevice, frame: bytes, due: float) -> None:
         sent = self._sim.now
+        side = 1 - link.side_of(sender)
 
         def deliver() -> None:
-            side = link.side_of(sender)
-            receiver = link.ends[1 - side]
-            if not link.alive[1 - side]:
+            if not link.alive[side]:
                 return
-            if self.is_blocked(sender, receiver):
-                link.held[1 - side].append(frame)
-                return
-            if link.frames_left is not None and not self._healed:
-                link.frames_left -= 1
-                if link.frames_left < 0:
-                    self._break(link)
-                    return
-            receiver.received(link, sender, frame, sent)
+            if link.held[side] or self.is_blocked(sender, link.ends[side]):  # a stream keeps its order
+                link.held[side].append((frame, sent))
+            else:
+                self._hand_over(link, side, frame, sent)
 
         self._sim.at(due, deliver)
+
+    def _hand_over(self, link: Link, side: int, frame: bytes, sent: float) -> None:
+        if link.frames_left is not None and not self._healed:
+            link.frames_left -= 1
+            if link.frames_left < 0:
+                self._break(link)
+                return
+        link.ends[side].received(link, link.ends[1 - side], frame, sent)
 
     def _break(self, link: Link) -> None:
         """Break a link: with what is under way, and both ends hear of it at once."""
@@ -332,13 +334,15 @@ class Network:
             for side, receiver in enumerate(link.ends):
                 sender = link.ends[1 - side]
                 if link.held[side] and not self.is_blocked(sender, receiver):
-                    frames, link.held[side] = link.held[side], []
-                    for frame in frames:
-                        due = max(self._sim.now + RESEND_S, link.arrival[side])
-                        link.arrival[side] = due
-                        self._arrive(link, sender, frame, due)
+                    self._sim.later(RESEND_S, lambda link=link, side=side: self._drain(link, side))  # type: ignore[misc]
                 if not link.alive[1 - side] and link.alive[side]:
                     self.expire(link, receiver)
+
+    def _drain(self, link: Link, side: int) -> None:
+        """Hand over what was held up, in its order."""
+        held = link.held[side]
+        while held and not self.is_blocked(link.ends[1 - side], link.ends[side]):
+            self._hand_over(link, side, *held.popleft())
 
     def links_of(self, device: SimulatedDevice) -> list[Link]:
         """Return the links that a device believes in."""

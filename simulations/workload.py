@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from edda_sync import values
@@ -149,16 +150,19 @@ def move_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def tag_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody tags a task, or takes a tag off it."""
+    """Somebody tags a task, or takes a tag off it, perhaps while somebody else does the opposite."""
     if not sim.book.tasks:
         add_task(sim, draws, device)
         return
     task, tag, off = choose(draws, "task", sim.book.tasks), draws.pick("tag", TAGS), draws.chance("off", 35)
 
-    def change(tx: Transaction) -> None:
+    def change(tx: Transaction, *, off: bool) -> None:
         (tx.remove_tag if off else tx.add_tag)(task, tag)
 
-    write(sim, device, lambda engine, _: engine.transact(change))
+    write(sim, device, lambda engine, _: engine.transact(partial(change, off=off)))
+    if draws.chance("argued", 30):
+        other = draws.pick("other", sim.honest())
+        write(sim, other, lambda engine, _: engine.transact(partial(change, off=not off)))
 
 
 def remove_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:

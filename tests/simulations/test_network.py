@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edda_sync.model import Task
+from simulations.checkers.history import dots_in
 from simulations.device import SimulatedDevice
 from simulations.network import GIVE_UP_S
 from simulations.simulator import Simulation, Verdict
@@ -23,12 +24,14 @@ class Frames:
     def __init__(self) -> None:
         self.all: list[tuple[float, float, str, str]] = []
         self.notes: list[tuple[float, str, str]] = []
+        self.seqs: list[int] = []  # of changes, as they arrived
 
     def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
         self.notes.append((now, what, device))
 
     def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
         self.all.append((sent, arrived, sender, receiver))
+        self.seqs += [seq for _, seq in dots_in(frame)]
 
     def changed(self, now: float, device: SimulatedDevice) -> None:
         pass
@@ -115,7 +118,7 @@ def test_a_path_that_is_cut_one_way_still_carries_the_other_way() -> None:
 
     verdict, frames = play(script)
     assert verdict.violation is None
-    between = [sender for sent, _, sender, _ in frames.all if 4 <= sent < 5]
+    between = [sender for _, arrived, sender, _ in frames.all if 4 <= arrived < 5]
     assert "phone" in between
     assert "laptop" not in between
 
@@ -167,6 +170,26 @@ def test_a_stream_keeps_its_order_whatever_its_jitter_and_loss() -> None:
         assert len(sent) > 10
         assert sent == sorted(sent)
     assert max(arrived - sent for sent, arrived, *_ in frames.all) > 0.2
+
+
+@pytest.mark.parametrize("mended_s", [3.95, 4.4])
+def test_a_stream_keeps_its_order_also_across_a_cut_that_meets_it_on_its_way(mended_s: float) -> None:
+    """What was under way when the path was cut, what was sent meanwhile, and what was sent as soon as it was mended."""
+
+    def script(sim: Simulation) -> float:
+        laptop, phone = sim.devices
+        sim.network.path(laptop, phone).latency_ms = 500
+        for number in range(20):
+            sim.at(3 + number / 10, partial(add, laptop))
+        cuts: list[tuple[str, str]] = []
+        sim.at(3.45, lambda: cuts.extend(sim.network.cut(both(laptop, phone))))
+        sim.at(mended_s, lambda: sim.network.mend(cuts))
+        return 20
+
+    verdict, frames = play(script)
+    assert verdict.violation is None
+    assert len(frames.seqs) > 20
+    assert frames.seqs == sorted(frames.seqs)
 
 
 def test_a_lawless_path_drops_doubles_and_reorders_and_all_ends_well() -> None:
