@@ -172,7 +172,7 @@ def _hunt(work: tuple[str, int, int]) -> Found:
     if found.seed is None:
         return found
     shrunk = shrink(bug, found.seed)
-    return msgspec.structs.replace(found, small=Small(shrunk.before, len(shrunk.verdict.taken), shrunk.runs))
+    return msgspec.structs.replace(found, small=Small(shrunk.before, shrunk.events, shrunk.runs))
 
 
 def _prepare() -> None:

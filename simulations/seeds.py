@@ -19,13 +19,13 @@ FILE: Final = Path(__file__).with_name("seeds.txt")
 
 
 def line_of(tape: Tape, verdict: Verdict) -> str:
-    """Return the line of a run."""
+    """Return the line of a run, with the events that it did not get to: they make it last."""
     profile = verdict.profile
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
     flags = {"keys": profile.real_keys, "tight": profile.tight, "line": profile.line, "calm": tape.calm}
     words += [word for word, is_so in flags.items() if is_so]
-    return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.taken)
+    return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.planned)
 
 
 def tape_of(line: str) -> Tape:

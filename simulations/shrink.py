@@ -25,7 +25,7 @@ class Shrunk:
     Attributes:
         tape: Fails.
         verdict: How.
-        before: How many events had happened when it failed first; those left are the verdict's ``taken``.
+        before: How many events had happened when it failed first.
         runs: How many tapes were run.
     """
 
@@ -33,6 +33,11 @@ class Shrunk:
     verdict: Verdict
     before: int
     runs: int
+
+    @property
+    def events(self) -> int:
+        """How many are left."""
+        return len(self.verdict.taken if self.tape.keep is None else self.tape.keep)
 
 
 class Shrinker:

@@ -165,7 +165,8 @@ class Verdict:
         changes: How many changes were made.
         profile: What kind of run it was.
         trace: Where in the code, if the product raised.
-        taken: The events that happened.
+        planned: The events of the tape.
+        taken: Those of them that happened.
     """
 
     seed: int
@@ -176,6 +177,7 @@ class Verdict:
     events: int = 0
     changes: int = 0
     trace: str = ""
+    planned: list[Event] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
 
 
@@ -225,6 +227,7 @@ class Simulation:
         self._proofs: set[tuple[str, str]] = set()
         self._undo: list[Callable[[], None]] = []
         self._watching: SimulatedDevice | None = None
+        self.planned: list[Event] = []
         self.taken: list[Event] = []
 
     # --- running ------------------------------------------------------------------------------------------------------
@@ -248,7 +251,7 @@ class Simulation:
         verdict.digest = self._digest.hexdigest()
         verdict.virtual_s, verdict.events = self.now, self._order
         verdict.changes = len(self.book.hashes)
-        verdict.taken = self.taken
+        verdict.planned, verdict.taken = self.planned, self.taken
         return verdict
 
     def _first_act(self) -> None:
@@ -261,7 +264,7 @@ class Simulation:
             return
         groups = self.profile.groups
         weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
-        events = self.tape.events(weights)
+        events = self.planned = self.tape.events(weights)
         for event in events:
             self.at(event.at_s, lambda event=event: self._happen(event))  # type: ignore[misc]
         self._run_until(events[-1].at_s + QUIET_S if events else QUIET_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -122,3 +123,10 @@ def test_a_line_of_seeds_txt_is_the_very_run(seed: int) -> None:
     verdict = run(tape)
     again = run(tape_of(f"{line_of(tape, verdict)}  # what it found"))
     assert (again.digest, again.taken) == (verdict.digest, verdict.taken)
+
+
+def test_a_line_names_events_that_the_run_did_not_get_to_since_they_make_it_last() -> None:
+    verdict = run(Tape(3, backend="memory"))
+    early = dataclasses.replace(verdict, taken=verdict.taken[:1])
+    assert line_of(Tape(3), early) == line_of(Tape(3), verdict)
+    assert len(verdict.taken) > 1
