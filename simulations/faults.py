@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from edda_sync.model import Task
 from simulations.device import SimulatedDevice
 from simulations.disk import Fault, Image
 from simulations.simulator import Simulation
 from simulations.tape import Draws
+from simulations.workload import write
 
 FOR_S: Final = (0.2, 300.0)  # how long a fault lasts
 YEARS_S: Final = 10 * 366 * 86_400
@@ -150,17 +152,26 @@ def fill_disk(sim: Simulation, draws: Draws) -> None:
 
 
 def put_back(sim: Simulation, draws: Draws) -> None:
-    """Somebody keeps a copy of a device's folder, and puts it back later."""
+    """Somebody keeps a copy of a device's folder, and puts it back later, perhaps twice."""
     device = draws.pick("device", sim.devices)
     image = device.disk.image()
     copied = draws.chance("copied", 50)
 
+    def add_task(when: str) -> None:
+        if draws.chance(when, 50):  # somebody works without having met a peer
+            write(sim, device, lambda engine, word: engine.create_task(Task(title=word)))
+
     def restore() -> None:
         if sim.is_healing or not device.honest:
             return
+        add_task("until then")
         restore_image(sim, device, image, copied=copied)
+        add_task("at once")
 
-    sim.later(draws.seconds("later", 1, 300), restore)
+    later = draws.seconds("later", 1, 300)
+    sim.later(later, restore)
+    if draws.chance("again", 40):
+        sim.later(later + draws.seconds("again after", 1, 300), restore)
 
 
 def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, copied: bool) -> None:
