@@ -305,7 +305,7 @@ class StorageEngine:
     def waiting(self) -> int:
         """Return how many things are here but not applied: operations of a newer version, texts that refused an edit."""
         with self.store.read() as reader:
-            return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
+            return ledgers.count_waiting(reader)
 
     def members(self) -> list[Member]:
         """Return the devices of the workspace, by name."""

@@ -1,6 +1,6 @@
 """
-What is broken off midway, or turns out another than it began: a link between two frames, a write before its end, and a
-large change of which other parts come than were announced.
+What is broken off midway, or turns out another than it began: a link between two frames, a write before its end, a
+large change of which other parts come than were announced, and a company of which some leave before others are back.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from edda_sync.model import Task
 from edda_sync.sync.messages import Message, Part
 from simulations import workload
 from simulations.device import SimulatedDevice
-from simulations.faults import Mishap
+from simulations.faults import Mishap, cut
 from simulations.liars import Liar, mood
 from simulations.simulator import Simulation
 from simulations.tape import Draws
 
 FRAMES_MAX: Final = 16
+COMPANY_MAX: Final = 5  # devices, before a newcomer
 LARGE_TASKS: Final = 20  # in one change: larger than a part where limits are tight, and large nowhere else
 
 INTERRUPTED: Final[tuple[Callable[[Simulation, Draws, SimulatedDevice], None], ...]] = (
@@ -63,6 +64,27 @@ def interrupt(sim: Simulation, draws: Draws) -> None:
         device.disk.interrupted = False
 
 
+def relieve(sim: Simulation, draws: Draws) -> None:
+    """One is away while a newcomer is let in, and works; when it is back the others have left, but for the newcomer."""
+    company = [device for device in sim.honest() if device.is_awake]
+    if len(company) < 2 or len(sim.devices) > COMPANY_MAX:
+        return
+    away = draws.pick("away", company[1:])  # the first lets newcomers in
+    others = [device for device in company if device is not away]
+    paths = [path for device in (*others, sim.add_device()) for path in ((away, device), (device, away))]
+    gone_s = draws.seconds("away for", 5, 60)
+    cut(sim, paths, gone_s, "away")
+    for device in (draws.pick("who", others), away):
+        workload.edit_task(sim, draws, device)
+
+    def leave() -> None:
+        for device in others:
+            device.sleep()
+            sim.for_a_while(gone_s, device.wake)
+
+    sim.later(gone_s * 0.9, lambda: None if sim.is_healing else leave())
+
+
 def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
     """It sends other parts of a large change than were announced: its own, or what it passes on."""
     sim, at = liar.sim, draws.draw("at", 64)
@@ -82,5 +104,6 @@ def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 ACTIONS: Final = (
     Mishap("break off", "flapping", 3, break_off),
     Mishap("interrupt", "crashes", 3, interrupt),
+    Mishap("relieve", "joins", 2, relieve),
     mood("spoil", spoil),
 )

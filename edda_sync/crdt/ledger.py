@@ -485,6 +485,15 @@ def _meta(reader: StoreReader, key: str) -> bytes:
     return value
 
 
+def count_waiting(reader: StoreReader) -> int:
+    """
+    Return how many things are held and not applied: operations of a newer version, and texts that refused an edit.
+
+    A large change of which parts are still to come is not held yet: no frontier has it, and its author may be gone.
+    """
+    return reader.unknown_operations() + len(reader.quarantined())
+
+
 def actor_of(reader: StoreReader) -> int:
     """Return the actor under which this store writes."""
     return int.from_bytes(_meta(reader, ACTOR_KEY), "big")

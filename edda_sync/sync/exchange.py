@@ -21,7 +21,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH, Change
 from edda_sync.crdt.entity import digest_of
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger, is_welcome
+from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger, count_waiting, is_welcome
 from edda_sync.errors import ForkError, RemoteProtocolError
 from edda_sync.protocols import Head, Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
@@ -120,7 +120,7 @@ class Exchange:
         with self.store.read() as reader:
             large = [(each.actor, each.seq, b"", _first_missing(each.parts)) for each in reader.incoming()]
             halves = [(0, 0, name, parts) for name, parts in halves_of(reader)]
-            return Introduction(_summaries(reader), _waiting(reader), (*large, *halves))
+            return Introduction(_summaries(reader), count_waiting(reader), (*large, *halves))
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
@@ -133,13 +133,13 @@ class Exchange:
     def standing(self) -> tuple[Frontier, int]:
         """Return :meth:`frontier` and how much is held but not applied, of one moment."""
         with self.store.read() as reader:
-            return {head.actor: head.seq for head in reader.heads().values()}, _waiting(reader)
+            return {head.actor: head.seq for head in reader.heads().values()}, count_waiting(reader)
 
     def proof(self) -> Proof:
         """Return what a peer with the same content has too; every text is brought up to date for it."""
 
         def look(reader: StoreReader) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
-            return _summaries(reader), _waiting(reader), reader.buckets()
+            return _summaries(reader), count_waiting(reader), reader.buckets()
 
         def refresh(tx: StoreWriter) -> tuple[tuple[Summary, ...], int, Mapping[int, int]]:
             self._ledger.refresh(tx)
@@ -433,10 +433,6 @@ def _digest_of(heads: Iterable[Summary], content: str) -> str:
     for head in heads:
         digest.update(head.actor.to_bytes(8, "big") + head.seq.to_bytes(8, "big") + head.hash)
     return digest.hexdigest()
-
-
-def _waiting(reader: StoreReader) -> int:
-    return reader.unknown_operations() + len(reader.quarantined()) + len(reader.incoming())
 
 
 def _hash_at(reader: StoreReader, head: Head, seq: int) -> bytes | None:

@@ -25,7 +25,7 @@ from edda_sync.crdt import frontier
 from edda_sync.crdt.entity import Entity, check_state, digest_of, kind_and_id
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger, is_member
+from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger, count_waiting, is_member
 from edda_sync.crdt.texts import Key
 from edda_sync.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
@@ -88,8 +88,7 @@ class Snapshots:
     def can_make(self) -> bool:
         """Tell whether a segment of what is here can be vouched for: all is applied, and every head is signed."""
         with self._store.read() as reader:
-            waiting = reader.unknown_operations() or reader.quarantined() or reader.incoming()
-            return not waiting and all(
+            return not count_waiting(reader) and all(
                 self._is_own(head) or head.signed_seq == head.seq for head in reader.heads().values()
             )
 

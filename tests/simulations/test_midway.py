@@ -114,3 +114,14 @@ def test_a_line_of_seeds_says_that_devices_stood_in_a_line() -> None:
     line = line_of(tape, run(tape))
     assert line == "7 devices=4 backend=memory tight line 0@1.500 add task"
     assert tape_of(line).profile(()) == profile
+
+
+def test_one_who_comes_back_finds_only_the_newcomer_that_was_let_in_meanwhile() -> None:
+    profile = Profile(3, "memory", frozenset(), real_keys=False, lawless=0, tight=True)
+    names = {0: "add task", 3: "add task", 6: "edit task", 9: "type", 12: "relieve", 200: "edit task"}
+    events = [Event(number, at_s, name) for number, (at_s, name) in enumerate(names.items())]
+    notes = Notes()
+    verdict = run(Tape(1, calm=True, fixed=(profile, events)), notes)
+    assert verdict.violation is None, f"{verdict.violation}\n{verdict.trace}"
+    assert (notes.count["away"], notes.count["sleep"], notes.count["wake"]) == (1, 2, 2)
+    assert notes.count["boot"] == 4
