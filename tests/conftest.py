@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("edda"), max_examples=3_000)
 settings.load_profile("edda")
+
+# For what is furnished for a whole module too: a test's own keyring, once it is imported, looks like the system's.
+os.environ["EDDA_KEYRING"] = "off"
 
 
 @pytest.fixture(autouse=True)
