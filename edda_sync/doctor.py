@@ -157,14 +157,7 @@ def _content_of(reader: StoreReader, logged: Logged) -> bytes:
 def _heads_of(reader: StoreReader, segment: bytes) -> Sequence[Head]:
     from edda_sync.backup import segment as segments
 
-    return segments.read(_pieces(reader, segment))[0].heads
-
-
-def _pieces(reader: StoreReader, segment: bytes) -> Iterator[bytes]:
-    number = 0
-    while (piece := reader.segment_part(segment, number)) is not None:
-        yield piece
-        number += 1
+    return segments.read(segments.parts_of(reader, segment))[0].heads
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------

@@ -114,6 +114,10 @@ class StoreReader(Protocol):
         """Return the hash of a change in the log; None when it is not there (any more)."""
         ...
 
+    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+        """Return seq and hash of an actor's changes in the log, from a seq on, in order."""
+        ...
+
     def log_part(self, position: int, number: int) -> bytes | None:
         """Return a part of a large change's body; None past its end."""
         ...

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 from edda_sync.crdt.change import Dot
 from edda_sync.protocols import Head
+from edda_sync.sync.forks import find as find_forks
+from edda_sync.sync.forks import hash_at
 
 if TYPE_CHECKING:
     from simulations.device import SimulatedDevice
@@ -37,16 +39,13 @@ def forks_between(
         first, second: They.
         within: Looks only at changes within this frontier.
     """
-    heads, others = heads_of(first), heads_of(second)
-    found = []
-    for actor in heads.keys() & others.keys():
-        seq = min(heads[actor].seq, others[actor].seq)
-        if within is not None:
-            seq = min(seq, within.get(actor, 0))
-        hashes = {_hash_at(first, heads[actor], seq), _hash_at(second, others[actor], seq)}
-        if len(hashes - {None}) == 2:
-            found.append((actor, seq))
-    return sorted(found)
+    with first.running.store.read() as reader, second.running.store.read() as other:
+        heads, others = reader.heads(), other.heads()
+        shared = []
+        for actor in sorted(heads.keys() & others.keys()):
+            seq = min(heads[actor].seq, others[actor].seq, within.get(actor, 0) if within is not None else 1 << 62)
+            shared.append((actor, seq, hash_at(other, actor, seq) if seq else b""))
+        return [(fork.actor, fork.seq) for fork in find_forks(reader, shared)]
 
 
 def is_over(sim: Simulation) -> bool:
@@ -123,14 +122,6 @@ def heads_of(device: SimulatedDevice) -> Mapping[int, Head]:
     """Return where each actor's chain stands at a running device."""
     with device.running.store.read() as reader:
         return reader.heads()
-
-
-def _hash_at(device: SimulatedDevice, head: Head, seq: int) -> bytes | None:
-    """Return a change's hash; None when only a segment brought it, or there is none."""
-    if seq == head.seq:
-        return head.hash
-    with device.running.store.read() as reader:
-        return reader.hash_at(head.actor, seq) if seq else None
 
 
 def _apart(sim: Simulation) -> dict[tuple[str, str], list[Dot]]:

@@ -294,9 +294,9 @@ class Simulation:
             raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
 
     def _holds_the_same(self) -> bool:
-        """Tell whether all honest devices hold the same changes, or need more than their neighbours for it."""
+        """Tell whether all honest devices hold the same changes, or cannot."""
         devices = self.honest()
-        if self.book.forked or len({device.id for device in devices}) < len(devices) or any(map(_is_mute, devices)):
+        if self.book.forked or len({device.id for device in devices}) < len(devices):
             return True
         first = self.book.frontier(devices[0])
         return all(self.book.frontier(device) == first for device in devices[1:])
@@ -540,12 +540,6 @@ class Simulation:
         self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
         if self.recorder is not None:
             self.recorder.note(self.now, what, name, facts)
-
-
-def _is_mute(device: SimulatedDevice) -> bool:
-    """Tell whether a device cannot pass all on: a part came as a segment, and it cannot vouch for another one."""
-    with device.running.store.read() as reader:
-        return bool(reader.segments()) and device.running.waiting() > 0
 
 
 class Witness:

@@ -22,7 +22,7 @@ import zstandard
 
 from edda_sync import limits
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Head
+from edda_sync.protocols import Head, StoreReader
 
 VERSION: Final = 1
 MAGIC: Final = b"EDDASEG" + bytes((VERSION,))
@@ -39,11 +39,13 @@ class SegmentHeader(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
         heads: Every actor's head at its frontier: hash, full dependencies, last signature.
         digest: Hash of the content that its entities make.
         entities: How many there are.
+        chains: For each head, what the hashes of its actor's changes begin with (see ``sync.forks``).
     """
 
     heads: tuple[Head, ...]
     digest: str
     entities: int
+    chains: tuple[bytes, ...]
 
 
 class TextEntry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -168,6 +170,14 @@ class _Stream:
 
     def ended(self) -> bool:
         return not self._held and not any(self._pieces)
+
+
+def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
+    """Yield the parts of a segment that a store keeps, in order."""
+    number = 0
+    while (part := reader.segment_part(name, number)) is not None:
+        yield part
+        number += 1
 
 
 def cut(stream: Iterable[bytes]) -> Iterator[bytes]:

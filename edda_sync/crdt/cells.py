@@ -58,7 +58,8 @@ def merged(
     """
     Join the same cell as two states have it, each complete at its frontier.
 
-    A write that one side has, and the other lacks although its frontier covers it, was replaced there.
+    A write that one side has, and the other lacks although its frontier covers it, was replaced there. When each side says
+    so of all that the other has, somebody wrote two changes under one dot: neither replaces the other.
 
     Source: Almeida, Shoker, Baquero 2018, "Delta state replicated data types", causal CRDTs.
     """
@@ -66,7 +67,7 @@ def merged(
     known = {write[:2] for write in theirs}
     kept = [write for write in ours if write[:2] in known or write[1] > their_frontier.get(write[0], 0)]
     kept += [write for write in theirs if write[:2] not in both and write[1] > our_frontier.get(write[0], 0)]
-    return sorted(kept, key=_dot)
+    return sorted(kept or {**{write[:2]: write for write in theirs}, **both}.values(), key=_dot)
 
 
 def conflicts(siblings: Sequence[Write]) -> Siblings:

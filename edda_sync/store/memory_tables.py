@@ -93,6 +93,12 @@ class MemoryReader:
         head: Head | None = self._tables["heads"].get(actor)
         return head.hash if head is not None and head.seq == seq else None
 
+    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+        dots = self._tables["dots"]
+        head = self._tables["heads"].get(actor)
+        seqs = range(first, head.seq + 1) if head is not None else range(0)
+        return [(seq, self.logged(dots[actor, seq]).hash) for seq in seqs if (actor, seq) in dots]
+
     def log_part(self, position: int, number: int) -> bytes | None:
         found: bytes | None = self._tables["log_parts"].get((position, number))
         return found

@@ -112,6 +112,9 @@ class SqliteReader:
         )  # fmt: skip
         return None if row is None else bytes(row[0])
 
+    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+        return self._all("SELECT seq, hash FROM log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
+
     def log_part(self, position: int, number: int) -> bytes | None:
         row = self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number)
         return None if row is None else bytes(row[0])

@@ -24,6 +24,7 @@ from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Admitted, Ledger, count_waiting, is_welcome
 from edda_sync.errors import ForkError, RemoteProtocolError
 from edda_sync.protocols import Head, Logged, Store, StoreReader, StoreWriter
+from edda_sync.sync import forks
 from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
 from edda_sync.sync.snapshots import Signer, Snapshots, Taken, Verify, halves_of, missing
 from edda_sync.sync.vouchers import keep_voucher, voucher_of
@@ -164,20 +165,11 @@ class Exchange:
 
     def find_forks(self, summaries: Iterable[Summary]) -> list[tuple[int, int]]:
         """Note of whom a peer has a dot under another hash; return all such dots."""
-        listed = list(summaries)
-
-        def known(reader: StoreReader) -> list[tuple[Summary, bytes]]:
-            heads = reader.heads()
-            here = [each for each in listed if each.actor in heads and each.seq <= heads[each.actor].seq]
-            found = ((each, _hash_at(reader, heads[each.actor], each.seq)) for each in here)
-            return [(each, ours) for each, ours in found if ours is not None and ours[:SUMMARY_HASH_BYTES] != each.hash]
-
         with self.store.read() as reader:
-            different = known(reader)
-        if different:
-            forks = [(each.actor, each.seq, ours, each.hash) for each, ours in different]
-            self.store.transact(lambda tx: _note_forks(tx, forks))
-        return [(each.actor, each.seq) for each, _ in different]
+            found = forks.find(reader, [(each.actor, each.seq, each.hash) for each in summaries])
+        if found:
+            self.store.transact(lambda tx: forks.note(tx, found))
+        return [(fork.actor, fork.seq) for fork in found]
 
     # --- giving -------------------------------------------------------------------------------------------------------
 
@@ -279,12 +271,8 @@ class Exchange:
         for change in decoded:
             if len(change.body) != (0 if change.header.parts else change.header.body_bytes):
                 raise RemoteProtocolError("a change whose body is not as long as its header says")
-        try:
+        with forks.noted(self.store):
             return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))
-        except ForkError as error:
-            noted = (error.actor, error.seq, *error.hashes)
-            self.store.transact(lambda tx: _note_forks(tx, [noted]))
-            raise
 
     def _take(self, tx: StoreWriter, batch: list[Change], signed: tuple[SignedHead, ...]) -> Taken:
         heads = tx.heads()
@@ -406,14 +394,6 @@ class Exchange:
         return Taken(int(outcome is Admitted.APPLIED), early=outcome is Admitted.EARLY)
 
 
-def _note_forks(tx: StoreWriter, forks: Iterable[tuple[int, int, bytes, bytes]]) -> None:
-    """Note forks, one of each actor: its later changes differ as well, and a liar could make up any number."""
-    noted = {fork[0] for fork in tx.forks()}
-    for fork in forks:
-        if fork[0] not in noted:
-            tx.add_fork(*fork)
-
-
 def _expect(tx: StoreWriter, change: Change) -> None:
     """Expect the parts of a large change; of two under one dot, those of the one that was named last."""
     actor, seq = change.header.dot
@@ -433,10 +413,6 @@ def _digest_of(heads: Iterable[Summary], content: str) -> str:
     for head in heads:
         digest.update(head.actor.to_bytes(8, "big") + head.seq.to_bytes(8, "big") + head.hash)
     return digest.hexdigest()
-
-
-def _hash_at(reader: StoreReader, head: Head, seq: int) -> bytes | None:
-    return head.hash if seq == head.seq else reader.hash_at(head.actor, seq)
 
 
 def _first_missing(parts: frozenset[int]) -> int:

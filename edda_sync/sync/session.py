@@ -397,13 +397,11 @@ class Session:
             missing = self._exchange.missing(self._known)
             is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
             if missing is None or is_long:
-                if self._exchange.snapshots.can_make():
-                    made = self._exchange.snapshots.made(self._known)
+                made = self._exchange.snapshots.given(self._known)
+                if made is not None:
                     self._segment = (made, min(self._wanted_segments.pop(made.hash, 0), made.parts - 1))
                     return self._next_segment_part()
-                if missing is None:
-                    return None  # whoever could not apply or prove all cannot vouch for it: another device must
-            self._queue = missing
+            self._queue = missing or []
         if not self._queue:
             return None
         given = self._exchange.batch(self._queue, self._known)
@@ -418,8 +416,9 @@ class Session:
     def _next_segment_part(self) -> Message | None:
         assert self._segment is not None, "asked for only while a segment is being sent"
         made, number = self._segment
-        data = self._exchange.snapshots.part(made.hash, number)
-        if data is None:  # it was made anew meanwhile, for another peer
+        needless = frontier.covers(self._known, dict(made.frontier))  # another peer was faster
+        data = None if needless else self._exchange.snapshots.part(made.hash, number)
+        if data is None:  # or it was made anew meanwhile, for another peer
             self._segment, self._news = None, True
             return self._next_data()
         self._segment = (made, number + 1) if number + 1 < made.parts else None

@@ -27,8 +27,9 @@ from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger, count_waiting, is_member
 from edda_sync.crdt.texts import Key
-from edda_sync.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
+from edda_sync.errors import CorruptError, ForkError, InvalidValueError, RemoteError, RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.sync import forks
 from edda_sync.sync.messages import Snapshot
 
 _MADE_SEGMENT: Final = "made_segment"
@@ -85,6 +86,23 @@ class Snapshots:
         self._signer, self._verify_signature = signer, verify
         self._wall_s = wall_s
 
+    def given(self, known: Mapping[int, int]) -> MadeSegment | None:
+        """
+        Return a segment that brings a peer on: of all that is here or, where nothing vouches for that, one that was merged.
+
+        Args:
+            known: What the peer holds already.
+        """
+        return self.made(known) if self.can_make() else self._merged(known)
+
+    def _merged(self, known: Mapping[int, int]) -> MadeSegment | None:
+        with self._store.read() as reader:
+            for _, name in reader.segments():
+                at = _frontier_of(segments.read(segments.parts_of(reader, name))[0])
+                if frontier.lacking(known, at):
+                    return MadeSegment(name, 0.0, sum(1 for _ in segments.parts_of(reader, name)), tuple(at.items()))
+        return None
+
     def can_make(self) -> bool:
         """Tell whether a segment of what is here can be vouched for: all is applied, and every head is signed."""
         with self._store.read() as reader:
@@ -128,7 +146,7 @@ class Snapshots:
 
     def _write_segment(self, tx: StoreWriter, heads: tuple[Head, ...], now_s: float) -> MadeSegment:
         total = sum(1 for _ in tx.all_records())
-        header = SegmentHeader(heads, digest_of(tx.buckets()), total)
+        header = SegmentHeader(heads, digest_of(tx.buckets()), total, forks.chains_of(tx, heads))
         digest = blake2b(digest_size=32)
         draft = b"segment in the making"  # its parts are renamed once its hash is known
         count = 0
@@ -165,6 +183,7 @@ class Snapshots:
 
         Raises:
             RemoteProtocolError: The segment is damaged, or says what nobody signed; its parts are forgotten.
+            ForkError: A change of it is here under another hash; the fork is noted.
         """
         name, parts = snapshot.segment, snapshot.parts
         sound = len(name) == 32 and 0 <= snapshot.number < parts <= limits.SEGMENT_PARTS_MAX
@@ -184,7 +203,8 @@ class Snapshots:
         if not self._store.transact(keep) or snapshot.number + 1 < parts:
             return Taken(0)
         try:
-            return self._store.transact(lambda tx: self._merge_segment(tx, name, parts))
+            with forks.noted(self._store):
+                return self._store.transact(lambda tx: self._merge_segment(tx, name, parts))
         except RemoteError:
             self._store.transact(lambda tx: tx.drop_segment(name))
             raise
@@ -194,14 +214,17 @@ class Snapshots:
             tx.drop_segment(name)
             return Taken(0, early=True)
         digest = blake2b(digest_size=32)
-        for part in _parts_of(tx, name):
+        for part in segments.parts_of(tx, name):
             digest.update(part)
         if digest.digest() != name:
             raise RemoteProtocolError("a segment that is not what its name says")
         before = tx.heads()
         ours = {head.actor: head.seq for head in before.values()}
-        header, _ = segments.read(_parts_of(tx, name))
+        header, _ = segments.read(segments.parts_of(tx, name))
         self._check_heads(tx, header)
+        last = [(head.actor, min(head.seq, ours.get(head.actor, 0))) for head in header.heads]
+        for fork in forks.find(tx, [(*dot, forks.hash_in(header, *dot)) for dot in last if dot[1]]):
+            raise ForkError(fork.actor, fork.seq, hashes=(fork.ours, fork.theirs))
         gained = frontier.lacking(ours, _frontier_of(header))
         if not gained:
             tx.drop_segment(name)
@@ -239,9 +262,11 @@ class Snapshots:
             closed = all(frontier.covers(at, frontier.from_pairs(_decode_pairs(head.deps))) for head in header.heads)
         except (ValueError, msgspec.MsgspecError) as error:
             raise RemoteProtocolError(f"a segment with a malformed head ({error})") from None
-        if not closed:
-            raise RemoteProtocolError("a segment that depends on what it does not hold")
-        for head in header.heads:
+        if not closed or len(header.chains) != len(header.heads):
+            raise RemoteProtocolError("a segment that depends on what it does not hold, or has no chain for a head")
+        for head, chain in zip(header.heads, header.chains, strict=True):
+            if not forks.is_chain(head, chain):
+                raise RemoteProtocolError("a segment with a chain that does not lead to its head")
             message = changes.signed_message(workspace, head.actor, head.seq, head.hash)
             if head.signed_seq != head.seq or not self._verify_signature(head.public_key, head.signature, message):
                 raise RemoteProtocolError("a segment with a head that its author did not sign")
@@ -257,7 +282,7 @@ def merge_segment(fold: Fold, tx: StoreWriter, name: bytes, ours: Frontier) -> d
         name: The segment's hash.
         ours: The frontier at which the store's own states are complete.
     """
-    header, blocks = segments.read(_parts_of(tx, name))
+    header, blocks = segments.read(segments.parts_of(tx, name))
     theirs = _frontier_of(header)
     for block in blocks:
         for entry in block:
@@ -305,10 +330,3 @@ def forget_made(tx: StoreWriter) -> None:
 def _made_segment(reader: StoreReader) -> MadeSegment | None:
     stored = reader.meta(_MADE_SEGMENT)
     return None if stored is None else msgspec.msgpack.decode(stored, type=MadeSegment)
-
-
-def _parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
-    number = 0
-    while (part := reader.segment_part(name, number)) is not None:
-        yield part
-        number += 1

@@ -8,8 +8,10 @@ from typing import Final
 
 from edda_sync.crdt.change import Dot
 from edda_sync.protocols import Logged
+from edda_sync.sync.messages import Snapshot
+from edda_sync.sync.snapshots import missing
 from simulations.checkers.convergence import is_beyond_proof, rows_of
-from simulations.checkers.history import dots_in, heads_of, shown
+from simulations.checkers.history import CODEC, dots_in, heads_of, shown
 from simulations.device import SimulatedDevice
 from simulations.simulator import Checker, Simulation
 
@@ -40,6 +42,7 @@ class BoundedBytes(Checker):
 
     A round is a talk: the link that there was, and each that was made in the second act. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
+    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once.
     """
 
     number = 20
@@ -52,6 +55,8 @@ class BoundedBytes(Checker):
         self._made: Counter[frozenset[str]] = Counter()
         self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
         self._put_back: set[str] = set()
+        self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
+        self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
         """Weigh new changes."""
@@ -69,6 +74,21 @@ class BoundedBytes(Checker):
         back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
         if back:
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
+        if receiver.name in self._lacking:
+            self._allow_segment(device, receiver, frame)
+
+    def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Note a part of a segment whose sender cannot give changes instead."""
+        message = CODEC.decode(frame)
+        if not isinstance(message, Snapshot):
+            return
+        ends = (device.name, receiver.name)
+        if (ends, message.segment) not in self._needed:
+            with device.running.store.read() as reader:
+                known = {actor: head.seq for actor, head in heads_of(receiver).items()}
+                self._needed[ends, message.segment] = missing(reader, known) is None
+        if self._needed[ends, message.segment]:
+            self._parts[ends][message.segment, message.number] = len(frame)
 
     def put_back(self, device: SimulatedDevice) -> None:
         """It may need everything again, also what it sent before and what arrives only now."""
@@ -91,7 +111,8 @@ class BoundedBytes(Checker):
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
             cost = sent - self._sent[sender, receiver]
-            bound = TWICE * self._lacking.get(receiver, 0) + ROUND_BYTES * rounds
+            segments = sum(self._parts[sender, receiver].values())
+            bound = TWICE * self._lacking.get(receiver, 0) + ROUND_BYTES * rounds + segments
             if receiver in self._lacking and cost > bound:
                 device = next(each for each in self.sim.devices if each.name == sender)
                 lacked = self._lacking[receiver]

@@ -21,7 +21,7 @@ from edda_sync.sync.messages import Snapshot
 from edda_sync.testing import Talk, devices, replica_of, sync
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
-HEADER = SegmentHeader((Head(7, 3, b"h" * 32, b"\x90", b"k" * 32, 3, b"s" * 64),), "digest", 2)
+HEADER = SegmentHeader((Head(7, 3, b"h" * 32, b"\x90", b"k" * 32, 3, b"s" * 64),), "digest", 2, (b"chain of 3..",))
 ENTRIES = [
     Entry(b"a" * 16, b"state a", ()),
     Entry(b"b" * 16, b"state b", (TextEntry("content", 1 << 52, b"text"),)),

@@ -14,7 +14,9 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import limits
+from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
+from edda_sync.errors import ForkError
 from edda_sync.sync.messages import Part, Snapshot
 from edda_sync.testing import devices, pair, replica_of, sync
 from tests.sync.network import Network
@@ -224,6 +226,25 @@ def test_two_members_may_send_a_newcomer_snapshots_at_once(
         assert reader.kept_segments() == [], "what was half here is forgotten"
 
 
+def test_what_is_left_of_a_snapshot_is_not_sent_to_whoever_got_all_from_another_meanwhile(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
+    laptop, phone = pairs
+    for number in range(10):
+        laptop.create_task(edda.Task(title="more", description=random.Random(number).randbytes(1_000).hex()))
+    tablet = newcomer(laptop)
+    sync(laptop, phone)
+    network = Network(laptop, tablet)
+    network.connect(laptop, tablet)
+    network.run_until_said(Snapshot, 1)
+    sync(phone, tablet)
+    network.run()
+    assert 1 <= len(snapshots(network)) < snapshots(network)[0].parts - 1
+    assert_equal(laptop, phone, tablet)
+
+
 def test_a_large_change_that_was_half_here_is_forgotten_when_a_snapshot_brings_it(
     pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +322,72 @@ def test_a_segment_that_was_replaced_while_it_was_sent_is_followed_by_the_new_on
     network.run()
     assert len({part.segment for part in snapshots(network)}) == 2
     assert_equal(laptop, tablet)
+
+
+def test_who_cannot_make_a_snapshot_passes_on_the_one_it_got(
+    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+) -> None:
+    laptop, _ = pairs
+    tablet = newcomer(laptop)
+    watch = newcomer(laptop)
+    sync(laptop, tablet)
+    laptop.create_task(edda.Task(title="later"))
+    sync(laptop, tablet)
+    tablet.store.transact(lambda tx: tx.add_unknown_operations(None, 1, 1))
+    network = Network(tablet, watch)
+    network.connect(tablet, watch)
+    network.run()
+    assert snapshots(network)
+    assert [tablet.table(name) for name in TABLES] == [watch.table(name) for name in TABLES]
+
+
+def test_a_fork_is_found_though_a_snapshot_brought_one_of_its_branches(tmp_path: Path, backend: str) -> None:
+    """
+    A machine is put back to before a snapshot of it was made, and writes again.
+
+    Who got the snapshot never saw the change that the machine wrote first under the dot of its new one.
+    """
+    home, state = tmp_path / "laptop", tmp_path / "state"
+    newcomers = Newcomers(tmp_path, backend)
+    with edda.open(home) as laptop:
+        for number in range(4):
+            laptop.create_task(edda.Task(title=f"task {number}"))
+        tablet, watch = newcomers(laptop), newcomers(laptop)
+        image = {path: path.read_bytes() for path in (home / "edda.db", home / "edda.db-wal", *state.iterdir())}
+        for number in range(4):
+            laptop.create_task(edda.Task(title=f"one way {number}"))
+        sync(laptop, tablet)
+    sync(tablet, watch)  # a snapshot of a snapshot
+    (home / "edda.db-shm").unlink(missing_ok=True)
+    for path, content in image.items():
+        path.write_bytes(content)
+    with edda.open(home) as laptop:
+        laptop.create_task(edda.Task(title="another way"))
+        with laptop.store.read() as reader:
+            actor = actor_of(reader)
+            fork = (actor, reader.heads()[actor].seq)
+        for holder in (tablet, watch):
+            with pytest.raises(ForkError):
+                sync(holder, laptop)
+            assert forks_of(holder) == [fork]
+        giver, taker = (replica_of(each).exchange.snapshots for each in (tablet, laptop))
+        made = giver.made({})
+        parts = [
+            Snapshot(made.hash, made.parts, number, giver.part(made.hash, number) or b"")
+            for number in range(made.parts)
+        ]
+        with pytest.raises(ForkError):
+            list(map(taker.take, parts))
+        assert forks_of(laptop) == [fork]
+        assert taker.part(made.hash, 0) is None
+    for each in newcomers.made:
+        each.close()
+
+
+def forks_of(engine: StorageEngine) -> list[tuple[int, int]]:
+    """The dots of the forks that a device lists."""
+    with engine.store.read() as reader:
+        return [(actor, seq) for actor, seq, _, _ in reader.forks()]
 
 
 def test_nobody_makes_a_snapshot_of_what_it_could_not_apply(

@@ -79,6 +79,17 @@ def test_an_informed_write_leaves_only_itself(events: list[Event[str | None]], v
     assert cells.written(folded(events), write, {**held, 9: 1}) == [write]
 
 
+def test_two_states_that_each_say_to_have_replaced_the_other_keep_both() -> None:
+    """Somebody wrote two changes under one dot; then no write may take the other's place, and none must be lost."""
+    ours, theirs = [(A, 3, 30, "here")], [(A, 2, 20, "there")]
+    for merged in (
+        cells.merged(ours, {A: 3}, theirs, {A: 5}),
+        cells.merged(theirs, {A: 5}, ours, {A: 3}),
+    ):
+        assert merged == [*theirs, *ours]
+    assert cells.merged([], {A: 3}, theirs, {A: 5}) == theirs
+
+
 # --- what is shown, and what is kept ----------------------------------------------------------------------------------
 
 

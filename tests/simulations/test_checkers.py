@@ -333,6 +333,15 @@ def a_segment_from_nowhere(sim: Simulation, patch: Patch) -> None:
     sim.at(5, send)
 
 
+def segments_where_changes_would_do(sim: Simulation, patch: Patch) -> None:
+    laptop, phone = sim.devices
+    sim.at(5, lambda: laptop.act(lambda e: e.transact(lambda tx: [make_one(sim, tx) for _ in range(300)])))
+    sim.at(8, phone.sleep)
+    sim.at(9, lambda: laptop.act(lambda engine: sim.book.tasks.append(make(sim, engine))))
+    true = Exchange.missing
+    sim.at(9, lambda: patch.setattr(Exchange, "missing", lambda exchange, known: None if true(exchange, known) else []))
+
+
 def halves_of_segments(sim: Simulation, patch: Patch) -> None:
     patch.setattr(hostility, "WAITING_BYTES_MAX", 3 * limits.PART_BYTES_MAX)
     liar = sim.add_device(liars.Liar)
@@ -359,6 +368,7 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("NoPhantom", a_refused_word_under_another),
     ("PersistBeforePublish", a_segment_from_nowhere),
     ("BoundedHostility", halves_of_segments),
+    ("BoundedBytes", segments_where_changes_would_do),
 )
 
 

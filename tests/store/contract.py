@@ -169,6 +169,9 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "heads": dict(reader.heads()),
         "log": (reader.log_position(), log, [list(reader.parts(each.position)) for each in log]),
         "hashes": [reader.hash_at(actor, seq) for actor in (ACTOR, OTHER) for seq in range(1, 10)],
+        "all hashes": [
+            list(map(tuple, reader.hashes(actor, first))) for actor in (ACTOR, OTHER) for first in (1, 2, 9)
+        ],
         "signatures": [(reader.signature_at(ACTOR, seq), reader.next_signed(ACTOR, seq)) for seq in range(3)],
         "segments": (list(reader.segments()), reader.segment_part(b"segment", 0), reader.segment_part(b"named", 0)),
         "kept segments": [tuple(each) for each in reader.kept_segments()],
@@ -409,6 +412,9 @@ class StoreContract:
             assert reader.hash_at(ACTOR, 1) == b"hash %d:1" % ACTOR
             assert reader.hash_at(ACTOR, 3) is None
             assert reader.hash_at(5, 1) is None
+            assert [seq for seq, _ in reader.hashes(ACTOR, 1)] == [1, 2]
+            assert list(reader.hashes(ACTOR, 2)) == [(2, b"hash %d:2" % ACTOR)]
+            assert list(reader.hashes(5, 1)) == []
 
     def test_a_head_whose_change_is_not_in_the_log_has_a_hash_too(self, store: AnyStore) -> None:
         store.transact(lambda tx: tx.set_head(head(OTHER, 5)))

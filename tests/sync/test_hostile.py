@@ -23,6 +23,7 @@ from edda_sync.crdt.entity import digest_of, kind_and_id
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, RemoteProtocolError
 from edda_sync.protocols import Head
+from edda_sync.sync import forks
 from edda_sync.sync.effects import Close
 from edda_sync.sync.messages import (
     Ack,
@@ -147,7 +148,9 @@ class Forge:
         with bench.peer.store.read() as reader:
             heads = tuple(reader.heads().values())
             self.entries = [Entry(kind_and_id(record.key)[1], record.state, ()) for record in reader.all_records()]
-            self.header = SegmentHeader(heads, digest_of(reader.buckets()), len(self.entries))
+            self.header = SegmentHeader(
+                heads, digest_of(reader.buckets()), len(self.entries), forks.chains_of(reader, heads)
+            )
 
     def sign(self, head: Head) -> Head:
         message = signed_message(self.peer.workspace, head.actor, head.seq % (1 << 63), head.hash)
@@ -168,7 +171,9 @@ def own_head(forge: Forge, **changed: object) -> Head:
 
 def add_head(head: Callable[[Forge], Head]) -> Callable[[Forge], None]:
     def change(forge: Forge) -> None:
-        forge.header = msgspec.structs.replace(forge.header, heads=tuple(sorted((*forge.header.heads, head(forge)))))
+        both = sorted((*zip(forge.header.heads, forge.header.chains, strict=True), (head(forge), b"h" * 12)))
+        heads, chains = zip(*both, strict=True)
+        forge.header = msgspec.structs.replace(forge.header, heads=heads, chains=chains)
 
     return change
 
@@ -190,6 +195,14 @@ def raw_entry(state: bytes) -> Callable[[Forge], None]:
     return change
 
 
+def chains(changed: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]) -> Callable[[Forge], None]:
+    def change(forge: Forge) -> None:
+        add_head(own_head)(forge)
+        forge.header = msgspec.structs.replace(forge.header, chains=changed(forge.header.chains))
+
+    return change
+
+
 ID = b"i" * 16
 TITLE = {"title": [(7, 3, 0, "forged")]}
 FORGERIES: dict[str, Callable[[Forge], None]] = {
@@ -199,6 +212,9 @@ FORGERIES: dict[str, Callable[[Forge], None]] = {
     "a head that is signed for an earlier seq": add_head(lambda forge: own_head(forge)._replace(signed_seq=2)),
     "dependencies that are no pairs": add_head(lambda forge: own_head(forge, deps=b"\xff")),
     "dependencies on what it lacks": add_head(lambda forge: own_head(forge, deps=msgspec.msgpack.encode([(8, 1)]))),
+    "no chain for a head": chains(lambda those: those[1:]),
+    "a chain that is too short": chains(lambda those: tuple(each[4:] for each in those)),
+    "a chain that leads elsewhere": chains(lambda those: tuple(each[::-1] for each in those)),
     "a state that is none": raw_entry(b"nonsense"),
     "an id that is none": add_entry(b"short", "task", TITLE),
     "an unknown kind": add_entry(ID, "gizmo", TITLE),
