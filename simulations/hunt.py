@@ -152,6 +152,7 @@ def conduct(bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_fil
     started, before_s = time.monotonic(), state.took_s
     if not work:
         return state
+    _read_all()  # here first: a process that cannot would be started anew for ever
     with multiprocessing.get_context("spawn").Pool(jobs, initializer=_prepare) as pool:
         try:
             for found in pool.imap_unordered(_hunt, work):
@@ -177,7 +178,12 @@ def _hunt(work: tuple[str, int, int]) -> Found:
 
 def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the hunter hears of it, and ends the pool
-    for bug in BUGS:  # read the product's files now: a hunt takes hours, in which somebody may change them
+    _read_all()
+
+
+def _read_all() -> None:
+    """Read the product's files now: a hunt takes hours, in which somebody may change them."""
+    for bug in BUGS:
         with bug.on():
             pass
 

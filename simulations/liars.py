@@ -416,6 +416,9 @@ def equivocate(sim: Simulation, draws: Draws) -> None:
     twin.skew_s = liar.skew_s
     twin.disk.put_back(liar.disk.image(), sidecar=True, copied=False)
     sim.add(twin, member=True)
+    head = liar.chain()
+    assert head is not None, "it has worked before"
+    sim.book.forked.add((head.actor, head.seq + 1))  # from here on, whatever else the two do before they speak
     honest = sim.honest()
     for listener, other in ((liar, twin), (twin, liar)):
         listener.told["equivocation"] += 1
@@ -429,15 +432,14 @@ def equivocate(sim: Simulation, draws: Draws) -> None:
     def speak() -> None:
         for face, word in zip((liar, twin), words, strict=True):
             if not sim.is_healing:
-                face.act(lambda engine, face=face, word=word: _say(sim, engine, face, word))  # type: ignore[misc]
+                face.act(lambda engine, face=face, word=word: _say(engine, face, word))  # type: ignore[misc]
 
     sim.later(draws.seconds("until all listen", 0, 2 * AGAIN_S), speak)
 
 
-def _say(sim: Simulation, engine: StorageEngine, face: Liar, word: str) -> None:
+def _say(engine: StorageEngine, face: Liar, word: str) -> None:
     head = face.chain()
     assert head is not None, "it has worked before"
-    sim.book.forked.add((head.actor, head.seq + 1))
     task = Task(id=values.uuid8("equivocation", f"{head.actor}:{head.seq}"), title=word)
     engine.transact(lambda tx: tx.create_task(task), reason=face.name)
 

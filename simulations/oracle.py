@@ -68,6 +68,7 @@ class Thing:
         writes: Every write of each cell, in the log's order.
         updates: What was done to each text, in the log's order, by the client id of its start.
         touched: Dots of the operations on it.
+        doubtful: Dots of the edits of its text, if one was refused: each may have had an effect.
         deletions: Of each deletion, the dots that it hides: what its author had seen.
     """
 
@@ -76,6 +77,7 @@ class Thing:
     writes: dict[str, list[Write]] = field(default_factory=dict)
     updates: dict[int, list[bytes]] = field(default_factory=dict)
     touched: set[Dot] = field(default_factory=set)
+    doubtful: set[Dot] = field(default_factory=set)
     deletions: list[set[Dot]] = field(default_factory=list)
 
     @property
@@ -136,13 +138,15 @@ class Oracle:
                         thing.writes.setdefault(cell, []).append(Write(dot, stamp, value))
             case [2, str(cell), int(text), bytes(update)] if cell == TEXTS.get(thing.kind):
                 if (thing.kind, thing.name) in self._refused:
+                    thing.doubtful.add(dot)
                     return False
                 thing.writes.setdefault(cell, []).append(Write(dot, stamp, text, is_edit=True))
                 thing.updates.setdefault(text, []).append(update)
             case [3, list(claims)] if _is_frontier(claims) and all(
                 tuple(each) in past or tuple(each) == dot for each in claims
             ):
-                thing.deletions.append({other for other in thing.touched if other in past or other == dot})
+                known = thing.touched | thing.doubtful
+                thing.deletions.append({other for other in known if other in past or other == dot})
                 return True
             case [4]:
                 pass
@@ -152,6 +156,13 @@ class Oracle:
         return True
 
     # --- what it means ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether something is hidden or not hangs on edits of which one was refused."""
+        return any(
+            thing.hidden and not thing.doubtful <= set().union(*thing.deletions) for thing in self.things.values()
+        )
 
     def siblings(self, thing: Thing, cell: str) -> list[Write]:
         """Return the writes of a cell that no other one replaced."""

@@ -29,11 +29,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         (10,),
         (
             Edit("sync.exchange:Exchange._is_news", "if theirs != ours:", "if not theirs:"),
-            Edit(
-                "sync.exchange:Exchange.find_forks",
-                "if ours is not None and ours[:SUMMARY_HASH_BYTES] != each.hash",
-                "if ours is not None and not each.hash",
-            ),
+            Edit("sync.forks:find", "if ours[:size] != theirs[:size]:", "if not theirs:"),
         ),
     ),
     one(

@@ -335,8 +335,8 @@ def a_segment_from_nowhere(sim: Simulation, patch: Patch) -> None:
 
 def segments_where_changes_would_do(sim: Simulation, patch: Patch) -> None:
     laptop, phone = sim.devices
-    sim.at(5, lambda: laptop.act(lambda e: e.transact(lambda tx: [make_one(sim, tx) for _ in range(300)])))
-    sim.at(8, phone.sleep)
+    sim.at(5, lambda: laptop.act(lambda e: e.transact(lambda tx: [make_one(sim, tx) for _ in range(900)])))
+    sim.at(8, lambda: phone.crash(power=False))
     sim.at(9, lambda: laptop.act(lambda engine: sim.book.tasks.append(make(sim, engine))))
     true = Exchange.missing
     sim.at(9, lambda: patch.setattr(Exchange, "missing", lambda exchange, known: None if true(exchange, known) else []))

@@ -228,3 +228,16 @@ def test_nothing_is_said_of_a_text_that_refused_an_edit() -> None:
     )
     (task,) = Oracle(history.log, refused={("task", T)}).tasks().values()
     assert (task["title"], task["description"]) == ("t", UNTOLD)
+
+
+def test_whether_a_thing_is_there_is_not_said_if_that_hangs_on_edits_of_which_one_was_refused() -> None:
+    history = History()
+    text = genesis_id(T, "description", "one ")
+    history.make(A, 1, put(T, title="t", description="one "))
+    history.make(B, 2, [EDIT, "task", T, "description", text, b"no update"], seen={A: 1})
+    assert not Oracle(history.log, refused={("task", T)}).is_unsure
+    history.make(A, 3, [DELETE, "task", T, [[A, 1], [B, 1]]], seen={B: 1})
+    assert not Oracle(history.log, refused={("task", T)}).is_unsure
+    history.make(B, 4, [EDIT, "task", T, "description", text, b"perhaps"])
+    assert Oracle(history.log, refused={("task", T)}).is_unsure
+    assert not history.means().is_unsure

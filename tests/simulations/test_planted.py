@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from simulations import hunt as hunting
-from simulations.bugs.planting import Bug, Edit
+from simulations.bugs.planting import Bug, Edit, one
 from simulations.hunt import FEW, Found, Small, State, conduct, hunt, line, load, row, shrink
 from simulations.planted import BUGS, bug_named
 from simulations.runs import run
@@ -140,6 +140,13 @@ def test_what_was_hunted_is_kept_with_how_small_it_became(tmp_path: Path) -> Non
     assert found.small.runs > 2
     assert f"of {found.small.before} events {found.small.events} left, in {found.small.runs} runs" in line(found)
     assert load(file, hunted.key) == hunted
+
+
+def test_a_hunt_whose_bugs_do_not_fit_the_code_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = one("stale", "It was written for other code.", (1,), "sync.forks:find", "no such line", "pass")
+    monkeypatch.setattr(hunting, "BUGS", (stale,))
+    with pytest.raises(AssertionError, match="edit the planted bug"):
+        conduct([bug_named(QUICK[0])], 0, 5, 1, tmp_path / "hunt.json")
 
 
 def test_a_hunt_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_what_is_here_under_another_hash_is_found_and_what_nobody_knows_is_not(p
 
 def test_one_fork_of_each_actor_is_noted(pairs: Pairs) -> None:
     laptop, _ = pairs
-    for seq in (2, 3):
-        laptop.store.transact(lambda tx, seq=seq: forks.note(tx, [forks.Fork(5, seq, b"ours", b"theirs")]))
+    laptop.store.transact(lambda tx: forks.note(tx, [forks.Fork(5, 2, b"ours", b"theirs")]))
+    laptop.store.transact(lambda tx: forks.note(tx, [forks.Fork(5, 3, b"ours", b"theirs")]))
     with laptop.store.read() as reader:
         assert [fork[:2] for fork in reader.forks()] == [(5, 2)]
