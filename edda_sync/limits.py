@@ -35,9 +35,7 @@ BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to in
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
-CHAIN_HASHES_MAX = (
-    65_536  # changes of one actor whose hashes a segment names (wire): 256 KiB; older forks go unseen there
-)
+CHAIN_HASHES_MAX = 65_536  # changes of an actor whose hashes a segment names (wire): 256 KiB; older forks go unseen
 SEGMENT_HALVES_MAX = 4  # segments that are half here: one from each peer that a newcomer is likely to meet at once
 SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so that a broken transfer can resume
 DIGEST_BUCKETS = 4_096  # a mismatch is narrowed to 1/4096 of the entities

@@ -18,9 +18,7 @@ from edda_sync.backup.segment import SegmentHeader
 from edda_sync.errors import ForkError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 
-CHAIN_HASH_BYTES: Final = (
-    4  # of a change: one fork in four thousand millions goes unseen, and a million changes take 4 MB
-)
+CHAIN_HASH_BYTES: Final = 4  # of a change: one fork in 2**32 goes unseen, and a million changes take 4 MB
 
 
 class Fork(NamedTuple):
