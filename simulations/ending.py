@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from edda_sync.crdt.change import Dot
 from edda_sync.protocols import Head
 from edda_sync.sync.forks import find as find_forks
-from edda_sync.sync.forks import hash_at
+from edda_sync.sync.forks import hashes_at
 
 if TYPE_CHECKING:
     from simulations.device import SimulatedDevice
@@ -44,8 +44,9 @@ def forks_between(
         shared = []
         for actor in sorted(heads.keys() & others.keys()):
             seq = min(heads[actor].seq, others[actor].seq, within.get(actor, 0) if within is not None else 1 << 62)
-            shared.append((actor, seq, hash_at(other, actor, seq) if seq else b""))
-        return [(fork.actor, fork.seq) for fork in find_forks(reader, shared)]
+            shared.append((actor, seq))
+        theirs = [(*dot, known) for dot, known in zip(shared, hashes_at(other, shared), strict=True)]
+        return [(fork.actor, fork.seq) for fork in find_forks(reader, theirs)]
 
 
 def is_over(sim: Simulation) -> bool:

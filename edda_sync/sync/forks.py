@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import SegmentHeader
+from edda_sync.crdt.change import Dot
 from edda_sync.errors import ForkError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 
@@ -39,14 +40,10 @@ def find(reader: StoreReader, others: Iterable[tuple[int, int, bytes]]) -> list[
         others: Actor, seq and hash, or what it begins with, of changes that somebody holds.
     """
     heads = reader.heads()
-    found = []
-    for actor, seq, theirs in others:
-        if actor in heads and seq <= heads[actor].seq:
-            ours = hash_at(reader, actor, seq)
-            size = min(len(ours), len(theirs))
-            if ours[:size] != theirs[:size]:
-                found.append(Fork(actor, seq, ours, theirs))
-    return found
+    shared = [each for each in others if each[0] in heads and each[1] <= heads[each[0]].seq]
+    held = hashes_at(reader, [(actor, seq) for actor, seq, _ in shared])
+    both = [Fork(actor, seq, ours, theirs) for (actor, seq, theirs), ours in zip(shared, held, strict=True)]
+    return [fork for fork in both if not (fork.ours.startswith(fork.theirs) or fork.theirs.startswith(fork.ours))]
 
 
 def note(tx: StoreWriter, forks: Iterable[Fork]) -> None:
@@ -68,12 +65,11 @@ def noted(store: Store) -> Iterator[None]:
         raise
 
 
-def hash_at(reader: StoreReader, actor: int, seq: int) -> bytes:
-    """Return a change's hash; where a segment brought it what that begins with, and nothing where its chain is too short."""
-    held = reader.hash_at(actor, seq)
-    if held is not None:
-        return held
-    return next((found for each in _merged(reader) if (found := hash_in(each, actor, seq))), b"")
+def hashes_at(reader: StoreReader, dots: Iterable[Dot]) -> list[bytes]:
+    """Return changes' hashes: what one begins with where a segment brought it, nothing where the chain is too short."""
+    held = [(dot, reader.hash_at(*dot)) for dot in dots]
+    merged = list(_merged(reader)) if any(known is None for _, known in held) else []  # read once, and only if need be
+    return [known or next((found for each in merged if (found := hash_in(each, *dot))), b"") for dot, known in held]
 
 
 def hash_in(header: SegmentHeader, actor: int, seq: int) -> bytes:

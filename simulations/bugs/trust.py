@@ -29,7 +29,11 @@ BUGS: Final[tuple[Bug, ...]] = (
         (10,),
         (
             Edit("sync.exchange:Exchange._is_news", "if theirs != ours:", "if not theirs:"),
-            Edit("sync.forks:find", "if ours[:size] != theirs[:size]:", "if not theirs:"),
+            Edit(
+                "sync.forks:find",
+                "return [fork for fork in both if not (",
+                "return [fork for fork in both if not fork.theirs and not (",
+            ),
         ),
     ),
     one(

@@ -40,10 +40,10 @@ def test_every_change_that_a_segment_brought_has_what_its_hash_begins_with(pairs
         for head in whole.heads().values():
             assert part.hash_at(head.actor, 1) is None
             for seq in range(1, head.seq + 1):
-                known = forks.hash_at(part, head.actor, seq)
+                known = forks.hashes_at(part, [(head.actor, seq)])[0]
                 assert known
                 assert (whole.hash_at(head.actor, seq) or b"").startswith(known)
-            assert forks.hash_at(part, head.actor, 0) == forks.hash_at(part, head.actor, head.seq + 1) == b""
+            assert forks.hashes_at(part, [(head.actor, 0), (head.actor, head.seq + 1)]) == [b"", b""]
 
 
 def test_a_chain_is_the_same_whether_changes_came_one_by_one_or_as_a_segment(pairs: Pairs) -> None:
@@ -72,7 +72,7 @@ def test_what_is_here_under_another_hash_is_found_and_what_nobody_knows_is_not(p
     _, tablet = pairs
     with tablet.store.read() as reader:
         head = max(reader.heads().values(), key=lambda each: each.seq)
-        true = forks.hash_at(reader, head.actor, 2)
+        true = forks.hashes_at(reader, [(head.actor, 2)])[0]
         said = [
             (head.actor, 1, b"another hash"),
             (head.actor, 2, true + b" and the rest"),
