@@ -68,6 +68,11 @@ def is_over(sim: Simulation) -> bool:
     return all(stands(sim, device, _others(device, apart), camps[device.name]) for device in devices)
 
 
+def is_divided(sim: Simulation) -> bool:
+    """Tell whether a fork sets honest devices apart."""
+    return bool(_apart(sim))
+
+
 def stands(sim: Simulation, device: SimulatedDevice, apart: set[str], camp: set[str] | None = None) -> bool:
     """
     Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one.

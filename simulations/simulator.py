@@ -167,6 +167,7 @@ class Verdict:
         trace: Where in the code, if the product raised.
         planned: The events of the tape.
         taken: Those of them that happened.
+        divided: Whether a fork sets devices apart for good: then those of one branch are equal.
     """
 
     seed: int
@@ -179,6 +180,7 @@ class Verdict:
     trace: str = ""
     planned: list[Event] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
+    divided: bool = False
 
 
 class Simulation:
@@ -238,6 +240,7 @@ class Simulation:
         try:
             self._first_act()
             self._second_act()
+            verdict.divided = ending.is_divided(self)
         except Violation as violation:
             verdict.violation = violation
         except Exception as error:  # noqa: BLE001 - whatever the product raises here is what the run was for

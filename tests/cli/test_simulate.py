@@ -25,6 +25,12 @@ def test_a_seed_that_holds_says_so_with_its_digest() -> None:
     assert again.stdout == first.stdout
 
 
+def test_a_run_whose_devices_a_fork_sets_apart_does_not_say_that_all_are_equal() -> None:
+    told = simulate("--seed", "13822", "--keep", "3,5,29,41", "--calm")
+    assert told.exit_code == 0
+    assert told.stdout.startswith("Held: a fork keeps devices apart, and all of one branch are proved equal (")
+
+
 def test_so_many_seeds_are_one_sentence() -> None:
     result = simulate("--seeds", "5")
     assert result.exit_code == 0
