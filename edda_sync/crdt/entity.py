@@ -142,6 +142,31 @@ def kind_and_id(key: bytes) -> tuple[str, bytes]:
         raise CorruptError(f"an entity's key ({key.hex()})") from None
 
 
+def stored(key: bytes, state: bytes, stored_hash: bytes) -> Entity:
+    """
+    Return the entity that a store holds under a key. One that rotted there is refused before anything is built on it.
+
+    The hash of an edited text is not at hand here. Of an entity that has one, what no device makes is refused, so that
+    whatever is made of its cells can be made; of the rest the scrub tells.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    kind, entity_id = kind_and_id(key)
+    entity = Entity.decode(entity_id, state)
+    sound = entity.kind == kind
+    if not entity.edited_texts():
+        sound = sound and stored_hash == hash_entity(entity_id, state, [])
+    elif sound:
+        try:
+            check_state(entity, frontier.join(entity.touched, entity.deleted))
+        except InvalidValueError:
+            sound = False
+    if not sound:
+        raise CorruptError(f"The {kind} {values.id_text(entity_id)}")
+    return entity
+
+
 def hash_entity(entity_id: bytes, state: bytes, texts: list[bytes]) -> bytes:
     """Return the hash that digests are made of: of the canonical state and of each edited text's hash, in order."""
     digest = blake2b(entity_id + state, digest_size=HASH_BYTES, person=b"edda-entity")

@@ -29,11 +29,11 @@ from edda_sync.crdt.entity import (
     hash_entity,
     hash_text,
     key_of,
-    kind_and_id,
+    stored,
 )
 from edda_sync.crdt.frontier import Frontier, covers, from_pairs
 from edda_sync.crdt.texts import Texts
-from edda_sync.errors import CorruptError, InvalidValueError, RefusedTextError
+from edda_sync.errors import InvalidValueError, RefusedTextError
 from edda_sync.model import KINDS, TEXT_FIELDS
 from edda_sync.protocols import Record, Shown, StoreWriter
 
@@ -239,20 +239,7 @@ class Fold:
                 self._hold(record)
 
     def _hold(self, record: Record) -> Entity:
-        """
-        Take an entity from the store. One that rotted there is refused before anything is built on it.
-
-        The hash of an edited text is not at hand here: of an entity that has one, the scrub tells.
-
-        Raises:
-            CorruptError: It is not what was written.
-        """
-        kind, entity_id = kind_and_id(record.key)
-        entity = Entity.decode(entity_id, record.state)
-        plain = not entity.edited_texts()
-        if entity.kind != kind or (plain and record.hash != hash_entity(entity_id, record.state, [])):
-            raise CorruptError(f"The {kind} {values.id_text(entity_id)}")
-        self._entities[record.key] = entity
+        entity = self._entities[record.key] = stored(record.key, record.state, record.hash)
         self._before[record.key] = record
         return entity
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 
 from edda_sync import limits, values
 from edda_sync.crdt import entity as entities
+from edda_sync.crdt import rows
 from edda_sync.crdt.entity import OWN_TIME, Entity, check_cell
+from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.texts import Texts
 from edda_sync.errors import CorruptError, InvalidValueError
 from edda_sync.model import KINDS
 from tests.crdt.histories import Event, causal_order, histories, part_of
@@ -120,6 +124,65 @@ def test_bytes_that_are_no_state_are_damage(raw: bytes) -> None:
 def test_a_state_of_an_unknown_kind_is_damage() -> None:
     with pytest.raises(CorruptError, match=values.id_text(ID)):
         Entity.decode(ID, msgspec.msgpack.encode(["project", [], [], {}]))
+
+
+def stored(entity: Entity) -> tuple[bytes, bytes, bytes]:
+    """What a store keeps of an entity: its key, its state and its hash."""
+    return entity.key, entity.encode(), entities.hash_entity(entity.id, entity.encode(), [])
+
+
+def flipped(raw: bytes) -> Iterator[bytes]:
+    """The same bytes, each time with one other bit."""
+    for bit in range(8 * len(raw)):
+        changed = bytearray(raw)
+        changed[bit // 8] ^= 1 << bit % 8
+        yield bytes(changed)
+
+
+def furnished(description: str | int) -> Entity:
+    """A task that has a cell of every sort, and one that two devices wrote."""
+    entity = Entity(ID, "task")
+    held = {
+        "title": "t", "description": description, "status": ["done", TIME], "priority": 2, "due_date": TIME,
+        "parent_id": bytes(16), "created_at": OWN_TIME, f"tag.{values.id_text(ID)}": True,
+        f"link.{values.id_text(ID)}": "see", "metadata.number": "7", "agent_context.text": '"x"',
+    }  # fmt: skip
+    for name, value in held.items():
+        entity.put(name, (A, 1, 5, value), {A: 1})
+    entity.put("title", (B, 1, 6, "other"), {B: 1})
+    entity.touch(A, 1)
+    entity.touch(B, 1)
+    return entity
+
+
+def test_an_entity_is_read_back_from_a_store() -> None:
+    for description in ("plain", 77):
+        entity = furnished(description)
+        assert entities.stored(*stored(entity)).encode() == entity.encode()
+
+
+def test_any_bit_of_a_stored_entity_that_rots_is_noticed() -> None:
+    key, state, known = stored(furnished("plain"))
+    for rotten in flipped(state):
+        with pytest.raises(CorruptError, match=r"state of entity|The task"):
+            entities.stored(key, rotten, known)
+
+
+def test_what_rots_in_an_entity_with_an_edited_text_is_noticed_or_does_no_harm() -> None:
+    key, state, known = stored(furnished(77))
+    passed = 0
+    for rotten in flipped(state):
+        try:
+            entity = entities.stored(key, rotten, known)
+        except CorruptError:
+            continue
+        passed += 1
+        if not entity.hidden:
+            rows.row_of(entity, "text", None)
+        rows.edges_of(entity)
+        conflicts_of(entity, Texts())
+        entity.encode()
+    assert 0 < passed < 4 * len(state)
 
 
 def test_one_id_has_a_key_for_each_kind_and_each_key_names_both() -> None:
