@@ -10,5 +10,6 @@ A deterministic simulator: the product's own code, one thread, one seed.
 3. *One seed repeats it all*, to the byte: the verdict carries a digest of everything that happened.
 
 ``tape`` draws, ``simulator`` runs, ``device`` carries effects, ``network`` and ``disk`` say what may go wrong there.
-``workload``, ``faults`` and ``liars`` act; ``checkers`` judge; ``planted`` judges the checkers. ``catalogue`` lists them.
+``workload``, ``faults`` and ``liars`` with their ``lies`` and ``moods`` act; ``checkers`` judge; ``planted`` judges the
+checkers. ``catalogue`` lists them.
 """

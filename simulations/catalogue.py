@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations import faults, liars, midway, strange, workload
+from simulations import faults, liars, lies, midway, moods, strange, workload
+from simulations.checker import Checker
 from simulations.checkers.convergence import Convergence
 from simulations.checkers.history import (
     Authority,
@@ -18,11 +19,13 @@ from simulations.checkers.hostility import BoundedHostility, RejectedMeansUnchan
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
 from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Quarantine, Repair
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
-from simulations.simulator import Action, Checker
+from simulations.protocols import Action
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *workload.ACTIONS,
     *faults.ACTIONS,
+    *lies.ACTIONS,
+    *moods.ACTIONS,
     *liars.ACTIONS,
     *strange.ACTIONS,
     *midway.ACTIONS,

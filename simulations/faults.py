@@ -20,7 +20,7 @@ COPIES_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """An action that makes something go wrong. Public fields are :class:`simulations.simulator.Action`'s."""
+    """An action that makes something go wrong. Public fields are :class:`simulations.protocols.Action`'s."""
 
     name: str
     group: str

@@ -26,9 +26,9 @@ import msgspec
 from simulations import evidence
 from simulations.bugs.planting import Bug
 from simulations.planted import BUGS, bug_named
+from simulations.protocols import Verdict
 from simulations.runs import run
 from simulations.shrink import Shrinker, Shrunk
-from simulations.simulator import Verdict
 from simulations.tape import Tape
 
 RUNS_MAX: Final = 20_000  # a bug that is not noticed by then counts as missed

@@ -16,7 +16,8 @@ from edda_sync.sync.messages import Message, Part
 from simulations import workload
 from simulations.device import SimulatedDevice
 from simulations.faults import Mishap, cut
-from simulations.liars import Liar, mood
+from simulations.liars import Liar
+from simulations.moods import mood
 from simulations.simulator import Simulation
 from simulations.tape import Draws
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DATA: Final = frozenset({"changes", "part", "snapshot"})  # kinds of messages that carry what somebody wrote
 CUTS: Final = frozenset({"partition", "isolated", "one way", "flap"})
 LASTING: Final = CUTS | {"slow", "disk full"}  # notes that say for how long
+ENDS: Final = frozenset({"all equal", "each branch equal"})  # of the second act
 _ENDED_BY: Final = {"sleep": ("wake", "crash"), "crash": ("boot",)}
 
 
@@ -63,14 +64,16 @@ class Spell:
 
 class Recording:
     """
-    Keeps what happened. It is a :class:`simulations.simulator.Recorder`.
+    Keeps what happened. It is a :class:`simulations.protocols.Recorder`.
 
     Attributes:
         devices: Names, in the order in which they appeared.
         moments, messages: In order of time.
         lag: Of each honest device: when, and how many changes it lacked that another one held.
         conflicts: When, and how many values were kept beside the shown ones, where most of them were.
-        healed_at, equal_at: When the second act began, and when all were proved equal; None when it never came to that.
+        healed_at, equal_at: When the second act began, and when all, or all of one branch, were proved equal; None when
+            it never came to that.
+        is_divided: Whether a fork kept devices apart for good.
         ended_at: The last time that was heard of.
     """
 
@@ -82,6 +85,7 @@ class Recording:
         self.conflicts: list[tuple[float, int]] = [(0.0, 0)]
         self.healed_at: float | None = None
         self.equal_at: float | None = None
+        self.is_divided = False
         self.ended_at = 0.0
         self._codec = Codec()
         self._frontiers: dict[str, Frontier] = {}
@@ -96,8 +100,8 @@ class Recording:
         self.moments.append(Moment(now, what, device, dict(facts)))
         if what == "heal":
             self.healed_at = now
-        elif what == "all equal":
-            self.equal_at = now
+        elif what in ENDS:
+            self.equal_at, self.is_divided = now, what == "each branch equal"
 
     def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
         """Take note of a frame that was delivered."""

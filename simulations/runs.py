@@ -10,7 +10,8 @@ from typing import Final
 
 from edda_sync import limits
 from simulations.catalogue import ACTIONS, CHECKERS
-from simulations.simulator import Recorder, Simulation, Verdict
+from simulations.protocols import Recorder, Verdict
+from simulations.simulator import Simulation
 from simulations.tape import Tape
 
 TIGHT: Final = {

@@ -20,7 +20,9 @@ from edda_sync.engine import StorageEngine
 from edda_sync.model import Task
 from simulations import faults
 from simulations.catalogue import CHECKERS
-from simulations.simulator import Checker, Recorder, Simulation
+from simulations.checker import Checker
+from simulations.protocols import Recorder
+from simulations.simulator import Simulation
 from simulations.story import adds, changes, does, known, notes, parts, renames, tags, types
 from simulations.tape import Profile, Tape
 

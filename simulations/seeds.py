@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from simulations.simulator import Verdict
+from simulations.protocols import Verdict
 from simulations.tape import Event, Profile, Tape
 
 FILE: Final = Path(__file__).with_name("seeds.txt")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from simulations.simulator import Verdict
+from simulations.protocols import Verdict
 from simulations.tape import EVENTS, Tape
 
 RUNS_MAX: Final = 600  # of one shrinking

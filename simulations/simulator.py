@@ -12,175 +12,26 @@ from __future__ import annotations
 
 import heapq
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from edda_sync.protocols import Logged
 from edda_sync.transport.membership import DeviceRecord
 from simulations import ending
 from simulations.book import Book
+from simulations.checker import HOOKS, Checker, Violation, overrides
 from simulations.device import SimulatedDevice
 from simulations.keys import Keys, identity_of
 from simulations.network import Network
-from simulations.tape import Draws, Event, Profile, Tape
+from simulations.protocols import Action, Recorder, Verdict
+from simulations.tape import Event, Profile, Tape
 
 NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
 EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
 EQUAL_WITHIN_S: Final = 60.0  # invariant 18
 QUIET_S: Final = 2.0  # between the last fault's end and the measure: what is under way arrives
-
-
-class Violation(Exception):  # noqa: N818 - it is what a run found, not an error of the simulator
-    """
-    An invariant does not hold.
-
-    Attributes:
-        number: The invariant's, from the table in docs/simulations.md.
-        device: Where.
-        text: What was seen.
-    """
-
-    def __init__(self, number: int, device: str, text: str) -> None:
-        self.number, self.device, self.text = number, device, text
-        super().__init__(f"invariant {number} does not hold at {device}: {text}")
-
-
-class Checker:
-    """
-    One invariant. A subclass overrides what it wants to hear of, and calls :meth:`fail`.
-
-    Every method is called with devices that are honest, unless it says otherwise.
-    """
-
-    number: int
-
-    def __init__(self, sim: Simulation) -> None:
-        self.sim = sim
-
-    def fail(self, device: SimulatedDevice, text: str) -> None:
-        """Say that the invariant does not hold."""
-        raise Violation(self.number, device.name, text)
-
-    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
-        """Somebody's call returned, having written these changes."""
-
-    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """A device's log has these entries more than before the event."""
-
-    def changed(self, device: SimulatedDevice) -> None:
-        """A device's store was written to."""
-
-    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
-        """A device is about to hand a frame to the network."""
-
-    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
-        """A device is about to take a frame, perhaps a liar's."""
-
-    def dealt(self, device: SimulatedDevice) -> None:
-        """A device is done with what it was about to do."""
-
-    def booted(self, device: SimulatedDevice) -> None:
-        """A device's process has started on what its disk held."""
-
-    def put_back(self, device: SimulatedDevice) -> None:
-        """A device's disk, while it is down, was replaced by an older image, or by another device's."""
-
-    def damaged(self, device: SimulatedDevice, what: str) -> None:
-        """A device looked at all that it stores, and something is not what its log says."""
-
-    def mending(self) -> None:
-        """Everyone is up and sound again, and the network is about to be."""
-
-    def healed(self) -> None:
-        """The second act begins."""
-
-    def ended(self) -> None:
-        """The second act is over: everyone says that all are equal."""
-
-
-HOOKS: Final = (
-    "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
-    "healed", "ended",
-)  # fmt: skip
-"""What a checker may want to hear of; whoever does not override it is not asked."""
-
-
-def _overrides(checker: type[Checker], hook: str) -> bool:
-    return getattr(checker, hook) is not getattr(Checker, hook)
-
-
-class Recorder(Protocol):
-    """Who listens to what happens, for a picture or a trace."""
-
-    def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
-        """Take note of something at a device."""
-        ...
-
-    def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
-        """Take note of a frame that was delivered."""
-        ...
-
-    def changed(self, now: float, device: SimulatedDevice) -> None:
-        """Look at an honest device whose store was written to, or that has just started."""
-        ...
-
-
-class Action(Protocol):
-    """Something that can happen in the first act."""
-
-    @property
-    def name(self) -> str:
-        """What the tape calls it."""
-        ...
-
-    @property
-    def group(self) -> str:
-        """The concern that it belongs to: a run has all of a group, or none."""
-        ...
-
-    @property
-    def weight(self) -> int:
-        """How often it is drawn."""
-        ...
-
-    def __call__(self, sim: Simulation, draws: Draws) -> None:
-        """Do it."""
-        ...
-
-
-@dataclass(slots=True)
-class Verdict:
-    """
-    What a run showed.
-
-    Attributes:
-        violation: What does not hold; None when all does.
-        digest: Of everything that happened: equal for equal tapes, anywhere.
-        virtual_s: How much simulated time passed.
-        events: How many events there were.
-        changes: How many changes were made.
-        profile: What kind of run it was.
-        trace: Where in the code, if the product raised.
-        planned: The events of the tape.
-        taken: Those of them that happened.
-        divided: Whether a fork sets devices apart for good: then those of one branch are equal.
-    """
-
-    seed: int
-    profile: Profile
-    violation: Violation | None = None
-    digest: str = ""
-    virtual_s: float = 0.0
-    events: int = 0
-    changes: int = 0
-    trace: str = ""
-    planned: list[Event] = field(default_factory=list)
-    taken: list[Event] = field(default_factory=list)
-    divided: bool = False
 
 
 class Simulation:
@@ -225,7 +76,7 @@ class Simulation:
         self._order = 0
         self._digest = blake2b(digest_size=16)
         made = [checker(self) for checker in checkers]
-        self._hear = {hook: [getattr(c, hook) for c in made if _overrides(type(c), hook)] for hook in HOOKS}
+        self._hear = {hook: [getattr(c, hook) for c in made if overrides(type(c), hook)] for hook in HOOKS}
         self._proofs: set[tuple[str, str]] = set()
         self._undo: list[Callable[[], None]] = []
         self._watching: SimulatedDevice | None = None
@@ -283,7 +134,7 @@ class Simulation:
             self._wait_for(self._holds_the_same)
             self.network.mingle()
         self._wait_for(lambda: ending.is_over(self))
-        self.note("all equal", None)
+        self.note("each branch equal" if ending.is_divided(self) else "all equal", None)
         self._run_until(self.now + QUIET_S)
         for told in self._hear["ended"]:
             told()

@@ -37,7 +37,7 @@ HOT_PERCENT: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An action that asks a device for something. Public fields are :class:`simulations.simulator.Action`'s."""
+    """An action that asks a device for something. Public fields are :class:`simulations.protocols.Action`'s."""
 
     name: str
     group: str

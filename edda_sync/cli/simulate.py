@@ -12,8 +12,8 @@ import click
 from edda_sync.cli.common import note, on_terminal, print_json, say
 
 if TYPE_CHECKING:
+    from simulations.protocols import Verdict
     from simulations.recording import Recording
-    from simulations.simulator import Verdict
     from simulations.tape import Tape
 
 RUNS: Final = 100
@@ -52,6 +52,10 @@ def simulate(
 
     if sum(each is not None for each in (seed, seeds, scenario)) > 1:
         raise click.UsageError("Choose one of --seed, --seeds and --scenario.")
+    if scenario is not None and (keep is not None or calm or backend is not None or shrink):
+        raise click.UsageError("--keep, --calm, --backend and --shrink are for seeds: a scenario is always the same.")
+    if html is not None and not html.parent.is_dir():
+        raise click.UsageError(f"There is no folder {html.parent} to put the picture in.")
     if scenario == "list":
         _list_scenarios()
         return

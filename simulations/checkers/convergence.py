@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from edda_sync.crdt.entity import digest_of
 from edda_sync.protocols import Row
+from simulations.checker import Checker
 from simulations.device import SimulatedDevice
 from simulations.ending import heads_of
-from simulations.simulator import Checker
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
 

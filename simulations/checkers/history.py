@@ -9,8 +9,9 @@ from edda_sync.crdt.change import Dot, decode_header, hash_part
 from edda_sync.protocols import Head, Logged
 from edda_sync.sync.messages import Ack, Changes, Hello, Part, Snapshot
 from edda_sync.sync.wire import Codec
+from simulations.checker import Checker
 from simulations.device import SimulatedDevice
-from simulations.simulator import Checker, Simulation
+from simulations.simulator import Simulation
 
 CODEC: Final = Codec()
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from edda_sync import limits
 from edda_sync.errors import RemoteError
+from simulations.checker import Checker
 from simulations.device import SimulatedDevice
-from simulations.simulator import Checker, Simulation
+from simulations.simulator import Simulation
 
 WAITING_BYTES_MAX: Final = 16 * 1024 * 1024  # of what is held and not applied, a device
 

@@ -15,10 +15,10 @@ from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import Logged, Row, StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
+from simulations.checker import Checker
 from simulations.checkers.convergence import TABLES, is_beyond_proof, rows_of
 from simulations.device import SimulatedDevice
 from simulations.oracle import UNTOLD, Oracle, Shown
-from simulations.simulator import Checker
 
 ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one order in the others, since each folds the whole log anew
 THOROUGH_ONE_IN: Final = 8

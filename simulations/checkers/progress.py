@@ -10,10 +10,11 @@ from edda_sync.crdt.change import Dot
 from edda_sync.protocols import Logged
 from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.snapshots import missing
+from simulations.checker import Checker
 from simulations.checkers.convergence import is_beyond_proof, rows_of
 from simulations.checkers.history import CODEC, dots_in, heads_of, shown
 from simulations.device import SimulatedDevice
-from simulations.simulator import Checker, Simulation
+from simulations.simulator import Simulation
 
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024

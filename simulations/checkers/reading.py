@@ -9,9 +9,10 @@ from edda_sync import values
 from edda_sync.crdt.change import PUT, cut_operations, decode_operation
 from edda_sync.protocols import Logged, StoreReader
 from simulations.book import Fate
+from simulations.checker import Checker
 from simulations.checkers.meaning import log_of
 from simulations.device import SimulatedDevice
-from simulations.simulator import Checker, Simulation
+from simulations.simulator import Simulation
 
 PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while they run
 TITLE: Final = 1  # column of a task's row

@@ -84,6 +84,8 @@ def test_stories_are_listed_and_told(tmp_path: Path) -> None:
         (("--seeds", "9-3"), "names no seed"),
         (("--seed", "1", "--keep", "a"), "such as 3,17,22"),
         (("--keep", "1"), "are for one run"),
+        (("--scenario", "island", "--keep", "1"), "are for seeds"),
+        (("--seed", "1", "--html", "nowhere/run.html"), "There is no folder nowhere"),
         (("--scenario", "nowhere"), "There is no scenario nowhere;"),
     ],
 )

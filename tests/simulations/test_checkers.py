@@ -19,13 +19,15 @@ from edda_sync.sync.exchange import Exchange, Introduction, Proof
 from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.session import Session
 from edda_sync.transaction import Transaction
-from simulations import liars
+from simulations import liars, lies
 from simulations.book import Fate
 from simulations.catalogue import CHECKERS
+from simulations.checker import Checker
 from simulations.checkers import hostility
 from simulations.checkers.history import CODEC
 from simulations.device import SimulatedDevice
-from simulations.simulator import Checker, Simulation, Verdict
+from simulations.protocols import Verdict
+from simulations.simulator import Simulation
 from simulations.strange import append
 from simulations.tape import Profile, Tape
 
@@ -167,7 +169,7 @@ def a_stranger_that_writes(sim: Simulation, patch: Patch) -> None:
     liar = sim.add_device(liars.Liar)
     assert isinstance(liar, liars.Liar)
     body = liars.body_of([[PUT, "task", bytes(15) + b"7", {"title": "nobody's"}]])
-    sim.at(5, lambda: liar.tell("forge", liars.say(liars.by_a_stranger(liar, body, b"nonce"))))
+    sim.at(5, lambda: liar.tell("forge", lies.say(lies.by_a_stranger(liar, body, b"nonce"))))
 
 
 def hoarding(sim: Simulation, patch: Patch) -> None:

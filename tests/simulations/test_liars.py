@@ -13,17 +13,18 @@ import pytest
 
 from edda_sync.errors import EddaError, ForkError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.model import Task
-from simulations import liars, strange
+from simulations import liars, lies, moods, strange
 from simulations.catalogue import CHECKERS
 from simulations.device import SimulatedDevice
 from simulations.ending import forks_between
 from simulations.liars import Liar
-from simulations.simulator import Action, Simulation, Verdict
+from simulations.protocols import Action, Verdict
+from simulations.simulator import Simulation
 from simulations.tape import Profile, Tape
 from simulations.workload import write
 
 CALM = Profile(devices=3, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
-LIES = {action.name: action for action in (*liars.ACTIONS, *strange.ACTIONS)}
+LIES = {action.name: action for action in (*lies.ACTIONS, *moods.ACTIONS, *liars.ACTIONS, *strange.ACTIONS)}
 TOLD_AT_S = tuple(range(20, 60, 4))
 
 

@@ -15,9 +15,10 @@ from simulations.book import Fate
 from simulations.catalogue import CHECKERS
 from simulations.device import SimulatedDevice
 from simulations.liars import Liar
+from simulations.protocols import Verdict
 from simulations.runs import run, tightened
 from simulations.seeds import line_of, tape_of
-from simulations.simulator import Simulation, Verdict
+from simulations.simulator import Simulation
 from simulations.tape import Event, Profile, Tape
 from simulations.workload import write
 

@@ -12,7 +12,8 @@ from edda_sync.model import Task
 from simulations.checkers.history import dots_in
 from simulations.device import SimulatedDevice
 from simulations.network import GIVE_UP_S
-from simulations.simulator import Simulation, Verdict
+from simulations.protocols import Verdict
+from simulations.simulator import Simulation
 from simulations.tape import Draws, Profile, Tape
 
 Paths = list[tuple[SimulatedDevice, SimulatedDevice]]

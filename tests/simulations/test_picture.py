@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simulations import picture
+from simulations.checker import Checker, Violation
 from simulations.faults import isolate, one_way
 from simulations.picture import words
 from simulations.picture.diagram import LEFT, RIGHT, Diagram
@@ -23,10 +24,11 @@ from simulations.picture.drawing import WIDTH
 from simulations.picture.marks import about, element, span_of
 from simulations.picture.report import verdict_of
 from simulations.picture.scale import Scale
+from simulations.protocols import Verdict
 from simulations.recording import CUTS, Message, Moment, Recording, Spell
 from simulations.runs import run
 from simulations.scenarios import SCENARIOS
-from simulations.simulator import Checker, Simulation, Verdict, Violation
+from simulations.simulator import Simulation
 from simulations.tape import Draws, Profile, Tape
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -147,6 +149,17 @@ def drawing(
         recording.note(moment.at, moment.what, moment.device, moment.facts)
     recording.note(until, "all equal", "", {})
     return recording
+
+
+def test_of_branches_that_stay_apart_nothing_says_that_all_are_equal() -> None:
+    recording, tape = Recording(), Tape(13822, keep=[3, 5, 29, 41], calm=True)
+    page = picture.page(recording, run(tape, recording), command="")
+    assert recording.is_divided
+    text = " ".join(parsed(page).itertext())
+    assert text.count("each branch proved equal, ") == 1
+    assert text.count("a fork keeps devices apart") == 2
+    assert "all proved equal" not in text
+    assert "all devices" not in text
 
 
 def classes_of(recording: Recording) -> Counter[str]:

@@ -10,10 +10,11 @@ import pytest
 
 from simulations import hunt as hunting
 from simulations.bugs.planting import Bug, Edit, one
+from simulations.checker import Violation
 from simulations.hunt import FEW, Found, Small, State, conduct, hunt, line, load, row, shrink
 from simulations.planted import BUGS, bug_named
+from simulations.protocols import Verdict
 from simulations.runs import run
-from simulations.simulator import Verdict, Violation
 from simulations.tape import Event, Profile, Tape
 
 NO_BUG = Bug("no bug at all", "Nothing is wrong.", (), ())

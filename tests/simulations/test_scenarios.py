@@ -13,10 +13,11 @@ from edda_sync.model import Conflict, Document, Task
 from edda_sync.query import DocumentQuery, TaskQuery
 from simulations import documents
 from simulations.catalogue import ACTIONS, CHECKERS
+from simulations.checker import Checker
 from simulations.documents import PAGE, PICTURES, draw
+from simulations.protocols import Verdict
 from simulations.recording import Recording
 from simulations.scenarios import SCENARIOS, main
-from simulations.simulator import Checker, Verdict
 from simulations.story import known
 
 ALL = sorted(SCENARIOS)

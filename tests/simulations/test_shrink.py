@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from simulations.checker import Violation
 from simulations.planted import bug_named
+from simulations.protocols import Verdict
 from simulations.runs import run
 from simulations.seeds import line_of, tape_of
 from simulations.shrink import Shrinker, command_of
-from simulations.simulator import Verdict, Violation
 from simulations.tape import Event, Profile, Tape
 
 PROFILE = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)

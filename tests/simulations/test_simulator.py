@@ -14,11 +14,13 @@ import pytest
 from edda_sync.model import Task
 from simulations.book import Fate
 from simulations.catalogue import ACTIONS, CHECKERS
+from simulations.checker import Checker, Violation
 from simulations.device import SimulatedDevice
 from simulations.disk import Fault
+from simulations.protocols import Verdict
 from simulations.runs import run
 from simulations.seeds import tapes
-from simulations.simulator import Checker, Simulation, Verdict, Violation
+from simulations.simulator import Simulation
 from simulations.tape import Profile, Tape
 
 ROOT = Path(__file__).parents[2]
