@@ -6,20 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from edda_sync.crdt.change import Dot, decode_header, hash_part
-from edda_sync.protocols import Head, Logged
+from edda_sync.protocols import Logged
 from edda_sync.sync.messages import Ack, Changes, Hello, Part, Snapshot
 from edda_sync.sync.wire import Codec
 from simulations.checker import Checker
 from simulations.device import SimulatedDevice
+from simulations.ending import heads_of
 from simulations.simulator import Simulation
 
 CODEC: Final = Codec()
-
-
-def heads_of(device: SimulatedDevice) -> Mapping[int, Head]:
-    """Return where each actor's chain stands at a running device."""
-    with device.running.store.read() as reader:
-        return reader.heads()
 
 
 def shown(dot: Dot) -> str:

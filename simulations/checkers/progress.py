@@ -12,8 +12,9 @@ from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.snapshots import missing
 from simulations.checker import Checker
 from simulations.checkers.convergence import is_beyond_proof, rows_of
-from simulations.checkers.history import CODEC, dots_in, heads_of, shown
+from simulations.checkers.history import CODEC, dots_in, shown
 from simulations.device import SimulatedDevice
+from simulations.ending import heads_of
 from simulations.simulator import Simulation
 
 TWICE: Final = 2

@@ -162,6 +162,16 @@ async def are_equal(machines: Sequence[Machine]) -> bool:
     )
 
 
+async def bring_together(dialler: Machine, listener: Machine) -> subprocess.Popen[str]:
+    """Start two members without discovery, one of which knows where the other is; return the first one's process."""
+    await listener.up("--no-discovery")
+    running = await listener.status()
+    assert running is not None
+    up = await dialler.up("--no-discovery", "--at", f"127.0.0.1:{running['port']}")
+    await until(lambda: are_equal([dialler, listener]))
+    return up
+
+
 async def pair(inviter: Machine, newcomer: Machine, *, by_address: bool = False) -> None:
     """
     Let a newcomer join, as two people do it: one reads a code out, the other types it.

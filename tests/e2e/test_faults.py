@@ -21,7 +21,7 @@ from edda_sync.testing import pair, sync
 from tests.e2e import lan
 from tests.e2e.kill import damage
 from tests.e2e.lan import Lan
-from tests.e2e.machine import Machine, are_equal, settle_in, store_of, until
+from tests.e2e.machine import Machine, are_equal, bring_together, settle_in, store_of, until
 
 SMALL_DISK = "8m"
 ROOM_LEFT = 1_500_000
@@ -71,11 +71,7 @@ async def test_a_full_disk_refuses_whole_writes_in_one_sentence_and_all_goes_on_
     rng = random.Random(7)
     with Machine(small_disk, "laptop") as laptop, Machine(tmp_path, "phone") as phone:
         settle_in(laptop, phone)
-        await phone.up("--no-discovery")
-        running = await phone.status()
-        assert running is not None
-        up = await laptop.up("--no-discovery", "--at", f"127.0.0.1:{running['port']}")
-        await until(lambda: are_equal([laptop, phone]))
+        up = await bring_together(laptop, phone)
         filler = _fill(small_disk, ROOM_LEFT)
         acknowledged = []
         while (done := laptop.run("doc", "add", "-", "--title", "Noise", stdin=_noise(rng))).returncode == 0:

@@ -22,7 +22,7 @@ from edda_sync.errors import DiskFullError
 from edda_sync.model import Document, Task
 from edda_sync.query import DocumentQuery, TaskQuery
 from tests.e2e.kill import damage
-from tests.e2e.machine import Machine, are_equal, settle_in, store_of, until
+from tests.e2e.machine import Machine, are_equal, bring_together, settle_in, store_of, until
 
 WHOLE_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 4_096
@@ -213,11 +213,7 @@ async def test_what_finds_no_room_is_not_acknowledged_and_arrives_once_there_is_
     rng = random.Random(7)
     with Machine(disk.path, "laptop") as laptop, Machine(tmp_path, "phone") as phone:
         settle_in(laptop, phone)
-        await phone.up("--no-discovery")
-        running = await phone.status()
-        assert running is not None
-        up = await laptop.up("--no-discovery", "--at", f"127.0.0.1:{running['port']}")
-        await until(lambda: are_equal([laptop, phone]))
+        up = await bring_together(laptop, phone)
         disk.leave(ROOM_BYTES)
         with store_of(phone) as theirs:
             contents = [rng.randbytes(DOCUMENT_BYTES // 2).hex() for _ in range(DOCUMENTS)]
