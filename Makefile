@@ -47,9 +47,10 @@ IMAGES ?= 10000
 power: $(STAMP)
 	$(BIN)/python -m tests.e2e.power_campaign --images $(IMAGES) --seed $(SEED)
 
-# How many runs it takes to notice each planted bug; stopped and resumed bug by bug.
+# How many runs from seed START on it takes to notice each planted bug; stopped and resumed bug by bug.
+START ?= 0
 hunt: $(STAMP)
-	$(BIN)/python -m simulations.hunt
+	$(BIN)/python -m simulations.hunt --start $(START)
 
 # `make simulate SEEDS=0-9999` runs these seeds on every core, `SEEDS=20000` so many that no campaign has run yet. Stop it
 # with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on.
