@@ -51,7 +51,7 @@ class Logged(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An entity's stored state."""
+    """An entity as it is stored, its state with a checksum (``crdt.entity.to_stored``)."""
 
     key: bytes
     hidden: bool

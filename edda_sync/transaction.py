@@ -18,7 +18,7 @@ from edda_sync import values
 from edda_sync.crdt import rows
 from edda_sync.crdt.change import Dot
 from edda_sync.crdt.diff import apply_edits, diff, rebase
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id, stored
+from edda_sync.crdt.entity import OWN_TIME, Entity, entity_of, key_of, kind_and_id
 from edda_sync.crdt.ledger import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
@@ -520,7 +520,7 @@ class _Constant:
 
 
 def _entity_of(record: Record | None) -> Entity | None:
-    return None if record is None else stored(record.key, record.state, record.hash)
+    return None if record is None else entity_of(record.key, record.state)
 
 
 def _present(cells: Cells) -> Cells:

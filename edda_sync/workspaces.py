@@ -7,7 +7,7 @@ from typing import Final
 from edda_sync import values
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth
-from edda_sync.crdt.entity import OWN_TIME, Entity, kind_and_id
+from edda_sync.crdt.entity import OWN_TIME, entity_of
 from edda_sync.crdt.ledger import Put
 from edda_sync.errors import InvalidValueError, UsageError
 from edda_sync.model import Member
@@ -66,7 +66,7 @@ def members(reader: StoreReader) -> list[Member]:
 
     listed = []
     for record in reader.all_records("device"):
-        entity = Entity.decode(kind_and_id(record.key)[1], record.state)
+        entity = entity_of(record.key, record.state)
         certificate = entity.value("certificate")
         if record.hidden or certificate is None:
             continue

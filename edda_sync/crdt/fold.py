@@ -26,10 +26,11 @@ from edda_sync.crdt.entity import (
     Entity,
     bucket_of,
     check_write,
+    entity_of,
     hash_entity,
     hash_text,
     key_of,
-    stored,
+    to_stored,
 )
 from edda_sync.crdt.frontier import Frontier, covers, from_pairs
 from edda_sync.crdt.texts import Texts
@@ -239,7 +240,7 @@ class Fold:
                 self._hold(record)
 
     def _hold(self, record: Record) -> Entity:
-        entity = self._entities[record.key] = stored(record.key, record.state, record.hash)
+        entity = self._entities[record.key] = entity_of(record.key, record.state)
         self._before[record.key] = record
         return entity
 
@@ -268,7 +269,7 @@ class Fold:
             if what != _EDITED:
                 fresh = hash_entity(entity.id, state, self._text_hashes(entity))
                 deltas[bucket_of(entity.id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
-            records.append(Record(key, hidden, fresh, state))
+            records.append(Record(key, hidden, fresh, to_stored(key, state)))
             conflicted[key] = not hidden and bool(conflicts_of(entity, self.texts))
             if hidden and self._was_visible(key):
                 gone[entity.kind].append(key)

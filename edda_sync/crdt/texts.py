@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
 from edda_sync.crdt.diff import Edit
-from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.entity import Entity, hash_text
 from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import StoreReader, StoreWriter
@@ -152,22 +152,25 @@ class Texts:
             self._touched.add(key)
             tx.save_text(*key, self.document(tx, key, start).state(), 0)
 
-    def merge(self, tx: StoreWriter, key: Key, state: bytes) -> None:
-        """Join a text's full state from a segment."""
+    def merge(self, tx: StoreWriter, key: Key, state: bytes) -> bytes:
+        """Join a text's full state from a segment; return that state's hash."""
         from edda_sync.crdt.text import TextDocument
 
         self._touched.add(key)
+        loaded = TextDocument.load(state)
+        digest = hash_text(loaded.string(), loaded.vector())
         stored = tx.text(*key)
         if stored is None:
-            tx.save_text(*key, TextDocument.load(state).state(), 0)
+            tx.save_text(*key, loaded.state(), 0)
             self._open.pop(key, None)
-            return
+            return digest
         document = self.document(tx, key)
         document.merge(state)
         opened = self._open[key]
         opened.serial = tx.append_text(*key, 0, b"")  # a serial of its own, so that other processes read the state anew
         tx.save_text(*key, document.state(), opened.serial)
         opened.tail = 0
+        return digest
 
     def _append(self, tx: StoreWriter, key: Key, actor: int, update: bytes) -> None:
         opened = self._open[key]

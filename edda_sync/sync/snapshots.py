@@ -22,7 +22,7 @@ from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import frontier
-from edda_sync.crdt.entity import Entity, check_state, digest_of, kind_and_id
+from edda_sync.crdt.entity import Entity, bucket_of, check_state, digest_of, hash_entity, kind_and_id, state_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger, count_waiting, is_member
@@ -164,7 +164,7 @@ class Snapshots:
             texts[key].append((field, genesis))
         for record in tx.all_records():
             held = (TextEntry(f, g, self._text_state(tx, (record.key, f, g))) for f, g in texts[record.key])
-            yield Entry(kind_and_id(record.key)[1], record.state, tuple(held))
+            yield Entry(kind_and_id(record.key)[1], state_of(record.key, record.state), tuple(held))
 
     def _text_state(self, tx: StoreWriter, key: Key) -> bytes:
         stored = tx.text(*key)
@@ -218,8 +218,7 @@ class Snapshots:
             digest.update(part)
         if digest.digest() != name:
             raise RemoteProtocolError("a segment that is not what its name says")
-        before = tx.heads()
-        ours = {head.actor: head.seq for head in before.values()}
+        ours = {head.actor: head.seq for head in tx.heads().values()}
         header, _ = segments.read(segments.parts_of(tx, name))
         self._check_heads(tx, header)
         last = [(head.actor, min(head.seq, ours.get(head.actor, 0))) for head in header.heads]
@@ -240,8 +239,6 @@ class Snapshots:
                 tx.set_head(head)
                 tx.sign(head.actor, head.signed_seq, head.signature)
         tx.append_segment(tx.log_position() + 1, name)
-        if not before and digest_of(tx.buckets()) != header.digest:
-            raise RemoteProtocolError("a segment whose content is not what its digest says")
         self._forget_halves(tx)
         return Taken(gained)
 
@@ -276,20 +273,32 @@ def merge_segment(fold: Fold, tx: StoreWriter, name: bytes, ours: Frontier) -> d
     """
     Join a kept segment's entities and texts into a fold; return what each of its heads depends on.
 
+    What its maker's disk had let rot is refused: merged, it would be what this log says, and nothing could mend it.
+
     Args:
         fold: Where to.
         tx: Its transaction.
         name: The segment's hash.
         ours: The frontier at which the store's own states are complete.
+
+    Raises:
+        RemoteProtocolError: Its content is not what its digest says, or what no device makes.
     """
     header, blocks = segments.read(segments.parts_of(tx, name))
     theirs = _frontier_of(header)
+    sums: defaultdict[int, int] = defaultdict(int)
     for block in blocks:
         for entry in block:
             entity = _entity_of(entry, theirs)
-            for text in entry.texts:
-                fold.texts.merge(tx, (entity.key, text.field, text.genesis), text.state)
+            texts = {
+                (text.field, text.genesis): fold.texts.merge(tx, (entity.key, text.field, text.genesis), text.state)
+                for text in entry.texts
+            }
+            hashes = [texts.get(text, b"") for text in entity.edited_texts()]
+            sums[bucket_of(entry.id)] += int.from_bytes(hash_entity(entry.id, entry.state, hashes), "big")
             fold.merge(entity, ours, theirs)
+    if digest_of({bucket: total % (1 << 128) for bucket, total in sums.items()}) != header.digest:
+        raise RemoteProtocolError("a segment whose content is not what its digest says")
     return {head.actor: {**dict(_decode_pairs(head.deps)), head.actor: head.seq - 1} for head in header.heads}
 
 

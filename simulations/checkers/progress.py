@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import Final
 
 from edda_sync.crdt.change import Dot
 from edda_sync.protocols import Logged
 from edda_sync.sync.messages import Snapshot
+from edda_sync.sync.session import Progress
 from edda_sync.sync.snapshots import missing
 from simulations.checker import Checker
 from simulations.checkers.convergence import is_beyond_proof, rows_of
@@ -19,6 +21,14 @@ from simulations.simulator import Simulation
 
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
+
+
+def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
+    """Return how a device's talk with another stands, as far as it knows; None when there is none."""
+    link = device.links.get(other.id)
+    if link is None or link.other(device) is not other or device.replica is None:
+        return None
+    return device.replica.progress().get(other.id)
 
 
 class NothingHeldBack(Checker):
@@ -42,6 +52,8 @@ class BoundedBytes(Checker):
     """
     A path carries at most twice what its receiver lacked when all was healed, and 4 KiB a round; no change ever goes back.
 
+    Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
+
     A round is a talk: the link that there was, and each that was made in the second act. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
     A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once.
@@ -52,7 +64,7 @@ class BoundedBytes(Checker):
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._sizes: dict[Dot, int] = {}
-        self._lacking: dict[str, int] = {}
+        self._lacking: dict[tuple[str, str], int] = {}
         self._sent: Counter[tuple[str, str]] = Counter()
         self._made: Counter[frozenset[str]] = Counter()
         self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
@@ -76,7 +88,7 @@ class BoundedBytes(Checker):
         back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
         if back:
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
-        if receiver.name in self._lacking:
+        if (device.name, receiver.name) in self._lacking:
             self._allow_segment(device, receiver, frame)
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
@@ -100,11 +112,15 @@ class BoundedBytes(Checker):
         """Weigh what each device lacks."""
         self._sent = self.sim.network.bytes_sent.copy()
         self._made = self.sim.network.made.copy()
-        for device in self.sim.honest():
-            held = {actor: head.seq for actor, head in heads_of(device).items()}
-            self._lacking[device.name] = sum(
-                size for (actor, seq), size in self._sizes.items() if held.get(actor, 0) < seq
-            )
+        for sender, receiver in permutations(self.sim.honest(), 2):
+            lacks = self._weigh({actor: head.seq for actor, head in heads_of(receiver).items()})
+            talk = talk_of(sender, receiver)
+            heard = self._weigh(talk.theirs) if talk is not None else 0
+            self._lacking[sender.name, receiver.name] = max(lacks, heard)
+
+    def _weigh(self, held: Mapping[int, int]) -> int:
+        """Return how many bytes of changes are beyond a frontier."""
+        return sum(size for (actor, seq), size in self._sizes.items() if held.get(actor, 0) < seq)
 
     def ended(self) -> None:
         """Weigh what was sent."""
@@ -114,10 +130,9 @@ class BoundedBytes(Checker):
             rounds = 1 + network.made[ends] - self._made[ends]
             cost = sent - self._sent[sender, receiver]
             segments = sum(self._parts[sender, receiver].values())
-            bound = TWICE * self._lacking.get(receiver, 0) + ROUND_BYTES * rounds + segments
-            if receiver in self._lacking and cost > bound:
+            lacked = self._lacking.get((sender, receiver))
+            if lacked is not None and cost > TWICE * lacked + ROUND_BYTES * rounds + segments:
                 device = next(each for each in self.sim.devices if each.name == sender)
-                lacked = self._lacking[receiver]
                 self.fail(device, f"sent {receiver} {cost:,} bytes, which lacked {lacked:,}, in {rounds} rounds")
 
 
@@ -176,9 +191,8 @@ class Quarantine(Checker):
 
     def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
         """Compare what a device was told of another that is as far with what is so there."""
-        link = device.links.get(other.id)
-        talk = device.replica.progress().get(other.id) if device.replica is not None else None
-        if talk is None or link is None or link.other(device) is not other:
+        talk = talk_of(device, other)
+        if talk is None:
             return
         as_far = talk.theirs == other.running.frontier() == device.running.frontier()
         if as_far and talk.waiting != other.running.waiting():

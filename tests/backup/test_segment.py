@@ -14,9 +14,10 @@ import edda_sync as edda
 from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
+from edda_sync.crdt.text import TextDocument
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Head
+from edda_sync.errors import CorruptError, RemoteProtocolError
+from edda_sync.protocols import Head, StoreWriter
 from edda_sync.sync.messages import Snapshot
 from edda_sync.testing import Talk, devices, replica_of, sync
 
@@ -229,6 +230,44 @@ def test_a_segment_is_made_once_and_served_by_its_hash(trio: tuple[StorageEngine
     parts = [exchange.snapshots.part(made.hash, number) for number in range(made.parts)]
     assert blake2b(b"".join(part or b"" for part in parts), digest_size=32).digest() == made.hash
     assert exchange.snapshots.part(made.hash, made.parts) is None
+
+
+def test_nobody_makes_a_segment_of_a_state_that_rotted(trio: tuple[StorageEngine, ...]) -> None:
+    laptop = trio[0]
+
+    def rot(tx: StoreWriter) -> None:
+        record = next(iter(tx.all_records("task")))
+        tx.save([record._replace(state=record.state[:-20] + b"rot" + record.state[-17:])], {record.key: False})
+
+    laptop.store.transact(rot)
+    with pytest.raises(CorruptError, match="The task"):
+        replica_of(laptop).exchange.snapshots.made({})
+    laptop.rebuild()
+    assert replica_of(laptop).exchange.snapshots.made({}).parts == 1
+
+
+def test_what_rotted_at_a_segments_maker_is_refused_by_who_holds_something_already(
+    trio: tuple[StorageEngine, ...],
+) -> None:
+    """Merged it would be what the log says, and no rebuild could mend it."""
+    laptop, phone, _ = trio
+    (task,) = [each for each in laptop.query_tasks(edda.TaskQuery()) if each.title == "Child"]
+    laptop.edit_text(task.id, "description", [(0, 0, "new ")])
+
+    def rot(tx: StoreWriter) -> None:
+        laptop.ledger.refresh(tx)
+        key, field, genesis = next(iter(tx.all_texts()))
+        tx.save_text(key, field, genesis, TextDocument.start(genesis, "not what anybody wrote").state(), 1 << 40)
+
+    laptop.store.transact(rot)
+    giving, taking = replica_of(laptop).exchange, replica_of(phone).exchange
+    made = giving.snapshots.made({})
+    part = giving.snapshots.part(made.hash, 0)
+    assert part is not None
+    before, digest = phone.frontier(), phone.digest()
+    with pytest.raises(RemoteProtocolError, match="not what its digest says"):
+        taking.snapshots.take(Snapshot(made.hash, made.parts, 0, part))
+    assert (phone.frontier(), phone.digest()) == (before, digest)
 
 
 def test_a_damaged_or_invented_segment_is_refused_and_leaves_no_trace(

@@ -10,7 +10,7 @@ import pytest
 import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import texts as module
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import entity_of, key_of
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RefusedTextError
@@ -81,7 +81,7 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
     entity = values.id_bytes("id", document)
     with store.store.read() as reader:
         key = key_of("document", entity)
-        ((field, genesis),) = Entity.decode(entity, reader.records([key])[key].state).edited_texts()
+        ((field, genesis),) = entity_of(key, reader.records([key])[key].state).edited_texts()
         stored = reader.text(key, field, genesis)
     assert stored is not None
     assert len(stored.tail) < 4

@@ -6,6 +6,7 @@ The wire's own tests feed it frames that are no messages. Here every frame is on
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
@@ -19,7 +20,7 @@ from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
 from edda_sync.crdt.change import signed_message
-from edda_sync.crdt.entity import digest_of, kind_and_id
+from edda_sync.crdt.entity import bucket_of, digest_of, hash_entity, kind_and_id, state_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, RemoteProtocolError
 from edda_sync.protocols import Head
@@ -147,7 +148,10 @@ class Forge:
         self.peer = bench.peer
         with bench.peer.store.read() as reader:
             heads = tuple(reader.heads().values())
-            self.entries = [Entry(kind_and_id(record.key)[1], record.state, ()) for record in reader.all_records()]
+            self.entries = [
+                Entry(kind_and_id(record.key)[1], state_of(record.key, record.state), ())
+                for record in reader.all_records()
+            ]
             self.header = SegmentHeader(
                 heads, digest_of(reader.buckets()), len(self.entries), forks.chains_of(reader, heads)
             )
@@ -160,7 +164,13 @@ class Forge:
         )
 
     def parts(self) -> tuple[bytes, list[bytes]]:
-        stream = b"".join(segments.write(self.header, self.entries))
+        """The segment's name and parts; its digest is that of what it now says."""
+        sums: defaultdict[int, int] = defaultdict(int)
+        for entry in self.entries:
+            sums[bucket_of(entry.id)] += int.from_bytes(hash_entity(entry.id, entry.state, []), "big")
+        digest = digest_of({bucket: total % (1 << 128) for bucket, total in sums.items()})
+        header = msgspec.structs.replace(self.header, digest=digest)
+        stream = b"".join(segments.write(header, self.entries))
         return blake2b(stream, digest_size=32).digest(), list(segments.cut([stream]))
 
 
