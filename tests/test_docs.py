@@ -13,11 +13,13 @@ import pytest
 
 import edda_sync
 from edda_sync import limits
+from edda_sync.backup.segment import SegmentHeader
 from edda_sync.cli import COMMANDS
 from edda_sync.crdt import change
 from edda_sync.crdt.change import Header
 from edda_sync.engine import StorageEngine
-from edda_sync.sync import messages
+from edda_sync.protocols import Head
+from edda_sync.sync import forks, messages
 from edda_sync.sync.session import TRANSITIONS, Event, State
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,11 +122,21 @@ def test_protocol_has_the_header_and_the_operations() -> None:
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),
         ("made once, kept a day", limits.SNAPSHOT_KEPT_S_MAX == 24 * 3600),
         ("mod 4096", limits.DIGEST_BUCKETS == 4096),
+        ("the first 4 bytes of the hash", forks.CHAIN_HASH_BYTES == 4),
+        ("at most the last 65,536", limits.CHAIN_HASHES_MAX == 65_536),
     ],
 )
 def test_protocol_says_the_limits_as_they_are(phrase: str, value: bool) -> None:
     assert phrase in PROTOCOL
     assert value
+
+
+def test_protocol_has_the_fields_of_a_segment_and_of_its_heads() -> None:
+    fields = re.search(r"header +:= \[(.+?)\] +a head: \[(.+?)\]", PROTOCOL)
+    assert fields is not None
+    assert tuple(fields[1].split(", ")) == SegmentHeader.__struct_fields__
+    heads = Head._fields
+    assert tuple(name.replace(" ", "_") for name in fields[2].split(", ")) == heads
 
 
 def test_contributing_names_only_what_is_there() -> None:
