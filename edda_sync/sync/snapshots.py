@@ -218,7 +218,8 @@ class Snapshots:
             digest.update(part)
         if digest.digest() != name:
             raise RemoteProtocolError("a segment that is not what its name says")
-        ours = {head.actor: head.seq for head in tx.heads().values()}
+        before = tx.heads()
+        ours = {head.actor: head.seq for head in before.values()}
         header, _ = segments.read(segments.parts_of(tx, name))
         self._check_heads(tx, header)
         last = [(head.actor, min(head.seq, ours.get(head.actor, 0))) for head in header.heads]
@@ -239,6 +240,8 @@ class Snapshots:
                 tx.set_head(head)
                 tx.sign(head.actor, head.signed_seq, head.signature)
         tx.append_segment(tx.log_position() + 1, name)
+        if not before and digest_of(tx.buckets()) != header.digest:
+            raise RemoteProtocolError("a segment of which other content comes than its digest says")
         self._forget_halves(tx)
         return Taken(gained)
 
