@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("edda"), max_examples=3_000)
 settings.load_profile("edda")
+
+# A script that runs the suite in its background (`make test &`) hands on that Ctrl-C is ignored: tests that interrupt a
+# command would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # For what is furnished for a whole module too: a test's own keyring, once it is imported, looks like the system's.
 os.environ["EDDA_KEYRING"] = "off"
