@@ -25,6 +25,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["EDDA_KEYRING"] = "off"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--spoiler",
+        choices=("wire", "netem"),
+        default="wire",
+        help="what makes cables bad: a wire of our own, which needs no special kernel, or tc netem, which needs sch_netem",
+    )
+
+
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep each test's keys and lives in its own folder, away from the user's."""

@@ -27,6 +27,7 @@ from edda_sync.engine import StorageEngine
 EDDA: Final = (sys.executable, "-c", "from edda_sync.cli import main; main()")
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
 POLL_S: Final = 0.02
+OPENS_SLOWLY: Final = "Opening the store\n"  # said after a second of it: no complaint
 
 Facts = dict[str, Any]
 
@@ -116,8 +117,8 @@ class Machine:
         """End ``edda up`` as Ctrl-C does; return its exit code and all that it complained of."""
         assert self._running is not None, "up() comes first"
         self._running.send_signal(signal.SIGINT)
-        _, complaints = self._running.communicate(timeout=PATIENCE_S)
-        return self._running.returncode, complaints
+        _, said = self._running.communicate(timeout=PATIENCE_S)
+        return self._running.returncode, said.removeprefix(OPENS_SLOWLY)
 
     def kill_up(self) -> None:
         """Kill ``edda up`` with SIGKILL."""

@@ -1,0 +1,114 @@
+"""
+A Linux kernel for one command, where this machine's own lacks a module: user-mode Linux, which is an ordinary process.
+
+    ended = run(sys.executable, "-m", "pytest", "tests/e2e/test_bad_lan.py", modules=["sch_netem"])
+    assert ended.code == 0, ended.output
+
+The command sees this machine's files, and what it writes is gone with its kernel: a file system in memory lies over them.
+Its network is its own, and leads nowhere.
+
+Source: https://www.kernel.org/doc/html/v6.1/virt/uml/user_mode_linux_howto_v2.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_KERNEL: Final = "linux.uml"
+_MEMORY: Final = "1G"  # of which it takes from the machine what it uses
+_ENDED: Final = "the command ended with"
+
+# The first process of the kernel. A file system in memory over the machine's takes what is written; should a line fail,
+# the kernel loses its first process, says so, and ends.
+_INIT: Final = """\
+#!/bin/sh
+set -e
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/run
+mount -t proc proc /proc
+modules=/usr/lib/uml/modules/$(uname -r)
+insmod $modules/kernel/fs/overlayfs/overlay.ko
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/written /mnt/work /mnt/root
+mount -t overlay -o lowerdir=/,upperdir=/mnt/written,workdir=/mnt/work overlay /mnt/root
+cd /mnt/root
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t tmpfs tmpfs run
+mount -t devtmpfs devtmpfs dev
+mkdir -p dev/pts dev/shm lib/modules
+mount -t devpts devpts dev/pts
+mount -t tmpfs tmpfs dev/shm
+ln -sfn $modules lib/modules/
+chroot . modprobe -a {modules}
+ip link set lo up
+chroot . sh -c {command} && code=0 || code=$?
+echo "{ended} $code"
+echo o > /proc/sysrq-trigger
+sleep 60
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """
+    A command that ran in a kernel of its own.
+
+    Attributes:
+        code: What it returned; none if it, or the kernel, did not come to its end.
+        output: What it and the kernel said.
+    """
+
+    code: int | None
+    output: str
+
+
+def fault() -> str:
+    """Return why there can be no such kernel here; empty when there can."""
+    missing = [each for each in (_KERNEL, "insmod", "modprobe", "ip") if shutil.which(each) is None]
+    if missing:
+        return f"the command {missing[0]} is not installed (packages user-mode-linux, kmod, iproute2)"
+    return "" if os.geteuid() == 0 else "only root reads and runs all that its first process needs"
+
+
+def run(*command: str, modules: Sequence[str], folder: Path, timeout_s: float) -> Ended:
+    """
+    Run a command in a kernel of its own, as root, with one processor.
+
+    Args:
+        modules: Of the kernel, to load before.
+        folder: Where the command runs.
+        timeout_s: After so many seconds the kernel is ended.
+    """
+    inner = f"cd {shlex.quote(str(folder))} && {shlex.join(command)}"
+    with tempfile.TemporaryDirectory() as own:
+        init = Path(own, "init")
+        init.write_text(_INIT.format(modules=shlex.join(modules), command=shlex.quote(inner), ended=_ENDED))
+        init.chmod(0o700)
+        disk = ("rootfstype=hostfs", "rootflags=/", "ro", f"init={init}")
+        console = ("con=null", "con0=null,fd:1", "quiet")
+        process = subprocess.Popen(
+            [_KERNEL, f"mem={_MEMORY}", f"uml_dir={own}", *disk, *console],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # its processes are processes of this machine: one group
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+    ended = re.search(rf"^{_ENDED} (\d+)", output, re.MULTILINE)
+    return Ended(int(ended[1]) if ended else None, output)

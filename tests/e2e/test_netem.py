@@ -1,0 +1,35 @@
+"""The tests of a bad LAN once more, with cables that the kernel's own ``tc netem`` spoils."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import kernel
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 300.0  # a guard against never
+MODULES = ["bridge", "veth", "sch_netem"]
+
+
+def test_a_command_runs_in_a_kernel_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    if reason := kernel.fault():
+        pytest.skip(reason)
+    write = f"echo lost > {tmp_path}/written && cat {tmp_path}/written && uname -r && exit 7"
+    ended = kernel.run("sh", "-c", write, modules=["sch_netem"], folder=tmp_path, timeout_s=TIMEOUT_S)
+    assert ended.code == 7, ended.output
+    assert re.search(r"^lost$", ended.output, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_live_through_all_of_it_where_the_kernel_itself_spoils_the_cables() -> None:
+    if reason := kernel.fault():
+        pytest.skip(reason)
+    tests = [sys.executable, "-m", "pytest", "--color=no", "-s", "--spoiler=netem", "tests/e2e/test_bad_lan.py"]
+    ended = kernel.run(*tests, modules=MODULES, folder=ROOT, timeout_s=TIMEOUT_S)
+    sys.stdout.write(ended.output)
+    assert ended.code == 0
+    assert "skipped" not in ended.output
