@@ -7,6 +7,7 @@ the same. What came of it is appended to docs/evidence.md; a run that failed nam
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -28,6 +29,7 @@ from simulations.tape import Tape
 
 BLOCK: Final = 100  # seeds that a process takes at a time; the first of each is run twice
 FAILURES_MAX: Final = 20  # a campaign that has found so many has something to mend first
+GARBAGE_OBJECTS: Final = 20_000  # that a process makes before it looks for rings among them: runs make few
 SECTION: Final = """\
 ## Simulations (`make simulate SEEDS=0-9999`)
 
@@ -167,7 +169,7 @@ class Campaign:
 
     def _processes(self) -> ProcessPoolExecutor:
         spawn = multiprocessing.get_context("spawn")  # each process has a hash seed of its own
-        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=_ignore_interrupts)
+        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=_start_process)
 
     def row(self) -> str:
         """Return the campaign's row for docs/evidence.md."""
@@ -210,8 +212,10 @@ def seeds_of(text: str) -> tuple[int, int]:
     return start, start + int(first) - 1
 
 
-def _ignore_interrupts() -> None:
+def _start_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign hears of it, and ends the pool
+    gc.freeze()  # what was imported is never garbage
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _say(text: str) -> None:
