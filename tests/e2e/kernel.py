@@ -107,8 +107,10 @@ def run(*command: str, modules: Sequence[str], folder: Path, timeout_s: float) -
         )
         try:
             output, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:  # an interrupt, too, leaves no kernel behind
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
     ended = re.search(rf"^{_ENDED} (\d+)", output, re.MULTILINE)
     return Ended(int(ended[1]) if ended else None, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from tests.e2e import kernel
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300.0  # a guard against never
 MODULES = ["bridge", "veth", "sch_netem"]
+FAULT = kernel.fault()
+
+pytestmark = pytest.mark.skipif(FAULT != "", reason=FAULT)
 
 
 def test_a_command_runs_in_a_kernel_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    if reason := kernel.fault():
-        pytest.skip(reason)
     write = f"echo lost > {tmp_path}/written && cat {tmp_path}/written && uname -r && exit 7"
     ended = kernel.run("sh", "-c", write, modules=["sch_netem"], folder=tmp_path, timeout_s=TIMEOUT_S)
     assert ended.code == 7, ended.output
@@ -25,9 +27,17 @@ def test_a_command_runs_in_a_kernel_of_its_own_and_leaves_nothing_behind(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_kernel_whose_command_does_not_end_is_ended_with_all_that_runs_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # its processes are known by it
+    ended = kernel.run("sleep", "3600", modules=["sch_netem"], folder=tmp_path, timeout_s=5.0)
+    assert ended.code is None
+    alive = (process.read_bytes() for process in Path("/proc").glob("[0-9]*/cmdline"))
+    assert not any(tmp_path.name.encode() in each for each in alive)
+
+
 def test_devices_live_through_all_of_it_where_the_kernel_itself_spoils_the_cables() -> None:
-    if reason := kernel.fault():
-        pytest.skip(reason)
     tests = [sys.executable, "-m", "pytest", "--color=no", "-s", "--spoiler=netem", "tests/e2e/test_bad_lan.py"]
     ended = kernel.run(*tests, modules=MODULES, folder=ROOT, timeout_s=TIMEOUT_S)
     sys.stdout.write(ended.output)
