@@ -14,14 +14,18 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.config import absolute
 from edda_sync.errors import EddaError, UsageError
-from edda_sync.folders import disk_error, make_folder
+from edda_sync.files import disk_error, mend_file, open_file
+from edda_sync.folders import make_folder
+from edda_sync.process import Owner, held
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -32,6 +36,7 @@ Handler = Callable[[Answer], AsyncIterator[Answer]]
 
 def socket_path(home: Path) -> Path:
     """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
+    home = absolute(home)
     path = home / "run" / "edda.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         return path
@@ -46,20 +51,21 @@ def only_runner(home: Path) -> Any:
 
     Raises:
         UsageError: Another process does.
+        LinkError: A link leads elsewhere.
         ReadOnlyError, DiskFullError: There is no place for the lock.
     """
-    make_folder(home)
-    make_folder(home / "run")
-    try:
-        fd = os.open(home / "run" / "edda.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise disk_error(home, error) from None
+    home = absolute(home)
+    folder = home / "run"
+    mend_file(folder)
+    make_folder(folder)
+    fd = open_file(folder / "edda.lock")
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(f"Another edda is syncing {home} already; stop it first, or use its commands.") from None
-        yield
+        with held(fd):
+            yield
     finally:
         os.close(fd)
 
@@ -82,7 +88,7 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
         UsageError: The socket's folder is somebody else's.
     """
     path = socket_path(home)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     if not _is_private(path.parent):
         raise UsageError(f"{path.parent} is not yours alone; remove it, or set TMPDIR to a folder of your own.")
     with contextlib.suppress(FileNotFoundError):
@@ -101,20 +107,32 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
             tasks.discard(task)
             writer.close()
 
-    previous = os.umask(0o177)
+    owner = Owner("This socket")
+    bound = _bound(path)
+    server = await asyncio.start_unix_server(connected, sock=bound, limit=LINE_BYTES_MAX)
     try:
-        server = await asyncio.start_unix_server(connected, path, limit=LINE_BYTES_MAX)
+        with held(bound.fileno()):
+            yield
     finally:
-        os.umask(previous)
+        if owner.is_here:  # in a forked child all of this is the parent's
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket that only the owner may call: nobody can before it listens, whatever the umask let it have."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        yield
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        bound.bind(os.fsencode(path))
+        path.chmod(0o600)
+    except OSError as error:
+        bound.close()
+        raise disk_error(path, error) from None
+    return bound
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
+from typing import Final
 
-from edda_sync.config import StorageConfig
-from edda_sync.errors import DiskFaultError, DiskFullError, NotAStoreError, ReadOnlyError, StorageError
+from edda_sync.config import StorageConfig, absolute
+from edda_sync.errors import NotAStoreError
+from edda_sync.files import disk_error, make_folders
+
+NOTE_FILE: Final = "identity.json"
+KEY_FILE: Final = "identity.key"
+"""A device's identity, in the folder of its store; what is in them is ``transport.identity``'s."""
 
 
 def make_folder(path: Path) -> None:
-    """Make a store's folder, for its owner only; it is on disk when this returns, before anything in it is acknowledged."""
+    """
+    Make a folder, for its owner only; it is on disk when this returns, before anything in it is acknowledged.
+
+    Raises:
+        NotAStoreError: A file is in the way.
+        StorageError: It cannot be made.
+    """
     try:
-        made = [folder for folder in (path, *path.parents) if not folder.exists()]
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in made:
-            _sync_folder(folder.parent)
+        make_folders(path)
     except (FileExistsError, NotADirectoryError):
         raise NotAStoreError(str(path)) from None
     except OSError as error:
         raise disk_error(path, error) from None
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def disk_error(path: Path, error: OSError) -> StorageError:
-    """Return what an error of the operating system says of a disk, as one of ours."""
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return ReadOnlyError(str(path))
-    if error.errno == errno.ENOSPC:
-        return DiskFullError(str(path))
-    return DiskFaultError(str(path), str(error))
 
 
 def state_folder(config: StorageConfig) -> Path:
@@ -45,7 +36,7 @@ def state_folder(config: StorageConfig) -> Path:
     if config.state_path is not None:
         return config.state_path
     if named := os.environ.get("EDDA_STATE"):
-        return Path(named)
+        return absolute(Path(named))
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("edda")) / "lives"
+    return absolute(Path(platformdirs.user_state_dir("edda"))) / "lives"

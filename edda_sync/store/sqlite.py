@@ -8,38 +8,38 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
    before the disk has it does not open.
 3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
    the disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+4. A store belongs to the process that opened it. A forked child is refused, and opens the store anew (see
+   ``connections``).
 """
 
 from __future__ import annotations
 
-import os
 import queue
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync import errors, limits
-from edda_sync.store import schema
+from edda_sync.config import absolute
+from edda_sync.process import Owner
+from edda_sync.store import connections, schema
+from edda_sync.store.connections import Connection, Gate
+from edda_sync.store.database import check_file, prepare_file
+from edda_sync.store.faults import is_fault, translated
+from edda_sync.store.readers import Readers
 from edda_sync.store.tables import SqliteReader, SqliteWriter
 
 T = TypeVar("T")
 
-FILE_NAME: Final = "edda.db"
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
 _WAL_RETRY_S: Final = 0.005
-_ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
 _CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
-_HEAD_BYTES: Final = 100  # of the first page: the file's header
-_MAGIC: Final = b"SQLite format 3\0"
-_JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
-_WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _Job = tuple[Callable[[SqliteWriter], Any], "Future[Any]"]
 
 
@@ -50,7 +50,7 @@ class SqliteStore:
     Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
 
     Args:
-        path: The file; its folder exists. A missing file is made.
+        path: The file; its folder exists. A missing file is made. A link is looked up once, here.
         on_end: Called after each transaction, on the thread that ran it: True when it is on disk, False when it left
             no trace.
 
@@ -61,16 +61,18 @@ class SqliteStore:
     Raises:
         NotAStoreError: The file holds something else.
         NewerStoreError: A newer version made it.
+        LinkError: A link that points at nothing is in its place.
+        NotPrivateError: Others can read it, and that cannot be changed.
         ReadOnlyError, DiskFullError: It cannot be made.
+        UsageError: This process was forked while the parent was using the file.
     """
 
     def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
-        self.path = path
+        self._owner = Owner("This store")
         self._on_end = on_end
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: look whether something else is due
-        self._idle: list[Any] = []
-        self._watcher: Any = None
+        self._gate = Gate(self._owner)
         self._lock = threading.Lock()  # for a moment only; whoever writes may take it
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -78,16 +80,38 @@ class SqliteStore:
         self._writer: SqliteWriter | None = None
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
-        check_file(path)
-        with _translated(path):
+        path = absolute(path)
+        connections.check_not_the_parents(path)
+        if not connections.is_open(path):
+            check_file(path)
+        self.path = prepare_file(path)
+        self._readers = Readers(self.path, self.connect, self._owner, self._gate)
+        with translated(path):
             self._prepare()
+        connections.watch_forks(self)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def transact(self, work: Callable[[SqliteWriter], T]) -> T:
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
-        if not self._jobs.empty() or not self._writing.acquire(blocking=False):
-            return self.submit(work).result()  # somebody writes: wait together with the others who do
+        entered = self._gate.enter()
+        try:
+            if self._jobs.empty() and self._writing.acquire(blocking=False):
+                return self._write_here(work)
+        finally:
+            self._gate.leave(entered)
+        return self.submit(work).result()  # somebody writes: wait together with the others who do
+
+    def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
+        """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
+        self._owner.check()
+        done: Future[T] = Future()
+        with self._lock:
+            self._check_open()
+            self._wake((work, done))
+        return done
+
+    def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
         done: Future[T] = Future()
         try:
             self._check_open()
@@ -96,14 +120,6 @@ class SqliteStore:
         finally:
             self._writing.release()
         return done.result()
-
-    def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
-        """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
-        done: Future[T] = Future()
-        with self._lock:
-            self._check_open()
-            self._wake((work, done))
-        return done
 
     def _check_open(self) -> None:
         if self._closed:
@@ -117,6 +133,8 @@ class SqliteStore:
 
     def _put_off(self) -> None:
         """Note that something was written: what may wait is due once it is quiet."""
+        if not self._owner.is_here:
+            return  # the transaction forked: this is its end in the child
         self._written_at = time.monotonic()
         if self.on_idle is not None and not self._idle_due:
             self._idle_due = True
@@ -125,16 +143,20 @@ class SqliteStore:
                     self._wake(None)
 
     def _run(self) -> None:
-        while True:
+        while self._owner.is_here:
             batch = self._gather()
-            with self._writing:
-                if batch:
-                    self._commit(batch)
-                    self._put_off()
-                elif self._closed and self._jobs.empty():  # a wake-up may have come before the last transactions
-                    return
-                elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
-                    self._idle_due = self._catch_up()
+            entered = self._gate.enter()
+            try:
+                with self._writing:
+                    if batch:
+                        self._commit(batch)
+                        self._put_off()
+                    elif self._closed and self._jobs.empty():  # a wake-up may have come before the last transactions
+                        return
+                    elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
+                        self._idle_due = self._catch_up()
+            finally:
+                self._gate.leave(entered)
 
     def _gather(self) -> list[_Job]:
         """Wait for transactions; return none when something else may be due."""
@@ -163,7 +185,7 @@ class SqliteStore:
         """Run a batch in one SQL transaction; every future ends here."""
         results: list[tuple[Future[Any], Any]] = []
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 if self._writer is None:
                     self._writer = SqliteWriter(self.connect())
                 writer = self._writer
@@ -172,7 +194,7 @@ class SqliteStore:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
                     except Exception as error:
-                        if len(batch) == 1 or not writer.in_transaction or _is_fault(error):
+                        if len(batch) == 1 or not writer.in_transaction or is_fault(error):
                             raise
                         done.set_exception(error)
                 writer.commit()
@@ -191,7 +213,7 @@ class SqliteStore:
             return work(writer)
         writer.begin_job()
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 result = work(writer)
         except BaseException:
             self._on_end(False)
@@ -203,7 +225,7 @@ class SqliteStore:
     def _abandon(self, error: BaseException) -> None:
         """Undo the transaction; after a fault of the disk, let go of the connection too."""
         self._on_end(False)
-        if self._writer is None:
+        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
             return
         with suppress(sqlite.Error):
             self._writer.roll_back()
@@ -214,61 +236,52 @@ class SqliteStore:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def read(self) -> Iterator[SqliteReader]:
+    def read(self) -> AbstractContextManager[SqliteReader]:
         """Open a reader; close it soon, since the file cannot shrink while it sees an old state."""
-        with _translated(self.path):
-            connection = self._borrow()
-            try:
-                connection.execute("BEGIN")
-                connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the state is fixed by the first read
-                yield SqliteReader(connection)
-            finally:
-                with suppress(sqlite.Error):
-                    connection.execute("COMMIT")
-                self._give_back(connection)
+        return self._readers.lend()
 
     def version(self) -> int:
         """Return a number that changes with every commit, whichever process made it."""
-        with self._lock:
-            self._check_open()
-            if self._watcher is None:
-                self._watcher = (
-                    self.connect()
-                )  # SQLite tells a connection of the commits of others: this one makes none
-            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
-
-    def _borrow(self) -> Any:
-        with self._lock:
-            self._check_open()
-            if self._idle:
-                return self._idle.pop()
-        return self.connect()
-
-    def _give_back(self, connection: Any) -> None:
-        with self._lock:
-            if not self._closed and len(self._idle) < limits.READERS_MAX:
-                self._idle.append(connection)
-                return
-        connection.close()
+        return self._readers.version()
 
     def close(self) -> None:
         """Finish running transactions and let go of the file."""
+        self._owner.check()
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            idle, self._idle = self._idle, []
-            if self._watcher is not None:
-                idle.append(self._watcher)
             self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
-        for connection in idle:
-            connection.close()
+                self._writer = None
+        self._readers.close()
+
+    # --- forks --------------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Let go of the file as far as nobody is using it, and begin nothing until :meth:`resume`."""
+        self._gate.shut(limits.FORK_WAIT_S)
+        if self._writing.acquire(blocking=False):  # else a transaction is running, perhaps this thread's own
+            if self._writer is not None:
+                with suppress(sqlite.Error):
+                    self._writer.close()
+                self._writer = None
+            self._writing.release()
+        self._readers.close_idle()
+
+    def resume(self) -> None:
+        """Let whoever waits begin."""
+        self._gate.open()
+
+    def disown(self) -> None:
+        """Let the transaction and the readers that a fork interrupted refuse every use in the child."""
+        self._readers.disown()
+        if self._writer is not None:
+            self._writer.disown(self._owner.refuse)
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -286,7 +299,7 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        self._readers.add(connection)
 
     def _make(self, connection: Any) -> None:
         (name,) = connection.execute("PRAGMA application_id").fetchone()
@@ -295,11 +308,10 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def connect(self) -> Any:
+    def connect(self) -> Connection:
         """Return a connection of the caller's own, who closes it."""
-        connection = sqlite.connect(
-            str(self.path), isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        self._owner.check()
+        connection = connections.connect(self.path)
         try:
             execute = connection.execute
             execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
@@ -322,11 +334,6 @@ class SqliteStore:
         return connection
 
 
-def _is_fault(error: Exception) -> bool:
-    """Tell whether the store failed, rather than what one transaction asked of it."""
-    return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)
-
-
 def _switch_to_wal(connection: Any) -> str:
     """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
     deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
@@ -337,84 +344,3 @@ def _switch_to_wal(connection: Any) -> str:
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
                 raise
             time.sleep(_WAL_RETRY_S)
-
-
-def check_file(path: Path) -> None:
-    """
-    Look at a file before SQLite does, so that what is not ours stays untouched.
-
-    Raises:
-        NotAStoreError: It is something else.
-        NewerStoreError: A newer version made it.
-        ReadOnlyError: It may not be read or written.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-        if head and not head.startswith(_MAGIC):
-            head = _restored_head(path, head)
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, NotADirectoryError):
-        raise errors.NotAStoreError(str(path)) from None
-    except PermissionError:
-        raise errors.ReadOnlyError(str(path)) from None
-    if not head:
-        return
-    if not os.access(path, os.W_OK):
-        raise errors.ReadOnlyError(str(path))
-    application_id = int.from_bytes(head[68:72], "big")
-    if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
-        raise errors.NotAStoreError(str(path))
-    pages = int.from_bytes(head[28:32], "big")
-    if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its name before a second page
-        raise errors.NotAStoreError(str(path))
-    found = int.from_bytes(head[60:64], "big")
-    if found > schema.VERSION:
-        raise errors.NewerStoreError(str(path), found, schema.VERSION)
-
-
-def _restored_head(path: Path, head: bytes) -> bytes:
-    """
-    Return what SQLite makes of a damaged head: power may have failed while the first page was written, torn or garbled.
-
-    What the file then is, its journal says: the first page that it will be given back, or nothing, if it was being made.
-
-    Source: https://sqlite.org/fileformat2.html, "The Rollback Journal" and "The Write-Ahead Log".
-    """
-    with suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
-        header = file.read(20)
-        if header.startswith(_JOURNAL_MAGIC) and header[16:] == bytes(4):  # it began with a file of no pages
-            return b""
-    with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
-        header = file.read(32)
-        page_bytes = int.from_bytes(header[8:12], "big") if header[:4] in _WAL_MAGICS else 0
-        while page_bytes and len(frame := file.read(24)) == 24:
-            if int.from_bytes(frame[:4], "big") == 1:
-                return file.read(_HEAD_BYTES)
-            file.seek(page_bytes, os.SEEK_CUR)
-    return head
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, each with what to do."""
-    try:
-        yield
-    except sqlite.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith("SQLITE_FULL"):
-            raise errors.DiskFullError(str(path)) from error
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-            raise errors.ReadOnlyError(str(path)) from error
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise errors.BusyError(str(path)) from error
-        if name.startswith("SQLITE_NOTADB"):
-            raise errors.NotAStoreError(str(path)) from error
-        if name.startswith("SQLITE_CORRUPT"):
-            raise errors.CorruptError(str(path)) from error
-        if name.startswith("SQLITE_IOERR"):
-            if shutil.disk_usage(path.parent).free < _ROOM_BYTES:
-                raise errors.DiskFullError(str(path)) from error
-            raise errors.DiskFaultError(str(path), str(error)) from error
-        raise errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.") from error

@@ -1,0 +1,87 @@
+"""What every command says of a store, or an identity, that was lost: the same, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import Machine
+
+READING = [("task", "list"), ("doc", "list"), ("export",), ("conflicts",), ("doctor",), ("tag", "list")]
+WRITING = [("init",), ("init", "--name", "laptop"), ("task", "add", "New"), ("doctor", "--rebuild")]
+NETWORK = [("status",), ("devices",), ("sync", "--timeout", "1"), ("up", "--no-discovery"), ("invite",)]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    made: list[Machine] = []
+
+    def make(name: str) -> Machine:
+        made.append(Machine(tmp_path, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+def said_of(machine: Machine, commands: list[tuple[str, ...]]) -> set[str]:
+    return {machine.run(*command, code=1) for command in commands}
+
+
+def test_every_command_refuses_a_store_that_is_missing_with_the_same_words(machine: Callable[[str], Machine]) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Mine")
+    database = laptop.home / "edda.db"
+    database.rename(laptop.home.parent / "backup")
+    (said,) = said_of(laptop, READING + WRITING + NETWORK)
+    assert said.startswith(f"{database} is missing or empty, although a store was here")
+    assert "to begin anew, move away identity.json, identity.key." in said
+    assert not database.exists()
+    (laptop.home.parent / "backup").rename(database)
+    assert [task["title"] for task in laptop.json("task", "list")] == ["Mine"]
+
+
+def test_a_store_that_is_empty_is_refused_and_comes_back_by_joining(machine: Callable[[str], Machine]) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    laptop.run("task", "add", "Mine")
+    phone.join(laptop, "--name", "phone")
+    before = phone.json("status")["device"]
+    (phone.home / "edda.db").write_bytes(b"")
+    (said,) = said_of(phone, [("task", "list"), ("init",), ("status",)])
+    assert "`edda invite` there, `edda join` here" in said
+    printed = phone.join(laptop, "--name", "phone")
+    assert "1 task and 0 documents came; proved equal with laptop." in printed
+    assert phone.json("status")["device"] == before
+
+
+def test_a_join_that_failed_leaves_a_folder_in_which_a_store_can_be_made(machine: Callable[[str], Machine]) -> None:
+    phone = machine("phone")
+    assert "no invitation is open there" in phone.run("join", "12-3456-7890", "--at", "127.0.0.1:9", code=1)
+    assert "Made a store" in phone.run("init")
+    phone.run("task", "add", "Mine")
+
+
+def test_every_command_that_needs_the_identity_says_how_to_get_on_without_and_that_works(
+    machine: Callable[[str], Machine],
+) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("task", "add", "On the laptop")
+    phone.run("task", "add", "On the phone")
+    for path in phone.home.glob("identity.*"):
+        path.unlink()
+    (said,) = said_of(phone, [("status",), ("up", "--no-discovery"), ("invite",), ("init",), ("init", "--name", "x")])
+    assert "without its identity" in said
+    assert "`edda join --bring`" in said
+    phone.run("task", "add", "Written without")
+    printed = phone.join(laptop, "--bring", "--name", "phone")
+    assert "Brought along: 2 tasks and 0 documents." in printed
+    assert {task["title"] for task in phone.json("task", "list")} == {
+        "On the laptop",
+        "On the phone",
+        "Written without",
+    }
+    assert laptop.json("status")["digest"] == phone.json("status")["digest"]
