@@ -1,14 +1,18 @@
 """
 A device: a store that finds the workspace's other devices and syncs with them, on asyncio.
 
-This is a runner: it carries events to the replica and effects from it, and decides nothing. The replica runs on one
-thread of its own, so that a commit that waits for the disk holds up neither the network nor anybody else's reading.
+This is a runner: it carries events to the replica and effects from it. The replica runs on one thread of its own, so
+that a commit that waits for the disk holds up neither the network nor anybody else's reading.
+
+What it does for as long as it runs are its duties. A fault of the disk or of another process ends none of them, and a
+bug ends the device (see ``supervisor``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,14 +22,18 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from edda_sync import limits, standing
-from edda_sync.config import StorageConfig
+from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt.frontier import Frontier, covers, lacking
+from edda_sync.duties import MENDING
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import CorruptError, EddaError, LinkClosedError, RemoteError, StorageError, UsageError
 from edda_sync.model import Item, Member
+from edda_sync.outgoing import Outgoing
 from edda_sync.peers import Endpoint, Peers
+from edda_sync.process import Owner, hold_loop, release_loop
 from edda_sync.query import DocumentQuery, Query
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
+from edda_sync.supervisor import Supervisor
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.session import Progress
@@ -35,8 +43,10 @@ from edda_sync.transport.identity import verify
 from edda_sync.transport.links import Link
 
 T = TypeVar("T")
+LOG: Final = logging.getLogger("edda_sync.device")
 
 DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
+_TALKING: Final = "talking with peers"
 _SILENT: Final = contextlib.nullcontext("discovery is switched off")
 
 
@@ -72,17 +82,18 @@ class Device:
     """
     A store that syncs. Use it as an asynchronous context manager; nothing else need be called.
 
+    Should a bug end it, the task that entered the context is cancelled, and leaving the context raises the bug.
+
     Args:
         home: The store's folder.
         config: How to keep it; see :class:`StorageConfig`.
         port: TCP port to listen on; 0 is the one of last time, or any when that is taken.
         at: Addresses of devices to dial, beside those that are found.
         discover: Whether to look for others on the LAN, and to let them find this device.
-        tell: Called from the event loop with what happens.
+        tell: Called from the event loop with what happens; what it raises ends the device, as a bug does.
 
     Attributes:
         store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
-        fault: What last failed here, such as a full disk, for a person; empty when nothing did.
         proved: At which frontier each peer was last proved equal, since this device was started.
     """
 
@@ -96,41 +107,52 @@ class Device:
         discover: bool = True,
         tell: Callable[[Happening], None] = lambda _: None,
     ) -> None:
-        self.home = Path(home).expanduser()
+        self.home = absolute(Path(home))
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
         self._happened = tell
         self._worker = ThreadPoolExecutor(1, "edda-replica")
         self._stack = contextlib.AsyncExitStack()
-        self._outgoing: dict[str, asyncio.Queue[bytes | None]] = {}
+        self._outgoing: dict[str, Outgoing] = {}
         self._changed = asyncio.Condition()
-        self._kick = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Supervisor(lambda fault: tell(Happening("trouble", text=fault)), self._mend_soon)
+        self._committed, self._ticked, self._applied, self._damaged, self._unsaved = (asyncio.Event() for _ in range(5))
+        self._damage: list[str] = []  # what was found and is not mended yet
+        self._differing: set[bytes] = set()  # keys of entities to fold anew
+        self._all_damaged = False
+        self._mended = ""
+        self._scrubbed = b""  # the entity that was looked at last
         self._proofs: dict[str, standing.Remembered] = {}
         self._names: dict[str, str] = {}
         self._progress: dict[str, Progress] = {}
-        self._certificates: dict[str, bytes] = {}
-        self._saved: dict[str, float] = {}
+        self._certificates: dict[str, bytes] = {}  # of the members, as the store has them
+        self._trusted: dict[str, bytes] = {}  # whom the open port lets in
         self._met: set[str] = set()
         self._troubles: dict[str, str] = {}
         self._changes = 0
-        self.fault = ""
         self.proved: dict[str, Frontier] = {}
         self.discovery: Discovery | None = None
         self.peers: Peers
         self._replica: Replica
+        self._owner = Owner("This device")
 
     async def __aenter__(self) -> Device:
+        if not hasattr(self, "_replica"):  # it was made, perhaps in another process, and not opened yet
+            self._owner = Owner("This device")
+        self._owner.check()
         loop = asyncio.get_running_loop()
+        hold_loop(self, loop)
+        self._stack.callback(release_loop, self)
+        self._stack.push_async_callback(self._let_go)
         try:
+            await self._stack.enter_async_context(self._tasks)
             await self._on_worker(self._open)
 
             def committed() -> None:
-                loop.call_soon_threadsafe(self._kick.set)
+                loop.call_soon_threadsafe(self._committed.set)
 
             self.store.on_commit(committed)
-            self._stack.push_async_callback(self._finish_tasks)
             await self._listen()
             for device, proof in self._proofs.items():
                 if proof.endpoint is not None:
@@ -142,29 +164,30 @@ class Device:
                     on_network_change=self.peers.network_changed,
                 )  # fmt: skip
                 await self._stack.enter_async_context(self.discovery)
+                self._tasks.start(self.discovery.watching())
+            self._stack.push_async_callback(self._drive, self._replica.close)
             for endpoint in self._at:
-                self._start(self.dial(*endpoint))
-            self._start(self._push())
-            self._start(self._watch_others())
-            self._start(self._scrub())
+                self._tasks.start(self.dial(*endpoint))
+            self._start_duties()
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        if hasattr(self, "_replica"):  # the store was opened
-            await self._drive(self._replica.close)
+        try:
+            self._owner.check()  # in a forked child there is no worker to wait for, and the links are the parent's
+        except UsageError as error:
+            LOG.error("%s", error)  # the child's event loop ends before it could bring this out
+            raise
+        self._tasks.closing()
         await self._stack.aclose()
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._on_worker(self._close)
-        self._worker.shutdown()
 
     # --- for its users ------------------------------------------------------------------------------------------------
 
     async def run(self, work: Callable[[StorageEngine], T]) -> T:
         """Run ``work`` with the store on a thread, and return what it returns."""
+        self._owner.check()
         return await asyncio.to_thread(work, self.store)
 
     async def watch(self, query: Query) -> AsyncIterator[QueryChange]:
@@ -206,6 +229,11 @@ class Device:
         await self.until(proved)
 
     @property
+    def fault(self) -> str:
+        """What fails here now, such as a full disk, or else what was mended, for a person; empty for neither."""
+        return self._tasks.fault or self._mended
+
+    @property
     def port(self) -> int:
         """Where this device listens."""
         return self.peers.port
@@ -221,16 +249,18 @@ class Device:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition on :attr:`progress` and :attr:`peers` holds; it is asked whenever those have changed."""
+        self._owner.check()
         async with self._changed:
             await self._changed.wait_for(condition)
 
     async def dial(self, host: str, port: int) -> str:
         """Dial an address that a person named, again and again until a member answers; return its device id."""
+        self._owner.check()
         said = ""
         while True:
             try:
                 return await self.peers.dial_address(host, port)
-            except RemoteError as error:
+            except (RemoteError, StorageError) as error:  # a key that is used lies on the disk for a moment
                 if str(error) != said:
                     said = str(error)
                     self._happened(Happening("trouble", text=said))
@@ -251,6 +281,7 @@ class Device:
         Raises:
             PairingError: Nobody came, or the code was wrong.
         """
+        self._owner.check()
         code = pairing.make_code(os.urandom)
         nameplate = pairing.parse_code(code).nameplate
         announcing: list[asyncio.Task[None]] = []
@@ -261,7 +292,7 @@ class Device:
                 await asyncio.Event().wait()
 
         async def admit(encoded: bytes) -> bytes:
-            record = membership.decode_record(encoded)
+            record = membership.decode_card(encoded)
             welcome = await self.run(lambda store: store.welcome(record, self.port))
             await self._refresh_members()
             return membership.encode(welcome)
@@ -269,13 +300,13 @@ class Device:
         try:
             record = await pairing.invite(
                 self.store.identity, code, admit, port=port, window_s=window_s,
-                opened=lambda at: announcing.append(self._start(announce(at))),
+                opened=lambda at: announcing.append(self._tasks.start(announce(at))),
             )  # fmt: skip
         finally:
             for task in announcing:
                 task.cancel()
             await asyncio.gather(*announcing, return_exceptions=True)
-        certificate = membership.decode_record(record).certificate
+        certificate = membership.decode_card(record).certificate
         member = next(each for each in await self.run(StorageEngine.members) if each.certificate == certificate)
         self._happened(Happening("joined", member.device))
         return member
@@ -308,27 +339,36 @@ class Device:
 
     def _open(self) -> None:
         self.store.initialize(self._config)
+        self._version = self.store.store.version()
+        self._position = standing.log_position(self.store)
         identity, workspace = self.store.identity, self.store.workspace
-        exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s)
+        exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s, self.store.random)
         self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
-        self._certificates = self.store.certificates()
+        self._certificates = self._trusted = self.store.certificates()
         self._key = membership.discovery_key(self.store.workspace_key)
         self._proofs = standing.load(self.store)
         self._names = standing.names(self.store)
         self._last_port = standing.port(self.store)
 
-    def _close(self) -> None:
+    async def _let_go(self) -> None:
         """Remember what is known of the peers, and let go of the store."""
-        with contextlib.suppress(StorageError, UsageError):  # of a disk that is full, or a store that did not open
-            for device, known in self._proofs.items():
-                standing.save(self.store, device, known)
-        self.store.close()
+        try:
+            if self._proofs:  # else it may not have opened
+                await self._save_proofs()
+        except EddaError as error:
+            self._tasks.failed("saving proofs", error)
+        finally:
+            self._set_timer(None)
+            await self._on_worker(self.store.close)
+            self._worker.shutdown()
 
     async def _listen(self) -> None:
         """Open the port: where peers remember this device, if nobody else has taken that."""
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
         for port in ports:
-            self.peers = Peers(self.store.identity, lambda: self._certificates, self._carry, port, self._remember)
+            self.peers = Peers(
+                self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks
+            )
             try:
                 await self._stack.enter_async_context(self.peers)
                 break
@@ -342,13 +382,13 @@ class Device:
 
     async def _refresh_members(self) -> None:
         """Trust those who are members now."""
-        before = self._certificates
-        self._certificates = await self.run(StorageEngine.certificates)
+        certificates = self._certificates = await self.run(StorageEngine.certificates)
         self._names = await self.run(standing.names)
-        if self._certificates != before:
+        if certificates != self._trusted:
             await self.peers.refresh()
             if self.discovery is not None:
                 self.discovery.refresh()
+            self._trusted = certificates  # last: after a fault it is done again
 
     # --- events to the replica, effects from it -----------------------------------------------------------------------
 
@@ -363,6 +403,7 @@ class Device:
             return effects, self._replica.progress(), self._replica.next_deadline()
 
         effects, self._progress, deadline = await self._on_worker(step)
+        self._tasks.worked(_TALKING)
         for device in self._progress.keys() - self._met:
             self._met.add(device)
             self._troubles.pop(device, None)
@@ -373,57 +414,74 @@ class Device:
         self._set_timer(deadline)
 
     async def _carry(self, link: Link) -> None:
-        """Run one link: its frames to the replica, the replica's to it."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._outgoing[link.peer] = queue
-        sender = self._start(_send_all(link, queue))
+        """Run one link: its frames to the replica, the replica's to it. One that breaks is dialled again."""
+        outgoing = self._outgoing[link.peer] = Outgoing(link)
+        sender = self._tasks.start(outgoing.run())
         try:
             await self._drive(self._replica.connected, link.peer)
             await self._tell()
             async for frame in link:
-                if self._outgoing.get(link.peer) is not queue:
+                if self._outgoing.get(link.peer) is not outgoing:
                     return
                 await self._drive(self._replica.frame_received, link.peer, frame, time.monotonic())
         except LinkClosedError:
-            pass  # a link that breaks is dialled again
+            pass
+        except StorageError as error:
+            self._tasks.failed(_TALKING, error)
+            self._committed.set()  # what was taken may be in the log, and nobody has been told of it
+            self._applied.set()
+            raise
+        except EddaError:
+            raise  # the peer's, who is told
+        except Exception as bug:
+            self._tasks.fail(bug)
+            raise
         finally:
-            if self._outgoing.get(link.peer) is queue:
+            if self._outgoing.get(link.peer) is outgoing:
                 del self._outgoing[link.peer]
                 if link.peer in self._met:
                     self._met.discard(link.peer)
                     self._happened(Happening("lost", link.peer))
-                with contextlib.suppress(RuntimeError):  # the worker is gone when all ends
-                    await self._drive(self._replica.disconnected, link.peer)
+                await self._drive(self._replica.disconnected, link.peer)
                 await self._tell()
-            queue.put_nowait(None)
+            outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)
 
     def _carry_out(self, effect: Effect) -> None:
-        queue = self._outgoing.get(effect.peer)
+        outgoing = self._outgoing.get(effect.peer)
         if isinstance(effect, Send):
-            if queue is not None:
-                queue.put_nowait(effect.frame)
+            if outgoing is not None and not outgoing.send(effect.frame):
+                self._troubled(
+                    effect.peer, f"{self.name_of(effect.peer)} does not read what it is sent; it is dialled again."
+                )
         elif isinstance(effect, Close):
-            if queue is not None:
-                queue.put_nowait(None)
+            if outgoing is not None:
+                outgoing.end()
             if isinstance(effect.error, CorruptError):
-                self._start(self._mend(effect.error.what))
-            peer = self.peers.all.get(effect.peer)
-            if peer is not None and effect.error is not None:
-                peer.error = str(effect.error)
-                if self._troubles.get(effect.peer) != peer.error:  # said once, however often it is tried again
-                    self._troubles[effect.peer] = peer.error
-                    self._happened(Happening("trouble", effect.peer, text=peer.error))
+                self._mend_soon(effect.error.what)
+            if effect.error is not None:
+                self._troubled(effect.peer, str(effect.error))
         elif isinstance(effect, Applied):
             self._happened(Happening("applied", effect.peer, effect.changes))
-            self._start(self._after_applied())
+            self._applied.set()
         elif isinstance(effect, Proved):
             talk = self._progress.get(effect.peer)
             if talk is not None and talk.proved_at is not None:
-                self.proved[effect.peer] = talk.proved_at
-                self._start(self._note_proof(effect.peer, talk.proved_at))
-        elif isinstance(effect, Differs):
-            self._start(self._rebuild())
+                self._note_proof(effect.peer, talk.proved_at)
+        elif isinstance(effect, Differs):  # the content is a function of the log: one of the two sides is damaged
+            self._differing.update(effect.keys)
+            self._damaged.set()
+        elif isinstance(effect, Mended):  # what of the log had rotted is here again
+            self._mend_soon("", None)
+
+    def _troubled(self, device: str, text: str) -> None:
+        """Note what is wrong with a peer, and say it once, however often it is tried again."""
+        peer = self.peers.all.get(device)
+        if peer is not None:
+            peer.error = text
+            if self._troubles.get(device) != text:
+                self._troubles[device] = text
+                self._happened(Happening("trouble", device, text=text))
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
@@ -431,69 +489,91 @@ class Device:
             self._timer = None
         if deadline is not None:
             delay = max(0.0, deadline - time.monotonic())
-            tick = self._replica.tick
-            self._timer = asyncio.get_running_loop().call_later(
-                delay, lambda: self._start(self._drive(tick, time.monotonic()))
-            )
+            self._timer = asyncio.get_running_loop().call_later(delay, self._ticked.set)
+
+    # --- duties -------------------------------------------------------------------------------------------------------
+
+    def _start_duties(self) -> None:
+        keep = self._tasks.keep
+        keep("telling of commits", self._push, due=self._committed)
+        keep("timers of talks", self._tick, due=self._ticked)
+        keep("looking for members", self._take_in, due=self._applied)
+        keep(MENDING, self._mend, due=self._damaged)
+        keep("saving proofs", self._save_proofs, due=self._unsaved, pause_s=limits.PROOF_SAVED_EVERY_S)
+        keep("watching the store", self._watch, pause_s=limits.WATCH_INTERVAL_S)
+        keep("scrubbing", self._scrub, pause_s=limits.SCRUB_INTERVAL_S)
 
     async def _push(self) -> None:
         """Tell the replica of this device's own commits, as soon as they are durable."""
-        while True:
-            await self._kick.wait()
-            self._kick.clear()
-            await self._drive(self._replica.committed, time.monotonic())
-            await self._tell()
-
-    async def _watch_others(self) -> None:
-        """Notice what other processes commit to the same store."""
-        store = self.store.store
-        seen = await self._on_worker(store.version)
-        position = await self.run(standing.log_position)
-        while True:
-            await asyncio.sleep(limits.WATCH_INTERVAL_S)
-            version = store.version()
-            if version != seen:
-                seen, before = version, position
-                position = await self.run(standing.log_position)
-                if position != before:
-                    self._kick.set()
-                    await self._refresh_members()
-
-    async def _after_applied(self) -> None:
-        await self._refresh_members()
+        await self._drive(self._replica.committed, time.monotonic())
         await self._tell()
 
-    async def _rebuild(self) -> None:
-        """Fold the log anew: the content is a function of it, so a difference is damage on one of the two sides."""
-        await self.run(StorageEngine.rebuild)
-        await self._drive(self._replica.rebuilt, time.monotonic())
+    async def _tick(self) -> None:
+        await self._drive(self._replica.tick, time.monotonic())
 
-    async def _mend(self, what: str) -> None:
-        """Fold the log anew, since something in the view is not what was written."""
-        await self._rebuild()
-        self.fault = f"{what} was damaged on this disk, and made anew from the log; watch this disk."
+    async def _take_in(self) -> None:
+        """Something was applied: there may be other members, or other answers."""
+        try:
+            await self._refresh_members()
+        finally:
+            await self._tell()
+
+    async def _watch(self) -> None:
+        """Notice what other processes have committed to the same store."""
+        version = self.store.store.version()
+        if version != self._version:
+            position = await self.run(standing.log_position)
+            if position != self._position:
+                self._committed.set()
+                self._applied.set()
+            self._version, self._position = version, position
 
     async def _scrub(self) -> None:
-        """Look at every stored entity within a day, a slice at a time; fold the log anew should one be damaged."""
-        after: bytes = b""
-        while True:
-            total = sum((await self.run(StorageEngine.counts)).values())
-            limit = max(limits.SCRUB_ENTITIES_MIN, 2 * total // (limits.SCRUB_S_MAX // limits.SCRUB_INTERVAL_S))
-            found, following = await self.run(lambda store, after=after, limit=limit: store.scrub(after, limit))  # type: ignore[misc]
-            if found:
-                await self._mend(found[0].what)
-            after = following or b""
-            await asyncio.sleep(limits.SCRUB_INTERVAL_S)
+        """Look at a slice of what is stored, all of it within a day; have it mended should something be damaged."""
+        total = sum((await self.run(StorageEngine.counts)).values())
+        limit = max(limits.SCRUB_ENTITIES_MIN, 2 * total // (limits.SCRUB_S_MAX // limits.SCRUB_INTERVAL_S))
+        found, following = await self.run(lambda store: store.scrub(self._scrubbed, limit))
+        for damage in found:
+            self._mend_soon(damage.what, damage.key)
+        self._scrubbed = following or b""
 
-    async def _note_proof(self, device: str, at: Frontier) -> None:
+    def _mend_soon(self, what: str, key: bytes | None = None) -> None:
+        """Have something folded anew: an entity, or all where it is not said which."""
+        if key is None:
+            self._all_damaged = True
+        else:
+            self._differing.add(key)
+        if what:
+            self._damage.append(what)
+        self._damaged.set()
+
+    async def _mend(self) -> None:
+        """Fold the log anew, or some entities of it: the tables are not what was written, or a peer holds something else."""
+        keys = sorted(self._differing)
+        try:
+            await self.run(StorageEngine.rebuild if self._all_damaged else lambda store: store.refold(keys))
+        except CorruptError:  # the log itself: what of it rotted is asked of the peers, by hash
+            await self._drive(self._replica.fetch, time.monotonic())
+            raise
+        self._all_damaged = False
+        self._differing.difference_update(keys)
+        await self._drive(self._replica.rebuilt, time.monotonic())
+        if self._damage:
+            self._mended = f"{self._damage[0]} was damaged on this disk, and made anew from the log; watch this disk."
+            self._damage.clear()
+            self._happened(Happening("trouble", text=self._mended))
+
+    def _note_proof(self, device: str, at: Frontier) -> None:
+        self.proved[device] = at
         known = self._proofs.setdefault(device, standing.Remembered())
         known.changes, known.proved_s = standing.count(at), time.time()
         self._happened(Happening("equal", device, known.changes))
-        await self._tell()
-        now = time.monotonic()
-        if now >= self._saved.get(device, 0.0) + limits.PROOF_SAVED_EVERY_S:
-            self._saved[device] = now
-            await self.run(lambda store: standing.save(store, device, known))
+        self._unsaved.set()
+        self._tasks.start(self._tell())
+
+    async def _save_proofs(self) -> None:
+        proofs = dict(self._proofs)
+        await self.run(lambda store: standing.save(store, proofs))
 
     def _remember(self, device: str, endpoint: Endpoint) -> None:
         self._proofs.setdefault(device, standing.Remembered()).endpoint = endpoint
@@ -509,37 +589,7 @@ class Device:
         async with self._changed:
             self._changed.notify_all()
 
-    def _start(self, work: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        """Note what ended a task of ours: a full disk shows in the status; a bug is the event loop's to report."""
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, EddaError):
-            self.fault = str(error)
-            self._happened(Happening("trouble", text=self.fault))
-        elif error is not None:
-            context = {"message": "a task of the device failed", "exception": error, "task": task}
-            asyncio.get_running_loop().call_exception_handler(context)
-
-    async def _finish_tasks(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
 
 def address(host: str, port: int) -> str:
     """Return an address as people write it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _send_all(link: Link, queue: asyncio.Queue[bytes | None]) -> None:
-    """Send a link's frames in order; None, or the link's end, ends it."""
-    with contextlib.suppress(EddaError):
-        while (frame := await queue.get()) is not None:
-            await link.send(frame)
-    await link.close()

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import click
 
-from edda_sync.cli.common import Settings, note, safe_line
+from edda_sync.cli.common import Settings, drop_stdout, note, safe_line
+from edda_sync.config import absolute
 from edda_sync.errors import EddaError
 
 EXIT_FAILED: Final = 1
@@ -80,7 +81,7 @@ class Lazy(click.Group):
             note(str(error))
             ctx.exit(error.exit_code)
         except BrokenPipeError:
-            _close_stdout()
+            drop_stdout()
             ctx.exit(EXIT_PIPE)
         except OSError as error:
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
@@ -121,17 +122,11 @@ def _module_of(place: str) -> str:
     return f"{__name__}.{place.partition(':')[0]}"
 
 
-def _close_stdout() -> None:
-    """Let what is left in the buffer go nowhere, quietly."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-
-
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from edda_sync import __version__
 
-        click.echo(f"edda {version('edda-sync')}")
+        click.echo(f"edda {__version__}")
         ctx.exit()
 
 
@@ -151,7 +146,7 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
 
     The store lies in EDDA_HOME, or where --home says. Ids may be cut to their last 6 or more characters.
     """
-    ctx.obj = Settings(home, agent, reason)
+    ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
 
 
 main: Callable[[], Any] = root

@@ -22,6 +22,7 @@ from unicodedata import category, east_asian_width
 import click
 
 from edda_sync import limits, values
+from edda_sync.config import DATABASE_FILE, absolute
 from edda_sync.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ NONE: Final = "none"  # the word that clears a date or a parent
 SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 PROGRESS_EVERY_S: Final = 0.1
-STORE_FILE: Final = "edda.db"
+STORE_FILE: Final = DATABASE_FILE
 
 # What a terminal would obey or a reader would be fooled by: controls, bidirectional overrides, half characters.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -64,10 +65,10 @@ def home() -> Path:
     """Return the store's folder: ``--home``, else EDDA_HOME, else the user's data folder."""
     chosen = settings().home
     if chosen is not None:
-        return chosen.expanduser().absolute()
+        return absolute(chosen)
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("edda"))
+    return absolute(Path(platformdirs.user_data_dir("edda")))
 
 
 @contextmanager
@@ -126,9 +127,26 @@ def _spelled(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def say(text: str) -> None:
-    """Print a line of the answer; made safe on a terminal."""
-    click.echo(safe_text(text) if on_terminal() else text)
+def say(text: str, *, lead: str = "", bold: bool = False) -> None:
+    """
+    Print a line of the answer. On a terminal it is made safe first and styled then, or our own style would be spelled out.
+
+    Args:
+        text: The line.
+        lead: What stands before it and is dim, such as a time.
+        bold: Whether the line is bold.
+    """
+    if on_terminal():
+        text = click.style(safe_text(text), bold=True) if bold else safe_text(text)
+        lead = click.style(safe_text(lead), dim=True) if lead else ""
+    click.echo(f"{lead} {text}" if lead else text)
+
+
+def drop_stdout() -> None:
+    """Let what is left to print, and all that is still to come, go nowhere: whoever read it has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def note(text: str) -> None:
@@ -219,32 +237,6 @@ def decode_text(shown: str, raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidValueError(shown, f"is not UTF-8 text (byte {error.start:,}); convert it first") from None
-
-
-@contextmanager
-def edited(text: str, suffix: str) -> Iterator[str]:
-    """
-    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; yield what it became.
-
-    Whatever goes wrong from then on, in the editor or in the block, the text stays in its file, and the person is told.
-    """
-    import shlex
-    import subprocess
-    import tempfile
-
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
-    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text.encode())
-    try:
-        ended = subprocess.run([*shlex.split(editor), path], check=False).returncode
-        if ended != 0:
-            raise click.ClickException(f"The editor {safe_line(editor)} ended with {ended}; nothing was changed.")
-        yield decode_text("the edited text", Path(path).read_bytes())
-    except BaseException:
-        note(f"The text is kept in {path}.")
-        raise
-    os.unlink(path)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

@@ -61,4 +61,4 @@ def _as_json(conflict: Conflict) -> dict[str, Any]:
 
 def _value_as_json(value: ConflictValue) -> dict[str, Any]:
     plain = value.value.hex() if isinstance(value.value, bytes) else value.value
-    return {"value": plain, "written_at": value.written_at, "actor": f"{value.actor:013x}", "seq": value.seq}
+    return {"value": plain, "written_at": value.written_at, "actor": value.actor, "seq": value.seq}

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync.cli import items
+from edda_sync.cli import editing, items
 from edda_sync.cli.common import (
     chosen_limit,
     count,
     cut,
-    edited,
     json_option,
     note,
     on_terminal,
@@ -30,12 +29,13 @@ from edda_sync.model import Document
 from edda_sync.query import DOCUMENT_ORDERS, DocumentQuery
 
 if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
     from edda_sync.transaction import Transaction
 
 
 @click.group("doc")
 def doc() -> None:
-    """Documents: texts that merge by character."""
+    """Documents: texts that merge, word by word."""
 
 
 def _fields(function: Any) -> Any:
@@ -163,6 +163,7 @@ def show(id: str, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--content", metavar="TEXT", help="The new content.")
 @click.option("--file", metavar="FILE", help="Read the new content from a file, or - for stdin.")
+@editing.allow_empty_option
 @_fields
 @click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
@@ -171,6 +172,7 @@ def edit(
     id: str,
     content: str | None,
     file: str | None,
+    allow_empty: bool,
     untags: tuple[str, ...],
     unset: tuple[str, ...],
     as_json: bool,
@@ -192,8 +194,10 @@ def edit(
         found = items.document(store, id)
         change.id = found.id
         if not named:
-            _edit_in_editor(store, found)
+            _edit_in_editor(store, found, id, allow_empty)
         else:
+            if content is not None:
+                editing.check_emptied("document", id, found.content, content, allowed=allow_empty)
 
             def work(tx: Transaction) -> None:
                 if content is not None:
@@ -211,11 +215,12 @@ def edit(
             items.print_item(store, store.get_document(found.id))
 
 
-def _edit_in_editor(store: Any, found: Document) -> None:
-    with edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
+def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow_empty: bool) -> None:
+    with editing.edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
         if new == (found.content or ""):
             note("Nothing was changed.")
             return
+        editing.check_emptied("document", reference, found.content, new, allowed=allow_empty)
         found.content = new  # merged, as edits of what was read, into what it is by now
         write(store, lambda tx: tx.update_document(found))
 

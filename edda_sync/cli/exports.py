@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from edda_sync.cli.common import Progress, count, note, opened, safe_line
 from edda_sync.errors import UsageError
+from edda_sync.files import make_folders, replace_file
 from edda_sync.model import Document, Item, Link, Tag, as_json
 from edda_sync.query import Plan
 
@@ -45,7 +45,7 @@ def export(path: Path | None, format: str, force: bool) -> None:
             if path is None:
                 write_jsonl(store, sys.stdout.buffer, progress)
             else:
-                replace_file(path, lambda file: write_jsonl(store, file, progress))
+                replace_file(path, lambda file: write_jsonl(store, file, progress), keep_mode=True)
                 note(f"Wrote {safe_line(str(path))}.")
         return
     if path is None:
@@ -96,27 +96,6 @@ def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
         after = rows[-1][0] + "!"  # the first text past it
 
 
-def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file that is there whole or not at all: a temporary one beside it, flushed to the disk, takes its place."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 # --- Markdown ---------------------------------------------------------------------------------------------------------
 
 
@@ -143,9 +122,9 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):
-                target.parent.mkdir(parents=True, exist_ok=True)
+                make_folders(target.parent)
                 content = (document.content or "").encode()
-                replace_file(target, lambda file, content=content: file.write(content))  # type: ignore[misc]
+                replace_file(target, lambda file, content=content: file.write(content), keep_mode=True)  # type: ignore[misc]
             progress(number)
     return len(targets)
 

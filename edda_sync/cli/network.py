@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edda_sync import limits
 from edda_sync.cli.common import (
     STORE_FILE,
     count,
+    drop_stdout,
     home,
     json_option,
     note,
-    on_terminal,
     opened,
     print_json,
     print_table,
@@ -172,8 +173,11 @@ class _Lines:
             self._print(f"{self.device.name_of(peer)}: {', '.join(parts)}")
 
     def _print(self, text: str) -> None:
-        now = time.strftime("%H:%M:%S")
-        say(f"{click.style(now, dim=True) if on_terminal() else now} {safe_line(text)}")
+        try:
+            say(safe_line(text), lead=time.strftime("%H:%M:%S"))
+        except OSError as error:  # a pipe that was closed, a log on a full disk: no reason to sync no more
+            drop_stdout()
+            note(f"What happens cannot be printed any more ({error.strerror}); the device goes on.")
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -307,8 +311,15 @@ def _print_status(found: Answer) -> None:
         say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
     if found["waiting"]:
         say(f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here")
-    for fork in found["forks"]:
-        say(f"fork: two changes are named {fork['actor']}:{fork['seq']}; a copied or restored store wrote one of them")
+    if found["refused"]:
+        say(f"refused: {found['refused']:,} that break the rules, here as on every other device")
+    if found["provisional"]:
+        here, of = found["provisional"]["here"], found["provisional"]["of"]
+        say(f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end")
+    if found["forged_by"]:
+        maker = found["forged_by"][:SHORT_DEVICE]
+        say(f"lie: {maker} gave this device a store to begin with that its changes do not say; what they say stands")
+    _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")
     if found["peers"]:
@@ -317,6 +328,31 @@ def _print_status(found: Answer) -> None:
         print_table(["device", "state", "last proved equal"], rows)
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def _print_lives(found: Answer) -> None:
+    """Say what lives tell of stores that exist more than once."""
+    own = found["lives"].get(found["device"], {"all": 1, "why": {}})
+    if found["copies"]:
+        others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"
+        say(
+            f"copies: this device's store exists more than once; {others} of it wrote too. Nothing is lost; use only one."
+        )
+    elif own["why"]:
+        why = "; ".join(f"{count(number, 'time')}: {reason}" for reason, number in sorted(own["why"].items()))
+        say(f"lives: this store goes on in life {own['all']:,} ({why})")
+    for device in found["forked"]:
+        say(f"fork: two stores of {_device(found, device)} wrote in one life; both are kept, as concurrent work")
+    for device, counted in found["lives"].items():
+        if counted["writing"] > limits.LEAVES_MAX:
+            say(
+                f"lives: {_device(found, device)} has {counted['writing']:,} stores that write; `edda devices` names it"
+            )
+
+
+def _device(found: Answer, device: str) -> str:
+    names = {each["device"]: each["name"] for each in found["peers"]} | {found["device"]: found["name"]}
+    return f"{names.get(device, 'a device')} ({device[:SHORT_DEVICE]})"
 
 
 def _peer_state(peer: Answer) -> str:

@@ -93,7 +93,7 @@ def _show_code(answer: Answer) -> None:
     if on_terminal():
         click.echo()
         for line in range(5):
-            click.secho("  " + " ".join(_DIGITS[each][line] for each in code), bold=True)
+            say("  " + " ".join(_DIGITS[each][line] for each in code), bold=True)
         click.echo()
     say(f"Code: {code}")
     places = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in answer["addresses"]]
@@ -197,7 +197,7 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
         endpoints = [at] if at is not None else await joining.find(code)
         waiting.update("Pairing")
         welcome, inviter = await joining.pair(home(), code, name, endpoints)
-    moved = held is not None and held.workspace != welcome.workspace and not held.is_empty
+    moved = held is not None and not held.is_empty and not joining.stays(home(), held, welcome)
     aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if moved else None
     joining.enter(home(), welcome, name, aside)
     _say_joined(welcome, name, aside)

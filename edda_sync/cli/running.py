@@ -123,10 +123,11 @@ async def answers(
             raise stopped from None
     from edda_sync.device import Device
 
-    if not (home() / STORE_FILE).exists():
-        note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+    fresh = not (home() / STORE_FILE).exists()
     with control.only_runner(home()):
         async with Device(home()) as device, aclosing(alone(device)) as own:
+            if fresh:
+                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
             async for each in own:
                 yield each
 

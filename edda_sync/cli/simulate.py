@@ -165,8 +165,7 @@ def _sentence(verdict: Verdict) -> str:
         f"{profile.devices} devices, {profile.backend}, {verdict.virtual_s:,.0f} simulated s, {verdict.changes} changes"
     )
     if verdict.violation is None:
-        who = "a fork keeps devices apart, and all of one branch are" if verdict.divided else "all devices are"
-        return f"Held: {who} proved equal ({kind}; digest {verdict.digest})."
+        return f"Held: all devices are proved equal ({kind}; digest {verdict.digest})."
     return f"Failed: {verdict.violation} ({kind})."
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync import values
-from edda_sync.cli import items
+from edda_sync.cli import editing, items
 from edda_sync.cli.common import (
     NONE,
     can_ask,
@@ -153,31 +153,41 @@ def show(id: str, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters.")
 @_fields
+@editing.allow_empty_option
 @click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
 @json_option
 def edit(
-    id: str, title: str | None, untags: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **fields: Any
+    id: str,
+    title: str | None,
+    allow_empty: bool,
+    untags: tuple[str, ...],
+    unset: tuple[str, ...],
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """Change what you name of a task, and nothing else."""
     given = [title, *(value for name, value in fields.items() if name != "tags")]
     if not (untags or unset or fields["tags"]) and all(value is None for value in given):
         raise UsageError("Say what to change, such as --title or --status; `edda task edit --help` lists all.")
     with opened() as store:
-        change = Task(id=items.task(store, id).id)
+        found = items.task(store, id)
+        change = Task(id=found.id)
         if title is not None:
             change.title = title
         _set_fields(store, change, fields)
+        if change.description is not UNSET:
+            editing.check_emptied("task", id, found.description, change.description, allowed=allow_empty)
 
         def work(tx: Transaction) -> None:
             _check_ring(tx, change.id, change.parent_id)
             tx.update_task(change)
             items.change_tags(tx, "task", change.id, fields["tags"], untags)
             if unset:
-                found = tx.get_task(change.id)
-                assert found is not None, "an update of a missing task was refused"
-                items.remove_keys(found.metadata, unset)
-                tx.update_task(found)
+                now = tx.get_task(change.id)
+                assert now is not None, "an update of a missing task was refused"
+                items.remove_keys(now.metadata, unset)
+                tx.update_task(now)
 
         write(store, work)
         if as_json:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def edda(tmp_path: Path) -> Edda:
     made = Edda(tmp_path / "home")
     made("init", "--name", "laptop")
     return made
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets an editor: a line of Python over the edited file's ``path``."""
+
+    def make(code: str) -> None:
+        script = tmp_path / "editor.py"
+        script.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[1])\n{code}\n")
+        monkeypatch.setenv("VISUAL", f'"{sys.executable}" "{script}"')
+
+    return make
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import queue
 import re
 import signal
@@ -14,30 +16,60 @@ import time
 from pathlib import Path
 from typing import Any
 
+EDDA = [sys.executable, "-c", "from edda_sync.cli import main; main()"]
 PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 
 
-class Running:
-    """A process whose lines are read as they come."""
+def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]:
+    """Run the command as a person does; return its code and what it printed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*EDDA, "--home", str(home), *args],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:
+        os.close(theirs)
+        os.write(ours, typed)
+        printed = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            printed += piece
+    os.close(ours)
+    return process.returncode, printed.decode()
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            arguments,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+
+class Running:
+    """A process whose lines are read as they come: from a pipe, or, as a person sees them, from a terminal of its own."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], *, terminal: bool = False) -> None:
+        if terminal:
+            ours, theirs = pty.openpty()
+            environment = {**environment, "TERM": "xterm"}
+            self.process = subprocess.Popen(arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+            os.close(theirs)
+        else:
+            ours, theirs = os.pipe()
+            self.process = subprocess.Popen(
+                arguments, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+            )
+            os.close(theirs)
+        self._printed = os.fdopen(ours, "rb")
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._coming.put(line.rstrip("\n"))
+        with contextlib.suppress(OSError):  # how a terminal ends whose last process is gone
+            for line in self._printed:
+                self._coming.put(line.decode().rstrip("\r\n"))
         self._coming.put(None)
 
     def wait_for(self, pattern: str, *, past: int = 0) -> re.Match[str]:
@@ -68,8 +100,7 @@ class Running:
         code = self.process.wait(PATIENCE_S)
         while (line := self._coming.get(timeout=PATIENCE_S)) is not None:
             self.lines.append(line)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._let_go()
         return code
 
     def kill(self) -> None:
@@ -77,9 +108,11 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._reader.join(PATIENCE_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._printed.close()
 
 
 class Machine:
@@ -88,7 +121,7 @@ class Machine:
     def __init__(self, folder: Path, name: str) -> None:
         self.home = folder / name
         self.state = folder / "state"
-        self._environment = {
+        self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("EDDA_")},
             "EDDA_KEYRING": "off",
             "EDDA_HOME": str(self.home),
@@ -97,9 +130,9 @@ class Machine:
         }
         self._started: list[Running] = []
 
-    def start(self, *arguments: str) -> Running:
+    def start(self, *arguments: str, terminal: bool = False) -> Running:
         """Start a command and return at once."""
-        running = Running([sys.executable, "-m", "edda_sync.cli", *arguments], self._environment)
+        running = Running([sys.executable, "-m", "edda_sync.cli", *arguments], self.environment, terminal=terminal)
         self._started.append(running)
         return running
 
@@ -115,13 +148,13 @@ class Machine:
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run a reading command and return its answer, which is all that it may print on stdout."""
         command = [sys.executable, "-m", "edda_sync.cli", *arguments, "--json"]
-        ended = subprocess.run(command, env=self._environment, capture_output=True, timeout=PATIENCE_S, check=False)
+        ended = subprocess.run(command, env=self.environment, capture_output=True, timeout=PATIENCE_S, check=False)
         assert ended.returncode == code, f"{arguments} ended with {ended.returncode}:\n{ended.stderr.decode()}"
         return json.loads(ended.stdout)
 
-    def up(self, *arguments: str) -> tuple[Running, str]:
+    def up(self, *arguments: str, terminal: bool = False) -> tuple[Running, str]:
         """Run the device; return it and its address on this machine, once it listens."""
-        running = self.start("up", "--no-discovery", *arguments)
+        running = self.start("up", "--no-discovery", *arguments, terminal=terminal)
         port = running.wait_for(r"listening on port (\d+)")[1]
         running.wait_for("Ctrl-C")
         return running, f"127.0.0.1:{port}"

@@ -148,6 +148,9 @@ def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[
     (conflict,) = edda.json("conflicts")
     assert (conflict["kind"], conflict["id"], conflict["field"]) == ("task", task_id, "title")
     assert {conflict["shown"]["value"], conflict["kept"][0]["value"]} == {"on the laptop", "on the phone"}
+    actors = {each["actor"] for each in (conflict["shown"], *conflict["kept"])}
+    assert len(actors) == 2
+    assert actors <= set(edda.json("status")["frontier"]), "in hex, as everywhere"
     printed = edda("conflicts").stdout
     assert "on the laptop" in printed
     assert "on the phone" in printed

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import edda_sync
 from edda_sync import testing
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from tests.cli.processes import Machine
+from tests.cli.processes import PATIENCE_S, Machine, Running
 
 Machines = Callable[[str], Machine]
 
@@ -37,10 +40,14 @@ def titles(machine: Machine) -> set[str]:
 @pytest.fixture
 def pair(machine: Machines) -> tuple[Machine, Machine]:
     """Two members of one workspace, with one task; neither is running."""
-    laptop, phone = machine("laptop"), machine("phone")
+    return joined(machine("laptop"), machine("phone"), "phone")
+
+
+def joined(laptop: Machine, phone: Machine, name: str) -> tuple[Machine, Machine]:
+    """Make both members of one workspace, with one task, the second under a name."""
     with StorageEngine(laptop.home) as first, StorageEngine(phone.home) as second:
         first.initialize(StorageConfig(name="laptop", state_path=laptop.state))
-        second.open_store(StorageConfig(name="phone", state_path=phone.state))
+        second.open_store(StorageConfig(name=name, state_path=phone.state))
         testing.pair(first, second)
         first.create_task(edda_sync.Task(title="Buy milk"))
         testing.sync(first, second)
@@ -236,6 +243,112 @@ def test_up_says_when_a_stranger_answers_at_an_address(machine: Machines) -> Non
     running.wait_for("are not members of one workspace")
     assert running.end() == 0
     assert other.end() == 0
+
+
+def test_up_ends_loudly_when_a_bug_ends_one_of_its_duties(machine: Machines) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Buy milk")
+    script = (
+        "from edda_sync import standing\nreal, calls = standing.log_position, []\n"
+        "def broken(store):\n    calls.append(store)\n    return real(store) if len(calls) == 1 else 1 / 0\n"
+        "standing.log_position = broken\nfrom edda_sync.cli import main\nmain(['up', '--no-discovery'])\n"
+    )
+    running = Running([sys.executable, "-c", script], laptop.environment)
+    running.wait_for("^ZeroDivisionError")
+    assert running.wait() == 1
+    assert "Stopped; everything is on disk." not in running.lines
+    again, _ = laptop.up()
+    assert again.end() == 0
+
+
+def test_up_goes_on_when_nobody_reads_what_it_prints_any_more(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    command = [sys.executable, "-m", "edda_sync.cli", "up", "--no-discovery"]
+    with subprocess.Popen(
+        command, env=laptop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        banner = ""
+        while "Ctrl-C" not in banner:
+            banner += running.stdout.readline()
+        running.stdout.close()  # as `edda up | head -4` does
+        port = re.search(r"listening on port (\d+)", banner)
+        assert port is not None
+        for title in ("Buy bread", "Buy butter"):
+            phone.run("task", "add", title)
+            assert "laptop: proved equal" in phone.run("sync", "--at", f"127.0.0.1:{port[1]}")
+        assert titles(laptop) == {"Buy milk", "Buy bread", "Buy butter"}
+        running.send_signal(signal.SIGTERM)
+        said = running.stderr.read()
+        assert running.wait(PATIENCE_S) == 0
+    assert said == "What happens cannot be printed any more (Broken pipe); the device goes on.\n"
+
+
+# --- terminals --------------------------------------------------------------------------------------------------------
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+EVIL = "ph\u202eone"  # whoever shows this as it is shows its end from right to left
+
+
+def shown(running: Running) -> list[str]:
+    """The lines that a person sees: what a terminal obeys is not shown."""
+    return [ESCAPE.sub("", line) for line in running.lines]
+
+
+@pytest.fixture
+def evil_pair(machine: Machines) -> tuple[Machine, Machine]:
+    """Two members of one workspace, one of which is called something that fools a terminal."""
+    return joined(machine("laptop"), machine("phone"), EVIL)
+
+
+def test_up_on_a_terminal_dims_the_time_and_spells_out_what_is_not_its_own(evil_pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = evil_pair
+    running, address = laptop.up(terminal=True)
+    second, _ = phone.up("--at", address)
+    running.wait_for("proved equal")
+    assert second.end() == 0
+    running.wait_for("lost")
+    assert running.end() == 0
+    told = [line for line in running.lines if "\x1b[2m" in line]
+    assert len(told) >= 3
+    assert all(re.search(r"\x1b\[2m\d\d:\d\d:\d\d\x1b\[0m \S", line) for line in told)
+    assert any(re.fullmatch(r"\d\d:\d\d:\d\d connected to ph\\u202eone \(127.*\)", line) for line in shown(running))
+    assert not any("\\x1b" in line or "\u202e" in line for line in running.lines)
+
+
+def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = evil_pair
+    running, address = laptop.up()
+    second, _ = phone.up("--at", address)
+    running.wait_for(r"^\d\d:\d\d:\d\d connected to ph\\u202eone \(127")
+    running.wait_for("proved equal")
+    assert second.end() == running.end() == 0
+    assert not any("x1b" in repr(line) for line in running.lines)
+
+
+def test_a_name_that_would_give_orders_to_a_terminal_gives_none(machine: Machines) -> None:
+    script = (
+        "from edda_sync.cli.network import _Lines\nfrom edda_sync.device import Happening\n"
+        "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
+        "lines = _Lines()\nlines.device = Told()\nlines.start()\n"
+        "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id'))\n"
+    )
+    running = Running([sys.executable, "-c", script], machine("laptop").environment, terminal=True)
+    assert running.wait() == 0
+    first, last = shown(running)
+    assert first.endswith(r"connected to evil\x1b[31m\x9b2J\nnext\x0d (\x1b]0;title\x07)")
+    assert last.endswith(r"lost evil\x1b[31m\x9b2J\nnext\x0d")
+    assert len(ESCAPE.findall("".join(running.lines))) == 4, "ours: dim and not, on each line"
+
+
+def test_invite_on_a_terminal_shows_large_bold_digits(machine: Machines) -> None:
+    laptop = machine("laptop")
+    invitation = laptop.start("invite", terminal=True)
+    invitation.wait_for("Ctrl-C takes it back")
+    assert invitation.end(signal.SIGINT) == 130
+    assert sum("\x1b[1m" in line and "█" in line for line in invitation.lines) == 5
+    assert not any("\\x1b" in line for line in invitation.lines)
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import ast
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+import edda_sync.cli
 from edda_sync.cli import COMMANDS, root
+from tests.cli.processes import EDDA, on_a_terminal
 
-EDDA = [sys.executable, "-c", "from edda_sync.cli import main; main()"]
 HEAVY = ("pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2")
 
 
@@ -320,31 +321,6 @@ def test_bytes_in_the_command_line_that_are_no_text_are_refused(edda: Any) -> No
 # --- terminals, pipes, signals ----------------------------------------------------------------------------------------
 
 
-def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]:
-    """Run the command as a person does; return its code and what it printed."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*EDDA, "--home", str(home), *args],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    ) as process:
-        os.close(theirs)
-        os.write(ours, typed)
-        printed = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not piece:
-                break
-            printed += piece
-    os.close(ours)
-    return process.returncode, printed.decode()
-
-
 def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> None:
     edda("task", "add", "evil \u202egnp.exe \u2066x")
     code, printed = on_a_terminal(edda.home, "task", "list")
@@ -353,6 +329,40 @@ def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> Non
     assert "\\u202e" in printed
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", printed)
     assert "\u202e" in edda("task", "list").stdout, "a program gets what was written"
+
+
+LISTS = (["task", "list"], ["task", "list", "--all"], ["doc", "list"], ["tag", "list"], ["devices"])
+SENTENCES = (
+    ["status"],
+    ["conflicts"],
+    ["doctor"],
+    ["task", "list", "--limit", "1"],
+    ["init"],
+    ["doc", "search", "one"],
+)
+
+
+@pytest.mark.parametrize("args", [*LISTS, *SENTENCES], ids=" ".join)
+def test_no_command_spells_out_its_own_style_on_a_terminal(edda: Any, args: list[str]) -> None:
+    for title in ("One", "Two"):
+        edda("task", "add", title, "--tag", "home")
+        edda("doc", "add", "-", "--title", title, stdin=title)
+    code, printed = on_a_terminal(edda.home, *args)
+    assert code == 0
+    assert "\\x1b" not in printed
+    assert ("\x1b[1m" in printed) or args not in LISTS
+    assert b"\x1b" not in run(edda.home, *args).stdout
+
+
+def test_what_is_printed_is_styled_in_one_place_which_makes_it_safe_first() -> None:
+    folder = Path(edda_sync.cli.__path__[0])
+    styling = {
+        path.name
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("style", "secho")
+    }
+    assert styling == {"common.py"}
 
 
 def test_columns_stand_below_each_other_whatever_is_in_them(edda: Any) -> None:

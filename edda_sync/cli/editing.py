@@ -1,0 +1,128 @@
+"""
+Texts that a person writes anew: in an editor, or whole. What they wrote is kept where it cannot be taken, and a text that
+holds something is emptied only by somebody who means it, since nothing brings it back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from edda_sync import limits
+from edda_sync.cli.common import can_ask, decode_text, note, safe_line
+from edda_sync.errors import UsageError, command_of
+
+ALLOW: Final = "--allow-empty"
+allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
+
+
+@contextmanager
+def edited(text: str, suffix: str) -> Iterator[str]:
+    """
+    Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; yield what it became.
+
+    Whatever goes wrong from then on, in the editor or in the block, what they wrote stays in its file, and they are told.
+
+    Raises:
+        UsageError: The editor cannot be run.
+        ClickException: It failed, or took the file away.
+        InvalidValueError: What it left is no text, or too long.
+    """
+    path = _written(text, suffix)
+    try:
+        _run_editor(path)
+        yield decode_text("the edited text", _left(path))
+    except BaseException:
+        if _is_new(path, text):
+            note(f"What you wrote is kept in {path}.")
+        else:
+            _remove(path)
+        raise
+    _remove(path)
+
+
+def check_emptied(kind: str, reference: str, before: str | None, after: str | None, *, allowed: bool) -> None:
+    """
+    Let a text that holds something become empty only if somebody said so: beforehand, or asked on a terminal.
+
+    Args:
+        kind: ``task`` or ``document``.
+        reference: How it was named on the command line.
+        before, after: The text now, and what it is to become.
+        allowed: Whether ``--allow-empty`` was given.
+
+    Raises:
+        UsageError: Nobody said so, and nobody can be asked.
+        ClickException: They said no.
+    """
+    if allowed or _is_blank(before) or not _is_blank(after):
+        return
+    field = "description" if kind == "task" else "content"
+    command, named = f"edda {command_of(kind)}", safe_line(reference)
+    loss = f"That would empty the {field} of this {kind} ({len((before or '').encode()):,} bytes)"
+    if not can_ask():
+        raise UsageError(
+            f"{loss}; nothing was changed: `{command} show {named}` still shows it, and "
+            f'`{command} edit {named} --{field} "" {ALLOW}` empties it.'
+        )
+    if not click.confirm(f"{loss}. Empty it?", err=True):
+        raise click.ClickException("Nothing was changed.")
+    note(f"The {field} that it had is kept in {_written(before or '', '.md')}.")
+
+
+def _is_blank(text: str | None) -> bool:
+    return not (text or "").strip()
+
+
+def _run_editor(path: Path) -> None:
+    import shlex
+    import subprocess
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
+    shown = safe_line(editor)
+    try:
+        code = subprocess.run([*shlex.split(editor), path], check=False).returncode
+    except (OSError, ValueError) as error:  # it is not there, may not be run, or its quotes do not close
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"The editor {shown} cannot be run ({why}); nothing was changed: set VISUAL or EDITOR to one that can."
+        ) from None
+    if code != 0:
+        raise click.ClickException(f"The editor {shown} ended with {code}; nothing was changed.")
+    if not path.exists():
+        raise click.ClickException(f"The editor {shown} took the file away; nothing was changed.")
+
+
+def _written(text: str, suffix: str) -> Path:
+    """Write a text into a new file of the system's temporary folder, for its owner's eyes only."""
+    import tempfile
+
+    descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode())
+    return Path(path)
+
+
+def _left(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(limits.TEXT_BYTES_MAX + 1)
+
+
+def _is_new(path: Path, text: str) -> bool:
+    """Tell whether a file holds something that nothing else holds."""
+    try:
+        left = _left(path)
+    except OSError:
+        return path.is_file()  # nobody knows: it stays
+    return bool(left.strip()) and left != text.encode()
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # an editor may have done so, or put something else there
+        path.unlink()

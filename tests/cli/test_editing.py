@@ -1,0 +1,211 @@
+"""Texts that are written anew: nothing that a person wrote is lost, and what the command says is true."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.processes import on_a_terminal
+
+Editor = Callable[[str], None]
+TEXT = "alpha\n  beta\n"
+BLANKS = ["", "\n", " \r\n\t\n"]
+KEPT = re.compile(r"kept in (\S+)\.\s")
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The system's folder for temporary files, in which nothing but what was told may be left."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def document(edda: Any) -> str:
+    return str(edda.id_of("doc", "add", "-", "--title", "T", stdin=TEXT))
+
+
+@pytest.fixture
+def task(edda: Any) -> str:
+    return str(edda.id_of("task", "add", "T", "--description", TEXT))
+
+
+def content(edda: Any, document: str) -> str:
+    return bytes(edda("doc", "show", document).stdout_bytes).decode()
+
+
+def description(edda: Any, task: str) -> Any:
+    return edda.json("task", "show", task)["description"]
+
+
+# --- nothing is emptied by accident -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("way", ["--content", "--file", "stdin"])
+def test_a_document_is_not_emptied_unless_somebody_says_so(
+    edda: Any, document: str, tmp_path: Path, way: str, blank: str
+) -> None:
+    (tmp_path / "blank").write_text(blank, newline="")
+    args = {"--content": ["--content", blank], "--file": ["--file", str(tmp_path / "blank")], "stdin": ["--file", "-"]}
+    command = ["doc", "edit", document, *args[way]]
+    refused = edda(*command, code=2, stdin=blank).stderr
+    assert f"would empty the content of this document ({len(TEXT)} bytes); nothing was changed" in refused
+    assert content(edda, document) == TEXT
+    show, empty = re.findall(r"`edda ([^`]*)`", refused)  # what it says holds, word for word
+    assert edda(*show.split()).stdout == TEXT
+    edda(*[word.replace('""', "") for word in empty.split()])
+    assert content(edda, document) == ""
+    edda(*command, stdin=blank)  # nothing is lost any more
+    assert content(edda, document) == blank
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("way", ["--description", "--description-file", "stdin"])
+def test_a_description_is_not_emptied_unless_somebody_says_so(
+    edda: Any, task: str, tmp_path: Path, way: str, blank: str
+) -> None:
+    (tmp_path / "blank").write_text(blank, newline="")
+    given = {"--description": ["--description", blank], "stdin": ["--description-file", "-"]}
+    command = ["task", "edit", task, *given.get(way, ["--description-file", str(tmp_path / "blank")])]
+    refused = edda(*command, "--priority", "0", code=2, stdin=blank).stderr
+    assert f"would empty the description of this task ({len(TEXT)} bytes); nothing was changed" in refused
+    assert description(edda, task) == TEXT
+    assert edda.json("task", "show", task)["priority"] == 2
+    show, empty = re.findall(r"`edda ([^`]*)`", refused)
+    assert "alpha" in edda(*show.split()).stdout
+    edda(*[word.replace('""', "") for word in empty.split()])
+    assert not description(edda, task)
+    edda(*command, stdin=blank)
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_an_editor_that_leaves_nothing_empties_nothing_unless_somebody_says_so(
+    edda: Any, document: str, editor: Editor, temporary: Path, blank: str
+) -> None:
+    editor(f"path.write_bytes({blank.encode()!r})")
+    refused = edda("doc", "edit", document, code=2).stderr
+    assert "would empty the content of this document" in refused
+    assert not KEPT.search(refused)
+    assert content(edda, document) == TEXT
+    assert list(temporary.iterdir()) == []
+    edda("doc", "edit", document, "--allow-empty")
+    assert content(edda, document) == blank
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_was_empty_before_may_stay_so(edda: Any, editor: Editor) -> None:
+    document = edda.id_of("doc", "add", "-", "--title", "T", stdin="")
+    task = edda.id_of("task", "add", "T")
+    edda("doc", "edit", document, "--content", " ")
+    editor("path.write_bytes(b'')")
+    edda("doc", "edit", document)
+    edda("task", "edit", task, "--description", "")
+    edda("task", "edit", task, "--description", "", "--title", "U")
+    assert edda.json("task", "show", task)["title"] == "U"
+
+
+@pytest.mark.parametrize("answer", ["y", "n", ""])
+@pytest.mark.parametrize("way", ["content", "editor", "description"])
+def test_a_person_is_asked_and_told_where_the_old_text_is(
+    edda: Any, document: str, task: str, editor: Editor, temporary: Path, way: str, answer: str
+) -> None:
+    editor("path.write_bytes(b'')")
+    command = {
+        "content": ["doc", "edit", document, "--content", ""],
+        "editor": ["doc", "edit", document],
+        "description": ["task", "edit", task, "--description", ""],
+    }
+    code, printed = on_a_terminal(edda.home, *command[way], typed=f"{answer}\n".encode())
+    assert f"({len(TEXT)} bytes). Empty it? [y/N]" in printed
+    now = description(edda, task) if way == "description" else content(edda, document)
+    if answer == "y":
+        assert code == 0
+        assert not now
+        kept = KEPT.search(printed)
+        assert kept is not None
+        assert Path(kept[1]).read_text() == TEXT
+        assert Path(kept[1]).stat().st_mode & 0o077 == 0
+        assert list(temporary.iterdir()) == [Path(kept[1])]
+    else:
+        assert code == 1
+        assert printed.rstrip().endswith("Nothing was changed.")
+        assert now == TEXT
+        assert list(temporary.iterdir()) == []
+
+
+# --- editors that fail ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("path.write_bytes(b'\\xff')", 2),
+        ("path.write_text('x'); sys.exit(3)", 1),
+        ("path.write_bytes(b'x' * (17 << 20))", 2),
+    ],
+)
+def test_what_cannot_be_taken_from_the_editor_is_kept(
+    edda: Any, document: str, editor: Editor, temporary: Path, change: str, code: int
+) -> None:
+    editor(change)
+    failed = edda("doc", "edit", document, code=code).stderr
+    kept = KEPT.search(failed)
+    assert kept is not None
+    assert Path(kept[1]).read_bytes()[:1] in (b"\xff", b"x")
+    assert list(temporary.iterdir()) == [Path(kept[1])]
+    assert content(edda, document) == TEXT
+
+
+def test_what_was_written_is_kept_when_the_store_cannot_take_it(
+    edda: Any, document: str, editor: Editor, temporary: Path
+) -> None:
+    editor(
+        f"import subprocess; subprocess.run([sys.executable, '-m', 'edda_sync.cli', '--home', {str(edda.home)!r}, "
+        f"'doc', 'rm', {document!r}], check=True)\npath.write_text('hours of work')"
+    )
+    failed = edda("doc", "edit", document, code=3).stderr
+    kept = KEPT.search(failed)
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "hours of work"
+    assert list(temporary.iterdir()) == [Path(kept[1])]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("path.unlink()", "took the file away"),
+        ("sys.exit(3)", "ended with 3"),
+        ("path.unlink(); sys.exit(3)", "ended with 3"),
+    ],
+)
+def test_an_editor_that_wrote_nothing_leaves_nothing_behind_and_nothing_is_said_to_be_kept(
+    edda: Any, document: str, editor: Editor, temporary: Path, change: str, says: str
+) -> None:
+    editor(change)
+    failed = edda("doc", "edit", document, code=1).stderr
+    assert says in failed
+    assert "nothing was changed" in failed
+    assert "kept" not in failed
+    assert list(temporary.iterdir()) == []
+    assert content(edda, document) == TEXT
+
+
+@pytest.mark.parametrize("name", ["no-such-editor", "/", "'open quote", " "])
+def test_an_editor_that_cannot_be_run_is_named_with_what_to_do(
+    edda: Any, document: str, temporary: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("VISUAL", name)
+    failed = edda("doc", "edit", document, code=2).stderr
+    assert f"The editor {name} cannot be run" in failed
+    assert "set VISUAL or EDITOR" in failed
+    assert "kept" not in failed
+    assert list(temporary.iterdir()) == []

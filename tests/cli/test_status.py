@@ -1,0 +1,115 @@
+"""What ``edda status`` says of a store beyond what it holds: what waits, what is refused, what is only believed, lives."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edda_sync.config import StorageConfig
+from edda_sync.crdt.fold import UNREADABLE
+from edda_sync.engine import StorageEngine
+from edda_sync.model import Task
+from edda_sync.protocols import StoreWriter, Unapplied
+from edda_sync.sync.behind import FORGED_KEY
+from edda_sync.sync.merging import PROVISIONAL_KEY, Provisional
+from edda_sync.testing import pair, sync
+
+QUIET = ("waiting:", "refused:", "history:", "lie:", "copies:", "lives:", "fork:")
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[StorageEngine]:
+    with StorageEngine(home) as engine:
+        engine.open_store()
+        yield engine
+
+
+def change(edda: Any, work: Callable[[StoreWriter], None]) -> None:
+    """Do something to a store behind the command's back."""
+    with opened(edda.home) as engine:
+        engine.store.transact(work)
+
+
+def test_a_store_of_which_nothing_else_is_to_be_said_is_told_in_few_words(edda: Any) -> None:
+    edda("task", "add", "Buy milk")
+    told = edda("status").stdout
+    assert not [word for word in QUIET if word in told]
+
+
+def test_actors_are_told_in_hex(edda: Any) -> None:
+    edda("task", "add", "Buy milk")
+    found = edda.json("status")
+    ((actor, seq),) = found["frontier"].items()
+    assert re.fullmatch("[0-9a-f]{32}", actor)
+    assert seq == found["changes"] == 2
+    with opened(edda.home) as engine:
+        assert {bytes.fromhex(actor): seq} == engine.frontier()
+
+
+def test_what_waits_and_what_is_refused_are_told_apart(edda: Any) -> None:
+    notes = [Unapplied(1, 1, UNREADABLE, False, "newer"), Unapplied(1, 2, UNREADABLE, True, "malformed")]
+    change(edda, lambda tx: tx.set_unapplied([*notes, notes[1]._replace(number=3)]))
+    found = edda.json("status")
+    assert (found["waiting"], found["refused"]) == (1, 2)
+    told = edda("status").stdout
+    assert "waiting: 1 that this version could not apply; update edda-sync here" in told
+    assert "refused: 2 that break the rules" in told
+
+
+def test_a_store_that_began_with_a_segment_tells_how_much_of_the_log_behind_it_is_here(edda: Any) -> None:
+    begun = Provisional(bytes(32), bytes(32), bytes(32), 5_001, 5_000)
+
+    def begin(tx: StoreWriter) -> None:
+        tx.set_meta(PROVISIONAL_KEY, msgspec.msgpack.encode(begun))
+        head = next(iter(tx.heads().values()))
+        tx.set_behind(head._replace(actor=b"a" * 16, seq=1_200))
+        tx.set_behind(head._replace(actor=b"b" * 16, seq=34))
+
+    change(edda, begin)
+    assert edda.json("status")["provisional"] == {"here": 1_234, "of": 5_000}
+    assert "history: 1,234 of 5,000 changes came so far" in edda("status").stdout
+
+
+def test_whose_segment_was_a_lie_is_told(edda: Any) -> None:
+    with opened(edda.home) as engine:
+        maker = engine.identity
+    change(edda, lambda tx: tx.set_meta(FORGED_KEY, maker.public_key))
+    assert edda.json("status")["forged_by"] == maker.device
+    assert f"lie: {maker.device[:8]}" in edda("status").stdout
+
+
+@pytest.fixture
+def copies(another_edda: Callable[[str], Any], tmp_path: Path) -> tuple[Any, Any]:
+    """A store and a copy of it that both wrote, and heard of each other through a phone."""
+    edda, copy = another_edda("laptop"), another_edda("copy")
+    edda("init", "--name", "laptop")
+    edda("task", "add", "before")
+    shutil.copytree(edda.home, copy.home)
+    with opened(edda.home) as laptop, opened(copy.home) as other, StorageEngine(tmp_path / "phone") as phone:
+        phone.open_store(StorageConfig(name="phone"))
+        pair(laptop, phone)
+        other.create_task(Task(title="in the copy"))
+        laptop.create_task(Task(title="in the original"))
+        for _ in range(2):
+            sync(laptop, phone)
+            sync(other, phone)
+    return edda, copy
+
+
+def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> None:
+    for each in copies:
+        found = each.json("status")
+        assert found["copies"] == 1
+        why = {"a copy, or a store whose state was lost": 1}
+        assert found["lives"][found["device"]] == {"all": 2, "writing": 2, "why": why}
+        assert found["forked"] == []
+        assert (
+            "copies: this device's store exists more than once; another copy of it wrote too" in each("status").stdout
+        )

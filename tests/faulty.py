@@ -1,0 +1,130 @@
+"""
+A store that fails where it is told to, over a real one.
+
+Fault model: a call of one named method of a store, of a reader or of a writer raises once, or as often as was asked.
+What is real stays real: a transaction in which something raises is rolled back by SQLite and leaves no trace, its
+connection is thrown away after a fault of the disk, and whoever waits for the end of a transaction hears of it. A full
+disk strikes when all of a transaction has been written and is to be kept: ``fail("commit", ...)``. Damage is not raised
+but made: :func:`rot` changes what lies on the disk, and the engine's own checks find it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
+from edda_sync.protocols import Store, StoreReader, StoreWriter
+
+T = TypeVar("T")
+
+COMMIT: Final = "commit"
+PATIENCE_S: Final = 30.0
+
+
+class FaultyStore:
+    """
+    A store over a real one; it does as that one does, until :meth:`fail` is called.
+
+    Attributes:
+        calls: How often each method was called, whether or not it failed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._faults: dict[str, list[BaseException | None]] = {}
+        self._changed = threading.Condition()
+        self.calls: Counter[str] = Counter()
+
+    def fail(self, method: str, error: BaseException, *, times: int = 1, after: int = 0) -> None:
+        """Let so many calls of a method raise, after so many that do not; ``commit`` is the end of a transaction."""
+        known = (Store, StoreReader, StoreWriter)
+        assert method == COMMIT or any(hasattr(each, method) for each in known), f"no store has a method {method}"
+        with self._changed:
+            self._faults[method] = [None] * after + [error] * times
+
+    def wait_until_called(self, method: str, times: int = 1) -> None:
+        """Wait, on a thread of one's own, until a method was called so often."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.calls[method] >= times, PATIENCE_S), f"{method} is not called"
+
+    def strike(self, method: str) -> None:
+        """Count a call; raise what it is to raise."""
+        with self._changed:
+            self.calls[method] += 1
+            self._changed.notify_all()
+            faults = self._faults.get(method)
+            error = faults.pop(0) if faults else None
+        if error is not None:
+            raise error
+
+    # --- the store ----------------------------------------------------------------------------------------------------
+
+    def transact(self, work: Callable[[StoreWriter], T]) -> T:
+        """Run ``work`` in a transaction of the real store, which rolls back what fails."""
+
+        def attempt(tx: StoreWriter) -> T:
+            self.strike("transact")
+            result = work(cast(StoreWriter, _Struck(tx, self)))
+            self.strike(COMMIT)
+            return result
+
+        return self._store.transact(attempt)
+
+    @contextmanager
+    def read(self) -> Iterator[StoreReader]:
+        """Open a reader of the real store."""
+        with self._store.read() as reader:
+            self.strike("read")
+            yield cast(StoreReader, _Struck(reader, self))
+
+    def version(self) -> int:
+        """Return the real store's version."""
+        self.strike("version")
+        return self._store.version()
+
+    def close(self) -> None:
+        """Close the real store."""
+        self._store.close()
+
+
+class _Struck:
+    """A reader or writer whose methods may fail."""
+
+    def __init__(self, inner: Any, faults: FaultyStore) -> None:
+        self._inner, self._faults = inner, faults
+
+    def __getattr__(self, name: str) -> Any:
+        self._faults.strike(name)
+        return getattr(self._inner, name)
+
+
+class FaultyEngine(StorageEngine):
+    """An engine over a faulty store, in :attr:`faulty` once it is open: ``device.store = FaultyEngine(home)``."""
+
+    faulty: FaultyStore
+
+    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> None:
+        """Open the real store, and put the faulty one before it."""
+        super().open_store(config, anew=anew)
+        self._store = self.faulty = FaultyStore(self.store)
+
+
+def rot(home: Path, words: str, others: str) -> None:
+    """Let some letters of what a store holds become others on the disk, as a bad sector does; of the same length."""
+    assert len(words.encode()) == len(others.encode()), "a bad sector moves nothing"
+    with sqlite.connect(str(home / "edda.db"), timeout=PATIENCE_S) as connection:
+        rotten = connection.execute(
+            "UPDATE entities SET state = CAST(replace(state, CAST(? AS BLOB), CAST(? AS BLOB)) AS BLOB) "
+            "WHERE instr(state, CAST(? AS BLOB))",
+            (words, others, words),
+        ).rowcount
+        assert rotten, f"nothing in {home} says {words}"
+    connection.close()

@@ -1,0 +1,346 @@
+"""A real device over a store that fails: what it does for as long as it runs goes on, and what is damaged is mended."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits, standing, testing
+from edda_sync.config import StorageConfig
+from edda_sync.device import Device, Happening
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import BusyError, CorruptError, DiskFullError, EddaError
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.links import dial
+from edda_sync.transport.membership import DeviceCard
+from tests.faulty import COMMIT, FaultyEngine, FaultyStore, rot
+
+PATIENCE_S = 30.0
+HOST = "127.0.0.1"
+BUSY, FULL, DAMAGED = BusyError("edda.db"), DiskFullError("edda.db"), CorruptError("A row")
+FAULTS: list[EddaError] = [BUSY, FULL, DAMAGED]
+NAME_OF_FAULT: Callable[[object], str] = lambda error: type(error).__name__  # noqa: E731 - of a parameter
+
+
+class Bench:
+    """A laptop over a faulty store and a phone over a sound one, members of one workspace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "laptop"
+        self.happened: list[Happening] = []
+        self._told = asyncio.Event()
+        with self.engine("laptop") as laptop, StorageEngine(folder / "phone") as phone:
+            laptop.initialize(self.config("laptop"))
+            phone.open_store(self.config("phone"))
+            testing.pair(laptop, phone)
+            laptop.create_task(edda.Task(title="Buy milk"))
+            testing.sync(laptop, phone)
+
+    def config(self, name: str) -> StorageConfig:
+        return StorageConfig(name=name, state_path=self.folder / "state")
+
+    def engine(self, name: str) -> StorageEngine:
+        return StorageEngine(self.folder / name)
+
+    def elsewhere(self, work: Callable[[StorageEngine], object]) -> None:
+        """Do something to the laptop's store as another process does: over connections of its own."""
+        with self.engine("laptop") as engine:
+            engine.open_store(self.config("laptop"))
+            work(engine)
+
+    @asynccontextmanager
+    async def laptop(self) -> AsyncIterator[tuple[Device, FaultyStore]]:
+        """Run the laptop, and wait until it has looked at everything that it holds."""
+
+        def tell(happening: Happening) -> None:
+            self.happened.append(happening)
+            self._told.set()
+
+        device = Device(self.home, config=self.config("laptop"), discover=False, tell=tell)
+        device.store = engine = FaultyEngine(self.home)
+        async with device:
+            await asyncio.to_thread(
+                engine.faulty.wait_until_called, "all_records", 2
+            )  # entities, and the digest's sums
+            yield device, engine.faulty
+
+    @asynccontextmanager
+    async def phone(self, *at: Device) -> AsyncIterator[Device]:
+        """Run the phone."""
+        endpoints = tuple((HOST, other.port) for other in at)
+        async with Device(self.folder / "phone", config=self.config("phone"), at=endpoints, discover=False) as device:
+            yield device
+
+    @property
+    def troubles(self) -> list[str]:
+        """What a person was told of this device's own trouble."""
+        return [each.text for each in self.happened if each.what == "trouble" and not each.device]
+
+    async def until_told(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was told meets a condition."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._told.clear()
+                await self._told.wait()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+async def until(device: Device, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await device.until(condition)
+
+
+async def until_equal(*devices: Device) -> None:
+    """Wait until each has proved itself equal: then nobody but its duties asks anything of a store."""
+    async with asyncio.timeout(PATIENCE_S):
+        for device in devices:
+            await device.equal()
+
+
+def titles(store: StorageEngine) -> set[str]:
+    return {task.title for task in store.query_tasks(edda.TaskQuery())}
+
+
+def add(title: str) -> Callable[[StorageEngine], str]:
+    return lambda store: store.create_task(edda.Task(title=title))
+
+
+# --- duties -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["log_position", "version"])
+@pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
+async def test_a_device_that_could_not_look_once_still_notices_what_other_processes_write(
+    bench: Bench, method: str, error: EddaError
+) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        faulty.fail(method, error)
+        bench.elsewhere(add("In the moment of the fault"))
+        await bench.until_told(lambda: bool(bench.troubles))
+        assert bench.troubles[0] == str(error)
+        bench.elsewhere(add("After it"))
+        async with asyncio.timeout(PATIENCE_S):
+            async for _ in phone.watch(edda.TaskQuery()):
+                if await phone.run(titles) >= {"In the moment of the fault", "After it"}:
+                    break
+        assert laptop.fault != str(error)
+    assert bench.troubles.count(str(error)) == 1
+
+
+async def test_a_fault_that_lasts_is_told_once_and_shown_until_it_is_over(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, faulty):
+        faulty.fail("version", FULL, times=4)
+        await bench.until_told(lambda: bool(bench.troubles))
+        assert laptop.fault == (await laptop.status())["fault"] == str(FULL)
+        calls = faulty.calls["version"]
+        await asyncio.to_thread(faulty.wait_until_called, "version", calls + 5)
+        assert laptop.fault == ""
+    assert bench.troubles == [str(FULL)]
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
+async def test_a_member_of_whom_the_device_could_not_read_at_first_is_trusted_all_the_same(
+    bench: Bench, error: EddaError, after: int
+) -> None:
+    newcomer = Identity.create()
+    async with bench.laptop() as (laptop, faulty):
+        faulty.fail("all_records", error, after=after)  # in which the members are, with certificates and with names
+        bench.elsewhere(admit(newcomer))
+        await until(laptop, lambda: newcomer.device in laptop.peers.all)
+        assert laptop.name_of(newcomer.device) == "tablet"
+    assert bench.troubles[0] == str(error)
+
+
+async def test_a_member_whom_the_open_port_could_not_let_in_at_first_is_let_in_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newcomer = Identity.create()
+    async with bench.laptop() as (laptop, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                tempfile, "tempdir", str(bench.folder / "missing")
+            )  # a key that is used lies there for a moment
+            bench.elsewhere(admit(newcomer))
+            await bench.until_told(lambda: bool(bench.troubles))
+            assert "missing" in laptop.fault
+        await until(laptop, lambda: newcomer.device in laptop.peers.all)
+        own = laptop.store.identity
+        link = await dial(newcomer, own.device, own.certificate, HOST, laptop.port)
+        await link.close()
+    assert len(bench.troubles) == 1
+
+
+def admit(newcomer: Identity) -> Callable[[StorageEngine], object]:
+    return lambda store: store.welcome(DeviceCard(newcomer.certificate, "tablet"))
+
+
+@pytest.mark.parametrize("method", ["counts", "transact", "digest", COMMIT])
+async def test_a_scrub_that_failed_goes_on_and_finds_what_is_damaged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
+    async with bench.laptop() as (laptop, faulty):
+        faulty.fail(method, BUSY)
+        await bench.until_told(lambda: bench.troubles == [str(BUSY)])
+        rot(bench.home, "Buy milk", "Buy mule")
+        await bench.until_told(lambda: "made anew" in bench.troubles[-1])
+        assert laptop.fault == bench.troubles[-1]
+
+
+async def test_a_bug_in_a_duty_ends_the_device_and_is_raised(bench: Bench) -> None:
+    async def run() -> None:
+        async with bench.laptop() as (_, faulty):
+            faulty.fail("version", ZeroDivisionError("a bug"))
+            await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    await until_it_fails(run())
+    assert asyncio.all_tasks() == before
+    bench.elsewhere(add("The store was closed in order"))
+
+
+async def test_a_bug_while_a_peer_talks_ends_the_device_too(bench: Bench) -> None:
+    async def run() -> None:
+        async with bench.laptop() as (laptop, faulty):
+            faulty.fail("heads", ZeroDivisionError("a bug"))
+            async with bench.phone(laptop):
+                await asyncio.Event().wait()
+
+    await until_it_fails(run())
+
+
+async def test_what_a_listener_raises_ends_the_device_and_is_raised_to_whoever_runs_it(bench: Bench) -> None:
+    async def run() -> None:
+        def tell(happening: Happening) -> None:
+            if happening.what == "connected":
+                raise ZeroDivisionError("a bug of whoever listens")
+
+        async with (
+            Device(bench.home, config=bench.config("laptop"), discover=False, tell=tell) as laptop,
+            bench.phone(laptop),
+        ):
+            await asyncio.Event().wait()
+
+    await until_it_fails(run())
+
+
+async def until_it_fails(running: Coroutine[None, None, None]) -> None:
+    """Wait until a bug has ended what would run for ever."""
+    task = asyncio.ensure_future(running)
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+    assert done, "it goes on as if nothing were wrong"
+    with pytest.raises(ZeroDivisionError):
+        await task
+
+
+# --- talks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
+@pytest.mark.parametrize("method", ["heads", "positions_missing", "logged"])
+async def test_a_talk_that_a_fault_of_the_disk_ended_is_taken_up_again(
+    bench: Bench, method: str, error: EddaError
+) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        faulty.fail(method, error)
+        bench.elsewhere(add("Buy bread"))  # so that nobody but the talk meets the fault
+        async with asyncio.timeout(PATIENCE_S):
+            async for _ in phone.watch(edda.TaskQuery()):
+                if "Buy bread" in await phone.run(titles):
+                    break
+        await until_equal(phone)
+
+
+@pytest.mark.parametrize("method", ["transact", COMMIT, "append"])
+async def test_what_a_full_disk_refused_of_a_peers_changes_comes_again(bench: Bench, method: str) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        faulty.fail(method, FULL)
+        await phone.run(add("Buy bread"))
+        async with asyncio.timeout(PATIENCE_S):
+            async for _ in laptop.watch(edda.TaskQuery()):
+                if "Buy bread" in await laptop.run(titles):
+                    break
+        await until_equal(laptop)
+    assert any(str(FULL) in each.text for each in bench.happened if each.what == "trouble")
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+async def test_damage_that_a_talk_meets_is_mended_and_the_talk_goes_on(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        rot(bench.home, "Buy milk", "Buy mule")
+        (task,) = await phone.run(lambda store: store.query_tasks(edda.TaskQuery()))
+        await phone.run(lambda store: store.update_task(edda.Task(id=task.id, status="done")))
+        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        await until_equal(laptop)
+        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        assert await laptop.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
+    assert laptop.fault in bench.troubles
+
+
+@pytest.mark.parametrize("fault", [None, BUSY, FULL, DAMAGED], ids=NAME_OF_FAULT)
+async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: EddaError | None
+) -> None:
+    monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
+    async with bench.laptop() as (laptop, faulty):
+        digest = await laptop.run(StorageEngine.digest)
+        if fault is not None:
+            faulty.fail("forget", fault)
+        rot(bench.home, "Buy milk", "Buy mule")
+        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        assert await laptop.run(StorageEngine.digest) == digest
+        assert await laptop.run(titles) == {"Buy milk"}
+    assert bench.troubles == [*([] if fault is None else [str(fault)]), laptop.fault]
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_proved_last_is_remembered_when_a_device_ends(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        await until_equal(laptop)
+        await asyncio.to_thread(faulty.wait_until_called, "set_meta")  # the first proof is written down at once
+        await laptop.run(add("Buy bread"))
+        await until_equal(laptop, phone)
+    bench.elsewhere(check_that_nothing_is_ahead)
+
+
+def check_that_nothing_is_ahead(store: StorageEngine) -> None:
+    (peer,) = standing.status(store)["peers"]
+    assert peer["ahead"] == 0
+
+
+async def test_a_device_that_cannot_write_down_its_proofs_says_so_and_ends_in_order(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        await asyncio.to_thread(faulty.wait_until_called, "set_meta")
+        faulty.fail("set_meta", FULL)
+    assert bench.troubles == [str(FULL)]
+    bench.elsewhere(add("The store was closed in order"))
+
+
+async def test_proofs_that_could_not_be_written_down_are_written_down_later(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
+        faulty.fail("set_meta", BUSY)
+        await until_equal(laptop, phone)
+        await asyncio.to_thread(faulty.wait_until_called, "set_meta", 2)
+    assert bench.troubles == [str(BUSY)]
