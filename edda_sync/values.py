@@ -3,7 +3,9 @@ The values that fields hold: how each is read from a caller, checked, and writte
 
 Every function takes what a person or program gave and returns the canonical form, or raises
 :class:`~edda_sync.errors.InvalidValueError`. Peers' values are checked by the same functions, so that a value either is
-acceptable on every device or on none.
+acceptable on every device or on none. So no rule here may rest on what differs between interpreters: their Unicode
+tables (:mod:`~edda_sync.unicode14` has ours), what ``fromisoformat`` reads, how many digits ``int`` takes, how deep a
+parser may go.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import unicodedata
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from edda_sync import limits
+from edda_sync import limits, unicode14
 from edda_sync.errors import InvalidValueError
 
 STATUSES = ("open", "in_progress", "blocked", "done", "cancelled")
 STATUS_DEFAULT = "open"
 PRIORITY_DEFAULT = 2
 TITLE_DEFAULT = "(untitled)"  # shown where a title was purged; never written
+
+When = str | datetime.date
+"""A moment as callers may name it: see :func:`time`. A ``datetime`` is a ``date`` too."""
 
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -49,9 +53,11 @@ def line(field: str, value: object, *, code_points_max: int = limits.NAME_CODE_P
     if not 0 < len(checked) <= code_points_max:
         count = "is empty" if not checked else f"has {len(checked):,} characters"
         raise InvalidValueError(field, f"{count}; 1 to {code_points_max} are possible", value)
-    if checked.isspace():
+    if checked.isascii() and checked.isprintable() and not checked.isspace():  # alike on every Python
+        return checked
+    if unicode14.is_blank(checked):
         raise InvalidValueError(field, "is blank; write at least one visible character", value)
-    if not checked.isprintable() and any(unicodedata.category(c) == "Cc" for c in checked):
+    if unicode14.has_control(checked):
         raise InvalidValueError(
             field, "has a control character (a line break, a tab, NUL...); it must be one line", value
         )
@@ -89,12 +95,12 @@ def time(field: str, value: object) -> str:
     """
     moment: datetime.datetime
     if isinstance(value, str):
+        if _is_canonical_time(value):  # nearly always, and the only way for what a peer wrote to stay as it is
+            return value
         try:
             moment = datetime.datetime.fromisoformat(value.strip())
         except ValueError:
             raise InvalidValueError(field, _TIME_HELP, value) from None
-        if _CANONICAL_TIME.fullmatch(value):  # nearly always
-            return value
     elif isinstance(value, datetime.datetime):
         moment = value
     elif isinstance(value, datetime.date):
@@ -105,10 +111,29 @@ def time(field: str, value: object) -> str:
         moment = moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
     except OverflowError:
         raise InvalidValueError(field, _TIME_HELP, value) from None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z".zfill(24)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-_CANONICAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+def _is_canonical_time(text: str) -> bool:
+    """
+    Return whether a text is a time as it is kept: a day of the proleptic Gregorian calendar, 00:00:00.000 to 23:59:59.999.
+
+    Counted here, since what ``fromisoformat`` takes grows: hour 24 from Python 3.14 on.
+    """
+    match = _CANONICAL_TIME.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day = match.groups()
+    if day < "29":
+        return year > "0000"
+    leap = int(year) % 4 == 0 and (int(year) % 100 != 0 or int(year) % 400 == 0)
+    return year > "0000" and int(day) <= (29 if month == "02" and leap else _DAYS[int(month) - 1])
+
+
+_CANONICAL_TIME = re.compile(
+    r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
+)
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TIME_HELP = "is not a date or time such as 2026-03-01 or 2026-03-01T09:30:00Z"
 _EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -127,11 +152,7 @@ _PLAIN_JSON = re.compile(r'0|-?[1-9][0-9]{0,17}|"[^"\\\x00-\x1f]*"|true|false|nu
 def json_value(field: str, value: object) -> str:
     """Return one metadata value as canonical JSON: sorted keys, no spaces, UTF-8, at most 64 levels deep."""
     _check_json(field, value, 0)
-    try:
-        encoded = _encode_json(value)
-    except ValueError:  # nan and infinity are refused above
-        raise InvalidValueError(field, "has a whole number of more digits than can be read back", None) from None
-    return text(field, encoded, bytes_max=limits.JSON_BYTES_MAX)
+    return text(field, _encode_json(value), bytes_max=limits.JSON_BYTES_MAX)
 
 
 def canonical_json(field: str, encoded: object) -> str:
@@ -148,12 +169,35 @@ def parse_json(field: str, encoded: str) -> Any:
     """Parse JSON text from a person or a peer; depth and size are bounded."""
     if len(encoded) > limits.JSON_BYTES_MAX:
         raise InvalidValueError(field, f"is longer than {limits.JSON_BYTES_MAX:,} bytes", None)
+    if _nests_too_deep(encoded):  # asked first: how deep the parser may go hangs on who calls it
+        raise InvalidValueError(field, f"is nested deeper than {limits.JSON_DEPTH_MAX} levels", None)
     try:
-        return json.loads(encoded)
-    except RecursionError:
-        raise InvalidValueError(field, f"is nested deeper than {limits.JSON_DEPTH_MAX} levels", None) from None
+        return _decode_json(encoded)
     except ValueError as error:
         raise InvalidValueError(field, f"is not JSON ({error})", None) from None
+
+
+def _nests_too_deep(encoded: str) -> bool:
+    if encoded.count("[") + encoded.count("{") <= limits.JSON_DEPTH_MAX:
+        return False
+    depth = 0
+    for part in _STRINGS_AND_BRACKETS.finditer(encoded):
+        first = encoded[part.start()]
+        depth += (first in "[{") - (first in "]}")
+        if depth > limits.JSON_DEPTH_MAX + 1:  # an empty list may stand in the deepest one
+            return True
+    return False
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits.lstrip("-")) > limits.JSON_DIGITS_MAX:  # asked first: what ``int`` takes is set from outside
+        raise ValueError(_DIGITS_HELP)
+    return int(digits)
+
+
+_decode_json = json.JSONDecoder(parse_int=_whole_number).decode
+_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{}\]]', re.DOTALL)
+_DIGITS_HELP = f"has a whole number of more than {limits.JSON_DIGITS_MAX} digits"
 
 
 def _check_json(field: str, value: object, depth: int) -> None:
@@ -169,8 +213,13 @@ def _check_json(field: str, value: object, depth: int) -> None:
             _check_json(field, inner, depth + 1)
     elif not isinstance(value, _SCALARS):
         raise InvalidValueError(field, f"has a {type(value).__name__}, which JSON cannot write", None)
+    elif isinstance(value, int) and abs(value) >= _WHOLE_NUMBER_END:
+        raise InvalidValueError(field, _DIGITS_HELP, None)
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise InvalidValueError(field, "has a number that JSON cannot write (NaN or infinity)", None)
+
+
+_WHOLE_NUMBER_END = 10**limits.JSON_DIGITS_MAX
 
 
 def key(field: str, value: object) -> str:
@@ -203,8 +252,8 @@ def uuid8(source: str, source_id: str) -> str:
 
 
 def tag_name_normal(name: str) -> str:
-    """Return the form in which two names are the same tag: NFKC(casefold(NFKC(name)))."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """Return the form in which two names are the same tag, as :func:`~edda_sync.unicode14.fold` folds them."""
+    return unicode14.fold(name)
 
 
 def tag_id(name: str) -> str:

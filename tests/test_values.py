@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import sys
 import unicodedata
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits, values
+from edda_sync import limits, unicode14, values
 from edda_sync.errors import InvalidValueError
 
 CANONICAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -66,8 +67,10 @@ def test_a_title_is_a_line_of_up_to_500_characters(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "a" * 501, " ", "\u00a0\u3000", "a\nb", "a\tb", "a\0b", "a\x85b", "a\x7fb", 5, None]
-)
+    "value",
+    ["", "a" * 501, " ", "\u00a0\u3000", "\u200b", "\u200d\ufe0f", "\u2800", "\u3164", "\U000e0065", "a\nb",
+     "a\tb", "a\0b", "a\x85b", "a\x7fb", 5, None],
+)  # fmt: skip
 def test_what_a_list_cannot_show_as_one_line_is_no_title(value: object) -> None:
     with pytest.raises(InvalidValueError, match=r"^title: .*\.$"):
         values.title(value)
@@ -75,7 +78,7 @@ def test_what_a_list_cannot_show_as_one_line_is_no_title(value: object) -> None:
 
 @given(st.text(max_size=30))
 def test_a_line_is_refused_exactly_when_it_is_empty_blank_or_has_a_control_character(text: str) -> None:
-    sound = bool(text.strip()) and not any(unicodedata.category(character) == "Cc" for character in text)
+    sound = not unicode14.is_blank(text) and not any(unicodedata.category(character) == "Cc" for character in text)
     try:
         assert values.line("field", text) == text
     except InvalidValueError:
@@ -153,6 +156,46 @@ def test_what_is_no_time_is_refused_with_an_example(value: object) -> None:
         values.time("due_date", value)
 
 
+@pytest.mark.parametrize(
+    "kept",
+    ["0001-01-01T00:00:00.000Z", "1900-02-28T12:00:00.000Z", "2000-02-29T12:00:00.000Z", "2024-02-29T23:59:59.999Z",
+     "2026-04-30T09:30:00.000Z", "2026-12-31T00:00:00.001Z", "9999-12-31T23:59:59.999Z"],
+)  # fmt: skip
+def test_a_peer_may_send_each_moment_of_the_calendar_in_its_one_form(kept: str) -> None:
+    assert values.time("due_date", kept) == kept
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["0000-01-01T00:00:00.000Z", "1900-02-29T12:00:00.000Z", "2023-02-29T12:00:00.000Z", "2026-02-30T12:00:00.000Z",
+     "2026-04-31T12:00:00.000Z", "2026-00-10T12:00:00.000Z", "2026-13-10T12:00:00.000Z", "2026-01-00T12:00:00.000Z",
+     "2026-01-32T12:00:00.000Z", "2026-03-01T24:00:00.000Z", "2026-03-01T25:00:00.000Z", "2026-03-01T09:60:00.000Z",
+     "2026-03-01T23:59:60.000Z", "2026-03-01T09:30:00.000z", "2026-03-01T09:30:00,000Z", "2026-03-01T09:30:00.000000Z",
+     "2026-03-01 09:30:00.000Z", "2026-03-01T09:30:00.000+00:00", "2026-03-01T09:30:00.000Z\n", "2026-03-01",
+     "２０２６-03-01T09:30:00.000Z", "2026-03-01T0९:30:00.000Z", "10000-01-01T00:00:00.000Z"],
+)  # fmt: skip
+def test_no_python_lets_a_peer_send_any_other_time(sent: str) -> None:
+    """What a person may write so is read, if this Python can, and kept in the one form: never as it was sent."""
+    try:
+        read = values.time("due_date", sent)
+    except InvalidValueError:
+        return
+    assert read != sent
+
+
+@given(st.integers(-5, 10_005), st.integers(-1, 14), st.integers(-1, 33), st.integers(-1, 25), st.integers(-1, 61))
+def test_the_calendar_of_kept_times_is_that_of_python(year: int, month: int, day: int, hour: int, minute: int) -> None:
+    sent = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:00.000Z"
+    try:
+        exists = datetime.datetime(year, month, day, hour, minute).year == year
+    except ValueError:
+        exists = False
+    try:
+        assert (values.time("due_date", sent) == sent) == exists
+    except InvalidValueError:
+        assert not exists
+
+
 @given(st.integers(0, limits.WALL_MS_MAX))
 def test_wall_milliseconds_are_shown_as_the_time_they_stand_for(wall_ms: int) -> None:
     shown = values.time_of(wall_ms)
@@ -202,6 +245,55 @@ def test_the_order_of_keys_does_not_matter(mapping: dict[str, int], random: Any)
 def test_what_json_cannot_write_or_everybody_read_is_refused(value: object) -> None:
     with pytest.raises(InvalidValueError, match=r"^metadata: "):
         values.json_value("metadata", value)
+
+
+ACCEPTED = [
+    "0", "-1", "9007199254740993", "9" * 640, "-" + "9" * 640, "0.0", "-0.0", "0.1", "1.0", "1e+16", "123456789012345.6",
+    "9007199254740992.0", "1e+22", "1.7976931348623157e+308", "5e-324", "2.2250738585072014e-308", "1e-07", "0.0001",
+    '""', '"\u007f"', '"\u2028"', '"é🙂"', '"\\b\\f\\n\\r\\t\\"\\\\/"', '"\\u0000\\u001f"', "[]", "{}", "[[],{}]",
+    '{"":1,"A":2,"a":3,"é":4,"\ue000":5,"🙂":6}', '{"a":[null,true,false]}', "true", '"[[[[{{{{"',
+    json.dumps("[" * 1_000), json.dumps(["{"] * 100).replace(" ", ""),
+]  # fmt: skip
+REFUSED = [
+    "", " 1", "1 ", "+1", "01", "-0", "-", ".5", "5.", "1e5", "1E+16", "1e16", "1e+016", "10000000000000000.0", "0.10",
+    "0.00001", "1e-7", "1e400", "-1e400", "1e-400", "NaN", "Infinity", "-Infinity", "１", "٣", "1_000", "9" * 641,
+    "-" + "9" * 641, "9" * 5_000, "'a'", '"\t"', '"\\/"', '"\\u0041"', '"\\u00e9"', '"\\u000a"', '"\\u001F"', '"\\x41"',
+    '"\\ud83d\\ude42"', '"\\ud83d"', "[1,]", "[1, 2]", '{"a": 1}', '{"b":1,"a":2}', '{"a":1,"a":1}', "{1:2}",
+    '{"🙂":6,"\ue000":5}', "[" * 66 + "]" * 66, "[" * 65 + "1" + "]" * 65, "[" * 100_000, '[' * 65 + '"' + '\\"' * 400_000,
+    "\ufeff1", "null\n", "None", "True", "[1", '{"a"}', "1,2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("digits_max", [640, 0], ids=["few digits", "any number of digits"])
+def test_what_json_a_peer_may_send_does_not_hang_on_this_python(digits_max: int) -> None:
+    """``PYTHONINTMAXSTRDIGITS`` sets how many digits Python reads: from 640 on, or 0 for any number of them."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(digits_max)
+    try:
+        for encoded in ACCEPTED:
+            assert values.canonical_json("metadata", encoded) == encoded
+        for encoded in REFUSED:
+            with pytest.raises(InvalidValueError, match=r"^metadata: "):
+                values.canonical_json("metadata", encoded)
+        with pytest.raises(InvalidValueError, match="more than 640 digits"):
+            values.json_value("metadata", [-(10**640)])
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def test_a_stack_that_is_full_is_no_verdict_on_a_value() -> None:
+    deepest = "[" * 65 + "]" * 65
+
+    def read_at(depth: int) -> str:
+        return read_at(depth - 1) if depth else values.canonical_json("metadata", deepest)
+
+    outcomes = set()
+    for depth in range(0, sys.getrecursionlimit(), 7):
+        try:
+            outcomes.add(read_at(depth))
+        except RecursionError:
+            outcomes.add("full")
+    assert outcomes == {deepest, "full"}
 
 
 def test_a_value_may_be_nested_64_levels_deep() -> None:
@@ -300,10 +392,36 @@ def test_the_digits_of_what_a_person_types_as_an_id(reference: str, digits: str)
 # --- tags -------------------------------------------------------------------------------------------------------------
 
 VECTORS = {
-    "6341a1ef-a0e5-88b4-9b69-648d7e0547de": ("Straße", "STRASSE", "strasse", "straſſe"),
-    "6c9f8ce5-7c0e-8c9c-9861-5afb95d15182": ("ﬁle", "file", "FILE", "ｆｉｌｅ"),
-    "57e5bb85-5a69-8c31-8b7a-12948c7cafd6": ("\u00e9", "e\u0301", "\u00c9", "E\u0301"),
+    "6341a1ef-a0e5-88b4-9b69-648d7e0547de": ("Straße", "STRASSE", "strasse", "straſſe", "stra\u00adsse"),
+    "6c9f8ce5-7c0e-8c9c-9861-5afb95d15182": ("ﬁle", "file", "FILE", "ｆｉｌｅ", "f\u200bile"),
+    "57e5bb85-5a69-8c31-8b7a-12948c7cafd6": ("\u00e9", "e\u0301", "\u00c9", "E\u0301", "e\u200d\u0301"),
     "c9a2dbd0-ae7e-8a65-ad90-26cd9e7d1431": ("a", "A", "Ａ", "ⓐ"),
+    "c5c2292c-424b-877e-a3c9-fe9766126d49": (
+        "home",
+        "home ",
+        " home",
+        "Home",
+        "\u00a0home\u3000",
+        "ho\u200dme",
+        "home\ufeff",
+        "\u2060home",
+    ),
+    "257a7084-73ff-8fdc-909d-b4abb64ff97b": (
+        "at home",
+        "at  home",
+        "at \u2003 home",
+        " At\u00a0home",
+        "at \u200b home",
+        "at\u202fhome",
+    ),
+    "ce98878e-acff-87ab-8b84-0d02b3fe27e3": ("❤", "❤\ufe0f", "\u200e❤"),
+    "65c493b9-1ab5-8446-93d9-96d7a7b0ba27": ("日本語", "日本語 ", "\u3000日本語", "⽇本語"),
+    "b8e79cbd-cbda-8e4c-992b-ee4067f3620a": ("한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+    "804d6648-55a5-8ed8-a6b6-3608939c2faa": ("ᾳ", "αι", "Αι", "\u1fbc", "\u03b1\u0345"),
+    "60a3b01b-0766-8006-b7c2-e3cce2d7169b": ("\U0001e030",),  # Unicode 15.0 has it, and makes it а; not so the table
+    "5290abed-3850-8232-a1ad-322f1a28b94e": ("а", "А"),
+    "ecea0c1d-b83c-897c-a01d-0a2c68cfcfb9": ("e\U0001e08f\u0301",),  # a mark of 15.0 that would combine
+    "bff1f31f-c23f-8c70-a000-98ab39572865": ("\ue000",),
 }
 
 

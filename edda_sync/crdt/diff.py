@@ -2,65 +2,30 @@
 Differences between two strings as edits, and edits carried over to a string that has moved on.
 
 An edit is ``(position, deleted, inserted)`` in code points, in the text that the edit before it left. Inside this
-module the same is a *hunk*, ``(start, end, inserted)``, in the text that all hunks are about, ascending and apart.
+module the same is a *hunk* (hunks.py), in the text that all hunks are about.
 
-A difference is found as a person would: skip what is equal, look a little ahead for where the two sides meet again, by
-lines and then, within what differs, by words. The search is that of Myers 1986, "An O(ND) difference algorithm and its
-variations", stopped at the first run long enough to be no accident; past its reach stands the nearest line that both
-sides have once, as in patience diff. Work is counted, not timed, so that every run gives the same answer: when it is
-used up the rest is one replacement, which is coarser and never wrong.
+What two people insert at one place ends up side by side there, in either order. So that it never runs together into a
+word or number that neither wrote, an insertion brings along what parts it from the word before it: ``1000`` becomes
+``1500`` by replacing `` 1000`` with `` 1500``, and where somebody else made it ``2000`` the merge reads ``1500 2000``.
+At the start of a line the space after it does, and where there is no space a bracket, a quote or another sign. A text
+that is one word has none of these.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import accumulate
-from typing import Final, NamedTuple
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
 
 from edda_sync import limits
+from edda_sync.crdt import wordbreak
+from edda_sync.crdt.hunks import Hunk, find_hunks
 from edda_sync.errors import InvalidValueError
 
 Edit = tuple[int, int, str]
-_Hunk = tuple[int, int, str]
-_Gap = tuple[int, int, int, int]  # start and end in the old text, start and end in the new one
-_Match = tuple[int, int, int]  # index in the old tokens, index in the new ones, how many are equal from there
-_Chain = tuple[_Match, "_Chain"] | None
 
-# A run of letters is a word, but in scripts written without spaces each character is one.
-_WORD: Final = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff]+|\s+|.", re.DOTALL)
-_NEAR: Final = 1_024  # code points to look ahead at first; then 8 times as many, and again
-_FAR: Final = 8 * _NEAR  # from here on a single line that both sides have once is enough
-_BACK: Final = 256  # code points to step back to the start of a line or word
-
-
-class _Level(NamedTuple):
-    """How texts are cut into tokens."""
-
-    cut: Callable[[str], list[str]]
-    enough: int  # equal tokens in a row that are no accident
-    edits_max: int  # tokens inserted and deleted before the search for them gives up: its work is the square
-    code_points_a_step: int  # that are cut in the time of one step
-
-
-_LINES: Final = _Level(lambda text: text.splitlines(keepends=True), enough=3, edits_max=48, code_points_a_step=128)
-_WORDS: Final = _Level(_WORD.findall, enough=12, edits_max=128, code_points_a_step=8)
-
-
-class _Work:
-    """A number of steps that may still be taken; a step takes about half a microsecond."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def spend(self, steps: int) -> bool:
-        """Take steps, and tell whether there were any left."""
-        self.left -= steps
-        return self.left > 0
+_CONTEXT: Final = 256  # code points that tell whether two texts run together
 
 
 def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
@@ -73,9 +38,9 @@ def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
         steps: Work to spend on few and short edits; about half a microsecond each.
 
     Returns:
-        Edits, ascending; always exact, if with few steps coarse.
+        Edits of whole words, ascending; always exact, if with few steps coarse.
     """
-    return _edits_of(_find_hunks(old, new, steps))
+    return _edits_of(_parted(old, _slid(old, find_hunks(old, new, steps))))
 
 
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:
@@ -94,7 +59,7 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     """
     parts: list[str] = []
     at = 0
-    for start, end, inserted in _compose(edits, len(text)):
+    for start, end, inserted in compose(edits, len(text)):
         parts += text[at:start], inserted
         at = end
     return "".join((*parts, text[at:]))
@@ -105,7 +70,8 @@ def rebase(edits: Sequence[Edit], base: str, current: str, steps: int = limits.D
     Turn edits made against one text into edits of what became of it meanwhile (a three-way merge).
 
     Deletions take only what is still there. Insertions stand where their place is now, after what was inserted at the
-    same place meanwhile. What was changed in the same way on both sides is not changed twice.
+    same place meanwhile. What was changed in the same way on both sides is not changed twice. An edit of a word that
+    changed meanwhile becomes one of the whole word, and no two words run together that stood apart.
 
     Args:
         edits: Made against ``base``.
@@ -119,31 +85,185 @@ def rebase(edits: Sequence[Edit], base: str, current: str, steps: int = limits.D
     Raises:
         InvalidValueError: An edit reaches outside ``base``.
     """
-    ours = _compose(edits, len(base))
+    hunks = compose(edits, len(base))
     if base == current:
-        return _edits_of(ours)
-    theirs = _find_hunks(base, current, steps)
-    done = set(theirs)
-    kept, shifts = _kept(theirs, len(base))
-    rebased: list[_Hunk] = []
-    for start, end, inserted in ours:
-        if (start, end, inserted) in done:
-            continue
-        first = max(0, bisect_right(kept, (start, len(base))) - 1)  # the last kept range that starts at or before ours
-        if start > kept[first][1]:
-            first += 1  # ours starts in what is gone: its place is after what stands there now
-        if inserted:
-            place = max(start, kept[first][0]) + shifts[first]
-            rebased.append((place, place, inserted))
-        while first < len(kept) and kept[first][0] < end:
-            left, right = max(start, kept[first][0]), min(end, kept[first][1])
-            if left < right:
-                rebased.append((left + shifts[first], right + shifts[first], ""))
-            first += 1
-    return _edits_of(rebased)
+        return _edits_of(hunks)
+    theirs = _slid(base, find_hunks(base, current, steps))
+    starts, ends = [start for start, _, _ in theirs], [end for _, end, _ in theirs]
+    ours: list[tuple[Hunk, bool]] = []
+    for start, end, words, made_of in _by_words(base, apply_edits(base, edits), hunks):
+        touching = theirs[bisect_left(ends, start) : bisect_right(starts, end)]
+        if not touching:  # nobody else was there: letter by letter, as it was made
+            ours += [(hunk, False) for hunk in made_of]
+        elif _made(base, start, end, touching) != words:
+            found = [(start + x, start + y, inserted) for x, y, inserted in find_hunks(base[start:end], words, steps)]
+            ours += [(hunk, True) for hunk in found if hunk not in touching]
+    return _edits_of(_carried(ours, theirs, len(base), current))
 
 
-def _kept(hunks: Sequence[_Hunk], length: int) -> tuple[list[tuple[int, int]], list[int]]:
+def _made(base: str, start: int, end: int, hunks: Sequence[Hunk]) -> str | None:
+    """Return what hunks make of a part of a text, or None if they reach outside of it."""
+    if hunks[0][0] < start or hunks[-1][1] > end:
+        return None
+    edits = _edits_of([(x - start, y - start, inserted) for x, y, inserted in hunks])
+    return apply_edits(base[start:end], edits)
+
+
+def _by_words(base: str, new: str, hunks: Sequence[Hunk]) -> list[tuple[int, int, str, list[Hunk]]]:
+    """
+    Widen hunks to where both texts may be cut, and join those between which they may not.
+
+    Returns:
+        For each: start and end in the base, the new words there, and the hunks that it is made of.
+    """
+    found: list[tuple[int, int, str, list[Hunk]]] = []
+    group: list[Hunk] = []
+    start = new_start = at = shift = 0
+    for hunk in (*hunks, None):
+        stop = len(base) if hunk is None else hunk[0]
+        cuts = _common_breaks(base, at, new, at + shift, stop - at)
+        if group and (cuts or hunk is None):
+            end = at + cuts[0] if cuts else stop
+            found.append((start, end, new[new_start : end + shift], group))
+            group = []
+        if hunk is not None:
+            if not group:
+                start = at + cuts[-1] if cuts else at
+                new_start = start + shift
+            group.append(hunk)
+            at = hunk[1]
+            shift += len(hunk[2]) - (hunk[1] - hunk[0])
+    return found
+
+
+def _common_breaks(base: str, x: int, new: str, y: int, length: int) -> list[int]:
+    """Return places where both texts may be cut within what they share from x and y on: the first and last, and more."""
+    ours = {at - x for near in (x, x + length) for at in wordbreak.breaks(base, near)}
+    theirs = {at - y for near in (y, y + length) for at in wordbreak.breaks(new, near)}
+    return sorted(at for at in ours & theirs if 0 <= at <= length)
+
+
+def _carried(ours: Sequence[tuple[Hunk, bool]], theirs: Sequence[Hunk], length: int, current: str) -> list[Hunk]:
+    """Return hunks of a text, each by words or not, as hunks of what their hunks made of it."""
+    kept, shifts = _kept(theirs, length)
+    carried: list[tuple[Hunk, bool]] = []
+    tail, at = "", 0  # how the result ends so far, and the place in the current text up to which it goes
+    for hunk, by_words in ours:
+        for start, end, inserted in _carry(hunk, kept, shifts):
+            tail += current[max(at, start - _CONTEXT) : start]
+            words = _spaced(tail, inserted, current[end : end + _CONTEXT]) if by_words else inserted
+            tail = (tail + words)[-_CONTEXT:]
+            at = end
+            carried.append(((start, end, words), by_words))
+    parted: list[Hunk] = []
+    free = 0
+    for (hunk, by_words), free_end in zip(carried, [*(hunk[0] for hunk, _ in carried), len(current)][1:], strict=True):
+        parted.append(_part(current, hunk, free, free_end) if by_words else hunk)
+        free = parted[-1][1]
+    return parted
+
+
+def _carry(hunk: Hunk, kept: Sequence[tuple[int, int]], shifts: Sequence[int]) -> list[Hunk]:
+    """Return what becomes of one hunk when only some ranges of its text are kept, each shifted."""
+    start, end, inserted = hunk
+    carried: list[Hunk] = []
+    first = max(0, bisect_right(kept, (start, kept[-1][1])) - 1)  # the last kept range that starts at or before it
+    if start >= kept[first][1] and first + 1 < len(kept):
+        first += 1  # it starts in what is gone: its place is after what stands there now
+    if inserted:
+        place = max(start, kept[first][0]) + shifts[first]
+        carried.append((place, place, inserted))
+    while first < len(kept) and kept[first][0] < end:
+        left, right = max(start, kept[first][0]) + shifts[first], min(end, kept[first][1]) + shifts[first]
+        if carried and carried[-1][1] == left:
+            carried[-1] = (carried[-1][0], right, carried[-1][2])
+        elif left < right:
+            carried.append((left, right, ""))
+        first += 1
+    return carried
+
+
+def _spaced(before: str, inserted: str, after: str) -> str:
+    """Return what is to be inserted, with spaces where words would run together that stood apart."""
+    if _run_together(before, inserted + after):
+        inserted = " " + inserted
+    return inserted + " " if inserted and _run_together(before + inserted, after) else inserted
+
+
+def _run_together(left: str, right: str) -> bool:
+    return bool(left and right) and len(left) not in wordbreak.breaks(left + right, len(left))
+
+
+def _slid(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
+    """Return the same hunks, where words that are only added or only taken out have the space before them, not after."""
+    slid: list[Hunk] = []
+    free = 0
+    for start, end, inserted in hunks:
+        chunk = inserted or text[start:end]
+        before = _token_before(text, start, free)
+        alike = wordbreak.is_space(before) and _token_before(chunk, len(chunk)) == before
+        if alike and (start == end or not inserted) and not chunk[0].isspace():
+            slid.append((start - 1, end - 1, before + inserted[:-1] if inserted else ""))
+        else:
+            slid.append((start, end, inserted))
+        free = slid[-1][1]
+    return slid
+
+
+def _parted(text: str, hunks: Sequence[Hunk]) -> list[Hunk]:
+    """Return the same hunks, but that none runs together with what others insert at its place."""
+    ends = [*(start for start, _, _ in hunks), len(text)][1:]
+    parted: list[Hunk] = []
+    free = 0
+    for hunk, end in zip(hunks, ends, strict=True):
+        parted.append(_part(text, hunk, free, end))
+        free = parted[-1][1]
+    return parted
+
+
+def _part(text: str, hunk: Hunk, free: int, free_end: int) -> Hunk:
+    """Widen one hunk, within what no other one touches, by what parts it from a word before or after it."""
+    start, end, inserted = hunk
+    if not inserted or inserted[0].isspace():
+        return hunk
+    before = _token_before(text, start, free)
+    if wordbreak.is_space(before):
+        return start - len(before), end, before + inserted
+    if inserted[-1].isspace():  # whole lines part themselves
+        return hunk
+    if before and not wordbreak.is_line_end(before):  # the end of a line stays in its place, where others add lines
+        is_apart = wordbreak.has_word(before) or not wordbreak.has_word(_token_after(inserted, 0, len(inserted)))
+        return hunk if is_apart else (start - len(before), end, before + inserted)
+    after = _parting_after(text, end, free_end)
+    if not after:  # the last line, whole
+        return start - len(before), end, before + inserted
+    is_apart = wordbreak.has_word(after) or not wordbreak.has_word(_token_before(inserted, len(inserted)))
+    return hunk if is_apart and not after[-1].isspace() else (start, end + len(after), inserted + after)
+
+
+def _parting_after(text: str, at: int, last: int) -> str:
+    """Return the signs from a place on with the space or end of the line after them; or one sign or word without any."""
+    places = [place for place in wordbreak.breaks(text, at + 1, at) if place <= last]
+    for start, end in pairwise(places):
+        if wordbreak.is_space(text[start:end]) or wordbreak.is_line_end(text[start:end]):
+            return text[at:end]
+        if not wordbreak.is_sign(text[start:end]):
+            break
+    return text[at : places[1]] if len(places) > 1 else ""
+
+
+def _token_before(text: str, at: int, first: int = 0) -> str:
+    found = wordbreak.breaks(text, at, first)
+    begins = [place for place in found if place < at] if at in found else []
+    return text[begins[-1] : at] if begins else ""
+
+
+def _token_after(text: str, at: int, last: int) -> str:
+    ends = wordbreak.breaks(text, at + 1, at)[1:2]
+    return text[at : ends[0]] if ends and ends[0] <= last else ""
+
+
+def _kept(hunks: Sequence[Hunk], length: int) -> tuple[list[tuple[int, int]], list[int]]:
     """Return the ranges that hunks leave alone, and how far each is shifted; the last one ends with the text."""
     ranges, shifts, at, shift = [], [], 0, 0
     for start, end, inserted in hunks:
@@ -155,7 +275,7 @@ def _kept(hunks: Sequence[_Hunk], length: int) -> tuple[list[tuple[int, int]], l
     return [*ranges, (at, length)], [*shifts, shift]
 
 
-def _edits_of(hunks: Sequence[_Hunk]) -> list[Edit]:
+def _edits_of(hunks: Sequence[Hunk]) -> list[Edit]:
     edits, shift = [], 0
     for start, end, inserted in hunks:
         edits.append((start + shift, end - start, inserted))
@@ -163,13 +283,27 @@ def _edits_of(hunks: Sequence[_Hunk]) -> list[Edit]:
     return edits
 
 
-def _compose(edits: Sequence[Edit], length: int) -> list[_Hunk]:
-    """Turn edits, in any order and over each other, into hunks of a text of some length."""
+def compose(edits: Sequence[Edit], length: int) -> list[Hunk]:
+    """
+    Turn edits, in any order and over each other, into hunks of the text that the first one is about.
+
+    Args:
+        edits: One after another.
+        length: Code points of that text.
+
+    Returns:
+        What is replaced, ascending and apart: start, end, and what stands there then.
+
+    Raises:
+        InvalidValueError: An edit reaches outside the text.
+    """
     pieces = _Pieces(length)
     for position, deleted, inserted in edits:
         if position < 0 or deleted < 0 or position + deleted > pieces.length:
             why = f"{deleted} code points at {position} are not all inside a text of {pieces.length}"
             raise InvalidValueError("edit", why, (position, deleted))
+        if len(edits) == 1:  # nearly always: somebody types
+            return [(position, position + deleted, inserted)] if deleted or inserted else []
         pieces.replace(position, deleted, inserted)
     return pieces.hunks(length)
 
@@ -203,7 +337,7 @@ class _Pieces:
             self._before.append(inserted)
             self._cursor += len(inserted)
 
-    def hunks(self, length: int) -> list[_Hunk]:
+    def hunks(self, length: int) -> list[Hunk]:
         """Say the same in terms of the text, of some length, that was there before."""
         found, at, inserted = [], 0, ""
         for piece in (*self._before, *reversed(self._after), range(length, length)):
@@ -223,145 +357,3 @@ class _Pieces:
             pieces.append(piece[length:])
             piece = piece[:length]
         return piece
-
-
-def _find_hunks(old: str, new: str, steps: int) -> list[_Hunk]:
-    end = _common_suffix(old, new, _common_prefix(old, 0, len(old), new, 0, len(new)))
-    head = old[len(old) - end :][:_BACK]
-    end -= head.find("\n") + 1 or len(head)  # up to a line's start: what was equal within a line may be so by accident
-    by_lines, by_words = _Work(steps // 2), _Work(steps // 2)
-    hunks: list[_Hunk] = []
-    for gap in _gaps(old, new, (0, len(old) - end, 0, len(new) - end), _LINES, by_lines):
-        for start, stop, new_start, new_stop in _gaps(old, new, gap, _WORDS, by_words):
-            left = _common_prefix(old, start, stop, new, new_start, new_stop)
-            right = _common_suffix(old[start:stop], new[new_start:new_stop], left)
-            hunks.append((start + left, stop - right, new[new_start + left : new_stop - right]))
-    return hunks
-
-
-def _gaps(old: str, new: str, within: _Gap, level: _Level, work: _Work) -> list[_Gap]:
-    """Walk along a range of both texts and return where they differ."""
-    found: list[_Gap] = []
-    x, x_end, y, y_end = within
-    while True:
-        same = _common_prefix(old, x, x_end, new, y, y_end)
-        if x + same == x_end and y + same == y_end:
-            return found
-        tail = old[x + max(0, same - _BACK) : x + same]
-        same -= len(level.cut(tail)[-1]) if tail else 0  # the difference may be inside a token that starts alike
-        rest = (x + same, x_end, y + same, y_end)
-        gaps = _look_ahead(old, new, rest, level, work) or [rest]
-        found += gaps
-        _, x, _, y = gaps[-1]
-
-
-def _look_ahead(old: str, new: str, rest: _Gap, level: _Level, work: _Work) -> list[_Gap]:
-    """Return the gaps from here to where the two texts meet again, or none if that is not found."""
-    x, x_end, y, y_end = rest
-    size = _NEAR
-    while x < x_end and y < y_end and work.spend(16 + 2 * size // level.code_points_a_step):
-        a, b = level.cut(old[x : min(x + size, x_end)]), level.cut(new[y : min(y + size, y_end)])
-        is_rest = x + size >= x_end and y + size >= y_end
-        matches: list[_Match] = []
-        if size <= _FAR:
-            edits_max = level.edits_max if is_rest or size == _FAR else level.edits_max // 4
-            matches = _meet(a, b, level.enough, edits_max, is_rest, work)
-        if not matches and size >= _FAR and level is _LINES and work.spend((len(a) + len(b)) // 4):
-            matches = _nearest(a, b)
-        if matches:
-            a_at, b_at = [0, *accumulate(map(len, a))], [0, *accumulate(map(len, b))]
-            return [(x + a_at[i], x + a_at[j], y + b_at[k], y + b_at[n]) for i, j, k, n in _between(matches)]
-        if is_rest or (size >= _FAR and level is _WORDS):
-            break
-        size *= 8
-    return []
-
-
-def _between(matches: Sequence[_Match]) -> list[_Gap]:
-    """Return the gaps before each match; the last match itself is left to the next walk."""
-    gaps, i, j = [], 0, 0
-    for a, b, length in matches:
-        if i < a or j < b:
-            gaps.append((i, a, j, b))
-        i, j = a + length, b + length
-    return gaps
-
-
-def _meet(a: Sequence[str], b: Sequence[str], enough: int, edits_max: int, is_rest: bool, work: _Work) -> list[_Match]:
-    """Search the shortest way to a long enough run of equal tokens, or to both ends if nothing follows them."""
-    reach: dict[int, tuple[int, _Chain]] = {1: (0, None)}  # by diagonal x - y: how far, over which matches
-    for edits in range(min(edits_max, len(a) + len(b)) + 1):
-        if not work.spend(edits + 1):
-            return []
-        for diagonal in range(-edits, edits + 1, 2):
-            right, down = reach.get(diagonal - 1), reach.get(diagonal + 1)
-            if right and right[0] < len(a) and not (down and down[0] > right[0]):
-                x, chain = right[0] + 1, right[1]
-            elif down and down[0] - diagonal <= len(b):
-                x, chain = down
-            else:
-                continue  # outside the square
-            start = x
-            while x < len(a) and x - diagonal < len(b) and a[x] == b[x - diagonal]:
-                x += 1
-            if x > start:
-                chain = ((start, start - diagonal, x - start), chain)
-            reach[diagonal] = (x, chain)
-            if x - start >= enough:
-                return _unwind(chain)
-            if is_rest and x == len(a) and x - diagonal == len(b):
-                return [*_unwind(chain), (len(a), len(b), 0)]
-    return []
-
-
-def _unwind(chain: _Chain) -> list[_Match]:
-    matches = []
-    while chain:
-        match, chain = chain
-        matches.append(match)
-    return matches[::-1]
-
-
-def _nearest(a: Sequence[str], b: Sequence[str]) -> list[_Match]:
-    """Find the nearest token that each side has once, after the first, which may be equal without ending the gap."""
-    counts_a, counts_b = Counter(a), Counter(b)
-    places = {token: at for at, token in enumerate(b) if counts_b[token] == 1}
-    best: _Match | None = None
-    for i, token in enumerate(a):
-        if best and i >= best[0] + best[1]:
-            break
-        j = places.get(token)
-        if j is not None and i + j and counts_a[token] == 1 and (not best or i + j < best[0] + best[1]):
-            best = (i, j, 1)
-    return [best] if best else []
-
-
-def _common_prefix(a: str, x: int, x_end: int, b: str, y: int, y_end: int) -> int:
-    """Return how many characters are equal from two places on, comparing runs that double while they are equal."""
-    same, size, longest = 0, 32, min(x_end - x, y_end - y)
-    while same < longest and a[x + same : x + same + size] == b[y + same : y + same + size]:
-        same += size
-        size *= 2
-    while size > 1 and same < longest:  # the difference is within the next `size`
-        size //= 2
-        if a[x + same : x + same + size] == b[y + same : y + same + size]:
-            same += size
-    return min(same, longest)
-
-
-def _common_suffix(a: str, b: str, begin: int) -> int:
-    """Return how many characters are equal at the ends, not counting the first ones."""
-    same, size, longest = 0, 32, min(len(a), len(b)) - begin
-    while same < longest and _ends_alike(a, b, same, size, longest):
-        same += size
-        size *= 2
-    while size > 1 and same < longest:
-        size //= 2
-        if _ends_alike(a, b, same, size, longest):
-            same += size
-    return min(same, longest)
-
-
-def _ends_alike(a: str, b: str, same: int, size: int, longest: int) -> bool:
-    size = min(size, longest - same)
-    return a[len(a) - same - size : len(a) - same] == b[len(b) - same - size : len(b) - same]

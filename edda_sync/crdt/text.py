@@ -1,45 +1,46 @@
 """
-Collaborative text: the one place that meets pycrdt.
+Collaborative text: what the rest of the product knows of it, and the one place that meets pycrdt.
 
-A text is one pycrdt document with one root ``Text``. Its genesis, the string it starts from, is written under a client
-id derived from entity, field and string, so every device makes the same document out of the same start; edits are
-written under the actor that makes them, and travel as Yjs updates (Nicolaescu et al. 2016, "Near real-time peer-to-peer
-shared editing on extensible data types").
+A text starts from a string, its *genesis*, whose units are named by a hash of entity, field and string: every device derives
+the same text from the same start. Edits travel as ``edits.TextEdit``, and one's own take the same way as everybody's: they
+are made, judged, and put where they belong by :mod:`~edda_sync.crdt.sequence`. Nothing of that needs pycrdt: the text is
+read from the sequence itself.
 
-What keeps pycrdt safe to use, each fact measured with 0.14:
-
-1. Nothing reaches it that :mod:`~edda_sync.crdt.validator` has not read, from peers and from disk alike.
-2. Its offsets are UTF-8 bytes, and one inside a character corrupts the document: here only code points are counted.
-3. A transaction does not roll back: edits are checked whole before the first is made, and a document in which something
-   failed half-way is never used again.
-4. A panic of its Rust side is a BaseException: it becomes a refusal in :meth:`TextDocument._touching`, only there.
-5. ``Doc.observe`` makes a cycle that no collector sees: subscriptions end with the edit that needs them.
+A Yjs editor is given the same text by :meth:`TextDocument.doc`, a pycrdt document that is rendered from the sequence and
+then follows it. The document is never the truth: if it does not read as the sequence does, it is rendered anew. Of pycrdt
+0.14 is to be known: its offsets are UTF-8 bytes, its transactions do not roll back, and a panic of its Rust side is a
+BaseException.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits, values
-from edda_sync.crdt import validator
-from edda_sync.crdt.diff import Edit, apply_edits
-from edda_sync.errors import InvalidValueError, LimitError, RefusedTextError, UsageError
+from edda_sync.crdt import edits as codec
+from edda_sync.crdt import text_state, yjs
+from edda_sync.crdt.clients import NAME_BYTES, client_ids
+from edda_sync.crdt.diff import Edit, apply_edits, compose
+from edda_sync.crdt.edits import TextEdit
+from edda_sync.crdt.sequence import Hunk, TextSequence
+from edda_sync.errors import CorruptError, LimitError, RefusedTextError
 
 if TYPE_CHECKING:
-    from pycrdt import Doc, Text, TransactionEvent
+    from pycrdt import Doc, Text
 
-GENESIS_BIT: Final = 1 << limits.ACTOR_BITS  # set in genesis ids, clear in actors
-_READER: Final = 0  # client id of a document in which nobody here has written yet
+Dot = tuple[bytes, int]
+"""Actor and seq of a change."""
+
+HASH_BYTES: Final = 32
 
 
-def genesis_id(entity: bytes, field: str, start: str) -> int:
+def genesis_id(entity: bytes, field: str, start: str) -> bytes:
     """
-    Return the client id under which a text's start is written; pass it to :meth:`TextDocument.start`.
+    Return the name of a text and of the units that it starts from; pass it to :meth:`TextDocument.start`.
 
-    It covers the string: two different starts under one id would diverge for ever, with equal state vectors.
+    It covers the string: two different starts under one name would diverge for ever.
 
     Args:
         entity: Id of the task or document, 16 bytes.
@@ -47,11 +48,10 @@ def genesis_id(entity: bytes, field: str, start: str) -> int:
         start: The string that the text starts from.
 
     Returns:
-        53 bits, the highest of them set.
+        16 bytes.
     """
     head = entity + len(field.encode()).to_bytes(2, "big") + field.encode()
-    digest = blake2b(head + start.encode(), digest_size=8, person=b"edda-genesis").digest()
-    return GENESIS_BIT | int.from_bytes(digest, "big") >> (64 - limits.ACTOR_BITS)
+    return blake2b(head + start.encode(), digest_size=NAME_BYTES, person=b"edda-genesis").digest()
 
 
 class TextDocument:
@@ -59,298 +59,257 @@ class TextDocument:
     One text in memory: read it, edit it, apply what others did.
 
     Edit it only inside the store's write transaction, caught up to the head of the log; if that transaction is not
-    committed, drop this object and load another. One thread at a time.
+    committed, drop this object and load another. A refusal changes nothing, and the object goes on. One thread at a time.
     """
 
-    __slots__ = ("_ascii", "_client", "_doc", "_known", "_pairs", "_ruler", "_text")
+    __slots__ = ("_doc", "_hash", "_ids", "_text")
 
-    def __init__(self, state: bytes, contents: validator.Contents, client: int) -> None:
-        self._known = dict(contents.known)  # next clock of each client
-        self._pairs = contents.pairs  # where characters of two UTF-16 units are, see the validator
-        self._ascii = contents.ascii  # then a code point is a byte; may stay False after the last other character went
-        self._ruler: _Ruler | None = None  # for a text that is not ASCII: made when an edit needs it
+    def __init__(self, text: TextSequence) -> None:
+        self._text = text
+        self._hash: bytes | None = None
         self._doc: Doc[Text] | None = None
-        self._open(state, client)
+        self._ids: dict[bytes, int] = {}  # the document's client ids
 
     @classmethod
-    def start(cls, genesis: int, start: str, actor: int = _READER) -> TextDocument:
+    def start(cls, genesis: bytes, start: str, dots: Iterable[Dot]) -> TextDocument:
         """
-        Derive the text that starts from a string: the same bytes on every device.
+        Derive the text that starts from a string: the same on every device.
 
         Args:
             genesis: From :func:`genesis_id`.
             start: The string.
-            actor: Who will edit it, if known: saves a copy at the first edit.
+            dots: The changes that wrote it; tell of later ones with :meth:`started`.
 
         Raises:
             InvalidValueError: The string is too large, or not Unicode.
         """
-        values.text("text", start)
-        contents = validator.Contents(ascii=start.isascii())
-        state = validator.EMPTY_UPDATE
-        if start:
-            doc, text = _new_doc(genesis)
-            text.insert(0, start)
-            state = doc.get_update()
-            contents.known[genesis] = validator.units(start)
-            if pairs := validator.second_units(start, 0):
-                contents.pairs[genesis] = pairs
-        return cls(state, contents, actor)
+        return cls(TextSequence(genesis, values.text("text", start), dots))
 
     @classmethod
-    def load(cls, state: bytes, actor: int = _READER) -> TextDocument:
+    def load(cls, state: bytes) -> TextDocument:
         """
-        Load a text from its state: one's own from disk, or another device's snapshot.
-
-        Args:
-            state: From :meth:`state`.
-            actor: Who will edit it, if known: saves a copy at the first edit.
+        Load a text from its state: one's own from disk, or another device's segment, which :meth:`check` then looks into.
 
         Raises:
-            RefusedTextError: The state is damaged or no honest device wrote it.
+            CorruptError: The bytes are no state.
         """
-        return cls(state, validator.validate_state(state), actor)
+        try:
+            return cls(text_state.decode(state))
+        except ValueError as error:
+            raise CorruptError(f"a text ({error})") from None
 
-    def state(self) -> bytes:
-        """Return the whole text with its history of insertions, for :meth:`load` and :meth:`merge`; not canonical."""
-        return self._usable().get_update()
+    @property
+    def genesis(self) -> bytes:
+        """The text's name."""
+        return self._text.genesis
+
+    @property
+    def sequence(self) -> TextSequence:
+        """What the text is made of, for :mod:`~edda_sync.crdt.item_names` to look at."""
+        return self._text
+
+    def started(self, dot: Dot) -> None:
+        """Note one more change that wrote the same start: whoever knows only that one may edit the text."""
+        self._text.starts.add(dot)
+        self._hash = None
+
+    # --- reading ------------------------------------------------------------------------------------------------------
 
     def string(self) -> str:
         """Return the text as it reads now."""
-        self._usable()
-        with self._touching():
-            return str(self._text)
+        return self._text.order.string()
 
-    def vector(self) -> dict[int, int]:
-        """Return what the document holds: the next clock of each client, in UTF-16 units."""
-        return _read_vector(self._usable().get_state())
+    def state(self) -> bytes:
+        """Return all of the text, for :meth:`load`: equal bytes wherever the same starts and edits were accepted."""
+        return text_state.encode(self._text)
 
-    def edit(self, actor: int, edits: Sequence[Edit]) -> bytes:
+    def hash(self) -> bytes:
+        """Return 32 bytes of the hash of :meth:`state`."""
+        if self._hash is None:
+            self._hash = blake2b(self.state(), digest_size=HASH_BYTES, person=b"edda-text").digest()
+        return self._hash
+
+    def vector(self) -> dict[bytes, int]:
+        """Return what the text holds: the next clock of each name that has units, in UTF-16 units."""
+        text = self._text
+        held = {text.genesis: text.started}
+        held.update((text.names[name], author.insertions.clock) for name, author in text.authors.items())
+        held.update((text.names[name], rewrite.size) for name, rewrite in text.rewrites.items())
+        return {name: clock for name, clock in held.items() if clock}
+
+    def check(self) -> None:
         """
-        Make edits, one after another, as one update; write it to the log in the same transaction, then publish it.
+        Look whether every run stands behind its left neighbour and before its right one; for what another device said.
+
+        Raises:
+            CorruptError: The text is not what edits make of one.
+        """
+        try:
+            text_state.check(self._text)
+        except ValueError as error:
+            raise CorruptError(f"a text ({error})") from None
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
+        """
+        Make edits, one after another, as one edit of this device; ``edits.encode`` it into the change's operation.
 
         Args:
-            actor: This device's actor.
+            dot: The change that will carry it.
+            past: What that change depends on, this actor's previous change included: actor to seq.
             edits: Position and number of code points deleted there, each in the text that the edit before it left, and
                 the string inserted.
 
         Returns:
-            One update that carries them all; it is empty, but valid, where they change nothing.
+            The edit; it has neither blocks nor deletions where the edits change nothing.
 
         Raises:
             InvalidValueError: An edit reaches outside the text or inserts what is not Unicode; nothing was done.
-            LimitError: The text would be too large; or the update is, and then the object is unusable: load another.
+            LimitError: The text, the edit, or what this device wrote into the text would be too large; nothing was done.
         """
-        assert not actor >> limits.ACTOR_BITS, "an actor has bit 52 clear; a genesis id must never write again"
-        doc = self._usable()
-        if self._client != actor:  # pycrdt fixes the client id when a document is made
-            self._open(doc.get_update(), actor)
-            doc = self._usable()
-        self._ascii = self._check(actor, edits)
-        if not self._ascii:
-            self._measure()
-        update = self._write(doc, edits)
-        self._note_written(actor, edits)
-        if len(update) > limits.TEXT_UPDATE_BYTES_MAX:
-            self._doc = None
-            raise LimitError("the edit of a text", len(update), limits.TEXT_UPDATE_BYTES_MAX)
-        return update
+        return self._edit(dot, past, edits, whole=False)
 
-    def apply(self, actor: int, update: bytes) -> None:
+    def rewrite(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
         """
-        Apply an update, in causal order and once: what its author had applied before it must be in this text.
+        Make edits as :meth:`edit` does, as a rewrite of the whole text: the same one made elsewhere is made once.
 
         Args:
-            actor: Author of the change that carries it.
-            update: As :meth:`edit` returned it there.
+            dot, past: As for :meth:`edit`.
+            edits: From ``diff.diff`` of the text as its author saw it and as it shall be, rebased to what it reads now.
 
         Raises:
-            RefusedTextError: No honest device writes this; the text is unchanged. If it took pycrdt to find out, which
-                the validator is there to prevent, the object is also unusable: load another.
+            InvalidValueError, LimitError: As for :meth:`edit`.
         """
-        doc = self._usable()
-        contents = validator.validate(update, author=actor, known=self._known, pairs=self._pairs)
-        with self._touching():
-            doc.apply_update(update)
-        self._note(contents)
+        return self._edit(dot, past, edits, whole=True)
 
-    def merge(self, state: bytes) -> None:
+    def apply(self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None) -> None:
         """
-        Join the whole state of the same text from a snapshot; what is in both stands once.
+        Apply an edit of the log, in the log's order.
 
         Args:
-            state: From :meth:`state` of another device.
+            edit: From ``edits.decode``.
+            dot: The change that carries it.
+            past: What that change depends on, its actor's previous change included: actor to seq.
+            own: What the edit's units are called, from ``item_names``; where no chain forked, the edit says that itself.
 
         Raises:
-            RefusedTextError: As for :meth:`load`; if pycrdt could not take all of it, the object is also unusable.
+            RefusedTextError: No honest device writes this; the same verdict on every device, and nothing has changed.
         """
-        doc = self._usable()
-        contents = validator.validate_state(state)
-        with self._touching():
-            doc.apply_update(state)
-        self._note(contents)
-        self._check_whole()
+        self._text.accept(edit, dot, past, own)
+        self._hash = None
+        if self._doc is not None:
+            self._follow(edit, dot[0], own)
 
-    def _open(self, state: bytes, client: int) -> None:
-        self._client = client
-        with self._touching():
-            self._doc, self._text = _new_doc(client)
-            self._doc.apply_update(state)
-        self._check_whole()
+    def replay(self, edit: TextEdit, dot: Dot, own: bytes | None = None) -> None:
+        """
+        Apply an edit that this text accepted before, after the same edits as then: one that its store has kept.
 
-    def _usable(self) -> Doc[Text]:
-        if self._doc is None:
-            raise UsageError("Something failed while this text was changed; drop the object and load the text again.")
-        return self._doc
+        Args:
+            edit: From ``edits.decode``.
+            dot: The change that carries it.
+            own: As for :meth:`apply`.
 
-    @contextmanager
-    def _touching(self) -> Iterator[None]:
-        """Give up the document if anything fails while pycrdt has it; turn its panics and errors into refusals."""
+        Raises:
+            RefusedTextError: It cannot have been accepted then; nothing has changed.
+        """
+        self._text.replay(edit, dot, own)
+        self._hash = None
+        if self._doc is not None:
+            self._follow(edit, dot[0], own)
+
+    def _edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit], *, whole: bool) -> TextEdit:
+        edit = self.make(dot[0], edits, whole=whole)
+        if _is_large(edit):
+            codec.encode(edit)  # refuses one that is too large to travel
         try:
-            yield
-        except BaseException as error:
-            self._doc = None
-            if isinstance(error, (ValueError, RuntimeError)) or type(error).__name__ == "PanicException":
-                raise RefusedTextError(f"pycrdt cannot take it: {error}") from error
-            raise
+            self.apply(edit, dot, past)
+        except RefusedTextError as refused:
+            raise CorruptError(f"a text that refuses this device's own edit ({refused.reason})") from None
+        return edit
 
-    def _check_whole(self) -> None:
-        """Refuse a state of which yrs holds something back: blocks of two clients that each wait for the other."""
-        if self.vector() != self._known:
-            self._doc = None
-            raise RefusedTextError("a state is not whole")
+    def make(self, actor: bytes, edits: Sequence[Edit], *, whole: bool) -> TextEdit:
+        """
+        Say edits of this device as one edit, and change nothing; :meth:`apply` makes them.
 
-    def _check(self, actor: int, edits: Sequence[Edit]) -> bool:
-        """Refuse edits that cannot all be made, before the first one is; return whether the text stays ASCII."""
-        size = len(self._text)
-        length = size if self._ascii else self._measure().length
-        ascii_after = self._ascii
-        added = 0
-        for position, deleted, inserted in edits:
-            if position < 0 or deleted < 0 or position + deleted > length:
-                why = f"{deleted} code points at {position} are not all inside a text of {length}"
-                raise InvalidValueError("edit", why, (position, deleted))
+        Args:
+            actor: Who makes them.
+            edits: As for :meth:`edit`.
+            whole: Whether it is to be a rewrite.
+
+        Raises:
+            InvalidValueError, LimitError: As for :meth:`edit`.
+        """
+        return self._text.make(actor, self._hunks(actor, edits), whole=whole)
+
+    def _hunks(self, actor: bytes, edits: Sequence[Edit]) -> list[Hunk]:
+        """Return what edits do to the text as it reads now; refuse them if they cannot all be made."""
+        order = self._text.order
+        for _, _, inserted in edits:
             if not inserted.isascii():
                 values.text("edit", inserted)
-                ascii_after = False
-            added += len(inserted.encode())
-            length += len(inserted) - deleted
-        clock = self._known.get(actor, 0) + added
-        if clock > limits.TEXT_CLOCK_MAX:
-            raise LimitError("what one device wrote into the text", clock, limits.TEXT_CLOCK_MAX)
-        if added and size + added > limits.TEXT_BYTES_MAX:  # what is deleted is counted only where it could matter
-            size_after = len(apply_edits(self.string(), edits).encode())
-            if size_after > max(size, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
-                raise LimitError("the text", size_after, limits.TEXT_BYTES_MAX)
-        return ascii_after
+        hunks = compose(edits, order.points)
+        added = sum([len(inserted) if inserted.isascii() else len(inserted.encode()) for _, _, inserted in hunks])
+        written = self._text.written(actor) + added  # at least as many bytes as units
+        if written > limits.TEXT_CLOCK_MAX:
+            raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX)
+        if added and order.size_bytes + added > limits.TEXT_BYTES_MAX:  # what is deleted counts only where it matters
+            size = len(apply_edits(self.string(), edits).encode())
+            if size > max(order.size_bytes, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
+                raise LimitError("the text", size, limits.TEXT_BYTES_MAX)
+        return hunks
 
-    def _measure(self) -> _Ruler:
-        if self._ruler is None:
-            self._ruler = _Ruler(self.string())
-        return self._ruler
+    # --- Yjs ----------------------------------------------------------------------------------------------------------
 
-    def _write(self, doc: Doc[Text], edits: Sequence[Edit]) -> bytes:
-        """Make checked edits in one transaction and return its update."""
-        updates: list[bytes] = []
+    def doc(self) -> Doc[Text]:
+        """
+        Return the text as a pycrdt document, for a Yjs editor; its root ``t`` reads as the text does.
 
-        def keep(event: TransactionEvent) -> None:
-            updates.append(event.update)
+        It follows the text's edits. Ask for it again after each: where it could not follow, it is another object.
 
-        text, ruler = self._text, self._ruler
-        with self._touching():
-            subscription = doc.observe(keep)
-            try:
-                with doc.transaction():
-                    for position, deleted, inserted in edits:
-                        start, size = ruler.splice(position, deleted, inserted) if ruler else (position, deleted)
-                        if size:
-                            del text[start : start + size]
-                        if inserted:
-                            text.insert(start, inserted)
-            finally:
-                doc.unobserve(subscription)
-        return updates[0] if updates else validator.EMPTY_UPDATE
+        Raises:
+            CorruptError: pycrdt makes another text of it.
+        """
+        if self._doc is None:
+            self._doc = self._render()
+        return self._doc
 
-    def _note_written(self, actor: int, edits: Sequence[Edit]) -> None:
-        clock = self._known.get(actor, 0)
-        for _, _, inserted in edits:
-            if not inserted.isascii() and (pairs := validator.second_units(inserted, clock)):
-                self._pairs.setdefault(actor, []).extend(pairs)
-            clock += validator.units(inserted)
-        if clock:
-            self._known[actor] = clock
+    def _render(self) -> Doc[Text]:
+        from pycrdt import Doc, Text  # it takes 45 ms to load, and only an editor needs it
 
-    def _note(self, contents: validator.Contents) -> None:
-        """Take over what an update or state brought; of a state, part may be known already."""
-        for client, clock in contents.known.items():
-            self._known[client] = max(clock, self._known.get(client, 0))
-        for client, pairs in contents.pairs.items():
-            ours = self._pairs.setdefault(client, [])
-            if ours and pairs[0] <= ours[-1]:
-                ours[:] = sorted({*ours, *pairs})
-            else:
-                ours.extend(pairs)
-        self._ascii = self._ascii and contents.ascii
-        self._ruler = None
+        self._ids = client_ids(self.vector())
+        clients = [self._ids.get(name, 0) for name in self._text.names]
+        doc: Doc[Text] = Doc()
+        doc.get(yjs.ROOT, type=Text)
+        if not self._reads_as_this(doc, yjs.of_runs(self._text.order.by_name(), clients)):
+            raise CorruptError("a text (pycrdt reads another one)")
+        return doc
 
+    def _follow(self, edit: TextEdit, actor: bytes, own: bytes | None) -> None:
+        """Make an edit in the document, too; give the document up if it cannot be made there."""
+        ids = client_ids(self.vector())
+        if self._doc is None or any(ids[name] != client for name, client in self._ids.items()):
+            self._doc = None
+            return
+        if own is None:
+            own = codec.rewrite_name(self.genesis, edit) if edit.is_rewrite else actor
+        clients = [ids.get(name, 0) for name in (own, self.genesis, *edit.names)]
+        self._ids = ids
+        if not self._reads_as_this(self._doc, yjs.of_edit(edit, clients)):
+            self._doc = None
 
-class _Ruler:
-    """
-    Code points to UTF-8 offsets in a text that is not ASCII.
-
-    The text is kept in pieces short enough to be measured at each look: one string would be copied at each edit.
-    """
-
-    __slots__ = ("_pieces", "_sizes", "length")
-
-    def __init__(self, text: str) -> None:
-        self.length = len(text)
-        self._pieces = _cut(text)
-        self._sizes = [len(piece.encode()) for piece in self._pieces]
-
-    def splice(self, position: int, deleted: int, inserted: str) -> tuple[int, int]:
-        """Replace code points, and return offset and number of the bytes that they were."""
-        pieces, sizes = self._pieces, self._sizes
-        first, at, offset = 0, position, 0
-        while at > len(pieces[first]):
-            at -= len(pieces[first])
-            offset += sizes[first]
-            first += 1
-        last, covered = first + 1, len(pieces[first])
-        while covered < at + deleted:
-            covered += len(pieces[last])
-            last += 1
-        touched = "".join(pieces[first:last])
-        start, size = len(touched[:at].encode()), len(touched[at : at + deleted].encode())
-        fresh = _cut(touched[:at] + inserted + touched[at + deleted :])
-        if len(fresh) == 1:
-            sizes[first:last] = [sum(sizes[first:last]) - size + len(inserted.encode())]
-        else:
-            sizes[first:last] = [len(piece.encode()) for piece in fresh]
-        pieces[first:last] = fresh
-        self.length += len(inserted) - deleted
-        return offset + start, size
+    def _reads_as_this(self, doc: Doc[Text], update: bytes) -> bool:
+        """Apply an update to a document, and tell whether it then reads as the text does."""
+        try:
+            doc.apply_update(update)
+            return str(doc[yjs.ROOT]) == self.string()
+        except BaseException as error:
+            if isinstance(error, (ValueError, RuntimeError)) or type(error).__name__ == "PanicException":
+                return False
+            raise
 
 
-def _cut(text: str) -> list[str]:
-    size = limits.TEXT_PIECE_CODE_POINTS
-    if len(text) <= 2 * size:  # a piece may grow to twice the size: typing does not cut at each key
-        return [text]
-    return [text[at : at + size] for at in range(0, len(text), size)]
-
-
-def _new_doc(client: int) -> tuple[Doc[Text], Text]:
-    # Imported here: commands that only list tasks hold this module, and pycrdt takes 45 ms to load.
-    from pycrdt import Doc, Text
-
-    doc: Doc[Text] = Doc(client_id=client)
-    return doc, doc.get(validator.ROOT, type=Text)
-
-
-def _read_vector(raw: bytes) -> dict[int, int]:
-    count, at = validator.read_number(raw, 0)
-    vector = {}
-    for _ in range(count):
-        client, at = validator.read_number(raw, at)
-        vector[client], at = validator.read_number(raw, at)
-    return vector
+def _is_large(edit: TextEdit) -> bool:
+    """Tell whether an edit could come near to what can travel; nearly none could."""
+    length = sum([len(text) for _, _, text in edit.blocks])
+    return length > limits.TEXT_UPDATE_BYTES_MAX // 8 or len(edit.blocks) + len(edit.deletions) > 10_000

@@ -3,32 +3,35 @@ Texts: the edited text documents of a store, kept in memory while they are in us
 
 A document is caught up with the store's tail inside the transaction that edits it, since another process may have
 edited it too. A document touched by a transaction that does not commit is thrown away: it holds edits that never were,
-and a stale or phantom document diverges from its peers with equal state vectors.
+and a stale or phantom document diverges from its peers.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from edda_sync import limits
+from edda_sync.crdt import edits, item_names, operation
+from edda_sync.crdt.chains import NOBODY, names_of
+from edda_sync.crdt.clients import NAME_BYTES
 from edda_sync.crdt.diff import Edit
-from edda_sync.crdt.entity import Entity, hash_text
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.item_names import ItemNames, item_name
+from edda_sync.crdt.text import TextDocument, genesis_id
 from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import StoreReader, StoreWriter
 
-if TYPE_CHECKING:
-    from edda_sync.crdt.text import TextDocument
-
-Key = tuple[bytes, str, int]
-"""Key of the entity (``entity.key_of``), field, genesis id."""
+Key = tuple[bytes, str, bytes]
+"""Key of the entity (``entity.key_of``), field, genesis."""
 
 TextEdit = Edit
 """Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
 
-TAIL_MAX: Final = 256  # updates after which the state is written anew: bounds what an open has to replay
+TAIL_MAX: Final = 256  # edits after which the state is written anew: bounds what an open has to replay
 
 
 class _Open:
@@ -57,128 +60,211 @@ class Texts:
             self._open.pop(key, None)
         self._touched.clear()
 
-    @staticmethod
-    def genesis(entity_id: bytes, field: str, start: str) -> int:
-        """Return the id of the text that starts so."""
-        from edda_sync.crdt.text import genesis_id  # pycrdt costs 100 ms: a command that edits no text does not pay
+    def forget(self, entities: Sequence[bytes]) -> None:
+        """Throw away the documents of entities that are folded anew."""
+        for key in [key for key in self._open if key[0] in entities]:
+            del self._open[key]
 
-        return genesis_id(entity_id, field, start)
+    @staticmethod
+    def genesis(entity: Entity, start: str) -> bytes:
+        """Return the name of the text of an entity that starts so."""
+        return genesis_id(entity.id, TEXT_FIELDS[entity.kind], start)
 
     def text_of(self, reader: StoreReader, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
         field = TEXT_FIELDS.get(entity.kind)
         return None if field is None else self.readable(reader, entity, field, entity.value(field))
 
-    def readable(self, reader: StoreReader, entity: Entity, field: str, value: str | int | None) -> str | None:
+    def readable(self, reader: StoreReader, entity: Entity, field: str, value: str | bytes | None) -> str | None:
         """Return the text that a text cell's value stands for: a start, unless somebody edited it, or an edited text."""
         if value is None:
             return None
-        if isinstance(value, str) and not entity.edited_texts():
-            return value
-        starts = {self.genesis(entity.id, field, w[3]): w[3] for w in entity.cells[field] if isinstance(w[3], str)}
-        genesis = self.genesis(entity.id, field, value) if isinstance(value, str) else value
-        if genesis in starts and (field, genesis) not in entity.edited_texts():
-            return starts[genesis]
+        edited = {genesis for _, genesis in entity.edited_texts()}
+        if isinstance(value, str):
+            if not edited:
+                return value
+            genesis = self.genesis(entity, value)
+            if genesis not in edited:
+                return value
+        else:
+            genesis = value
         return self.document(reader, (entity.key, field, genesis)).string()
 
-    def document(self, reader: StoreReader, key: Key, start: str | None = None) -> TextDocument:
+    def document(
+        self, reader: StoreReader, key: Key, start: str | None = None, dots: Sequence[Dot] = ()
+    ) -> TextDocument:
         """
         Return a text as the reader sees it.
 
         Args:
             reader: A transaction, or a reader that sees the latest state.
             key: Which text.
-            start: What it starts with, should it never have been edited here.
+            start, dots: What it starts with, and the changes that wrote that, should it never have been edited here.
 
         Raises:
             RefusedTextError: There is no such text and no start.
             CorruptError: The stored text cannot be read.
         """
-        from edda_sync.crdt.text import TextDocument
-
         found = self._open.get(key)
         stored = reader.text(*key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
             if stored is None:
                 if start is None:
                     raise RefusedTextError("an edit of a text that never started")
-                found = _Open(TextDocument.start(key[2], start), -1, 0)  # older than the first edit, stored under 0
+                found = _Open(
+                    TextDocument.start(key[2], start, dots), -1, 0
+                )  # older than the first edit, stored under 0
             else:
                 found = _Open(TextDocument.load(stored.state), stored.serial, 0)
             self._open[key] = found
         if stored is not None:
-            for serial, actor, update in stored.tail:
+            for each in stored.tail:
                 try:
-                    found.document.apply(actor, update)
+                    own, edit = item_names.decode(each.edit) or (None, edits.decode(each.edit))
+                    found.document.replay(edit, (each.actor, each.seq), own)
                 except RefusedTextError as refused:
                     raise CorruptError(f"a stored edit of a text ({refused.reason})") from None
-                found.serial, found.tail = serial, found.tail + 1
+                found.serial, found.tail = each.serial, found.tail + 1
         self._open.move_to_end(key)
         return found.document
 
-    def apply(self, tx: StoreWriter, key: Key, start: str | None, actor: int, update: bytes) -> None:
+    def apply(
+        self,
+        tx: StoreWriter,
+        entity: Entity,
+        one: operation.Edit,
+        dot: Dot,
+        deps: Mapping[bytes, int],
+    ) -> None:
         """
-        Apply an update that a peer sent.
+        Apply an edit that a change brings.
+
+        Args:
+            tx: A transaction of the store.
+            entity: The text's.
+            one: The operation.
+            dot: The change's.
+            deps: What its author had applied before it.
 
         Raises:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
-        document = self.document(tx, key, start)
-        self._touched.add(key)
-        try:
-            document.apply(actor, update)
-        except RefusedTextError:
-            self._open.pop(key, None)  # it may have failed inside pycrdt, which ends the object's use
-            raise
-        self._append(tx, key, actor, update)
+        edit = edits.decode(one.edit)
+        document, key = self._of(tx, entity, one.field, one.genesis)
+        self._apply(tx, document, key, edit, one.edit, dot, deps)
 
-    def edit(self, tx: StoreWriter, key: Key, start: str | None, actor: int, edits: Sequence[TextEdit]) -> bytes:
+    def _apply(
+        self, tx: StoreWriter, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
+        deps: Mapping[bytes, int],
+    ) -> None:  # fmt: skip
+        """Apply an edit as it travels, in the names that the text has for what it means."""
+        self._touched.add(key)
+        names = names_of(tx)
+        if names is NOBODY:
+            document.apply(edit, dot, deps)
+            self._append(tx, key, dot, encoded)
+            return
+        meant = ItemNames(names, document.sequence, dot, deps).meant(edit)
+        document.apply(meant.edit, meant.dot, deps, meant.own)
+        is_as_said = meant.edit == edit and len(meant.own) == NAME_BYTES
+        self._append(tx, key, meant.dot, encoded if is_as_said else item_names.encode(meant))
+
+    def edit(
+        self,
+        tx: StoreWriter,
+        entity: Entity,
+        genesis: bytes,
+        dot: Dot,
+        deps: Mapping[bytes, int],
+        changes: Sequence[TextEdit],
+        *,
+        rewrite: bool = False,
+    ) -> bytes:
         """
-        Edit a text as an actor and return the update for its peers.
+        Edit a text of an entity, in a change of this device; return what its operation carries.
+
+        Args:
+            tx: A transaction of the store.
+            entity: The text's.
+            genesis: Which of its texts.
+            dot: The change's.
+            deps: What this device has applied.
+            changes: The edits, one after another.
+            rewrite: Whether the whole text was written anew: the same rewrite made elsewhere is made once.
 
         Raises:
             InvalidValueError: A position lies outside the text.
+            LimitError: The text, or the edit, would be too large.
         """
-        document = self.document(tx, key, start)
-        self._touched.add(key)
-        update = document.edit(actor, edits)
-        self._append(tx, key, actor, update)
-        return update
+        document, key = self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)
+        names = names_of(tx)
+        made = document.make(item_name(names, dot[0]), changes, whole=rewrite)
+        if names is not NOBODY:
+            made = ItemNames(names, document.sequence, dot, deps).said(made)
+        encoded = edits.encode(made)
+        self._apply(tx, document, key, made, encoded, dot, deps)
+        return encoded
+
+    def _of(self, tx: StoreWriter, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
+        """Return one of an entity's texts, begun from its start if it was never edited."""
+        key = (entity.key, field, genesis)
+        for write in entity.cells.get(field, ()):
+            if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
+                return self.document(tx, key, write[3], self._dots_of(tx, entity, field, write[3])), key
+        return self.document(tx, key), key
+
+    def string(self, tx: StoreWriter, entity: Entity, genesis: bytes) -> str:
+        """Return what one of an entity's texts reads, edited or not."""
+        return self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
+
+    @staticmethod
+    def _dots_of(tx: StoreReader, entity: Entity, field: str, start: str) -> list[Dot]:
+        """Return the changes that wrote a start, as texts call them."""
+        names = names_of(tx)
+        return [(item_name(names, write[0]), write[1]) for write in entity.cells[field] if write[3] == start]
 
     def keep_start(self, tx: StoreWriter, entity: Entity, field: str, start: str) -> None:
         """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
-        key = (entity.key, field, self.genesis(entity.id, field, start))
+        key = (entity.key, field, self.genesis(entity, start))
         if tx.text(*key) is None:
             self._touched.add(key)
-            tx.save_text(*key, self.document(tx, key, start).state(), 0)
+            document = self.document(tx, key, start, self._dots_of(tx, entity, field, start))
+            tx.save_text(*key, document.state(), 0)
+            self._open[key].serial = 0
 
-    def merge(self, tx: StoreWriter, key: Key, state: bytes) -> bytes:
-        """Join a text's full state from a segment; return that state's hash."""
-        from edda_sync.crdt.text import TextDocument
+    def started(self, tx: StoreWriter, entity: Entity, field: str, start: str, dot: Dot) -> None:
+        """Note one more change that wrote the start of a text that is kept or edited already."""
+        key = (entity.key, field, self.genesis(entity, start))
+        if tx.text(*key) is not None:
+            self._touched.add(key)
+            document = self.document(tx, key)
+            document.started((item_name(names_of(tx), dot[0]), dot[1]))
+            opened = self._open[key]
+            opened.serial = tx.append_text(*key, *dot, b"")  # a number of its own, so that other processes read it anew
+            tx.save_text(*key, document.state(), opened.serial)
+            opened.tail = 0
 
+    def take(self, tx: StoreWriter, key: Key, state: bytes) -> bytes:
+        """
+        Take a text's state from a segment, into a store that has nothing of it; return its hash.
+
+        Raises:
+            CorruptError: No device writes such a state.
+        """
+        document = TextDocument.load(state)
+        document.check()
         self._touched.add(key)
-        loaded = TextDocument.load(state)
-        digest = hash_text(loaded.string(), loaded.vector())
-        stored = tx.text(*key)
-        if stored is None:
-            tx.save_text(*key, loaded.state(), 0)
-            self._open.pop(key, None)
-            return digest
-        document = self.document(tx, key)
-        document.merge(state)
-        opened = self._open[key]
-        opened.serial = tx.append_text(*key, 0, b"")  # a serial of its own, so that other processes read the state anew
-        tx.save_text(*key, document.state(), opened.serial)
-        opened.tail = 0
-        return digest
+        self._open.pop(key, None)
+        tx.save_text(*key, state, 0)
+        return document.hash()
 
-    def _append(self, tx: StoreWriter, key: Key, actor: int, update: bytes) -> None:
+    def _append(self, tx: StoreWriter, key: Key, dot: Dot, edit: bytes) -> None:
         opened = self._open[key]
         if opened.serial < 0:  # its first edit here
             opened.serial = 0
             tx.save_text(*key, opened.document.state(), opened.serial)
             return
-        opened.serial = tx.append_text(*key, actor, update)
+        opened.serial = tx.append_text(*key, *dot, edit)
         opened.tail += 1
         if opened.tail >= TAIL_MAX:
             tx.save_text(*key, opened.document.state(), opened.serial)

@@ -1,19 +1,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edda_sync import limits
+from edda_sync.crdt import wordbreak
 from edda_sync.crdt.diff import Edit, apply_edits, diff, rebase
 from edda_sync.errors import InvalidValueError
 
 lines = st.lists(st.sampled_from(["one\n", "two words\n", "\n", "tail", "é🙂 日本語\r\n", "}\n"]), max_size=30).map(
     "".join
 )
-texts = st.one_of(st.text(max_size=40), lines, st.text(st.sampled_from("ab \n"), max_size=60))
+WORDS = [
+    "foo", "bar", "10", "1,000.00", "-3.5", "50%", "€5", "10:30", "don't", "a-b", "x_y", "https://a.org/x?a=1&b=2",
+    "e\u0301t", "🙂", "👩‍👧", "👍🏽", "🇩🇪", "日", "本語", "กิน", "한국", "سلام", "(10)", '"x"', "f(1)", "nine.", "so,",
+    "k: v",
+]  # fmt: skip
+SIGNS = [" ", " ", "  ", "\n", "\r\n", "\t", ",", ".", "(", '"', "=", "-", "'", "/", ":", "\u200d", "\u0301"]
+noise = st.lists(st.sampled_from(WORDS + SIGNS), max_size=14).map("".join)
+texts = st.one_of(
+    st.text(max_size=40),
+    lines,
+    st.text(st.sampled_from("ab \n"), max_size=60),
+    st.lists(st.sampled_from(WORDS + SIGNS), max_size=14).map("".join),
+)
+pages = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), min_size=1, max_size=4)
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A page, and what two people make of it by adding, taking out and replacing lines and words."""
+    page, end = draw(pages), draw(st.sampled_from(["", "\n", "\r\n"]))
+
+    def version(page: list[list[str]]) -> str:
+        return (end or "\n").join(" ".join(line) for line in page) + end
+
+    def changed() -> str:
+        copy = [list(line) for line in page]
+        for _ in range(draw(st.integers(1, 2))):
+            at = draw(st.integers(0, len(copy)))
+            if at == len(copy) or draw(st.integers(0, 4)) == 0:
+                copy[at:at] = draw(pages)[:1]
+            elif draw(st.integers(0, 4)) == 0:
+                del copy[at]
+            else:
+                start, count = draw(st.integers(0, len(copy[at]))), draw(st.integers(0, 2))
+                copy[at][start : start + count] = draw(st.lists(st.sampled_from(WORDS), max_size=2))
+        return version(copy)
+
+    return version(page), changed(), changed()
 
 
 @st.composite
@@ -33,6 +72,15 @@ def naive(text: str, edits: Sequence[Edit]) -> str:
     for position, deleted, inserted in edits:
         text = text[:position] + inserted + text[position + deleted :]
     return text
+
+
+def cuts(text: str) -> set[int]:
+    return set(wordbreak.breaks(text, 0, reach=len(text) + 1))
+
+
+def words_of(text: str) -> list[str]:
+    tokens = [text[start:end] for start, end in pairwise(sorted(cuts(text)))]
+    return [token for token in tokens if wordbreak.has_word(token)]
 
 
 def article(number: int) -> str:
@@ -57,6 +105,36 @@ def test_edits_of_a_long_text_are_exact_and_delete_little_more_than_was_deleted(
     assert sum(deleted for _, deleted, _ in found) <= sum(deleted for _, deleted, _ in edits) + 80 * len(edits)
 
 
+@given(texts, texts, st.sampled_from([limits.DIFF_STEPS_MAX, 2_000, 100, 0]))
+@settings(max_examples=500)
+def test_an_edit_begins_and_ends_where_both_texts_may_be_cut(old: str, new: str, steps: int) -> None:
+    shift = 0
+    for position, deleted, inserted in diff(old, new, steps):
+        assert {position - shift, position - shift + deleted} <= cuts(old)
+        assert {position, position + len(inserted)} <= cuts(new)
+        shift += len(inserted) - deleted
+
+
+def least_changes(a: Sequence[str], b: Sequence[str]) -> int:
+    """Tokens inserted and deleted on the shortest way, by the textbook."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a):
+        before, row[0] = row[0], i + 1
+        for j, y in enumerate(b):
+            before, row[j + 1] = row[j + 1], before if x == y else 1 + min(row[j], row[j + 1])
+    return row[-1]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=9), st.lists(st.sampled_from(WORDS), max_size=9))
+def test_no_more_words_are_changed_than_must_be(one: list[str], other: list[str]) -> None:
+    old, new = " ".join(one), " ".join(other)
+    text, touched = old, 0
+    for position, deleted, inserted in diff(old, new):
+        touched += len(words_of(text[position : position + deleted])) + len(words_of(inserted))
+        text = naive(text, [(position, deleted, inserted)])
+    assert touched <= least_changes(wordbreak.cut(old), wordbreak.cut(new))
+
+
 @given(texts)
 def test_equal_texts_need_no_edits(text: str) -> None:
     assert diff(text, text) == []
@@ -67,12 +145,22 @@ def test_equal_texts_need_no_edits(text: str) -> None:
     [
         ("", "all", [(0, 0, "all")]),
         ("all", "", [(0, 3, "")]),
-        ("Buy milk", "Buy oat milk", [(4, 0, "oat ")]),
-        ("colour", "color", [(4, 1, "")]),
-        ("aaa", "aaaa", [(3, 0, "a")]),
-        ("one two three four", "one 2 three 4", [(4, 3, "2"), (12, 4, "4")]),
-        ("a\nb\nc\n", "a\nB\nc\nd\n", [(2, 1, "B"), (6, 0, "d\n")]),
-        ("🙂🙃", "🙂x🙃", [(1, 0, "x")]),
+        ("Buy milk", "Buy oat milk", [(3, 0, " oat")]),
+        ("Buy oat milk", "Buy milk", [(3, 4, "")]),
+        ("Buy milk", "Buy milk.", [(8, 0, ".")]),
+        ("colour", "color", [(0, 6, "color")]),
+        ("aaa", "aaaa", [(0, 3, "aaaa")]),
+        ("one two three four", "one 2 three 4", [(3, 4, " 2"), (11, 5, " 4")]),
+        ("one two", "1 two", [(0, 4, "1 ")]),
+        ("one\ntwo three", "one\n2 three", [(4, 4, "2 ")]),
+        ("one: two", "1: two", [(0, 5, "1: ")]),
+        ("a\nb\nc\n", "a\nB\nc\nd\n", [(2, 2, "B\n"), (6, 0, "d\n")]),
+        ("a\nb", "a\nB", [(1, 2, "\nB")]),
+        ("a\r\nb\r\n", "a\r\nB\r\n", [(3, 3, "B\r\n")]),
+        ("a  b", "a b", [(1, 1, "")]),
+        ("(10)", "(15)", [(0, 3, "(15")]),
+        ("x=", "x=1", [(1, 1, "=1")]),
+        ("🙂🙃", "🙂🙂🙃", [(1, 0, "🙂")]),
         ("牛乳を買う", "豆乳を買った", [(0, 1, "豆"), (4, 1, "った")]),
     ],
 )
@@ -86,7 +174,7 @@ def test_scattered_changes_of_a_long_text_are_found_one_by_one() -> None:
     for at in range(100, 20_000, 200):
         new[at] = new[at].replace("own", "very own")
     edits = diff("".join(old), "".join(new))
-    assert [edit[1:] for edit in edits] == [(0, "very ")] * 100
+    assert [edit[1:] for edit in edits] == [(0, " very")] * 100
     assert apply_edits("".join(old), edits) == "".join(new)
 
 
@@ -115,7 +203,7 @@ def test_changes_far_apart_in_one_long_line_are_found() -> None:
     old = "".join(map(article, range(20_000))).replace("\n", " ")
     near, far = old.index("words", 100), old.index("words", 1_000_000)
     new = old[:near] + "near " + old[near:far] + "far " + old[far:]
-    assert diff(old, new) == [(near, 0, "near "), (far + 5, 0, "far ")]
+    assert diff(old, new) == [(near - 1, 0, " near"), (far + 4, 0, " far")]
 
 
 def test_past_its_work_a_diff_replaces_the_rest_at_once() -> None:
@@ -176,12 +264,16 @@ def merged(base: str, current: str, new: str) -> str:
         ("", "one\n", "two\n", "one\ntwo\n"),
         ("list:\n", "list:\n- a\n", "list:\n- b\n", "list:\n- a\n- b\n"),
         ("one two three", "one 2 three", "one two 3", "one 2 3"),
-        ("one two three", "one three", "one TWO three", "one TWOthree"),
+        ("one two three", "one three", "one TWO three", "one TWO three"),
         ("cat", "the cat", "dog", "the dog"),
-        ("cat", "cats", "dog", "dogs"),
+        ("cat", "cats", "dog", "cats dog"),
+        ("Budget: 1000 EUR", "Budget: 1500 EUR", "Budget: 2000 EUR", "Budget: 1500 2000 EUR"),
+        ("(10)", "(15)", "(20)", "(15 20)"),
+        ("one\ntwo\n", "one\n2\n", "one\nzwei\n", "one\n2 zwei\n"),
+        ("a b c", "", "1 b 2", "1 2"),
         ("keep this\nand this\n", "", "keep this\nand this\nmore\n", "more\n"),
         ("a\nb\nc\n", "c\n", "a\nb!\nc\nd\n", "!c\nd\n"),
-        ("one two", "1 two", "1 2", "1 2"),
+        ("one or two", "1 or two", "1 or 2", "1 or 2"),
     ],
 )
 def test_both_sides_changes_stand(base: str, current: str, new: str, result: str) -> None:
@@ -199,6 +291,35 @@ def test_edits_over_each_other_keep_their_meaning_where_nothing_happened_meanwhi
     base = data.draw(texts)
     edits = data.draw(edited(len(base)))
     assert apply_edits(base, rebase(edits, base, base)) == naive(base, edits)
+
+
+@given(versions())
+@settings(max_examples=500)
+def test_no_word_comes_of_a_merge_that_nobody_wrote(three: tuple[str, str, str]) -> None:
+    base, current, new = three
+    result = merged(base, current, new)
+    assert set(words_of(result)) <= {*words_of(base), *words_of(current), *words_of(new)}
+    assert merged(base, current, current) == current
+
+
+@pytest.mark.parametrize(
+    ("edits", "current", "result"),
+    [
+        ([(7, 0, "s")], "see the cat", "see the cats"),
+        ([(7, 0, "s")], "the cat!", "the cats!"),
+        ([(7, 0, "s")], "the dog", "the dog cats"),
+        ([(7, 0, "s")], "the cats", "the cats"),
+        ([(7, 0, "s")], "the cat nap", "the cats nap"),
+        ([(4, 1, "b")], "the cart", "the cart bat"),
+        ([(4, 3, "")], "the dog", "the dog"),
+        ([(4, 0, "black ")], "the dog", "the dog black "),
+        ([(0, 4, "")], "the dog", "dog"),
+    ],
+)
+def test_what_is_typed_into_a_word_that_changed_meanwhile_is_the_whole_word(
+    edits: list[Edit], current: str, result: str
+) -> None:
+    assert apply_edits(current, rebase(edits, "the cat", current)) == result
 
 
 @given(texts, texts)

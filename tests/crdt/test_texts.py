@@ -10,7 +10,8 @@ import pytest
 import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import texts as module
-from edda_sync.crdt.entity import entity_of, key_of
+from edda_sync.crdt.entities import Entities
+from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RefusedTextError
@@ -81,7 +82,7 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
     entity = values.id_bytes("id", document)
     with store.store.read() as reader:
         key = key_of("document", entity)
-        ((field, genesis),) = entity_of(key, reader.records([key])[key].state).edited_texts()
+        ((field, genesis),) = Entities(reader).of("document", entity).edited_texts()
         stored = reader.text(key, field, genesis)
     assert stored is not None
     assert len(stored.tail) < 4
@@ -93,7 +94,7 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
 
 def test_an_edit_of_a_text_that_never_started_is_refused(store: StorageEngine) -> None:
     with pytest.raises(RefusedTextError):
-        store.store.transact(lambda tx: store.ledger.texts.document(tx, (bytes(16), "content", 1 << 52)))
+        store.store.transact(lambda tx: store.ledger.texts.document(tx, (bytes(17), "content", bytes(16))))
 
 
 def test_documents_that_were_not_used_for_long_are_let_go(

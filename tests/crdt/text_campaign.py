@@ -1,0 +1,129 @@
+"""
+A campaign of histories of texts: ``python -m tests.crdt.text_campaign --lies 200000 --seed 0``, or ``make fuzz``.
+
+Each seed is one history of some honest devices and a liar (``text_histories``), which is told in other orders and to pycrdt
+(``text_witness``). It goes on until so many lies were accepted: what is refused shows only that refusals are alike. The next
+campaign goes on at the seed after the last. What came of it is appended to docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final, NamedTuple
+
+from simulations import evidence
+from tests.crdt.text_histories import differences, lies_accepted, make
+from tests.crdt.text_witness import contradictions
+
+BATCH: Final = 200  # seeds that one process runs at a time
+SECTION: Final = """\
+## Texts (`make fuzz LIES=200000 SEED=0`)
+
+Each seed is a history of one text: two to six devices write it, each knowing what it has heard of, and one of them lies.
+What a lie changes of an honest edit: neighbours (the right one before the left one, apart, inside a character, unknown to
+its author), clocks, deletions, words; or it says again what somebody said. The history is told twice more in other orders of
+causality, with restarts and joined states in between, and to pycrdt in an order of its own, as Yjs updates. *Differences*
+are verdicts, strings, states or hashes that are not the same everywhere, honest edits that were refused, and orders of units
+that pycrdt contradicts. *Accepted* are lies that became part of the text; the others were refused, everywhere alike.
+
+| time (UTC) | commit | seeds | differences | edits | lies | accepted | told | took |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+class Verdict(NamedTuple):
+    """What some seeds showed."""
+
+    edits: int
+    lies: int
+    accepted: int
+    changes: int
+    faults: dict[int, list[str]]
+
+
+def judge(first: int, count: int) -> Verdict:
+    """Run some seeds."""
+    numbers: Counter[str] = Counter()
+    faults = {}
+    for seed in range(first, first + count):
+        try:
+            history = make(seed)
+            found = [*differences(history, seed), *contradictions(history, seed)]
+            numbers["accepted"] += lies_accepted(history)
+            numbers["edits"] += sum(len(change.edits) for change in history.changes)
+            numbers["lies"] += sum(len(change.edits) for change in history.changes if change.is_lie)
+            numbers["changes"] += len(history.changes) * (len(history.devices) + 3)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the seed shows it
+            found = [repr(error)]
+        if found:
+            faults[seed] = found
+    return Verdict(numbers["edits"], numbers["lies"], numbers["accepted"], numbers["changes"], faults)
+
+
+def run(first: int, lies: int, processes: int, verdicts: list[Verdict]) -> None:
+    """Run seeds until so many lies were accepted, and add what they showed to ``verdicts``, in the order of the seeds."""
+    with ProcessPoolExecutor(processes) as pool:
+        accepted, seed = 0, first
+        while accepted < lies:
+            starts = [seed + BATCH * at for at in range(processes)]
+            for verdict in pool.map(judge, starts, [BATCH] * processes):
+                verdicts.append(verdict)
+                accepted += verdict.accepted
+                for failed, found in verdict.faults.items():
+                    _say(
+                        f"\nseed {failed}: {found[0]}\nagain: python -m tests.crdt.text_campaign --lies 1 --seed {failed}\n"
+                    )
+            seed += BATCH * processes
+            _say(f"\r{accepted:,} lies accepted, seed {seed}")
+        _say("\n")
+
+
+def row_of(verdicts: list[Verdict], first: int, took_s: float) -> str:
+    """Return a campaign's row for docs/evidence.md."""
+    failed = [seed for verdict in verdicts for seed in verdict.faults]
+    fields = (
+        evidence.time_now(),
+        evidence.commit(),
+        f"{first}-{first + BATCH * len(verdicts) - 1}",
+        f"**{len(failed)}**: seeds {failed[:20]}" if failed else "0",
+        *(f"{sum(getattr(verdict, name) for verdict in verdicts):,}" for name in ("edits", "lies", "accepted")),
+        f"{sum(verdict.changes for verdict in verdicts):,} changes",
+        f"{took_s:,.0f} s",
+    )
+    return f"| {' | '.join(fields)} |"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Run a campaign and write down what came of it."""
+    parser = argparse.ArgumentParser(description="Tell histories with a liar in them in many orders, and compare.")
+    parser.add_argument("--lies", type=int, default=200_000, help="how many lies shall have been accepted")
+    parser.add_argument("--seed", type=int, default=0, help="the first history's seed; each has the next one")
+    parser.add_argument("--processes", type=int, default=2, help="how many seeds run at a time")
+    chosen = parser.parse_args()
+    if chosen.lies == 1:  # a failure is repeated, and nothing is written down
+        verdict = judge(chosen.seed, 1)
+        _say("".join(f"{fault}\n" for found in verdict.faults.values() for fault in found) or "all held\n")
+        return int(bool(verdict.faults))
+    started = time.monotonic()
+    verdicts: list[Verdict] = []
+    with contextlib.suppress(KeyboardInterrupt):  # what was done until then counts
+        run(chosen.seed, chosen.lies, chosen.processes, verdicts)
+    if verdicts:
+        row = row_of(verdicts, chosen.seed, time.monotonic() - started)
+        evidence.append(SECTION, row)
+        _say(row + "\n")
+    return int(not verdicts or any(verdict.faults for verdict in verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
