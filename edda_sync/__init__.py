@@ -2,6 +2,7 @@
 edda-sync: local-first storage and sync for the tasks and documents of people and their AI agents.
 
     import edda_sync as edda
+
     with edda.open("~/notes") as store:
         task_id = store.create_task(edda.Task(title="Write the report", priority=1, tags={"work"}))
         for task in store.query_tasks(edda.MOST_URGENT):
@@ -24,6 +25,8 @@ from edda_sync.transaction import Transaction, TransactionState
 
 if TYPE_CHECKING:
     from edda_sync.device import Device
+
+    __version__: str
 
 __all__ = [
     "MOST_URGENT",
@@ -56,4 +59,8 @@ def __getattr__(name: str) -> Any:
         from edda_sync.device import Device
 
         return Device
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("edda-sync")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

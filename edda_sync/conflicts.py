@@ -7,9 +7,10 @@ from typing import Any
 from edda_sync import values
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
+from edda_sync.crdt.conflicts import conflicts_of
 from edda_sync.crdt.entity import Entity, kind_and_id
-from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.state import readable
 from edda_sync.model import TEXT_FIELDS, Conflict, ConflictValue
 from edda_sync.protocols import StoreWriter
 
@@ -18,8 +19,8 @@ def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
     """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
     fold = ledger.fold(tx)
     found = []
-    for key in tx.conflicted():
-        entity = fold.existing(*kind_and_id(key))
+    for key in readable(tx, tx.conflicted()):
+        entity = fold.entities.existing(*kind_and_id(key))
         assert entity is not None, "what is marked as conflicted is stored"
         for name, kept in sorted(conflicts_of(entity, ledger.texts).items()):
             shown = cells.visible(entity.cells[name])
@@ -39,7 +40,10 @@ def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
 def _as_value(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, write: Write) -> ConflictValue:
     actor, seq, wall_ms, content = write
     return ConflictValue(
-        value=_readable(tx, ledger, entity, name, content), written_at=values.time_of(wall_ms), actor=actor, seq=seq
+        value=_readable(tx, ledger, entity, name, content),
+        written_at=values.time_of(wall_ms),
+        actor=actor.hex(),
+        seq=seq,
     )
 
 

@@ -15,16 +15,22 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
+from edda_sync import limits
+from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
+from edda_sync.crdt.chains import Chains
 from edda_sync.crdt.ledger import Ledger
-from edda_sync.crdt.scrub import scrub_buckets, scrub_entities
+from edda_sync.crdt.refold import verify_logged
+from edda_sync.crdt.scrub import scrub_digest, scrub_entities
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import CorruptError, RemoteProtocolError
+from edda_sync.lives import Life
 from edda_sync.protocols import Head, Logged, Row, StoreReader, StoreWriter
 from edda_sync.query import Plan
 from edda_sync.store.sqlite import SqliteStore
 from edda_sync.store.tables import SqliteWriter
+from edda_sync.sync.merging import open_taken
 
 PAGE: Final = 1_000
 NAMED_MAX: Final = 3  # damaged things that a finding names
@@ -63,6 +69,12 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
     findings.append(_check_digest(engine, progress))
+    findings.append(_check_lives(engine))
+    refused = engine.refused()
+    if refused:
+        findings.append(
+            Finding("refused", True, f"{refused:,} operations break the rules, here as on every other device")
+        )
     return findings
 
 
@@ -126,38 +138,26 @@ def _check_log(engine: StorageEngine) -> Finding:
 
 
 def _follow_chains(reader: StoreReader) -> int:
-    merged = dict(reader.segments())
-    chains: dict[int, tuple[int, bytes]] = {}
-    count = 0
-    for position in range(1, reader.log_position() + 1):
-        if position in merged:
-            for head in _heads_of(reader, merged[position]):
+    taken, names = dict(reader.segments()), Chains(reader)
+    chains: dict[bytes, tuple[int, bytes]] = {}
+    positions = reader.positions_missing({})
+    for position in sorted([*positions, *taken]):
+        if position in taken:
+            for head in segments.read(segments.parts_of(reader, taken[position])).heads:
                 if head.seq > chains.get(head.actor, (0, b""))[0]:
                     chains[head.actor] = head.seq, head.hash
             continue
         logged = reader.logged(position)
-        seq, previous = chains.get(logged.actor, (0, changes.NO_HASH))
-        if logged.seq != seq + 1 or changes.hash_change(previous, _content_of(reader, logged)) != logged.hash:
-            raise CorruptError(f"change {logged.actor:013x}:{logged.seq} at position {position:,} of the log")
+        verify_logged(reader, logged)
+        header = changes.decode_header(logged.raw)
+        before = names.before((logged.actor, logged.seq))
+        if (logged.seq - 1, header.previous) != (chains.get(before[0]) if before else (0, changes.NO_HASH)):
+            raise CorruptError(f"change {logged.actor.hex()}:{logged.seq} at position {position:,} of the log")
         chains[logged.actor] = logged.seq, logged.hash
-        count += 1
     for head in reader.heads().values():
         if chains.get(head.actor) != (head.seq, head.hash):
-            raise CorruptError(f"the head of {head.actor:013x}")
-    return count
-
-
-def _content_of(reader: StoreReader, logged: Logged) -> bytes:
-    header = changes.decode_header(logged.raw)
-    if header.parts and tuple(changes.hash_part(part) for part in reader.parts(logged.position)) != header.parts:
-        raise CorruptError(f"a part of change {logged.actor:013x}:{logged.seq}")
-    return changes.hash_content(logged.raw, logged.body)
-
-
-def _heads_of(reader: StoreReader, segment: bytes) -> Sequence[Head]:
-    from edda_sync.backup import segment as segments
-
-    return segments.read(segments.parts_of(reader, segment))[0].heads
+            raise CorruptError(f"the head of {head.actor.hex()}")
+    return len(positions)
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -176,10 +176,8 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
 
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
     """Fold the log into a scratch store, and count the rows of each table that are not the same."""
-    from edda_sync.sync.snapshots import merge_segment
-
     with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
-        Ledger(Texts()).rebuild(scratch, lambda fold, name, ours: merge_segment(fold, scratch, name, ours))
+        Ledger(Texts()).rebuild(scratch, open_taken)
         different = {
             table: _count_differences(ours, theirs, columns)
             for table, columns, ours, theirs in _tables(reader, scratch)
@@ -195,7 +193,8 @@ def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, 
         yield table, columns, ours.table(table), theirs.table(table)
     yield "entities", 1, ours.all_records(), theirs.all_records()
     yield "conflicts", 1, [(entity,) for entity in ours.conflicted()], [(entity,) for entity in theirs.conflicted()]
-    yield "digest", 1, _sums(ours), _sums(theirs)
+    yield "unapplied", 2, ours.unapplied(), theirs.unapplied()
+    yield "digest", 1, [("sum", ours.digest())], [("sum", theirs.digest())]
 
 
 def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:
@@ -225,10 +224,6 @@ def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
         after = rows[-1][0] + "!"  # the first text past it
 
 
-def _sums(reader: StoreReader) -> list[Row]:
-    return sorted((bucket, total) for bucket, total in reader.buckets().items() if total)
-
-
 class _Beside(SqliteWriter):
     """A scratch store's view, of another store's log."""
 
@@ -239,6 +234,24 @@ class _Beside(SqliteWriter):
 
     def log_position(self) -> int:
         return self._log.log_position()
+
+    def meta(self, key: str) -> bytes | None:
+        return self._log.meta(key)
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return self._log.evidence()
+
+    def heads(self) -> Mapping[bytes, Head]:
+        return self._log.heads()
+
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
+        return self._log.positions_missing(frontier)
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        return self._log.headers(actor, first, last)
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
+        return self._log.hash_at(actor, seq)
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return self._log.segments()
@@ -272,7 +285,7 @@ def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
 
 
 def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
-    """Compute every entity's hash, every row and every bucket anew from the stored states."""
+    """Compute every entity's hash and rows, and the digest's sum, anew from the stored states."""
     damaged: list[str] = []
     after: bytes | None = b""
     looked = 0
@@ -291,12 +304,32 @@ def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
 
     def sums(tx: StoreWriter) -> list[str]:
         engine.ledger.refresh(tx)
-        return [each.what for each in scrub_buckets(tx)]
+        return [each.what for each in scrub_digest(tx)]
 
     damaged += engine.store.transact(sums)
     if damaged:
         return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
     return Finding("digest", True, f"{engine.digest()} fits every entity")
+
+
+def _check_lives(engine: StorageEngine) -> Finding:
+    """Say how many lives there are, whether this store exists more than once, and whose chain is proved to fork."""
+    lives, forked = engine.lives(), engine.forked()
+    devices = len({life.device for life in lives})
+    many, others = ("life" if len(lives) == 1 else "lives"), ("device" if devices == 1 else "devices")
+    detail = f"{len(lives):,} {many} of the stores of {devices:,} {others}"
+    crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
+    if crowded:
+        detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"
+    if engine.copies():
+        detail += "; this device's store exists more than once, and each copy goes on in lives of its own"
+    if forked:
+        detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
+    return Finding("lives", not crowded, detail)
+
+
+def _leaves(lives: Sequence[Life], device: str) -> int:
+    return sum(life.device == device and life.is_leaf and not life.is_closed for life in lives)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -16,23 +16,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from edda_sync import conflicts, limits, values, workspaces
-from edda_sync.config import StorageConfig
+from edda_sync import conflicts, life, limits, lives, opening, values, workspaces
+from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt import ledger as ledgers
-from edda_sync.crdt.change import Birth, Dot
-from edda_sync.crdt.entity import digest_of, key_of, kind_and_id
-from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import Draft, Ledger
-from edda_sync.crdt.scrub import Damage, scrub_buckets, scrub_entities
+from edda_sync.crdt import records, state
+from edda_sync.crdt.chains import names_of, points_of
+from edda_sync.crdt.change import Birth
+from edda_sync.crdt.drafts import Draft
+from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.refold import verify_logged
+from edda_sync.crdt.scrub import Damage, scrub_digest, scrub_entities
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import (
     AmbiguousIdError,
     ConflictError,
     CorruptError,
+    LostIdentityError,
     NotFoundError,
     UsageError,
 )
-from edda_sync.folders import disk_error, make_folder, state_folder
+from edda_sync.folders import make_folder, state_folder
 from edda_sync.items import item_of_row
 from edda_sync.life import Sidecar, open_sidecar
 from edda_sync.model import (
@@ -52,7 +57,7 @@ from edda_sync.transaction import Transaction
 
 if TYPE_CHECKING:
     from edda_sync.transport.identity import Identity
-    from edda_sync.transport.membership import DeviceRecord, Welcome
+    from edda_sync.transport.membership import DeviceCard, Welcome
 
 T = TypeVar("T")
 
@@ -68,7 +73,7 @@ class StorageEngine:
     Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block.
 
     Args:
-        home: The store's folder.
+        home: The store's folder; a relative path is one from the present folder, whatever that is later.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
     """
@@ -76,7 +81,7 @@ class StorageEngine:
     def __init__(
         self, home: Path, *, now: Callable[[], float] = time.time, random: Callable[[int], bytes] = os.urandom
     ) -> None:
-        self.home = home
+        self.home = absolute(home)
         self.config = StorageConfig()
         self._now, self._random = now, random
         self._store: Store | None = None
@@ -85,7 +90,6 @@ class StorageEngine:
         self._written: Head | None = None
         self._identity: Identity | None = None
         self._listeners: list[Callable[[], None]] = []
-        self._digest: tuple[int, str] | None = None
 
     # --- the specification's interface --------------------------------------------------------------------------------
 
@@ -94,7 +98,7 @@ class StorageEngine:
         Open the store, and make it, its device and its workspace if there is none.
 
         Raises:
-            NotAStoreError, NewerStoreError, ReadOnlyError, DiskFullError: As they say.
+            NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: As they say.
         """
         self.open_store(config)
         with self.store.read() as reader:
@@ -122,7 +126,7 @@ class StorageEngine:
         """
         Write what differs from the version a task was read at; of a task that was not read, all fields that are set.
 
-        None clears a field. A description is merged by character with what came meanwhile.
+        None clears a field. A description is merged by word with what came meanwhile.
 
         Raises:
             NotFoundError: It is not here, or in the trash.
@@ -185,10 +189,15 @@ class StorageEngine:
         return Transaction(self, agent, reason)
 
     def close(self) -> None:
-        """Finish running transactions and let go of the store; again is nothing."""
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
+        """
+        Finish running transactions and let go of the store; again is nothing.
+
+        Raises:
+            UsageError: This process was forked since it was opened: it is the parent's to close.
+        """
+        if self._store is not None:
+            self._store.close()
+            self._store = None
         if self._sidecar is not None:
             self._sidecar.close()
             self._sidecar = None
@@ -270,7 +279,7 @@ class StorageEngine:
 
         def look(tx: StoreWriter) -> list[Item]:
             fold = self._ledger.fold(tx)
-            found = (fold.existing(*kind_and_id(key)) for key in tx.hidden(kind))
+            found = (fold.entities.existing(*kind_and_id(key)) for key in state.readable(tx, tx.hidden(kind)))
             return [item_of_row(kind, rows.row_of(e, fold.text_of(e), None), []) for e in found if e is not None]
 
         return self.store.transact(look)
@@ -295,17 +304,34 @@ class StorageEngine:
             return {head.actor: head.seq for head in reader.heads().values()}
 
     def digest(self) -> str:
-        """Return a hash of the whole content: equal on devices that are equal."""
+        """Return a digest of the whole content: equal on devices that are equal."""
         with self.snapshot() as reader:
-            position = reader.log_position()
-            if self._digest is None or self._digest[0] != position:
-                self._digest = (position, digest_of(reader.buckets()))
-            return self._digest[1]
+            return f"{reader.digest():032x}"
 
     def waiting(self) -> int:
-        """Return how many things are here but not applied: operations of a newer version, texts that refused an edit."""
+        """Return how many operations are here but not applied, since only a newer version knows them."""
         with self.store.read() as reader:
-            return ledgers.count_waiting(reader)
+            return reader.waiting()
+
+    def lives(self) -> list[lives.Life]:
+        """Return the lives of the devices' stores, as the log tells of them."""
+        with self.store.read() as reader:
+            return lives.lives(reader)
+
+    def forked(self) -> list[str]:
+        """Return the devices of which a chain is proved to fork, by id."""
+        with self.store.read() as reader:
+            return lives.forked(reader)
+
+    def copies(self) -> int:
+        """Return how many other copies of this device's store have written since this one began its present life."""
+        with self.store.read() as reader:
+            return lives.copies(reader, self.identity.device)
+
+    def refused(self) -> int:
+        """Return how many operations are refused for good, by every device alike."""
+        with self.store.read() as reader:
+            return sum(each.refused for each in reader.unapplied())
 
     def members(self) -> list[Member]:
         """Return the devices of the workspace, by name."""
@@ -318,35 +344,57 @@ class StorageEngine:
             return workspaces.certificates(reader)
 
     def rebuild(self) -> int:
-        """Fold the whole log into fresh tables; return how many changes it was."""
-        from edda_sync.sync.snapshots import forget_made, merge_segment
+        """
+        Fold the whole log into fresh tables; return how many changes it was.
+
+        Raises:
+            CorruptError: A change in the log is not what was written; nothing has changed.
+        """
+        from edda_sync.sync.making import forget_made
+        from edda_sync.sync.merging import open_taken
 
         def work(tx: StoreWriter) -> int:
             forget_made(tx)
-            return self._ledger.rebuild(tx, lambda fold, name, ours: merge_segment(fold, tx, name, ours))
+            for position in tx.positions_missing({}):
+                verify_logged(tx, tx.logged(position))
+            return self._ledger.rebuild(tx, open_taken)
 
-        self._digest = None
+        return self.store.transact(work)
+
+    def refold(self, keys: Sequence[bytes]) -> int:
+        """
+        Fold some entities anew from the log, each change of it verified by its hash; return how many changes it was.
+
+        Raises:
+            CorruptError: A change in the log is not what was written; nothing has changed.
+        """
+        from edda_sync.sync.making import forget_made
+
+        def work(tx: StoreWriter) -> int:
+            forget_made(tx)
+            return self._ledger.refold(tx, keys)
+
         return self.store.transact(work)
 
     def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
         """
-        Look whether stored entities still are what was written; :meth:`rebuild` mends what is not.
+        Look whether stored entities still are what was written; :meth:`refold` or :meth:`rebuild` mends what is not.
 
         Args:
             after: Where the last call said to go on; empty at the start.
             limit: How many to look at.
 
         Returns:
-            What is damaged, and where to go on; None once the digest's sums, at the end, were looked at too.
+            What is damaged, and where to go on; None once the digest's sum, at the end, was looked at too.
         """
 
         def work(tx: StoreWriter) -> tuple[list[Damage], bytes | None]:
             try:
                 self._ledger.refresh(tx)
             except CorruptError as error:
-                return [Damage(error.what, 0)], None
+                return [Damage(error.what, None)], None
             found, following = scrub_entities(tx, self._ledger.fold(tx), after, limit)
-            return (found + scrub_buckets(tx) if following is None else found), following
+            return (found + scrub_digest(tx) if following is None else found), following
 
         return self.store.transact(work)
 
@@ -365,16 +413,42 @@ class StorageEngine:
         return self._ledger
 
     @property
+    def database(self) -> Path | None:
+        """The SQLite file; None for a store in memory."""
+        return None if self.config.backend == "memory" else self.config.database(self.home)
+
+    @property
     def identity(self) -> Identity:
-        """This device's identity."""
+        """
+        This device's identity.
+
+        Raises:
+            LostIdentityError: The store has one, and it is not in the folder.
+            StorageError: It is damaged or locked away.
+        """
         if self._identity is None:
             from edda_sync.transport import identity
 
             found = identity.load(self.home)
             if found is None:
+                self.check_identity()
                 raise UsageError(f"{self.home} has no device yet; run `edda init`.")
             self._identity = found
         return self._identity
+
+    def check_identity(self) -> None:
+        """
+        Look whether a store that belongs to a workspace still has the identity that it was made with.
+
+        Raises:
+            LostIdentityError: It has none.
+        """
+        if self.config.backend == "memory" or self._identity is not None or opening.has_identity(self.home):
+            return
+        with self.store.read() as reader:
+            founded = reader.meta(ledgers.WORKSPACE_KEY) is not None
+        if founded:
+            raise LostIdentityError(str(self.home))
 
     @property
     def workspace(self) -> bytes:
@@ -383,8 +457,12 @@ class StorageEngine:
 
     @property
     def workspace_key(self) -> bytes:
-        """The workspace's key: 32 bytes that only members know."""
-        return self._meta(workspaces.SECRET_KEY)
+        """The key of the workspace under which one writes: 32 bytes that only members know."""
+        with self.store.read() as reader:
+            ring = workspaces.ring(reader)
+        if not ring:
+            raise UsageError(f"{self.home} belongs to no workspace yet; run `edda init` or `edda join`.")
+        return ring[-1][1]
 
     def _meta(self, key: str) -> bytes:
         with self.store.read() as reader:
@@ -398,8 +476,14 @@ class StorageEngine:
         """What people call this device."""
         return self.config.name or platform.node() or "device"
 
-    def open_store(self, config: StorageConfig | None = None) -> None:
-        """Open or make the store's files, without a workspace; :meth:`found` or :meth:`adopt` come next."""
+    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> None:
+        """
+        Open or make the store's files, without a workspace; :meth:`found` or :meth:`adopt` come next.
+
+        Args:
+            config: How to keep it.
+            anew: Whether an empty store may be made beside the identity of a device, as whoever joins does.
+        """
         if self._store is not None:
             raise UsageError("This store is open already.")
         self.config = config or StorageConfig()
@@ -408,22 +492,21 @@ class StorageEngine:
 
             self._store = MemoryStore(self._on_end)
         else:
-            from edda_sync.store.sqlite import FILE_NAME, SqliteStore
+            from edda_sync.store.sqlite import SqliteStore
 
             make_folder(self.home)
-            path = self.config.database_path or self.home / FILE_NAME
-            store = SqliteStore(path, self._on_end)
+            self.home = self.home.resolve()  # once: a link on the way may point elsewhere by the time of the next look
+            database, state = self.config.database(self.home), state_folder(self.config)
+            make_folder(database.parent)
+            opening.check_not_lost(self.home, database, state, anew=anew)
+            store = SqliteStore(database, self._on_end)
             store.on_idle = self.catch_up
             self._store = store
             with store.read() as reader:
                 store_id = reader.meta(STORE_ID)
             if store_id is None:
                 store_id = store.transact(self._name_store)
-            state = state_folder(self.config)
-            try:
-                self._sidecar = open_sidecar(state, store_id, path)
-            except OSError as error:
-                raise disk_error(state, error) from None
+            self._sidecar = open_sidecar(state, store_id, store.path)
 
     def attach(
         self,
@@ -460,28 +543,48 @@ class StorageEngine:
         birth = Birth(identity.public_key, self._random(16))
 
         def work(tx: StoreWriter) -> None:
-            if workspaces.found(tx, birth, self._random(32)):
-                draft = workspaces.member_draft(identity.public_key, identity.certificate, self.name)
-                self._write(tx, [draft], "founded")  # under the very actor that the workspace is named after
+            epoch = workspaces.found(tx, birth, self._random(32))
+            if epoch is not None:
+                card = DeviceCard(identity.certificate, self.name, identity.sealing_keys)
+                drafts = [workspaces.member_draft(card, identity.public_key), epoch]
+                self._write(tx, drafts, "founded")  # under the very actor that the workspace is named after
+
+        from edda_sync.transport.membership import DeviceCard
 
         self.store.transact(work)
         self._announce()
 
     def adopt(self, welcome: Welcome) -> None:
         """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
-        birth = Birth(self.make_identity().public_key, self._random(16))
-        self.store.transact(lambda tx: workspaces.adopt(tx, welcome, birth))
+        public_key = self.make_identity().public_key
+        self.store.transact(lambda tx: workspaces.adopt(tx, welcome, public_key, self._random(16)))
 
-    def welcome(self, record: DeviceRecord, port: int = 0) -> Welcome:
-        """Make a device a member of the workspace, durably; return what it must be told, with the port we listen on."""
-        from edda_sync.transport.identity import public_key_of
-        from edda_sync.transport.membership import Welcome
+    def welcome(self, card: DeviceCard, port: int = 0) -> Welcome:
+        """
+        Make a device a member of the workspace, durably; return what it must be told, with the port we listen on.
 
-        draft = workspaces.member_draft(public_key_of(record.certificate), record.certificate, record.name)
-        self.commit_drafts([draft], None, "paired", None)
-        with self.store.read() as reader:
-            members = workspaces.records(reader)
-        return Welcome(self.workspace, self.workspace_key, members, port)
+        Raises:
+            LimitError: The workspace has as many devices as it may have.
+        """
+        from edda_sync.transport.membership import Welcome, fitting
+
+        added_by = self.identity.public_key
+
+        def work(tx: StoreWriter) -> tuple[tuple[bytes, int, bytes], workspaces.Ring, dict[str, DeviceCard]]:
+            if not workspaces.is_member(tx, card.certificate):
+                workspaces.check_room(tx)
+                self._commit(tx, [workspaces.member_draft(card, added_by)], "paired")
+            signing_key = records.certificate_key(card.certificate)
+            listed = sorted(workspaces.cards(tx).items(), key=lambda each: each[0] != self.identity.device)
+            return workspaces.added_by_change(tx, signing_key), workspaces.ring(tx), fitting(listed)
+
+        added, ring, told = self.store.transact(work)
+        self._announce()
+        return Welcome(self.workspace, ring, told, port, added)
+
+    def random(self, count: int) -> bytes:
+        """Return random bytes, from this engine's source."""
+        return self._random(count)
 
     def wall_s(self) -> float:
         """Return wall time in seconds since 1970, as this engine's clock has it."""
@@ -569,15 +672,31 @@ class StorageEngine:
         return dot
 
     def _live(self, tx: StoreWriter) -> None:
-        """Take a new actor when this store may not be what it was (see ``life``), or its actor has forked."""
+        """Begin a new life when this store may not be what it was, or its present one is known to be over: see ``life``."""
         actor = ledgers.actor_of(tx)
         head = tx.heads().get(actor)
-        forked = any(fork[0] == actor for fork in tx.forks())
-        same = head is not None and (self._sidecar is None or self._sidecar.is_same_life(tx, head))
-        if forked or not same:
-            public_key = tx.meta(ledgers.PUBLIC_KEY)
-            assert public_key is not None, "an actor is only ever set together with its key"
-            ledgers.new_life(tx, public_key, self._random(16))
+        why = self._doubt(tx, actor, head)
+        if self._sidecar is not None:
+            self._sidecar.note_file(tx)  # only now: what stood there tells a copy
+        if why is not None:
+            ledgers.new_life(tx, self._random(16), why)
+            if tx.heads():
+                identity, now_ms = self.identity, int(self._now() * 1000)
+                lives.close_quiet(tx, self._workspace_of(tx), identity.public_key, identity.sign, now_ms)
+
+    def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:
+        """Return why the present life must not go on; None when it may."""
+        if head is None:
+            return ""
+        if points_of(tx, names_of(tx).actor(actor)):
+            return life.FORKED
+        if lives.is_closed(tx, actor):
+            return life.CLOSED
+        return (self._sidecar.doubt(tx, head) or None) if self._sidecar is not None else None
+
+    @staticmethod
+    def _workspace_of(tx: StoreReader) -> bytes:
+        return tx.meta(ledgers.WORKSPACE_KEY) or b""
 
     def _on_end(self, committed: bool) -> None:
         if not committed:
@@ -651,9 +770,9 @@ def open(path: str | os.PathLike[str], config: StorageConfig | None = None) -> S
         A :class:`StorageEngine` that is ready for use.
 
     Raises:
-        NotAStoreError, NewerStoreError, ReadOnlyError, DiskFullError: As they say.
+        NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: As they say.
     """
-    engine = StorageEngine(Path(path).expanduser())
+    engine = StorageEngine(Path(path))
     try:
         engine.initialize(config)
     except BaseException:

@@ -13,6 +13,10 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── StorageError               this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)
     │   ├── NewerStoreError        made by a newer version (found, known)
+    │   ├── LostStoreError         a store was here, and its file is missing or empty (path, signs)
+    │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
+    │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
+    │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
     │   ├── ReadOnlyError          the store cannot be written (path)
     │   ├── DiskFullError          no room left; nothing was half written (path)
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
@@ -21,7 +25,6 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── RemoteError                a peer's, or the network's
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
-    │   ├── ForkError              two changes under one dot (actor, seq)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
@@ -132,6 +135,53 @@ class NewerStoreError(StorageError):
         )
 
 
+class LostStoreError(StorageError):
+    """A store was here, and its file is missing or empty; no empty one was made in its place."""
+
+    def __init__(self, path: str, signs: Sequence[str]) -> None:
+        self.path, self.signs = path, list(signs)
+        journal = next((sign for sign in self.signs if sign.endswith("-wal")), None)
+        first = "" if journal is None else f"keep {journal} elsewhere first, then "  # it does not fit another file
+        super().__init__(
+            f"{path} is missing or empty, although a store was here; nothing was made: {first}put it back from a backup, or "
+            "get its content from another device (`edda invite` there, `edda join` here), or, to begin anew, move away "
+            f"{', '.join(self.signs)}."
+        )
+
+
+class LostIdentityError(StorageError):
+    """A store is here, and the key of its device is missing: it can be read and written, but not synced."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} has a store without its identity: put identity.json and identity.key back from a backup, or let "
+            "`edda join --bring` make this a new device that keeps the content; until then it can be read and written, but "
+            "not synced."
+        )
+
+
+class LinkError(StorageError):
+    """A symbolic link lies where a file of ours goes; nothing was written through it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is a symbolic link, and nothing is written through it: remove it, or put the file itself there."
+        )
+
+
+class NotPrivateError(StorageError):
+    """Others on this computer can read a file of ours, and its permissions cannot be changed; it was not used."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} can be read by others, and its permissions cannot be changed; it was not used: let its owner run "
+            "`chmod go-rwx` on it, or move the folder to a disk that keeps permissions."
+        )
+
+
 class ReadOnlyError(StorageError):
     """The store cannot be written."""
 
@@ -196,17 +246,6 @@ class RemoteMismatchError(RemoteError):
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
         super().__init__(f"The other device{_named(peer)} does not fit this one: {reason}.")
-
-
-class ForkError(RemoteError):
-    """One dot names two changes: a store was copied or put back, and both copies wrote."""
-
-    def __init__(self, actor: int, seq: int, peer: str = "", hashes: tuple[bytes, bytes] = (b"", b"")) -> None:
-        self.actor, self.seq, self.peer, self.hashes = actor, seq, peer, hashes
-        super().__init__(
-            f"Two different changes carry the name {actor:013x}:{seq}{_named(peer, ' at ')}: a copied or restored store "
-            "wrote under an old name; `edda status` lists it."
-        )
 
 
 class RefusedTextError(RemoteError):

@@ -10,23 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from edda_sync import limits
-from edda_sync.config import StorageConfig
+from edda_sync import limits, opening
+from edda_sync.config import DATABASE_FILE, StorageConfig, absolute
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import ledger as ledgers
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import NotReachableError, PairingError, UsageError
-from edda_sync.folders import make_folder
+from edda_sync.files import disk_error
+from edda_sync.folders import make_folder, state_folder
 from edda_sync.model import Item, Task
 from edda_sync.peers import Endpoint
 from edda_sync.query import DocumentQuery, TaskQuery
-from edda_sync.store.sqlite import FILE_NAME
 from edda_sync.transaction import Transaction
 from edda_sync.transport import identity as identities
 from edda_sync.transport import membership, pairing
 from edda_sync.transport.discovery import find_pairing
 from edda_sync.transport.handshake import SENTENCES
-from edda_sync.transport.membership import DeviceRecord, Welcome
+from edda_sync.transport.membership import DeviceCard, Welcome
 
+PAIRING_FOLDER: Final = "joining"
+"""In a store's folder: the identity of a device that may be a member already, and has no store yet."""
 NOBODY = (
     "nobody on this network invites with that code (is `edda invite` still open there? It also shows the HOST:PORT that "
     "--at takes, for a network that does not let devices find each other)"
@@ -35,9 +40,19 @@ NOBODY = (
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a store has that joining would part it from: its workspace, what is in it, and who else is a member."""
+    """
+    What a store has that joining would part it from.
+
+    Attributes:
+        workspace: Whose it is, 16 bytes.
+        device: The device that it was made by.
+        name: What the workspace calls that device.
+        tasks, documents, tags: How many are in it.
+        others: How many other members its workspace has.
+    """
 
     workspace: bytes
+    device: str
     name: str
     tasks: int
     documents: int
@@ -59,20 +74,33 @@ class Brought:
     known: int
 
 
-def holdings(home: Path) -> Holdings | None:
-    """Return what the store in a folder holds; None when there is none, or it belongs to no workspace yet."""
-    if not (home / FILE_NAME).exists():
+def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None:
+    """
+    Return what the store in a folder holds; None when there is none, or it belongs to no workspace yet.
+
+    Args:
+        home: The store's folder.
+        config: How it is kept.
+
+    Raises:
+        LostStoreError: There was one, and the last of it would be lost if another was made in its place.
+    """
+    home, config = absolute(home), config or StorageConfig()
+    database = config.database(home)
+    opening.check_not_lost(home, database, state_folder(config), anew=True)
+    if not opening.has_store(database):
         return None
     with StorageEngine(home) as store:
-        store.open_store()
-        try:
-            workspace = store.workspace
-        except UsageError:
+        store.open_store(config)
+        with store.store.read() as reader:
+            workspace, birth = reader.meta(ledgers.WORKSPACE_KEY), reader.meta(ledgers.BIRTH_KEY)
+        if workspace is None or birth is None:
             return None
         counts, members = store.counts(), store.members()
-        own = next((each.name for each in members if each.device == store.identity.device), store.name)
+        device = identities.device_of(changes.decode_birth(birth).public_key)
+        own = next((each.name for each in members if each.device == device), store.name)
         others = max(0, len(members) - 1)
-        return Holdings(workspace, own, counts["tasks"], counts["documents"], counts["tags"], others)
+        return Holdings(workspace, device, own, counts["tasks"], counts["documents"], counts["tags"], others)
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------------
@@ -96,7 +124,8 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
     """
     Be let in by whoever invites at one of these addresses; then :func:`enter` with the welcome.
 
-    The device's identity is made and kept first, if need be: it must not be lost once it is a member.
+    A device that has no identity gets one, which is kept first, since it must not be lost once it is a member; apart from
+    the store's own, since an identity in the folder says that there was a store.
 
     Args:
         home: The store's folder.
@@ -111,12 +140,8 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
         InvalidValueError, PairingError, NotReachableError, RemoteError: As ``pairing.join`` says, of the last address.
     """
     pairing.parse_code(code)
-    make_folder(home)
-    identity = identities.load(home)
-    if identity is None:
-        identity = identities.Identity.create()
-        identities.save(home, identity)
-    record = membership.encode(DeviceRecord(identity.certificate, name))
+    identity = _identity(absolute(home))
+    record = membership.encode(DeviceCard(identity.certificate, name, identity.sealing_keys))
     failure: PairingError | NotReachableError = PairingError(NOBODY)
     for host, port in endpoints:
         try:
@@ -132,7 +157,26 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
     raise failure
 
 
-def enter(home: Path, welcome: Welcome, name: str, aside: Path | None) -> None:
+def _identity(home: Path) -> identities.Identity:
+    """Return the identity of the device in a folder; a new one, kept for when it has joined, if there is none."""
+    apart = home / PAIRING_FOLDER
+    found = identities.load(home) or identities.load(apart)
+    if found is None:
+        found = identities.Identity.create()
+        identities.save(apart, found)
+    return found
+
+
+def stays(home: Path, held: Holdings, welcome: Welcome) -> bool:
+    """
+    Tell whether the store that a folder holds is the one to go on with after pairing: it is this device's, and belongs to
+    that workspace already. Another one makes room in :func:`enter`.
+    """
+    identity = identities.load(absolute(home))
+    return held.workspace == welcome.workspace and identity is not None and identity.device == held.device
+
+
+def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: StorageConfig | None = None) -> None:
     """
     Make the store in a folder belong to the workspace that a welcome describes; one that does so already stays.
 
@@ -140,31 +184,40 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None) -> None:
         home: The store's folder.
         welcome: What :func:`pair` returned.
         name: What to call this device.
-        aside: Where a store that belongs to another workspace goes; None deletes it, and is for an empty one.
+        aside: Where a store that makes room goes; None deletes it, and is for an empty one.
+        config: How the store is kept.
     """
-    held = holdings(home)
+    home, config = absolute(home), config or StorageConfig()
+    held = holdings(home, config)
     if held is not None:
-        if held.workspace == welcome.workspace:
+        if stays(home, held, welcome):
             return
         if aside is None and not held.is_empty:
             raise UsageError("This store has got content meanwhile; join again, with --bring or --leave.")
-        _clear(home, aside)
+        _clear(home, config.database(home), held, aside)
     with StorageEngine(home) as store:
-        store.open_store(StorageConfig(name=name))
+        store.open_store(replace(config, name=name), anew=True)
+        if not opening.has_identity(home):
+            identities.save(home, _identity(home))
         store.adopt(welcome)
+    identities.forget(home / PAIRING_FOLDER)
 
 
-def _clear(home: Path, aside: Path | None) -> None:
-    """Take the database out of a store's folder; set aside it is a store of its own, with this device's key."""
+def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> None:
+    """Take the database out of a store's folder; set aside it is a store of its own, with the key of its device."""
     if aside is not None:
+        aside = absolute(aside)
         make_folder(aside)
         identity = identities.load(home)
-        assert identity is not None, "a device has paired under it a moment ago"
-        identities.save(aside, identity)
+        if identity is not None and identity.device == held.device:
+            identities.save(aside, identity)
     for suffix in ("", "-wal", "-shm"):
-        path = home / (FILE_NAME + suffix)
-        if path.exists():
-            path.unlink() if aside is None else path.rename(aside / path.name)
+        path = Path(f"{database}{suffix}")
+        try:
+            if path.exists():
+                path.unlink() if aside is None else path.rename(aside / f"{DATABASE_FILE}{suffix}")
+        except OSError as error:
+            raise disk_error(path, error) from None
 
 
 # --- bringing along ---------------------------------------------------------------------------------------------------

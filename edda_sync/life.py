@@ -1,23 +1,23 @@
 """
 Lives: is this store what it was, or a copy, a restored backup, a rolled-back machine?
 
-A store writes under an *actor*. Should two copies of a store write under one actor, two changes would carry one name
-and devices would differ for ever with equal frontiers. So a small file *outside* the store's folder, the sidecar,
-remembers for each file of a store, by its inode, the head of the store's own chain. Before a write the store takes a
-new actor when
+A store writes under an *actor*. Should two copies of a store write under one actor, each branch becomes a life of its own
+once that is proved; it is better that nobody has to. So a small file *outside* the store's folder, the sidecar, remembers
+for each file of a store, by its inode, the head of the store's own chain. Before a write the store begins a new life when
 
-* it has not written under its actor: a copy of it has not either, and both would write that actor's first change, or
-* there is no sidecar of its file although the store has written before (a copied folder, or a user's state that was
-  lost), or
-* the sidecar's head is another actor's, or not in the store's chain (an old copy was put back), or
-* the sidecar is that of another file or machine, or
+* it has not written in its present one: a copy of it has not either, and both would write that life's first change, or
+* there is no sidecar of its file although the store has written before, and that is not because no sidecar of this store
+  is there at all while its file is the one that it was: a container whose state folder is always new is no copy, or
+* the sidecar's head is another life's, or not in the store's chain (an old copy was put back), or
 * it was written before the machine started last, and the store was not closed since: its last writes may be lost, and
-  what lags behind cannot tell a store from an old copy that was put in its place.
+  what lags behind cannot tell a store from an old copy that was put in its place, or
+* its chain is proved to fork, or another copy of it said that its life has ended.
 
-A needless new actor costs nothing but an entry of the frontier; a missed one costs data. The sidecar is written after
-the commit and not synced then: within one start of a machine it lags by no more than what is being written, and a chain
-that extends a lagging head is still itself. It is synced when a store is closed, which it notes, and once more before
-the next write, which it notes as well.
+Starting a process begins no life, nor does a host's name that changes, or a machine's id that is missing. Each birth says
+why it was. A needless new life costs an entry of the frontier. The sidecar is written after the commit and not synced
+then: within one start of a machine it lags by no more than what is being written, and a chain that extends a lagging head
+is still itself. It is synced when a store is closed, which it notes, and once more before the next write, which it notes
+as well.
 
 Source: the same hazard in other systems: Riak's per-key actor epochs; Syncthing's index ids.
 """
@@ -31,15 +31,23 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from edda_sync.protocols import Head, StoreReader
+from edda_sync.files import disk_error, make_folders, open_file
+from edda_sync.process import Owner
+from edda_sync.protocols import Head, StoreReader, StoreWriter
 
-_RECORD: Final = struct.Struct(">4sQQ32s16sQ16s16s")  # magic, actor, seq, hash, machine, inode, boot, checksum
-_MAGIC: Final = b"EDL2"
+_RECORD: Final = struct.Struct(">4s16sQ32s16sQ16s16s")  # magic, actor, seq, hash, machine, inode, boot, checksum
+_MAGIC: Final = b"EDL3"
+INODE_KEY: Final = "inode"
+COPIED: Final = "a copy, or a store whose state was lost"
+PUT_BACK: Final = "an older state was put back"
+POWER: Final = "the machine stopped while it was open"
+FORKED: Final = "another copy wrote in the same life"
+CLOSED: Final = "the life was closed"
 _CLOSED: Final = bytes(16)  # in the place of the boot: the store was closed after this, and this is on disk
 
 
 class _Remembered(NamedTuple):
-    actor: int
+    actor: bytes
     seq: int
     hash: bytes
     machine: bytes
@@ -69,7 +77,7 @@ class Slot(Protocol):
 
 class Sidecar:
     """
-    What is remembered of a store outside of it. Ask :meth:`is_same_life` inside a write, :meth:`remember` after it.
+    What is remembered of a store outside of it. Ask :meth:`doubt` inside a write, :meth:`remember` after it.
 
     :func:`open_sidecar` makes one that is a file.
 
@@ -78,45 +86,66 @@ class Sidecar:
         machine: What tells this machine from others, 16 bytes.
         inode: What tells the store's file from its copies on this machine.
         boot: What tells this start of the machine from others, 16 bytes.
+        alone: Whether there was no sidecar of this store at all, of no file of it.
     """
 
-    def __init__(self, slot: Slot, machine: bytes, inode: int, boot: bytes) -> None:
+    def __init__(self, slot: Slot, machine: bytes, inode: int, boot: bytes, *, alone: bool = False) -> None:
         self._slot, self._machine, self._inode, self._boot = slot, machine, inode, boot
+        self._alone = alone
         self._written: Head | None = None
+        self._owner = Owner("The store of this sidecar")
 
-    def is_same_life(self, reader: StoreReader, head: Head) -> bool:
+    def doubt(self, reader: StoreReader, head: Head) -> str:
         """
-        Tell whether the store may go on under its actor.
+        Return why the store may not go on in its life; empty when it may.
 
         Args:
             reader: The store, inside the transaction that is about to write.
             head: Its own actor's head.
+
+        Raises:
+            UsageError: This process was forked since.
         """
+        self._owner.check()
         known = self._read()
-        if known is None or (known.machine, known.inode) != (self._machine, self._inode):
-            return False
+        if known is None or known.inode != self._inode:
+            kept = reader.meta(INODE_KEY)
+            is_itself = self._alone and kept is not None and int.from_bytes(kept, "big") == self._inode
+            return "" if is_itself else COPIED
         if known.actor != head.actor:
-            return False  # a later life wrote here; that peers brought its changes back makes this store no later one
+            return (
+                PUT_BACK  # a later life wrote here; that peers brought its changes back makes this store no later one
+            )
         if known.boot not in (self._boot, _CLOSED):
-            return False
+            return POWER
         same = (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
             known.actor, known.seq
         ) == known.hash
-        if same and known.boot == _CLOSED:  # or a failing power would leave that the store is closed
+        if not same:
+            return PUT_BACK
+        if known.boot == _CLOSED:  # or a failing power would leave that the store is closed
             try:
                 self._write(head, self._boot, sync=True)
             except OSError:
-                return False
-        return same
+                return POWER
+        return ""
+
+    def note_file(self, tx: StoreWriter) -> None:
+        """Note in the store which file it is, should the sidecar be lost; inside a transaction that writes."""
+        encoded = self._inode.to_bytes(8, "big")
+        if tx.meta(INODE_KEY) != encoded:
+            tx.set_meta(INODE_KEY, encoded)
 
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""
+        self._owner.check()
         known = self._read()
         self._write(head, self._boot, sync=known is not None and known.boot == _CLOSED)  # another process closed it
         self._written = head
 
     def close(self) -> None:
         """Note that the store is closed, if this was the last to write, and let go of the slot."""
+        self._owner.check()  # what a forked child notes would say that the parent has closed its store
         head, self._written = self._written, None
         if head is not None:
             known = self._read()
@@ -132,15 +161,12 @@ class Sidecar:
             self._slot.sync()
 
     def _read(self) -> _Remembered | None:
-        raw = self._slot.read()
-        if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
-            return None
-        return _Remembered(*_RECORD.unpack(raw)[1:7])
+        return _remembered(self._slot.read())
 
 
 class _FileSlot:
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = open_file(path)
 
     def read(self) -> bytes:
         return os.pread(self._fd, _RECORD.size, 0)
@@ -165,11 +191,33 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
         store_id: 16 random bytes that the store was made with; copies share them.
         database: The store's file.
         boot: What tells this start of the machine from others, 16 bytes; found out by default.
+
+    Raises:
+        StorageError: It cannot be opened, or others can read it and that cannot be changed.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        make_folders(folder)
+    except OSError as error:
+        raise disk_error(folder, error) from None
     inode = database.stat().st_ino
     name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
-    return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id())
+    alone = next(folder.glob(f"{store_id.hex()}-*"), None) is None
+    return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id(), alone=alone)
+
+
+def is_remembered(folder: Path, database: Path) -> bool:
+    """Tell whether a store is remembered whose file this was on this machine, whatever is in the file by now."""
+    with suppress(OSError):
+        inode = database.stat().st_ino
+        known = [_remembered(path.read_bytes()) for path in folder.glob(f"*-{inode:x}")]
+        return any(each is not None and (each.machine, each.inode) == (machine_id(), inode) for each in known)
+    return False
+
+
+def _remembered(raw: bytes) -> _Remembered | None:
+    if len(raw) != _RECORD.size or _checksum(raw[:-16]) != raw[-16:] or not raw.startswith(_MAGIC):
+        return None
+    return _Remembered(*_RECORD.unpack(raw)[1:7])
 
 
 def _checksum(record: bytes) -> bytes:

@@ -10,24 +10,41 @@ from __future__ import annotations
 TITLE_CODE_POINTS_MAX = 500  # a title is one line that a list can show
 TEXT_BYTES_MAX = 16 * 1024 * 1024  # UTF-8 of one text field (wire): held in memory whole while it is edited
 TEXT_UPDATE_BYTES_MAX = TEXT_BYTES_MAX + 512 * 1024  # one text update (wire): a whole text and its frame
-TEXT_CLOCK_MAX = 2**31 - 1  # UTF-16 units one actor writes into one text (wire): the clocks of yrs have 32 bits
-TEXT_PIECE_CODE_POINTS = 2_048  # an offset is counted inside one such piece: 3 us, and 25 pieces in a text of 50 KB
+TEXT_CLOCK_MAX = 64 * 1024 * 1024  # UTF-16 units one life writes into one text (wire): four times the largest text
+TEXT_RUN_UNITS = (
+    4_096  # a text's runs end at multiples of this (format): an edit copies no more, and 25 are a text of 100 KB
+)
 NAME_CODE_POINTS_MAX = 200  # tags, devices, agents
 KEY_CODE_POINTS_MAX = 256  # one metadata or agent_context key (wire)
 JSON_BYTES_MAX = 1024 * 1024  # one metadata value as canonical JSON (wire)
 JSON_DEPTH_MAX = 64  # nesting of one metadata value: far below what exhausts a C stack (wire)
+JSON_DIGITS_MAX = 640  # of a whole number in it (wire): the fewest that PYTHONINTMAXSTRDIGITS may allow
 PRIORITY_MAX = 4  # 0 is most urgent
 REASON_CODE_POINTS_MAX = 2_000  # why a transaction was made
 WALL_MS_MAX = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last time RFC 3339 can write
 
 # --- changes ----------------------------------------------------------------------------------------------------------
-ACTOR_BITS = 52  # leaves bit 52 for genesis ids; Yjs client ids are safe integers of 53 bits
 CHANGE_OPERATIONS_MAX = 200_000  # one transaction (wire): applied in one SQL transaction on every device
 CHANGE_BYTES_MAX = 128 * 1024 * 1024  # one transaction's body (wire)
-HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 2,000 dependencies fit
+HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 1,000 dependencies fit
+DEPS_MAX = 1_000  # dependencies that one change of ours names anew: more are spread over empty changes before it
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing
 OPERATION_BYTES_MAX = TEXT_BYTES_MAX + JSON_BYTES_MAX  # one operation (wire): a whole text and its neighbours
-ACTORS_MAX = 4_096  # actors one frontier may name (wire): bounds hello
+OPERATION_LEVELS_MAX = 32  # nesting of what an operation carries (wire): far below what exhausts any stack
+CERTIFICATE_BYTES_MAX = 4_096  # a device's certificate (wire): ours have 300
+SEALING_KEY_BYTES_MAX = 2_048  # one public key of a device (wire): post-quantum ones have 1,216
+EPOCH_BYTES_MAX = (
+    2 * 1024 * 1024
+)  # one epoch's record (wire): a key sealed to each of 512 devices, post-quantum ones too
+
+ENTITY_CHANGE_BYTES_MAX = 4 * 1024 * 1024  # one change's cells of one entity, its text left out (wire)
+ENTITY_CHANGE_CELLS_MAX = 4_096  # cells that one change writes into one entity (wire): tags, links, keys of metadata
+INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
+BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
+BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
+BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again
+LIFE_QUIET_S = 30 * 24 * 3600  # a life that nothing continues is closed by its device after this
+LEAVES_MAX = 32  # lives of one device that still write: above it status and doctor name the device
 
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
@@ -35,10 +52,9 @@ BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to in
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
-CHAIN_HASHES_MAX = 65_536  # changes of an actor whose hashes a segment names (wire): 256 KiB; older forks go unseen
 SEGMENT_HALVES_MAX = 4  # segments that are half here: one from each peer that a newcomer is likely to meet at once
 SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so that a broken transfer can resume
-DIGEST_BUCKETS = 4_096  # a mismatch is narrowed to 1/4096 of the entities
+HEADS_MAX = 8_192  # heads of one page of a hello (wire): 350 KB; how many pages there are has no limit
 
 # --- links ------------------------------------------------------------------------------------------------------------
 PROTOCOL_VERSION = 1  # what both ends of a link must speak
@@ -47,12 +63,16 @@ PING_INTERVAL_S = 15.0  # a dead link is noticed within two of these
 CLOSE_TIMEOUT_S = 0.8  # goodbye: how long closing a link waits for a peer that does not answer; a stop takes under 1 s
 UNACKNOWLEDGED_MS_MAX = 10_000  # sent bytes that TCP may leave unacknowledged: a cut link with traffic dies this soon
 RETRANSMIT_MS_MAX = 1_000  # between two tries of TCP to get through: a network that is back is noticed this soon
+OUTGOING_BYTES_MAX = (
+    3 * 4 * 1024 * 1024
+)  # frames that wait for one link: three windows; a peer that does not read is let go
 LINK_FRAMES_QUEUED_MAX = 4  # received and not yet taken, a link: above it the peer is made to wait
 LINKS_UNPROVED_MAX = 64  # sockets that have not proved who they are
 RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
 RECONNECT_DELAY_S_MAX = 30.0  # after many: a peer that comes back is met within half a minute
 PAIRING_WINDOW_S = 300  # an invitation is open for five minutes
 PAIRING_FRAME_BYTES_MAX = 512 * 1024  # a welcome names every member with its certificate: about 500 bytes each
+WELCOME_REST_BYTES = 64 * 1024  # of that, what is left for all but the members: 900 keys of the workspace
 PAIRING_GUESSES_MAX = 1  # a code dies with its first wrong guess
 PAIRING_ANSWER_S = 0.1  # the inviter answers after this, whatever the answer: SPAKE2 here is not constant-time
 PAIRING_REPLY_TIMEOUT_S = 10.0  # how long a joiner waits, since others may be heard before it (OPEN_TIMEOUT_S each)
@@ -68,15 +88,22 @@ MEMBERS_MAX = 512  # devices of one workspace
 # --- store ------------------------------------------------------------------------------------------------------------
 BUSY_TIMEOUT_MS = 30_000  # how long one process waits for another's transaction
 READERS_MAX = 8  # pooled read connections
+FORK_WAIT_S = 1.0  # how long a fork waits for other threads that are using a store: far above what a commit takes
+MAKING_S = 1.0  # an empty file that stays so for this long is not being made by another process
 PROJECT_DELAY_S = 0.05  # an edited text is written into the tables this long after its last edit
 DOCUMENTS_CACHED_MAX = 64  # text documents a process keeps in memory
 WATCH_INTERVAL_S = 0.1  # how often a running device looks for another process's commit: at once, for a person
-PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down, a peer: not with every letter typed
+PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down: not with every letter typed
 SEARCH_S = 4.0  # a single sync looks for its peers for so long: three questions of multicast DNS, and one dead address
 SYNC_TIMEOUT_S = 30.0  # a single sync gives up after this, unless a person says otherwise
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
 QUERY_LIMIT_MAX = 1_000_000  # rows of one answer: more than the largest store has, and a number all the same
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong
+
+# --- duties of a running device ---------------------------------------------------------------------------------------
+DUTY_RETRY_S_MIN = 0.1  # after a duty's first fault, which most often is a busy moment
+DUTY_RETRY_S_MAX = 30.0  # after many: a disk that has room again is noticed within half a minute
+MEND_RETRY_S_MAX = 3_600.0  # between two folds of a log that is damaged itself: each costs seconds, and mends nothing
 
 # --- sync -------------------------------------------------------------------------------------------------------------
 PROVE_DELAY_S = (
@@ -85,6 +112,17 @@ PROVE_DELAY_S = (
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it
 AGAINS_MAX = 64  # a peer asks for the same again, and takes nothing: more than frames that are under way explain
+
+# --- what differs -----------------------------------------------------------------------------------------------------
+CODED_CELLS_FIRST = 64  # a sketch begins with so many: 3.9 KB, and 20 differences come out nearly always
+CODED_CELLS_MAX = (
+    4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
+)
+CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
+MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more
+MENDED_WINDOW_S = 3_600.0  # a disk that rots does not rot a thousand entities in an hour and go on
+FETCHED_MAX = 64  # rotten changes that one message asks for (wire): a disk that rots more is at its end
+LISTED_ITEMS_MAX = 5_000  # items one page of a sorted list may have (wire): 245 KB, a quarter of a frame
 
 # --- scrub ------------------------------------------------------------------------------------------------------------
 SCRUB_S_MAX = 24 * 3600  # every stored entity is looked at within this

@@ -8,16 +8,34 @@ reverts what sync brought meanwhile.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.errors import InvalidValueError
 
 TaskId = str
 DocumentId = str
+T = TypeVar("T", str, str | None)
+
+
+class Time(Protocol[T]):
+    """
+    What a type checker is to know of a field that holds a moment; at run time it is a field like any other.
+
+    Whatever ``values.time`` understands may be set, and what was read from a store is text.
+    """
+
+    def __get__(self, item: object, kind: type | None = None, /) -> T:
+        """Return RFC 3339 text."""
+        ...
+
+    def __set__(self, item: object, value: datetime.date | T, /) -> None:
+        """Take text, a ``datetime``, or a ``date``: its first moment, UTC."""
+        ...
 
 
 class _Unset:
@@ -44,10 +62,10 @@ class Task:
     Attributes:
         id: UUID text; made by ``create_task`` when unset.
         title: 1 to 500 code points.
-        description: Text that merges by character; None when there is none.
+        description: Text that merges, by word where it is written anew; None when there is none.
         status: ``open``, ``in_progress``, ``blocked``, ``done`` or ``cancelled``.
         priority: 0 (most urgent) to 4.
-        due_date: RFC 3339 UTC; a ``date`` or ``datetime`` is taken too.
+        due_date: RFC 3339 UTC; a ``date`` or ``datetime`` may be set too, here and below.
         parent_id: Id of the task that this one is part of.
         metadata: Any JSON by key; each key merges by itself.
         agent_context: The same, for AI agents.
@@ -62,14 +80,14 @@ class Task:
     description: str | None = UNSET
     status: str = UNSET
     priority: int = UNSET
-    due_date: str | None = UNSET
+    due_date: Time[str | None] = UNSET
     parent_id: str | None = UNSET
     metadata: dict[str, Any] = UNSET
     agent_context: dict[str, Any] = UNSET
     tags: set[str] = UNSET
-    created_at: str = UNSET
+    created_at: Time[str] = UNSET
     updated_at: str = UNSET
-    completed_at: str | None = UNSET
+    completed_at: Time[str | None] = UNSET
     _base: Cells | None = field(default=None, repr=False, compare=False)
 
 
@@ -81,7 +99,7 @@ class Document:
     Attributes:
         id: UUID text; made by ``create_document`` when unset.
         title: 1 to 500 code points.
-        content: Text that merges by character; None when there is none.
+        content: Text that merges, by word where it is written anew; None when there is none.
         content_type: A media type; ``text/markdown`` by default.
         doc_type: What it is for, such as ``note`` (the default), ``spec``, ``journal``.
         metadata: Any JSON by key; each key merges by itself.
@@ -100,7 +118,7 @@ class Document:
     metadata: dict[str, Any] = UNSET
     agent_context: dict[str, Any] = UNSET
     tags: set[str] = UNSET
-    created_at: str = UNSET
+    created_at: Time[str] = UNSET
     updated_at: str = UNSET
     version: str = UNSET
     _base: Cells | None = field(default=None, repr=False, compare=False)
@@ -132,11 +150,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictValue:
-    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change."""
+    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change:
+    the actor in hex, and its number.
+    """
 
     value: Any
     written_at: str
-    actor: int
+    actor: str
     seq: int
 
 
@@ -162,15 +182,26 @@ class Member:
     added_at: str
 
 
-KINDS: Final = ("task", "document", "tag", "device")
+KINDS: Final = ("task", "document", "tag", "device", "workspace")
 """In the order of their numbers in stores (``crdt.entity.key_of``): a new one goes to the end."""
 
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
+_ANY_BYTES: Final = 1 << 62
 
 
-def cells_of(item: Item) -> Cells:
+def kind_of(item: Item) -> str:
+    """Return ``task`` or ``document``."""
+    return "task" if isinstance(item, Task) else "document"
+
+
+def cells_of(item: Item, *, text_bytes_max: int = limits.TEXT_BYTES_MAX) -> Cells:
     """
     Return the cells that an object's set fields stand for, each checked and canonical.
+
+    Args:
+        item: The object.
+        text_bytes_max: How many bytes of UTF-8 its text may have: what merging made of it may be longer than anybody may
+            make it.
 
     Raises:
         InvalidValueError: A value is not acceptable.
@@ -180,9 +211,11 @@ def cells_of(item: Item) -> Cells:
         cells["title"] = values.title(item.title)
     if isinstance(item, Task):
         _task_cells(item, cells)
-    else:
-        if item.content is not UNSET:
-            cells["content"] = None if item.content is None else values.text("content", item.content)
+    text = getattr(item, TEXT_FIELDS[kind_of(item)])
+    if text is not UNSET:
+        field = TEXT_FIELDS[kind_of(item)]
+        cells[field] = None if text is None else values.text(field, text, bytes_max=text_bytes_max)
+    if isinstance(item, Document):
         if item.content_type is not UNSET:
             cells["content_type"] = values.line("content_type", item.content_type)
         if item.doc_type is not UNSET:
@@ -199,8 +232,6 @@ def cells_of(item: Item) -> Cells:
 
 
 def _task_cells(task: Task, cells: Cells) -> None:
-    if task.description is not UNSET:
-        cells["description"] = None if task.description is None else values.text("description", task.description)
     if task.status is not UNSET:
         cells["status"] = values.status(task.status)
     if task.completed_at is not UNSET and task.completed_at is not None:
@@ -238,10 +269,12 @@ def changed_cells(item: Item) -> Cells:
     A key or tag that the object was read with and has lost is written as None. An object that was not read from a store
     writes all the fields that are set.
     """
-    now = cells_of(item)
     base = item._base
     if base is None:
-        return now
+        return cells_of(item)
+    field = TEXT_FIELDS[kind_of(item)]
+    unchanged = getattr(item, field) == base.get(field)  # then it is not written, however long it is
+    now = cells_of(item, text_bytes_max=_ANY_BYTES if unchanged else limits.TEXT_BYTES_MAX)
     if isinstance(item, Task) and item.status == "done" and now.get("status") == ["done", base.get("completed_at")]:
         now["status"] = "done"  # completed_at came with the object: nobody set it
     changed = {name: value for name, value in now.items() if base.get(name) != value}
@@ -255,7 +288,7 @@ def changed_cells(item: Item) -> Cells:
 
 def remember_base(item: Item) -> None:
     """Note the values that an object was read with; :func:`changed_cells` compares with them."""
-    base = cells_of(item)
+    base = cells_of(item, text_bytes_max=_ANY_BYTES)
     if isinstance(item, Task):
         base["status"] = item.status
         base["completed_at"] = item.completed_at

@@ -16,7 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edda_sync import limits
-from edda_sync.errors import EddaError, InvalidValueError, NotAMemberError, NotReachableError, RemoteError
+from edda_sync.errors import (
+    EddaError,
+    InvalidValueError,
+    NotAMemberError,
+    NotReachableError,
+    RemoteError,
+    StorageError,
+)
+from edda_sync.supervisor import Supervisor
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.links import Link, Listener, dial, peek
 
@@ -24,6 +32,7 @@ PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
 STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that failed: the two may never get along
+_CALLING: Final = "calling peers"
 
 Endpoint = tuple[str, int]
 
@@ -59,6 +68,7 @@ class Peers:
         on_link: Runs for each link; returns when it ends.
         port: TCP port to listen on; 0 lets the system choose.
         on_dialled: Called with a member and the address where it answered.
+        supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
     """
 
     def __init__(
@@ -68,9 +78,10 @@ class Peers:
         on_link: Callable[[Link], Awaitable[None]],
         port: int,
         on_dialled: Callable[[str, Endpoint], None],
+        supervisor: Supervisor,
     ) -> None:
         self._identity, self._members = identity, members
-        self._on_link, self._on_dialled = on_link, on_dialled
+        self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
@@ -150,8 +161,14 @@ class Peers:
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        if bug is not None:
+            self._supervisor.fail(bug)
 
     async def _keep(self, peer: Peer) -> None:
         """Dial a peer whenever there is no link to it, the more seldom the longer that comes to nothing."""
@@ -199,6 +216,11 @@ class Peers:
                 link = calling.result()
             except RemoteError as error:
                 peer.error = str(error)
+                self._supervisor.worked(_CALLING)
+                continue
+            except StorageError as error:  # a key that is used lies on the disk for a moment
+                peer.error = str(error)
+                self._supervisor.failed(_CALLING, error)
                 continue
             finally:
                 calling.cancel()
@@ -227,6 +249,7 @@ class Peers:
                 peer.link = None
                 self._start(former.close("a better link is open"))  # which takes its time where nobody answers
         peer.link, peer.error = link, ""
+        self._supervisor.worked(_CALLING)
         began = asyncio.get_running_loop().time()
         if endpoint is not None:
             self._on_dialled(peer.device, endpoint)

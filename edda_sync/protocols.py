@@ -30,11 +30,11 @@ Row = tuple[Any, ...]
 class Head(NamedTuple):
     """Where an actor's chain stands here."""
 
-    actor: int
+    actor: bytes
     seq: int
     hash: bytes
-    deps: bytes  # frontier pairs (msgpack) that the head change depends on, in full
-    public_key: bytes
+    deps: bytes  # frontier pairs (msgpack): what it depends on, as far as its birth's past does not say it
+    birth: bytes  # as in its first change
     signed_seq: int  # the highest seq with a signature here; 0 when there is none
     signature: bytes
 
@@ -43,7 +43,7 @@ class Logged(NamedTuple):
     """A change in the log."""
 
     position: int
-    actor: int
+    actor: bytes
     seq: int
     hash: bytes
     raw: bytes  # its header
@@ -59,6 +59,33 @@ class Record(NamedTuple):
     state: bytes
 
 
+class Unapplied(NamedTuple):
+    """
+    An operation in the log that is not folded.
+
+    Attributes:
+        position, number: Its change's place in the log, and its own in the change.
+        entity: Key of the entity that it is about (``fold.UNREADABLE`` where that cannot be read).
+        refused: True when it is refused for good; False when it waits for a newer version.
+        why: For a person.
+    """
+
+    position: int
+    number: int
+    entity: bytes
+    refused: bool
+    why: str
+
+
+class Rewritten(NamedTuple):
+    """What a text read before and after an edit of this device, made while the text itself was not certain."""
+
+    position: int
+    entity: bytes
+    before: str
+    after: str
+
+
 class Shown(NamedTuple):
     """What the tables show of a visible entity."""
 
@@ -70,18 +97,27 @@ class Shown(NamedTuple):
     withheld: tuple[tuple[str, bytes, str], ...]  # cell, target, why: hidden or ring
 
 
+class TextEdit(NamedTuple):
+    """An accepted edit of a stored text: its number among all edits here, the change that brought it, and its bytes."""
+
+    serial: int
+    actor: bytes
+    seq: int
+    edit: bytes
+
+
 class TextState(NamedTuple):
     """A stored text: its state up to an update, and the updates since."""
 
     state: bytes  # empty when the reader has it already
     serial: int  # of the last update in the state
-    tail: list[tuple[int, int, bytes]]  # serial, actor, update
+    tail: list[TextEdit]
 
 
 class Incoming(NamedTuple):
     """A large change of which not every part is here yet."""
 
-    actor: int
+    actor: bytes
     seq: int
     raw: bytes
     parts: frozenset[int]  # the numbers of those that are
@@ -94,15 +130,15 @@ class StoreReader(Protocol):
         """Return a small named value."""
         ...
 
-    def heads(self) -> Mapping[int, Head]:
+    def heads(self) -> Mapping[bytes, Head]:
         """Return every actor's head: the frontier, with hashes."""
         ...
 
     def log_position(self) -> int:
-        """Return the position of the newest entry of the log; 0 for none."""
+        """Return the greatest position at which the log has a change or a segment; 0 for none."""
         ...
 
-    def positions_missing(self, frontier: Mapping[int, int]) -> Sequence[int]:
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
         """Return, in log order, where the changes are that a frontier lacks."""
         ...
 
@@ -110,12 +146,20 @@ class StoreReader(Protocol):
         """Return the change at a position."""
         ...
 
-    def hash_at(self, actor: int, seq: int) -> bytes | None:
+    def position_of(self, actor: bytes, seq: int) -> int | None:
+        """Return where a change stands in the log; None when it is not there (any more)."""
+        ...
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
         """Return the hash of a change in the log; None when it is not there (any more)."""
         ...
 
-    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+    def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
         """Return seq and hash of an actor's changes in the log, from a seq on, in order."""
+        ...
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        """Return the headers of an actor's changes in the log, from a seq to a seq, in order."""
         ...
 
     def log_part(self, position: int, number: int) -> bytes | None:
@@ -126,11 +170,11 @@ class StoreReader(Protocol):
         """Yield the parts of a large change's body, in order."""
         ...
 
-    def signature_at(self, actor: int, seq: int) -> bytes | None:
+    def signature_at(self, actor: bytes, seq: int) -> bytes | None:
         """Return the signature over an actor's head at a seq."""
         ...
 
-    def next_signed(self, actor: int, seq: int) -> int | None:
+    def next_signed(self, actor: bytes, seq: int) -> int | None:
         """Return the lowest seq from ``seq`` on at which an actor's head is signed."""
         ...
 
@@ -150,8 +194,16 @@ class StoreReader(Protocol):
         """Return the large changes whose parts are still arriving."""
         ...
 
-    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
-        """Return forks: actor, seq, our hash, the other hash."""
+    def behind(self) -> Mapping[bytes, Head]:
+        """Return how far the log behind a segment is here: each actor's head in it."""
+        ...
+
+    def rewritten(self) -> Sequence[Rewritten]:
+        """Return what texts read before and after this device's edits, as far as that is kept, in log order."""
+        ...
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        """Return the signed evidence that is held: what it says, by its hash."""
         ...
 
     def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
@@ -190,11 +242,11 @@ class StoreReader(Protocol):
         """Return the visible entities that have a cell with several values."""
         ...
 
-    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         """Return a stored text, or what is newer than the update of serial number ``since``."""
         ...
 
-    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+    def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         """Return entity, field and genesis of every stored text, also of those that no cell names any more, in order."""
         ...
 
@@ -206,16 +258,24 @@ class StoreReader(Protocol):
         """Tell whether rows wait for the full-text index."""
         ...
 
-    def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
-        """Return the texts that refused an update: entity, field, genesis, why."""
+    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+        """Return the operations that are not folded, those about an entity or all, in log order."""
         ...
 
-    def unknown_operations(self) -> int:
-        """Return how many operations in the log this version could not fold."""
+    def waiting(self) -> int:
+        """Return how many operations wait for a newer version."""
         ...
 
-    def buckets(self) -> Mapping[int, int]:
-        """Return the digest: a sum modulo 2**128 for each bucket that is not 0."""
+    def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
+        """Return the entities that the changes at some positions are about."""
+        ...
+
+    def mentions(self, entity: bytes) -> Sequence[int]:
+        """Return the positions in the log of the changes that are about an entity, in order."""
+        ...
+
+    def digest(self) -> int:
+        """Return the sum, modulo 2**128, of what the entities' hashes begin with (``crdt.digests``)."""
         ...
 
     def rows(self, plan: Plan) -> list[Row]:
@@ -251,7 +311,7 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def append(self, logged: Logged, head: Head) -> None:
-        """Append a change at the next position, and move its actor's head."""
+        """Put a change at a position that is free, the next one or one that a segment left, and set its actor's head."""
         ...
 
     def append_part(self, position: int, number: int, part: bytes) -> None:
@@ -259,7 +319,7 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def append_segment(self, position: int, segment: bytes) -> None:
-        """Note that a segment, by its hash, was merged at the next position."""
+        """Note that the log begins with a segment, by its hash, which leaves the positions below for its changes."""
         ...
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
@@ -282,36 +342,77 @@ class StoreWriter(StoreReader, Protocol):
         """Replace an actor's head."""
         ...
 
-    def sign(self, actor: int, seq: int, signature: bytes) -> None:
+    def sign(self, actor: bytes, seq: int, signature: bytes) -> None:
         """Keep the signature over an actor's head at a seq, and note it in the head."""
         ...
 
-    def expect(self, actor: int, seq: int, raw: bytes) -> None:
+    def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
         """Keep the header of a large change until its parts are here."""
         ...
 
-    def keep_part(self, actor: int, seq: int, number: int, part: bytes) -> None:
+    def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
         """Keep a part of a large change that is not complete yet."""
         ...
 
-    def complete(self, actor: int, seq: int, position: int) -> None:
+    def complete(self, actor: bytes, seq: int, position: int) -> None:
         """Make the kept parts those of the change at a position, and forget that it was expected."""
         ...
 
-    def forget_incoming(self, actor: int, seq: int) -> None:
+    def forget_incoming(self, actor: bytes, seq: int) -> None:
         """Forget a large change that was expected, with its parts: it came by another way."""
         ...
 
-    def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
-        """Note a fork; again is nothing."""
+    def replace(self, logged: Logged) -> None:
+        """Write a change in the place of one that rotted; its large body's parts stay."""
+        ...
+
+    def replace_part(self, position: int, number: int, part: bytes) -> None:
+        """Write a part in the place of one that rotted."""
+        ...
+
+    def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
+        """
+        Call the changes of a name above a seq by another name, with their signatures and the head.
+
+        Args:
+            old, above, new: Which, and how.
+            before: What the head under the old name is then; None when it has no change left.
+
+        Returns:
+            The positions of the renamed changes.
+        """
+        ...
+
+    def move_to_end(self, positions: Sequence[int]) -> None:
+        """Put changes of the log behind all others, in this order, with all that goes by where they stand."""
+        ...
+
+    def set_behind(self, head: Head) -> None:
+        """Note how far the log behind a segment is here."""
+        ...
+
+    def drop_behind(self) -> None:
+        """Forget what is here of the log behind a segment, with the signatures over it: it was of another chain."""
+        ...
+
+    def end_segment(self, segment: bytes) -> None:
+        """Forget a segment with which the log began, and how far the log behind it was here: all of that is."""
+        ...
+
+    def keep_rewritten(self, rewritten: Rewritten) -> None:
+        """Keep what a text read before and after an edit of this device; :meth:`end_segment` forgets it."""
+        ...
+
+    def add_evidence(self, name: bytes, evidence: bytes) -> None:
+        """Keep a piece of signed evidence under its hash; again is nothing."""
         ...
 
     def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
         """Write states, new or changed, and whether a cell of each has several values."""
         ...
 
-    def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
-        """Add to the digest's sums, modulo 2**128."""
+    def add_to_digest(self, delta: int) -> None:
+        """Add to the digest's sum, modulo 2**128."""
         ...
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
@@ -322,28 +423,32 @@ class StoreWriter(StoreReader, Protocol):
         """Remove the rows of entities and what hangs on them."""
         ...
 
-    def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
+    def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
         """Write a text's state up to an update; the tail up to there is forgotten."""
         ...
 
-    def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
-        """Append an update to a text's tail and return its serial number, greater than any before it."""
+    def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
+        """Append an edit to a text's tail and return its serial number, greater than any before it."""
         ...
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
         """Note whether an entity's row and hash wait for its text."""
         ...
 
-    def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
-        """Note that a text refused an update."""
-        ...
-
     def index_texts(self, limit: int = -1) -> int:
         """Bring the full-text index up to date, by at most ``limit`` rows; return how many it was."""
         ...
 
-    def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:
-        """Note operations that this version could not fold."""
+    def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
+        """Note operations that are not folded."""
+        ...
+
+    def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
+        """Note which entities changes are about: entity, and the change's position; again is nothing."""
+        ...
+
+    def forget(self, entities: Sequence[bytes]) -> None:
+        """Forget what is folded of some entities (states, rows, texts, what is unapplied), to fold them anew."""
         ...
 
     def clear_view(self) -> None:

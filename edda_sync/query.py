@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from edda_sync import limits, values
 from edda_sync.errors import InvalidValueError
+from edda_sync.values import When
 
 R = TypeVar("R")
 
@@ -26,11 +27,11 @@ class TaskQuery:
         priority: One priority or several.
         tags: Names; a task must carry all of them.
         parent: Id of a parent; ``""`` finds tasks without one.
-        due_from, due_before: Range of ``due_date``, the end not included.
+        due_from, due_before: Range of ``due_date``, the end not included: text, a ``datetime``, or a ``date``.
         created_from, created_before, updated_from, updated_before: The same for these.
-        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a
-        beginning. order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``,
-            ``updated_at``, ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
+        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a beginning.
+        order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
+            ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
         descending: Turn the order round.
         limit, offset: How many, after how many.
     """
@@ -39,12 +40,12 @@ class TaskQuery:
     priority: int | Sequence[int] | None = None
     tags: Sequence[str] = ()
     parent: str | None = None
-    due_from: str | None = None
-    due_before: str | None = None
-    created_from: str | None = None
-    created_before: str | None = None
-    updated_from: str | None = None
-    updated_before: str | None = None
+    due_from: When | None = None
+    due_before: When | None = None
+    created_from: When | None = None
+    created_before: When | None = None
+    updated_from: When | None = None
+    updated_before: When | None = None
     text: str | None = None
     order: str = "urgent"
     descending: bool = False
@@ -67,10 +68,10 @@ class DocumentQuery:
     content_type: str | Sequence[str] | None = None
     tags: Sequence[str] = ()
     task: str | None = None
-    created_from: str | None = None
-    created_before: str | None = None
-    updated_from: str | None = None
-    updated_before: str | None = None
+    created_from: When | None = None
+    created_before: When | None = None
+    updated_from: When | None = None
+    updated_before: When | None = None
     text: str | None = None
     order: str = "updated_at"
     descending: bool = False
@@ -162,7 +163,7 @@ def _several(value: object) -> Sequence[object]:
     return (value,) if isinstance(value, (str, int)) else tuple(value)  # type: ignore[arg-type]
 
 
-def _moment(name: str, value: str | None) -> str | None:
+def _moment(name: str, value: When | None) -> str | None:
     return None if value is None else values.time(name, value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,10 @@ import msgspec
 
 from edda_sync import values
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.records import device_id
 from edda_sync.engine import StorageEngine
+from edda_sync.protocols import StoreWriter
+from edda_sync.sync import behind
 from edda_sync.transport.membership import decode_welcome
 from edda_sync.workspaces import WELCOME_KEY
 
@@ -38,9 +42,14 @@ def load(store: StorageEngine) -> dict[str, Remembered]:
     return found
 
 
-def save(store: StorageEngine, device: str, remembered: Remembered) -> None:
-    """Remember something of a peer."""
-    store.store.transact(lambda tx: tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(remembered)))
+def save(store: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
+    """Remember something of peers, by device id."""
+
+    def work(tx: StoreWriter) -> None:
+        for device, each in remembered.items():
+            tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(each))
+
+    store.store.transact(work)
 
 
 def port(store: StorageEngine) -> int:
@@ -68,21 +77,45 @@ def count(frontier: Frontier) -> int:
 
 def facts(store: StorageEngine) -> Facts:
     """Return what is to be said of a store, whether or not its device is running."""
-    with store.store.read() as reader:
-        forks = [{"actor": f"{actor:013x}", "seq": seq} for actor, seq, _, _ in reader.forks()]
     return {
         "device": store.identity.device,
         "name": own_name(store),
         "workspace": store.workspace.hex(),
         "home": str(store.home),
         "digest": store.digest(),
-        "frontier": {f"{actor:013x}": seq for actor, seq in sorted(store.frontier().items())},
+        "frontier": {actor.hex(): seq for actor, seq in sorted(store.frontier().items())},
         "waiting": store.waiting(),
-        "forks": forks,
+        "refused": store.refused(),
+        "copies": store.copies(),
+        "forked": store.forked(),
+        "lives": _lives(store),
+        **_segment(store),
         "conflicts": len(store.conflicts()),
         **store.counts(),
-        **_sizes(store.home),
+        **_sizes(store.database),
     }
+
+
+def _segment(store: StorageEngine) -> Facts:
+    """Return how much of the log behind a segment is here, and whose segment turned out to be a lie."""
+    with store.store.read() as reader:
+        reached, forger = behind.progress(reader), behind.forged_by(reader)
+    return {
+        "provisional": None if reached is None else {"here": reached[0], "of": reached[1]},
+        "forged_by": None if forger is None else device_id(forger),
+    }
+
+
+def _lives(store: StorageEngine) -> Facts:
+    """Return for each device how many lives its stores had, how many of them still write, and why they began."""
+    found: Facts = {}
+    for life in store.lives():
+        counted = found.setdefault(life.device, {"all": 0, "writing": 0, "why": {}})
+        counted["all"] += 1
+        counted["writing"] += life.is_leaf and not life.is_closed
+        if life.why:
+            counted["why"][life.why] = counted["why"].get(life.why, 0) + 1
+    return found
 
 
 def own_name(store: StorageEngine) -> str:
@@ -90,12 +123,12 @@ def own_name(store: StorageEngine) -> str:
     return names(store).get(store.identity.device, store.name)
 
 
-def _sizes(home: Path) -> dict[str, int]:
+def _sizes(database: Path | None) -> dict[str, int]:
     """Return how many bytes the store takes on disk: the database, and what is written and not yet merged into it."""
     sizes = {}
     for key, suffix in (("database_bytes", ""), ("wal_bytes", "-wal")):
         try:
-            sizes[key] = (home / f"edda.db{suffix}").stat().st_size
+            sizes[key] = Path(f"{database}{suffix}").stat().st_size if database is not None else 0
         except FileNotFoundError:  # there is no -wal when nothing is open
             sizes[key] = 0
     return sizes

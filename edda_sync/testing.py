@@ -2,6 +2,9 @@
 For tests, ours and our users': devices of one workspace in this process, and the real sync between them without a
 network.
 
+    import edda_sync as edda
+    from edda_sync.testing import devices, sync
+
     with devices(3) as (laptop, phone, tablet):
         laptop.create_task(edda.Task(title="Buy milk"))
         sync(laptop, phone)                                  # the real sessions and wire, until proved equal
@@ -24,7 +27,7 @@ from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
 from edda_sync.transport.identity import verify
-from edda_sync.transport.membership import DeviceRecord, workspace_tag
+from edda_sync.transport.membership import DeviceCard, workspace_tag
 
 NAMES = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
 
@@ -67,8 +70,8 @@ def devices(
 def pair(member: StorageEngine, newcomer: StorageEngine) -> None:
     """Make a newcomer, whose store belongs to no workspace yet, a member of another's: as pairing does, without a code."""
     identity = newcomer.make_identity()
-    record = DeviceRecord(identity.certificate, newcomer.name)
-    newcomer.adopt(member.welcome(record))
+    card = DeviceCard(identity.certificate, newcomer.name, identity.sealing_keys)
+    newcomer.adopt(member.welcome(card))
 
 
 def sync(first: StorageEngine, second: StorageEngine, *, frames_max: int = 1_000_000) -> None:
@@ -154,5 +157,5 @@ class Talk:
 def replica_of(engine: StorageEngine) -> Replica:
     """Return the replica of an engine, as the device's runner makes it."""
     workspace = engine.workspace
-    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.wall_s)
+    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.wall_s, engine.random)
     return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device))

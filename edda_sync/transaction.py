@@ -16,10 +16,11 @@ from typing import Protocol, Self
 
 from edda_sync import values
 from edda_sync.crdt import rows
-from edda_sync.crdt.change import Dot
 from edda_sync.crdt.diff import apply_edits, diff, rebase
-from edda_sync.crdt.entity import OWN_TIME, Entity, entity_of, key_of, kind_and_id
-from edda_sync.crdt.ledger import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
+from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.state import entity_of
 from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.items import blank_item, item_of_row, matches_item, set_cells

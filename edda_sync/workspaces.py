@@ -2,85 +2,160 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
-from edda_sync import values
+import msgspec
+
+from edda_sync import limits, values
+from edda_sync.crdt import authority, cells, records
+from edda_sync.crdt import change as changes
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth
-from edda_sync.crdt.entity import OWN_TIME, entity_of
-from edda_sync.crdt.ledger import Put
-from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.crdt.drafts import Put
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
+from edda_sync.crdt.state import entity_of
+from edda_sync.errors import InvalidValueError, LimitError, UsageError
 from edda_sync.model import Member
 from edda_sync.protocols import StoreReader, StoreWriter
-from edda_sync.transport.membership import DeviceRecord, Welcome, decode_welcome, encode
+from edda_sync.transport.membership import DeviceCard, Welcome, decode_welcome, encode
 
-SECRET_KEY: Final = "workspace_key"  # noqa: S105 - the name under which it is kept
+RING_KEY: Final = "ring"
 WELCOME_KEY: Final = "welcome"
 
+Ring = tuple[tuple[bytes, bytes], ...]
+"""Keys of the workspace: name of the epoch and key, 32 bytes each; one writes under the last one."""
 
-def found(tx: StoreWriter, birth: Birth, secret: bytes) -> bool:
+_encode_ring = msgspec.msgpack.Encoder().encode
+_decode_ring = msgspec.msgpack.Decoder(Ring).decode
+
+
+def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
     """
-    Found a workspace in a store that belongs to none; False when it does by now.
+    Found a workspace in a store that belongs to none; None when it does by now.
 
     Args:
         tx: A transaction of the store.
-        birth: How the founder's first actor begins; the workspace's id follows from it.
-        secret: 32 random bytes that only members will know.
+        birth: How the founder's first life begins; the workspace's id follows from it.
+        secret: 32 random bytes that only members will know: the key of the first epoch.
+
+    Returns:
+        What the founding change must say of that epoch.
     """
     if tx.meta(ledgers.WORKSPACE_KEY) is not None:
-        return False
-    tx.set_meta(ledgers.WORKSPACE_KEY, ledgers.workspace_of(birth))
-    tx.set_meta(SECRET_KEY, secret)
-    ledgers.new_life(tx, birth.public_key, birth.nonce)
-    return True
+        return None
+    workspace = changes.workspace_of(changes.encode_birth(birth))
+    epoch = records.encode(EpochRecord(0, None, records.commitment_of(secret)))
+    name = records.epoch_name(epoch)
+    tx.set_meta(ledgers.WORKSPACE_KEY, workspace)
+    tx.set_meta(RING_KEY, _encode_ring(((name, secret),)))
+    ledgers.begin_life(tx, birth)
+    return Put.of("workspace", workspace, {f"epoch.{name.hex()}": epoch})
 
 
-def adopt(tx: StoreWriter, welcome: Welcome, birth: Birth) -> None:
+def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) -> None:
     """
     Make a store belong to the workspace that a welcome describes.
+
+    Args:
+        tx: A transaction of the store.
+        welcome: From the member who let this device in.
+        public_key, nonce: Of the device's first life, which continues the change that made it a member.
 
     Raises:
         UsageError: It belongs to one already.
         InvalidValueError: A member's certificate is none.
     """
-    from edda_sync.transport.identity import public_key_of
-
     if tx.meta(ledgers.WORKSPACE_KEY) is not None:
         raise UsageError("This store belongs to a workspace already.")
+    for card in welcome.members.values():
+        records.certificate_key(card.certificate)
     tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
-    tx.set_meta(SECRET_KEY, welcome.workspace_key)
-    tx.set_meta(WELCOME_KEY, encode(welcome))  # whom to trust until the log says it
-    tx.set_meta(ledgers.TOLD_KEY, b"".join(public_key_of(each.certificate) for each in welcome.members.values()))
-    ledgers.new_life(tx, birth.public_key, birth.nonce)
+    tx.set_meta(RING_KEY, _encode_ring(welcome.ring))
+    tx.set_meta(WELCOME_KEY, encode(welcome))
+    ledgers.begin_life(tx, Birth(public_key, nonce, *welcome.added))
 
 
-def member_draft(public_key: bytes, certificate: bytes, name: str) -> Put:
-    """Return what makes a device a member."""
-    cells = {"certificate": certificate, "name": values.line("name", name), "created_at": OWN_TIME}
-    return Put.of("device", ledgers.device_entity(public_key), cells)
+def ring(reader: StoreReader) -> Ring:
+    """Return the keys of the workspace that this device knows, oldest first; none before it belongs to one."""
+    stored = reader.meta(RING_KEY)
+    return () if stored is None else _decode_ring(stored)
+
+
+def member_draft(card: DeviceCard, added_by: bytes) -> Put:
+    """
+    Return what makes a device a member.
+
+    Args:
+        card: What the device shows of itself.
+        added_by: The signing key of this device, which adds it.
+    """
+    signing_key = records.certificate_key(card.certificate)
+    sealing_keys = tuple(SealingKey(suite, key) for suite, key in card.sealing_keys)
+    record = DeviceRecord(signing_key, card.certificate, sealing_keys, "member", added_by)
+    cells = {"record": records.encode(record), "name": values.line("name", card.name), "created_at": OWN_TIME}
+    return Put.of("device", records.device_entity(signing_key), cells)
+
+
+def is_member(reader: StoreReader, certificate: bytes) -> bool:
+    """Tell whether a certificate's device is a member by the log."""
+    device = authority.device_of(reader, records.certificate_key(certificate))
+    return device is not None and "record" in device.cells
+
+
+def check_room(reader: StoreReader) -> None:
+    """
+    Check that one more device may be added.
+
+    Raises:
+        LimitError: There are as many as a workspace may have.
+    """
+    count = sum(1 for _ in authority.members(reader))
+    if count >= limits.MEMBERS_MAX:
+        raise LimitError("the number of devices of the workspace", count + 1, limits.MEMBERS_MAX)
 
 
 def members(reader: StoreReader) -> list[Member]:
     """Return the devices of the workspace, by name."""
-    from edda_sync.transport.identity import device_of, public_key_of
-
     listed = []
-    for record in reader.all_records("device"):
-        entity = entity_of(record.key, record.state)
-        certificate = entity.value("certificate")
-        if record.hidden or certificate is None:
-            continue
-        try:
-            device = device_of(public_key_of(certificate))
-        except InvalidValueError:
-            continue  # a member wrote nonsense: there is no such device to trust
-        added_at = values.time_of(entity.cells["certificate"][0][2])
-        name = entity.value("name") or "?"
-        listed.append(Member(device=device, name=name, certificate=certificate, added_at=added_at))
+    for entity, record in authority.members(reader):
+        added_at = values.time_of(min(write[2] for write in entity.cells["record"]))
+        name, device = entity.value("name") or "?", records.device_id(record.signing_key)
+        listed.append(Member(device=device, name=name, certificate=_certificate_of(entity), added_at=added_at))
     return sorted(listed, key=lambda member: (member.name, member.device))
 
 
-def records(reader: StoreReader) -> dict[str, DeviceRecord]:
+def _certificate_of(entity: Entity) -> bytes:
+    """Return the certificate of a device: of several records that were written at once, the one that it made itself."""
+    writes = sorted(entity.cells["record"], key=cells.rank, reverse=True)
+    found = [records.decode_device(write[3]).certificate for write in writes]
+    return next(filter(_is_its_own, found), found[0])
+
+
+@lru_cache(maxsize=4 * limits.MEMBERS_MAX)
+def _is_its_own(certificate: bytes) -> bool:
+    """Tell whether the device that a certificate names made it; the log takes what any member says of another one."""
+    from edda_sync.transport.identity import public_key_of
+
+    try:
+        public_key_of(certificate)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def added_by_change(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes]:
+    """Return the change that made a device a member: actor, seq and hash; the first one by dot, where there are several."""
+    key = key_of("device", records.device_entity(signing_key))
+    entity = entity_of(key, reader.records([key])[key].state)
+    actor, seq = min(write[:2] for write in entity.cells["record"])
+    digest = reader.hash_at(actor, seq)
+    assert digest is not None, "it was committed just now, or is in the log"
+    return actor, seq, digest
+
+
+def cards(reader: StoreReader) -> dict[str, DeviceCard]:
     """
     Return who the members are by device id: those of the log, and those of the welcome until the log says it.
 
@@ -88,9 +163,13 @@ def records(reader: StoreReader) -> dict[str, DeviceRecord]:
     """
     encoded = reader.meta(WELCOME_KEY)
     told = {} if encoded is None else decode_welcome(encoded).members
-    return told | {member.device: DeviceRecord(member.certificate, member.name) for member in members(reader)}
+    return told | {member.device: DeviceCard(member.certificate, member.name) for member in members(reader)}
 
 
 def certificates(reader: StoreReader) -> dict[str, bytes]:
-    """Return the certificates of :func:`records` by device id."""
-    return {device: record.certificate for device, record in records(reader).items()}
+    """
+    Return the certificates of :func:`cards` by device id: whom links trust.
+
+    One that its device did not make is left out: it lets nobody in, and TLS would refuse to read the others beside it.
+    """
+    return {device: card.certificate for device, card in cards(reader).items() if _is_its_own(card.certificate)}

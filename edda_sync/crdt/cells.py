@@ -18,14 +18,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Write = tuple[int, int, int, Any]
+Write = tuple[bytes, int, int, Any]
 """``(actor, seq, wall_ms, value)``: one write of a cell, named by its change's dot."""
 
 Siblings = list[Write]
 """The writes that no other write replaced, sorted by dot; never empty."""
 
 
-def rank(write: Write) -> tuple[int, int, int]:
+def rank(write: Write) -> tuple[int, bytes, int]:
     """Return the stamp of a write, ``(wall_ms, actor, seq)``: a total order over concurrent writes."""
     return write[2], write[0], write[1]
 
@@ -35,12 +35,12 @@ def visible(siblings: Siblings) -> Write:
     return siblings[0] if len(siblings) == 1 else max(siblings, key=rank)
 
 
-def unseen(siblings: Iterable[Write], past: Mapping[int, int]) -> Siblings:
+def unseen(siblings: Iterable[Write], past: Mapping[bytes, int]) -> Siblings:
     """Return the siblings that are not in a causal past."""
     return [write for write in siblings if write[1] > past.get(write[0], 0)]
 
 
-def written(siblings: Iterable[Write], write: Write, past: Mapping[int, int]) -> Siblings:
+def written(siblings: Iterable[Write], write: Write, past: Mapping[bytes, int]) -> Siblings:
     """
     Return the cell after a write.
 
@@ -50,24 +50,6 @@ def written(siblings: Iterable[Write], write: Write, past: Mapping[int, int]) ->
         past: Causal past of its change, the change's own dot included.
     """
     return sorted((*unseen(siblings, past), write), key=_dot)
-
-
-def merged(
-    ours: Siblings, our_frontier: Mapping[int, int], theirs: Siblings, their_frontier: Mapping[int, int]
-) -> Siblings:
-    """
-    Join the same cell as two states have it, each complete at its frontier.
-
-    A write that one side has, and the other lacks although its frontier covers it, was replaced there. When each side says
-    so of all that the other has, somebody wrote two changes under one dot: neither replaces the other.
-
-    Source: Almeida, Shoker, Baquero 2018, "Delta state replicated data types", causal CRDTs.
-    """
-    both = {write[:2]: write for write in ours}
-    known = {write[:2] for write in theirs}
-    kept = [write for write in ours if write[:2] in known or write[1] > their_frontier.get(write[0], 0)]
-    kept += [write for write in theirs if write[:2] not in both and write[1] > our_frontier.get(write[0], 0)]
-    return sorted(kept or {**{write[:2]: write for write in theirs}, **both}.values(), key=_dot)
 
 
 def conflicts(siblings: Sequence[Write]) -> Siblings:
@@ -81,5 +63,5 @@ def conflicts(siblings: Sequence[Write]) -> Siblings:
     return seen[1:]
 
 
-def _dot(write: Write) -> tuple[int, int]:
+def _dot(write: Write) -> tuple[bytes, int]:
     return write[0], write[1]

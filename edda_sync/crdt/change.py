@@ -1,51 +1,83 @@
 """
 Changes: what one committed transaction did. The unit of atomicity, replication, attribution and undo.
 
-A change is a *header* and a *body*. The header names it (its dot), says when it was made and on what it depends. The
-body is a run of operations, each a length (u32, big endian) and that many bytes of msgpack, so that a body can be cut
-anywhere into parts of at most 512 KiB and an operation of an unknown kind can be stepped over. PROTOCOL.md has both
-byte by byte.
+A change is a *header* and a *body*. The header's fixed fields, its envelope, are frozen for ever: every version can tell
+a change's dot, its past and its size, chain it, order it and pass it on, whatever else it says. All that may change from
+version to version is in the header's ``ext`` and in the body. PROTOCOL.md has both byte by byte.
 
-The hash of a change covers the hash of its actor's previous change: one signed hash vouches for all before it (Haber
-and Stornetta 1991, "How to time-stamp a digital document").
+A change commits to its past by hash: to its actor's previous change, and to each change of others that it depends on. So
+"the past of a change" is one set, whoever asks, even if some author wrote two changes under one dot. The hash of a change
+covers the hash before it: one signed hash vouches for all before it (Haber and Stornetta 1991, "How to time-stamp a
+digital document").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
-from struct import Struct
-from typing import Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 from edda_sync import limits
-from edda_sync.crdt import frontier
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import ACTOR_BYTES, SEQ_MAX, Actor, Dot, Frontier, Seq
 from edda_sync.errors import RemoteProtocolError
 
-VERSION: Final = 1
+LEVEL: Final = 1
+"""The rules by which this version writes. A change is judged by the rules of the level that it states, for ever."""
+
 HASH_BYTES: Final = 32
+DEP_HASH_BYTES: Final = 16
 NO_HASH: Final = bytes(HASH_BYTES)  # stands before an actor's first change
 
-PUT: Final = 1  # [PUT, kind, id, {cell: value}]: write cells
-EDIT: Final = 2  # [EDIT, kind, id, field, genesis, update]: edit a text
-DELETE: Final = 3  # [DELETE, kind, id, [[actor, seq]...]]: hide what the author saw of an entity
-TOUCH: Final = 4  # [TOUCH, kind, id]: keep or bring back an entity
+# numbers of a header's ext at level 1: odd ones decide what a change does, even ones only say more about it
+WALL: Final = 1  # wall time at the author in milliseconds since 1970, 8 bytes big endian
+AGENT: Final = 2  # who asked for it, UTF-8
+BIRTH: Final = 3  # in an actor's first change: see Birth
+REASON: Final = 4  # why, UTF-8
+PARTS: Final = 5  # hashes of the body's parts, 32 bytes each, where it has more than one
+WHY: Final = 2  # in a birth's ext: why another life began, UTF-8
+_UNDERSTOOD: Final = frozenset((WALL, BIRTH, PARTS))
 
-Operation = list[Any]
-Dot = tuple[int, int]
+Hash = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+Dep = tuple[Actor, Seq, Annotated[bytes, msgspec.Meta(min_length=DEP_HASH_BYTES, max_length=DEP_HASH_BYTES)]]
+"""``(actor, seq, hash)``: a change that another one depends on, and the first 16 bytes of its hash."""
 
-_LENGTH = Struct(">I")
 _encoder = msgspec.msgpack.Encoder(order="sorted")
-_decode_operation = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """How an actor began: the actor is a hash of both, so nobody can claim another's."""
+    """
+    How an actor began; the actor is a hash of these very bytes, so nobody can claim another's.
 
-    public_key: bytes
-    nonce: bytes
+    Attributes:
+        public_key: The device's Ed25519 key, 32 bytes.
+        nonce: 16 random bytes.
+        parent, parent_seq, parent_hash: The change that this life continues: the last one of the life before it that
+            its store holds, or, of a device's first life, the change that made the device a member. Nothing at the birth
+            of a workspace.
+        ext: Room to grow.
+    """
+
+    public_key: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    nonce: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    parent: Actor | None = None
+    parent_seq: Annotated[int, msgspec.Meta(ge=0, le=SEQ_MAX)] = 0
+    parent_hash: Annotated[bytes, msgspec.Meta(max_length=HASH_BYTES)] = b""
+    ext: Ext = exts.NONE
+
+    @property
+    def why(self) -> str:
+        """Why another life began, for a person."""
+        return _text(exts.get(self.ext, WHY)) or ""
+
+    @property
+    def continues(self) -> tuple[bytes, int, bytes] | None:
+        """The change that it continues, as a dependency; None at the birth of a workspace."""
+        return None if self.parent is None else (self.parent, self.parent_seq, self.parent_hash[:DEP_HASH_BYTES])
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -53,51 +85,100 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     The header of a change.
 
     Attributes:
-        version: Of this format.
+        level: Of the rules by which it is judged.
         actor, seq: The dot.
-        wall_ms: Wall time at the author in milliseconds since 1970: ranks concurrent writes, orders nothing else.
-        deps: What the author had applied, as the difference to the actor's previous change; its own actor is left out.
+        deps: What the author had applied, as the difference to the actor's previous change (in a first change: to the
+            past of what its birth continues), sorted by actor; its own actor is left out.
         operations: How many are in the body.
         body_bytes: Length of the body.
-        parts: Hashes of the body's parts of ``PART_BYTES_MAX``; empty when the body is no longer than one part.
-        agent, reason: Who asked for it and why, if anyone said so.
-        birth: In an actor's first change only.
+        content: Hash of the body.
+        previous: Hash of the actor's previous change; ``NO_HASH`` in its first.
+        ext: Room to grow: wall time, birth, parts, agent, reason.
     """
 
-    version: int
-    actor: int
-    seq: int
-    wall_ms: int
-    deps: tuple[tuple[int, int], ...]
-    operations: int
-    body_bytes: int
-    parts: tuple[bytes, ...] = ()
-    agent: str | None = None
-    reason: str | None = None
-    birth: Birth | None = None
+    level: Annotated[int, msgspec.Meta(gt=0, lt=1 << 16)]
+    actor: Actor
+    seq: Seq
+    deps: tuple[Dep, ...]
+    operations: Annotated[int, msgspec.Meta(ge=0)]
+    body_bytes: Annotated[int, msgspec.Meta(ge=0)]
+    content: Hash
+    previous: Hash
+    ext: Ext = exts.NONE
 
     @property
     def dot(self) -> Dot:
         """The name of the change."""
         return self.actor, self.seq
 
+    @property
+    def wall_ms(self) -> int:
+        """Wall time at the author in milliseconds since 1970: ranks concurrent writes, orders nothing else."""
+        wall = exts.get(self.ext, WALL)
+        return 0 if wall is None or len(wall) != 8 else min(int.from_bytes(wall, "big"), limits.WALL_MS_MAX)
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """Hashes of the body's parts of ``PART_BYTES_MAX``; empty when the body is no longer than one part."""
+        joined = exts.get(self.ext, PARTS) or b""
+        return tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
+
+    @property
+    def agent(self) -> str | None:
+        """Who asked for it, if anyone said so."""
+        return _text(exts.get(self.ext, AGENT))
+
+    @property
+    def reason(self) -> str | None:
+        """Why, if anyone said so."""
+        return _text(exts.get(self.ext, REASON))
+
+    @property
+    def birth(self) -> Birth | None:
+        """How its actor began; in an actor's first change only."""
+        raw = exts.get(self.ext, BIRTH)
+        return None if raw is None else decode_birth(raw)
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether this version can tell what the change does; if not, it is held, passed on and counted as waiting."""
+        return self.level <= LEVEL and exts.is_understood(self.ext, _UNDERSTOOD)
+
+
 class Change:
     """
     A change as it travels: its header's very bytes, and its body when that fits one part.
 
-    ``header`` was decoded from ``raw``; nobody encodes a header twice.
+    Attributes:
+        header: What was decoded from ``raw``; nobody encodes a header twice.
+        raw: The header's bytes.
+        body: Empty when it is in parts.
     """
 
-    header: Header
-    raw: bytes
-    body: bytes
+    __slots__ = ("_hash", "_header_hash", "body", "header", "raw")
+
+    def __init__(self, header: Header, raw: bytes, body: bytes) -> None:
+        self.header, self.raw, self.body = header, raw, body
+        self._header_hash = self._hash = b""
 
     @property
-    def content(self) -> bytes:
-        """The hash of what it says."""
-        return hash_content(self.raw, self.body)
+    def header_hash(self) -> bytes:
+        """:func:`hash_header` of it."""
+        if not self._header_hash:
+            self._header_hash = hash_header(self.raw)
+        return self._header_hash
+
+    @property
+    def hash(self) -> bytes:
+        """:func:`hash_change` of it: its link of its actor's chain."""
+        if not self._hash:
+            self._hash = hash_change(self.header.previous, self.header_hash)
+        return self._hash
+
+    @property
+    def half(self) -> Dot:
+        """By what its parts are kept until all of them are here: its hash, since its actor may fork, and its seq."""
+        return self.hash[:ACTOR_BYTES], self.header.seq
 
     @property
     def size(self) -> int:
@@ -106,6 +187,34 @@ class Change:
 
 
 _decode_header = msgspec.msgpack.Decoder(Header).decode
+_decode_birth = msgspec.msgpack.Decoder(Birth).decode
+
+
+def _text(encoded: bytes | None) -> str | None:
+    return None if encoded is None else encoded.decode(errors="replace")
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------------
+
+
+def header_ext(
+    wall_ms: int,
+    *,
+    birth: Birth | None = None,
+    parts: tuple[bytes, ...] = (),
+    agent: str | None = None,
+    reason: str | None = None,
+) -> Ext:
+    """Return a header's ext at this version's level; the arguments are the properties of :class:`Header`."""
+    return exts.of(
+        {
+            WALL: wall_ms.to_bytes(8, "big"),
+            AGENT: None if agent is None else agent.encode(),
+            BIRTH: None if birth is None else encode_birth(birth),
+            REASON: None if reason is None else reason.encode(),
+            PARTS: b"".join(parts) or None,
+        }
+    )
 
 
 def encode_header(header: Header) -> bytes:
@@ -113,139 +222,127 @@ def encode_header(header: Header) -> bytes:
     return _encoder.encode(header)
 
 
+def encode_birth(birth: Birth) -> bytes:
+    """Return the bytes of a birth, of which its actor is the hash."""
+    return _encoder.encode(birth)
+
+
+@lru_cache(maxsize=1_024)  # each change asks for its author's
+def decode_birth(raw: bytes) -> Birth:
+    """
+    Read a birth.
+
+    Raises:
+        RemoteProtocolError: It is malformed.
+    """
+    try:
+        birth = _decode_birth(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RemoteProtocolError(f"a malformed birth ({error})") from None
+    named = birth.parent is not None
+    if named != bool(birth.parent_seq) or len(birth.parent_hash) != (HASH_BYTES if named else 0):
+        raise RemoteProtocolError("a birth that names half a parent")
+    if not exts.is_canonical(birth.ext) or encode_birth(birth) != raw:
+        raise RemoteProtocolError("a birth that is not canonical")
+    return birth
+
+
 def decode_header(raw: bytes) -> Header:
     """
     Read a header from a peer or from disk.
 
     Raises:
-        RemoteProtocolError: It is malformed or over a limit.
+        RemoteProtocolError: It is malformed or over a limit, which every version judges alike.
     """
     if len(raw) > limits.HEADER_BYTES_MAX:
         raise RemoteProtocolError(f"a change's header of {len(raw):,} bytes")
     try:
         header = _decode_header(raw)
-        frontier.from_pairs(header.deps)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed change ({error})") from None
     _check_header(header)
     return header
 
 
 def _check_header(header: Header) -> None:
-    parts = -(-header.body_bytes // limits.PART_BYTES_MAX) if header.body_bytes > limits.PART_BYTES_MAX else 0
+    actors = [dep[0] for dep in header.deps]
+    large = header.body_bytes > limits.PART_BYTES_MAX
+    parts = exts.get(header.ext, PARTS) or b""
     sound = (
-        header.version == VERSION
-        and 0 <= header.actor < 1 << limits.ACTOR_BITS
-        and 0 < header.seq < 1 << 48
-        and 0 <= header.wall_ms <= limits.WALL_MS_MAX
-        and 0 <= header.operations <= limits.CHANGE_OPERATIONS_MAX
-        and 0 <= header.body_bytes <= limits.CHANGE_BYTES_MAX
-        and len(header.parts) == parts
-        and all(len(part) == HASH_BYTES for part in header.parts)
-        and all(actor != header.actor for actor, _ in header.deps)
-        and len(header.agent or "") <= limits.NAME_CODE_POINTS_MAX
-        and len(header.reason or "") <= limits.REASON_CODE_POINTS_MAX
-        and (header.birth is not None) == (header.seq == 1)
+        header.operations <= limits.CHANGE_OPERATIONS_MAX
+        and header.body_bytes <= limits.CHANGE_BYTES_MAX
+        and actors == sorted({*actors} - {header.actor})
+        and exts.is_canonical(header.ext)
+        and len(parts) == (HASH_BYTES * -(-header.body_bytes // limits.PART_BYTES_MAX) if large else 0)
+        and (not large or header.content == hash_parts(header.parts))
+        and (header.previous == NO_HASH) == (header.seq == 1)
     )
     if not sound:
-        raise RemoteProtocolError(f"a change's header out of bounds ({header.actor:013x}:{header.seq})")
-    if header.birth is not None and actor_of(header.birth) != header.actor:
-        raise RemoteProtocolError("a change under an actor that is not its device's")
+        raise RemoteProtocolError(f"a change's header out of bounds ({header.actor.hex()}:{header.seq})")
+    raw_birth = exts.get(header.ext, BIRTH)
+    if (raw_birth is not None) != (header.seq == 1):
+        raise RemoteProtocolError("a first change without a birth, or a birth in a later one")
+    if raw_birth is not None:
+        decode_birth(raw_birth)
+        if actor_of(raw_birth) != header.actor:
+            raise RemoteProtocolError("a change under an actor that is not its device's")
 
 
-def actor_of(birth: Birth) -> int:
-    """Return the actor of a device's key and a nonce: 52 bits, so that no two lives share one and none can be claimed."""
-    digest = blake2b(birth.public_key + birth.nonce, digest_size=8, person=b"edda-actor").digest()
-    return int.from_bytes(digest, "big") >> (64 - limits.ACTOR_BITS)
+# --- hashes -----------------------------------------------------------------------------------------------------------
 
 
-def hash_content(raw: bytes, body: bytes) -> bytes:
-    """
-    Return the hash of what a change says.
-
-    Args:
-        raw: Bytes of its header.
-        body: Its body; empty when the header lists parts, whose hashes stand for it.
-    """
-    state = blake2b(_LENGTH.pack(len(raw)), digest_size=HASH_BYTES, person=b"edda-content")
-    state.update(raw)
-    state.update(body)
-    return state.digest()
+def actor_of(birth: bytes) -> bytes:
+    """Return the actor of a birth's bytes: 16 bytes, so that no two lives share one and none can be claimed."""
+    return blake2b(birth, digest_size=ACTOR_BYTES, person=b"edda-actor").digest()
 
 
-def hash_change(previous: bytes, content: bytes) -> bytes:
+def hash_part(part: bytes) -> bytes:
+    """Return the hash of a body, or of one part of it."""
+    return blake2b(part, digest_size=HASH_BYTES, person=b"edda-part").digest()
+
+
+def hash_parts(parts: tuple[bytes, ...]) -> bytes:
+    """Return the hash of a body that is in parts, of their hashes."""
+    return blake2b(b"".join(parts), digest_size=HASH_BYTES, person=b"edda-parts").digest()
+
+
+def hash_header(raw: bytes) -> bytes:
+    """Return the hash of a header's bytes; since a header names its body's hash, of all that a change says."""
+    return blake2b(raw, digest_size=HASH_BYTES, person=b"edda-header").digest()
+
+
+def hash_change(previous: bytes, header: bytes) -> bytes:
     """
     Return the hash of a change: a link of its actor's chain.
 
     Args:
         previous: Hash of the actor's change before it; ``NO_HASH`` before the first.
-        content: :func:`hash_content` of the change. A chain can be followed by contents' hashes alone.
+        header: :func:`hash_header` of the change. A chain can be followed by headers' hashes alone.
     """
-    return blake2b(previous + content, digest_size=HASH_BYTES, person=b"edda-change").digest()
+    return blake2b(previous + header, digest_size=HASH_BYTES, person=b"edda-change").digest()
 
 
-def hash_part(part: bytes) -> bytes:
-    """Return the hash of one part of a body."""
-    return blake2b(part, digest_size=HASH_BYTES, person=b"edda-part").digest()
-
-
-def signed_message(workspace: bytes, actor: int, seq: int, head: bytes) -> bytes:
+def signed_message(workspace: bytes, actor: bytes, seq: int, head: bytes) -> bytes:
     """Return what a device signs to vouch for an actor's changes up to a head."""
-    return b"edda head 1" + workspace + actor.to_bytes(8, "big") + seq.to_bytes(8, "big") + head
+    return b"edda head 1" + workspace + actor + seq.to_bytes(8, "big") + head
 
 
-# --- bodies -----------------------------------------------------------------------------------------------------------
+def workspace_of(birth: bytes) -> bytes:
+    """Return the workspace that a founder's birth makes: 16 bytes that nobody else can claim to have founded."""
+    return blake2b(birth, digest_size=16, person=b"edda-workspace").digest()
 
 
-def encode_operation(operation: Operation) -> bytes:
-    """Return an operation as it stands in a body: its length, then its bytes."""
-    encoded = _encoder.encode(operation)
-    return _LENGTH.pack(len(encoded)) + encoded
-
-
-def decode_operation(encoded: bytes | memoryview) -> Operation | None:
-    """Return an operation without its length; None when it is not even msgpack of a list, which is an unknown kind too."""
-    try:
-        return _decode_operation(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def cut_operations(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """
-    Cut a body that arrives in pieces into the bytes of its operations; memory holds one operation and one piece.
-
-    A body that ends inside an operation, or claims one over the limit, yields its rest as one more: it decodes to
-    nothing that is known, and is treated so. (Its author signed it: refusing it would stop all that depends on it.)
-    """
-    rest = b""
-    for piece in pieces:
-        held = rest + piece if rest else piece
-        at, end = 0, len(held)
-        while end - at >= 4:
-            (size,) = _LENGTH.unpack_from(held, at)
-            if size > limits.OPERATION_BYTES_MAX:
-                yield b""
-                return
-            if end - at - 4 < size:
-                break
-            yield held[at + 4 : at + 4 + size]
-            at += 4 + size
-        rest = held[at:] if at else held
-    if rest:
-        yield b""
-
-
-def full_deps(header: Header, previous: Mapping[int, int]) -> frontier.Frontier:
+def full_deps(header: Header, previous: Mapping[bytes, int]) -> Frontier:
     """
     Return all that a change depends on, its actor's own earlier changes included.
 
     Args:
         header: The change's.
-        previous: The same of the actor's change before it; empty before the first.
+        previous: The same of the actor's change before it; before the first, the past of what its birth continues, and
+            that change itself.
     """
     deps = dict(previous)
-    deps.update(header.deps)
+    deps.update((actor, seq) for actor, seq, _ in header.deps)
     if header.seq > 1:
         deps[header.actor] = header.seq - 1
     return deps

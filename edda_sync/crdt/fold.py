@@ -1,151 +1,249 @@
 """
 The fold: changes in, entities, texts and rows out, inside one transaction of a store.
 
-Feed it a change with :meth:`Fold.begin` and :meth:`Fold.apply` for each operation; :meth:`Fold.flush` writes what came
-of it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way, inside the same transaction.
+Feed it a change with :meth:`Fold.begin`, and its operations with :meth:`Fold.receive` or, one's own, :meth:`Fold.apply`;
+:meth:`Fold.flush` writes what came of it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way,
+inside the same transaction.
 
 1. Local and remote changes take the same path: an author folds its own operations as everybody else will.
 2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
-3. An operation that cannot be folded is counted and kept in the log; the rest of its change is folded.
+3. An operation that cannot be folded stays in the log, and the rest of its change is folded. It *waits* when a newer
+   version may know it, or when what it is about waits; it is *refused* when no version will take it, and is then part of
+   the entity's state.
 4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
 5. Inside, and in the store, an entity goes by its key (``entity.key_of``): one id may name several, one of each kind.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from edda_sync import limits, values
-from edda_sync.crdt import cells, integrity, rows
+from edda_sync import limits
+from edda_sync.crdt import cells, operation
 from edda_sync.crdt.cells import Write
-from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Operation
-from edda_sync.crdt.entity import (
-    HASH_BYTES,
-    Entity,
-    bucket_of,
-    check_write,
-    entity_of,
-    hash_entity,
-    hash_text,
-    key_of,
-    to_stored,
-)
-from edda_sync.crdt.frontier import Frontier, covers, from_pairs
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.entities import Entities
+from edda_sync.crdt.entity import Entity, key_of, kind_and_id
+from edda_sync.crdt.frontier import Frontier, from_pairs
+from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Unread
+from edda_sync.crdt.projector import Became, Projector
+from edda_sync.crdt.records import check_device
+from edda_sync.crdt.rings import Rings
+from edda_sync.crdt.schema import unknown_cells
 from edda_sync.crdt.texts import Texts
-from edda_sync.errors import InvalidValueError, RefusedTextError
-from edda_sync.model import KINDS, TEXT_FIELDS
-from edda_sync.protocols import Record, Shown, StoreWriter
+from edda_sync.errors import InvalidValueError, LimitError, RefusedTextError
+from edda_sync.model import TEXT_FIELDS
+from edda_sync.protocols import Record, StoreWriter, Unapplied
 
 CHUNK: Final = 2_000
-_NO_HASH: Final = bytes(HASH_BYTES)
-_EDITED: Final = 1  # what became of an entity: a text of it was edited, and its hash and row wait for the refresh;
-_TOUCHED: Final = 2  # its state and hash change, and no row does;
-_SHOWN: Final = 3  # its row changes as well
-_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at")  # add wins, or derived: several values there are no conflict
+_NEVER_DELETED: Final = ("device", "workspace")  # who is a member is no question of what is in the trash
+UNREADABLE: Final = key_of("workspace", bytes(16))
+"""Key of the entity that stands for whatever is refused and is about nothing that can be read."""
 
 
 class Fold:
-    """One pass over changes in one transaction; call :meth:`flush` before the transaction ends."""
+    """
+    One pass over changes in one transaction; call :meth:`flush` before the transaction ends.
 
-    def __init__(self, tx: StoreWriter, texts: Texts) -> None:
+    Args:
+        tx: The store's transaction.
+        texts: The text documents in use.
+        only: Keys of the entities to fold, when others are to be left as they are.
+    """
+
+    def __init__(self, tx: StoreWriter, texts: Texts, only: Collection[bytes] | None = None) -> None:
         self.tx = tx
         self.texts = texts
-        self._entities: dict[bytes, Entity] = {}
-        self._before: dict[bytes, Record | None] = {}  # of all that was looked for
-        self._changed: dict[bytes, int] = {}  # what became of them, in the order in which it did
-        self._unknown: dict[tuple[bytes | None, int], int] = defaultdict(int)
-        self.actor = self.seq = self.wall_ms = self.position = 0
+        self.entities = Entities(tx)
+        self._chains: Chains | None = None
+        self._rings = Rings(tx, self.entities)
+        self._projector = Projector(tx, self.entities, self._rings, texts)
+        self._only = only
+        self._unapplied: list[Unapplied] = []
+        self._mentioned: dict[tuple[bytes, int], None] = {}  # entity, and position of the change that is about it
+        self._spent: dict[bytes, tuple[int, int]] = {}  # of a change's budget: cells and bytes, by entity
+        self.actor, self.seq, self.wall_ms, self.position = b"", 0, 0, 0
+        self.author = b""
+        self.deps: Mapping[bytes, int] = {}
         self.past: Frontier = {}
+        self._number = 0
 
-    def begin(self, actor: int, seq: int, wall_ms: int, deps: Mapping[int, int], position: int) -> None:
+    def begin(
+        self, actor: bytes, seq: int, wall_ms: int, deps: Mapping[bytes, int], position: int, author: bytes
+    ) -> None:
         """
         Start a change.
 
         Args:
             actor, seq: Its dot.
             wall_ms: Its wall time in milliseconds.
-            deps: All that it depends on.
+            deps: All that it depends on, its actor's previous change included.
             position: Where it stands in the log.
+            author: The public key of its device.
         """
-        self.actor, self.seq, self.wall_ms, self.position = actor, seq, wall_ms, position
-        self.past = {**deps, actor: seq}
+        self._chains = None  # as of this change: one before it may have begun a branch
+        self.actor, self.seq, self.wall_ms, self.position, self.author = actor, seq, wall_ms, position, author
+        self.deps, self.past = deps, {**deps, actor: seq}
+        self._number = 0
+        self._spent = {}
 
-    # --- operations ---------------------------------------------------------------------------------------------------
+    # --- a peer's operations ------------------------------------------------------------------------------------------
 
-    def receive(self, operations: Iterable[Operation | None]) -> None:
-        """Apply operations that a peer sent: each is checked, and counted as unknown where it cannot be folded."""
-        chunk: list[Operation | None] = []
-        for operation in operations:
-            chunk.append(operation)
+    def receive(self, operations: Iterable[Operation | Unread], *, understood: bool = True) -> None:
+        """
+        Fold the operations of a change that a peer sent: each is checked.
+
+        Args:
+            operations: All of the change, in order.
+            understood: False when its header says something that only a newer version knows: then all of it waits.
+        """
+        chunk: list[Operation | Unread] = []
+        for each in operations:
+            chunk.append(each)
             if len(chunk) == CHUNK:
-                self._receive_chunk(chunk)
+                self._receive_chunk(chunk, understood)
                 chunk = []
-        self._receive_chunk(chunk)
+        self._receive_chunk(chunk, understood)
+        if not understood and self._number == 0 and (self._only is None or UNREADABLE in self._only):
+            self._mentioned[UNREADABLE, self.position] = None  # what it does stands in its header alone
+            self._wait(UNREADABLE, "only a newer version can read this change")
 
-    def _receive_chunk(self, chunk: list[Operation | None]) -> None:
-        keys = [key_of(op[1], op[2]) if op is not None and _is_known(op) else None for op in chunk]
-        self.load(key for key in keys if key is not None)
-        for operation, key in zip(chunk, keys, strict=True):
-            unknown = 1
-            if operation is not None and key is not None:
-                unknown = self._check(operation)
-                if unknown >= 0:
-                    self.apply(operation)
+    def _receive_chunk(self, chunk: list[Operation | Unread], understood: bool) -> None:
+        keys = [UNREADABLE if each.kind is None or each.id is None else key_of(each.kind, each.id) for each in chunk]
+        if self._only is None:
+            self.entities.load(keys)
+        for each, key in zip(chunk, keys, strict=True):
+            self._number += 1
+            if self._only is not None and key not in self._only:
+                continue
+            self._mentioned[key, self.position] = None
+            self._projector.strange(key)
+            if not understood:
+                self._wait(key, "it belongs to a change that only a newer version can read")
+            elif isinstance(each, Unread):
+                if each.refused:
+                    self._refuse(key, "it is malformed")
                 else:
-                    unknown = 1
-            if unknown:
-                self._unknown[key, self.position] += unknown
-        if len(self._entities) >= CHUNK:
+                    self._wait(key, "only a newer version knows this operation")
+            else:
+                self._receive_one(each)
+        if len(self.entities) >= CHUNK:
             self.flush()
 
-    def _check(self, operation: Operation) -> int:
-        """Return how many cells of a peer's operation are unknown (and drop them), or -1 when all of it is."""
-        code, kind, entity_id = operation[:3]
-        if code == DELETE:
-            try:
-                return 0 if covers(self.past, from_pairs([tuple(pair) for pair in operation[3]])) else -1
-            except (TypeError, ValueError):
-                return -1
-        if code != PUT:
-            return 0
-        unknown = 0
-        for name, value in list(operation[3].items()):
-            try:
-                check_write(kind, entity_id, name, value)
-            except InvalidValueError:
-                del operation[3][name]
-                unknown += 1
+    def _receive_one(self, one: Operation) -> None:
+        key = key_of(one.kind, one.id)
+        try:
+            if isinstance(one, Put):
+                unknown = self._check_put(one)
+                if unknown:
+                    self._wait(key, f"only a newer version knows the cell {unknown[0]}")
+                    known = {name: value for name, value in one.cells.items() if name not in unknown}
+                    if not known:
+                        return
+                    one = Put(one.kind, one.id, known)
+            elif isinstance(one, Delete):
+                self._check_delete(one)
+            self.apply(one)
+        except (InvalidValueError, LimitError) as error:
+            self._refuse(key, str(error))
+        except RefusedTextError as error:
+            self._refuse(key, error.reason)
+
+    def _check_put(self, one: Put) -> list[str]:
+        unknown = unknown_cells(one.kind, one.id, one.cells)
+        if one.kind == "device" and "record" in one.cells:
+            if check_device(one.id, one.cells["record"]).added_by != self.author:
+                raise InvalidValueError("record", "names another device as the one that adds it", None)
+            written = self.entities.of(one.kind, one.id).cells.get("record", ())
+            if any(seq <= self.past.get(actor, 0) for actor, seq, _, _ in written):
+                raise InvalidValueError("record", "is written once, and was written already", None)
+        self._spend(one)
         return unknown
 
-    def apply(self, operation: Operation) -> None:
-        """Apply an operation that is known to be sound."""
-        code, kind = operation[0], operation[1]
-        entity = self.entity(kind, operation[2])
-        if code == EDIT:
-            if not self._edit(entity, operation[3], operation[4], operation[5]):
-                return
-        elif code == DELETE:
-            entity.delete(dict(operation[3]))
-            self._changed[entity.key] = _SHOWN
+    def _spend(self, one: Put) -> None:
+        """Check what a change writes into one entity against its budget: one that is refused spends nothing."""
+        key, text = key_of(one.kind, one.id), TEXT_FIELDS.get(one.kind)
+        cells_spent, bytes_spent = self._spent.get(key, (0, 0))
+        cells_spent += len(one.cells)
+        bytes_spent += sum(len(name) + operation.size_of(value) for name, value in one.cells.items() if name != text)
+        if cells_spent > limits.ENTITY_CHANGE_CELLS_MAX:
+            raise LimitError("the cells of one change in one entity", cells_spent, limits.ENTITY_CHANGE_CELLS_MAX)
+        if bytes_spent > limits.ENTITY_CHANGE_BYTES_MAX:
+            raise LimitError("the bytes of one change in one entity", bytes_spent, limits.ENTITY_CHANGE_BYTES_MAX)
+        self._spent[key] = cells_spent, bytes_spent
+
+    def _check_delete(self, one: Delete) -> None:
+        if one.kind in _NEVER_DELETED:
+            raise InvalidValueError("kind", f"is {one.kind}, of which nothing is deleted", one.kind)
+        try:
+            from_pairs(one.seen)
+        except ValueError as error:
+            raise InvalidValueError("seen", str(error), None) from None
+
+    def _refuse(self, key: bytes, why: str) -> None:
+        """Refuse an operation for good; or let it wait, while something in its past may decide it."""
+        if self._waits_in_past(key):
+            self._wait(key, f"what it is about waits for a newer version ({why})")
             return
-        elif code == PUT:
-            self._put(entity, operation[3])
-            self._changed[entity.key] = _SHOWN
+        self._unapplied.append(Unapplied(self.position, self._number, key, True, why))
+        self.entities.of(*kind_and_id(key)).refuse(self.actor, self.seq, self._number)
+        self._projector.note(key, Became.TOUCHED)
+
+    def _wait(self, key: bytes, why: str) -> None:
+        self._unapplied.append(Unapplied(self.position, self._number, key, False, why))
+
+    def _waits_in_past(self, key: bytes) -> bool:
+        """Tell whether something in the change's past, on the same entity or on one that nobody can read, waits."""
+        waiting = [each for each in self._unapplied if not each.refused and each.entity in (key, UNREADABLE)]
+        if any(each.position == self.position for each in waiting):
+            return True
+        stored = self.tx.unapplied() if self.tx.waiting() else ()
+        waiting += [each for each in stored if not each.refused and each.entity in (key, UNREADABLE)]
+        for position in {each.position for each in waiting}:
+            logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
+            if logged.seq <= self.past.get(logged.actor, 0):
+                return True
+        return False
+
+    # --- applying -----------------------------------------------------------------------------------------------------
+
+    def write(self, one: Operation) -> None:
+        """
+        Apply an operation of this device's own, within the budget that every reader holds it to.
+
+        Raises:
+            LimitError: The change writes too much into one entity.
+        """
+        if isinstance(one, Put):
+            self._spend(one)
+        self.apply(one)
+
+    def apply(self, one: Operation) -> None:
+        """
+        Apply an operation that is known to be sound, but for the text that it edits.
+
+        Raises:
+            RefusedTextError: The text does not take the edit; nothing has changed.
+        """
+        entity = self.entities.of(one.kind, one.id)
+        self._mentioned[entity.key, self.position] = None
+        if isinstance(one, Put):
+            self._put(entity, one.cells)
+        elif isinstance(one, Edit):
+            self._edit(entity, one)
+        elif isinstance(one, Delete):
+            self._chains = self._chains or Chains(self.tx)
+            entity.delete(self._chains.pairs(one.seen, self.past))
+            self._projector.note(entity.key, Became.SHOWN)
+            return
         else:  # every change that tags something touches the tag, which then looks as before
-            same = kind == "tag" and self._was_visible(entity.key)
-            self._note(entity.key, _TOUCHED if same else _SHOWN)
+            same = one.kind == "tag" and self.entities.was_visible(entity.key)
+            self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN)
         entity.touch(self.actor, self.seq)
 
-    def _note(self, key: bytes, what: int) -> None:
-        self._changed[key] = max(what, self._changed.get(key, what))
-
-    def _was_visible(self, key: bytes) -> bool:
-        before = self._before[key]
-        return before is not None and not before.hidden
-
-    def _put(self, entity: Entity, written: dict[str, Any]) -> None:
+    def _put(self, entity: Entity, written: Mapping[str, Any]) -> None:
+        self._projector.note(entity.key, Became.SHOWN)
         text_field = TEXT_FIELDS.get(entity.kind)
         actor, seq, wall, past = self.actor, self.seq, self.wall_ms, self.past
         if not entity.cells:  # it is new, nearly always
@@ -157,139 +255,63 @@ class Fold:
                 for write in entity.cells[name]:
                     if isinstance(write[3], str):
                         self.texts.keep_start(self.tx, entity, name, write[3])
+                if isinstance(value, str):
+                    self.texts.started(self.tx, entity, name, value, (actor, seq))
             entity.put(name, (actor, seq, wall, value), past)
 
-    def _edit(self, entity: Entity, field: str, genesis: int, update: bytes) -> bool:
-        """Apply an edit of a text; False when it was refused."""
-        siblings = entity.cells.get(field, [])
-        start = next(
-            (w[3] for w in siblings if isinstance(w[3], str) and self._genesis(entity, field, w[3]) == genesis), None
-        )
-        try:
-            self.texts.apply(self.tx, (entity.key, field, genesis), start, self.actor, update)
-        except RefusedTextError as refused:
-            self.tx.quarantine(entity.key, field, genesis, refused.reason)
-            return False
-        self.note_edit(entity, field, genesis)
-        return True
+    def _edit(self, entity: Entity, one: Edit) -> None:
+        if one.field != TEXT_FIELDS.get(entity.kind):
+            raise RefusedTextError("it edits a field that is no text")
+        siblings = entity.cells.get(one.field, [])
+        if any(
+            write[:2] == (self.actor, self.seq) and not self._reads(entity, write, one.genesis) for write in siblings
+        ):
+            raise RefusedTextError(
+                "its change writes another text of the same field"
+            )  # a cell holds one write a change
+        self.texts.apply(self.tx, entity, one, (self.actor, self.seq), self.deps)
+        self.note_edit(entity, one.field, one.genesis)
 
-    def note_edit(self, entity: Entity, field: str, genesis: int) -> None:
+    def _reads(self, entity: Entity, write: Write, genesis: bytes) -> bool:
+        """Tell whether a text cell's write stands for nothing, or for the text of a genesis."""
+        return write[3] is None or self._genesis(entity, write[3]) == genesis
+
+    def note_edit(self, entity: Entity, field: str, genesis: bytes) -> None:
         """Write an edited text's cell: an edit replaces, of what its author saw, the same text and emptiness."""
+        self._mentioned[entity.key, self.position] = None
         siblings = entity.cells.get(field, [])
         kept = [
             write
             for write in siblings
-            if write[1] > self.past.get(write[0], 0)
-            or not (write[3] is None or self._genesis(entity, field, write[3]) == genesis)
+            if write[1] > self.past.get(write[0], 0) or not self._reads(entity, write, genesis)
         ]
         shown_before = cells.visible(siblings)[3] if siblings else None
         entity.cells[field] = sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))
         entity.touch(self.actor, self.seq)
-        same = shown_before is not None and self._genesis(entity, field, shown_before) == genesis
-        self._note(entity.key, _EDITED if same and self._was_visible(entity.key) else _SHOWN)
+        same = shown_before is not None and self._genesis(entity, shown_before) == genesis
+        seen = same and self.entities.was_visible(entity.key)
+        self._projector.note(entity.key, Became.EDITED if seen else Became.SHOWN)
 
-    def _genesis(self, entity: Entity, field: str, value: str | int) -> int:
-        return value if isinstance(value, int) else self.texts.genesis(entity.id, field, value)
+    def _genesis(self, entity: Entity, value: str | bytes) -> bytes:
+        return value if isinstance(value, bytes) else self.texts.genesis(entity, value)
 
-    # --- entities -----------------------------------------------------------------------------------------------------
-
-    def entity(self, kind: str, entity_id: bytes) -> Entity:
-        """Return an entity as it stands in this fold; a new one when there is none."""
-        key = key_of(kind, entity_id)
-        found = self._entities.get(key)
-        if found is None:
-            self.load([key])
-            found = self._entities.get(key)
-        if found is None:
-            found = self._entities[key] = Entity(entity_id, kind)
-        return found
-
-    def existing(self, kind: str, entity_id: bytes) -> Entity | None:
-        """Return an entity as it stands in this fold, if anything ever touched it."""
-        key = key_of(kind, entity_id)
-        self.load([key])
-        found = self._entities.get(key)
-        return found if found is not None and (found.touched or found.deleted) else None
+    # --- for the ledger -----------------------------------------------------------------------------------------------
 
     def text_of(self, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
         return self.texts.text_of(self.tx, entity)
 
-    def merge(self, other: Entity, ours: Frontier, theirs: Frontier) -> None:
-        """Join an entity's state from a segment; the texts of both are joined by the caller."""
-        self.entity(other.kind, other.id).merge(ours, other, theirs)
-        self._changed[other.key] = _SHOWN
-        if len(self._entities) >= CHUNK:
-            self.flush()
+    def is_in_ring(self, task_id: bytes) -> bool:
+        """Tell whether a task is its own ancestor."""
+        return self._rings.is_in_ring(task_id)
 
-    def flush_if_full(self) -> None:
-        """Write what is held when it is much."""
-        if len(self._entities) >= CHUNK:
-            self.flush()
-
-    def expect_new(self, keys: Iterable[bytes]) -> None:
-        """Take it that nothing is stored under these keys; a store refuses to show what is not new after all."""
-        self._before.update(dict.fromkeys(keys))
-
-    def load(self, keys: Iterable[bytes]) -> None:
-        """Read entities that will be asked for: many at once cost little more than one."""
-        wanted = [key for key in keys if key not in self._before]
-        if wanted:
-            self._before.update(dict.fromkeys(wanted))
-            for record in self.tx.records(wanted).values():
-                self._hold(record)
-
-    def _hold(self, record: Record) -> Entity:
-        entity = self._entities[record.key] = entity_of(record.key, record.state)
-        self._before[record.key] = record
-        return entity
-
-    # --- writing ------------------------------------------------------------------------------------------------------
-
-    def refresh(self) -> int:
-        """Bring rows and hashes of edited texts up to date; return how many entities it were."""
-        stale = self.tx.stale_texts()
-        self.load(stale)
-        self._changed.update((key, _SHOWN) for key in stale if key in self._entities)
-        self.flush()
-        return len(stale)
-
-    def flush(self) -> None:
-        """Write states, hashes, digest and rows of all that was touched."""
-        touched = [key for key, what in self._changed.items() if what == _SHOWN]
-        new = frozenset(key for key in touched if not self._was_visible(key))
-        affected = self._affected(touched, new) if touched else ()
-        records, conflicted, shown, deltas = [], {}, [], defaultdict[int, int](int)
-        gone = defaultdict[str, list[bytes]](list)
-        for key, what in self._changed.items():
-            entity, before = self._entities[key], self._before[key]
-            state, hidden = entity.encode(), entity.hidden
-            old = before.hash if before is not None else _NO_HASH
-            fresh = old
-            if what != _EDITED:
-                fresh = hash_entity(entity.id, state, self._text_hashes(entity))
-                deltas[bucket_of(entity.id)] += int.from_bytes(fresh, "big") - int.from_bytes(old, "big")
-            records.append(Record(key, hidden, fresh, to_stored(key, state)))
-            conflicted[key] = not hidden and bool(conflicts_of(entity, self.texts))
-            if hidden and self._was_visible(key):
-                gone[entity.kind].append(key)
-        for key in affected:
-            entity = self._entities[key]
-            if not entity.hidden and entity.kind in rows.COLUMNS:
-                shown.append(self._shown(entity))
-        self.tx.save(records, conflicted)
-        self.tx.add_to_buckets(deltas)
-        for kind, keys in gone.items():
-            self.tx.hide(kind, keys)
-        if shown:
-            self.tx.show(shown, new)
-        for key in [key for key, what in self._changed.items() if what == _EDITED]:
-            self.tx.set_stale(key, True)
-        for key in [key for key in self.tx.stale_texts() if self._changed.get(key) == _SHOWN]:
-            self.tx.set_stale(key, False)
-        for (unknown_of, position), count in self._unknown.items():
-            self.tx.add_unknown_operations(unknown_of, position, count)
-        self._entities, self._before, self._changed, self._unknown = {}, {}, {}, defaultdict(int)
+    def load_state(self, other: Entity) -> None:
+        """Take an entity's state from a segment, into a store that has nothing of it; its texts are the caller's."""
+        held = self.entities.of(other.kind, other.id)
+        held.touched, held.deleted, held.cells = other.touched, other.deleted, other.cells
+        held.refused, held.ext = other.refused, other.ext
+        self._projector.note(other.key, Became.SHOWN)
+        self.flush_if_full()
 
     def is_sound(self, record: Record) -> bool:
         """
@@ -298,144 +320,36 @@ class Fold:
         Raises:
             CorruptError: Its state, or a text of it, cannot even be read.
         """
-        entity = self._hold(record)
-        if record.hash != hash_entity(entity.id, entity.encode(), self._text_hashes(entity)):
-            return False
-        if record.hidden != entity.hidden:
-            return False
-        if entity.hidden or entity.kind not in rows.COLUMNS:
-            return True
-        shown, entity_id = self._shown(entity), values.id_text(entity.id)
-        tags = {tag for tag, _ in self.tx.tags_of(entity.kind, [entity_id])[entity_id]}
-        links = {row[1] for row in self.tx.links_of(entity_id, None)} if entity.kind == "task" else set()
-        return (
-            self.tx.row(entity.kind, entity_id) == shown.row
-            and tags == {tag for tag, _ in shown.tags}
-            and links == {document for document, _, _ in shown.links}
-        )
+        return self._projector.is_sound(record)
 
-    def _text_hashes(self, entity: Entity) -> list[bytes]:
-        hashes = []
-        for field, genesis in entity.edited_texts():
-            document = self.texts.document(self.tx, (entity.key, field, genesis))
-            hashes.append(hash_text(document.string(), document.vector()))
-        return hashes
+    # --- writing ------------------------------------------------------------------------------------------------------
 
-    def _affected(self, touched: list[bytes], new: frozenset[bytes]) -> Iterable[bytes]:
-        """Return all whose rows change: what was touched, what points at what came or went, and rings."""
-        affected = dict.fromkeys(touched)
-        came = [key for key in touched if key in new and not self._entities[key].hidden]
-        went = [key for key in touched if key not in new and self._entities[key].hidden]
-        pointing = [*self.tx.waiting_for(came), *self.tx.referrers(went)] if went else self.tx.waiting_for(came)
-        self.load(pointing)
-        affected.update(dict.fromkeys(pointing))
-        tasks = [key for key in affected if self._entities[key].kind == "task"]
-        if pointing or any(key not in new for key in tasks):
-            ringed = self.tx.in_rings()
-            self.load(ringed)
-            affected.update(dict.fromkeys(ringed))
-        settled: set[bytes] = set()
-        for task in tasks:
-            ring = self._ring_above(task, settled) if "parent_id" in self._entities[task].cells else []
-            if ring:
-                affected[integrity.withheld_of(ring).key] = None
-        return affected
+    def refresh(self) -> int:
+        """Bring rows and hashes of edited texts up to date; return of how many entities."""
+        stale = self.tx.stale_texts()
+        self.show_again(stale)
+        return len(stale)
 
-    def is_in_ring(self, task_id: bytes) -> bool:
-        """Tell whether a task is its own ancestor."""
-        return any(member.id == task_id for member in self._ring_above(key_of("task", task_id), set()))
+    def show_again(self, keys: Sequence[bytes]) -> None:
+        """Write the rows of entities anew: what they point at was folded anew."""
+        self.entities.load(keys)
+        for key in keys:
+            if self.entities.get(key) is not None:
+                self._projector.note(key, Became.SHOWN)
+        self.flush()
 
-    def _ring_above(self, task: bytes, settled: set[bytes]) -> list[Entity]:
-        """Return the ring above a task; remembers in ``settled`` what is known to reach the top."""
-        walked: list[bytes] = []
+    def flush_if_full(self) -> None:
+        """Write what is held when it is much."""
+        if len(self.entities) >= CHUNK:
+            self.flush()
 
-        def parent_of(child: bytes) -> bytes | None:
-            walked.append(child)
-            parent = self._parent_of(child)
-            return None if parent in settled else parent
-
-        if self._parent_of(task) is None:
-            return []
-        ring = integrity.ring_above(task, parent_of)
-        if not ring:
-            settled.update(walked)
-        self.load(ring)
-        return [self._entities[member] for member in ring]
-
-    def _parent_of(self, task: bytes) -> bytes | None:
-        entity = self._entities.get(task)
-        if entity is None:
-            parent = self.tx.parent_edge(task)
-        elif entity.hidden or "parent_id" not in entity.cells:
-            return None
-        else:
-            parent_id = cells.visible(entity.cells["parent_id"])[3]
-            parent = None if parent_id is None else key_of("task", parent_id)
-        return parent if parent is not None and self._is_visible(parent) else None
-
-    def _is_visible(self, key: bytes) -> bool:
-        if key not in self._before:
-            self.load([key])
-        entity = self._entities.get(key)
-        return entity is not None and not entity.hidden
-
-    def _shown(self, entity: Entity) -> Shown:
-        tags, links, withheld, parent_id = [], [], [], None
-        for cell, target_id, value, created_at in rows.edges_of(entity):
-            kind = integrity.target_kind(cell)
-            target = key_of(kind, target_id)
-            if not self._is_visible(target):
-                withheld.append((cell, target, integrity.HIDDEN))
-            elif kind == "tag":
-                tags.append((cell[-rows.ID_CHARACTERS :], created_at))
-            elif kind == "document":
-                links.append((cell[-rows.ID_CHARACTERS :], value, created_at))
-            elif self._closes_ring(entity):
-                withheld.append((cell, target, integrity.RING))
-            else:
-                parent_id = values.id_text(target_id)
-        row = rows.row_of(entity, self.text_of(entity), parent_id)
-        return Shown(entity.kind, entity.key, row, tuple(tags), tuple(links), tuple(withheld))
-
-    def _closes_ring(self, entity: Entity) -> bool:
-        ring = self._ring_above(entity.key, set())
-        return any(member is entity for member in ring) and integrity.withheld_of(ring) is entity
-
-
-def _is_known(operation: Operation) -> bool:
-    """Tell whether an operation has a shape of this version."""
-    if (
-        len(operation) < 3
-        or operation[1] not in KINDS
-        or not isinstance(operation[2], bytes)
-        or len(operation[2]) != 16
-    ):
-        return False
-    code, rest = operation[0], operation[3:]
-    if code == PUT:
-        return len(rest) == 1 and isinstance(rest[0], dict) and set(map(type, rest[0])) <= {str}
-    if code == EDIT:
-        field, genesis, update = rest if len(rest) == 3 else (None, None, None)
-        if field != TEXT_FIELDS.get(operation[1], "") or not isinstance(update, bytes):
-            return False
-        return isinstance(genesis, int) and 0 <= genesis < 2 << limits.ACTOR_BITS
-    if code == DELETE:
-        return len(rest) == 1 and isinstance(rest[0], list)
-    return bool(code == TOUCH and not rest)
-
-
-def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
-    """Return the values that are kept but not shown, by cell; a text and its own start are one value."""
-    found = {}
-    for name, siblings in entity.cells.items():
-        if len(siblings) == 1 or name.startswith(_OWN_SIBLINGS):
-            continue
-        if name == TEXT_FIELDS.get(entity.kind):
-            siblings = [
-                (*write[:3], texts.genesis(entity.id, name, write[3]) if isinstance(write[3], str) else write[3])
-                for write in siblings
-            ]
-        kept = cells.conflicts(siblings)
-        if kept:
-            found[name] = kept
-    return found
+    def flush(self) -> None:
+        """Write states, hashes, digest and rows of all that was touched."""
+        if self._mentioned and self._only is None:
+            self.tx.mention(list(self._mentioned))
+        self._mentioned = {}
+        if self._unapplied:
+            self.tx.set_unapplied(self._unapplied)
+            self._unapplied = []
+        self._projector.flush()
+        self.entities.clear()

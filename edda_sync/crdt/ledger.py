@@ -2,147 +2,43 @@
 The ledger: changes into a store's log, and their fold beside it, in one transaction.
 
 1. A dot is allocated inside the commit: ``seq`` is the head's plus one, so no two changes of an actor share one.
-2. A change enters the log only when all that it depends on is in (causal delivery).
+2. A change enters the log only when all that it depends on is in, under the hashes that it names (causal delivery).
 3. Log and view move together: whoever sees a change in the log sees its effects.
-4. The same dot under two hashes is a fork: it is noted, and neither replaces the other.
+4. Whether a change is admitted is a function of the change and its past. What breaks a rule is refused by everybody alike:
+   dependencies that go down, or that are not closed; an author who is no member in the past of its life's birth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
-from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from edda_sync import limits, values
+from edda_sync import limits
+from edda_sync.crdt import admission, early, frontier, operation
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import frontier
-from edda_sync.crdt.change import DELETE, EDIT, NO_HASH, PUT, TOUCH, Birth, Change, Header, Operation
-from edda_sync.crdt.diff import diff, rebase
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt import refold as refolding
+from edda_sync.crdt.admission import Admitted, Checked
+from edda_sync.crdt.body import Body
+from edda_sync.crdt.chains import Chains, Place, keep_names, names_of
+from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header
+from edda_sync.crdt.compose import Composer
+from edda_sync.crdt.drafts import Draft, Put
+from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.fold import Fold
-from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.texts import TextEdit, Texts
-from edda_sync.errors import (
-    CorruptError,
-    InvalidValueError,
-    LimitError,
-    NotFoundError,
-    RefusedTextError,
-    RemoteProtocolError,
-    UsageError,
-)
-from edda_sync.model import TEXT_FIELDS
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.past import Pasts, added
+from edda_sync.crdt.refold import TakeSegment
+from edda_sync.crdt.texts import Texts
+from edda_sync.errors import CorruptError, RefusedTextError, UsageError
 from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
 
 ACTOR_KEY: Final = "actor"
-PUBLIC_KEY: Final = "public_key"
-NONCE_KEY: Final = "nonce"
+BIRTH_KEY: Final = "birth"
 WORKSPACE_KEY: Final = "workspace"
-TOLD_KEY: Final = "told_members"
-"""The members' public keys, 32 bytes each, as this device was told them when it joined."""
 
 DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
-
-_encode_cells = msgspec.msgpack.Encoder().encode
-_decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_encode_pairs = msgspec.msgpack.Encoder().encode
-_decode_pairs = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
-
-
-# --- drafts: what a transaction wants; operations are made of them inside the commit ---------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """
-    Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`.
-
-    ``new`` says that the id was made just now, so that nobody looks for what has it.
-    """
-
-    kind: str
-    id: bytes
-    encoded: bytes
-    new: bool = False
-
-    @staticmethod
-    def of(kind: str, entity_id: bytes, cells: Mapping[str, Any], *, new: bool = False) -> Put:
-        """Return the draft; its cells are encoded at once, since a bulk transaction holds 100,000 of them."""
-        return Put(kind, entity_id, _encode_cells(cells), new)
-
-    @property
-    def cells(self) -> dict[str, Any]:
-        """The cells, the caller's own."""
-        return _decode_cells(self.encoded)
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """Make a text that read ``base`` read ``new``: merged, as edits, into what it reads now."""
-
-    kind: str
-    id: bytes
-    base: str | None
-    new: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EditText:
-    """
-    Edit a text.
-
-    ``base`` gives the text that the positions count in; None means the text as the commit finds it.
-    """
-
-    kind: str
-    id: bytes
-    edits: tuple[TextEdit, ...]
-    base: Callable[[], str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Hide an entity."""
-
-    kind: str
-    id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """Bring an entity back, or keep it."""
-
-    kind: str
-    id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Expect:
-    """Refuse the whole transaction unless an entity is visible; or, with ``present`` False, if there ever was one."""
-
-    kind: str
-    id: bytes
-    present: bool = True
-
-
-Draft = Put | Rewrite | EditText | Delete | Touch | Expect
-
-
-class Admitted(Enum):
-    """What became of a change."""
-
-    APPLIED = "applied"
-    KNOWN = "known"
-    EARLY = "early"  # something that it depends on is not here
-    FORK = "fork"
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
 
 
 class Ledger:
@@ -150,6 +46,7 @@ class Ledger:
 
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
+        self.pasts = Pasts()
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold over a transaction."""
@@ -160,6 +57,8 @@ class Ledger:
         with _own_texts():
             return self.fold(tx).refresh()
 
+    # --- this device's own changes ------------------------------------------------------------------------------------
+
     def commit(
         self,
         tx: StoreWriter,
@@ -167,7 +66,7 @@ class Ledger:
         wall_ms: int,
         agent: str | None = None,
         reason: str | None = None,
-    ) -> changes.Dot | None:
+    ) -> Dot | None:
         """
         Turn drafts into this device's next change; return its dot, or None when they change nothing.
 
@@ -182,156 +81,117 @@ class Ledger:
             InvalidValueError: A text edit lies outside its text.
             LimitError: The change would be too large.
         """
-        heads = tx.heads()
-        actor = actor_of(tx)
-        head = heads.get(actor)
-        seq = 1 if head is None else head.seq + 1
-        deps = {other.actor: other.seq for other in heads.values()}
-        previous = {} if head is None else dict(_decode_pairs(head.deps))
+        wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
+        head, past, deps, changed = self._next(tx, wall_ms)
+        actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
+        birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
+        author = changes.decode_birth(_meta(tx, BIRTH_KEY)).public_key
         position = tx.log_position() + 1
         fold = self.fold(tx)
-        wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
-        fold.begin(actor, seq, wall_ms, deps, position)
-        body = _Body(tx, position)
-        tagged: set[bytes] = set()
+        fold.begin(actor, seq, wall_ms, deps, position, author)
+        body = Body(tx, position)
+        composer = Composer(fold)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
-            fold.expect_new(key_of(draft.kind, draft.id) for draft in some if isinstance(draft, Put) and draft.new)
-            fold.load([key_of(draft.kind, draft.id) for draft in some])
+            fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
+            fold.entities.load([key_of(each.kind, each.id) for each in some])
             with _own_texts():
                 for draft in some:
-                    for operation in self._operations(fold, draft, tagged):
-                        body.add(changes.encode_operation(operation))
+                    for one in composer.operations(draft):
+                        body.add(operation.encode(one))
                 fold.flush_if_full()
         if body.operations == 0:
             return None
-        birth = None
-        if head is None:
-            birth = Birth(_meta(tx, PUBLIC_KEY), _meta(tx, NONCE_KEY))
         whole, parts = body.end()
-        changed = frontier.difference(deps, previous)
-        changed.pop(actor, None)
-        header = Header(
-            changes.VERSION, actor, seq, wall_ms, tuple(sorted(changed.items())), body.operations, body.size, parts,
-            agent, reason, birth,
-        )  # fmt: skip
+        content = changes.hash_parts(parts) if parts else changes.hash_part(whole)
+        ext = changes.header_ext(wall_ms, birth=birth, parts=parts, agent=agent, reason=reason)
+        previous = NO_HASH if head is None else head.hash
+        header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
         change = Change(header, changes.encode_header(header), whole)
-        if len(change.raw) > limits.HEADER_BYTES_MAX:
-            raise LimitError("the number of devices that this change depends on", len(deps), limits.ACTORS_MAX)
-        self._append(tx, change, head, birth)
+        self._append(tx, change, _own_place(head, change), _frontier_of(changed), past)
+        early.note(tx, birth)
         with _own_texts():
             fold.flush()
         return actor, seq
 
-    def _append(self, tx: StoreWriter, change: Change, head: Head | None, birth: Birth | None) -> Logged:
-        header = change.header
-        digest = changes.hash_change(NO_HASH if head is None else head.hash, change.content)
-        logged = Logged(tx.log_position() + 1, header.actor, header.seq, digest, change.raw, change.body)
-        deps = changes.full_deps(header, {} if head is None else dict(_decode_pairs(head.deps)))
-        deps.pop(header.actor, None)
-        encoded = _encode_pairs(frontier.to_pairs(deps))
+    def _next(self, tx: StoreWriter, wall_ms: int) -> tuple[Head | None, Frontier, Frontier, tuple[Dep, ...]]:
+        """
+        Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
+
+        The two differ while what its life continues is not here: nobody can say then what that does not know already, so
+        nothing is named. It is folded on what is here all the same, and anew once that is here.
+        """
+        held = {each.actor: each.seq for each in tx.heads().values()}
+        while True:
+            head, before = self._own(tx)
+            deps = frontier.join(before, held)
+            if self._is_early(tx, head):
+                return head, before, deps, ()
+            changed = _named(tx, deps, before)
+            if len(changed) <= limits.DEPS_MAX or not self._catch_up(tx, before, wall_ms):
+                return head, deps, deps, changed
+
+    @staticmethod
+    def _is_early(tx: StoreReader, head: Head | None) -> bool:
+        """Tell whether the change that this store's life continues is not here yet."""
         if head is not None:
-            moved = head._replace(seq=header.seq, hash=digest, deps=encoded)
+            return early.is_pending(tx)
+        return early.is_missing(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
+
+    def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
+        """Return this store's head, if it has written, and what its next change depends on by that alone."""
+        head = tx.heads().get(actor_of(tx))
+        if head is None:
+            return None, self.pasts.before(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
+        return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
+
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> bool:
+        """
+        Append a change without operations that depends on as much of the log, from its start, as a header should name.
+
+        Returns:
+            False: The log has nothing more; what else is here came with a segment, and is named at once.
+        """
+        head, _ = self._own(tx)
+        actor = actor_of(tx)
+        reached, moved = dict(before), set[bytes]()
+        for position in tx.positions_missing({}):
+            logged = tx.logged(position)
+            if logged.seq > reached.get(logged.actor, 0):
+                if len(moved | {logged.actor}) > limits.DEPS_MAX:
+                    break
+                moved.add(logged.actor)
+                reached[logged.actor] = logged.seq
+        if not moved:
+            return False
+        birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
+        named = _named(tx, reached, before)
+        header = Header(
+            changes.LEVEL, actor, 1 if head is None else head.seq + 1, named, 0, 0,
+            changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
+        )  # fmt: skip
+        change = Change(header, changes.encode_header(header), b"")
+        self._append(tx, change, _own_place(head, change), _frontier_of(named), reached)
+        return True
+
+    def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
+        """Append a change of which the place and the past are known: its author's earlier changes are in that too."""
+        header = change.header
+        head = None if place.before is None else tx.heads()[place.before[0]]
+        logged = Logged(tx.log_position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
+        if head is not None:
+            moved = head._replace(actor=place.name, seq=header.seq, hash=place.hash, deps=added(head.deps, named))
+            if place.run is not None:
+                moved = moved._replace(signed_seq=0, signature=b"")
+            self.pasts.follow(head.hash, place.hash, deps)
         else:
+            birth = exts.get(header.ext, changes.BIRTH)
             assert birth is not None, "a first change without a birth was refused when it was decoded"
-            moved = Head(header.actor, header.seq, digest, encoded, birth.public_key, 0, b"")
+            moved = Head(place.name, header.seq, place.hash, added(_NOTHING, named), birth, 0, b"")
+        if place.run is not None:
+            keep_names(tx, names_of(tx).joined([place.run]))
         tx.append(logged, moved)
         return logged
-
-    # --- drafts -> operations; each is folded as soon as it is made, so that the next one sees it
-    # ----------------------
-
-    def _operations(self, fold: Fold, draft: Draft, tagged: set[bytes]) -> Iterator[Operation]:
-        if isinstance(draft, Put):
-            operation: Operation = [PUT, draft.kind, draft.id, draft.cells]
-            yield from self._tagging(fold, operation[3], tagged)
-        elif isinstance(draft, Rewrite):
-            yield from self._rewrite(fold, draft)
-            return
-        elif isinstance(draft, EditText):
-            yield self._edit(fold, draft)
-            return
-        elif isinstance(draft, Expect):
-            _expect(fold, draft)
-            return
-        else:
-            operation = self._hide_or_touch(fold, draft)
-        fold.apply(operation)
-        if operation[0] == PUT and operation[3].get("parent_id") and fold.is_in_ring(operation[2]):
-            raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation[2]))
-        yield operation
-
-    def _tagging(self, fold: Fold, cells: dict[str, Any], tagged: set[bytes]) -> Iterator[Operation]:
-        """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
-        names = {}
-        for cell, value in cells.items():
-            if isinstance(value, str) and cell.startswith("tag."):
-                cells[cell] = True
-                tag_id = values.id_bytes("tags", cell[4:])
-                if tag_id not in tagged:
-                    names[tag_id] = value
-        fold.load([key_of("tag", tag_id) for tag_id in names])
-        tagged.update(names)
-        for tag_id, name in names.items():
-            tag = fold.existing("tag", tag_id)
-            made: Operation = [TOUCH, "tag", tag_id]
-            if tag is None or "name" not in tag.cells:
-                made = [PUT, "tag", tag_id, {"created_at": OWN_TIME, "name": name}]
-            fold.apply(made)
-            yield made
-
-    def _rewrite(self, fold: Fold, draft: Rewrite) -> Iterator[Operation]:
-        entity = visible(fold, draft.kind, draft.id)
-        field = TEXT_FIELDS[draft.kind]
-        current = fold.text_of(entity)
-        if draft.new is None or current is None:
-            if draft.new is None and current is None:
-                return
-            yield self._start(fold, entity, field, draft.new)
-            return
-        edits = diff(draft.base or "", draft.new)
-        if draft.base != current:
-            edits = rebase(edits, draft.base or "", current)
-        if edits:
-            yield self._edit(fold, EditText(draft.kind, draft.id, tuple(edits)))
-
-    def _edit(self, fold: Fold, draft: EditText) -> Operation:
-        entity = visible(fold, draft.kind, draft.id)
-        field = TEXT_FIELDS[draft.kind]
-        edits: Sequence[TextEdit] = draft.edits
-        if draft.base is not None:
-            base, current = draft.base(), fold.text_of(entity) or ""
-            if base != current:
-                edits = rebase(list(edits), base, current)
-        shown = entity.value(field)
-        if shown is None:  # the first words of an empty field are its start
-            return self._start(fold, entity, field, _written(edits, field))
-        start = shown if isinstance(shown, str) else None
-        genesis = shown if isinstance(shown, int) else self.texts.genesis(draft.id, field, shown)
-        update = self.texts.edit(fold.tx, (entity.key, field, genesis), start, fold.actor, edits)
-        fold.note_edit(entity, field, genesis)
-        return [EDIT, draft.kind, draft.id, field, genesis, update]
-
-    def _start(self, fold: Fold, entity: Entity, field: str, start: str | None) -> Operation:
-        """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""
-        if start is not None:
-            key = (entity.key, field, self.texts.genesis(entity.id, field, start))
-            known = fold.tx.text(*key) is not None
-            edits = diff(self.texts.document(fold.tx, key).string(), start) if known else []
-            if edits:
-                update = self.texts.edit(fold.tx, key, None, fold.actor, edits)
-                fold.note_edit(entity, field, key[2])
-                return [EDIT, entity.kind, entity.id, field, key[2], update]
-        operation: Operation = [PUT, entity.kind, entity.id, {field: start}]
-        fold.apply(operation)
-        return operation
-
-    def _hide_or_touch(self, fold: Fold, draft: Delete | Touch) -> Operation:
-        if isinstance(draft, Delete):
-            return [DELETE, draft.kind, draft.id, frontier.to_pairs(visible(fold, draft.kind, draft.id).touched)]
-        if fold.existing(draft.kind, draft.id) is None:
-            raise NotFoundError(draft.kind, values.id_text(draft.id))
-        return [TOUCH, draft.kind, draft.id]
 
     # --- from peers ---------------------------------------------------------------------------------------------------
 
@@ -340,85 +200,91 @@ class Ledger:
         Take a change whose hash a signed head covers. A large one must have all its parts kept.
 
         Raises:
-            RemoteProtocolError: Its author is no member.
+            RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
         """
-        header = change.header
-        heads = tx.heads()
-        head = heads.get(header.actor)
-        held = 0 if head is None else head.seq
-        if header.seq <= held:
-            return Admitted.KNOWN
-        previous = {} if head is None else dict(_decode_pairs(head.deps))
-        deps = changes.full_deps(header, previous)
-        if header.seq > held + 1 or any(seq > (heads[a].seq if a in heads else 0) for a, seq in deps.items()):
-            return Admitted.EARLY
-        if header.birth is not None and not is_welcome(tx, fold, header, header.birth):
-            raise RemoteProtocolError("a change by a device that is not a member")
-        logged = self._append(tx, change, head, header.birth)
+        checked = self._check(tx, fold, change)
+        if isinstance(checked, Admitted):
+            return checked
+        header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
         body: Iterable[bytes] = (change.body,)
         if header.parts:
-            tx.complete(header.actor, header.seq, logged.position)
+            tx.complete(*change.half, logged.position)
             body = tx.parts(logged.position)
-        fold.begin(header.actor, header.seq, header.wall_ms, deps, logged.position)
-        fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))
+        fold.begin(logged.actor, header.seq, header.wall_ms, checked.deps, logged.position, checked.author)
+        fold.receive(map(operation.decode, operation.cut(body)), understood=header.is_understood)
+        if early.is_pending(tx):
+            fold.flush()
+            self.pasts.forget()
+            self.refold(tx, early.settle(tx, logged))
         return Admitted.APPLIED
 
-    def rebuild(self, tx: StoreWriter, merge_segment: Callable[[Fold, bytes, Frontier], dict[int, Frontier]]) -> int:
+    def append(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
         """
-        Fold the whole log into an empty view; return how many changes it was.
+        As :meth:`admit`, for a change that is folded already, or will be later.
 
         Args:
-            tx: A transaction of the store.
-            merge_segment: Joins a segment, by its hash, into the fold, given the frontier that the log has reached so
-                far; returns what each of its heads depends on.
+            tx: A transaction of the store, or of the part of it in which the change is missing.
+            fold: A fold over the store, to look up who is a member.
+            change: The change.
+
+        Raises:
+            RemoteProtocolError: As :meth:`admit`.
         """
-        tx.clear_view()
+        checked = self._check(tx, fold, change)
+        if isinstance(checked, Admitted):
+            return checked
+        logged = self._append(tx, change, checked.place, checked.named, checked.deps)
+        if change.header.parts:
+            tx.complete(*change.half, logged.position)
+        return Admitted.APPLIED
+
+    def _check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+        return admission.check(tx, self.pasts, fold.entities, _meta(tx, WORKSPACE_KEY), change)
+
+    # --- folding anew -------------------------------------------------------------------------------------------------
+
+    def rebuild(
+        self,
+        tx: StoreWriter,
+        take_segment: TakeSegment,
+        *,
+        stop: int | None = None,
+        reached: Callable[[], None] = lambda: None,
+        check: bool = False,
+    ) -> int:
+        """Fold the whole log into an empty view; as ``refold.rebuild``, with ``check`` who may write is checked anew."""
         self.texts = Texts()
-        fold = self.fold(tx)
-        merged = dict(tx.segments())
-        deps_of: dict[int, Frontier] = {}
-        held: Frontier = {}
-        count = 0
-        for position in range(1, tx.log_position() + 1):
-            if position in merged:
-                fold.flush()
-                heads = merge_segment(fold, merged[position], held)
-                fold.flush()
-                for actor, deps in heads.items():
-                    if deps[actor] + 1 > held.get(actor, 0):
-                        deps_of[actor], held[actor] = deps, deps[actor] + 1
-                continue
-            logged = tx.logged(position)
-            header = changes.decode_header(logged.raw)
-            deps = deps_of[header.actor] = changes.full_deps(header, deps_of.get(header.actor, {}))
-            held[header.actor] = header.seq
-            fold.begin(header.actor, header.seq, header.wall_ms, deps, position)
-            body: Iterable[bytes] = tx.parts(position) if header.parts else (logged.body,)
-            fold.receive(changes.decode_operation(piece) for piece in changes.cut_operations(body))
-            count += 1
-        fold.flush()
-        fold.refresh()
-        return count
+        workspace = _meta(tx, WORKSPACE_KEY) if check else None
+        return refolding.rebuild(
+            tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace
+        )
+
+    def refold(self, tx: StoreWriter, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
+        """Fold some entities anew from the log, with all that it says of them or without some changes; see there."""
+        return refolding.refold(tx, self.texts, self.pasts, keys, without)
 
 
-def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
-    """
-    Return a visible entity of a kind.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    entity = fold.existing(kind, entity_id)
-    if entity is None or entity.hidden:
-        raise NotFoundError(kind, values.id_text(entity_id))
-    return entity
+_NOTHING: Final = b"\x90"  # no pairs, in msgpack
 
 
-def _expect(fold: Fold, draft: Expect) -> None:
-    if draft.present:
-        visible(fold, draft.kind, draft.id)
-    elif fold.existing(draft.kind, draft.id) is not None:
-        raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
+def _own_place(head: Head | None, change: Change) -> Place:
+    """Return where this store's own next change goes: behind its last one, which nobody else follows."""
+    return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
+
+
+def _frontier_of(named: Iterable[Dep]) -> Frontier:
+    return {actor: seq for actor, seq, _ in named}
+
+
+def _named(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
+    """Return what a header must name of what its change depends on: what moved, with hashes."""
+    heads = reader.heads()
+    named = []
+    for actor, seq in sorted(frontier.difference(deps, before).items()):
+        digest = heads[actor].hash if heads[actor].seq == seq else reader.hash_at(actor, seq)
+        assert digest is not None, "a store depends on what it holds"
+        named.append((actor, seq, digest[:DEP_HASH_BYTES]))
+    return tuple(named)
 
 
 @contextmanager
@@ -428,51 +294,6 @@ def _own_texts() -> Iterator[None]:
         yield
     except RefusedTextError:
         raise CorruptError("A text of this store") from None
-
-
-class _Body:
-    """A body in the making: whole while it is short, in stored parts once it is not."""
-
-    def __init__(self, tx: StoreWriter, position: int) -> None:
-        self._tx, self._position = tx, position
-        self._rest = bytearray()
-        self._parts: list[bytes] = []
-        self.operations = self.size = 0
-
-    def add(self, encoded: bytes) -> None:
-        self.operations += 1
-        self.size += len(encoded)
-        if self.operations > limits.CHANGE_OPERATIONS_MAX:
-            raise LimitError(
-                "the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX
-            )
-        if self.size > limits.CHANGE_BYTES_MAX:
-            raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX)
-        self._rest += encoded
-        while len(self._rest) > limits.PART_BYTES_MAX:
-            self._keep(bytes(self._rest[: limits.PART_BYTES_MAX]))
-            del self._rest[: limits.PART_BYTES_MAX]
-
-    def end(self) -> tuple[bytes, tuple[bytes, ...]]:
-        """Return the whole body and no hashes, or nothing and the hashes of its parts."""
-        if not self._parts:
-            return bytes(self._rest), ()
-        self._keep(bytes(self._rest))
-        return b"", tuple(self._parts)
-
-    def _keep(self, part: bytes) -> None:
-        self._tx.append_part(self._position, len(self._parts), part)
-        self._parts.append(changes.hash_part(part))
-
-
-def _written(edits: Iterable[TextEdit], field: str) -> str:
-    """Return what edits make of an empty text."""
-    text = ""
-    for at, deleted, inserted in edits:
-        if not 0 <= at <= len(text) or not 0 <= deleted <= len(text) - at:
-            raise InvalidValueError(field, f"has no position {at:,}", at)
-        text = text[:at] + inserted + text[at + deleted :]
-    return values.text(field, text)
 
 
 # --- who writes -------------------------------------------------------------------------------------------------------
@@ -485,49 +306,34 @@ def _meta(reader: StoreReader, key: str) -> bytes:
     return value
 
 
-def count_waiting(reader: StoreReader) -> int:
-    """
-    Return how many things are held and not applied: operations of a newer version, and texts that refused an edit.
-
-    A large change of which parts are still to come is not held yet: no frontier has it, and its author may be gone.
-    """
-    return reader.unknown_operations() + len(reader.quarantined())
-
-
-def actor_of(reader: StoreReader) -> int:
+def actor_of(reader: StoreReader) -> bytes:
     """Return the actor under which this store writes."""
-    return int.from_bytes(_meta(reader, ACTOR_KEY), "big")
+    return _meta(reader, ACTOR_KEY)
 
 
-def new_life(tx: StoreWriter, public_key: bytes, nonce: bytes) -> int:
-    """Take a new actor: the next change is the first of another life of this device's store."""
-    actor = changes.actor_of(Birth(public_key, nonce))
-    tx.set_meta(PUBLIC_KEY, public_key)
-    tx.set_meta(NONCE_KEY, nonce)
-    tx.set_meta(ACTOR_KEY, actor.to_bytes(8, "big"))
+def begin_life(tx: StoreWriter, birth: changes.Birth) -> bytes:
+    """Begin another life of this device's store, with the next change; return its actor."""
+    raw = changes.encode_birth(birth)
+    actor = changes.actor_of(raw)
+    tx.set_meta(BIRTH_KEY, raw)
+    tx.set_meta(ACTOR_KEY, actor)
     return actor
 
 
-def workspace_of(birth: Birth) -> bytes:
-    """Return the workspace that a founder's first actor makes: 16 bytes that nobody else can claim to have founded."""
-    return blake2b(birth.public_key + birth.nonce, digest_size=16, person=b"edda-workspace").digest()
+def new_life(tx: StoreWriter, nonce: bytes, why: str = "") -> bytes:
+    """
+    Begin another life of the same device, which continues the present one, or what that continues if it never wrote.
 
-
-def device_entity(public_key: bytes) -> bytes:
-    """Return the id of the entity that stands for a device."""
-    return blake2b(public_key, digest_size=16, person=b"edda-device").digest()
-
-
-def is_welcome(reader: StoreReader, fold: Fold, header: Header, birth: Birth) -> bool:
-    """Tell whether a new actor belongs to a member, or to the founder of this very workspace."""
-    if workspace_of(birth) == reader.meta(WORKSPACE_KEY) and not header.deps:
-        return True
-    return is_member(reader, fold, birth.public_key)
-
-
-def is_member(reader: StoreReader, fold: Fold, public_key: bytes) -> bool:
-    """Tell whether a key is a member's: the log says so, or, until that is here, whoever welcomed this device said it."""
-    if fold.existing("device", device_entity(public_key)) is not None:
-        return True
-    told = reader.meta(TOLD_KEY) or b""
-    return any(told[at : at + len(public_key)] == public_key for at in range(0, len(told), 32))
+    Args:
+        tx: A transaction of the store.
+        nonce: 16 random bytes.
+        why: For a person.
+    """
+    ext = exts.of({changes.WHY: why.encode() or None})
+    birth = changes.decode_birth(_meta(tx, BIRTH_KEY))
+    head = tx.heads().get(actor_of(tx))
+    if head is None:
+        continued = (birth.parent, birth.parent_seq, birth.parent_hash)
+        return begin_life(tx, changes.Birth(birth.public_key, nonce, *continued, birth.ext or ext))
+    parent = names_of(tx).actor(head.actor)  # whose chain it is; the hash says which branch
+    return begin_life(tx, changes.Birth(birth.public_key, nonce, parent, head.seq, head.hash, ext))

@@ -2,16 +2,16 @@
 The scrub: whether stored entities, their hashes and their rows still are what the fold made of them.
 
 A digest that is kept up to date by each commit does not notice a bit that flips in a row afterwards. The scrub computes
-each entity's hash and row anew from its stored state, a slice at a time, and the buckets' sums from the stored hashes.
+each entity's hash and row anew from its stored state, a slice at a time, and the digest's sum from the stored hashes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import NamedTuple
 
 from edda_sync import values
-from edda_sync.crdt.entity import bucket_of, kind_and_id
+from edda_sync.crdt import digests
+from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import CorruptError, RefusedTextError
@@ -19,10 +19,10 @@ from edda_sync.protocols import StoreReader, StoreWriter
 
 
 class Damage(NamedTuple):
-    """Something that is not what was written: an entity, or a bucket of the digest; the log can make it anew."""
+    """Something that is not what was written: an entity, by its key, or else the digest; the log can make it anew."""
 
     what: str
-    bucket: int
+    key: bytes | None
 
 
 def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
@@ -46,28 +46,23 @@ def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tup
             sound = False
         if not sound:
             kind, entity_id = kind_and_id(record.key)
-            found.append(Damage(f"{kind} {values.id_text(entity_id)}", bucket_of(entity_id)))
+            found.append(Damage(f"{kind} {values.id_text(entity_id)}", record.key))
         if looked == limit:
             return found, record.key
     return found, None
 
 
-def scrub_buckets(reader: StoreReader) -> list[Damage]:
-    """Compute the digest's sums anew from the stored hashes, and look for rows that belong to no entity."""
-    sums: defaultdict[int, int] = defaultdict(int)
+def scrub_digest(reader: StoreReader) -> list[Damage]:
+    """Compute the digest's sum anew from the stored hashes, and look for rows that belong to no entity."""
+    total = 0
     visible = dict.fromkeys(COLUMNS, 0)
     for record in reader.all_records():
-        kind, entity_id = kind_and_id(record.key)
-        sums[bucket_of(entity_id)] += int.from_bytes(record.hash, "big")
+        kind, _ = kind_and_id(record.key)
+        total = digests.add(total, record.hash)
         if not record.hidden and kind in visible:
             visible[kind] += 1
-    stored = reader.buckets()
-    found = [
-        Damage(f"bucket {bucket} of the digest", bucket)
-        for bucket in sorted({*sums, *stored})
-        if sums[bucket] % (1 << 128) != stored.get(bucket, 0)
-    ]
+    found = [Damage("the digest", None)] if total != reader.digest() else []
     counts = reader.counts()
     rows = {"task": counts["tasks"], "document": counts["documents"], "tag": counts["tags"]}
-    found += [Damage(f"the number of {kind}s", 0) for kind, count in visible.items() if rows[kind] != count]
+    found += [Damage(f"the number of {kind}s", None) for kind, count in visible.items() if rows[kind] != count]
     return found

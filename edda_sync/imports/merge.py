@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync import limits, values
+from edda_sync import limits, unicode14, values
 from edda_sync.crdt.entity import key_of
 from edda_sync.items import set_cells
 from edda_sync.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
@@ -264,4 +264,5 @@ def title_from(text: str, otherwise: str) -> str:
         otherwise: What to return when nothing is left of it.
     """
     line = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in _HALVES.sub("\ufffd", text))
-    return " ".join(line.split())[: limits.TITLE_CODE_POINTS_MAX].rstrip() or otherwise
+    title = " ".join(line.split())[: limits.TITLE_CODE_POINTS_MAX].rstrip()
+    return otherwise if unicode14.is_blank(title) else title

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from edda_sync.errors import UsageError
+from edda_sync.process import Owner
 from edda_sync.store.memory_tables import MemoryReader, MemoryWriter, Tables, empty_tables, undo
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class MemoryStore:
     def __init__(
         self, on_end: Callable[[bool], None] = lambda _committed: None, *, image: Tables | None = None
     ) -> None:
+        self._owner = Owner("This store")
         self._on_end = on_end
         self._tables = empty_tables() if image is None else _copy(image)
         self._lock = threading.RLock()
@@ -54,6 +56,7 @@ class MemoryStore:
 
     def submit(self, work: Callable[[MemoryWriter], T]) -> Future[T]:
         """Run ``work`` in one transaction, at once; the future has ended."""
+        self._owner.check()  # a child's copy would give one name to two changes, and its lock may be held for ever
         done: Future[T] = Future()
         with self._lock:
             self._check_open()
@@ -62,6 +65,7 @@ class MemoryStore:
             try:
                 result = work(writer)
                 writer.check()
+                self._owner.check()  # the work may have forked: only one of the two goes on
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller who asks the future
                 undo(self._tables, writer.journal)
                 self._writer = None
@@ -77,6 +81,7 @@ class MemoryStore:
     @contextmanager
     def read(self) -> Iterator[MemoryReader]:
         """Open a reader; close it soon, since each table that is changed meanwhile is copied first."""
+        self._owner.check()
         with self._lock:
             self._check_open()
             tables = dict(self._tables)
@@ -97,17 +102,20 @@ class MemoryStore:
 
     def version(self) -> int:
         """Return how many transactions there were."""
+        self._owner.check()
         self._check_open()
         return self._version
 
     def image(self) -> Tables:
         """Return a copy of all that it holds, for another store to begin with."""
+        self._owner.check()
         with self._lock:
             assert self._writer is None, "what a running transaction wrote is not held yet"
             return _copy(self._tables)
 
     def close(self) -> None:
         """Let go of everything, once the running transaction has ended."""
+        self._owner.check()
         with self._lock:
             self._closed = True
             self._tables = {}

@@ -10,7 +10,7 @@ from edda_sync import values
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import StorageError
-from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
+from edda_sync.protocols import Head, Incoming, Logged, Record, Rewritten, Row, Shown, TextEdit, TextState, Unapplied
 from edda_sync.query import Plan, in_order, matches, occurrences
 
 Table = dict[Any, Any]
@@ -20,11 +20,11 @@ Journal = list[tuple[str, Any, Any]]  # table, key, and what stood there
 _ABSENT: Final = object()
 _LOG: Final = (
     "meta", "log", "dots", "log_parts", "segments", "segment_parts", "heads", "signatures", "incoming", "incoming_parts",
-    "forks", "serials",
+    "evidence", "mentions", "behind", "rewritten", "serials",
 )  # fmt: skip
 _VIEW: Final = (
     "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
-    "texts", "tails", "stale", "quarantine", "unknown", "digest", "unindexed", "search",
+    "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
 )  # fmt: skip
 _TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
 _NULLABLE: Final = {
@@ -67,14 +67,14 @@ class MemoryReader:
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
-    def heads(self) -> Mapping[int, Head]:
+    def heads(self) -> Mapping[bytes, Head]:
         return dict(self._tables["heads"])
 
     def log_position(self) -> int:
-        newest = (next(reversed(self._tables[name]), 0) for name in ("log", "segments"))  # each is appended to in order
-        return max(newest)
+        newest: int = self._tables["serials"].get("log", 0)
+        return newest
 
-    def positions_missing(self, frontier: Mapping[int, int]) -> Sequence[int]:
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
         found: list[int] = []
         dots = self._tables["dots"]
         for actor, head in self._tables["heads"].items():
@@ -86,18 +86,26 @@ class MemoryReader:
         found: Logged = self._tables["log"][position]
         return found
 
-    def hash_at(self, actor: int, seq: int) -> bytes | None:
+    def position_of(self, actor: bytes, seq: int) -> int | None:
+        found: int | None = self._tables["dots"].get((actor, seq))
+        return found
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
         position = self._tables["dots"].get((actor, seq))
         if position is not None:
             return self.logged(position).hash
         head: Head | None = self._tables["heads"].get(actor)
         return head.hash if head is not None and head.seq == seq else None
 
-    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+    def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
         dots = self._tables["dots"]
         head = self._tables["heads"].get(actor)
         seqs = range(first, head.seq + 1) if head is not None else range(0)
         return [(seq, self.logged(dots[actor, seq]).hash) for seq in seqs if (actor, seq) in dots]
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        dots = self._tables["dots"]
+        return [self.logged(dots[actor, seq]).raw for seq in range(first, last + 1) if (actor, seq) in dots]
 
     def log_part(self, position: int, number: int) -> bytes | None:
         found: bytes | None = self._tables["log_parts"].get((position, number))
@@ -109,11 +117,11 @@ class MemoryReader:
             yield part
             number += 1
 
-    def signature_at(self, actor: int, seq: int) -> bytes | None:
+    def signature_at(self, actor: bytes, seq: int) -> bytes | None:
         found: bytes | None = self._tables["signatures"].get((actor, seq))
         return found
 
-    def next_signed(self, actor: int, seq: int) -> int | None:
+    def next_signed(self, actor: bytes, seq: int) -> int | None:
         return min((s for a, s in self._tables["signatures"] if a == actor and s >= seq), default=None)
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
@@ -135,8 +143,22 @@ class MemoryReader:
             for (actor, seq), raw in sorted(self._tables["incoming"].items())
         ]
 
-    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
-        return [(actor, seq, ours, theirs) for (actor, seq, theirs), ours in sorted(self._tables["forks"].items())]
+    def behind(self) -> Mapping[bytes, Head]:
+        return dict(self._tables["behind"])
+
+    def rewritten(self) -> Sequence[Rewritten]:
+        held = self._tables["rewritten"].items()
+        return [each for number, each in sorted(held, key=lambda item: (item[1].position, item[0]))]
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return dict(sorted(self._tables["evidence"].items()))
+
+    def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
+        wanted = set(positions)
+        return sorted(entity for entity, at in self._tables["mentions"].items() if at & wanted)
+
+    def mentions(self, entity: bytes) -> Sequence[int]:
+        return sorted(self._tables["mentions"].get(entity, ()))
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
@@ -187,16 +209,16 @@ class MemoryReader:
     def conflicted(self) -> list[bytes]:
         return sorted(self._tables["conflicted"])
 
-    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         stored = self._tables["texts"].get((entity, field, genesis))
         if stored is None:
             return None
         state, serial = stored
         newer = max(serial, since)
-        tail = [edit for edit in self._tables["tails"].get((entity, field, genesis), ()) if edit[0] > newer]
+        tail = [each for each in self._tables["tails"].get((entity, field, genesis), ()) if each.serial > newer]
         return TextState(state if serial > since else b"", serial, tail)
 
-    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+    def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return sorted(self._tables["texts"])
 
     def stale_texts(self) -> list[bytes]:
@@ -205,14 +227,15 @@ class MemoryReader:
     def unindexed(self) -> bool:
         return bool(self._tables["unindexed"])
 
-    def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
-        return [(*key, why) for key, why in sorted(self._tables["quarantine"].items())]
+    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+        return sorted(each for each in self._tables["unapplied"].values() if entity in (None, each.entity))
 
-    def unknown_operations(self) -> int:
-        return sum(self._tables["unknown"].values())
+    def waiting(self) -> int:
+        return sum(not each.refused for each in self._tables["unapplied"].values())
 
-    def buckets(self) -> Mapping[int, int]:
-        return {bucket: total for bucket, total in self._tables["digest"].items() if total}
+    def digest(self) -> int:
+        total: int = self._tables["digest"].get("sum", 0)
+        return total
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 
@@ -319,6 +342,7 @@ class MemoryWriter(MemoryReader):
 
     def append(self, logged: Logged, head: Head) -> None:
         self._add("log", logged.position, logged)
+        self._reach(logged.position)
         self._add("dots", (logged.actor, logged.seq), logged.position)
         self.set_head(head)
 
@@ -327,6 +351,11 @@ class MemoryWriter(MemoryReader):
 
     def append_segment(self, position: int, segment: bytes) -> None:
         self._add("segments", position, bytes(segment))
+        self._reach(position)
+
+    def _reach(self, position: int) -> None:
+        if position > self.log_position():
+            self._set("serials", "log", position)
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
         self._keep("segment_parts", (bytes(segment), number), bytes(part))
@@ -344,30 +373,111 @@ class MemoryWriter(MemoryReader):
     def set_head(self, head: Head) -> None:
         self._set("heads", head.actor, head)
 
-    def sign(self, actor: int, seq: int, signature: bytes) -> None:
+    def sign(self, actor: bytes, seq: int, signature: bytes) -> None:
         self._keep("signatures", (actor, seq), signature)
         head = self._tables["heads"].get(actor)
         if head is not None and head.signed_seq < seq:
             self.set_head(head._replace(signed_seq=seq, signature=signature))
 
-    def expect(self, actor: int, seq: int, raw: bytes) -> None:
+    def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
         self._keep("incoming", (actor, seq), bytes(raw))
 
-    def keep_part(self, actor: int, seq: int, number: int, part: bytes) -> None:
+    def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
         self._keep("incoming_parts", (actor, seq, number), bytes(part))
 
-    def complete(self, actor: int, seq: int, position: int) -> None:
+    def complete(self, actor: bytes, seq: int, position: int) -> None:
         for (a, s, number), part in list(self._tables["incoming_parts"].items()):
             if (a, s) == (actor, seq):
                 self.append_part(position, number, part)
         self.forget_incoming(actor, seq)
 
-    def forget_incoming(self, actor: int, seq: int) -> None:
+    def forget_incoming(self, actor: bytes, seq: int) -> None:
         self._drop("incoming", (actor, seq))
         self._drop_where("incoming_parts", lambda key: key[:2] == (actor, seq))
 
-    def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
-        self._keep("forks", (actor, seq, bytes(theirs)), bytes(ours))
+    def replace(self, logged: Logged) -> None:
+        self._set("log", logged.position, logged)
+
+    def replace_part(self, position: int, number: int, part: bytes) -> None:
+        self._set("log_parts", (position, number), bytes(part))
+
+    def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
+        head: Head = self._tables["heads"][old]
+        renamed = []
+        for seq in range(above + 1, head.seq + 1):
+            position = self._tables["dots"].get((old, seq))
+            if position is not None:  # or a segment stands for it
+                self._drop("dots", (old, seq))
+                self._set("dots", (new, seq), position)
+                self._set("log", position, self.logged(position)._replace(actor=new))
+                renamed.append(position)
+        for actor, seq in [key for key in self._tables["signatures"] if key[0] == old and key[1] > above]:
+            self._set("signatures", (new, seq), self._tables["signatures"][actor, seq])
+            self._drop("signatures", (actor, seq))
+        self._drop("heads", old)
+        self._set("heads", new, head._replace(actor=new))
+        if before is not None:
+            last = max((seq for actor, seq in self._tables["signatures"] if actor == old), default=0)
+            signature = self._tables["signatures"].get((old, last), b"")
+            self._set("heads", old, before._replace(signed_seq=last, signature=signature))
+        return sorted(renamed)
+
+    def move_to_end(self, positions: Sequence[int]) -> None:
+        for old in positions:
+            logged = self.logged(old)._replace(position=self.log_position() + 1)
+            new = logged.position
+            self._drop("log", old)
+            self._set("log", new, logged)
+            self._reach(new)
+            self._set("dots", (logged.actor, logged.seq), new)
+            for at, number in [key for key in self._tables["log_parts"] if key[0] == old]:
+                self._set("log_parts", (new, number), self._tables["log_parts"][at, number])
+                self._drop("log_parts", (at, number))
+            for entity, mentioned in list(self._tables["mentions"].items()):
+                if old in mentioned:
+                    self._set("mentions", entity, mentioned - {old} | {new})
+            for key, each in list(self._tables["unapplied"].items()):
+                if each.position == old:
+                    self._drop("unapplied", key)
+                    self._set("unapplied", (new, *key[1:]), each._replace(position=new))
+            for key, text in list(self._tables["rewritten"].items()):
+                if text.position == old:
+                    self._set("rewritten", key, text._replace(position=new))
+
+    def set_behind(self, head: Head) -> None:
+        self._set("behind", head.actor, head)
+
+    def drop_behind(self) -> None:
+        first = min(self._tables["segments"], default=0)
+        for position in [position for position in self._tables["log"] if position < first]:
+            logged = self.logged(position)
+            self._drop("dots", (logged.actor, logged.seq))
+            self._drop("log", position)
+        self._drop_where("log_parts", lambda key: key[0] < first)
+        behind, heads = self._tables["behind"], self._tables["heads"]
+        for actor, seq in list(self._tables["signatures"]):
+            if actor in behind and seq <= behind[actor].seq and heads[actor].signed_seq != seq:
+                self._drop("signatures", (actor, seq))
+        self._drop_where("behind", lambda _key: True)
+
+    def end_segment(self, segment: bytes) -> None:
+        for position in [position for position, name in self._tables["segments"].items() if name == segment]:
+            self._drop("segments", position)
+        self._drop_where("segment_parts", lambda key: key[0] == segment)
+        self._drop_where("behind", lambda _key: True)
+        self._drop_where("rewritten", lambda _key: True)
+        newest = max((*self._tables["log"], *self._tables["segments"]), default=0)
+        self._set("serials", "log", newest)
+
+    def keep_rewritten(self, rewritten: Rewritten) -> None:
+        self._set("rewritten", len(self._tables["rewritten"]), rewritten)
+
+    def add_evidence(self, name: bytes, evidence: bytes) -> None:
+        self._keep("evidence", bytes(name), bytes(evidence))
+
+    def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
+        for entity, position in mentions:
+            self._set("mentions", entity, self._tables["mentions"].get(entity, frozenset()) | {position})
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
@@ -379,9 +489,8 @@ class MemoryWriter(MemoryReader):
             else:
                 self._drop("conflicted", record.key)
 
-    def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
-        for bucket, delta in deltas.items():
-            self._set("digest", bucket, (self._tables["digest"].get(bucket, 0) + delta) % (1 << 128))
+    def add_to_digest(self, delta: int) -> None:
+        self._set("digest", "sum", (self.digest() + delta) % (1 << 128))
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
         for each in sorted(shown, key=lambda each: ("tag", "document", "task").index(each.kind)):
@@ -441,16 +550,16 @@ class MemoryWriter(MemoryReader):
                 if any(edge[0] in gone for edge in edges):
                     self._put_edges(table, source, [edge for edge in edges if edge[0] not in gone])
 
-    def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
+    def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
         key = (entity, field, genesis)
         self._set("texts", key, (bytes(state), serial))
-        self._set("tails", key, tuple(edit for edit in self._tables["tails"].get(key, ()) if edit[0] > serial))
+        self._set("tails", key, tuple(each for each in self._tables["tails"].get(key, ()) if each.serial > serial))
 
-    def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
+    def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
         key = (entity, field, genesis)
         serial: int = self._tables["serials"].get("last", 0) + 1
         self._set("serials", "last", serial)
-        self._set("tails", key, (*self._tables["tails"].get(key, ()), (serial, actor, bytes(update))))
+        self._set("tails", key, (*self._tables["tails"].get(key, ()), TextEdit(serial, actor, seq, bytes(edit))))
         return serial
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
@@ -459,11 +568,22 @@ class MemoryWriter(MemoryReader):
         else:
             self._drop("stale", entity)
 
-    def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
-        self._keep("quarantine", (entity, field, genesis), why)
+    def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
+        for each in unapplied:
+            self._set("unapplied", (each.position, each.number, each.refused), each)
 
-    def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:
-        self._set("unknown", (position, entity), self._tables["unknown"].get((position, entity), 0) + count)
+    def forget(self, entities: Sequence[bytes]) -> None:
+        gone = set(entities)
+        for record in self.records(entities).values():
+            self.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+        for kind in {kind for kind, _ in map(kind_and_id, entities)}:
+            self.hide(kind, [key for key in entities if kind_and_id(key)[0] == kind])
+        for name in ("entities", "conflicted", "stale", "withheld"):
+            self._drop_where(name, lambda key: key in gone)
+        for name in ("texts", "tails"):
+            self._drop_where(name, lambda key: key[0] in gone)
+        for key in [key for key, each in self._tables["unapplied"].items() if each.entity in gone]:
+            self._drop("unapplied", key)
 
     def clear_view(self) -> None:
         for name in _VIEW:

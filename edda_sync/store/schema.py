@@ -85,7 +85,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 -- the log: the truth
 CREATE TABLE log (
-    position INTEGER PRIMARY KEY, actor INTEGER NOT NULL, seq INTEGER NOT NULL,
+    position INTEGER PRIMARY KEY, actor BLOB NOT NULL, seq INTEGER NOT NULL,
     hash BLOB NOT NULL, raw BLOB NOT NULL, body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX idx_log_dot ON log(actor, seq);
@@ -95,21 +95,27 @@ CREATE TABLE segments (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE segment_parts (hash BLOB NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
 CREATE UNIQUE INDEX idx_segment_parts ON segment_parts(hash, number);
 CREATE TABLE heads (
-    actor INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
-    public_key BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
+    actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
+    birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
 );
+-- how far the log behind a segment is here
+CREATE TABLE behind (
+    actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
+    birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE rewritten (position INTEGER NOT NULL, entity BLOB NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
 CREATE TABLE signatures (
-    actor INTEGER NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
+    actor BLOB NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
 ) WITHOUT ROWID;
-CREATE TABLE incoming (actor INTEGER NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
+CREATE TABLE incoming (actor BLOB NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
 CREATE TABLE incoming_parts (
-    actor INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
+    actor BLOB NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
     PRIMARY KEY (actor, seq, number)
 );
-CREATE TABLE forks (
-    actor INTEGER NOT NULL, seq INTEGER NOT NULL, ours BLOB NOT NULL, theirs BLOB NOT NULL,
-    PRIMARY KEY (actor, seq, theirs)
-) WITHOUT ROWID;
+-- signed statements that decide what counts: a set, the same in whatever order it was gathered
+CREATE TABLE evidence (name BLOB PRIMARY KEY, evidence BLOB NOT NULL) WITHOUT ROWID;
+-- which changes are about an entity, so that some entities can be folded anew
+CREATE TABLE mentions (entity BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (entity, position)) WITHOUT ROWID;
 
 -- the view: everything below, and the specification's tables, can be folded anew from the log; an entity goes by its key,
 -- the number of its kind (model.KINDS) and its id
@@ -124,23 +130,22 @@ CREATE TABLE withheld (
 ) WITHOUT ROWID;
 CREATE INDEX idx_withheld_target ON withheld(target);
 CREATE TABLE texts (
-    entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
+    entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
     PRIMARY KEY (entity, field, genesis)
 );
 CREATE TABLE text_tail (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT, entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL,
-    actor INTEGER NOT NULL, edit BLOB NOT NULL
+    serial INTEGER PRIMARY KEY AUTOINCREMENT, entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL,
+    actor BLOB NOT NULL, seq INTEGER NOT NULL, edit BLOB NOT NULL
 );
 CREATE INDEX idx_text_tail ON text_tail(entity, field, genesis);
 CREATE TABLE stale (entity BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE quarantine (
-    entity BLOB NOT NULL, field TEXT NOT NULL, genesis INTEGER NOT NULL, why TEXT NOT NULL,
-    PRIMARY KEY (entity, field, genesis)
+CREATE TABLE unapplied (
+    position INTEGER NOT NULL, number INTEGER NOT NULL, entity BLOB NOT NULL, refused INTEGER NOT NULL, why TEXT NOT NULL,
+    PRIMARY KEY (position, number, refused)
 ) WITHOUT ROWID;
-CREATE TABLE unknown_operations (position INTEGER NOT NULL, entity BLOB, count INTEGER NOT NULL);
-CREATE TABLE digest (bucket INTEGER PRIMARY KEY, sum BLOB NOT NULL);
--- what small changes added since: one page written, not one for each bucket
-CREATE TABLE digest_tail (number INTEGER PRIMARY KEY, added BLOB NOT NULL);
+CREATE INDEX idx_unapplied_entity ON unapplied(entity);
+CREATE INDEX idx_unapplied_waiting ON unapplied(position) WHERE NOT refused;
+CREATE TABLE digest (number INTEGER PRIMARY KEY, sum BLOB NOT NULL);
 CREATE TABLE unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE task_search USING fts5(
     title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
@@ -150,8 +155,7 @@ CREATE VIRTUAL TABLE document_search USING fts5(
 
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "entities", "withheld", "texts", "text_tail", "stale",
-    "quarantine", "unknown_operations", "digest", "digest_tail",
-    "unindexed",
+    "unapplied", "digest", "unindexed",
 )  # fmt: skip
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from struct import Struct
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from edda_sync import limits, values
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.errors import CorruptError
-from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, TextState
+from edda_sync.protocols import Head, Incoming, Logged, Record, Rewritten, Row, Shown, TextEdit, TextState, Unapplied
 from edda_sync.query import Plan
 from edda_sync.store import queries
 from edda_sync.store.schema import VIEW_TABLES
@@ -19,8 +17,6 @@ from edda_sync.store.schema import VIEW_TABLES
 T = TypeVar("T")
 
 _SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
-_ADDED: Final = Struct(">H16s")  # bucket, and what is added to its sum
-_TAIL_MAX: Final = 256  # small changes whose sums stand apart: reading them costs a third of a millisecond
 _RECORDS_REMEMBERED: Final = 64
 
 _IDS_MAX: Final = 500  # parameters of one statement
@@ -34,6 +30,10 @@ _REFERRERS: Final = {
     "tag": "SELECT entity_type, entity_id FROM entity_tags WHERE tag_id IN ({})",
     "document": "SELECT 'task', task_id FROM task_documents WHERE document_id IN ({})",
 }
+_OF_ENTITY: Final = (
+    ("entities", "key"), ("withheld", "source"), ("texts", "entity"), ("text_tail", "entity"), ("stale", "entity"),
+    ("unapplied", "entity"),
+)  # fmt: skip
 _INSERT: Final = {
     kind: f"INSERT INTO {_TABLE[kind]} VALUES ({', '.join('?' * len(columns))})" for kind, columns in COLUMNS.items()
 }
@@ -69,6 +69,10 @@ class SqliteReader:
         self._connection = connection
         self._execute = connection.execute
 
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        """Refuse every use from now on: this process was forked, and the connection is the parent's."""
+        self._execute = refuse
+
     def _one(self, statement: str, *parameters: Any) -> Any:
         return self._execute(statement, parameters).fetchone()
 
@@ -81,15 +85,15 @@ class SqliteReader:
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
-    def heads(self) -> Mapping[int, Head]:
-        rows = self._execute("SELECT actor, seq, hash, deps, public_key, signed_seq, signature FROM heads")
+    def heads(self) -> Mapping[bytes, Head]:
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM heads")
         return {row[0]: Head(*row) for row in rows}
 
     def log_position(self) -> int:
         logged, segment = self._one("SELECT (SELECT max(position) FROM log), (SELECT max(position) FROM segments)")
         return max(logged or 0, segment or 0)
 
-    def positions_missing(self, frontier: Mapping[int, int]) -> Sequence[int]:
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
         found: list[int] = []
         for actor, seq in self._execute("SELECT actor, seq FROM heads").fetchall():
             held = frontier.get(actor, 0)
@@ -105,15 +109,23 @@ class SqliteReader:
             raise CorruptError(f"The log, which has nothing at position {position:,},")
         return Logged(*row)
 
-    def hash_at(self, actor: int, seq: int) -> bytes | None:
+    def position_of(self, actor: bytes, seq: int) -> int | None:
+        row = self._one("SELECT position FROM log WHERE actor = ? AND seq = ?", actor, seq)
+        return None if row is None else int(row[0])
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
         row = self._one(
             "SELECT hash FROM log WHERE actor = ?1 AND seq = ?2 UNION SELECT hash FROM heads WHERE actor = ?1 AND seq = ?2",
             actor, seq,
         )  # fmt: skip
         return None if row is None else bytes(row[0])
 
-    def hashes(self, actor: int, first: int) -> Sequence[tuple[int, bytes]]:
+    def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
         return self._all("SELECT seq, hash FROM log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        statement = "SELECT raw FROM log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        return [row[0] for row in self._execute(statement, (actor, first, last))]
 
     def log_part(self, position: int, number: int) -> bytes | None:
         row = self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number)
@@ -125,11 +137,11 @@ class SqliteReader:
             yield part
             number += 1
 
-    def signature_at(self, actor: int, seq: int) -> bytes | None:
+    def signature_at(self, actor: bytes, seq: int) -> bytes | None:
         row = self._one("SELECT signature FROM signatures WHERE actor = ? AND seq = ?", actor, seq)
         return None if row is None else bytes(row[0])
 
-    def next_signed(self, actor: int, seq: int) -> int | None:
+    def next_signed(self, actor: bytes, seq: int) -> int | None:
         row = self._one("SELECT min(seq) FROM signatures WHERE actor = ? AND seq >= ?", actor, seq)
         return None if row is None else row[0]
 
@@ -153,8 +165,27 @@ class SqliteReader:
             found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
         return found
 
-    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
-        return self._all("SELECT actor, seq, ours, theirs FROM forks ORDER BY actor, seq, theirs")
+    def behind(self) -> Mapping[bytes, Head]:
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM behind")
+        return {row[0]: Head(*row) for row in rows}
+
+    def rewritten(self) -> Sequence[Rewritten]:
+        rows = self._execute("SELECT position, entity, before, after FROM rewritten ORDER BY position, rowid")
+        return [Rewritten(*row) for row in rows]
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
+
+    def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
+        found: set[bytes] = set()
+        for chunk in _chunks(positions):
+            rows = self._execute(f"SELECT entity FROM mentions WHERE position IN ({_marks(chunk)})", chunk)
+            found.update(row[0] for row in rows)
+        return sorted(found)
+
+    def mentions(self, entity: bytes) -> Sequence[int]:
+        rows = self._execute("SELECT position FROM mentions WHERE entity = ? ORDER BY position", (entity,))
+        return [row[0] for row in rows]
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
@@ -224,7 +255,7 @@ class SqliteReader:
         statement = "SELECT key FROM entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
         return [row[0] for row in self._execute(statement, _bounds(kind))]
 
-    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         key = (entity, field, genesis)
         row = self._one("SELECT serial FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
         if row is None:
@@ -233,13 +264,13 @@ class SqliteReader:
         if serial > since:
             (state,) = self._one("SELECT state FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
         tail = self._all(
-            "SELECT serial, actor, edit FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
+            "SELECT serial, actor, seq, edit FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
             " ORDER BY serial",
             *key, max(serial, since),
         )  # fmt: skip
-        return TextState(state, serial, tail)
+        return TextState(state, serial, [TextEdit(*row) for row in tail])
 
-    def all_texts(self) -> Sequence[tuple[bytes, str, int]]:
+    def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
 
     def stale_texts(self) -> list[bytes]:
@@ -248,28 +279,20 @@ class SqliteReader:
     def unindexed(self) -> bool:
         return self._one("SELECT 1 FROM unindexed LIMIT 1") is not None
 
-    def quarantined(self) -> Sequence[tuple[bytes, str, int, str]]:
-        return self._all("SELECT entity, field, genesis, why FROM quarantine ORDER BY entity, field, genesis")
+    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+        rows = self._execute(
+            "SELECT position, number, entity, refused, why FROM unapplied WHERE ?1 IS NULL OR entity = ?1"
+            " ORDER BY position, number",
+            (entity,),
+        )
+        return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
-    def unknown_operations(self) -> int:
-        return int(self._one("SELECT coalesce(sum(count), 0) FROM unknown_operations")[0])
+    def waiting(self) -> int:
+        return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
 
-    def buckets(self) -> Mapping[int, int]:
-        rows = self._all("SELECT bucket, sum FROM digest WHERE sum != zeroblob(16)")
-        sums = {bucket: int.from_bytes(total, "big") for bucket, total in rows}
-        for bucket, delta in self._added().items():
-            total = (sums.pop(bucket, 0) + delta) % _SUM_END
-            if total:
-                sums[bucket] = total
-        return sums
-
-    def _added(self) -> Counter[int]:
-        """Return what the tail of the digest adds to it."""
-        added = Counter[int]()
-        for (encoded,) in self._execute("SELECT added FROM digest_tail"):
-            for bucket, delta in _ADDED.iter_unpack(encoded):
-                added[bucket] += int.from_bytes(delta, "big")
-        return added
+    def digest(self) -> int:
+        row = self._one("SELECT sum FROM digest")
+        return 0 if row is None else int.from_bytes(row[0], "big")
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 
@@ -323,6 +346,11 @@ class SqliteWriter(SqliteReader):
         self._many = connection.executemany
         self._known: dict[str, Any] = {}
         self._version = -1
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        super().disown(refuse)
+        self._many = refuse
+        self._known.clear()
 
     # --- transactions, and the jobs that share one --------------------------------------------------------------------
 
@@ -380,33 +408,35 @@ class SqliteWriter(SqliteReader):
     def meta(self, key: str) -> bytes | None:
         return self._remembered(f"meta {key}", lambda: super(SqliteWriter, self).meta(key))
 
-    def heads(self) -> Mapping[int, Head]:
+    def heads(self) -> Mapping[bytes, Head]:
         return self._remembered("heads", super().heads)
 
     def log_position(self) -> int:
         return self._remembered("log_position", super().log_position)
 
-    def forks(self) -> Sequence[tuple[int, int, bytes, bytes]]:
-        return self._remembered("forks", super().forks)
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return self._remembered("evidence", super().evidence)
+
+    def waiting(self) -> int:
+        return self._remembered("waiting", super().waiting)
+
+    def digest(self) -> int:
+        return self._remembered("digest", super().digest)
 
     def stale_texts(self) -> list[bytes]:
         return self._remembered("stale_texts", super().stale_texts)
 
-    def buckets(self) -> Mapping[int, int]:
-        """Return the very same mapping for as long as nothing is added: whoever made something of it need not again."""
-        return self._remembered("buckets", super().buckets)
-
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
 
-    def text(self, entity: bytes, field: str, genesis: int, since: int = -1) -> TextState | None:
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         if self._texts().get((entity, field, genesis)) == since:
             return TextState(b"", since, [])
         return super().text(entity, field, genesis, since)
 
-    def _texts(self) -> dict[tuple[bytes, str, int], int]:
+    def _texts(self) -> dict[tuple[bytes, str, bytes], int]:
         """Return the last serial number of texts that were written lately."""
-        latest: dict[tuple[bytes, str, int], int] = self._known.setdefault("texts", {})
+        latest: dict[tuple[bytes, str, bytes], int] = self._known.setdefault("texts", {})
         return latest
 
     # --- small values -------------------------------------------------------------------------------------------------
@@ -425,7 +455,7 @@ class SqliteWriter(SqliteReader):
 
     def append(self, logged: Logged, head: Head) -> None:
         self._execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
-        self._known["log_position"] = logged.position
+        self._known["log_position"] = max(self.log_position(), logged.position)
         self.set_head(head)
 
     def append_part(self, position: int, number: int, part: bytes) -> None:
@@ -433,7 +463,7 @@ class SqliteWriter(SqliteReader):
 
     def append_segment(self, position: int, segment: bytes) -> None:
         self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
-        self._known["log_position"] = position
+        self._known["log_position"] = max(self.log_position(), position)
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO segment_parts VALUES (?, ?, ?)", (segment, number, part))
@@ -453,7 +483,7 @@ class SqliteWriter(SqliteReader):
         if "heads" in self._known:  # anew, since who asked before holds the heads as they were
             self._known["heads"] = {**self._known["heads"], head.actor: head}
 
-    def sign(self, actor: int, seq: int, signature: bytes) -> None:
+    def sign(self, actor: bytes, seq: int, signature: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
         self._execute(
             "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2",
@@ -461,26 +491,80 @@ class SqliteWriter(SqliteReader):
         )
         self._known.pop("heads", None)
 
-    def expect(self, actor: int, seq: int, raw: bytes) -> None:
+    def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))
 
-    def keep_part(self, actor: int, seq: int, number: int, part: bytes) -> None:
+    def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO incoming_parts VALUES (?, ?, ?, ?)", (actor, seq, number, part))
 
-    def complete(self, actor: int, seq: int, position: int) -> None:
+    def complete(self, actor: bytes, seq: int, position: int) -> None:
         self._execute(
             "INSERT INTO log_parts SELECT ?, number, part FROM incoming_parts WHERE actor = ? AND seq = ?",
             (position, actor, seq),
         )
         self.forget_incoming(actor, seq)
 
-    def forget_incoming(self, actor: int, seq: int) -> None:
+    def forget_incoming(self, actor: bytes, seq: int) -> None:
         self._execute("DELETE FROM incoming WHERE actor = ? AND seq = ?", (actor, seq))
         self._execute("DELETE FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
 
-    def add_fork(self, actor: int, seq: int, ours: bytes, theirs: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO forks VALUES (?, ?, ?, ?)", (actor, seq, ours, theirs))
-        self._known.pop("forks", None)
+    def replace(self, logged: Logged) -> None:
+        self._execute("INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
+
+    def replace_part(self, position: int, number: int, part: bytes) -> None:
+        self._execute("INSERT OR REPLACE INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+
+    def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
+        renamed = [
+            row[0]
+            for row in self._all("SELECT position FROM log WHERE actor = ? AND seq > ? ORDER BY position", old, above)
+        ]
+        for table in ("log", "signatures"):
+            self._execute(f"UPDATE {table} SET actor = ? WHERE actor = ? AND seq > ?", (new, old, above))
+        self._execute("UPDATE heads SET actor = ? WHERE actor = ?", (new, old))
+        self._known.pop("heads", None)
+        if before is not None:
+            signed = self._one("SELECT seq, signature FROM signatures WHERE actor = ? ORDER BY seq DESC LIMIT 1", old)
+            at, signature = signed or (0, b"")
+            self.set_head(before._replace(signed_seq=at, signature=signature))
+        return renamed
+
+    def move_to_end(self, positions: Sequence[int]) -> None:
+        for old in positions:
+            new = self.log_position() + 1
+            for table in ("log", "log_parts", "mentions", "unapplied", "rewritten"):
+                self._execute(f"UPDATE {table} SET position = ? WHERE position = ?", (new, old))
+            self._known["log_position"] = new
+
+    def set_behind(self, head: Head) -> None:
+        self._execute("INSERT OR REPLACE INTO behind VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+
+    def drop_behind(self) -> None:
+        for table in ("log", "log_parts"):
+            self._execute(f"DELETE FROM {table} WHERE position < (SELECT min(position) FROM segments)")
+        self._execute(
+            "DELETE FROM signatures WHERE EXISTS (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND"
+            " signatures.seq <= b.seq) AND NOT EXISTS (SELECT 1 FROM heads h WHERE h.actor = signatures.actor AND"
+            " h.signed_seq = signatures.seq)"
+        )
+        self._execute("DELETE FROM behind")
+
+    def end_segment(self, segment: bytes) -> None:
+        self._execute("DELETE FROM segments WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM behind")
+        self._execute("DELETE FROM rewritten")
+        self._known.pop("log_position", None)
+
+    def keep_rewritten(self, rewritten: Rewritten) -> None:
+        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?)", rewritten)
+
+    def add_evidence(self, name: bytes, evidence: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))
+        self._known.pop("evidence", None)
+
+    def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
+        self._many("INSERT OR IGNORE INTO mentions VALUES (?, ?)", mentions)
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
@@ -506,33 +590,10 @@ class SqliteWriter(SqliteReader):
             [(r.key, r.hidden, conflicted[r.key], r.hash, r.state) for r in records],
         )
 
-    def add_to_buckets(self, deltas: Mapping[int, int]) -> None:
-        self._known.pop("buckets", None)
-        if len(deltas) >= _TAIL_MAX:
-            self._add_to_sums(deltas)
-            return
-        if not deltas:
-            return
-        added = b"".join(
-            [_ADDED.pack(bucket, (delta % _SUM_END).to_bytes(16, "big")) for bucket, delta in deltas.items()]
-        )
-        cursor = self._execute("INSERT INTO digest_tail(added) VALUES (?)", (added,))
-        if cursor.lastrowid >= _TAIL_MAX:
-            self._add_to_sums(self._added())
-            self._execute("DELETE FROM digest_tail")
-
-    def _add_to_sums(self, deltas: Mapping[int, int]) -> None:
-        sums: dict[int, int] = {}
-        for chunk in _chunks(deltas):
-            statement = f"SELECT bucket, sum FROM digest WHERE bucket IN ({_marks(chunk)})"
-            sums.update({row[0]: int.from_bytes(row[1], "big") for row in self._execute(statement, chunk)})
-        self._many(
-            "INSERT OR REPLACE INTO digest VALUES (?, ?)",
-            [
-                (bucket, ((sums.get(bucket, 0) + delta) % _SUM_END).to_bytes(16, "big"))
-                for bucket, delta in deltas.items()
-            ],
-        )
+    def add_to_digest(self, delta: int) -> None:
+        total = (self.digest() + delta) % _SUM_END
+        self._execute("INSERT OR REPLACE INTO digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
+        self._known["digest"] = total
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
         self._clear_edges([each for each in shown if each.key not in new])
@@ -582,7 +643,7 @@ class SqliteWriter(SqliteReader):
         many("DELETE FROM withheld WHERE source = ?", [(key,) for key in keys])
         many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
-    def save_text(self, entity: bytes, field: str, genesis: int, state: bytes, serial: int) -> None:
+    def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
         self._execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
         self._execute(
             "DELETE FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
@@ -590,10 +651,10 @@ class SqliteWriter(SqliteReader):
         )
         self._texts().pop((entity, field, genesis), None)
 
-    def append_text(self, entity: bytes, field: str, genesis: int, actor: int, update: bytes) -> int:
+    def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
         cursor = self._execute(
-            "INSERT INTO text_tail(entity, field, genesis, actor, edit) VALUES (?, ?, ?, ?, ?)",
-            (entity, field, genesis, actor, update),
+            "INSERT INTO text_tail(entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?)",
+            (entity, field, genesis, actor, seq, edit),
         )
         latest = self._texts()
         if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
@@ -607,11 +668,19 @@ class SqliteWriter(SqliteReader):
             self._execute(statement, (entity,))
             self._known.pop("stale_texts")
 
-    def quarantine(self, entity: bytes, field: str, genesis: int, why: str) -> None:
-        self._execute("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?)", (entity, field, genesis, why))
+    def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
+        self._many("INSERT OR REPLACE INTO unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
+        self._known.pop("waiting", None)
 
-    def add_unknown_operations(self, entity: bytes | None, position: int, count: int) -> None:
-        self._execute("INSERT INTO unknown_operations VALUES (?, ?, ?)", (position, entity, count))
+    def forget(self, entities: Sequence[bytes]) -> None:
+        for record in self.records(entities).values():
+            self.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+        for kind in {kind for kind, _ in map(kind_and_id, entities)}:
+            self.hide(kind, [key for key in entities if kind_and_id(key)[0] == kind])
+        keys = [(key,) for key in entities]
+        for name, column in _OF_ENTITY:
+            self._many(f"DELETE FROM {name} WHERE {column} = ?", keys)
+        self._known.clear()
 
     def clear_view(self) -> None:
         self._known.clear()

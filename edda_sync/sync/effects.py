@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edda_sync.crdt.branches import Renaming
 from edda_sync.errors import EddaError
 
 
@@ -41,13 +42,35 @@ class Proved:
 @dataclass(frozen=True, slots=True)
 class Differs:
     """
-    Equal frontiers, nothing waiting, and yet another content: these buckets differ. Rebuild the view from the log.
+    Equal changes, nothing waiting, and yet another content: these entities differ. Fold them anew from the log.
 
-    A replica says it of a peer once, until the two are proved equal: a rebuild that changes nothing is the peer's damage.
+    How many it names an hour is bounded; a fold that changes nothing says that the damage is the peer's.
     """
 
     peer: str
-    buckets: tuple[int, ...]
+    keys: tuple[bytes, ...]
 
 
-Effect = Send | Close | Applied | Proved | Differs
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Changes of the log that had rotted here are what was written again: fold the log anew."""
+
+    peer: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """
+    A peer brought evidence that was not here.
+
+    Attributes:
+        peer: Who.
+        renamed: Where it proves that somebody's chain forks: what is called otherwise from now on; else None.
+    """
+
+    peer: str
+    renamed: tuple[Renaming, ...] | None
+
+
+Effect = Send | Close | Applied | Proved | Differs | Mended | Learned

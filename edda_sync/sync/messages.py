@@ -1,27 +1,45 @@
 """
 The messages of a session. PROTOCOL.md has them byte by byte.
 
-Adding a field needs a new protocol version: a frame with unknown fields or of an unknown kind is an error, since a
-peer that sends what was not agreed on cannot be understood by guessing.
+Each is an array: its tag, its fields, and room to grow (``crdt.ext``). What stands behind the fields that this version knows
+is passed over, so one more of them ends no talk. A message of an unknown tag is an error: whoever may send one says so among
+the features of its hello.
 """
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-Pairs = tuple[tuple[int, int], ...]
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.change import DEP_HASH_BYTES, Hash
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import Actor, Seq
+
+Pairs = tuple[tuple[Actor, Seq], ...]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Short = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
-class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Message(msgspec.Struct, frozen=True, array_like=True):
     """A message is an array: its tag, then its fields."""
 
 
-class Summary(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Summary(msgspec.Struct, frozen=True, array_like=True):
     """Where one actor's chain stands: its seq and the first 16 bytes of its head's hash."""
 
-    actor: int
-    seq: int
-    hash: bytes
+    actor: Actor
+    seq: Seq
+    hash: Annotated[bytes, msgspec.Meta(min_length=DEP_HASH_BYTES, max_length=DEP_HASH_BYTES)]
+
+
+class Wish(msgspec.Struct, frozen=True, array_like=True):
+    """A large change that is half received: its dot, and the first part that is missing."""
+
+    actor: Actor
+    seq: Seq
+    first: Count
 
 
 class Hello(_Message, frozen=True, tag=1):
@@ -30,33 +48,46 @@ class Hello(_Message, frozen=True, tag=1):
 
     Attributes:
         protocol: Versions that the sender speaks, lowest and highest.
-        workspace: Tag of workspace and device; 16 bytes.
+        workspace: Tag of workspace and device.
         device: The sender, as its certificate says.
-        heads: Its frontier, with hashes.
-        digest: Hash of its content; empty when it would cost to know.
+        nonce: Random: both sides' key the coded cells of this talk.
+        heads: Its frontier, with hashes, sorted by actor; a page of it.
+        more: Whether :class:`Heads` follow with the rest of it.
+        evidence: Hash of the set of signed evidence that it holds.
         waiting: How much is held there but not applied.
-        wanted: Large changes and segments half received: actor and seq (0 and 0 for a segment), hash, first part
-            missing.
+        wanted: Large changes half received.
+        ext: Room to grow.
     """
 
-    protocol: tuple[int, int]
-    workspace: bytes
+    protocol: tuple[Count, Count]
+    workspace: Short
     device: str
+    nonce: Short
     heads: tuple[Summary, ...]
-    digest: str
-    waiting: int
-    wanted: tuple[tuple[int, int, bytes, int], ...]
+    more: bool
+    evidence: Hash
+    waiting: Count
+    wanted: tuple[Wish, ...]
+    ext: Ext = exts.NONE
 
 
-class SignedHead(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Heads(_Message, frozen=True, tag=8):
+    """The next page of a hello's heads."""
+
+    heads: tuple[Summary, ...]
+    more: bool
+    ext: Ext = exts.NONE
+
+
+class SignedHead(msgspec.Struct, frozen=True, array_like=True):
     """
     A signature that vouches for an actor's changes in a batch.
 
-    ``proof`` holds the content hashes (32 bytes each) of the changes between the last one in the batch and ``seq``.
+    ``proof`` holds the header hashes (32 bytes each) of the changes between the last one in the batch and ``seq``.
     """
 
-    actor: int
-    seq: int
+    actor: Actor
+    seq: Seq
     signature: bytes
     proof: bytes
 
@@ -66,24 +97,66 @@ class Changes(_Message, frozen=True, tag=2):
 
     changes: tuple[tuple[bytes, bytes], ...]
     heads: tuple[SignedHead, ...]
+    ext: Ext = exts.NONE
 
 
 class Part(_Message, frozen=True, tag=3):
     """A part of a large change."""
 
-    actor: int
-    seq: int
-    number: int
+    actor: Actor
+    seq: Seq
+    number: Count
     data: bytes
+    ext: Ext = exts.NONE
+
+
+class Offer(_Message, frozen=True, tag=11):
+    """A segment that would bring the receiver on faster than the log: its name, and how many parts it has."""
+
+    segment: Hash
+    parts: Count
+    ext: Ext = exts.NONE
+
+
+class Want(_Message, frozen=True, tag=12):
+    """Answers an offer: send the segment of that name, from this part on; or, past its last part, the log instead."""
+
+    segment: Hash
+    first: Count
+    ext: Ext = exts.NONE
 
 
 class Snapshot(_Message, frozen=True, tag=4):
-    """A part of a segment: its hash, how many parts there are, which one this is."""
+    """A part of a segment that was asked for: its hash, how many parts there are, which one this is."""
 
-    segment: bytes
-    parts: int
-    number: int
+    segment: Hash
+    parts: Count
+    number: Count
     data: bytes
+    ext: Ext = exts.NONE
+
+
+class Behind(_Message, frozen=True, tag=15):
+    """
+    Asks for the log behind a segment, a batch of it.
+
+    Attributes:
+        held: What is here of it.
+        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork.
+        ext: Room to grow.
+    """
+
+    held: Pairs
+    upto: tuple[Summary, ...]
+    ext: Ext = exts.NONE
+
+
+class Earlier(_Message, frozen=True, tag=16):
+    """Answers :class:`Behind`: as :class:`Changes`; empty when the sender's log does not reach back either."""
+
+    changes: tuple[tuple[bytes, bytes], ...]
+    heads: tuple[SignedHead, ...]
+    ext: Ext = exts.NONE
 
 
 class Ack(_Message, frozen=True, tag=5):
@@ -91,31 +164,93 @@ class Ack(_Message, frozen=True, tag=5):
     What is durable at the sender.
 
     Attributes:
-        frontier: All that it holds.
-        frames: How many frames of data it has dealt with in this session.
-        again: It dropped a batch that came too early: start over from ``frontier``.
-        digest: Hash of its content at this frontier; empty when not asked for.
+        moved: Its frontier, as the difference to what it said of it before in this talk.
+        frames: How many frames of data it has dealt with in this talk.
+        again: It dropped a batch that came too early: start over from its frontier.
+        proof: Digest of its content (16 bytes) and hash of its heads (16 bytes) at this frontier; empty when not asked for.
         waiting: How much is held but not applied.
+        evidence: With a proof: hash of the set of signed evidence that it holds.
+        unread: With a proof: hash of the set of operations that wait; empty when nothing does.
+        ext: Room to grow.
     """
 
-    frontier: Pairs
-    frames: int
+    moved: Pairs
+    frames: Count
     again: bool
-    digest: str
-    waiting: int
+    proof: Annotated[bytes, msgspec.Meta(max_length=32)]
+    waiting: Count
+    evidence: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    unread: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
+    ext: Ext = exts.NONE
 
 
-class Buckets(_Message, frozen=True, tag=6):
+class Cells(_Message, frozen=True, tag=6):
     """
-    Answers a digest that differs at an equal frontier.
+    Answers a proof that differs at an equal frontier: coded cells of what the sender holds (``crdt.sketch``).
 
     Attributes:
-        heads: The frontier, with hashes: they differ where a dot was made twice.
-        sums: All non-zero bucket sums: bucket (2 bytes) and sum (16 bytes) each.
+        proof: The sender's, of that moment.
+        first: Number of the first cell; cells before it were sent already.
+        cells: Of the heads and the entities; of the heads alone while something waits at either side.
+        ext: Room to grow.
     """
 
-    heads: tuple[Summary, ...]
-    sums: bytes
+    proof: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    first: Count
+    cells: bytes
+    ext: Ext = exts.NONE
+
+
+class Listed(_Message, frozen=True, tag=9):
+    """The items themselves, where there is too much for coded cells: a page of them (``crdt.pages``)."""
+
+    proof: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    after: Annotated[bytes, msgspec.Meta(max_length=17)]
+    upto: Annotated[bytes, msgspec.Meta(min_length=17, max_length=17)]
+    records: bytes
+    ext: Ext = exts.NONE
+
+
+class Evidence(_Message, frozen=True, tag=10):
+    """Signed evidence that the sender holds; sent whole where the hashes of the two sets differ."""
+
+    items: tuple[bytes, ...]
+    ext: Ext = exts.NONE
+
+
+class Branch(_Message, frozen=True, tag=17):
+    """
+    A piece of an actor's chain, to the peer that holds another one: with its own it can prove that the chain forks.
+
+    Attributes:
+        actor, birth: Whose chain it is.
+        seq, hash: Of the change before the piece.
+        headers: The header hash of each change of it.
+        signature: The actor's, over the last one as head.
+        ext: Room to grow.
+    """
+
+    actor: Actor
+    birth: bytes
+    seq: Count
+    hash: Hash
+    headers: tuple[Hash, ...]
+    signature: bytes
+    ext: Ext = exts.NONE
+
+
+class Fetch(_Message, frozen=True, tag=13):
+    """Asks for changes that rotted here, by their hashes."""
+
+    wanted: tuple[tuple[Actor, Seq, Hash], ...]
+    ext: Ext = exts.NONE
+
+
+class Found(_Message, frozen=True, tag=14):
+    """Answers a fetch: of each change that is here its header and body, or those of its parts that fit."""
+
+    changes: tuple[tuple[bytes, bytes], ...]
+    ext: Ext = exts.NONE
 
 
 class Goodbye(_Message, frozen=True, tag=7):
@@ -123,6 +258,25 @@ class Goodbye(_Message, frozen=True, tag=7):
 
     reason: str
     fault: str
+    ext: Ext = exts.NONE
 
 
-Message = Hello | Changes | Part | Snapshot | Ack | Buckets | Goodbye
+Message = (
+    Hello
+    | Heads
+    | Changes
+    | Part
+    | Offer
+    | Want
+    | Snapshot
+    | Behind
+    | Earlier
+    | Ack
+    | Cells
+    | Listed
+    | Evidence
+    | Branch
+    | Fetch
+    | Found
+    | Goodbye
+)

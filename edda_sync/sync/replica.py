@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved
+from edda_sync import limits
+from edda_sync.sync.births import Births
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
@@ -31,7 +33,9 @@ class Replica:
         self._tag = workspace_tag
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
-        self._differs: set[str] = set()  # with whom this was said, and no equality proved since
+        self._births: dict[str, Births] = {}
+        self._now = 0.0
+        self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
     def connected(self, peer: str) -> list[Effect]:
         """
@@ -40,7 +44,9 @@ class Replica:
         Args:
             peer: The device at the other end, as proved by the handshake.
         """
-        session = self._sessions[peer] = Session(self.exchange, self._codec, self.device, peer, self._tag)
+        session = self._sessions[peer] = Session(
+            self.exchange, self._codec, self.device, peer, self._tag, self._births.setdefault(peer, Births())
+        )
         return session.open()
 
     def disconnected(self, peer: str) -> None:
@@ -59,10 +65,19 @@ class Replica:
         Returns:
             What must be done, in this order.
         """
+        self._now = now
         session = self._sessions.get(peer)
         if session is None:
             return []
+        ended = self.exchange.behind.ended
         effects = session.frame_received(frame, now)
+        if self.exchange.behind.ended != ended:  # what is shown, and can be given, may be other than before
+            for each in list(self._sessions.values()):
+                each.recheck(now)
+                effects += each.news(now, own=True)
+        for learned in [effect for effect in effects if isinstance(effect, Learned)]:
+            for each in list(self._sessions.values()):
+                effects += each.learned(learned.renamed)
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)
@@ -70,6 +85,7 @@ class Replica:
 
     def committed(self, now: float) -> list[Effect]:
         """Learn that this device's own changes are durable."""
+        self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.news(now, own=True)
@@ -77,6 +93,7 @@ class Replica:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
+        self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.tick(now)
@@ -89,8 +106,20 @@ class Replica:
 
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""
+        self._now = now
         for session in self._sessions.values():
             session.recheck(now)
+
+    def fetch(self, now: float) -> list[Effect]:
+        """Ask every peer for changes of the log that rotted here; the answers are effects of the frames that bring them."""
+        self._now = now
+        wanted = self.exchange.mending.wanted()
+        if wanted is None:
+            return []
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.fetch(wanted)
+        return effects
 
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye to everyone."""
@@ -107,16 +136,23 @@ class Replica:
         return [session for name, session in self._sessions.items() if name != peer]
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
-        """Forget talks that ended; say of a peer only once that it differs: damage is mended by one rebuild or none."""
+        """Forget talks that ended; of what differs pass on as much as a peer may have folded anew in an hour."""
         told: list[Effect] = []
         for effect in effects:
             if isinstance(effect, Differs):
-                if effect.peer in self._differs:
+                keys = self._within_budget(effect.peer, effect.keys)
+                if not keys:
                     continue
-                self._differs.add(effect.peer)
-            elif isinstance(effect, Proved):
-                self._differs.discard(effect.peer)
+                effect = Differs(effect.peer, keys)
             elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
             told.append(effect)
         return told
+
+    def _within_budget(self, peer: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        since, count = self._mended.get(peer, (self._now, 0))
+        if self._now >= since + limits.MENDED_WINDOW_S:
+            since, count = self._now, 0
+        allowed = keys[: limits.MENDED_ENTITIES_MAX - count]
+        self._mended[peer] = since, count + len(allowed)
+        return allowed

@@ -1,22 +1,17 @@
-"""
+r"""
 A session: one talk with one peer, from hello to goodbye. Frames, news and ``now`` in; effects out.
 
     OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the table below is the whole of it)
+        \\--a page of it--> READING --the last page--> OPEN
 
 Theory. Each side says hello with its frontier and then streams, in its log order, the changes that the other lacks; the
 other acknowledges what it made durable. Events only change what is known; one function, :meth:`Session._evaluate`,
-decides what to send. What lives here keeps these invariants:
-
-1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is
-   sent.
-2. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
-3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
-4. "Equal" is said only after both sides compared a digest taken at one common frontier with nothing waiting.
+decides what to send. What is known of the stream is in :class:`~edda_sync.sync.sending.Sending`, what is known of equality
+in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,14 +19,38 @@ from typing import Final
 
 from edda_sync import limits
 from edda_sync.crdt import frontier
+from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import EddaError, ForkError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
-from edda_sync.protocols import Logged
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
-from edda_sync.sync.exchange import Exchange
-from edda_sync.sync.messages import Ack, Buckets, Changes, Goodbye, Hello, Message, Part, Snapshot, Summary
-from edda_sync.sync.snapshots import MadeSegment, Taken
+from edda_sync.errors import EddaError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
+from edda_sync.sync.births import Births
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
+from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.forks import News
+from edda_sync.sync.messages import (
+    Ack,
+    Behind,
+    Branch,
+    Cells,
+    Changes,
+    Earlier,
+    Evidence,
+    Fetch,
+    Found,
+    Goodbye,
+    Heads,
+    Hello,
+    Listed,
+    Message,
+    Offer,
+    Part,
+    Snapshot,
+    Summary,
+    Want,
+)
+from edda_sync.sync.proving import Outcome, Proving
+from edda_sync.sync.sending import Sending, renamed_held
+from edda_sync.sync.taking import Taken
 from edda_sync.sync.wire import Codec
 
 PROTOCOLS: Final = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
@@ -42,6 +61,7 @@ class State(Enum):
     """Where a session stands."""
 
     OPENING = "opening"
+    READING = "reading"
     OPEN = "open"
     CLOSED = "closed"
 
@@ -50,28 +70,48 @@ class Event(Enum):
     """What can come from the peer."""
 
     HELLO = "hello"
+    PAGE = "page"
     DATA = "data"
+    OFFER = "offer"
     ACK = "ack"
-    BUCKETS = "buckets"
+    CELLS = "cells"
+    EVIDENCE = "evidence"
+    FETCH = "fetch"
     GOODBYE = "goodbye"
 
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
-    (State.OPENING, Event.HELLO): State.OPEN,
+    (State.OPENING, Event.HELLO): State.OPEN,  # or READING, while more of it is to come
     (State.OPENING, Event.GOODBYE): State.CLOSED,
+    (State.READING, Event.PAGE): State.OPEN,  # or READING
+    (State.READING, Event.GOODBYE): State.CLOSED,
+    (State.OPEN, Event.HELLO): State.OPEN,  # its names have changed: a fork was proved
     (State.OPEN, Event.DATA): State.OPEN,
+    (State.OPEN, Event.OFFER): State.OPEN,
     (State.OPEN, Event.ACK): State.OPEN,
-    (State.OPEN, Event.BUCKETS): State.OPEN,
+    (State.OPEN, Event.CELLS): State.OPEN,
+    (State.OPEN, Event.EVIDENCE): State.OPEN,
+    (State.OPEN, Event.FETCH): State.OPEN,
     (State.OPEN, Event.GOODBYE): State.CLOSED,
 }
 
 EVENT_OF: Final[dict[type[Message], Event]] = {
     Hello: Event.HELLO,
+    Heads: Event.PAGE,
     Changes: Event.DATA,
     Part: Event.DATA,
     Snapshot: Event.DATA,
+    Earlier: Event.DATA,
+    Behind: Event.OFFER,
+    Offer: Event.OFFER,
+    Want: Event.OFFER,
     Ack: Event.ACK,
-    Buckets: Event.BUCKETS,
+    Cells: Event.CELLS,
+    Listed: Event.CELLS,
+    Evidence: Event.EVIDENCE,
+    Branch: Event.EVIDENCE,
+    Fetch: Event.FETCH,
+    Found: Event.FETCH,
     Goodbye: Event.GOODBYE,
 }
 
@@ -88,6 +128,7 @@ class Progress:
     proved: bool = False  # whether that is where both still are
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
+    apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
 
 
 class Session:
@@ -100,40 +141,53 @@ class Session:
         device: This device's id.
         peer: The peer's, as its certificate proved.
         workspace_tag: Of a device id: what its hello must say of the workspace.
+        births: The lives that this peer brought lately, in this talk and before it.
     """
 
     def __init__(
-        self, exchange: Exchange, codec: Codec, device: str, peer: str, workspace_tag: Callable[[str], bytes]
+        self,
+        exchange: Exchange,
+        codec: Codec,
+        device: str,
+        peer: str,
+        workspace_tag: Callable[[str], bytes],
+        births: Births,
     ) -> None:
         self.state = State.OPENING
         self.peer = peer
         self.progress = Progress()
         self._exchange, self._codec = exchange, codec
-        self._device, self._tag = device, workspace_tag
-        self._known: Frontier = {}
+        self._device, self._tag, self._births = device, workspace_tag, births
+        self._nonce = exchange.random(16)
+        self._sending = Sending(exchange)
+        self._proving = Proving(exchange, self._nonce)
+        self._hello: Hello | None = None  # the peer's, while its pages come
+        self._pages: list[Summary] = []
         self._held: Frontier = {}  # what the peer itself said that it holds
-        self._queue: list[int] = []
-        self._news = False
-        self._large: tuple[Logged, int] | None = None
-        self._segment: tuple[MadeSegment, int] | None = None
-        self._agains = 0  # how often in a row it asked for the same again
-        self._again_from: Frontier = {}
-        self._wanted: dict[tuple[int, int], int] = {}
-        self._wanted_segments: dict[bytes, int] = {}
-        self._under_way: deque[int] = deque()
-        self._sent_frames = self._dealt = 0
+        self._told: Frontier = {}  # what it was told that we hold
+        self._dealt = 0
+        self._wants: bytes | None = None  # the segment that was asked for
+        self._asked = False  # for the log behind our segment
+        self._in_vain = False  # whether the peer did not have it
+        self._answered = b""  # hash of the peer's evidence when ours was sent last
+        self._fetched = False  # whether changes that rotted here were asked for
         self._deadlines: dict[str, float] = {}
-        self._said: Frontier | None = None  # the frontier whose digest was sent last
-        self._their_digest: tuple[Frontier, str, int] | None = None
-        self._compared: tuple[Frontier, str] | None = None  # where, and with which digest of theirs
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def open(self) -> list[Effect]:
         """Say hello."""
         ours = self._exchange.introduction()
+        self._told = {head.actor: head.seq for head in ours.heads}
+        pages = [ours.heads[at : at + limits.HEADS_MAX] for at in range(0, len(ours.heads), limits.HEADS_MAX)] or [()]
+        more = len(pages) > 1
         tag = self._tag(self._device)
-        return [self._send(Hello(PROTOCOLS, tag, self._device, ours.heads, "", ours.waiting, ours.wanted))]
+        hello = Hello(
+            PROTOCOLS, tag, self._device, self._nonce, pages[0], more, ours.evidence, ours.waiting, ours.wanted
+        )  # fmt: skip
+        rest = [Heads(page, number < len(pages) - 1) for number, page in enumerate(pages) if number]
+        messages: list[Message] = [hello, *rest]
+        return [self._send(message) for message in messages]
 
     def frame_received(self, frame: bytes, now: float) -> list[Effect]:
         """
@@ -155,8 +209,8 @@ class Session:
             following = TRANSITIONS.get((self.state, event))
             if following is None:
                 raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
-            effects = self._deal(message)
-            self._follow(following)
+            effects = self._deal(message, now)
+            self._follow(State.READING if isinstance(message, (Hello, Heads)) and message.more else following)
             return effects + self._evaluate(now)
         except EddaError as error:
             return self._fail(error)
@@ -177,7 +231,7 @@ class Session:
         if self.state is not State.OPEN:
             return []
         if own:
-            self._news = True
+            self._sending.grown()
             return self._guarded(now)
         self._measure(self._exchange.frontier())
         self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)
@@ -193,12 +247,14 @@ class Session:
             return []
         effects: list[Effect] = []
         if "relay" in due:
-            self._news = True
+            self._sending.grown()
         try:
             if "prove" in due:
-                effects += self._say_digest()
+                effects += self._say_proof()
+            elif "resume" in due:
+                effects.append(self._ack(again=True))
             elif "announce" in due:
-                effects.append(self._ack(self._exchange.standing()))
+                effects.append(self._ack())
             return effects + self._evaluate(now)
         except EddaError as error:
             return self._fail(error)
@@ -206,6 +262,21 @@ class Session:
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
         return min(self._deadlines.values(), default=None)
+
+    def recheck(self, now: float) -> None:
+        """Compare anew: the view was folded anew."""
+        self._proving.recheck()
+        self._deadlines["prove"] = now
+
+    def fetch(self, wanted: Fetch) -> list[Effect]:
+        """Ask for changes that rotted here."""
+        if self.state is not State.OPEN:
+            return []
+        self._fetched = True
+        return [self._send(wanted)]
+
+    def _mended(self, count: int) -> list[Effect]:
+        return [Mended(self.peer, count)] if count else []
 
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye."""
@@ -216,136 +287,193 @@ class Session:
 
     # --- dealing with messages ----------------------------------------------------------------------------------------
 
-    def _deal(self, message: Message) -> list[Effect]:
+    def _deal(self, message: Message, now: float) -> list[Effect]:
         if isinstance(message, Hello):
-            self._deal_hello(message)
-            return []
+            return self._deal_hello(message)
+        if isinstance(message, Heads):
+            return self._deal_heads(message.heads, message.more)
         if isinstance(message, Ack):
             return self._deal_ack(message)
-        if isinstance(message, Buckets):
-            return self._deal_buckets(message)
+        if isinstance(message, Cells):
+            return self._outcome(self._proving.take_cells(message))
+        if isinstance(message, Listed):
+            return self._outcome(self._proving.take_page(message))
         if isinstance(message, Goodbye):
             self.state = State.CLOSED
             error = None
             if message.fault != "none":
                 error = RemoteMismatchError(f"it ended the talk: {message.reason[:WORDS_MAX]}", self.peer)
             return [Close(self.peer, error)]
+        if isinstance(message, Offer):
+            return self._deal_offer(message)
+        if isinstance(message, Want):
+            self._sending.wanted(message)
+            return []
+        if isinstance(message, Behind):
+            self._sending.asked(message)
+            return []
+        if isinstance(message, Fetch):
+            self._sending.fetch(message)
+            return []
+        if isinstance(message, Found):
+            return self._mended(self._exchange.mending.take(message))
+        if isinstance(message, Evidence):
+            return self._news_of_forks(self._exchange.forks.take_evidence(message.items))
+        if isinstance(message, Branch):
+            news = self._exchange.forks.take_piece(message)
+            return self._part(frozenset((message.actor,))) + self._news_of_forks(news)  # so the peer says
         if isinstance(message, Changes):
-            taken = self._exchange.take(message)
+            if "resume" in self._deadlines:
+                self._dealt += 1
+                return []  # it is asked for again
+            allows = lambda key: self._births.allows(key, now)  # noqa: E731 - of this moment
+            taken = self._exchange.taking.take(message, allows, self.progress.apart)
+            if taken.late:
+                self._deadlines["resume"] = now + limits.BIRTHS_PAUSE_S
+        elif isinstance(message, Earlier):
+            taken = self._exchange.behind.take(message)
+            # Without changes the peer cannot help; with a large one at the end, its parts come first.
+            self._in_vain = not message.changes
+            self._asked = self._in_vain or bool(decode_header(message.changes[-1][0]).parts)
         elif isinstance(message, Part):
-            taken = self._exchange.take_part(message)
+            whole = self._exchange.behind.take_part(message)
+            self._asked = self._asked and not whole
+            taken = self._exchange.taking.take_part(message, self.progress.apart) if whole is None else Taken(0)
+            mended = self._mended(self._exchange.mending.take_part(message) if self._fetched else 0)
+            return mended + self._after_data(taken)
         else:
-            taken = self._exchange.snapshots.take(message)
-        return self._after_data(message, taken)
+            if message.segment != self._wants:
+                raise RemoteProtocolError("a segment that nobody asked for", self.peer)
+            taken = self._exchange.merging.take(message)
+        return self._after_data(taken)
 
-    def _deal_hello(self, hello: Hello) -> None:
+    def _deal_hello(self, hello: Hello) -> list[Effect]:
         if not hello.protocol[0] <= PROTOCOLS[1] or not hello.protocol[1] >= PROTOCOLS[0]:
             raise RemoteMismatchError(
                 f"it speaks version {hello.protocol[1]} of the protocol, and we {PROTOCOLS[1]}", self.peer
             )
         if hello.device != self.peer or hello.workspace != self._tag(self.peer):
             raise RemoteMismatchError("it belongs to another workspace", self.peer)
-        theirs = _frontier(tuple((each.actor, each.seq) for each in hello.heads))
-        self._refuse_forks(hello.heads)
-        self.progress.waiting = hello.waiting
-        if any(not 0 <= first <= limits.SEGMENT_PARTS_MAX for *_, first in hello.wanted):
-            raise RemoteProtocolError("a wish for a part out of bounds", self.peer)
-        self._wanted = {(actor, seq): first for actor, seq, _, first in hello.wanted if seq}
-        self._wanted_segments = {name: first for _, seq, name, first in hello.wanted if not seq}
-        self._known, self._held = dict(theirs), theirs
-        self._news = True
+        self._hello = hello
+        return self._deal_heads(hello.heads, hello.more)
 
-    def _refuse_forks(self, heads: tuple[Summary, ...]) -> None:
-        forks = self._exchange.find_forks(heads)
-        if forks:
-            raise ForkError(*forks[0], self.peer)
+    def _deal_heads(self, heads: tuple[Summary, ...], more: bool) -> list[Effect]:
+        actors = [each.actor for each in (*self._pages[-1:], *heads)]
+        if len(heads) > limits.HEADS_MAX or actors != sorted(set(actors)):
+            raise RemoteProtocolError("heads that are not in order, or too many at once", self.peer)
+        self._pages += heads
+        if more:
+            return []
+        hello, summaries = self._hello, tuple(self._pages)
+        assert hello is not None, "pages come after it"
+        self._hello, self._pages = None, []
+        self._held, apart = self._exchange.compared(summaries)
+        self.progress.waiting, self.progress.apart = hello.waiting, frozenset()
+        self._proving.introduced(hello.nonce)
+        self._sending.introduced(self._held, hello.wanted)
+        effects = self._part(apart)
+        if hello.evidence != self._exchange.introduction().evidence:
+            effects += self._evidence()
+        return effects
 
-    def _after_data(self, message: Changes | Part | Snapshot, taken: Taken) -> list[Effect]:
+    def _evidence(self) -> list[Effect]:
+        return [self._send(Evidence((each,))) for each in self._exchange.forks.evidence()]
+
+    def _part(self, actors: frozenset[bytes]) -> list[Effect]:
+        """
+        Exchange nothing more of actors of whom the two hold different changes; all else goes on.
+
+        Tell the peer what we hold of them: of both pieces either can prove the fork.
+        """
+        actors = frozenset(map(self._exchange.actor, actors))
+        fresh = actors - self.progress.apart
+        if not fresh:
+            return []
+        self._sending.part(self._exchange.names(actors))
+        self.progress.apart |= actors
+        return [self._send(piece) for actor in sorted(fresh) for piece in self._exchange.forks.pieces(actor)]
+
+    def _news_of_forks(self, news: News) -> list[Effect]:
+        said: list[Effect] = [self._send(piece) for piece in news.say]
+        return [*said, Learned(self.peer, news.renamed)] if news.evidence else said
+
+    def learned(self, renamed: tuple[Renaming, ...] | None) -> list[Effect]:
+        """
+        Learn that there is new evidence, and pass it on.
+
+        Args:
+            renamed: Where it proves a fork: what is called otherwise from now on. Then say also what is held by the names
+                that it has now; the peer does the same if it holds anything of that chain.
+        """
+        if self.state is not State.OPEN:
+            return []
+        if renamed is None:
+            return self._evidence()
+        for by in renamed:
+            apart = self._exchange.actor(by.new) in self.progress.apart
+            self._held = renamed_held(self._held, by, apart=apart)
+            self._sending.renamed(by, apart=apart)
+        self._proving.recheck()
+        return [*self._evidence(), *self.open()]
+
+    def _deal_offer(self, offer: Offer) -> list[Effect]:
+        first = self._exchange.merging.first_wanted(offer)
+        self._wants = None if first is None else offer.segment
+        return [self._send(Want(offer.segment, offer.parts if first is None else first))]
+
+    def _after_data(self, taken: Taken) -> list[Effect]:
         self._dealt += 1
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
-        ours, waiting = self._exchange.standing()
-        if not taken.early:
-            for actor, seq in _dots_of(message):  # whoever sends a change has all before it too
-                self._known[actor] = max(seq, self._known.get(actor, 0))
-        effects.append(self._ack((ours, waiting), again=taken.early))
+        if not taken.early and not taken.late:
+            self._sending.learned(taken.held)
+        if taken.settled:
+            self._sending.grown()
+        effects += self._part(taken.apart)
+        effects.append(self._ack(again=taken.early))
         return effects
 
     def _deal_ack(self, ack: Ack) -> list[Effect]:
-        held = _frontier(ack.frontier)
+        for actor, seq in ack.moved:
+            self._held[actor] = max(seq, self._held.get(actor, 0))
         self.progress.waiting = ack.waiting
-        self._held = held
-        while self._under_way and len(self._under_way) > self._sent_frames - ack.frames:
-            self._under_way.popleft()
-        if ack.again:
-            self._agains = self._agains + 1 if held == self._again_from else 1
-            self._again_from = held
-            if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
-                raise RemoteProtocolError("it asks for the same again and again, and takes nothing", self.peer)
-            self._known, self._queue, self._large, self._news = dict(held), [], None, True
-        else:
-            self._known = frontier.join(self._known, held)
-        if ack.digest:
-            self._their_digest = (held, ack.digest, ack.waiting)
+        if ack.moved and self._in_vain:  # it may have got the log behind our segment meanwhile
+            self._asked = self._in_vain = False
+        self._sending.acknowledged(self._held, ack.frames, again=ack.again)
+        if ack.proof:
+            if ack.evidence != self._exchange.proof().evidence:  # content is a function of the changes and the evidence
+                answered, self._answered = self._answered, ack.evidence
+                return self._evidence() if ack.evidence != answered else []
+            self._proving.heard(self._held, ack.proof, ack.unread)
             return self._compare()
         return []
 
     # --- proof of equality --------------------------------------------------------------------------------------------
 
-    def _say_digest(self) -> list[Effect]:
-        ours = self._exchange.frontier()
-        if ours != self._held or ours == self._said:
-            return []
-        proof = self._exchange.proof()
-        if proof.frontier != ours:  # something was written meanwhile, whose own turn comes
-            return []
-        self._said = ours
-        return [self._ack((ours, proof.waiting), digest=proof.digest), *self._compare()]
+    def _say_proof(self) -> list[Effect]:
+        proof = self._proving.say(self._held)
+        return [] if proof is None else [self._ack(proof=proof), *self._compare()]
 
     def _compare(self) -> list[Effect]:
-        if self._their_digest is None:
-            return []
-        at, digest, waiting = self._their_digest
-        if at != self._exchange.frontier() or self._compared == (at, digest):
-            return []
-        proof = self._exchange.proof()
-        if at != proof.frontier:
-            return []
-        self._compared = at, digest
-        if waiting or proof.waiting:  # no content to compare, but the same changes, or else a fork
-            return [] if proof.digest == digest else [self._send(Buckets(proof.heads, b""))]
-        if proof.digest == digest:
-            self.progress.proved, self.progress.proved_at = True, at
-            effects: list[Effect] = []
-            if self._said != at:  # whoever is proved may leave at once: first let the peer prove it too
-                self._said = at
-                effects.append(self._ack((at, proof.waiting), digest=digest))
-            return [*effects, Proved(self.peer)]
-        self.progress.proved, self.progress.proved_at = False, None
-        sums = b"".join(b.to_bytes(2, "big") + s.to_bytes(16, "big") for b, s in sorted(proof.buckets.items()) if s)
-        return [self._send(Buckets(proof.heads, sums))]
+        effects = self._outcome(self._proving.compare())
+        if effects:
+            proof = self._proving.say(self._held)
+            if proof is not None:  # whoever is proved may leave at once, and cells mean nothing before their proof
+                effects.insert(0, self._ack(proof=proof))
+        return effects
 
-    def _deal_buckets(self, message: Buckets) -> list[Effect]:
-        theirs_at = _frontier(tuple((each.actor, each.seq) for each in message.heads))
-        self._refuse_forks(message.heads)
-        proof = self._exchange.proof()
-        if theirs_at != proof.frontier or proof.waiting or self.progress.waiting:
-            return []
-        if len(message.sums) % 18 or len(message.sums) > 18 * limits.DIGEST_BUCKETS:
-            raise RemoteProtocolError("malformed bucket sums", self.peer)
-        theirs = {
-            int.from_bytes(message.sums[at : at + 2], "big"): int.from_bytes(message.sums[at + 2 : at + 18], "big")
-            for at in range(0, len(message.sums), 18)
-        }
-        ours = {bucket: total for bucket, total in proof.buckets.items() if total}
-        differing = tuple(sorted(bucket for bucket in {*ours, *theirs} if ours.get(bucket) != theirs.get(bucket)))
-        return [Differs(self.peer, differing)] if differing else []
-
-    def recheck(self, now: float) -> None:
-        """Compare digests anew: the view was rebuilt."""
-        self._said = self._compared = None
-        self._deadlines["prove"] = now
+    def _outcome(self, outcome: Outcome) -> list[Effect]:
+        effects: list[Effect] = [self._send(message) for message in outcome.say]
+        effects += self._part(outcome.apart)
+        if outcome.proved:
+            self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
+            effects.append(Proved(self.peer))
+        elif outcome.say or outcome.differing:
+            self.progress.proved, self.progress.proved_at = False, None
+        if outcome.differing:
+            effects.append(Differs(self.peer, outcome.differing))
+        return effects
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -360,17 +488,20 @@ class Session:
         if self.state is not State.OPEN:
             return []
         effects: list[Effect] = []
-        while sum(self._under_way) < limits.WINDOW_BYTES_MAX:
-            message = self._next_data()
+        while self._sending.room:
+            message = self._sending.next()
             if message is None:
                 break
             send = self._send(message)
-            self._under_way.append(len(send.frame))
-            self._sent_frames += 1
+            if EVENT_OF[type(message)] is Event.DATA:
+                self._sending.sent(len(send.frame))
             effects.append(send)
+        if not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
+            self._asked = True
+            effects.append(self._send(wanted))
         ours = self._exchange.frontier()
         self._measure(ours)
-        if self._held == ours and self._said != ours:
+        if self._held == ours and not self._proving.has_said(ours):
             self._deadlines.setdefault("prove", now + limits.PROVE_DELAY_S)
         return effects
 
@@ -381,55 +512,13 @@ class Session:
         self.progress.ahead = frontier.lacking(self._held, ours)
         self.progress.proved = self._held == ours == self.progress.proved_at
 
-    def _next_data(self) -> Message | None:
-        """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
-        if self._segment is not None:
-            return self._next_segment_part()
-        if self._large is not None:
-            large, number = self._large
-            part = self._exchange.part(large, number)
-            if part is not None:
-                self._large = (large, number + 1)
-                return part
-            self._large = None
-        if not self._queue and self._news:
-            self._news = False
-            missing = self._exchange.missing(self._known)
-            is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
-            if missing is None or is_long:
-                made = self._exchange.snapshots.given(self._known)
-                if made is not None:
-                    self._segment = (made, min(self._wanted_segments.pop(made.hash, 0), made.parts - 1))
-                    return self._next_segment_part()
-            self._queue = missing or []
-        if not self._queue:
-            return None
-        given = self._exchange.batch(self._queue, self._known)
-        if given is None:
-            self._queue = []
-            return None
-        self._known = given.frontier
-        if given.large is not None:
-            self._large = (given.large, self._wanted.pop((given.large.actor, given.large.seq), 0))
-        return given.message
-
-    def _next_segment_part(self) -> Message | None:
-        assert self._segment is not None, "asked for only while a segment is being sent"
-        made, number = self._segment
-        needless = frontier.covers(self._known, dict(made.frontier))  # another peer was faster
-        data = None if needless else self._exchange.snapshots.part(made.hash, number)
-        if data is None:  # or it was made anew meanwhile, for another peer
-            self._segment, self._news = None, True
-            return self._next_data()
-        self._segment = (made, number + 1) if number + 1 < made.parts else None
-        if self._segment is None:
-            self._known = frontier.join(self._known, dict(made.frontier))
-            self._news = True
-        return Snapshot(made.hash, made.parts, number, data)
-
-    def _ack(self, standing: tuple[Frontier, int], *, again: bool = False, digest: str = "") -> Send:
-        ours, waiting = standing
-        return self._send(Ack(tuple(frontier.to_pairs(ours)), self._dealt, again, digest, waiting))
+    def _ack(self, *, again: bool = False, proof: Proof | None = None) -> Send:
+        ours, waiting = self._exchange.standing() if proof is None else (proof.frontier, proof.waiting)
+        moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
+        self._told = ours
+        if proof is None:
+            return self._send(Ack(moved, self._dealt, again, b"", waiting))
+        return self._send(Ack(moved, self._dealt, again, proof.encoded, waiting, proof.evidence, proof.unread))
 
     def _send(self, message: Message) -> Send:
         frame = self._codec.encode(message)
@@ -442,17 +531,3 @@ class Session:
         fault = "mine" if isinstance(error, (StorageError, LocalError)) else "yours"
         reason = getattr(error, "reason", str(error))
         return [self._send(Goodbye(str(reason)[:WORDS_MAX], fault)), Close(self.peer, error)]
-
-
-def _dots_of(message: Changes | Part | Snapshot) -> list[tuple[int, int]]:
-    """Return which changes whoever sent this has; a segment says more than that, and its sender said so in its hello."""
-    if isinstance(message, Changes):
-        return [decode_header(raw).dot for raw, _ in message.changes]
-    return [(message.actor, message.seq)] if isinstance(message, Part) else []
-
-
-def _frontier(pairs: tuple[tuple[int, int], ...]) -> Frontier:
-    try:
-        return frontier.from_pairs(pairs)
-    except ValueError as error:
-        raise RemoteProtocolError(str(error)) from None

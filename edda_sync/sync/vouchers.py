@@ -1,5 +1,5 @@
 """
-Vouchers: signatures that cover more than is here.
+Vouchers: what vouches for changes. A signed head, and the way to it from the last change that is here.
 
 A batch may end before the change that its author signed; the hashes of what is between come with it. Whoever took such a
 batch keeps both: should nobody ever send the rest, what is here can still be passed on.
@@ -7,14 +7,23 @@ batch keeps both: should nobody ever send the rest, what is here can still be pa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import msgspec
 
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.branches import Names
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import SignedHead
 
 
 class _Voucher(msgspec.Struct, frozen=True, array_like=True):
-    """A signature of more than is here: which change of the actor its proof starts after, and it."""
+    """A signature of more than is here: which change of the chain its proof starts after, and it."""
 
     after: int
     signed: SignedHead
@@ -24,16 +33,152 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Voucher).decode
 
 
-def keep_voucher(tx: StoreWriter, after: int, signed: SignedHead) -> None:
-    """Keep a signature of what is here, or, with the way there, of more than that; the newest one of each actor."""
+def keep_voucher(tx: StoreWriter, name: bytes, after: int, signed: SignedHead) -> None:
+    """Keep a signature of what is here, or, with the way there, of more than that; the newest one under each name."""
     if signed.seq == after:
-        tx.sign(signed.actor, signed.seq, signed.signature)
+        tx.sign(name, signed.seq, signed.signature)
     else:
-        tx.set_meta(f"voucher {signed.actor:x}", _encode(_Voucher(after, signed)))
+        tx.set_meta(f"voucher {name.hex()}", _encode(_Voucher(after, signed)))
 
 
-def voucher_of(reader: StoreReader, actor: int, after: int) -> SignedHead | None:
-    """Return what vouches for an actor's change although the one that was signed is not here."""
-    kept = reader.meta(f"voucher {actor:x}")
+def voucher_of(reader: StoreReader, name: bytes, after: int) -> SignedHead | None:
+    """Return what vouches for a change although the one that was signed is not here."""
+    kept = reader.meta(f"voucher {name.hex()}")
     found = None if kept is None else _decode(kept)
     return found.signed if found is not None and found.after == after else None
+
+
+class Beyond(NamedTuple):
+    """A signature at or beyond a change, and which changes are between: name, first and last seq of each run."""
+
+    signed: SignedHead
+    between: tuple[tuple[bytes, int, int], ...]
+
+    def vouch(self, reader: StoreReader) -> SignedHead:
+        """Return it with the way there; that is too short where a segment stands for what is between."""
+        headers = (raw for run in self.between for raw in reader.headers(*run))
+        way = b"".join(map(changes.hash_header, headers))
+        return msgspec.structs.replace(self.signed, proof=way + self.signed.proof)
+
+
+def beyond(reader: StoreReader, names: Names, name: bytes, seq: int) -> Beyond | None:
+    """
+    Return what vouches for a change: a signature of it or of a later one of its chain, on whichever branch.
+
+    Args:
+        reader: The store's transaction.
+        names: Of the branches that it holds.
+        name, seq: The change; or where a branch begins, the change before its first.
+    """
+    signed = reader.next_signed(name, seq)
+    if signed is not None:
+        head = SignedHead(names.actor(name), signed, reader.signature_at(name, signed) or b"", b"")
+        return Beyond(head, ((name, seq + 1, signed),))
+    last = reader.heads()[name].seq
+    kept = voucher_of(reader, name, last)
+    if kept is not None:
+        return Beyond(kept, ((name, seq + 1, last),))
+    for branch in sorted(names.branches(names.actor(name))):
+        if (
+            names.parent(branch) == name
+            and (found := beyond(reader, names, branch, names.first(branch) - 1)) is not None
+        ):
+            return Beyond(found.signed, ((name, seq + 1, last), *found.between))
+    return None
+
+
+class Vouched:
+    """
+    A batch for which signed heads vouch: each chain in it, followed from what is here to a signature.
+
+    Make one with :meth:`verify`; after taking the batch, :meth:`keep` what vouches for it.
+    """
+
+    def __init__(self) -> None:
+        self._follows: dict[bytes, Change] = {}  # by hash
+        self._ends: dict[bytes, SignedHead] = {}
+
+    @classmethod
+    def verify(
+        cls,
+        verify: Verify,
+        workspace: bytes,
+        reader: StoreReader,
+        batch: Iterable[Change],
+        signed: Iterable[SignedHead],
+    ) -> Vouched | None:
+        """
+        Follow each chain through a batch to its signature; None when one does not start where the store is.
+
+        Args:
+            verify: Checks anybody's signature.
+            workspace: The workspace's id.
+            reader: The store's transaction.
+            batch: The changes that are new to it, in order.
+            signed: What came with them.
+
+        Raises:
+            RemoteProtocolError: No signature vouches for one of them.
+        """
+        self, chains = cls(), Chains(reader)
+        heads = reader.heads()
+        keys: dict[bytes, bytes] = {}  # public keys, by hash of a change
+        ends: dict[bytes, None] = {}
+        for change in batch:
+            header = change.header
+            birth = header.birth
+            if birth is not None:
+                key = birth.public_key
+            elif header.previous in keys:
+                key = keys[header.previous]
+            else:
+                before = chains.find(header.actor, header.seq - 1, header.previous)
+                if before is None:
+                    return None
+                key = changes.decode_birth(heads[before[0]].birth).public_key
+            digest = change.hash
+            keys[digest] = key
+            ends.pop(header.previous, None)
+            ends[digest] = None
+            self._follows[digest] = change
+        offered = list(signed)
+        for digest in ends:
+            header = self._follows[digest].header
+            self._ends[digest] = _signature(verify, workspace, keys[digest], header.actor, header.seq, digest, offered)
+        return self
+
+    def keep(self, tx: StoreWriter) -> None:
+        """Keep what vouches for what was taken of it, so that it can be passed on should nobody ever send the rest."""
+        chains = Chains(tx)
+        for digest, signed in self._ends.items():
+            rest: list[bytes] = []  # header hashes of what is not here yet
+            at = digest
+            while True:
+                change = self._follows[at]
+                header = change.header
+                dot = chains.find(header.actor, header.seq, at)
+                if dot is None:
+                    rest.append(change.header_hash)
+                    at = header.previous
+                    if at in self._follows:
+                        continue
+                    dot = chains.find(header.actor, header.seq - 1, at) or (header.actor, 0)
+                proof = b"".join(reversed(rest)) + signed.proof
+                keep_voucher(tx, *dot, msgspec.structs.replace(signed, proof=proof))
+                break
+
+
+def _signature(
+    verify: Verify, workspace: bytes, key: bytes, actor: bytes, seq: int, digest: bytes, offered: list[SignedHead]
+) -> SignedHead:
+    """Return which of the signed heads vouches for a chain up to a change."""
+    fitting = [each for each in offered if each.actor == actor and len(each.proof) == HASH_BYTES * (each.seq - seq)]
+    if not fitting:
+        raise RemoteProtocolError("a batch without a signed head")
+    for each in fitting:
+        head = digest
+        for at in range(0, len(each.proof), HASH_BYTES):
+            head = changes.hash_change(head, each.proof[at : at + HASH_BYTES])
+        if verify(key, each.signature, changes.signed_message(workspace, actor, each.seq, head)):
+            return each
+    raise RemoteProtocolError("a batch whose signature is not its author's")

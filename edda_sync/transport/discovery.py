@@ -107,6 +107,10 @@ class Discovery:
     ) -> None:
         await self._station.__aexit__(kind, error, traceback)
 
+    async def watching(self) -> None:
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised."""
+        await self._station.watching()
+
     @property
     def available(self) -> bool:
         """Whether this device announces itself and hears others now; if not, it does once an interface appears."""

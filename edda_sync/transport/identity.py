@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -26,17 +25,21 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edda_sync.errors import DiskFullError, InvalidValueError, ReadOnlyError, StorageError
+from edda_sync.crdt.records import X25519_HKDF_SHA256, device_id
+from edda_sync.errors import InvalidValueError, StorageError
+from edda_sync.files import disk_error, mend_open_file, replace_file
+from edda_sync.folders import KEY_FILE, NOTE_FILE, make_folder
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 SERVICE = "edda-sync"  # the name of our entries in the system's keyring; the user name is the device id
-KEY_FILE = "identity.key"
-NOTE_FILE = "identity.json"
 KEY_BYTES = 32
 LINE_MARK = "edda-ed25519"
 REMEDY = f"put it back from a backup, or move {NOTE_FILE} and {KEY_FILE} away and join again with `edda join`"
@@ -92,14 +95,28 @@ class Identity:
         """The 64-byte Ed25519 signature of a message (RFC 8032); check it with :func:`verify`."""
         return self._key.sign(message)
 
+    @property
+    def sealing_keys(self) -> tuple[tuple[int, bytes], ...]:
+        """
+        The public keys with which secrets can be sealed to this device: suite and key, see ``crdt.records``.
+
+        The private one follows from the signing key by HKDF (RFC 5869), under a name of its own, so that the two can do
+        nothing for each other and there is one secret to keep.
+        """
+        return ((X25519_HKDF_SHA256, self._sealing_key().public_key().public_bytes_raw()),)
+
+    def _sealing_key(self) -> X25519PrivateKey:
+        derived = HKDF(SHA256(), 32, salt=None, info=b"edda sealing 1").derive(self.private_bytes())
+        return X25519PrivateKey.from_private_bytes(derived)
+
     def private_bytes(self) -> bytes:
         """The raw private key, 32 bytes: never log it, never send it."""
         return self._key.private_bytes_raw()
 
 
 def device_of(public_key: bytes) -> str:
-    """The device id of a raw public key: base32, in small letters and without padding, of its SHA-256."""
-    return base64.b32encode(hashlib.sha256(public_key).digest()).decode("ascii").rstrip("=").lower()
+    """The device id of a raw public key; as ``crdt.records.device_id``."""
+    return device_id(public_key)
 
 
 def public_key_of(certificate: bytes) -> bytes:
@@ -113,12 +130,13 @@ def public_key_of(certificate: bytes) -> bytes:
         The Ed25519 public key, 32 bytes.
 
     Raises:
-        InvalidValueError: This is no certificate, or none that a device makes: TLS looks a pinned certificate up by its
-            subject, so a certificate under another device's name would lock that device out.
+        InvalidValueError: This is no certificate, or none that its device made: TLS looks a pinned certificate up by its
+            subject, so a certificate under another device's name, or one that others made of it, would lock it out.
     """
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         key, subject, issuer = parsed.public_key(), parsed.subject, parsed.issuer
+        signature, signed = parsed.signature, parsed.tbs_certificate_bytes
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise InvalidValueError("certificate", "is not an X.509 certificate") from error
     if not isinstance(key, Ed25519PublicKey):
@@ -126,6 +144,8 @@ def public_key_of(certificate: bytes) -> bytes:
     public_key = key.public_bytes_raw()
     if not subject == issuer == _name(device_of(public_key)):
         raise InvalidValueError("certificate", "is not named after its own key")
+    if not verify(public_key, signature, signed):
+        raise InvalidValueError("certificate", "is not signed by its own key")
     return public_key
 
 
@@ -161,7 +181,7 @@ def load_into(context: ssl.SSLContext, identity: Identity) -> None:
     except ssl.SSLError:
         raise  # an OSError by birth, but nothing of the disk's
     except OSError as error:
-        raise _storage_error(error, Path(tempfile.gettempdir())) from error
+        raise disk_error(Path(tempfile.gettempdir()), error) from error
 
 
 def save(home: Path, identity: Identity) -> str:
@@ -180,15 +200,15 @@ def save(home: Path, identity: Identity) -> str:
     """
     in_keyring = _put_into_keyring(identity)
     note = {"device": identity.device, "key": "keyring" if in_keyring else "file"}
+    make_folder(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not in_keyring:
             _write(home / KEY_FILE, _secret(identity) + "\n")
         _write(home / NOTE_FILE, json.dumps(note) + "\n")
         if in_keyring:  # a key that stayed behind in a file would make the keyring pointless
             (home / KEY_FILE).unlink(missing_ok=True)
     except OSError as error:
-        raise _storage_error(error, home) from error
+        raise disk_error(home, error) from error
     return "the keyring" if in_keyring else "a file"
 
 
@@ -223,6 +243,22 @@ def load(home: Path) -> Identity | None:
     if identity.device != device:
         raise StorageError(f"The key in {home} belongs to another device than {NOTE_FILE} says: {REMEDY}.")
     return identity
+
+
+def forget(home: Path) -> None:
+    """
+    Remove the files of an identity that is kept elsewhere as well, and the folder if nothing else is in it.
+
+    Raises:
+        StorageError: They cannot be removed.
+    """
+    try:
+        for name in (NOTE_FILE, KEY_FILE):
+            (home / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            home.rmdir()
+    except OSError as error:
+        raise disk_error(home, error) from error
 
 
 def _certificate(key: Ed25519PrivateKey) -> bytes:
@@ -328,37 +364,16 @@ def _private_opener(path: str, flags: int) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file whole: readable by its owner only, and durable when this returns."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the rename itself
-    finally:
-        os.close(folder)
+    """Replace a file whole; only its owner reads it, and it is on disk when this returns."""
+    replace_file(path, lambda file: file.write(text.encode("ascii")))
 
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode("ascii", errors="replace")
+        with path.open("rb") as file:
+            mend_open_file(path, file.fileno())
+            return file.read().decode("ascii", errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StorageError(f"{path} cannot be read ({error.strerror}): check its owner and its disk.") from error
-
-
-def _storage_error(error: OSError, path: Path) -> StorageError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(str(path))
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return ReadOnlyError(str(path))
-    return StorageError(f"{path} cannot be written ({error.strerror}): check the folder and its disk.")

@@ -8,62 +8,90 @@ The formats here travel inside the pairing's encrypted channel, see ``pairing``.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from hashlib import blake2b, sha256
+from typing import Annotated
 
 import msgspec
 
 from edda_sync import limits
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.change import Hash
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import Actor, Seq
 from edda_sync.errors import RemoteProtocolError
 
 
-class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A device that wants to join: its certificate (DER) and what people call it."""
+class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a device shows of itself when it wants to join.
+
+    Attributes:
+        certificate: DER.
+        name: What people call it.
+        sealing_keys: Suite and public key of each key with which secrets can be sealed to it (``crdt.records``).
+        ext: Room to grow.
+    """
 
     certificate: bytes
     name: str
+    sealing_keys: tuple[tuple[int, bytes], ...] = ()
+    ext: Ext = exts.NONE
 
 
-class Welcome(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Welcome(msgspec.Struct, frozen=True, array_like=True):
     """
     What a new member is told.
 
     Attributes:
         workspace: Its id; 16 bytes.
-        workspace_key: The key that only members know; 32 bytes.
-        members: Records of its members by device id.
+        ring: The keys that only members know, oldest first: name of the epoch and key, 32 bytes each.
+        members: Cards of its members by device id, as far as they fit; the log says the others.
         port: Where the inviter listens for members; 0 when it does not.
+        added: The change that made the device a member: actor, seq and hash. Its first life continues it.
+        ext: Room to grow.
     """
 
-    workspace: bytes
-    workspace_key: bytes
-    members: dict[str, DeviceRecord]
+    workspace: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    ring: Annotated[tuple[tuple[Hash, Hash], ...], msgspec.Meta(min_length=1)]
+    members: dict[str, DeviceCard]
     port: int
+    added: tuple[Actor, Seq, Hash]
+    ext: Ext = exts.NONE
+
+    @property
+    def key(self) -> bytes:
+        """The key under which one writes."""
+        return self.ring[-1][1]
 
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
-_decode_record = msgspec.msgpack.Decoder(DeviceRecord).decode
+_decode_card = msgspec.msgpack.Decoder(DeviceCard).decode
 _decode_welcome = msgspec.msgpack.Decoder(Welcome).decode
 
 
-def encode(value: DeviceRecord | Welcome) -> bytes:
-    """Return the bytes of a record or welcome."""
+def encode(value: DeviceCard | Welcome) -> bytes:
+    """Return the bytes of a card or welcome."""
     return _encoder.encode(value)
 
 
-def decode_record(encoded: bytes) -> DeviceRecord:
+def decode_card(encoded: bytes) -> DeviceCard:
     """
-    Read a device's record.
+    Read a device's card.
 
     Raises:
         RemoteProtocolError: It is malformed.
     """
     try:
-        record = _decode_record(encoded)
+        card = _decode_card(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RemoteProtocolError(f"a malformed device record ({error})") from None
-    if not 0 < len(record.name) <= limits.NAME_CODE_POINTS_MAX or not 0 < len(record.certificate) <= 4096:
-        raise RemoteProtocolError("a device record out of bounds")
-    return record
+        raise RemoteProtocolError(f"a malformed device card ({error})") from None
+    if (
+        not 0 < len(card.name) <= limits.NAME_CODE_POINTS_MAX
+        or not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX
+    ):
+        raise RemoteProtocolError("a device card out of bounds")
+    return card
 
 
 def decode_welcome(encoded: bytes) -> Welcome:
@@ -77,9 +105,19 @@ def decode_welcome(encoded: bytes) -> Welcome:
         welcome = _decode_welcome(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed welcome ({error})") from None
-    if len(welcome.workspace) != 16 or len(welcome.workspace_key) != 32 or len(welcome.members) > limits.MEMBERS_MAX:
-        raise RemoteProtocolError("a welcome out of bounds")
     return welcome
+
+
+def fitting(cards: Iterable[tuple[str, DeviceCard]]) -> dict[str, DeviceCard]:
+    """Return as many of the first cards, with their device ids, as a welcome has room for."""
+    told: dict[str, DeviceCard] = {}
+    room = limits.PAIRING_FRAME_BYTES_MAX - limits.WELCOME_REST_BYTES
+    for device, card in cards:
+        room -= len(device) + len(encode(card)) + 4  # what msgpack adds to a text
+        if room < 0:
+            break
+        told[device] = card
+    return told
 
 
 def discovery_key(workspace_key: bytes) -> bytes:

@@ -176,6 +176,10 @@ class Station:
             if self._air is not None:
                 await self._air.close()
 
+    async def watching(self) -> None:
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised."""
+        await asyncio.shield(self._watcher)
+
     @property
     def available(self) -> bool:
         """Whether anything is sent and heard; ``reason`` says why not."""
@@ -218,7 +222,10 @@ class Station:
             self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
             self._retry_at = loop.time() + RECONNECT_DELAY_S_MAX
         if closing is not None:  # last, so that nobody loses the old name before hearing the new one
-            await closing.close()
+            with contextlib.suppress(
+                OSError, zeroconf.Error
+            ):  # its network may be gone: nobody is left to hear goodbye
+                await closing.close()
 
 
 class _Air:

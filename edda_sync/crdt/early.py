@@ -1,0 +1,77 @@
+"""
+Early writes: what a device writes after it was let in, and before the workspace's log is here.
+
+Its first life continues the change that made it a member. So what it writes depends on that and on all before it, and was
+folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it, and
+what it is about is folded anew. Until then it is given to nobody who lacks that change too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import Birth
+from edda_sync.protocols import Logged, StoreReader, StoreWriter
+
+EARLY_KEY: Final = "early"  # the birth of the life that wrote early
+
+
+def is_missing(reader: StoreReader, birth: Birth) -> bool:
+    """Tell whether the change that a life continues is not here; where a segment stands for it, it is."""
+    if birth.parent is None:
+        return False
+    chains = Chains(reader)
+    return chains.continued(birth) is None and not chains.is_uncertain(birth.parent, birth.parent_seq)
+
+
+def note(tx: StoreWriter, birth: Birth | None) -> None:
+    """Note that a life began whose birth is this, if what it continues is not here."""
+    if birth is not None and is_missing(tx, birth):
+        tx.set_meta(EARLY_KEY, changes.encode_birth(birth))
+
+
+def held_back(reader: StoreReader, known: Mapping[bytes, int]) -> frozenset[bytes]:
+    """Return the names of the lives of which a peer can take nothing yet, by what it holds."""
+    raw = reader.meta(EARLY_KEY)
+    if raw is None:
+        return frozenset()
+    birth = changes.decode_birth(raw)
+    taken = birth.parent is not None and known.get(birth.parent, 0) >= birth.parent_seq
+    return frozenset() if taken else _lives(reader, raw)
+
+
+def is_pending(reader: StoreReader) -> bool:
+    """Tell whether something was written early, and what it continues is not here yet."""
+    return reader.meta(EARLY_KEY) is not None
+
+
+def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
+    """
+    Put what was early behind the change that it continues; return the entities to fold anew, by key.
+
+    Args:
+        tx: A transaction of the store.
+        logged: The newest change of the log; nothing is done where it is another one.
+    """
+    raw = tx.meta(EARLY_KEY)
+    if raw is None or changes.decode_birth(raw).parent_hash != logged.hash:
+        return []
+    tx.drop_meta(EARLY_KEY)
+    lives = _lives(tx, raw)
+    early = [at for at in tx.positions_missing({}) if tx.logged(at).actor in lives]
+    tx.move_to_end(early)
+    return list(tx.entities_at([tx.log_position() - number for number in range(len(early))]))
+
+
+def _lives(reader: StoreReader, raw: bytes) -> frozenset[bytes]:
+    """Return the life of a birth, and those that continue it."""
+    lives, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.heads().items()}
+    parents = {name: changes.decode_birth(birth).parent for name, birth in births.items()}
+    found = 0
+    while found < len(lives):
+        found = len(lives)
+        lives.update(name for name, parent in parents.items() if parent in lives)
+    return frozenset(lives)

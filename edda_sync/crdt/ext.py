@@ -1,0 +1,46 @@
+"""
+Room to grow: what a format says beyond its fixed fields, as numbered byte strings.
+
+Every format ends in such a list. A version that does not know a number keeps it and passes it on. What stands under an
+*even* number may be ignored, and influences nothing that is computed; an *odd* number says that whoever does not know it
+cannot understand the rest, so a change that has one is held as unknown. In births and records only even numbers are given
+out: what there must be understood raises the level of its change.
+
+Source of the convention: BOLT 1, "It's ok to be odd", with even and odd exchanged; PNG's critical and ancillary chunks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+Ext = tuple[tuple[Annotated[int, msgspec.Meta(gt=0, lt=1 << 32)], bytes], ...]
+"""``(number, bytes)`` in ascending order of numbers, none twice."""
+
+NONE: Final[Ext] = ()
+
+
+def of(entries: Mapping[int, bytes | None]) -> Ext:
+    """Return the canonical form of some entries; those that are None are left out."""
+    return tuple(sorted((number, value) for number, value in entries.items() if value is not None))
+
+
+def get(ext: Ext, number: int) -> bytes | None:
+    """Return what stands under a number; None when nothing does."""
+    for known, value in ext:
+        if known == number:
+            return value
+    return None
+
+
+def is_canonical(ext: Ext) -> bool:
+    """Tell whether numbers ascend and none stands twice."""
+    return all(one[0] < other[0] for one, other in itertools.pairwise(ext))
+
+
+def is_understood(ext: Ext, known: Collection[int]) -> bool:
+    """Tell whether a version that knows some numbers understands what this is part of: no other one is odd."""
+    return all(number % 2 == 0 or number in known for number, _ in ext)

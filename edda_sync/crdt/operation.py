@@ -1,0 +1,173 @@
+"""
+Operations: what a change does, one strict type a code; and the body that holds them.
+
+A body is a run of operations, each a length (u32, big endian) and that many bytes of msgpack, so that it can be cut
+anywhere into parts and an operation of an unknown kind can be stepped over. Of every operation, in every version, the
+first three fields are its code, and kind and id of the entity that it is about.
+
+Reading one has three ends, each a function of its bytes alone:
+
+* it fits its code's type: it is folded (:mod:`~edda_sync.crdt.fold`);
+* its code, its kind of entity or one of its cells is a newer version's: it is *unknown*, kept, passed on, and counted as
+  waiting until an upgrade folds it;
+* it does not fit: it is *refused*, as a whole and for good, on every device alike. So is what is nested too deep, whoever
+  knows it: how deep a reader can follow hangs on its stack.
+
+A value never passes by comparison: ``5.0`` and ``True`` are no sequence numbers, and no codes either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from struct import Struct
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.crdt.frontier import Actor, Seq
+from edda_sync.model import KINDS
+
+if TYPE_CHECKING:
+    Kind = str  # one of model.KINDS; to the decoder it is no other text
+else:
+    Kind = Literal[KINDS]
+
+EntityId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+
+_LENGTH: Final = Struct(">I")
+_encoder = msgspec.msgpack.Encoder(order="sorted")
+
+
+class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An operation is an array: its code, kind and id of an entity, then what it does."""
+
+    kind: Kind
+    id: EntityId
+
+
+class Put(_Operation, frozen=True, tag=1):
+    """Write cells. A string in an empty text field is the text's start."""
+
+    cells: dict[str, Any]
+
+
+class Edit(_Operation, frozen=True, tag=2):
+    """Edit a text that began as ``genesis``."""
+
+    field: str
+    genesis: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    edit: bytes
+
+
+class Delete(_Operation, frozen=True, tag=3):
+    """Hide what the author had seen of an entity."""
+
+    seen: tuple[tuple[Actor, Seq], ...]
+
+
+class Touch(_Operation, frozen=True, tag=4):
+    """Keep an entity, or bring it back."""
+
+
+Operation = Put | Edit | Delete | Touch
+
+
+def size_of(value: Any) -> int:
+    """Return about how many bytes a cell's value takes."""
+    return len(value) if isinstance(value, (str, bytes)) else 16 * len(value) if isinstance(value, list) else 8
+
+
+class Unread(NamedTuple):
+    """
+    An operation that is not folded.
+
+    Attributes:
+        refused: True when no version will fold it; False when a newer one will.
+        kind, id: The entity that it is about, where that can be read; else None.
+    """
+
+    refused: bool
+    kind: Kind | None = None
+    id: bytes | None = None
+
+
+class _Prefix(msgspec.Struct, frozen=True, array_like=True):
+    """What every version can read of an operation."""
+
+    code: Annotated[int, msgspec.Meta(ge=0)]
+    kind: str
+    id: EntityId
+
+
+_decode = msgspec.msgpack.Decoder(Operation).decode
+_decode_any = msgspec.msgpack.Decoder().decode
+_CODES: Final = (1, 2, 3, 4)
+_NESTED: Final = frozenset((list, tuple, dict))
+
+
+def encode(operation: Operation) -> bytes:
+    """Return an operation as it stands in a body: its length, then its bytes."""
+    encoded = _encoder.encode(operation)
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+def decode(encoded: bytes | memoryview) -> Operation | Unread:
+    """Return an operation from its bytes, without their length."""
+    try:
+        known: Operation = _decode(encoded)
+        nested = [value for value in known.cells.values() if type(value) in _NESTED] if isinstance(known, Put) else []
+        return known if not nested or _is_shallow([nested]) else Unread(refused=True)
+    except RecursionError:
+        return Unread(refused=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    try:
+        fields = _decode_any(encoded)
+        prefix = msgspec.convert(fields, _Prefix)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Unread(refused=True)
+    if not _is_shallow(fields):
+        return Unread(refused=True)
+    if prefix.kind not in KINDS:
+        return Unread(refused=False)
+    return Unread(prefix.code in _CODES, prefix.kind, prefix.id)
+
+
+def _is_shallow(fields: list[Any]) -> bool:
+    """Tell whether nothing in an operation's fields is nested deeper than it may be, without going down itself."""
+    layer: list[Any] = [fields]
+    for _ in range(limits.OPERATION_LEVELS_MAX):
+        held = [inner for each in layer for inner in (each if type(each) is not dict else (*each, *each.values()))]
+        layer = [each for each in held if type(each) in _NESTED]
+        if not layer:
+            return True
+    return False
+
+
+def cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """
+    Cut a body that arrives in pieces into the bytes of its operations; memory holds one operation and one piece.
+
+    A body that ends inside an operation, or claims one over the limit, yields its rest as one more, which fits no type.
+    (Its author signed it: refusing the change would stop all that depends on it.)
+    """
+    rest = b""
+    for piece in pieces:
+        held = rest + piece if rest else piece
+        at, end = 0, len(held)
+        while end - at >= 4:
+            (size,) = _LENGTH.unpack_from(held, at)
+            if size > limits.OPERATION_BYTES_MAX:
+                yield b""
+                return
+            if end - at - 4 < size:
+                break
+            yield held[at + 4 : at + 4 + size]
+            at += 4 + size
+        rest = held[at:] if at else held
+    if rest:
+        yield b""
+
+
+__all__ = ["Delete", "Edit", "Kind", "Operation", "Put", "Touch", "Unread", "cut", "decode", "encode"]

@@ -1,0 +1,183 @@
+"""
+Pasts: all that a change depends on, from the differences that headers name.
+
+A header says only what its author had applied since its previous change, and a life's first one what it had applied since
+the change that the life continues. So a lone writer names nothing, and a thousand lives of one store do not each repeat
+the whole frontier; the price is that a past is gathered along the chain of lives.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.branches import Renaming
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import Birth
+from edda_sync.crdt.frontier import Dot, Frontier, to_pairs
+from edda_sync.protocols import Head, StoreReader
+
+REMEMBERED_MAX: Final = 64  # pasts that are kept: those of the actors that write now
+
+encode_pairs = msgspec.msgpack.Encoder().encode
+_decode_pairs = msgspec.msgpack.Decoder(list[tuple[bytes, int]]).decode
+
+
+class Pasts:
+    """The pasts of one store's changes. What is remembered goes by the hash of its change, and by the names of then."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Frontier] = OrderedDict()
+
+    def of(self, reader: StoreReader, head: Head) -> Frontier:
+        """
+        Return all that a head depends on, its actor's earlier changes included; the caller's own.
+
+        What its chain of lives continues and this store does not hold, as just after joining, is named and not looked into.
+        """
+        known = self._known.get(head.hash)
+        if known is None:
+            past, whole = gather(reader, reader.heads(), head)
+            if not whole:
+                return past
+            known = past
+            self._remember(head.hash, past)
+        self._known.move_to_end(head.hash)
+        return dict(known)
+
+    def follow(self, before: bytes, after: bytes, past: Frontier) -> None:
+        """Remember the past of the change that follows one, by their hashes, if that one's is remembered: it is whole."""
+        if before in self._known:
+            del self._known[before]
+            self._remember(after, past)
+
+    def forget(self) -> None:
+        """Forget all of it: names have changed, or a transaction came to nothing."""
+        self._known.clear()
+
+    def _remember(self, name: bytes, past: Frontier) -> None:
+        self._known[name] = past
+        while len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+
+    def through(self, reader: StoreReader, dot: Dot) -> Frontier:
+        """Return all that a change of the log depends on, itself included."""
+        head = reader.heads()[dot[0]]
+        if head.seq != dot[1]:
+            named = _named_until(reader, Chains(reader), dot)
+            digest = reader.hash_at(*dot)
+            head = head._replace(seq=dot[1], hash=digest or b"", deps=encode_pairs(named or []))
+        return {**self.of(reader, head), **Chains(reader).past_of(dot)}
+
+    def named_until(self, reader: StoreReader, dot: Dot) -> bytes:
+        """Return what the changes of a chain name up to one, as a head holds it."""
+        return encode_pairs(to_pairs(dict(_named_until(reader, Chains(reader), dot) or [])))
+
+    def before(self, reader: StoreReader, birth: Birth) -> Frontier:
+        """Return what a life that begins depends on by what it continues, that change included."""
+        if birth.parent is None:
+            return {}
+        held = Chains(reader).continued(birth)
+        return {birth.parent: birth.parent_seq} if held is None else self.through(reader, held)
+
+
+class Walk:
+    """
+    The pasts of many changes, asked for with each chain's in order: what their headers name is read once.
+
+    Args:
+        pasts: The store's.
+        reader: A reader of it.
+    """
+
+    def __init__(self, pasts: Pasts, reader: StoreReader) -> None:
+        self._pasts, self._reader = pasts, reader
+        self._chains = Chains(reader)
+        self._reached: dict[bytes, tuple[int, Frontier]] = {}
+
+    def start(self, heads: Mapping[bytes, Head]) -> None:
+        """Go on from the heads that a segment brought, where they are ahead of what was walked."""
+        for actor, head in heads.items():
+            if head.seq > self._reached.get(actor, (0, {}))[0]:
+                self._reached[actor] = head.seq, gather(self._reader, heads, head)[0]
+
+    def at(self, name: bytes, seq: int) -> Frontier:
+        """Return all that a change of the log depends on, its actor's earlier changes included; the caller's own."""
+        reached, past = self._reached.get(name, (0, {}))
+        if not 0 < reached <= seq:
+            reached, past = self._start_of(name)
+        for raw in self._reader.headers(name, reached + 1, seq):
+            past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
+        before = self._chains.before((name, seq))
+        if before is not None:
+            past.update(self._chains.past_of(before))
+        self._reached[name] = seq, past
+        return dict(past)
+
+    def _start_of(self, name: bytes) -> tuple[int, Frontier]:
+        """Return what is walked already when a name begins: nothing, or the chain up to where it branches off."""
+        first = self._chains.names.first(name)
+        if first > 1:
+            return first - 1, self.at(self._chains.names.parent(name), first - 1)
+        birth = changes.decode_birth(self._reader.heads()[name].birth)
+        return 0, self._pasts.before(self._reader, birth)
+
+
+def gather(reader: StoreReader, heads: Mapping[bytes, Head], head: Head) -> tuple[Frontier, bool]:
+    """Return a head's past, and whether the whole chain of lives that it continues is among some heads and their log."""
+    chains = Chains(reader)
+    parts: list[list[tuple[bytes, int]]] = []
+    whole = True
+    at: Head | None = head
+    while at is not None:
+        before = chains.before((at.actor, at.seq))
+        parts.append([*_decode_pairs(at.deps), *(chains.past_of(before).items() if before is not None else ())])
+        birth = changes.decode_birth(at.birth)
+        if birth.parent is None:
+            break
+        dot = chains.continued(birth) or (birth.parent, birth.parent_seq)
+        parts.append(list(chains.past_of(dot).items()))
+        parent = heads.get(dot[0])
+        if parent is not None and parent.seq != dot[1]:
+            until = _named_until(reader, chains, dot)
+            parent = None if until is None else parent._replace(seq=dot[1], deps=encode_pairs(until))
+        whole = whole and parent is not None
+        at = parent
+    past: Frontier = {}
+    for named in parts:
+        for actor, seq in named:
+            if seq > past.get(actor, 0):
+                past[actor] = seq
+    return past, whole
+
+
+def renamed_pairs(deps: bytes, by: Renaming) -> bytes:
+    """Return what a head depends on, as it is stored, after a renaming."""
+    return encode_pairs(to_pairs(by.frontier(dict(_decode_pairs(deps)))))
+
+
+def added(deps: bytes, changed: Mapping[bytes, int]) -> bytes:
+    """Return what a head depends on, as it is stored, with what its next change names."""
+    return encode_pairs(to_pairs({**dict(_decode_pairs(deps)), **changed})) if changed else deps
+
+
+def _named_until(reader: StoreReader, chains: Chains, dot: Dot) -> list[tuple[bytes, int]] | None:
+    """Return what a chain's changes name, up to one; None when the log does not hold all of them."""
+    named: Frontier = {}
+    name, seq = dot
+    raws: list[bytes] = []
+    while True:
+        first = chains.names.first(name)
+        raws = [*reader.headers(name, first, seq), *raws]
+        if first == 1:
+            break
+        name, seq = chains.names.parent(name), first - 1
+    if len(raws) < dot[1]:
+        return None
+    for raw in raws:
+        named.update(chains.deps(changes.decode_header(raw).deps) or {})
+    return list(named.items())

@@ -1,0 +1,189 @@
+"""
+Which cells an entity of a kind may have, and what their values may be: the verdict on what a change writes.
+
+Each check is a function of the value, and of nothing else: not of this process's tables, clock or memory. Types are
+compared and never coerced: ``True`` is no number, and ``2.0`` no priority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from edda_sync import values
+from edda_sync.crdt import frontier, records
+from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.errors import InvalidValueError
+from edda_sync.model import TEXT_FIELDS
+
+_Check = Callable[[Any], object]
+
+
+def unknown_cells(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> list[str]:
+    """
+    Check what an operation of a peer's writes into an entity; return the cells that only a newer version knows.
+
+    Args:
+        kind, entity_id: The entity.
+        cells: Values by cell name, of any types.
+
+    Raises:
+        InvalidValueError: A value is not acceptable. The whole operation has no effect, on any device.
+    """
+    unknown = []
+    for name, value in cells.items():
+        try:
+            if not check_cell(kind, name, value):
+                unknown.append(name)
+        except (TypeError, ValueError) as error:  # a value of a type that nobody expects there
+            raise InvalidValueError(name, str(error), None) from None
+    if kind == "tag" and "name" in cells and values.tag_id(cells["name"]) != values.id_text(entity_id):
+        raise InvalidValueError("name", "is not the name of this tag", cells["name"])
+    if kind == "device" and "record" in cells:
+        records.check_device(entity_id, cells["record"])
+    return unknown
+
+
+def check_cell(kind: str, name: str, value: Any) -> bool:
+    """
+    Check one cell write; return whether this version knows the cell at all.
+
+    Raises:
+        InvalidValueError: It is a cell of this version's, and the value is not acceptable.
+    """
+    check = _FIELDS[kind].get(name)
+    if check is not None:
+        check(value)
+        return True
+    group, dot, rest = name.partition(".")
+    grouped = _GROUPS.get(kind, {}).get(group) if dot else None
+    if grouped is None:
+        return False
+    grouped(group, rest, value)
+    return True
+
+
+def check_state(entity: Entity, at: Mapping[bytes, int]) -> None:
+    """
+    Check a state that came from a peer, as its operations would have been checked.
+
+    Args:
+        entity: The state.
+        at: The frontier at which it is said to be complete.
+
+    Raises:
+        InvalidValueError: No device makes this of changes.
+    """
+    if not frontier.covers(at, entity.touched) or not frontier.covers(at, entity.deleted):
+        raise InvalidValueError("touched", "is not within the frontier of its segment", None)
+    for name, siblings in entity.cells.items():
+        for actor, seq, _, value in siblings:
+            if seq > entity.touched.get(actor, 0):
+                raise InvalidValueError(name, "was written outside of its frontier", None)
+            if name == TEXT_FIELDS.get(entity.kind) and isinstance(value, bytes):
+                if len(value) != 16:
+                    raise InvalidValueError(name, "names no text", None)
+            elif unknown_cells(entity.kind, entity.id, {name: value}):
+                raise InvalidValueError(name, "is no cell of this version", None)
+
+
+# --- values of cells --------------------------------------------------------------------------------------------------
+
+
+def _status(value: Any) -> None:
+    if isinstance(value, list):
+        if len(value) != 2:
+            raise InvalidValueError("status", "is no pair of a status and a time", value)
+        status, completed_at = value
+        values.status(status)
+        if status != "done" or values.time("completed_at", completed_at) != completed_at:
+            raise InvalidValueError("status", "has a time of completion that does not fit", value)
+    else:
+        values.status(value)
+
+
+def _created_at(value: Any) -> None:
+    if type(value) is int and value == OWN_TIME:
+        return
+    if not isinstance(value, str) or values.time("created_at", value) != value:
+        raise InvalidValueError("created_at", "is not canonical", value)
+
+
+def _due_date(value: Any) -> None:
+    if value is not None and (not isinstance(value, str) or values.time("due_date", value) != value):
+        raise InvalidValueError("due_date", "is not canonical", value)
+
+
+def _reference(value: Any) -> None:
+    if value is not None and not (isinstance(value, bytes) and len(value) == 16):
+        raise InvalidValueError("parent_id", "is not an id", value)
+
+
+def _text(value: Any) -> None:
+    if value is not None:
+        values.text("text", value)
+
+
+def _line(value: Any) -> None:
+    values.line("value", value)
+
+
+def _json(group: str, key: str, value: Any) -> None:
+    values.key(group, key)
+    if value is not None:
+        values.canonical_json(group, value)
+
+
+def _tag(_group: str, tag_id: str, value: Any) -> None:
+    _check_id("tag", tag_id)
+    if value is not None and value is not True:
+        _line(value)
+
+
+def _link(_group: str, document_id: str, value: Any) -> None:
+    _check_id("link", document_id)
+    if value is not None:
+        _line(value)
+
+
+def _epoch(_group: str, name: str, value: Any) -> None:
+    records.check_epoch(name, value)
+
+
+def _check_id(cell: str, entity_id: str) -> None:
+    if not _is_canonical(entity_id):
+        raise InvalidValueError(cell, "is not a canonical id", entity_id)
+
+
+@lru_cache(maxsize=4_096)  # a few tags, again and again
+def _is_canonical(entity_id: str) -> bool:
+    return values.id_text(values.id_bytes("id", entity_id)) == entity_id
+
+
+_FIELDS: Final[dict[str, dict[str, _Check]]] = {
+    "task": {
+        "title": values.title,
+        "description": _text,
+        "status": _status,
+        "priority": values.priority,
+        "due_date": _due_date,
+        "parent_id": _reference,
+        "created_at": _created_at,
+    },
+    "document": {
+        "title": values.title,
+        "content": _text,
+        "content_type": _line,
+        "doc_type": _line,
+        "created_at": _created_at,
+    },
+    "tag": {"name": _line, "color": _text, "description": _text, "created_at": _created_at},
+    "device": {"name": _line, "record": records.decode_device, "created_at": _created_at},
+    "workspace": {},
+}
+_GROUPS: Final[dict[str, dict[str, Callable[[str, str, Any], None]]]] = {
+    "task": {"metadata": _json, "agent_context": _json, "tag": _tag, "link": _link},
+    "document": {"metadata": _json, "agent_context": _json, "tag": _tag},
+    "workspace": {"epoch": _epoch},
+}

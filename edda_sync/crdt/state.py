@@ -1,0 +1,161 @@
+"""
+States: the canonical bytes of an entity, how a store keeps them, and the hash by which devices compare them.
+
+    state := msgpack [kind, touched, deleted, [[actor, seq, wall_ms, {cell: value}]...], ext]
+
+The writes that no other write replaced are grouped by the change that made them, ascending by dot; so no cell holds two
+writes of one dot, by the shape of the format alone, and the cells of a new entity are byte for byte those of the operation
+that made it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from edda_sync import limits, values
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.cells import Siblings
+from edda_sync.crdt.entity import Entity, Refused, kind_and_id
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import Actor, Seq, from_pairs
+from edda_sync.crdt.operation import Kind
+from edda_sync.errors import CorruptError
+from edda_sync.protocols import StoreReader
+
+HASH_BYTES: Final = 32
+CHECKSUM_BYTES: Final = 8  # of a stored state: one rotten one in 2**64 passes
+
+REFUSED: Final = (
+    1  # in a state's ext: count (8 bytes) and set hash (32 bytes) of the operations on it that were refused
+)
+
+Wall = Annotated[int, msgspec.Meta(ge=0, le=limits.WALL_MS_MAX)]
+_Group = tuple[Actor, Seq, Wall, Annotated[dict[str, Any], msgspec.Meta(min_length=1)]]
+_State = tuple[Kind, list[tuple[Actor, Seq]], list[tuple[Actor, Seq]], list[_Group], Ext]
+
+_encoder = msgspec.msgpack.Encoder(order="sorted")
+_decoder = msgspec.msgpack.Decoder(_State)
+
+
+def encode(entity: Entity) -> bytes:
+    """Return the canonical bytes of an entity's state; :func:`decode` reads them."""
+    groups: dict[tuple[bytes, int], tuple[int, dict[str, Any]]] = {}
+    for name, siblings in entity.cells.items():
+        for actor, seq, wall_ms, value in siblings:
+            group = groups.get((actor, seq))
+            if group is None:
+                groups[actor, seq] = wall_ms, {name: value}
+            else:
+                group[1][name] = value
+    listed = [(*dot, wall_ms, cells) for dot, (wall_ms, cells) in groups.items()]
+    listed.sort(key=lambda group: group[:2])
+    ext = ((REFUSED, entity.refused.encode()),) if entity.refused.size else exts.NONE
+    return _encoder.encode(
+        (entity.kind, sorted(entity.touched.items()), sorted(entity.deleted.items()), listed, (*ext, *entity.ext))
+    )
+
+
+def decode(entity_id: bytes, state: bytes) -> Entity:
+    """
+    Return the entity of canonical bytes.
+
+    Raises:
+        CorruptError: The bytes are not such a state.
+    """
+    try:
+        kind, touched, deleted, groups, ext = _decoder.decode(state)
+        entity = Entity(entity_id, kind)
+        entity.touched, entity.deleted = from_pairs(touched), from_pairs(deleted)
+        if ext and not exts.is_canonical(ext):
+            raise ValueError("an ext out of order")
+        refused = exts.get(ext, REFUSED)
+        if refused is not None:
+            entity.refused = Refused.decode(refused)
+            ext = tuple(entry for entry in ext if entry[0] != REFUSED)
+        dots = [group[:2] for group in groups]
+        if any(one >= other for one, other in itertools.pairwise(dots)):
+            raise ValueError("changes out of order")
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+        raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
+    entity.ext = ext
+    cells: dict[str, Siblings] = {}
+    if len(groups) == 1:
+        actor, seq, wall_ms, written = groups[0]
+        cells = {name: [(actor, seq, wall_ms, value)] for name, value in written.items()}
+    else:
+        for actor, seq, wall_ms, written in groups:
+            for name, value in written.items():
+                cells.setdefault(name, []).append((actor, seq, wall_ms, value))
+    entity.cells = cells
+    return entity
+
+
+# --- in a store -------------------------------------------------------------------------------------------------------
+
+
+def to_stored(key: bytes, state: bytes) -> bytes:
+    """Return a state as a store keeps it: with a checksum, which tells of rot before anything is built on it."""
+    return state + _checksum(key, state)
+
+
+def state_of(key: bytes, stored: bytes) -> bytes:
+    """
+    Return the state of which :func:`to_stored` made what a store holds under a key.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    state = stored[:-CHECKSUM_BYTES]
+    if stored[-CHECKSUM_BYTES:] != _checksum(key, state):
+        kind, entity_id = kind_and_id(key)
+        raise CorruptError(f"The {kind} {values.id_text(entity_id)}")
+    return state
+
+
+def entity_of(key: bytes, stored: bytes) -> Entity:
+    """
+    Return the entity that a store holds under a key.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    return decode(kind_and_id(key)[1], state_of(key, stored))
+
+
+def _checksum(key: bytes, state: bytes) -> bytes:
+    return blake2b(key + state, digest_size=CHECKSUM_BYTES, person=b"edda-state").digest()
+
+
+# --- compared between devices -----------------------------------------------------------------------------------------
+
+
+def hash_entity(key: bytes, state: bytes, texts: list[bytes]) -> bytes:
+    """
+    Return the hash by which two devices compare an entity; roots and digests are made of these.
+
+    Args:
+        key: Of kind and id.
+        state: Canonical bytes.
+        texts: The 32-byte hash of each edited text that the state names, in canonical order.
+    """
+    digest = blake2b(key + len(state).to_bytes(4, "big") + state, digest_size=HASH_BYTES, person=b"edda-entity")
+    for text in texts:
+        digest.update(text)
+    return digest.digest()
+
+
+def readable(reader: StoreReader, keys: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the keys of those entities that can be read: one that rotted ends no listing, and doctor names it."""
+    for key in keys:
+        record = reader.records((key,)).get(key)
+        try:
+            if record is not None:
+                entity_of(key, record.state)
+                yield key
+        except CorruptError:
+            continue

@@ -1,0 +1,125 @@
+"""
+Lives of devices' stores, as the log tells of them: how many there are, which still write, and which are closed.
+
+Lives of one key form a tree: each names the one that it continues. A device whose store is one has one leaf that writes; a
+second one that writes as well is another copy of the same store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import closing as closings
+from edda_sync.crdt import forkproof
+from edda_sync.crdt.chains import CLOSING, PROOF, Chains
+from edda_sync.crdt.closing import Closing
+from edda_sync.crdt.ledger import ACTOR_KEY
+from edda_sync.crdt.records import device_id
+from edda_sync.protocols import Head, StoreReader, StoreWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """
+    One life.
+
+    Attributes:
+        device: Whose store it is of.
+        name: The actor, or the branch of one whose chain forks.
+        seq: How many changes it holds, those before the branch included.
+        began_ms, wrote_ms: Wall times of its first and last change, as far as the log has them.
+        is_leaf: Whether no other life of its device continues its last change.
+        is_closed: Whether its device said that it has ended.
+        why: Why it began, for a person; empty for a device's first.
+    """
+
+    device: str
+    name: bytes
+    seq: int
+    began_ms: int
+    wrote_ms: int
+    is_leaf: bool
+    is_closed: bool
+    why: str
+
+
+def lives(reader: StoreReader) -> list[Life]:
+    """Return all lives of which the log has changes, by device and name."""
+    chains, heads = Chains(reader), reader.heads()
+    births = list(map(_birth, heads.values()))  # a first life names what let its device in, which is another device's
+    continued = {(birth.public_key, birth.parent_hash) for birth in births}
+    ended = {each.actor for each in _closings(reader)}
+    found = []
+    for name, head in heads.items():
+        actor, first = chains.actor(name), chains.names.first(name)
+        key = _birth(head).public_key
+        is_leaf = (key, head.hash) not in continued and not any(
+            chains.names.parent(b) == name for b in chains.names.branches(actor)
+        )
+        began, wrote = _wall_ms(reader, name, first), _wall_ms(reader, name, head.seq)
+        device = device_id(key)
+        found.append(Life(device, name, head.seq, began, wrote, is_leaf, actor in ended, _birth(head).why))
+    return sorted(found, key=lambda life: (life.device, life.name))
+
+
+def is_closed(reader: StoreReader, actor: bytes) -> bool:
+    """Tell whether a life was closed by its device."""
+    return any(each.actor == actor for each in _closings(reader))
+
+
+def forked(reader: StoreReader) -> list[str]:
+    """Return the devices of which a chain is proved to fork: two stores wrote in one life, or the device lies."""
+    proofs = [forkproof.decode(held[1:]) for held in reader.evidence().values() if held[:1] == PROOF]
+    return sorted({device_id(changes.decode_birth(proof.birth).public_key) for proof in proofs})
+
+
+def copies(reader: StoreReader, device: str) -> int:
+    """Return how many other copies of a device's store have written since the present one began to."""
+    own = reader.meta(ACTOR_KEY)
+    listed = [life for life in lives(reader) if life.device == device]
+    present = next((life for life in listed if life.name == own), None)
+    writing = [life for life in listed if life.is_leaf and not life.is_closed and life is not present]
+    return 0 if present is None else sum(life.wrote_ms > present.began_ms for life in writing)
+
+
+def close_quiet(
+    tx: StoreWriter, workspace: bytes, public_key: bytes, sign: Callable[[bytes], bytes], now_ms: int
+) -> int:
+    """
+    Close the lives of this device's store that nothing continues and that have been quiet for long; return how many.
+
+    Args:
+        tx: A transaction of the store.
+        workspace: Its id.
+        public_key, sign: This device's key.
+        now_ms: Wall time in milliseconds since 1970.
+    """
+    own, heads = tx.meta(ACTOR_KEY), tx.heads()
+    closed = 0
+    for life in lives(tx):
+        head = heads[life.name]
+        quiet = life.wrote_ms < now_ms - limits.LIFE_QUIET_S * 1000
+        if _birth(head).public_key != public_key or life.name == own or not life.is_leaf:
+            continue
+        if quiet and not life.is_closed:
+            message = closings.signed_message(workspace, changes.actor_of(head.birth), head.seq, head.hash)
+            closing = Closing(head.birth, head.seq, head.hash, sign(message))
+            tx.add_evidence(closings.name_of(closing), CLOSING + closings.encode(closing))
+            closed += 1
+    return closed
+
+
+def _closings(reader: StoreReader) -> list[Closing]:
+    return [closings.decode(held[1:]) for held in reader.evidence().values() if held[:1] == CLOSING]
+
+
+def _birth(head: Head) -> changes.Birth:
+    return changes.decode_birth(head.birth)
+
+
+def _wall_ms(reader: StoreReader, name: bytes, seq: int) -> int:
+    raws = reader.headers(name, seq, seq)
+    return changes.decode_header(raws[0]).wall_ms if raws else 0

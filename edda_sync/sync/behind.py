@@ -1,0 +1,249 @@
+"""
+The log behind a segment: how a store that began with one comes to know instead of believing.
+
+The changes that the segment stands for are asked of any peer, a batch at a time, checked as any change is, and put into the
+room that the segment left below it. Once all are here they are folded: to the root that the segment's maker signed, or to
+another one; then the maker is named, and the log stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+from edda_sync.backup import segment as segments
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import frontier
+from edda_sync.crdt.admission import Admitted, place_of
+from edda_sync.crdt.change import DEP_HASH_BYTES, Change
+from edda_sync.crdt.drafts import Draft, Put, Rewrite
+from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.ledger import Ledger, new_life
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.model import TEXT_FIELDS
+from edda_sync.protocols import Head, Rewritten, Store, StoreReader, StoreWriter
+from edda_sync.sync.keys import Verify
+from edda_sync.sync.making import root_of
+from edda_sync.sync.merging import PROVISIONAL_KEY, Provisional, open_taken, provisional
+from edda_sync.sync.messages import Behind, Earlier, Part, Summary
+from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
+from edda_sync.sync.vouchers import Vouched
+
+FORGED_KEY: Final = "forged"
+
+
+class _Below:
+    """The store's transaction as the log behind the segment sees it: its heads are those that are here of it."""
+
+    def __init__(self, tx: StoreWriter) -> None:
+        self._tx = tx
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+    def heads(self) -> Mapping[bytes, Head]:
+        return self._tx.behind()
+
+    def log_position(self) -> int:
+        return sum(head.seq for head in self._tx.behind().values())
+
+    def append(self, logged: Any, head: Head) -> None:
+        self._tx.append(logged, self._tx.heads()[head.actor])  # whose head is far ahead, and stays
+        self._tx.set_behind(head)
+
+
+class _ElsewhereError(RemoteProtocolError):
+    """A log that is not the one that a segment stands for."""
+
+    def __init__(self) -> None:
+        super().__init__("a log that leads elsewhere than the segment that it is behind")
+
+
+class LogBehind:
+    """
+    What one store fetches of the log behind its segment; every call is one transaction or reader of the store.
+
+    Args:
+        store, ledger: The store, and its ledger's keeper.
+        verify: Checks anybody's signature.
+        workspace: The workspace's id.
+        wall_s: Wall clock in seconds.
+        random: Source of random bytes.
+
+    Attributes:
+        ended: How many segments were confirmed or dropped since this was made.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        verify: Verify,
+        workspace: bytes,
+        wall_s: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
+        self._wall_s, self._random = wall_s, random
+        self.ended = (
+            0  # segments that were confirmed or dropped: what is shown, and can be given, may be other than before
+        )
+
+    def wanted(self) -> Behind | None:
+        """Return what to ask a peer for; None when nothing is missing."""
+        with self._store.read() as reader:
+            begun = provisional(reader)
+            if begun is None:
+                return None
+            held = {actor: head.seq for actor, head in reader.behind().items()}
+            heads = sorted(segments.read(_parts(reader, begun)).heads)
+            upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
+            return Behind(tuple(frontier.to_pairs(held)), upto)
+
+    def take(self, batch: Earlier) -> Taken:
+        """
+        Take a batch of the log behind; the last one proves the segment, or drops it.
+
+        Raises:
+            RemoteProtocolError: It is malformed, nothing vouches for it, or it leads elsewhere than the segment's heads.
+        """
+        decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
+        for change in decoded:
+            check_body(change)
+        with self._starting_over():
+            taken, ended = self._store.transact(lambda tx: self._take(tx, decoded, batch))
+        self.ended += ended
+        return taken
+
+    @contextmanager
+    def _starting_over(self) -> Iterator[None]:
+        """
+        Where something leads elsewhere than the segment's heads, forget all that is here of the log behind.
+
+        It may be what came before that did: an author who forks its own chain has signed both.
+        """
+        try:
+            yield
+        except _ElsewhereError:
+            self._store.transact(lambda tx: tx.drop_behind())
+            raise
+
+    def _take(self, tx: StoreWriter, batch: list[Change], message: Earlier) -> tuple[Taken, bool]:
+        begun = provisional(tx)
+        if begun is None:
+            return Taken(0), False
+        below = cast(StoreWriter, _Below(tx))
+        upto = _frontier_of(tx, begun)
+        held = tx.behind()
+        fresh = [
+            change
+            for change in batch
+            if _held(held, change.header.actor) < change.header.seq <= upto.get(change.header.actor, 0)
+        ]
+        vouched = Vouched.verify(self._verify_signature, self._workspace, below, fresh, message.heads)
+        if vouched is None:
+            raise _ElsewhereError
+        fold = self._ledger.fold(tx)
+        for change in fresh:
+            if change.header.parts:
+                if not isinstance(place_of(below, change), Admitted):
+                    expect(tx, change)
+                break
+            outcome = self._ledger.append(below, fold, change)
+            if outcome is not Admitted.APPLIED:
+                raise _ElsewhereError
+        vouched.keep(below)
+        dots = tuple(change.header.dot for change in batch)
+        return Taken(0, held=dots), self._prove_if_whole(tx, begun, upto)
+
+    def take_part(self, part: Part) -> bool | None:
+        """Take a part of a large change of the log behind, and tell whether it is whole; None when it is of none."""
+
+        def work(tx: StoreWriter) -> tuple[bool | None, bool]:
+            begun = provisional(tx)
+            incoming = None if begun is None else incoming_of(tx, part)
+            if begun is None or incoming is None:
+                return None, False
+            upto = _frontier_of(tx, begun)
+            if not _held(tx.behind(), part.actor) < part.seq <= upto.get(part.actor, 0):
+                return None, False
+            header = changes.decode_header(incoming.raw)
+            tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
+            if len(incoming.parts | {part.number}) < len(header.parts):
+                return False, False
+            below = cast(StoreWriter, _Below(tx))
+            outcome = self._ledger.append(below, self._ledger.fold(tx), Change(header, incoming.raw, b""))
+            if outcome is not Admitted.APPLIED:
+                raise _ElsewhereError
+            return True, self._prove_if_whole(tx, begun, upto)
+
+        with self._starting_over():
+            whole, ended = self._store.transact(work)
+        self.ended += ended
+        return whole
+
+    def _prove_if_whole(self, tx: StoreWriter, begun: Provisional, upto: Frontier) -> bool:
+        behind = tx.behind()
+        whole = all(_held(behind, actor) >= seq for actor, seq in upto.items())
+        if whole:
+            self._prove(tx, begun)
+        return whole
+
+    def _prove(self, tx: StoreWriter, begun: Provisional) -> None:
+        """Fold the log, and compare what comes of it with the segment's root."""
+        heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
+        behind = tx.behind()
+        if any(behind[actor].hash != head.hash for actor, head in heads.items()):
+            raise _ElsewhereError
+        rewritten = tx.rewritten()
+        tx.end_segment(begun.segment)
+        tx.drop_meta(PROVISIONAL_KEY)
+        roots: list[bytes] = []
+        self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=lambda: roots.append(root_of(tx)), check=True)
+        if roots != [begun.root]:
+            tx.set_meta(FORGED_KEY, begun.maker)
+            refused = {each.position for each in tx.unapplied() if each.refused}
+            self._write_again(tx, [each for each in rewritten if each.position in refused])
+
+    def _write_again(self, tx: StoreWriter, lost: list[Rewritten]) -> None:
+        """
+        Write anew what this device typed into texts that were not what the segment said, under a life of its own.
+
+        The edits stand in the log and are refused everywhere, so their author's items do not go on from them.
+        """
+        drafts: list[Draft] = []
+        for each in lost:
+            kind, entity_id = kind_and_id(each.entity)
+            record = tx.records([each.entity]).get(each.entity)
+            if record is not None and not record.hidden:
+                drafts.append(Rewrite(kind, entity_id, each.before, each.after))
+            else:
+                drafts.append(Put.of(kind, entity_id, {TEXT_FIELDS[kind]: each.after}))
+        if drafts:
+            new_life(tx, self._random(16))
+            self._ledger.commit(tx, drafts, int(self._wall_s() * 1000), reason="written again")
+
+
+def forged_by(reader: StoreReader) -> bytes | None:
+    """Return the signing key of the device whose segment was not what the log says; None when there was none."""
+    return reader.meta(FORGED_KEY)
+
+
+def progress(reader: StoreReader) -> tuple[int, int] | None:
+    """Return how many changes of the log behind a segment are here, and of how many; None when there is no such segment."""
+    begun = provisional(reader)
+    return None if begun is None else (sum(head.seq for head in reader.behind().values()), begun.changes)
+
+
+def _frontier_of(reader: StoreReader, begun: Provisional) -> Frontier:
+    return {head.actor: head.seq for head in segments.read(_parts(reader, begun)).heads}
+
+
+def _parts(reader: StoreReader, begun: Provisional) -> Iterable[bytes]:
+    return segments.parts_of(reader, begun.segment)
+
+
+def _held(heads: Mapping[bytes, Head], actor: bytes) -> int:
+    return heads[actor].seq if actor in heads else 0

@@ -1,0 +1,171 @@
+"""
+Making segments: what a store serves to a newcomer for whom the log would be the longer way.
+
+1. A segment is made once and kept for a day under its hash, so that a broken transfer goes on where it stopped.
+2. Whoever makes one signs it. So nobody makes one of what it only believes: while a store's own segment is provisional, it
+   passes on that one, with its maker's name, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.backup import segment as segments
+from edda_sync.backup.segment import Entry, SegmentHeader, Text
+from edda_sync.crdt import digests, frontier
+from edda_sync.crdt.chains import NOBODY, names_of
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.state import state_of
+from edda_sync.crdt.texts import Key
+from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.sync.giving import Giving, missing
+from edda_sync.sync.keys import Signer
+
+_MADE_SEGMENT: Final = "made_segment"
+
+
+class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
+    """A segment that can be served: its name, when it was made (wall seconds), how many parts, at which frontier."""
+
+    hash: bytes
+    made_s: float
+    parts: int
+    frontier: tuple[tuple[bytes, int], ...]
+
+
+class Making:
+    """
+    The segments that one store serves; every call is one transaction or reader of the store.
+
+    Args:
+        store, ledger: The store, and its ledger's keeper.
+        giving: What it gives.
+        signer: This device's key.
+        workspace: The workspace's id.
+        wall_s: Wall clock in seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        giving: Giving,
+        signer: Signer,
+        workspace: bytes,
+        wall_s: Callable[[], float],
+    ) -> None:
+        self._store, self._ledger, self._giving = store, ledger, giving
+        self._signer, self._workspace, self._wall_s = signer, workspace, wall_s
+
+    def given(self, known: Mapping[bytes, int]) -> MadeSegment | None:
+        """
+        Return a segment that brings a newcomer on: of all that is here or, while that is provisional, the one that it is.
+
+        Args:
+            known: What the peer holds already.
+        """
+        return self.made(known) if self._can_make() else self._taken(known)
+
+    def _taken(self, known: Mapping[bytes, int]) -> MadeSegment | None:
+        with self._store.read() as reader:
+            for _, name in reader.segments():
+                at = {head.actor: head.seq for head in segments.read(segments.parts_of(reader, name)).heads}
+                if frontier.lacking(known, at):
+                    return MadeSegment(name, 0.0, sum(1 for _ in segments.parts_of(reader, name)), tuple(at.items()))
+        return None
+
+    def _can_make(self) -> bool:
+        """Tell whether a segment of what is here can be vouched for: all is applied, from the log, and every head signed."""
+        with self._store.read() as reader:
+            return (
+                not reader.segments()
+                and not reader.waiting()
+                and names_of(reader) is NOBODY  # which branch a head is of, only the log can tell
+                and all(self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.heads().values())
+            )
+
+    def made(self, known: Mapping[bytes, int]) -> MadeSegment:
+        """
+        Return a segment after which the log can go on: the one made within the last day, or a new one of all that is here.
+
+        Args:
+            known: What the peer holds already.
+        """
+        now_s = self._wall_s()
+
+        def make(tx: StoreWriter) -> MadeSegment:
+            made = made_segment(tx)
+            if made is not None:
+                whole = dict(tx.kept_segments()).get(made.hash) == made.parts
+                fresh = 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
+                if whole and fresh and missing(tx, frontier.join(known, dict(made.frontier))) is not None:
+                    return made
+                tx.drop_segment(made.hash)
+            self._ledger.refresh(tx)
+            made = self._write(tx, [self._giving.sign(head) for head in sorted(tx.heads().values())], now_s)
+            tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
+            return made
+
+        return self._store.transact(make)
+
+    def part(self, segment: bytes, number: int) -> bytes | None:
+        """Return a part of a segment that is kept here."""
+        with self._store.read() as reader:
+            return reader.segment_part(segment, number)
+
+    def _write(self, tx: StoreWriter, heads: list[Head], now_s: float) -> MadeSegment:
+        total = sum(1 for _ in tx.all_records())
+        header = SegmentHeader(
+            self._signer.public_key, root_of(tx), segments.hash_heads(heads), len(heads), total
+        )  # fmt: skip
+        signature = self._signer.sign(segments.signed_header(header, self._workspace))
+        digest = blake2b(digest_size=32)
+        draft = b"segment in the making"  # its parts are renamed once its hash is known
+        count = 0
+        stream = segments.write(msgspec.structs.replace(header, signature=signature), heads, self._entries(tx))
+        for part in segments.cut(stream):
+            digest.update(part)
+            tx.keep_segment_part(draft, count, part)
+            count += 1
+        name = digest.digest()
+        tx.name_segment(draft, name)
+        return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads))
+
+    def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
+        texts: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
+        for entity, field, genesis in tx.all_texts():  # replaced ones too: an edit of them may still be on its way
+            texts[entity].append((field, genesis))
+        for record in tx.all_records():
+            held = tuple(Text(f, g, self._text_state(tx, (record.key, f, g))) for f, g in texts[record.key])
+            yield Entry(record.key, state_of(record.key, record.state), held)
+
+    def _text_state(self, tx: StoreWriter, key: Key) -> bytes:
+        stored = tx.text(*key)
+        if stored is not None and not stored.tail:
+            return stored.state
+        return self._ledger.texts.document(tx, key).state()
+
+
+def root_of(reader: StoreReader) -> bytes:
+    """Return the root of all that a store holds; every text must be up to date."""
+    return digests.root((record.key, record.hash) for record in reader.all_records())
+
+
+def made_segment(reader: StoreReader) -> MadeSegment | None:
+    """Return the segment that was made here and is kept to be served."""
+    stored = reader.meta(_MADE_SEGMENT)
+    return None if stored is None else msgspec.msgpack.decode(stored, type=MadeSegment)
+
+
+def forget_made(tx: StoreWriter) -> None:
+    """Forget the segment that is served: it may hold what the view was before it was folded anew."""
+    made = made_segment(tx)
+    if made is not None:
+        tx.drop_segment(made.hash)
+        tx.drop_meta(_MADE_SEGMENT)

@@ -1,0 +1,213 @@
+"""
+Taking segments: how an empty store begins with what another one made of the log, and does not believe it.
+
+1. A segment is taken by name, by a store that asked for it and holds nothing yet. It leaves room in the log for the changes
+   that it stands for.
+2. It is *provisional* until those changes are here and fold to the same root. They are fetched in the background, checked
+   as any change is, and kept below it.
+3. If they fold to another root, the segment is dropped and its maker named: what the log says stands.
+4. Only a segment that is whole, whose hash is its name, and whose maker and heads are signed by members, is taken at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.backup import segment as segments
+from edda_sync.backup.segment import Opened
+from edda_sync.crdt import authority, frontier
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.digests import root
+from edda_sync.crdt.fold import Fold
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.schema import check_state
+from edda_sync.crdt.state import decode, encode, hash_entity
+from edda_sync.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
+from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.sync.keys import Verify
+from edda_sync.sync.making import made_segment, root_of
+from edda_sync.sync.messages import Offer, Snapshot
+from edda_sync.sync.taking import Taken
+
+PROVISIONAL_KEY: Final = "provisional"
+
+
+class Provisional(msgspec.Struct, frozen=True, array_like=True):
+    """
+    A segment that this store believes until its log is here.
+
+    Attributes:
+        segment: Its name.
+        maker: Signing key of the device that made it.
+        root: What the log must fold to.
+        position: Where it stands in the log; the changes that it stands for have the positions before.
+        changes: How many of those there are.
+    """
+
+    segment: bytes
+    maker: bytes
+    root: bytes
+    position: int
+    changes: int
+
+
+class Merging:
+    """
+    What one store takes of segments; every call is one transaction or reader of the store.
+
+    Args:
+        store, ledger: The store, and its ledger's keeper.
+        verify: Checks anybody's signature.
+        workspace: The workspace's id.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
+        self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
+
+    def first_wanted(self, offer: Offer) -> int | None:
+        """Return the first part that is wanted of a segment that a peer offers; None when the log is the better way."""
+        if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
+            raise RemoteProtocolError("a segment out of bounds")
+        with self._store.read() as reader:
+            if reader.heads() or reader.log_position():
+                return None
+            return dict(reader.kept_segments()).get(offer.segment, 0)
+
+    def take(self, snapshot: Snapshot) -> Taken:
+        """
+        Take a part of a segment that was asked for; the last one makes it what this store begins with.
+
+        Raises:
+            RemoteProtocolError: The segment is damaged, or says what nobody signed; its parts are forgotten.
+        """
+        name, parts = snapshot.segment, snapshot.parts
+        if not 0 <= snapshot.number < parts <= limits.SEGMENT_PARTS_MAX or len(snapshot.data) > limits.PART_BYTES_MAX:
+            raise RemoteProtocolError("a part of a segment out of bounds")
+
+        def keep(tx: StoreWriter) -> bool:
+            if tx.heads() or tx.log_position():
+                tx.drop_segment(name)
+                return False  # another peer was faster
+            halves = {half: parts for half, parts in halves_of(tx) if half != name}
+            if len(halves) >= limits.SEGMENT_HALVES_MAX:  # what has come furthest stays
+                tx.drop_segment(min(halves, key=lambda half: halves[half]))
+            tx.keep_segment_part(name, snapshot.number, snapshot.data)
+            return True
+
+        if not self._store.transact(keep) or snapshot.number + 1 < parts:
+            return Taken(0)
+        try:
+            return self._store.transact(lambda tx: self._begin_with(tx, name, parts))
+        except RemoteError:
+            self._store.transact(lambda tx: tx.drop_segment(name))
+            raise
+
+    def _begin_with(self, tx: StoreWriter, name: bytes, parts: int) -> Taken:
+        if dict(tx.kept_segments()).get(name) != parts:
+            tx.drop_segment(name)
+            return Taken(0, early=True)
+        digest = blake2b(digest_size=32)
+        for part in segments.parts_of(tx, name):
+            digest.update(part)
+        if digest.digest() != name:
+            raise RemoteProtocolError("a segment that is not what its name says")
+        opened = segments.read(segments.parts_of(tx, name))
+        self._check_signatures(opened)
+        fold = self._ledger.fold(tx)
+        take_into(fold, opened)
+        fold.flush()
+        fold.refresh()
+        members = {record.signing_key for _, record in authority.members(tx)}
+        makers = {opened.header.maker, *(changes.decode_birth(head.birth).public_key for head in opened.heads)}
+        if not makers <= members:
+            raise RemoteProtocolError("a segment by, or with a head of, a device that is not a member")
+        for head in opened.heads:
+            tx.set_head(head)
+            tx.sign(head.actor, head.signed_seq, head.signature)
+        if root_of(tx) != opened.header.root:
+            raise RemoteProtocolError("a segment of which other content comes than its root says")
+        behind = sum(head.seq for head in opened.heads)
+        tx.append_segment(behind + 1, name)
+        provisional = Provisional(name, opened.header.maker, opened.header.root, behind + 1, behind)
+        tx.set_meta(PROVISIONAL_KEY, msgspec.msgpack.encode(provisional))
+        for each in tx.incoming():
+            tx.forget_incoming(each.actor, each.seq)
+        for half, _ in halves_of(tx):
+            tx.drop_segment(half)
+        return Taken(behind)
+
+    def _check_signatures(self, opened: Opened) -> None:
+        """Check that a segment is signed by its maker, each head by its author, and that no head reaches beyond it."""
+        header = opened.header
+        if not self._verify_signature(header.maker, header.signature, segments.signed_header(header, self._workspace)):
+            raise RemoteProtocolError("a segment that its maker did not sign")
+        at = {head.actor: head.seq for head in opened.heads}
+        if len(at) != len(opened.heads):
+            raise RemoteProtocolError("a segment with two heads of one actor")
+        for head in opened.heads:
+            try:
+                closed = frontier.covers(at, dict(msgspec.msgpack.decode(head.deps, type=list[tuple[bytes, int]])))
+            except msgspec.MsgspecError:
+                closed = False
+            birth = changes.decode_birth(head.birth)
+            if not closed or changes.actor_of(head.birth) != head.actor:
+                raise RemoteProtocolError(
+                    "a segment with a malformed head, or one that depends on what it does not hold"
+                )
+            message = changes.signed_message(self._workspace, head.actor, head.seq, head.hash)
+            if head.signed_seq != head.seq or not self._verify_signature(birth.public_key, head.signature, message):
+                raise RemoteProtocolError("a segment with a head that its author did not sign")
+
+
+def take_into(fold: Fold, opened: Opened) -> None:
+    """
+    Take a segment's entities and texts into a fold of an empty store.
+
+    Raises:
+        RemoteProtocolError: Its content is not what its root says, or none that can be read.
+    """
+    hashes: list[tuple[bytes, bytes]] = []
+    at = {head.actor: head.seq for head in opened.heads}
+    for entry in opened.entries:
+        try:
+            entity = decode(entry.key[1:], entry.state)
+            check_state(entity, at)  # first: what is nested without end could not even be written again
+            if entity.key != entry.key or encode(entity) != entry.state:
+                raise RemoteProtocolError("a segment with a state that is not canonical, or under another one's key")
+            texts = {
+                (text.field, text.genesis): fold.texts.take(fold.tx, (entry.key, *text[:2]), text.state)
+                for text in entry.texts
+            }
+        except (CorruptError, InvalidValueError) as error:
+            raise RemoteProtocolError(f"a segment with what no device makes ({error})") from None
+        edited = entity.edited_texts()
+        if any(text not in texts for text in edited):
+            raise RemoteProtocolError("a segment without a text that an entity of it names")
+        hashes.append((entry.key, hash_entity(entry.key, entry.state, [texts[text] for text in edited])))
+        fold.load_state(entity)
+    if root(hashes) != opened.header.root:
+        raise RemoteProtocolError("a segment whose content is not what its root says")
+
+
+def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:
+    """Take the segment that a store began with into a fold of its log; return its heads."""
+    opened = segments.read(segments.parts_of(fold.tx, name))
+    take_into(fold, opened)
+    return {head.actor: head for head in opened.heads}
+
+
+def halves_of(reader: StoreReader) -> list[tuple[bytes, int]]:
+    """Return name and number of parts of each segment that is half here."""
+    made = made_segment(reader)
+    return [(name, parts) for name, parts in reader.kept_segments() if made is None or name != made.hash]
+
+
+def provisional(reader: StoreReader) -> Provisional | None:
+    """Return the segment that this store believes until its log is here."""
+    stored = reader.meta(PROVISIONAL_KEY)
+    return None if stored is None else msgspec.msgpack.decode(stored, type=Provisional)

@@ -1,0 +1,200 @@
+"""
+Proving: whether two devices that hold the same changes hold the same content, and if not, in what they differ.
+
+Theory. Once both frontiers have been equal for a moment, each side says its *proof*: the digest of its content and a hash of
+its heads. Equal proofs prove equality. If they differ, each side sends coded cells of what it holds, more and more of them
+until what differs comes out, and folds just that anew from its own log. Nobody's word is taken for what is right.
+
+1. "Equal" is said only after both sides compared a proof taken at one common frontier, with the same operations waiting:
+   devices of one level wait for the same ones, so nobody can keep them from being proved equal by writing such.
+2. Heads differ where a dot was made twice. They are compared even where other operations wait, and content is not.
+3. Cells are keyed by both hellos' nonces: no member can make content that does not come out.
+4. Past ``CODED_CELLS_MAX`` the items themselves are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from edda_sync import limits
+from edda_sync.crdt import pages
+from edda_sync.crdt.digests import Item
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.sketch import CELL_BYTES, Decoded, Sketch, differences
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.model import KINDS
+from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.messages import Cells, Listed, Message
+
+HEAD: Final = b"\xfe"  # begins the key of a head among the items: the number of no kind of entity
+
+
+class Outcome(NamedTuple):
+    """
+    What came of comparing.
+
+    Attributes:
+        say: Messages for the peer.
+        proved: Whether the two are equal.
+        differing: Keys of the entities in which they differ.
+        apart: Actors of whom the two hold different changes.
+    """
+
+    say: tuple[Message, ...] = ()
+    proved: bool = False
+    differing: tuple[bytes, ...] = ()
+    apart: frozenset[bytes] = frozenset()
+
+
+class Proving:
+    """
+    The comparison of one talk.
+
+    Args:
+        exchange: What the store gives and takes.
+        nonce: Ours, of the hello.
+    """
+
+    def __init__(self, exchange: Exchange, nonce: bytes) -> None:
+        self._exchange = exchange
+        self._nonce = nonce
+        self._nonces = [nonce]
+        self._theirs: tuple[Frontier, bytes, bytes] | None = (
+            None  # at which frontier, their proof, and what waits there
+        )
+        self._said: tuple[Frontier, bytes] | None = None
+        self._compared: tuple[bytes, bytes] | None = None
+        self._sketch: Sketch | None = None
+        self._cells = b""  # of the peer's
+        self._listed = pages.BEFORE_ALL
+        self._begun: tuple[bytes, bytes] | None = None  # for which pair of proofs our cells were sent
+
+    def introduced(self, nonce: bytes) -> None:
+        """Learn the peer's nonce."""
+        self._nonces = sorted([self._nonce, nonce])
+
+    def has_said(self, ours: Frontier) -> bool:
+        """Tell whether our proof at a frontier was said."""
+        return self._said is not None and self._said[0] == ours
+
+    def say(self, held: Frontier) -> Proof | None:
+        """
+        Return our proof, to be said now; None when there is nothing to say.
+
+        Args:
+            held: What the peer says that it holds.
+        """
+        ours = self._exchange.frontier()
+        if ours != held or self.has_said(ours):
+            return None
+        proof = self._exchange.proof()
+        if proof.frontier != ours:  # something was written meanwhile, whose own turn comes
+            return None
+        self._said = ours, proof.encoded
+        return proof
+
+    def heard(self, held: Frontier, proof: bytes, unread: bytes) -> None:
+        """Learn the peer's proof."""
+        if len(proof) != 32:
+            raise RemoteProtocolError(f"a proof of {len(proof)} bytes")
+        self._theirs = dict(held), proof, unread
+
+    def compare(self) -> Outcome:
+        """Compare both proofs, if they are of one frontier and were not compared before."""
+        if self._theirs is None:
+            return Outcome()
+        at, theirs, unread = self._theirs
+        if at != self._exchange.frontier():
+            return Outcome()
+        proof = self._exchange.proof()
+        if at != proof.frontier or self._compared == (proof.encoded, theirs):
+            return Outcome()
+        self._compared = proof.encoded, theirs
+        if unread != proof.unread:
+            return Outcome() if proof.heads_hash == theirs[16:] else self._begin(proof)
+        return Outcome(proved=True) if proof.encoded == theirs else self._begin(proof)
+
+    def recheck(self) -> None:
+        """Compare anew: the view was folded anew."""
+        self._said = self._compared = self._begun = None
+
+    # --- in what the two differ ---------------------------------------------------------------------------------------
+
+    def _begin(self, proof: Proof) -> Outcome:
+        """Send the first cells of what we hold."""
+        assert self._theirs is not None, "asked for once both proofs are here"
+        pair = proof.encoded, self._theirs[1]
+        if self._begun == pair:
+            return Outcome()
+        self._begun, self._cells, self._listed = pair, b"", pages.BEFORE_ALL
+        self._sketch = Sketch(b"".join(self._nonces), self._items(proof), limits.CODED_CELLS_FIRST)
+        return Outcome((Cells(proof.encoded, 0, self._sketch.cells(0, len(self._sketch))),))
+
+    def _items(self, proof: Proof) -> Iterator[Item]:
+        """Yield entities and heads by key; heads alone where other operations wait on the two sides."""
+        assert self._theirs is not None, "asked for once both proofs are here"
+        if proof.unread == self._theirs[2]:
+            yield from self._exchange.items()
+        yield from sorted((HEAD + head.actor, head.hash) for head in self._exchange.heads())
+
+    def _current(self, theirs: bytes) -> Proof | None:
+        """Return our proof, when cells or a page are of the pair of proofs that is being compared."""
+        proof = self._exchange.proof()
+        if self._theirs is None or self._theirs[1] != theirs or proof.frontier != self._theirs[0]:
+            return None
+        return proof
+
+    def take_cells(self, message: Cells) -> Outcome:
+        """Take coded cells of the peer's, and tell what came out."""
+        proof = self._current(message.proof)
+        if proof is None or proof.encoded == message.proof:
+            return Outcome()
+        begun = self._begin(proof)
+        if message.first == 0:  # it begins anew, when it has folded anew what differed
+            self._cells = b""
+        if message.first * CELL_BYTES != len(self._cells):
+            raise RemoteProtocolError("coded cells out of order")
+        self._cells += message.cells
+        count = len(self._cells) // CELL_BYTES
+        if not message.cells or count > limits.CODED_CELLS_MAX:
+            raise RemoteProtocolError(f"{count:,} coded cells")
+        assert self._sketch is not None, "begun above"
+        more: list[Message] = list(begun.say)
+        if len(self._sketch) < count:  # the peer needs them as much as we do
+            more += self._extend(proof, count)
+        found = differences(self._sketch, self._cells)
+        if found.complete:
+            return self._named(found, more)
+        if count >= limits.CODED_CELLS_MAX:
+            more += [Listed(proof.encoded, *page) for page in pages.pages(self._items(proof))]
+        elif len(self._sketch) == count:
+            more += self._extend(proof, min(2 * count, limits.CODED_CELLS_MAX))
+        return Outcome(tuple(more))
+
+    def _extend(self, proof: Proof, count: int) -> list[Message]:
+        assert self._sketch is not None, "begun by the caller"
+        before = len(self._sketch)
+        try:
+            self._sketch.extend(self._items(proof), count)
+        except ValueError:  # what is here, or what the peer says waits there, has changed since: new proofs are due
+            return []
+        return [Cells(proof.encoded, before, self._sketch.cells(before, count - before))]
+
+    def take_page(self, message: Listed) -> Outcome:
+        """Take a page of the peer's items, and tell what differs in its range."""
+        proof = self._current(message.proof)
+        if proof is None or proof.encoded == message.proof:
+            return Outcome()
+        if message.after not in (self._listed, pages.BEFORE_ALL):
+            raise RemoteProtocolError("a list that does not go on where it stopped")
+        page = pages.Page(message.after, message.upto, message.records)
+        found = pages.compare((item for item in self._items(proof) if page.covers(item[0])), page)
+        self._listed = message.upto
+        return self._named(found, [])
+
+    @staticmethod
+    def _named(found: Decoded, say: list[Message]) -> Outcome:
+        keys = sorted({key for key, _ in (*found.ours_only, *found.theirs_only)})
+        differing = tuple(key for key in keys if key[0] < len(KINDS))
+        return Outcome(tuple(say), differing=differing, apart=frozenset(key[1:] for key in keys if key[:1] == HEAD))

@@ -1,0 +1,229 @@
+"""
+Sending: the stream of data to one peer. What was sent and not acknowledged is bounded; a refused batch starts it over.
+
+1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is sent.
+2. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
+3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
+4. A segment is sent only to a peer that asked for it by name.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from edda_sync import limits
+from edda_sync.crdt import frontier
+from edda_sync.crdt.branches import Renaming
+from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import Logged
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.making import MadeSegment
+from edda_sync.sync.messages import Behind, Fetch, Message, Offer, Snapshot, Want, Wish
+
+
+class Sending:
+    """
+    What one peer is sent. Ask :meth:`next` for the next frame of data while there is :attr:`room`.
+
+    Args:
+        exchange: What the store gives.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._known: Frontier = {}
+        self._queue: list[int] = []
+        self._news = False
+        self._large: tuple[Logged, int] | None = None  # which change, and which part of it comes next
+        self._is_new = True  # whether that is beyond what the peer holds, and not in the log behind its segment
+        self._offered: MadeSegment | None = None
+        self._segment: tuple[MadeSegment, int] | None = None
+        self._declined = False
+        self._behind: Behind | None = None
+        self._fetched: deque[tuple[bytes, int, bytes]] = deque()
+        self._fetched_part: int | None = None
+        self._wanted: dict[tuple[bytes, int], int] = {}
+        self._under_way: deque[int] = deque()
+        self._sent = 0
+        self._agains = 0  # how often in a row the peer asked for the same again
+        self._again_from: Frontier = {}
+
+    # --- what is learned ----------------------------------------------------------------------------------------------
+
+    def introduced(self, held: Frontier, wanted: tuple[Wish, ...]) -> None:
+        """Learn what the peer holds, and of which large changes it has a part: at the start, and when names have changed."""
+        self._known, self._queue, self._large, self._segment, self._offered = dict(held), [], None, None, None
+        self._wanted = {(each.actor, each.seq): each.first for each in wanted}
+        self._news = True
+
+    def part(self, actors: frozenset[bytes]) -> None:
+        """Send nothing more of actors of whom the peer has other changes than we have."""
+        for actor in actors:
+            self._known[actor] = SEQ_MAX
+        if actors:
+            self._queue, self._large, self._news = [], None, True
+
+    def renamed(self, by: Renaming, *, apart: bool) -> None:
+        """Learn that changes have another name: see :func:`renamed_held`."""
+        self._known = renamed_held(self._known, by, apart=apart)
+
+    def learned(self, dots: Iterable[Dot]) -> None:
+        """Learn that the peer has some changes: it sent them."""
+        for actor, seq in dots:
+            self._known[actor] = max(seq, self._known.get(actor, 0))
+
+    def grown(self) -> None:
+        """Learn that the log has grown."""
+        self._news = True
+
+    def acknowledged(self, held: Frontier, frames: int, *, again: bool) -> None:
+        """
+        Learn what the peer has made durable.
+
+        Args:
+            held: All that it holds.
+            frames: How many frames of data it has dealt with.
+            again: Whether it dropped a batch that came too early.
+
+        Raises:
+            RemoteProtocolError: It acknowledges what was never sent, or asks for the same again and again.
+        """
+        if frames > self._sent:
+            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames, of {self._sent:,} that were sent")
+        while self._under_way and len(self._under_way) > self._sent - frames:
+            self._under_way.popleft()
+        if not again:
+            self._known = frontier.join(self._known, held)
+            if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
+                self._large = None  # somebody else was faster
+            return
+        self._agains = self._agains + 1 if held == self._again_from else 1
+        self._again_from = dict(held)
+        if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
+            raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
+        parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}
+        self._known, self._queue, self._large, self._news = {**held, **parted}, [], None, True
+
+    def wanted(self, want: Want) -> None:
+        """Learn what the peer answers to an offer."""
+        offered, self._offered = self._offered, None
+        if offered is None or want.segment != offered.hash:
+            raise RemoteProtocolError("a wish for a segment that was not offered")
+        if want.first < offered.parts:
+            self._segment = offered, want.first
+        else:
+            self._declined, self._news = True, True
+
+    def asked(self, behind: Behind) -> None:
+        """Learn that the peer wants the log behind its segment."""
+        self._behind = behind
+
+    def fetch(self, fetch: Fetch) -> None:
+        """
+        Learn that changes rotted at the peer, and that it asks for them.
+
+        Raises:
+            RemoteProtocolError: It asks for more than one message may.
+        """
+        if len(fetch.wanted) > limits.FETCHED_MAX:
+            raise RemoteProtocolError(f"a wish for {len(fetch.wanted):,} changes at once")
+        self._fetched, self._fetched_part = deque(fetch.wanted), None
+
+    # --- what is sent -------------------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> bool:
+        """Whether more may be under way."""
+        return sum(self._under_way) < limits.WINDOW_BYTES_MAX
+
+    def sent(self, size: int) -> None:
+        """Note that a frame of data was sent: its size in bytes."""
+        self._under_way.append(size)
+        self._sent += 1
+
+    def next(self) -> Message | None:
+        """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
+        if self._fetched:
+            return self._next_fetched()
+        if self._offered is not None:
+            return None  # its answer decides what follows
+        if self._segment is not None:
+            return self._next_segment_part()
+        if self._large is not None:
+            large, number = self._large
+            part = self._exchange.giving.part(large, number)
+            if part is not None:
+                self._large = (large, number + 1)
+                return part
+            self._large = None
+        if self._behind is not None:
+            earlier, long = self._exchange.giving.earlier(self._behind)
+            self._behind = None
+            if long is not None:
+                self._large, self._is_new = (long, self._first_part(long)), False
+            return earlier
+        if not self._queue and self._news:
+            self._news = False
+            missing = self._exchange.giving.missing(self._known)
+            is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
+            if (missing is None or is_long) and not self._declined:
+                made = self._exchange.making.given(self._known)
+                if made is not None:
+                    self._offered = made
+                    return Offer(made.hash, made.parts)
+            self._queue = missing or []
+        if not self._queue:
+            return None
+        given = self._exchange.giving.batch(self._queue, self._known)
+        if given is None:
+            self._queue = []
+            return None
+        self._known = given.frontier
+        if given.large is not None:
+            self._large, self._is_new = (given.large, self._first_part(given.large)), True
+        return given.message
+
+    def _next_fetched(self) -> Message | None:
+        """Return the next that is here of what rotted at the peer: a change, then its parts."""
+        while self._fetched:
+            answer = self._exchange.mending.answer(*self._fetched[0], self._fetched_part)
+            if answer is not None:
+                self._fetched_part = 0 if self._fetched_part is None else self._fetched_part + 1
+                return answer
+            self._fetched.popleft()
+            self._fetched_part = None
+        return self.next()
+
+    def _first_part(self, large: Logged) -> int:
+        """Return which part of a large change the peer wants first."""
+        return self._wanted.pop(decode_header(large.raw).dot, 0)
+
+    def _next_segment_part(self) -> Message | None:
+        assert self._segment is not None, "asked for only while a segment is being sent"
+        made, number = self._segment
+        data = self._exchange.making.part(made.hash, number)
+        if data is None:  # it was made anew meanwhile, for another peer
+            self._segment, self._news = None, True
+            return self.next()
+        self._segment = (made, number + 1) if number + 1 < made.parts else None
+        if self._segment is None:
+            self._known = frontier.join(self._known, dict(made.frontier))
+            self._news = True
+        return Snapshot(made.hash, made.parts, number, data)
+
+
+def renamed_held(held: Frontier, by: Renaming, *, apart: bool) -> Frontier:
+    """
+    Return what a peer holds, once it is known that a chain forks.
+
+    Args:
+        held: By the names of before.
+        by: What is called otherwise from now on.
+        apart: Whether the peer holds other changes there than we do: then what it said counts up to where they part.
+    """
+    if not apart:
+        return by.frontier(held)
+    return {name: min(seq, by.above) if name == by.old else seq for name, seq in held.items()}

@@ -1,0 +1,266 @@
+"""
+Taking: what a store takes of a peer's log.
+
+1. Nothing is taken that no signed head vouches for, and what is taken is durable when the call returns.
+2. What is rejected leaves no trace.
+3. Causal order is kept by refusing: a batch that lacks what it depends on is dropped, and asked for again.
+4. An actor of whom the peer has another change under a dot that is here, and what depends on that change, is passed over;
+   everything else is taken. Whose fault it is, only a proof says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import early as early_writes
+from edda_sync.crdt.admission import Admitted, place_of
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.ledger import Ledger
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import Incoming, Store, StoreReader, StoreWriter
+from edda_sync.sync.keys import Verify
+from edda_sync.sync.messages import Changes, Part, SignedHead
+from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    What became of a batch or part.
+
+    Attributes:
+        applied: How many changes were applied.
+        early: Whether something came too early.
+        late: Whether more lives began in it than may be taken at once: the rest is to be asked for in a while.
+        apart: Actors of whom the peer has other changes than we have.
+        held: Under which dots what came is held here: whoever sends a change has all before it too.
+        settled: Whether what this store wrote before it had met anybody can be given to everybody now.
+    """
+
+    applied: int
+    early: bool = False
+    late: bool = False
+    apart: frozenset[bytes] = frozenset()
+    held: tuple[Dot, ...] = ()
+    settled: bool = False
+
+
+class Taking:
+    """
+    What one store takes; every call is one transaction of the store.
+
+    Args:
+        store, ledger: The store, and its ledger's keeper.
+        verify: Checks anybody's signature.
+        workspace: The workspace's id.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
+        self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
+
+    def take(
+        self,
+        batch: Changes,
+        allows: Callable[[bytes], bool] = lambda _key: True,
+        parted: frozenset[bytes] = frozenset(),
+    ) -> Taken:
+        """
+        Take a batch: verify, apply, make durable.
+
+        Args:
+            batch: From the peer.
+            allows: Of a device's key: whether one more life of it may be taken now.
+            parted: Actors of whom the peer is known to have other changes than we have: what waits for these is passed over.
+
+        Raises:
+            RemoteProtocolError: It is malformed, or nothing vouches for it; nothing was taken.
+        """
+        decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
+        for change in decoded:
+            check_body(change)
+        return self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+
+    def _take(
+        self,
+        tx: StoreWriter,
+        batch: list[Change],
+        signed: tuple[SignedHead, ...],
+        allows: Callable[[bytes], bool],
+        parted: frozenset[bytes],
+    ) -> Taken:
+        fresh, apart = self._sorted(tx, batch, parted)
+        vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
+        if vouched is None:
+            return Taken(0, early=True, apart=frozenset(apart))
+        ledger = self._ledger
+        fold = ledger.fold(tx)
+        halves, waited = list(tx.incoming()), early_writes.is_pending(tx)
+        applied = 0
+        early = late = False
+        for change in fresh:
+            actor, seq = change.header.dot
+            if actor in apart:
+                continue
+            birth = change.header.birth
+            if birth is not None and not allows(birth.public_key):
+                late = True
+                break
+            if change.header.parts:
+                place = place_of(tx, change)
+                if not isinstance(place, Admitted):
+                    expect(tx, change)
+                    break
+                outcome = place
+            else:
+                outcome = ledger.admit(tx, fold, change)
+            if outcome is Admitted.APPLIED:
+                applied += 1
+                for half in halves:  # its author told somebody else another change under this dot
+                    if changes.decode_header(half.raw).dot == (actor, seq):
+                        tx.forget_incoming(half.actor, half.seq)
+            elif outcome is Admitted.FORKED or (outcome is Admitted.EARLY and _needed(tx, change) & (parted | apart)):
+                apart.add(actor)
+            elif outcome is Admitted.EARLY:
+                early = True
+                break
+        fold.flush()
+        vouched.keep(tx)
+        settled = waited and not early_writes.is_pending(tx)
+        return Taken(applied, early, late, frozenset(apart), tuple(_dots_of(Chains(tx), batch)), settled)
+
+    @staticmethod
+    def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
+        """Return the changes that are new here, and the actors of whom another change is here than in the batch."""
+        chains = Chains(tx)
+        fresh, apart = list[Change](), set[bytes]()
+        coming, strange = set[bytes](), set[bytes]()  # by hash: what will be taken, and what cannot be now
+        for change in batch:
+            header = change.header
+            if header.previous in coming:  # nearly always
+                coming.add(change.hash)
+                fresh.append(change)
+                continue
+            if chains.knows(change):
+                continue
+            waits = header.actor in parted and chains.place(change) is None
+            if header.previous in strange or waits or chains.is_apart(change):
+                strange.add(change.hash)
+                apart.add(header.actor)
+            else:
+                coming.add(change.hash)
+                fresh.append(change)
+        return fresh, apart
+
+    def take_part(self, part: Part, parted: frozenset[bytes] = frozenset()) -> Taken:
+        """
+        Take a part of a large change; the last one applies it.
+
+        Args:
+            part: What came.
+            parted: The actors of which the peer has another chain: a part of that is passed over, as its header was.
+
+        Raises:
+            RemoteProtocolError: It is not a part that was announced; nothing was taken.
+        """
+        return self._store.transact(lambda tx: self._take_part(tx, part, parted))
+
+    def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
+        try:
+            incoming = incoming_of(tx, part)
+        except RemoteProtocolError:
+            if part.actor in parted:
+                return Taken(0)
+            raise
+        chains = Chains(tx)
+        if incoming is None:
+            return Taken(0, early=not chains.holds_some(part.actor, part.seq))  # or another peer was faster
+        header = changes.decode_header(incoming.raw)
+        tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
+        change = Change(header, incoming.raw, b"")
+        if len(incoming.parts | {part.number}) < len(header.parts):
+            return Taken(0, held=tuple(_dots_of(chains, [change])))
+        fold, waited = self._ledger.fold(tx), early_writes.is_pending(tx)
+        outcome = self._ledger.admit(tx, fold, change)
+        fold.flush()
+        if outcome is Admitted.APPLIED:
+            self._keep_voucher(tx, change)
+        settled = waited and not early_writes.is_pending(tx)
+        held = tuple(_dots_of(Chains(tx), [change]))
+        return Taken(int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY, held=held, settled=settled)
+
+    @staticmethod
+    def _keep_voucher(tx: StoreWriter, change: Change) -> None:
+        """Keep for a large change what vouches for it: that came with its header, and stands after the one before it."""
+        chains, header = Chains(tx), change.header
+        dot = chains.find(*header.dot, change.hash)
+        if dot is None:
+            return
+        voucher = voucher_of(tx, *(chains.before(dot) or (header.actor, 0)))
+        if voucher is not None:
+            keep_voucher(tx, *dot, msgspec.structs.replace(voucher, proof=voucher.proof[HASH_BYTES:]))
+
+
+def check_body(change: Change) -> None:
+    """
+    Check that a change's body is the one of which its header says the hash; one in parts comes later.
+
+    Raises:
+        RemoteProtocolError: It is not.
+    """
+    if change.header.parts:
+        if change.body:
+            raise RemoteProtocolError("a change whose body is beside its parts")
+    elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
+        raise RemoteProtocolError("a change whose body is not the one that its header names")
+
+
+def _needed(reader: StoreReader, change: Change) -> set[bytes]:
+    """Return the actors whose changes a change depends on by its header, its own among them."""
+    chains, header = Chains(reader), change.header
+    birth = header.birth
+    continued = [] if birth is None or birth.parent is None else [birth.parent]
+    return {chains.actor(name) for name in (header.actor, *continued, *(dep[0] for dep in header.deps))}
+
+
+def _dots_of(chains: Chains, batch: list[Change]) -> Iterator[Dot]:
+    """Yield under which dots changes are held; those of chains that never forked whether or not they are."""
+    for change in batch:
+        dot = change.header.dot if chains.is_plain else chains.find(*change.header.dot, change.hash)
+        if dot is not None:
+            yield dot
+
+
+def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
+    """
+    Return the large change whose parts are still arriving, of which a part is; None when none under its dot is expected.
+
+    Raises:
+        RemoteProtocolError: It is of none that is expected under its dot.
+    """
+    expected = False
+    for each in reader.incoming():
+        if each.seq == part.seq:
+            header = changes.decode_header(each.raw)
+            expected = expected or header.actor == part.actor
+            fits = header.actor == part.actor and part.number < len(header.parts)
+            if fits and changes.hash_part(part.data) == header.parts[part.number]:
+                return each
+    if expected:
+        raise RemoteProtocolError("a part that is not of the change it names")
+    return None
+
+
+def expect(tx: StoreWriter, change: Change) -> None:
+    """Expect the parts of a large change. Two may be under one dot, and so they go by their hashes."""
+    incoming = {(each.actor, each.seq): each for each in tx.incoming()}
+    incoming.pop(change.half, None)
+    if len(incoming) >= limits.INCOMING_MAX:
+        tx.forget_incoming(*min(incoming, key=lambda dot: len(incoming[dot].parts)))
+    tx.expect(*change.half, change.raw)
