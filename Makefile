@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync simulations tests benchmarks
 
-.PHONY: demo test lint format bench kill power simulate hunt clean
+.PHONY: demo test lint format bench kill power fuzz simulate hunt model clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -46,6 +46,16 @@ kill: $(STAMP)
 IMAGES ?= 10000
 power: $(STAMP)
 	$(BIN)/python -m tests.e2e.power_campaign --images $(IMAGES) --seed $(SEED)
+
+# A campaign: histories of texts with a liar in them, told in many orders and to pycrdt; `make fuzz LIES=200000 SEED=0`
+# runs seeds until so many lies became part of a text, and appends to docs/evidence.md.
+LIES ?= 200000
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.crdt.text_campaign --lies $(LIES) --seed $(SEED)
+
+# Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
+model: $(STAMP)
+	$(BIN)/python -m simulations.model
 
 # How many runs from seed START on it takes to notice each planted bug; stopped and resumed bug by bug.
 START ?= 0

@@ -2,7 +2,8 @@
 The book: what the devices were asked for, what they acknowledged, and what their logs hold. Checkers read it.
 
 Every value that the workload writes is a *word* that nobody else ever wrote, so that whatever is visible anywhere can be
-traced to whoever wrote it.
+traced to whoever wrote it. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
+a branch of a fork is the store's.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from edda_sync.crdt.change import Dot
-from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import actor_of
 from edda_sync.protocols import Logged
 
@@ -32,12 +33,12 @@ class Book:
     What happened, as an outsider saw it.
 
     Attributes:
-        hashes: The hash under which honest devices hold each change.
+        hashes: The hash under which honest devices hold each change; of a fork, that of the branch that came first.
         made: The hash of each change that an honest device made, as its own log had it first.
         forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
-        held: Of each device, by name, the changes in its log as of its last event.
-        acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold.
-        destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place.
+        held: Of each device, by name, the changes in its log as of its last event: their dots by their hashes.
+        acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold, alike.
+        destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
         makers: Names of the honest devices that wrote under each actor.
         meant: The only cells that whoever writes just now means to write; empty when that is not known.
@@ -49,19 +50,20 @@ class Book:
     def __init__(self) -> None:
         self.hashes: dict[Dot, bytes] = {}
         self.made: dict[Dot, bytes] = {}
-        self.makers: dict[int, str] = {}
+        self.makers: dict[bytes, str] = {}
         self.forked: set[Dot] = set()
-        self.held: dict[str, dict[Dot, bytes]] = {}
-        self.acknowledged_by: dict[str, set[Dot]] = {}
-        self.destroyed: set[Dot] = set()
+        self.held: dict[str, dict[bytes, Dot]] = {}
+        self.acknowledged_by: dict[str, dict[bytes, Dot]] = {}
+        self.destroyed: dict[bytes, Dot] = {}
         self.words: dict[str, Fate] = {}
         self.tasks: list[str] = []
         self.meant: frozenset[str] = frozenset()
         self.removed: list[str] = []
         self.documents: list[str] = []
         self.sets: list[list[str]] = []
-        self._position: dict[str, int] = {}
-        self._own: dict[str, set[int]] = {}
+        self._read: dict[str, set[int]] = {}
+        self._gaps: set[str] = set()  # whose logs began with a segment: what it stands for may come later
+        self._own: dict[str, set[bytes]] = {}
         self._words = 0
 
     def word(self) -> str:
@@ -72,28 +74,37 @@ class Book:
         return word
 
     def read_on(self, device: SimulatedDevice) -> list[Logged]:
-        """Read what a device's log has more than when it was last read."""
+        """Read what a device's log has more than when it was last read; each goes by its author's dot."""
+        read = self._read.setdefault(device.name, set())
         with device.running.store.read() as reader:
-            at = self._position.get(device.name, 0)
             end = reader.log_position()
-            segments = dict(reader.segments()) if end > at else {}
-            entries = [reader.logged(position) for position in range(at + 1, end + 1) if position not in segments]
+            if reader.segments():
+                self._gaps.add(device.name)
+            new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
+            entries = [reader.logged(position) for position in new]
             own = self._own.setdefault(device.name, set())
             own.add(actor_of(reader))
-        self._position[device.name] = end
+        read.update(new)
+        entries = [entry._replace(actor=decode_header(entry.raw).actor) for entry in entries]
         held = self.held.setdefault(device.name, {})
         for entry in entries:
-            held[entry.actor, entry.seq] = entry.hash
+            dot = entry.actor, entry.seq
+            held[entry.hash] = dot
             if device.honest:
-                self.hashes.setdefault((entry.actor, entry.seq), entry.hash)
+                self.hashes.setdefault(dot, entry.hash)
                 if entry.actor in own:
                     self.makers[entry.actor] = device.name
-                    self.made.setdefault((entry.actor, entry.seq), entry.hash)
+                    self.made.setdefault(dot, entry.hash)
         return entries
+
+    def _is_behind(self, device: SimulatedDevice, end: int) -> bool:
+        """Tell whether a log that ends at a position may have what was not read."""
+        return device.name in self._gaps or end != len(self._read[device.name])
 
     def came_back(self, device: SimulatedDevice) -> None:
         """Read a device's log anew: it has just started on what its disk holds."""
-        self._position.pop(device.name, None)
+        self._read.pop(device.name, None)
+        self._gaps.discard(device.name)
         self.held[device.name] = {}
         self.read_on(device)
 
@@ -103,12 +114,13 @@ class Book:
 
     def acknowledge(self, device: SimulatedDevice, own: list[Logged]) -> None:
         """Note that a device acknowledged its own changes."""
-        self.acknowledged_by.setdefault(device.name, set()).update((each.actor, each.seq) for each in own)
+        known = self.acknowledged_by.setdefault(device.name, {})
+        known.update((each.hash, (each.actor, each.seq)) for each in own)
 
     def is_forked(self, dot: Dot) -> bool:
         """Tell whether a change may differ between honest devices: it, or one before it, was made twice."""
         return any(actor == dot[0] and seq <= dot[1] for actor, seq in self.forked)
 
     def frontier(self, device: SimulatedDevice) -> Frontier:
-        """Return which changes of each actor a running device holds."""
+        """Return which changes of each actor, or of each branch of one, a running device holds."""
         return device.running.frontier()

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations import faults, liars, lies, midway, moods, strange, workload
+from simulations import (
+    acks,
+    births,
+    far,
+    faults,
+    forged,
+    liars,
+    lies,
+    midway,
+    mistyped,
+    moods,
+    odd,
+    proofs,
+    refusals,
+    strange,
+    unasked,
+    workload,
+)
 from simulations.checker import Checker
 from simulations.checkers.convergence import Convergence
 from simulations.checkers.history import (
@@ -15,9 +32,9 @@ from simulations.checkers.history import (
     PersistBeforePublish,
     UniqueDots,
 )
-from simulations.checkers.hostility import BoundedHostility, RejectedMeansUnchanged
+from simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
-from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Quarantine, Repair
+from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Repair, Unfolded
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.protocols import Action
 
@@ -25,9 +42,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *workload.ACTIONS,
     *faults.ACTIONS,
     *lies.ACTIONS,
+    *acks.ACTIONS,
+    *proofs.ACTIONS,
+    *unasked.ACTIONS,
+    *births.ACTIONS,
+    *forged.ACTIONS,
     *moods.ACTIONS,
+    *far.ACTIONS,
     *liars.ACTIONS,
     *strange.ACTIONS,
+    *odd.ACTIONS,
+    *mistyped.ACTIONS,
+    *refusals.ACTIONS,
     *midway.ACTIONS,
 )
 
@@ -46,10 +72,12 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     Meaning,
     Authority,
     BoundedHostility,
+    AskedFor,
+    BoundedBirths,
     RejectedMeansUnchanged,
     NothingHeldBack,
     BoundedBytes,
     Everywhere,
     Repair,
-    Quarantine,
+    Unfolded,
 )

@@ -18,7 +18,7 @@ from edda_sync import limits
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import CorruptError, EddaError, StorageError
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Proved, Send
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
 from edda_sync.transport.identity import Identity
@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 START_S: Final = 1_800_000_000.0  # wall clock at virtual time 0: 2027
 WALL_S_MAX: Final = 253_402_300_799.0
+MEND_AGAIN_S: Final = 5.0  # after folding anew has failed
 
 
 class SimulatedDevice:
@@ -57,7 +58,7 @@ class SimulatedDevice:
     honest = True
 
     def __init__(self, sim: Simulation, name: str, identity: Identity, keys: Keys, folder: Path | None) -> None:
-        self.sim, self.name, self.identity, self.keys = sim, name, identity, keys
+        self.sim, self.name, self.identity, self.keys = sim, name, keys.of(identity), keys
         self.id = identity.device
         machine = blake2b(name.encode(), digest_size=16).digest()
         self.disk = Disk(folder, machine, self._point)
@@ -76,6 +77,7 @@ class SimulatedDevice:
         self._countdown: int | None = None
         self._timer = 0
         self._told = False
+        self._is_mending = False
         self._catching_up = False
         self._caught_up = 0  # how many writes the disk had taken when we last looked
         self._trusted: set[str] = set()
@@ -100,12 +102,8 @@ class SimulatedDevice:
 
     def make_engine(self) -> StorageEngine:
         """Open an engine over the disk."""
-        nonces = self.sim.tape.source(f"nonces {self.name} {self.lives}")
+        random = self._random(f"nonces {self.name} {self.lives}")
         self.lives += 1
-
-        def random(count: int) -> bytes:
-            return bytes(nonces.draw("byte", 256) for _ in range(count))
-
         engine = StorageEngine(Path(self.name), now=self.wall_s, random=random)
         config = StorageConfig(backend="memory", name=self.name)
         engine.attach(self.disk.open, config, self.identity, self.disk.sidecar())
@@ -113,12 +111,18 @@ class SimulatedDevice:
         self.engine = engine
         return engine
 
+    def _random(self, concern: str) -> Callable[[int], bytes]:
+        """Return a source of random bytes that is the tape's, so that a run repeats."""
+        draws = self.sim.tape.source(concern)
+        return lambda count: bytes(draws.draw("byte", 256) for _ in range(count))
+
     def boot(self) -> None:
         """Start the process on what the disk holds."""
         assert self.replica is None, f"{self.name} runs already"
         engine = self.make_engine()
         workspace = engine.workspace
-        exchange = Exchange(engine.store, engine.ledger, self.keys.signer(self.identity), self.keys.verify, self.wall_s)
+        random = self._random(f"talks {self.name} {self.lives}")
+        exchange = Exchange(engine.store, engine.ledger, self.identity, self.keys.verify, self.wall_s, random)
         self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device))
         self._trusted.clear()
         self.sim.note("boot", self)
@@ -140,7 +144,7 @@ class SimulatedDevice:
             self.running.close()
         self.replica = self.engine = None
         self._countdown = None
-        self._asleep = self._told = self._catching_up = False
+        self._asleep = self._told = self._catching_up = self._is_mending = False
         self._waiting.clear()
         self._inbox.clear()
         self._timer += 1
@@ -220,7 +224,9 @@ class SimulatedDevice:
 
     def _after_fault(self, error: EddaError) -> None:
         """Do as ``device.py`` does, and as people are told to: look at the log again, or fold it anew."""
-        if isinstance(error, CorruptError):
+        if isinstance(error, CorruptError) and self._is_mending:  # it is the log that cannot be folded
+            self.sim.later(MEND_AGAIN_S, lambda: self._when_awake(self.rebuild))
+        elif isinstance(error, CorruptError):
             self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
         elif isinstance(error, StorageError):
             self._tell_soon(limits.WATCH_INTERVAL_S)  # what failed may be in the log all the same
@@ -351,10 +357,15 @@ class SimulatedDevice:
         elif isinstance(effect, Proved):
             self.sim.proved(self, effect.peer)
         elif isinstance(effect, Differs):
+            keys = effect.keys
+            self.sim.later(0.0, lambda: self._when_awake(lambda: self.refold(keys)))
+        elif isinstance(effect, Mended):
             self.sim.later(0.0, lambda: self._when_awake(self.rebuild))
-        else:
-            assert isinstance(effect, Applied)
+        elif isinstance(effect, Applied):
             self.sim.note("applied", self, peer=effect.peer, changes=effect.changes)
+        else:
+            assert isinstance(effect, Learned)
+            self.sim.note("learned", self, peer=effect.peer)
 
     def send(self, link: Link, frame: bytes) -> None:
         """Hand a frame to the network."""
@@ -364,10 +375,24 @@ class SimulatedDevice:
     def rebuild(self) -> None:
         """Fold the log anew."""
         self.sim.note("rebuild", self)
-        if self.act(StorageEngine.rebuild) is not None and self.replica is not None:
+        if self._mend(StorageEngine.rebuild):
             self.disk.rotten = False
-            self.replica.rebuilt(self.sim.now)
-            self._set_timer()
+
+    def refold(self, keys: tuple[bytes, ...]) -> None:
+        """Fold anew what a peer has otherwise, each entity from the log."""
+        self.sim.note("refold", self, entities=len(keys))
+        self._mend(lambda engine: engine.refold(keys))
+
+    def _mend(self, work: Callable[[StorageEngine], int]) -> bool:
+        """Fold something anew, and compare anew with everybody; tell whether that went well."""
+        self._is_mending = True
+        done = self.act(work)
+        self._is_mending = False
+        if done is None or self.replica is None:
+            return False
+        self.replica.rebuilt(self.sim.now)
+        self._set_timer()
+        return True
 
     def scrub(self) -> None:
         """Look at everything that is stored, as a running device does within a day."""

@@ -27,9 +27,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from edda_sync.crdt.entity import bucket_of, kind_and_id
+from edda_sync.config import DATABASE_FILE
 from edda_sync.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.life import Sidecar
+from edda_sync.process import Owner
 from edda_sync.protocols import Store, StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
 from edda_sync.store.memory_tables import MemoryWriter
@@ -37,7 +38,6 @@ from simulations.tape import Draws
 
 T = TypeVar("T")
 
-FILE_NAME: Final = "edda.db"
 _SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, made anew when the file is opened
 
 
@@ -160,7 +160,7 @@ class Disk:
             from edda_sync.store.sqlite import SqliteStore
 
             self._folder.mkdir(exist_ok=True)
-            self._inner = SqliteStore(self._folder / FILE_NAME, on_end)
+            self._inner = SqliteStore(self._folder / DATABASE_FILE, on_end)
         return DiskStore(self, self._inner, on_end)
 
     def close(self) -> None:
@@ -241,7 +241,7 @@ class Disk:
     def _at_rest(self) -> Any:
         if self._folder is None:
             return self._tables
-        files = {suffix: Path(f"{self._folder / FILE_NAME}{suffix}") for suffix in _SUFFIXES}
+        files = {suffix: Path(f"{self._folder / DATABASE_FILE}{suffix}") for suffix in _SUFFIXES}
         return {suffix: path.read_bytes() for suffix, path in files.items() if path.exists()}
 
     def _put(self, image: Any) -> None:
@@ -251,7 +251,7 @@ class Disk:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         for suffix, content in image.items():
-            Path(f"{self._folder / FILE_NAME}{suffix}").write_bytes(content)
+            Path(f"{self._folder / DATABASE_FILE}{suffix}").write_bytes(content)
 
 
 class DiskStore:
@@ -259,6 +259,7 @@ class DiskStore:
 
     def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
         self._disk, self._inner, self._on_end = disk, inner, on_end
+        self._owner = Owner("This store")
         self._closed = False
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
@@ -317,6 +318,7 @@ class DiskStore:
 
     def close(self) -> None:
         """Let go of it; the files are the disk's."""
+        self._owner.check()
         self._closed = True
 
     def _check_open(self) -> None:
@@ -325,7 +327,7 @@ class DiskStore:
 
 
 def _flip(tx: Any, draws: Draws) -> bool:
-    records = sorted(tx.all_records(), key=lambda each: kind_and_id(each.key)[::-1])  # by id: seeds draw from it so
+    records = list(tx.all_records())
     rows = tx.table("tasks")
     what = draws.pick("rots", ("state", "sum", "row"))
     if what == "state" and records:
@@ -341,8 +343,7 @@ def _flip(tx: Any, draws: Draws) -> bool:
         else:
             tx._execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
     elif what == "sum" and records:
-        _, entity_id = kind_and_id(draws.pick("entity", records).key)
-        tx.add_to_buckets({bucket_of(entity_id): 1 << draws.draw("bit", 128)})
+        tx.add_to_digest(1 << draws.draw("bit", 128))
     else:
         return False
     return True

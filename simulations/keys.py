@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 
-from edda_sync.sync.snapshots import Signer, Verify
+from edda_sync.sync.keys import Verify
 from edda_sync.transport import identity
 from edda_sync.transport.identity import Identity
 
@@ -16,21 +17,20 @@ def identity_of(number: int) -> Identity:
     return Identity.from_private(blake2b(number.to_bytes(8, "big"), digest_size=32, person=b"edda-simulated").digest())
 
 
-class StandInSigner:
-    """
-    Signs with a hash that is keyed by the private key.
+@dataclass(frozen=True, slots=True)
+class StandIn(Identity):
+    """A device that signs with a hash that is keyed by its private key; :meth:`Keys.verify` accepts that of it only."""
 
-    Args:
-        owner: Who signs.
-    """
+    private: bytes = field(default=b"", repr=False, compare=False)
 
-    def __init__(self, owner: Identity) -> None:
-        self.public_key = owner.public_key
-        self._private = owner.private_bytes()
+    @classmethod
+    def of(cls, owner: Identity) -> StandIn:
+        """Return the stand-in of a device."""
+        return cls(owner.device, owner.public_key, owner.certificate, owner._key, owner.private_bytes())
 
     def sign(self, message: bytes) -> bytes:
-        """Return what :meth:`Keys.verify` accepts of this owner only."""
-        return _mac(self._private, message)
+        """Return the signature of a message."""
+        return _mac(self.private, message)
 
 
 class Keys:
@@ -46,12 +46,13 @@ class Keys:
         self._private: dict[bytes, bytes] = {}
         self.verify: Verify = identity.verify if real else self._verify
 
-    def signer(self, owner: Identity) -> Signer:
-        """Return who signs for a device."""
+    def of(self, owner: Identity) -> Identity:
+        """Return a device's identity as it signs in this run."""
         if self._real:
             return owner
-        self._private[owner.public_key] = owner.private_bytes()
-        return StandInSigner(owner)
+        made = StandIn.of(owner)
+        self._private[owner.public_key] = made.private
+        return made
 
     def _verify(self, public_key: bytes, signature: bytes, message: bytes) -> bool:
         private = self._private.get(public_key)

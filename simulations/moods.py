@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from edda_sync import limits
-from edda_sync.sync.messages import Ack, Changes, Hello, Message, Part, Summary
+from edda_sync.sync.messages import Ack, Cells, Changes, Hello, Message, Part, Summary, Wish
 from simulations.faults import FOR_S, Mishap
 from simulations.liars import FAR, Liar, liar_of
 from simulations.simulator import Simulation
@@ -61,10 +61,10 @@ def claim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
             return msgspec.structs.replace(message, heads=())
         if isinstance(message, Ack):
             if how == "all":
-                held = tuple((actor, seq + far) for actor, seq in message.frontier)
-                return msgspec.structs.replace(message, frontier=held)
+                held = tuple((actor, seq + far) for actor, seq in message.moved)
+                return msgspec.structs.replace(message, moved=held)
             if how == "nothing" and not message.again:  # with it, two would go round and round at no cost of time
-                return msgspec.structs.replace(message, frontier=())
+                return msgspec.structs.replace(message, moved=())
             if how == "frames":
                 return msgspec.structs.replace(message, frames=message.frames + far)
             return msgspec.structs.replace(message, waiting=far)
@@ -74,22 +74,29 @@ def claim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
     return change
 
 
-def misdigest(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It says that its content differs."""
+def misprove(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
+    """Its proofs say that its content differs, or its heads, and its coded cells are of something else."""
     del liar
-    false = f"{draws.draw('digest', 1 << 30):032x}"
+    false = draws.draw("proof", 1 << 30).to_bytes(16, "big")
+    heads, noise = draws.chance("heads", 30), draws.draw("noise", 256)
 
     def change(message: Message) -> Message | None:
-        if isinstance(message, Ack) and message.digest:
-            return msgspec.structs.replace(message, digest=false)
+        if isinstance(message, (Ack, Cells)) and message.proof:
+            proof = message.proof[:16] + false if heads else false + message.proof[16:]
+            message = msgspec.structs.replace(message, proof=proof)
+        if isinstance(message, Cells):
+            message = msgspec.structs.replace(message, cells=bytes(each ^ noise for each in message.cells))
         return message
 
     return change
 
 
 def contradict(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """Its hello is another device's, of another workspace or version, or names other hashes: a fork that is none."""
-    how = draws.pick("hello", ("device", "workspace", "version", "hashes", "wishes", "order"))
+    """Its hello is another device's, of another workspace or version, never ends, or names other hashes: it holds another
+    change than the others of each actor, and says so without a proof.
+    """
+    how = draws.pick("hello", ("device", "workspace", "version", "hashes", "wishes", "order", "endless"))
+    nobody = b"nobody, an actor"
 
     def change(message: Message) -> Message | None:
         if not isinstance(message, Hello):
@@ -97,12 +104,14 @@ def contradict(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
         if how == "hashes":
             heads = tuple(Summary(each.actor, each.seq, each.hash[::-1]) for each in message.heads)
             return msgspec.structs.replace(message, heads=heads)
+        wishes = (Wish(nobody, 1, 1 << 40), Wish(nobody, 1, 0), *(Wish(each.actor, 1, 7) for each in message.heads))
         others: dict[str, dict[str, Any]] = {
             "device": {"device": "a" * len(liar.id)},
             "workspace": {"workspace": bytes(16)},
             "version": {"protocol": (limits.PROTOCOL_VERSION + 1, limits.PROTOCOL_VERSION + 1)},
-            "wishes": {"wanted": ((1, 1, b"", -1), (0, 0, bytes(32), 1 << 40))},
+            "wishes": {"wanted": wishes},
             "order": {"heads": message.heads[::-1] + message.heads},
+            "endless": {"more": True},
         }
         return msgspec.structs.replace(message, **others[how])
 
@@ -112,6 +121,6 @@ def contradict(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 ACTIONS: Final = (
     mood("withhold", withhold),
     mood("claim", claim),
-    mood("misdigest", misdigest),
+    mood("misprove", misprove),
     mood("contradict", contradict),
 )

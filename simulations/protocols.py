@@ -68,7 +68,6 @@ class Verdict:
         trace: Where in the code, if the product raised.
         planned: The events of the tape.
         taken: Those of them that happened.
-        divided: Whether a fork sets devices apart for good: then those of one branch are equal.
     """
 
     seed: int
@@ -81,4 +80,3 @@ class Verdict:
     trace: str = ""
     planned: list[Event] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
-    divided: bool = False

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
+from edda_sync.crdt.conflicts import conflicts_of
+from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import kind_and_id
-from edda_sync.crdt.fold import conflicts_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import StoreWriter
 from edda_sync.sync.messages import Changes
 from edda_sync.sync.wire import Codec
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DATA: Final = frozenset({"changes", "part", "snapshot"})  # kinds of messages that carry what somebody wrote
 CUTS: Final = frozenset({"partition", "isolated", "one way", "flap"})
 LASTING: Final = CUTS | {"slow", "disk full"}  # notes that say for how long
-ENDS: Final = frozenset({"all equal", "each branch equal"})  # of the second act
 _ENDED_BY: Final = {"sleep": ("wake", "crash"), "crash": ("boot",)}
 
 
@@ -71,9 +70,7 @@ class Recording:
         moments, messages: In order of time.
         lag: Of each honest device: when, and how many changes it lacked that another one held.
         conflicts: When, and how many values were kept beside the shown ones, where most of them were.
-        healed_at, equal_at: When the second act began, and when all, or all of one branch, were proved equal; None when
-            it never came to that.
-        is_divided: Whether a fork kept devices apart for good.
+        healed_at, equal_at: When the second act began, and when all were proved equal; None when it never came to that.
         ended_at: The last time that was heard of.
     """
 
@@ -85,7 +82,6 @@ class Recording:
         self.conflicts: list[tuple[float, int]] = [(0.0, 0)]
         self.healed_at: float | None = None
         self.equal_at: float | None = None
-        self.is_divided = False
         self.ended_at = 0.0
         self._codec = Codec()
         self._frontiers: dict[str, Frontier] = {}
@@ -100,8 +96,8 @@ class Recording:
         self.moments.append(Moment(now, what, device, dict(facts)))
         if what == "heal":
             self.healed_at = now
-        elif what in ENDS:
-            self.equal_at, self.is_divided = now, what == "each branch equal"
+        elif what == "all equal":
+            self.equal_at = now
 
     def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
         """Take note of a frame that was delivered."""
@@ -125,8 +121,8 @@ class Recording:
         engine = device.running
         with engine.store.read() as reader:
             self._frontiers[device.name] = {head.actor: head.seq for head in reader.heads().values()}
-            fold = engine.ledger.fold(cast(StoreWriter, reader))  # it only looks
-            entities = [fold.existing(*kind_and_id(key)) for key in reader.conflicted()]
+            held = Entities(reader)
+            entities = [held.existing(*kind_and_id(key)) for key in reader.conflicted()]
         texts = engine.ledger.texts
         self._kept[device.name] = sum(len(kept) for e in entities if e for kept in conflicts_of(e, texts).values())
         self._sample(now)

@@ -14,13 +14,20 @@ from simulations.protocols import Recorder, Verdict
 from simulations.simulator import Simulation
 from simulations.tape import Tape
 
-TIGHT: Final = {
+TIGHT: Final[dict[str, float]] = {
     "PART_BYTES_MAX": 600,
     "BATCH_BYTES_MAX": 1_000,
     "WINDOW_BYTES_MAX": 3_000,
     "SNAPSHOT_CHANGES_MIN": 5,
+    "HEADS_MAX": 3,
+    "CODED_CELLS_FIRST": 2,
+    "CODED_CELLS_MAX": 8,
+    "LISTED_ITEMS_MAX": 3,
+    "BIRTHS_MAX": 100,
+    "BIRTHS_WINDOW_S": 10.0,
+    "BIRTHS_PAUSE_S": 1.0,
     "DOCUMENTS_CACHED_MAX": 1,
-    "TEXT_PIECE_CODE_POINTS": 4,
+    "TEXT_RUN_UNITS": 4,
     "DIFF_STEPS_MAX": 50,
 }
 """Limits of a tight run, in the units of ``edda_sync.limits``."""

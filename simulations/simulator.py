@@ -18,8 +18,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync.transport.membership import DeviceRecord
-from simulations import ending
+from edda_sync.transport.membership import DeviceCard
+from simulations import branches, ending
 from simulations.book import Book
 from simulations.checker import HOOKS, Checker, Violation, overrides
 from simulations.device import SimulatedDevice
@@ -91,7 +91,6 @@ class Simulation:
         try:
             self._first_act()
             self._second_act()
-            verdict.divided = ending.is_divided(self)
         except Violation as violation:
             verdict.violation = violation
         except Exception as error:  # noqa: BLE001 - whatever the product raises here is what the run was for
@@ -134,7 +133,7 @@ class Simulation:
             self._wait_for(self._holds_the_same)
             self.network.mingle()
         self._wait_for(lambda: ending.is_over(self))
-        self.note("each branch equal" if ending.is_divided(self) else "all equal", None)
+        self.note("all equal", None)
         self._run_until(self.now + QUIET_S)
         for told in self._hear["ended"]:
             told()
@@ -175,7 +174,7 @@ class Simulation:
             device.wake()
         for device in self.honest():
             if device.disk.rotten:
-                self._mend(device)
+                device.scrub()  # what was written on top of rot looks sound, and a peer's digest tells
         self._invite_again()
         for told in self._hear["mending"]:
             told()
@@ -186,23 +185,14 @@ class Simulation:
         for told in self._hear["healed"]:
             told()
 
-    def _mend(self, device: SimulatedDevice) -> None:
-        """
-        Let a rotten device look at itself. What was written on top of rot looks sound, and a peer's digest tells; where
-        digests are not compared, since something waits, a person has to ask for a rebuild.
-        """
-        device.scrub()
-        if device.is_awake and device.running.waiting():
-            device.rebuild()
-
     def _invite_again(self) -> None:
         """Invite who is no member any more, since the only disk that said so was put back: a person has to do it."""
         inviter = self.honest()[0]
         known = inviter.running.certificates()
         for device in self.honest():
             if device.id not in known:
-                record = DeviceRecord(device.identity.certificate, device.name)
-                inviter.act(lambda engine, record=record: engine.welcome(record))  # type: ignore[misc]
+                card = card_of(device)
+                inviter.act(lambda engine, card=card: engine.welcome(card))  # type: ignore[misc]
 
     def _step(self, until: float) -> bool:
         """Let the next event happen; False when there is none before ``until``."""
@@ -265,8 +255,7 @@ class Simulation:
                 if inviter is None:
                     engine.found()
                 else:
-                    record = DeviceRecord(device.identity.certificate, device.name)
-                    welcome = inviter.act(lambda member: member.welcome(record))
+                    welcome = inviter.act(lambda member: member.welcome(card_of(device)))
                     if welcome is None:  # its disk refused, or its power failed: nobody joins
                         device.disk.close()
                         return device
@@ -384,9 +373,11 @@ class Simulation:
         other = link.other(device)
         if not other.honest or other.links.get(device.id) is not link:  # it has started anew since it said so
             return
-        forks = ending.forks_between(device, other, device.replica.progress()[peer].proved_at)
+        forks = branches.forks_between(device, other, device.replica.progress()[peer].proved_at)
         if forks:
-            raise Violation(10, device.name, f"proved equal to {other.name}, whose {forks[0]} is another change")
+            raise Violation(
+                10, device.name, f"proved equal to {other.name}, whose {ending.shown(forks[0])} is another change"
+            )
 
     def note(self, what: str, device: SimulatedDevice | None, **facts: Any) -> None:
         """Take down what happens: it goes into the digest, and to whoever listens."""
@@ -394,6 +385,11 @@ class Simulation:
         self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
         if self.recorder is not None:
             self.recorder.note(self.now, what, name, facts)
+
+
+def card_of(device: SimulatedDevice) -> DeviceCard:
+    """Return what a device shows of itself when it wants to join."""
+    return DeviceCard(device.identity.certificate, device.name, device.identity.sealing_keys)
 
 
 class Witness:

@@ -12,17 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import DELETE, EDIT, PUT, TOUCH, Birth, Change, Dot, Operation
-from edda_sync.crdt.ledger import NONCE_KEY, Admitted, actor_of
+from edda_sync.crdt import early
+from edda_sync.crdt.admission import Admitted
+from edda_sync.crdt.change import DEP_HASH_BYTES, Birth, Change, Dep
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.ledger import BIRTH_KEY, actor_of
+from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Task
 from edda_sync.protocols import StoreWriter
 from edda_sync.query import TaskQuery
 from simulations.book import Fate
 from simulations.faults import Mishap
-from simulations.liars import FAR, body_of, header_of, liar_of
+from simulations.liars import DELETE, EDIT, FAR, PUT, TOUCH, body_of, header_of, liar_of, parts_of
 from simulations.simulator import Simulation
 from simulations.tape import Draws
 from simulations.workload import write
@@ -30,30 +36,58 @@ from simulations.workload import write
 # --- what a liar really makes -----------------------------------------------------------------------------------------
 
 
-def append(engine: StorageEngine, body: bytes, *, operations: int = 1, wall_ms: int | None = None) -> Dot:
-    """Write a change of a body that no transaction of this version makes, as the device's own next one; return its dot."""
+def append(
+    engine: StorageEngine, body: bytes, *, operations: int = 1, wall_ms: int | None = None, **said: Any
+) -> Dot | None:
+    """
+    Write a change that no transaction of this version makes, as the device's own next one; return its dot.
 
-    def write(tx: StoreWriter) -> Dot:
+    None when it has just joined, and what made it a member is not here yet.
+
+    Args:
+        engine: The device's.
+        body, operations, wall_ms: What it says; the present time by default.
+        said: What else its header says: ``level``, and ``more`` of its ext.
+    """
+
+    def write(tx: StoreWriter) -> Dot | None:
         engine._live(tx)
-        heads, actor = tx.heads(), actor_of(tx)
-        head = heads.get(actor)
-        held = {other.actor: other.seq for other in heads.values() if other.actor != actor}
+        actor = actor_of(tx)
+        head = tx.heads().get(actor)
         at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
-        birth = None
-        if head is None:
-            birth = Birth(engine.identity.public_key, tx.meta(NONCE_KEY) or b"")
-        seq = 1 if head is None else head.seq + 1
-        header = header_of(actor, seq, body, deps=held, operations=operations, wall_ms=at, birth=birth)
-        fold = engine.ledger.fold(tx)
-        outcome = engine.ledger.admit(tx, fold, Change(header, changes.encode_header(header), body))
+        birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"") if head is None else None
+        seq, previous = (1, changes.NO_HASH) if head is None else (head.seq + 1, head.hash)
+        deps = _deps(engine, tx, birth)
+        header = header_of(actor, seq, body, deps=deps, operations=operations, wall_ms=at, birth=birth, **said)
+        header = msgspec.structs.replace(header, previous=previous)
+        fold, parts = engine.ledger.fold(tx), parts_of(body)
+        change = Change(header, changes.encode_header(header), b"" if parts else body)
+        tx.expect(*change.half, change.raw)
+        for number, part in enumerate(parts):
+            tx.keep_part(*change.half, number, part)
+        outcome = engine.ledger.admit(tx, fold, change)
+        tx.forget_incoming(*change.half)
+        if outcome is Admitted.EARLY and birth is not None:
+            return None
         assert outcome is Admitted.APPLIED, "it is the next one, and depends on what is here"
         fold.flush()
         engine._written = tx.heads()[actor]
         return header.dot
 
     dot = engine.store.transact(write)
-    engine._announce()
+    if dot is not None:
+        engine._announce()
     return dot
+
+
+def _deps(engine: StorageEngine, tx: StoreWriter, birth: Birth | None) -> tuple[Dep, ...]:
+    """Return what of a log the next change has to name: what it does not depend on by its place in its chain."""
+    if early.is_pending(tx):
+        return ()
+    heads, actor, pasts = tx.heads(), actor_of(tx), engine.ledger.pasts
+    before = pasts.of(tx, heads[actor]) if birth is None else pasts.before(tx, birth)
+    moved = [head for head in heads.values() if head.actor != actor and before.get(head.actor, 0) != head.seq]
+    return tuple(sorted((head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in moved))
 
 
 def nonsense(sim: Simulation, draws: Draws) -> None:
@@ -69,7 +103,7 @@ def nonsense(sim: Simulation, draws: Draws) -> None:
     liar.told[how] += told is not None
 
 
-def _task(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
+def a_task(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
     """Return a task that somebody works on, of those that are never written together; else a new one."""
     alone = [task for task in sim.book.tasks if not any(task in each for each in sim.book.sets)]
     return values.id_bytes("id", draws.pick("task", alone) if alone else engine.new_id())
@@ -77,7 +111,7 @@ def _task(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 def _bodies(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
     broken = (b"\xff\xff\xff\xff", b"\0\0\0\1", b"\0\0\0\0", b"\0\0\0\3\x91\xc1\0", b"\0\0\0\1\xc1" * 9)
-    known = body_of([[PUT, "task", _task(sim, draws, engine), {"title": sim.book.word()}]])
+    known = body_of([[PUT, "task", a_task(sim, draws, engine), {"title": sim.book.word()}]])
     return known + draws.pick("broken", broken)
 
 
@@ -88,43 +122,40 @@ def _cells(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
         {"priority": 99}, {"created_at": "2027"}, {"description": 5}, {"description": 1 << 52}, {"": None}, {"status": []},
         {"parent_id": bytes(15)}, {"metadata.": "1"}, {"tag." + "f" * 36: True}, {"title": "x" * 501},
     )  # fmt: skip
-    put = [PUT, "task", _task(sim, draws, engine), dict(draws.pick("cells", false))]
+    put = [PUT, "task", a_task(sim, draws, engine), dict(draws.pick("cells", false))]
     named = [PUT, "tag", bytes(16), {"name": "not its name"}]
-    device = [PUT, "device", bytes(16), {"certificate": b"no certificate", "name": "nobody"}]
+    device = [PUT, "device", bytes(16), {"record": b"no record", "name": "nobody"}]
     return body_of([put, draws.pick("beside", (named, device, [TOUCH, "tag", bytes(16)]))])
 
 
 def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """Edits of a text that are refused wherever they arrive: another's clock, a gap, what does not exist, no update."""
-    entity = _task(sim, draws, engine)
+    """Edits of a text that are refused wherever they arrive: another's clock, a gap, what does not exist, no edit."""
+    entity = a_task(sim, draws, engine)
     start = sim.book.word()
-    genesis = engine.ledger.texts.genesis(entity, "description", start)
+    genesis = genesis_id(entity, "description", start)
     with engine.store.read() as reader:
-        me, others = actor_of(reader), sorted(reader.heads())
+        others = sorted(reader.heads())
     victim = draws.pick("victim", others)
-
-    def number(value: int) -> bytes:
-        encoded = bytearray()
-        while value > 0x7F:
-            encoded.append(value & 0x7F | 0x80)
-            value >>= 7
-        return bytes((*encoded, value))
-
-    block = b"\4\1\1t" + number(3) + b"lie"
-    update = draws.pick(
-        "update",
+    edit = draws.pick(
+        "edit",
         (
-            number(1) + number(1) + number(victim if victim != me else 5) + number(0) + block + b"\0",
-            number(1) + number(1) + number(me) + number(FAR) + block + b"\0",
-            b"\0" + number(1) + number(victim) + number(1) + number(1 << 40) + number(1),
-            number(1) + number(1) + number(me) + number(0) + b"\x84" + number(victim) + number(1 << 40) + b"\3lie\0",
-            number(1) + number(1) + number(me) + number(0) + b"\0" + number(5) + b"\0",
+            edit_of([], FAR, [[None, None, "lie"]], []),
+            edit_of([victim], 0, [[[2, 1 << 30], None, "lie"]], []),
+            edit_of([victim], None, [], [[2, 1 << 30, 1]]),
+            edit_of([], 0, [[[1, 1], [1, 0], "lie"]], []),
+            edit_of([], 0, [[None, None, ""]], []),
+            edit_of([], 0.0, [[None, [1, 0], "lie"]], []),
             bytes(draws.draw("byte", 256) for _ in range(9)) + b"\xff",
             b"",
         ),
     )
     put = [PUT, "task", entity, {"description": start}]
-    return body_of([put, [EDIT, "task", entity, "description", genesis, update]])
+    return body_of([put, [EDIT, "task", entity, "description", genesis, edit]])
+
+
+def edit_of(names: list[bytes], clock: Any, blocks: list[Any], deletions: list[Any]) -> bytes:
+    """Return the bytes of an edit of a text, whatever it says; see ``crdt.edits``."""
+    return msgspec.msgpack.encode([names, clock, blocks, deletions])
 
 
 def _kinds(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
@@ -137,16 +168,21 @@ def _kinds(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 
 def _cycles(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    one, other = _task(sim, draws, engine), _task(sim, draws, engine)
+    one, other = a_task(sim, draws, engine), a_task(sim, draws, engine)
     links = {f"link.{values.id_text(one)}": "itself"}
     return body_of([[PUT, "task", one, {"parent_id": other}], [PUT, "task", other, {"parent_id": one, **links}]])
 
 
 def _deletions(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """What nobody has seen yet is deleted, or nothing at all."""
-    far = [[actor, seq + FAR] for actor, seq in sorted(engine.frontier().items())]
-    pairs = draws.pick("deletes", (far, [], [[1, 2, 3]], [["a", 1]], [[5, -5]], far[::-1] + far))
-    return body_of([[DELETE, "task", _task(sim, draws, engine), pairs]])
+    """What nobody has seen yet is deleted, or nothing at all, or what nothing may delete."""
+    held = sorted(engine.frontier().items())
+    far, seen = [[actor, seq + FAR] for actor, seq in held], [list(dot) for dot in held]
+    actor = held[0][0]
+    pairs = draws.pick(
+        "deletes", (far, [], [[actor, 2, 3]], [["a", 1]], [[actor, -5]], [[actor, 0]], seen[::-1] + seen, seen[:1])
+    )
+    kind, name = draws.pick("of", (("task", a_task(sim, draws, engine)), ("workspace", engine.workspace)))
+    return body_of([[DELETE, kind, name, pairs]])
 
 
 NONSENSE: Final[dict[str, Callable[[Simulation, Draws, StorageEngine], bytes]]] = {
@@ -166,18 +202,19 @@ def write_newer(sim: Simulation, draws: Draws) -> None:
     """A device of a newer version writes what this one does not know beside what it does."""
     device = draws.pick("device", sim.honest())
     word = sim.book.word()
-    unknown: tuple[Operation, ...] = (
+    unknown: tuple[list[Any], ...] = (
         [99, "task", bytes(16), {"any": "thing"}],
         [PUT, "project", bytes(16), {"name": "Apollo"}],
-        [TOUCH, "task", bytes(16), "how"],
-        [PUT],
+        [PUT, "task", bytes(16), {"estimate": 3}],
+        [5, "workspace", bytes(16)],
     )
     what = draws.pick("newer", unknown)
 
-    def write(engine: StorageEngine) -> bytes:
+    def write(engine: StorageEngine) -> bytes | None:
         task = values.id_bytes("id", engine.new_id())
         cells = {"title": word, "created_at": 0, "estimate": draws.draw("estimate", 9)}
-        append(engine, body_of([what, [PUT, "task", task, cells]]), operations=2)
+        if append(engine, body_of([what, [PUT, "task", task, cells]]), operations=2) is None:
+            return None
         sim.book.words[word] = Fate.ACKNOWLEDGED
         return task
 

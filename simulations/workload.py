@@ -227,7 +227,7 @@ def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody opens a document in an editor, writes, and saves it whole some seconds later: it merges by character."""
+    """Somebody opens a document in an editor, writes, and saves it whole some seconds later: it merges by word."""
     if not sim.book.documents:
         add_document(sim, draws, device)
         return
@@ -249,7 +249,7 @@ def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def describe_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody writes a task's description anew: merged by character with what others write."""
+    """Somebody writes a task's description anew: merged by word with what others write."""
     if not sim.book.tasks:
         add_task(sim, draws, device)
         return

@@ -20,6 +20,8 @@ def test_concurrent_values_are_listed_alike_on_both_devices_until_someone_writes
         assert read is not None
         assert conflict.shown.value == read.title
         assert {conflict.shown.value, conflict.kept[0].value} == {"Buy oat milk", "Buy soy milk"}
+        dots = {(each.actor, each.seq) for each in (conflict.shown, *conflict.kept)}
+        assert dots == {(actor.hex(), seq) for actor, seq in laptop.frontier().items()}
         phone.update_task(edda.Task(id=task, title="Buy milk of any kind"))
         sync(laptop, phone)
         assert laptop.conflicts() == phone.conflicts() == []

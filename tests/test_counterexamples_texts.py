@@ -1,14 +1,18 @@
-"""Schedules that broke earlier drafts, 7 to 11: texts that start, are edited, replaced and shared between processes."""
+"""Schedules that broke earlier drafts: texts that start, are edited, replaced and shared between processes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import edda_sync as edda
+from edda_sync.crdt import wordbreak
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import InvalidValueError, NotFoundError
 from edda_sync.testing import devices, sync
@@ -240,3 +244,132 @@ def test_counterexample_11_what_is_inserted_and_deleted_in_one_transaction_passe
         tx.edit_text(NOTE, "content", [(1, 0, "x" * 100_000), (1, 100_000, ""), (1, 0, "!")])
     assert both(two) == "a!b"
     assert phone.waiting() == 0
+
+
+# --- one value, replaced on both sides --------------------------------------------------------------------------------
+
+Row = tuple[str, str, str]
+
+
+def merge_all(engines: Engines, rows: Sequence[Row]) -> list[str]:
+    """Make a document of each base, write it anew on either side, and return what they read when both are in sync."""
+    laptop, phone = engines
+    notes = [laptop.create_document(edda.Document(title="Note", content=base)) for base, _, _ in rows]
+    sync(laptop, phone)
+    for note, (_, one, other) in zip(notes, rows, strict=True):
+        laptop.update_document(edda.Document(id=note, content=one))
+        phone.update_document(edda.Document(id=note, content=other))
+    sync(laptop, phone)
+    assert laptop.digest() == phone.digest()
+    merged = [content(laptop, note) or "" for note in notes]
+    assert merged == [content(phone, note) or "" for note in notes]
+    return merged
+
+
+def written(*values: str) -> Row:
+    """Return a sentence around a value, and around what two people make of it."""
+    base, one, other = (f"Say {value} now.\n" for value in values)
+    return base, one, other
+
+
+@pytest.mark.parametrize(
+    ("base", "one", "other", "before", "values", "after"),
+    [
+        ("Budget: 1000 EUR", "Budget: 1500 EUR", "Budget: 2000 EUR", "Budget: ", ("1500", "2000"), " EUR"),
+        ("The dose is 10 mg.", "The dose is 15 mg.", "The dose is 20 mg.", "The dose is ", ("15", "20"), " mg."),
+        ("price = 99", "price = 89", "price = 95", "price = ", ("89", "95"), ""),
+        ("We meet at nine.", "We meet at noon.", "We meet at ten.", "We meet at ", ("noon", "ten"), "."),
+        ("Call Anna on Monday", "Call Anna on Tuesday", "Call Anna on Friday", "Call Anna on ", ("Tuesday", "Friday"), ""),
+        ("status: draft", "status: final", "status: review", "status: ", ("final", "review"), ""),
+    ],
+)  # fmt: skip
+def test_two_people_who_replace_one_value_get_both_side_by_side(
+    two: Engines, base: str, one: str, other: str, before: str, values: tuple[str, str], after: str
+) -> None:
+    (merged,) = merge_all(two, [(base, one, other)])
+    assert merged in {f"{before}{values[0]} {values[1]}{after}", f"{before}{values[1]} {values[0]}{after}"}
+
+
+VALUES = [
+    ("-3.5", "-4.5", "3.5"), ("1,000.00", "1,500.00", "2,000.00"), ("10:30", "10:45", "11:30"),
+    ("3,5", "3,6", "4,5"), ("2026-01-05", "2026-02-05", "2026-01-06"),
+    ("05/01/2026", "06/01/2026", "05/02/2026"), ("50%", "60%", "70%"), ("50", "50%", "60"),
+    ("€50", "€60", "$50"), ("50€", "60€", "50$"), ("foo_bar", "foo_baz", "fox_bar"),
+    ("fooBar", "fooBaz", "foxBar"), ("v1.2.3", "v1.3.3", "v1.2.4"),
+    ("192.168.0.1", "192.168.0.2", "192.168.1.1"),
+    ("https://a.org/x?a=1&b=2", "https://a.org/x?a=2&b=2", "https://a.org/x?a=1&b=3"),
+    ("me@a.org", "me@b.org", "we@a.org"), ("don't", "can't", "won't"),
+    ("well-known", "well-worn", "best-known"), ("ten", "tent", "often"), ("nine", "", "ten"),
+    ("👩‍👩‍👧", "👩‍👩‍👦", "👨‍👩‍👧"), ("👍🏽", "👍🏿", "👎🏽"), ("🇩🇪", "🇩🇰", "🇫🇷"), ("1️⃣", "2️⃣", "3️⃣"),
+    ("cafe\u0301", "cafe\u0302", "café"), ("월요일에", "화요일에", "금요일에"),
+    ("الاثنين", "الثلاثاء", "الجمعة"), ("שני", "שלישי", "רביעי"),
+    ("सोमवार", "मंगलवार", "शुक्रवार"), ("понедельник", "вторник", "среда"),
+    ("Δευτέρα", "Τρίτη", "Τετάρτη"), ("two words", "2 items", "II signs"),
+]  # fmt: skip
+
+
+def test_so_it_is_with_whatever_a_value_looks_like(two: Engines) -> None:
+    merged = merge_all(two, [written(*values) for values in VALUES])
+    for read, (_, *values) in zip(merged, VALUES, strict=True):
+        one, other = (value for value in values)
+        both = {f"Say {one} {other} now.\n", f"Say {other} {one} now.\n"} if one else {f"Say {other} now.\n"}
+        assert read in both
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (("(10)", "(15)", "(20)"), {"(15(20)", "(20(15)"}),
+        (('"draft"', '"final"', '"review"'), {'"final"review"', '"review"final"'}),
+        (("a=10;", "a=15;", "a=20;"), {"a=15=20;", "a=20=15;"}),
+        (("f(1, 2)", "f(3, 2)", "f(1, 4)"), {"f(3, 4)"}),
+        (("a=", "a=1", "a=2"), {"a=1=2", "a=2=1"}),
+        (("Buy ", "Buy milk", "Buy eggs"), {"Buy milk eggs", "Buy eggs milk"}),
+        (("Buy milk", "Buy oat milk", "Buy soy milk"), {"Buy oat soy milk", "Buy soy oat milk"}),
+        (("Buy milk", "Buy milk.", "Buy oats"), {"Buy oats.", "Buy. oats"}),
+        (("10 apples\n", "15 apples\n", "20 apples\n"), {"15 20 apples\n", "20 15 apples\n"}),
+        (("one\r\ntwo\r\n", "one\r\n2\r\n", "one\r\nII\r\n"), {"one\r\n2\r\nII\r\n", "one\r\nII\r\n2\r\n"}),
+        (("- a\n", "- a\n- b\n", "- a\n- c\n"), {"- a\n- b\n- c\n", "- a\n- c\n- b\n"}),
+        (("a b\nc d\n", "a b\nnew\nc d\n", "a b\nC d\n"), {"a b\nnew\nC d\n"}),
+        (("a b\nc d\n", "a b x\nc d\n", "a b\nC d\n"), {"a b x\nC d\n"}),
+        (("東京で10時に", "東京で11時に", "東京で12時に"), {"東京で11で12時に", "東京で12で11時に"}),
+        (("会議は火曜日", "会議は水曜日", "会議は金曜日"), {"会議は水金曜日", "会議は金水曜日"}),
+        (("กินข้าวที่บ้าน", "กินน้ำที่บ้าน", "กินข้าวที่วัด"), {"กินน้ำที่วัด"}),
+    ],
+)
+def test_where_no_space_parts_values_a_sign_does_and_where_there_are_no_words_characters_are_whole(
+    two: Engines, row: Row, expected: set[str]
+) -> None:
+    assert set(merge_all(two, [row])) <= expected
+
+
+def words_of(text: str) -> set[str]:
+    found = wordbreak.breaks(text, 0, reach=len(text) + 1)
+    tokens = {text[start:end] for start, end in pairwise(found)}
+    return {token for token in tokens if wordbreak.has_word(token)}
+
+
+words = st.sampled_from(
+    ["one", "10", "-3.5", "1,000", "50%", "10:30", "don't", "a/b", "(x)", '"y"', "nine.", "so,", "한국", "🙂"]
+)
+
+
+@st.composite
+def replacements(draw: st.DrawFn) -> Row:
+    """Lines of words, and what two people write instead of the same one to three, which are not the first of a line."""
+    before, after = (
+        draw(st.sampled_from(["a", "a b", "x\n- a", "k:"])),
+        draw(st.sampled_from(["", ".", " z", "\nz", ", z\n"])),
+    )
+    versions = [draw(st.lists(words, min_size=1, max_size=3)) for _ in range(3)]
+    base, one, other = (f"{before} {' '.join(version)}{after}" for version in versions)
+    return base, one, other
+
+
+@given(st.lists(replacements(), min_size=1, max_size=30))
+@settings(max_examples=15, deadline=None)
+def test_no_word_comes_of_two_that_replaced_the_same_words(rows: list[Row]) -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        for read, (base, one, other) in zip(merge_all((laptop, phone), rows), rows, strict=True):
+            assert words_of(read) <= words_of(base) | words_of(one) | words_of(other)
+            assert words_of(read) >= (words_of(one) | words_of(other)) - words_of(base)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 import textwrap
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -12,15 +18,19 @@ import msgspec
 import pytest
 
 import edda_sync
+import edda_sync.testing
 from edda_sync import limits
 from edda_sync.backup.segment import SegmentHeader
 from edda_sync.cli import COMMANDS
 from edda_sync.crdt import change
-from edda_sync.crdt.change import Header
-from edda_sync.engine import StorageEngine
+from edda_sync.crdt.change import Birth, Header
+from edda_sync.crdt.operation import Operation
+from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.protocols import Head
-from edda_sync.sync import forks, messages
+from edda_sync.sync import messages
 from edda_sync.sync.session import TRANSITIONS, Event, State
+from edda_sync.transport.membership import DeviceCard, Welcome
+from tests.cli.processes import PATIENCE_S, Running
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,25 +67,77 @@ def context() -> click.Context:
     return click.Context(root)
 
 
-def test_the_library_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    block = re.search(r"## As a library\n\n((?:    .*\n|\n)+)", README)
-    assert block is not None
-    code = textwrap.dedent(block[1]).split("async with")[0].replace('"~/notes"', repr(str(tmp_path / "notes")))
-    names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+# --- printed Python ---------------------------------------------------------------------------------------------------
+
+
+def blocks_of(text: str) -> list[str]:
+    """The indented blocks of a text, each as a script."""
+    found = re.findall(r"(?:^    .*\n(?:[ ]*\n(?=    ))*)+", text + "\n", re.MULTILINE)
+    return [textwrap.dedent(block) for block in found]
+
+
+LIBRARY = README.partition("\n## As a library\n")[2].partition("\n## ")[0]
+STORE_BLOCK, DEVICE_BLOCK, TESTING_BLOCK = blocks_of(LIBRARY)
+DOCSTRINGS = {module.__name__: blocks_of(module.__doc__ or "") for module in (edda_sync, edda_sync.testing)}
+SCRIPTS = [STORE_BLOCK, DEVICE_BLOCK, TESTING_BLOCK, *(block for found in DOCSTRINGS.values() for block in found)]
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], tuple[list[str], dict[str, str]]]:
+    """Makes of a block what a person runs: a file in a clean folder, under a home of its own."""
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "EDDA_KEYRING": "off",
+        "PYTHONWARNINGS": "error",
+    }  # fmt: skip
+
+    def make(block: str) -> tuple[list[str], dict[str, str]]:
+        path = folder / f"block{len(list(folder.iterdir()))}.py"
+        path.write_text(block, encoding="utf-8")
+        return [sys.executable, str(path)], environment
+
+    return make
+
+
+def test_the_library_blocks_of_the_readme_run_as_they_are_printed(
+    script: Callable[[str], tuple[list[str], dict[str, str]]], tmp_path: Path
+) -> None:
+    command, environment = script(STORE_BLOCK)
+    subprocess.run(command, env=environment, check=True, timeout=PATIENCE_S)
     with edda_sync.open(tmp_path / "notes") as store:
-        assert isinstance(store, StorageEngine)
-        assert store.counts()["documents"] == 1
-        task = store.get_task(str(names["task_id"]))
-        assert task is not None
-        assert task.description == "Three pages."
-        assert len(store.links(task_id=task.id)) == 1
+        (task,) = store.query_tasks(edda_sync.TaskQuery())
+        assert (task.title, task.description) == ("Write the report", "Three pages.")
+        assert len(store.links(task_id=task.id)) == store.counts()["documents"] == 1
+    running = Running(*script(DEVICE_BLOCK))  # it runs until Ctrl-C, as its comment says
+    running.wait_for(r"^\['Write the report'\]$")
+    assert running.end(signal.SIGINT) in (-signal.SIGINT, 128 + signal.SIGINT)
 
 
-def test_the_testing_example_of_the_readme_runs() -> None:
-    block = re.search(r"without a network:\n\n((?:    .*\n)+)", README)
-    assert block is not None
-    exec(compile(textwrap.dedent(block[1]), "README.md", "exec"), {"edda": edda_sync})
+@pytest.mark.parametrize("block", [TESTING_BLOCK, *(block for found in DOCSTRINGS.values() for block in found)])
+def test_every_other_printed_block_runs_as_it_is_printed(
+    script: Callable[[str], tuple[list[str], dict[str, str]]], block: str
+) -> None:
+    command, environment = script(block)
+    subprocess.run(command, env=environment, check=True, timeout=PATIENCE_S)
+
+
+def test_every_printed_block_is_typed_strictly(tmp_path: Path) -> None:
+    assert all(len(found) == 1 for found in DOCSTRINGS.values())
+    paths = [tmp_path / f"printed{number}.py" for number in range(len(SCRIPTS))]
+    for path, block in zip(paths, SCRIPTS, strict=True):
+        path.write_text(block, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "pyproject.toml", *map(str, paths)]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_package_says_which_version_it_is() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert edda_sync.__version__ == declared
+
+
+# --- formats and limits -----------------------------------------------------------------------------------------------
 
 
 def test_protocol_lists_the_messages_with_their_tags() -> None:
@@ -102,12 +164,29 @@ def test_protocol_has_the_table_of_states() -> None:
             assert cell == expected, (state, event)
 
 
-def test_protocol_has_the_header_and_the_operations() -> None:
-    fields = re.search(r"header := msgpack \[(.*)\]", PROTOCOL)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("header", Header),
+        ("birth", Birth),
+        ("device record", DeviceRecord),
+        ("epoch record", EpochRecord),
+        ("card", DeviceCard),
+        ("welcome", Welcome),
+    ],
+)
+def test_protocol_has_the_fields_of_each_structure(name: str, kind: type[msgspec.Struct]) -> None:
+    fields = re.search(rf"^ *{name} +:= msgpack \[(.*?)\]", PROTOCOL, re.MULTILINE)
     assert fields is not None
-    assert fields[1].split(", ") == [field.name for field in msgspec.structs.fields(Header)]
+    assert tuple(name.replace(" ", "_") for name in fields[1].split(", ")) == kind.__struct_fields__
+
+
+def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     codes = {int(row[0]) for row in table(PROTOCOL, "code")[1:]}
-    assert codes == {change.PUT, change.EDIT, change.DELETE, change.TOUCH}
+    assert codes == {kind.__struct_config__.tag for kind in get_args(Operation)}
+    numbers = {int(row[0]): row[1] for row in table(PROTOCOL, "number")[1:]}
+    known = {"wall": change.WALL, "agent": change.AGENT, "birth": change.BIRTH, "reason": change.REASON}
+    assert numbers == {number: name for name, number in (known | {"parts": change.PARTS}).items()}
 
 
 @pytest.mark.parametrize(
@@ -121,9 +200,9 @@ def test_protocol_has_the_header_and_the_operations() -> None:
         ("is passed on 150 ms later", limits.RELAY_DELAY_S == 0.15),
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),
         ("made once, kept a day", limits.SNAPSHOT_KEPT_S_MAX == 24 * 3600),
-        ("mod 4096", limits.DIGEST_BUCKETS == 4096),
-        ("the first 4 bytes of the hash", forks.CHAIN_HASH_BYTES == 4),
-        ("at most the last 65,536", limits.CHAIN_HASHES_MAX == 65_536),
+        ("at most 8,192 heads", limits.HEADS_MAX == 8_192),
+        ("at most 4,096 coded cells", limits.CODED_CELLS_MAX == 4_096),
+        ("at most 64 KiB", limits.HEADER_BYTES_MAX == 64 << 10),
     ],
 )
 def test_protocol_says_the_limits_as_they_are(phrase: str, value: bool) -> None:

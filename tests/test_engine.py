@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +13,18 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
+from edda_sync import values
+from edda_sync.crdt.entity import key_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import (
     AmbiguousIdError,
+    CorruptError,
     InvalidValueError,
     NotAStoreError,
     NotFoundError,
     UsageError,
 )
+from edda_sync.protocols import StoreWriter, Unapplied
 from edda_sync.testing import devices
 
 NOWHERE = "0192f0c1-0000-7000-8000-00000000dead"
@@ -106,7 +112,7 @@ def test_what_is_not_said_of_a_new_task_has_its_default(store: StorageEngine) ->
 
 def test_an_update_writes_what_is_set_and_none_clears(store: StorageEngine) -> None:
     task_id = store.create_task(
-        edda.Task(title="Old", description="words", due_date=datetime.date(2027, 1, 1), priority=1)  # type: ignore[arg-type]
+        edda.Task(title="Old", description="words", due_date=datetime.date(2027, 1, 1), priority=1)
     )
     store.update_task(edda.Task(id=task_id, title="New", description=None, due_date=None))
     task = task_of(store, task_id)
@@ -397,6 +403,8 @@ def test_the_end_of_an_id_names_it_unless_it_fits_several(store: StorageEngine) 
 
 def test_counts_frontier_and_digest_follow_what_is_written(store: StorageEngine) -> None:
     before, digest, (actor,) = store.counts(), store.digest(), store.frontier()
+    assert len(actor) == 16
+    assert re.fullmatch("[0-9a-f]{32}", digest)
     task_id = store.create_task(edda.Task(title="T", tags={"a"}))
     assert store.counts() == {
         "tasks": before["tasks"] + 1,
@@ -411,6 +419,18 @@ def test_counts_frontier_and_digest_follow_what_is_written(store: StorageEngine)
     assert store.counts()["hidden"] == 1
 
 
+def test_what_waits_and_what_is_refused_for_good_are_counted_apart(store: StorageEngine) -> None:
+    assert (store.waiting(), store.refused()) == (0, 0)
+    key = key_of("task", values.id_bytes("id", store.create_task(edda.Task(title="T"))))
+    notes = [
+        Unapplied(2, 1, key, False, "newer"),
+        Unapplied(2, 2, key, True, "malformed"),
+        Unapplied(2, 3, key, True, ""),
+    ]
+    store.store.transact(lambda tx: tx.set_unapplied(notes))
+    assert (store.waiting(), store.refused()) == (1, 2)
+
+
 def test_rebuilding_the_view_changes_nothing(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="T", description="text", tags={"a"}))
     store.edit_text(task_id, "description", [(0, 0, "the ")])
@@ -420,6 +440,55 @@ def test_rebuilding_the_view_changes_nothing(store: StorageEngine) -> None:
     assert ([store.table(name) for name in tables], store.digest()) == before
     store.edit_text(task_id, "description", [(8, 0, "!")])
     assert task_of(store, task_id).description == "the text!"
+
+
+@pytest.mark.parametrize("fold", ["rebuild", "refold"])
+def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: StorageEngine, fold: str) -> None:
+    parent = store.create_task(edda.Task(title="Parent", tags={"a"}))
+    child = store.create_task(edda.Task(title="Child", parent_id=parent))
+    document_id = store.create_document(edda.Document(title="D"))
+    with store.begin_transaction() as tx:
+        tx.link(parent, document_id)
+    keys = [key_of("task", values.id_bytes("id", parent)), key_of("document", values.id_bytes("id", document_id))]
+    tables = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+    before = [store.table(name) for name in tables], store.digest(), store.counts()
+    assert store.scrub() == ([], None)
+
+    def rot(tx: StoreWriter) -> None:
+        records = tx.records(keys)
+        tx.save([records[keys[0]]._replace(state=b"rotten")], {keys[0]: False})
+        tx.save([records[keys[1]]._replace(hash=bytes(32))], {keys[1]: False})
+        tx.add_to_digest(-int.from_bytes(records[keys[1]].hash[:16], "big"))
+        if fold == "rebuild":
+            tx.add_to_digest(1)  # which only the whole log mends
+
+    store.store.transact(rot)
+    damage, following = store.scrub()
+    assert following is None
+    assert {each.key for each in damage} >= {*keys}
+    assert (None in {each.key for each in damage}) == (fold == "rebuild")
+    done = store.rebuild() if fold == "rebuild" else store.refold(keys)
+    assert done == (before[2]["changes"] if fold == "rebuild" else 3)  # those that are about one of the two
+    assert store.scrub() == ([], None)
+    assert ([store.table(name) for name in tables], store.digest(), store.counts()) == before
+    assert task_of(store, child).parent_id == parent
+
+
+@pytest.mark.parametrize("fold", ["rebuild", "refold"])
+def test_a_change_that_rotted_in_the_log_is_named_and_the_view_stays_as_it_is(tmp_path: Path, fold: str) -> None:
+    with edda.open(tmp_path / "home") as store:
+        task_id = store.create_task(edda.Task(title="whole"))
+        (actor,) = store.frontier()
+        before = store.digest(), store.table("tasks")
+    connection = sqlite3.connect(tmp_path / "home" / "edda.db")
+    ((body,),) = connection.execute("SELECT body FROM log WHERE seq = 2").fetchall()
+    connection.execute("UPDATE log SET body = ? WHERE seq = 2", (body.replace(b"whole", b"other"),))
+    connection.commit()
+    connection.close()
+    with edda.open(tmp_path / "home") as store:
+        with pytest.raises(CorruptError, match=f"Change 2 of the log's actor {actor.hex()}"):
+            store.rebuild() if fold == "rebuild" else store.refold([key_of("task", values.id_bytes("id", task_id))])
+        assert (store.digest(), store.table("tasks")) == before
 
 
 # --- opening and closing ----------------------------------------------------------------------------------------------

@@ -282,6 +282,11 @@ SECOND = {
 del SECOND["notes"]
 
 
+def test_a_title_of_which_nothing_shows_is_none(store: StorageEngine) -> None:
+    merge(store, {**FIRST, "title": " \u200b\u2800"})
+    assert task_of(store, "bd-1").title == "(untitled)"
+
+
 def test_importing_again_undoes_no_later_edit(store: StorageEngine) -> None:
     merge(store, FIRST)
     task = task_of(store, "bd-1")

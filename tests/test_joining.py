@@ -13,10 +13,11 @@ from edda_sync.engine import StorageEngine
 from edda_sync.errors import InvalidValueError, NotReachableError, PairingError, UsageError
 from edda_sync.transport import identity as identities
 from edda_sync.transport import membership, pairing
-from edda_sync.transport.membership import DeviceRecord, Welcome
+from edda_sync.transport.membership import DeviceCard, Welcome
 
 HOST = "127.0.0.1"
 PATIENCE_S = 20.0
+OF_ANOTHER_WORKSPACE = Welcome(bytes(16), ((bytes(32), bytes(32)),), {}, 0, (bytes(16), 1, bytes(32)))
 
 
 def welcome_of(inviter: StorageEngine, home: Path, name: str = "phone") -> Welcome:
@@ -25,7 +26,7 @@ def welcome_of(inviter: StorageEngine, home: Path, name: str = "phone") -> Welco
     if identity is None:
         identity = identities.Identity.create()
         identities.save(home, identity)
-    return inviter.welcome(DeviceRecord(identity.certificate, name))
+    return inviter.welcome(DeviceCard(identity.certificate, name, identity.sealing_keys))
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -74,8 +75,8 @@ async def test_an_address_where_nobody_invites_is_passed_over_for_the_next_one(t
         code = pairing.make_code(lambda count: bytes(count))
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-        async def admit(record: bytes) -> bytes:
-            return membership.encode(laptop.welcome(membership.decode_record(record), 4321))
+        async def admit(card: bytes) -> bytes:
+            return membership.encode(laptop.welcome(membership.decode_card(card), 4321))
 
         inviting = asyncio.ensure_future(
             pairing.invite(laptop.identity, code, admit, host=HOST, opened=opened.set_result)
@@ -88,9 +89,10 @@ async def test_an_address_where_nobody_invites_is_passed_over_for_the_next_one(t
             await inviting
         assert inviter == (HOST, 4321)
         assert welcome.workspace == laptop.workspace
-        kept = identities.load(tmp_path / "home")
+        kept = identities.load(tmp_path / "home" / joining.PAIRING_FOLDER)
         assert kept is not None
-        assert kept.device in welcome.members
+        assert kept.certificate == welcome.members[kept.device].certificate
+        assert welcome.key == laptop.workspace_key
 
 
 async def test_the_last_failure_is_told_when_no_address_will_do(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_an_empty_store_makes_room_and_one_with_content_does_not_without_a_word(
             testing.sync(laptop, store)
             assert store.digest() == laptop.digest()
         with pytest.raises(UsageError, match="--bring or --leave"):
-            joining.enter(phone.home, Welcome(bytes(16), bytes(32), {}, 0), "phone", None)
+            joining.enter(phone.home, OF_ANOTHER_WORKSPACE, "phone", None)
         assert phone.workspace == laptop.workspace
 
 

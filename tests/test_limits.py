@@ -22,7 +22,7 @@ def test_a_limit_is_a_positive_number(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_limit_says_why_it_is_what_it_is(name: str) -> None:
-    assert re.search(rf"^{name} = (\(\n)?.*  # \w.*$", SOURCE, re.MULTILINE)
+    assert re.search(rf"^{name} = (?:.*|\(\n.*|\(\n.*\n\))  # \w", SOURCE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,12 +43,18 @@ def test_what_holds_something_is_larger_than_what_it_holds() -> None:
     assert limits.BATCH_BYTES_MAX < limits.FRAME_BYTES_MAX < limits.WINDOW_BYTES_MAX
 
 
-def test_a_header_has_room_for_the_hashes_of_the_largest_change_and_two_thousand_dependencies() -> None:
-    hash_bytes, dependency_bytes = 34, 16  # as msgpack writes them, at most
+def test_a_header_has_room_for_the_largest_change_that_depends_on_as_many_as_it_may_and_says_why() -> None:
+    hash_bytes, dependency_bytes, utf8_bytes = 32, 1 + 18 + 9 + 18, 4  # as msgpack writes them, at most
     parts = limits.CHANGE_BYTES_MAX // limits.PART_BYTES_MAX
-    assert parts * hash_bytes + 2_000 * dependency_bytes < limits.HEADER_BYTES_MAX
+    said = (limits.NAME_CODE_POINTS_MAX + limits.REASON_CODE_POINTS_MAX) * utf8_bytes
+    assert parts * hash_bytes + limits.DEPS_MAX * dependency_bytes + said + 500 < limits.HEADER_BYTES_MAX
 
 
-def test_ids_leave_room_for_the_bit_that_tells_a_genesis_from_an_actor() -> None:
-    assert 2 << limits.ACTOR_BITS == 1 << 53  # the largest integers that Yjs takes for safe
-    assert limits.TEXT_CLOCK_MAX < 1 << 32
+def test_what_one_operation_may_carry_fits_what_one_change_may_write_into_one_entity() -> None:
+    assert limits.EPOCH_BYTES_MAX < limits.ENTITY_CHANGE_BYTES_MAX < limits.OPERATION_BYTES_MAX
+    assert limits.CERTIFICATE_BYTES_MAX + 8 * limits.SEALING_KEY_BYTES_MAX < limits.ENTITY_CHANGE_BYTES_MAX
+    assert limits.JSON_BYTES_MAX < limits.ENTITY_CHANGE_BYTES_MAX
+
+
+def test_what_one_life_writes_into_a_text_is_counted_in_32_bits() -> None:
+    assert limits.TEXT_BYTES_MAX < limits.TEXT_CLOCK_MAX < 1 << 31

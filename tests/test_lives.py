@@ -10,23 +10,80 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
+from edda_sync import life
+from edda_sync.crdt.chains import points_of
+from edda_sync.crdt.change import Birth, decode_header, encode_birth, workspace_of
+from edda_sync.crdt.change import actor_of as actor_of_birth
 from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import ForkError
+from edda_sync.lives import Life, close_quiet, is_closed
+from edda_sync.protocols import StoreWriter
 from edda_sync.testing import pair, sync
 
 TASKS = edda.TaskQuery(order="title")
 
 
-def actor(store: StorageEngine) -> int:
+def actor(store: StorageEngine) -> bytes:
     """The actor under which a store writes."""
     with store.store.read() as reader:
         return actor_of(reader)
 
 
+def birth(store: StorageEngine, of: bytes) -> Birth:
+    """The birth of an actor that has written, as its first change says it."""
+    with store.store.read() as reader:
+        (raw,) = reader.headers(of, 1, 1)
+    found = decode_header(raw).birth
+    assert found is not None
+    assert actor_of_birth(encode_birth(found)) == of
+    return found
+
+
+def newest(store: StorageEngine, of: bytes) -> tuple[bytes, int, bytes]:
+    """The newest change of an actor: actor, seq and hash."""
+    with store.store.read() as reader:
+        return reader.heads()[of][:3]
+
+
+def parent(of: Birth) -> tuple[bytes | None, int, bytes]:
+    """The change that a life continues."""
+    return of.parent, of.parent_seq, of.parent_hash
+
+
 def titles(store: StorageEngine) -> list[str]:
     """All titles, in order."""
     return [task.title for task in store.query_tasks(TASKS)]
+
+
+class Clock:
+    """A wall clock that moves only when it is told to, by whole days."""
+
+    began_ms = 1_800_000_000_000
+
+    def __init__(self) -> None:
+        self.ms = self.began_ms
+
+    def __call__(self) -> float:
+        return self.ms / 1000
+
+    def pass_days(self, days: int) -> None:
+        self.ms += days * 24 * 3600 * 1000
+
+
+@contextmanager
+def founded(home: Path, clock: Clock) -> Iterator[StorageEngine]:
+    """A store with a clock of its own; a new one is the first of a workspace."""
+    with StorageEngine(home, now=clock) as engine:
+        engine.initialize(edda.StorageConfig(name="laptop"))
+        yield engine
+
+
+@contextmanager
+def opened(tmp_path: Path, name: str) -> Iterator[StorageEngine]:
+    """A member's store, opened again."""
+    with StorageEngine(tmp_path / name) as engine:
+        engine.open_store(edda.StorageConfig(name=name))
+        yield engine
 
 
 @contextmanager
@@ -64,6 +121,40 @@ def test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync(tmp_path:
             assert titles(phone) == ["before", "in the copy", "in the original"] == titles(original)
 
 
+def test_a_new_life_continues_the_last_change_of_the_life_before_it(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.create_task(edda.Task(title="before"))
+    lives = []
+    for number in range(3):
+        shutil.copytree(tmp_path / "home", tmp_path / "copy")
+        shutil.rmtree(tmp_path / "home")
+        shutil.move(tmp_path / "copy", tmp_path / "home")
+        with edda.open(tmp_path / "home") as store:
+            before = newest(store, actor(store))
+            store.create_task(edda.Task(title=f"in life {number}"))
+            lives.append(actor(store))
+            assert parent(birth(store, lives[-1])) == before
+            assert birth(store, lives[-1]).public_key == store.identity.public_key
+    assert len(set(lives)) == 3
+
+
+def test_a_first_life_continues_the_change_that_made_its_device_a_member(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        founder = actor(store)
+        assert parent(birth(store, founder)) == (None, 0, b"")
+        assert workspace_of(encode_birth(birth(store, founder))) == store.workspace
+        with StorageEngine(tmp_path / "phone") as phone:
+            phone.open_store(edda.StorageConfig(name="phone"))
+            pair(store, phone)
+            added = newest(store, founder)
+            store.create_task(edda.Task(title="after it was let in"))
+            sync(store, phone)
+            phone.create_task(edda.Task(title="its first"))
+            assert parent(birth(phone, actor(phone))) == added
+            sync(phone, store)
+            assert birth(store, actor(phone)) == birth(phone, actor(phone))
+
+
 def test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with edda.open(home) as store:
@@ -80,8 +171,8 @@ def test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_i
         phone.open_store(edda.StorageConfig(name="phone"))
         restored.create_task(edda.Task(title="written after the restore"))
         assert actor(restored) != before
-        with restored.store.read() as reader:
-            assert not reader.forks()
+        assert parent(birth(restored, actor(restored)))[0] == before
+        assert birth(restored, actor(restored)).why in (life.PUT_BACK, life.COPIED)
         # The restored store does not know the phone yet: the phone, which knows both, brings it all back.
         sync(restored, phone)
         assert titles(restored) == titles(phone) == ["kept", "synced, then lost here", "written after the restore"]
@@ -118,16 +209,32 @@ def test_two_copies_from_before_the_first_write_take_an_actor_each(tmp_path: Pat
         assert titles(store) == ["on the copy", "on the phone"]
 
 
-def test_a_store_without_its_sidecar_takes_a_new_actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_goes_to_another_machine_takes_a_new_actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with edda.open(tmp_path / "home") as store:
+        store.create_task(edda.Task(title="before"))
         before = actor(store)
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
     monkeypatch.setenv("EDDA_STATE", str(tmp_path / "another machine"))
-    with edda.open(tmp_path / "home") as store:
+    with edda.open(tmp_path / "copy") as store:
         store.create_task(edda.Task(title="elsewhere"))
         assert actor(store) != before
+        assert birth(store, actor(store)).why == life.COPIED
 
 
-def test_a_machine_rolled_back_with_its_sidecar_forks_which_is_found_listed_and_ends_that_actor(tmp_path: Path) -> None:
+def test_a_store_whose_state_folder_is_always_new_goes_on_under_its_actor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actors = set()
+    for number in range(3):
+        monkeypatch.setenv("EDDA_STATE", str(tmp_path / f"of container {number}"))
+        with edda.open(tmp_path / "home") as store:
+            store.create_task(edda.Task(title=f"in container {number}"))
+            actors.add(actor(store))
+    assert len(actors) == 1
+
+
+def roll_back(tmp_path: Path) -> bytes:
+    """Make a phone that knows one more change than the store in ``home`` and write that one anew; return the actor."""
     home, state = tmp_path / "home", tmp_path / "state"
     with edda.open(home) as store:
         store.create_task(edda.Task(title="before"))
@@ -141,18 +248,163 @@ def test_a_machine_rolled_back_with_its_sidecar_forks_which_is_found_listed_and_
     for path, content in saved.items():
         path.write_bytes(content)
     assert (home / "edda.db").stat().st_ino == inode
-    with edda.open(home) as store, StorageEngine(tmp_path / "phone") as phone:
-        phone.open_store(edda.StorageConfig(name="phone"))
+    with edda.open(home) as store, opened(tmp_path, "phone") as phone:
         forked = actor(store)
         store.create_task(edda.Task(title="written twice under one name"))
-        assert actor(store) == forked
-        digests = store.digest(), phone.digest()
-        with pytest.raises(ForkError):
-            sync(store, phone)
-        assert (store.digest(), phone.digest()) == digests  # neither branch replaced the other
+        assert newest(store, forked)[:2] == newest(phone, forked)[:2]
+        assert newest(store, forked) != newest(phone, forked)
+        phone.create_task(edda.Task(title="of the phone, which knew the lost one"))
+    return forked
+
+
+def test_a_machine_rolled_back_with_its_sidecar_forks_and_both_branches_are_kept(tmp_path: Path) -> None:
+    forked = roll_back(tmp_path)
+    with edda.open(tmp_path / "home") as store, opened(tmp_path, "phone") as phone:
+        before = {*titles(store), *titles(phone)}
+        sync(store, phone)
+        assert titles(store) == titles(phone) == sorted(before)
+        assert "written twice under one name" in before
+        assert {"synced", "of the phone, which knew the lost one"} <= before
+        assert store.frontier() == phone.frontier()
+        assert sum(each.is_leaf for each in store.lives() if each.device == store.identity.device) == 2
+        assert store.forked() == phone.forked() == [store.identity.device]
         for device in (store, phone):
             with device.store.read() as reader:
-                assert [entry[0] for entry in reader.forks()] == [forked]
-        store.create_task(edda.Task(title="afterwards"))
-        assert actor(store) != forked
-        assert "written twice under one name" in titles(store)
+                assert {point.seq for point in points_of(reader, forked)} == {newest(store, forked)[1]}
+            assert device.rebuild() == device.counts()["changes"]
+        sync(store, phone)
+
+
+def test_after_a_fork_the_store_goes_on_under_a_new_actor(tmp_path: Path) -> None:
+    forked = roll_back(tmp_path)
+    with edda.open(tmp_path / "home") as store, opened(tmp_path, "phone") as phone:
+        sync(store, phone)
+        ended = newest(store, actor(store))
+        assert ended[0] != forked
+        for number in range(2):
+            store.create_task(edda.Task(title=f"afterwards {number}"))
+        later = actor(store)
+        assert later not in (forked, ended[0])
+        assert store.frontier()[later] == 2
+        assert parent(birth(store, later)) == (forked, *ended[1:])
+        assert birth(store, later).why == life.FORKED
+        sync(store, phone)
+        assert titles(store) == titles(phone)
+
+
+# --- what the log tells of lives --------------------------------------------------------------------------------------
+
+
+def test_the_lives_of_a_device_are_told_with_their_changes_and_times(tmp_path: Path) -> None:
+    clock = Clock()
+    with founded(tmp_path / "home", clock) as store:
+        store.create_task(edda.Task(title="before"))
+        first, device = actor(store), store.identity.device
+        assert store.lives() == [Life(device, first, 2, clock.began_ms, clock.ms, True, False, "")]
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    wrote_ms = clock.ms
+    clock.pass_days(1)
+    with founded(tmp_path / "copy", clock) as copy:
+        copy.create_task(edda.Task(title="in the copy"))
+        lives = {each.name: each for each in copy.lives()}
+        assert lives == {
+            first: Life(device, first, 2, clock.began_ms, wrote_ms, is_leaf=False, is_closed=False, why=""),
+            actor(copy): Life(device, actor(copy), 1, clock.ms, clock.ms, True, False, life.COPIED),
+        }
+
+
+def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_path: Path) -> None:
+    clock = Clock()
+    with founded(tmp_path / "home", clock) as store:
+        store.create_task(edda.Task(title="before"))
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    clock.pass_days(1)
+    with (
+        founded(tmp_path / "home", clock) as store,
+        founded(tmp_path / "copy", clock) as copy,
+        member(tmp_path, store, "phone") as phone,
+    ):
+
+        def counted() -> tuple[int, int]:
+            for each in (store, copy, store, copy):
+                sync(each, phone)
+            return store.copies(), copy.copies()
+
+        phone.create_task(edda.Task(title="of the phone, whose life the store's change let in"))
+        assert counted() == (0, 0)
+        copy.create_task(edda.Task(title="in the copy"))
+        assert counted() == (1, 0), "the copy continues what was there before"
+        clock.pass_days(1)
+        store.create_task(edda.Task(title="in the original"))
+        assert counted() == (1, 1)
+        assert phone.copies() == 0
+
+
+def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> None:
+    clock = Clock()
+    with founded(tmp_path / "home", clock) as store:
+        store.create_task(edda.Task(title="kept"))
+    shutil.copytree(tmp_path / "home", tmp_path / "backup")
+    clock.pass_days(1)
+    with founded(tmp_path / "home", clock) as store:
+        store.create_task(edda.Task(title="lost here"))
+        with member(tmp_path, store, "phone"):
+            pass
+    clock.pass_days(1)
+    with founded(tmp_path / "backup", clock) as restored, opened(tmp_path, "phone") as phone:
+        restored.create_task(edda.Task(title="written after the restore"))
+        sync(restored, phone)
+        assert "lost here" in titles(restored)
+        assert restored.copies() == 0
+
+
+def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_path: Path) -> None:
+    clock = Clock()
+    with founded(tmp_path / "home", clock) as store:
+        store.create_task(edda.Task(title="before"))
+    for name in ("old", "quiet"):
+        shutil.copytree(tmp_path / "home", tmp_path / name)
+    with founded(tmp_path / "old", clock) as old, founded(tmp_path / "home", clock) as home:
+        old.create_task(edda.Task(title="in a copy that is forgotten"))
+        home.create_task(edda.Task(title="in the store itself"))
+        over = actor(old)
+        with member(tmp_path, old, "phone") as phone:
+            sync(phone, home)
+        clock.pass_days(31)
+        with opened(tmp_path, "phone") as phone, founded(tmp_path / "quiet", clock) as quiet:
+            sync(phone, quiet)
+            quiet.create_task(edda.Task(title="in a third life"))
+            closed = {each.name for each in quiet.lives() if each.is_closed}
+            assert over in closed
+            assert actor(quiet) not in closed
+            with quiet.store.read() as reader:
+                assert is_closed(reader, over)
+                assert not is_closed(reader, actor(quiet))
+            sync(phone, quiet)
+            sync(phone, old)
+            assert {each.name for each in old.lives() if each.is_closed} == closed
+            old.create_task(edda.Task(title="it is used again"))
+            assert actor(old) != over
+            assert birth(old, actor(old)).parent == over
+            assert birth(old, actor(old)).why == life.CLOSED
+
+
+def test_a_quiet_life_is_closed_by_nobody_elses_device(tmp_path: Path) -> None:
+    clock = Clock()
+    with founded(tmp_path / "home", clock) as store, member(tmp_path, store, "phone") as phone:
+        phone.create_task(edda.Task(title="once"))
+        quiet = actor(phone)
+        sync(store, phone)
+        clock.pass_days(365)
+        with store.store.read() as reader:
+            own = reader.heads()[actor(store)]
+
+        def close(tx: StoreWriter) -> int:
+            identity = store.identity
+            return close_quiet(tx, store.workspace, identity.public_key, identity.sign, clock.ms)
+
+        assert store.store.transact(close) == 0, (
+            "its own present life is not over, and the phone's is the phone's to end"
+        )
+        assert not any(each.is_closed for each in store.lives())
+        assert {own.actor, quiet} == {each.name for each in store.lives()}

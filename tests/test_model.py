@@ -66,9 +66,9 @@ def test_what_nobody_set_is_neither_written_nor_none() -> None:
 def test_fields_become_cells_in_their_canonical_form() -> None:
     task = Task(
         title="t", description="d", status="blocked", priority=1, parent_id=ID.upper(), tags={"Été"},
-        due_date=date(2026, 3, 1),  # type: ignore[arg-type]
+        due_date=date(2026, 3, 1),
         metadata={"a": {"y": 1, "x": 2}}, agent_context={"b c": None},
-        created_at=datetime(2026, 3, 1, tzinfo=UTC),  # type: ignore[arg-type]
+        created_at=datetime(2026, 3, 1, tzinfo=UTC),
     )  # fmt: skip
     midnight = "2026-03-01T00:00:00.000Z"
     assert cells_of(task) == {

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +13,7 @@ import pytest
 from edda_sync import limits
 from edda_sync.errors import NotAMemberError, NotReachableError
 from edda_sync.peers import STEADY_DELAYS, Endpoint, Peers, _delay
+from edda_sync.supervisor import Supervisor
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.links import Link
 
@@ -32,11 +35,16 @@ class Side:
         self.dialled: list[tuple[str, Endpoint]] = []
         self._ends_at_once = ends_at_once
         self._changed = asyncio.Condition()
+        self.told: list[str] = []
+        self.heard = asyncio.Event()
+        self.supervisor = Supervisor(self._hear, self._hear)
         self.peers = Peers(
-            identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled)
-        )
+            identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled),
+            self.supervisor,
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
+        await self.supervisor.__aenter__()
         await self.peers.__aenter__()
         return self
 
@@ -44,10 +52,15 @@ class Side:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.peers.__aexit__(kind, error, trace)
+        await self.supervisor.__aexit__(kind, error, trace)
 
     @property
     def endpoint(self) -> Endpoint:
         return HOST, self.peers.port
+
+    def _hear(self, told: str) -> None:
+        self.told.append(told)
+        self.heard.set()
 
     async def _run(self, link: Link) -> None:
         self.begun += 1
@@ -111,6 +124,15 @@ def test_tries_become_more_seldom_and_never_stop(failures: int) -> None:
         assert delay >= limits.RECONNECT_DELAY_S_MAX * 0.75
 
 
+@pytest.mark.parametrize(
+    ("failures", "middle_s"), [(1, limits.RECONNECT_DELAY_S_MIN), (39, limits.RECONNECT_DELAY_S_MAX)]
+)
+def test_devices_that_lost_a_peer_together_do_not_call_it_together(failures: int, middle_s: float) -> None:
+    delays = [_delay(failures) for _ in range(200)]  # all on one side once in 2**199 runs
+    assert min(delays) < middle_s < max(delays)
+    assert len(set(delays)) > 100
+
+
 async def test_a_link_that_ends_at_once_counts_as_a_failure_and_is_not_dialled_in_a_hurry() -> None:
     async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST, ends_at_once=True) as other:
         peer = one.peers.all[SECOND.device]
@@ -127,6 +149,36 @@ async def test_news_of_a_peer_begins_the_backoff_anew() -> None:
             one.peers.found(SECOND.device, [other.endpoint])
             assert peer.failures <= 2
             assert (await one.linked()).peer == SECOND.device
+
+
+# --- faults and bugs of this device -----------------------------------------------------------------------------------
+
+
+async def test_a_fault_of_the_disk_while_a_peer_is_called_is_told_once_and_the_peer_called_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))  # a key that is used lies there for a moment
+            one.peers.found(SECOND.device, [other.endpoint])
+            async with asyncio.timeout(PATIENCE_S):
+                await one.heard.wait()
+            assert "missing" in one.supervisor.fault
+        assert (await one.linked()).peer == SECOND.device
+        assert len(one.told) == 1
+        assert one.supervisor.fault == ""
+
+
+async def test_a_bug_in_what_keeps_a_peer_ends_the_device() -> None:
+    async def run() -> None:
+        async with Side(FIRST, SECOND) as side:
+            side.peers.found(SECOND.device, [("a host and no port",)])  # type: ignore[list-item]
+            await asyncio.Event().wait()
+
+    owner = asyncio.ensure_future(run())
+    await asyncio.wait({owner}, timeout=PATIENCE_S)
+    assert owner.done(), "it goes on as if nothing were wrong"
+    assert isinstance(owner.exception(), ValueError)
 
 
 # --- one link a pair --------------------------------------------------------------------------------------------------

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import testing
+from edda_sync import testing, values
+from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.errors import RemoteMismatchError, UsageError
+from edda_sync.protocols import StoreWriter, Unapplied
 from edda_sync.testing import Talk, devices, pair, sync
 
 
 def test_the_example_of_the_docstring_runs_as_it_stands() -> None:
     assert testing.__doc__ is not None
     lines = [line[4:] for line in testing.__doc__.splitlines() if line.startswith("    ")]
-    assert len(lines) == 4
-    exec("\n".join(lines), {"devices": devices, "sync": sync, "edda": edda})
+    assert len(lines) == 6
+    exec("\n".join(lines), {})
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
@@ -65,9 +68,34 @@ def test_sync_ends_with_both_proved_equal_and_again_is_nothing() -> None:
 
 def test_sync_says_when_two_devices_are_not_proved_equal() -> None:
     with devices(2) as (laptop, phone):
-        laptop.store.transact(lambda tx: tx.add_unknown_operations(None, 1, 1))
+        newer = Unapplied(1, 1, UNREADABLE, False, "only a newer version knows this operation")
+        laptop.store.transact(lambda tx: tx.set_unapplied([newer]))
         with pytest.raises(AssertionError, match="not proved equal"):
             sync(laptop, phone)
+
+
+def test_a_talk_names_the_entities_in_which_two_devices_differ() -> None:
+    with devices(2) as (laptop, phone):
+        laptop.create_task(edda.Task(title="whole"))
+        task_id = laptop.create_task(edda.Task(title="damaged on the phone"))
+        sync(laptop, phone)
+        key = key_of("task", values.id_bytes("id", task_id))
+
+        def damage(tx: StoreWriter) -> None:
+            record = tx.records([key])[key]
+            tx.save([record._replace(hash=bytes(32))], {key: False})
+            tx.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+
+        phone.store.transact(damage)
+        talk = Talk(laptop, phone)
+        talk.run()
+        assert not talk.proved
+        assert {(each.peer, each.keys) for each in talk.differs} == {
+            (laptop.identity.device, (key,)),
+            (phone.identity.device, (key,)),
+        }
+        phone.refold([key])
+        sync(laptop, phone)
 
 
 def test_sync_gives_up_after_so_many_frames() -> None:

@@ -19,24 +19,23 @@ BUGS: Final[tuple[Bug, ...]] = (
         "taken before the disk has it",
         "What a peer sent is acknowledged, and passed on, once it is handed over.",
         (5, 8),
-        "sync.exchange:Exchange.take",
-        "return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))",
-        "return self.store.submit(lambda tx: self._take(tx, decoded, batch.heads)).result()",
+        "sync.taking:Taking.take",
+        "return self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))",
+        "return self._store.submit(lambda tx: self._take(tx, decoded, batch.heads, allows, parted)).result()",
     ),
     Bug(
         "the view follows the log",
         "A peer's changes go into the log in one transaction, and into the view in the next.",
         (1, 3, 4, 11),
         (
-            Edit("sync.exchange:Exchange._take", "fold.flush()\n", "pass\n"),
+            Edit("sync.taking:Taking._take", "fold.flush()\n", "pass\n"),
             Edit(
-                "sync.exchange:Exchange.take",
-                "return self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))",
-                "taken = self.store.transact(lambda tx: self._take(tx, decoded, batch.heads))\n"
-                "        from edda_sync.sync.snapshots import merge_segment\n"
-                "        merge = lambda fold, name, ours: merge_segment(fold, fold.tx, name, ours)\n"
-                "        self.store.transact(lambda tx: self._ledger.rebuild(tx, merge))\n"
-                "        return taken",
+                "sync.taking:Taking.take",
+                "return self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))",
+                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))\n"
+                "    from edda_sync.sync.merging import open_taken\n"
+                "    self._store.transact(lambda tx: self._ledger.rebuild(tx, open_taken))\n"
+                "    return taken",
             ),
         ),
     ),
@@ -77,26 +76,26 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "the digest only adds",
-        "An entity's former hash stays in its bucket when it is hidden or comes back.",
+        "An entity's former hash stays in the digest when it is hidden or comes back.",
         (1, 18),
-        "crdt.fold:Fold.flush",
-        "old = before.hash if before is not None else _NO_HASH",
-        "old = before.hash if before is not None and before.hidden == hidden else _NO_HASH",
+        "crdt.projector:Projector.flush",
+        "added if before is None else",
+        "added if before is None or before.hidden != hidden else",
     ),
     one(
         "the row of what is deleted stays",
         "A deletion that comes from a peer leaves the row where it was.",
         (1, 11, 12),
-        "crdt.fold:Fold.flush",
-        "if hidden and self._was_visible(key):",
-        "if hidden and self._was_visible(key) and before is None:",
+        "crdt.projector:Projector.flush",
+        "if hidden and entities.was_visible(key):",
+        "if hidden and entities.was_visible(key) and before is None:",
     ),
     one(
         "an edited text is not projected",
         "A text edit changes the text, and nobody is told that its row is old.",
         (1, 7, 11),
-        "crdt.fold:Fold.flush",
-        "self.tx.set_stale(key, True)",
+        "crdt.projector:Projector.flush",
+        "tx.set_stale(key, True)",
         "pass",
     ),
     one(

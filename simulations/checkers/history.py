@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from edda_sync.crdt.change import Dot, decode_header, hash_part
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import DEP_HASH_BYTES, decode_birth, decode_header, hash_change, hash_header, hash_part
+from edda_sync.crdt.frontier import Dot, Frontier, join
 from edda_sync.protocols import Logged
-from edda_sync.sync.messages import Ack, Changes, Hello, Part, Snapshot
+from edda_sync.sync.messages import Ack, Changes, Earlier, Heads, Hello, Offer, Part, Snapshot, Want
 from edda_sync.sync.wire import Codec
+from simulations.branches import is_in_a_segment, reach_of
 from simulations.checker import Checker
 from simulations.device import SimulatedDevice
-from simulations.ending import heads_of
+from simulations.ending import heads_of, shown
 from simulations.simulator import Simulation
 
 CODEC: Final = Codec()
-
-
-def shown(dot: Dot) -> str:
-    """Return a change's name for a person."""
-    return f"{dot[0]:013x}:{dot[1]}"
 
 
 def dots_in(frame: bytes) -> list[Dot]:
@@ -29,31 +27,41 @@ def dots_in(frame: bytes) -> list[Dot]:
 
 
 class CausalDelivery(Checker):
-    """A change enters a log after all that it depends on."""
+    """
+    A change enters a log after all that it depends on, each under the hash that it names.
+
+    But for a device that writes before it has met anybody: the change that made it a member is named and not here yet.
+    """
 
     number = 3
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._deps: dict[bytes, dict[int, int]] = {}  # by hash: two branches of a fork depend on different changes
+        self._held: dict[str, set[bytes]] = {}  # by name of a device, what a dependency's hash must be one of
+
+    def booted(self, device: SimulatedDevice) -> None:
+        """Begin with what the log holds."""
+        self._held[device.name] = {digest[:DEP_HASH_BYTES] for digest in self.sim.book.held[device.name]}
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
         """Follow the log's new entries."""
-        held = {actor: head.seq for actor, head in heads_of(device).items()}
-        last: dict[int, bytes | None] = {}
+        held = self._held[device.name]
         with device.running.store.read() as reader:
-            for entry in reversed(entries):
-                held[entry.actor] = entry.seq - 1
-                last[entry.actor] = reader.hash_at(entry.actor, entry.seq - 1)
-        for entry in entries:
-            header = decode_header(entry.raw)
-            before = self._deps.get(last[entry.actor] or b"", {})
-            deps = self._deps[entry.hash] = {**before, **dict(header.deps)}
-            last[entry.actor] = entry.hash
-            missing = [(actor, seq) for actor, seq in deps.items() if held.get(actor, 0) < seq]
-            if missing or held[entry.actor] != entry.seq - 1:
-                self.fail(device, f"{shown(header.dot)} is in the log before {shown((missing or [header.dot])[0])}")
-            held[entry.actor] = entry.seq
+            for entry in entries:
+                header = decode_header(entry.raw)
+                needed = list(header.deps)
+                if header.seq > 1:
+                    needed.append((header.actor, header.seq - 1, header.previous[:DEP_HASH_BYTES]))
+                elif (
+                    header.birth is not None
+                    and header.birth.continues is not None
+                    and not self.sim.book.is_own(device, entry)
+                ):
+                    needed.append(header.birth.continues)
+                for actor, seq, digest in needed:
+                    if digest not in held and not is_in_a_segment(reader, actor, seq, digest):
+                        self.fail(device, f"{shown(header.dot)} is in the log before {shown((actor, seq))}")
+                held.add(entry.hash[:DEP_HASH_BYTES])
 
 
 class UniqueDots(Checker):
@@ -102,11 +110,11 @@ class Authority(Checker):
         """Look at those too that a segment brought."""
         for device in self.sim.honest():
             for head in heads_of(device).values():
-                self._check(device, head.actor, head.public_key)
+                self._check(device, head.actor, decode_birth(head.birth).public_key)
 
-    def _check(self, device: SimulatedDevice, actor: int, public_key: bytes) -> None:
+    def _check(self, device: SimulatedDevice, actor: bytes, public_key: bytes) -> None:
         if all(public_key != member.identity.public_key for member in self.sim.devices):
-            self.fail(device, f"holds {actor:013x}, an actor of nobody who was ever welcomed")
+            self.fail(device, f"holds {actor.hex()[:8]}, an actor of nobody who was ever welcomed")
 
 
 class Durability(Checker):
@@ -116,12 +124,12 @@ class Durability(Checker):
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._logs: dict[str, dict[Dot, bytes]] = {}
+        self._logs: dict[str, dict[bytes, Dot]] = {}
         self._put_back: set[str] = set()
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
         """Remember what stands in the log."""
-        self._logs.setdefault(device.name, {}).update({(each.actor, each.seq): each.hash for each in entries})
+        self._logs.setdefault(device.name, {}).update({each.hash: (each.actor, each.seq) for each in entries})
 
     def put_back(self, device: SimulatedDevice) -> None:
         """Expect another log at the next start."""
@@ -131,66 +139,91 @@ class Durability(Checker):
         """Compare the log with what stood there."""
         book = self.sim.book
         held = book.held[device.name]
-        acknowledged = book.acknowledged_by.setdefault(device.name, set())
-        reached = heads_of(device)
+        acknowledged = book.acknowledged_by.setdefault(device.name, {})
         if device.name in self._put_back:
             self._put_back.discard(device.name)
             self._logs[device.name] = dict(held)
-            alive = {dot for log in book.held.values() for dot in log}
-            book.destroyed |= {dot for dots in book.acknowledged_by.values() for dot in dots} - alive
-            acknowledged.intersection_update(held)
-        for dot in sorted(acknowledged):
-            if dot not in held and (dot[0] not in reached or reached[dot[0]].seq < dot[1]):
+            alive = {digest for log in book.held.values() for digest in log}
+            for known in book.acknowledged_by.values():
+                book.destroyed.update((digest, dot) for digest, dot in known.items() if digest not in alive)
+            for digest in acknowledged.keys() - held.keys():
+                del acknowledged[digest]
+        for digest, dot in acknowledged.items():
+            if digest not in held:
                 self.fail(device, f"{shown(dot)} was acknowledged, and is gone after a start")
-        before = self._logs.setdefault(device.name, dict(held))
-        for dot, known in before.items():
-            if held.get(dot) != known:
+        for digest, dot in self._logs.setdefault(device.name, dict(held)).items():
+            if digest not in held:
                 self.fail(device, f"{shown(dot)} was in the log, and is gone or changed after a start")
+
+
+class _Safe(NamedTuple):
+    """How far along each chain a disk holds changes for good, after so many writes."""
+
+    writes: int
+    held: Frontier
 
 
 class PersistBeforePublish(Checker):
     """
     No frame carries or claims a change that the sender's disk does not hold for good.
 
-    Whoever asks for a large change from some part on claims to hold all parts before it.
+    Whoever asks for a large change, or a segment, from some part on claims to hold all parts before it.
     """
 
     number = 8
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._safe: dict[str, tuple[int, dict[int, int]]] = {}
+        self._safe: dict[str, _Safe] = {}
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare what a frame says with the disk."""
         message = CODEC.decode(frame)
-        if isinstance(message, Changes):
-            said = [decode_header(raw).dot for raw, _ in message.changes]
-            said += [(each.actor, each.seq) for each in message.heads if not each.proof]
-        elif isinstance(message, Hello):
+        said: list[Dot] = []
+        if isinstance(message, (Changes, Earlier)):
+            self._check_changes(device, message)
+        elif isinstance(message, (Hello, Heads)):
             said = [(each.actor, each.seq) for each in message.heads]
-            if message.wanted:
+            if isinstance(message, Hello) and message.wanted:
                 self._check_wishes(device, message)
         elif isinstance(message, Ack):
-            said = list(message.frontier)
+            said = list(message.moved)
         elif isinstance(message, Part):
             said = [(message.actor, message.seq)]
         elif isinstance(message, Snapshot):
             self._check_segment(device, message)
-            return
-        else:
-            return
-        held = self._held(device)
+        elif isinstance(message, (Offer, Want)):
+            self._check_parts(device, message)
+        held = self._safe_of(device).held if said else {}
         for dot in said:
             if held.get(dot[0], 0) < dot[1]:
                 self.fail(device, f"told {receiver.name} of {shown(dot)}, which its disk does not hold for good")
 
+    def _check_changes(self, device: SimulatedDevice, message: Changes | Earlier) -> None:
+        held = self._safe_of(device).held
+        with device.running.store.read() as reader:
+            chains = Chains(reader)
+            for raw, _ in message.changes:
+                header = decode_header(raw)
+                digest = hash_change(header.previous, hash_header(raw))
+                if chains.find(*header.dot, digest) is None or held.get(header.actor, 0) < header.seq:
+                    self.fail(device, f"sent {shown(header.dot)}, which its disk does not hold for good")
+
     def _check_wishes(self, device: SimulatedDevice, hello: Hello) -> None:
         with device.running.store.read() as reader:
-            held = {(each.actor, each.seq): each.parts for each in reader.incoming()}
-        for actor, seq, _, first in hello.wanted:
-            if seq and not held.get((actor, seq), frozenset()).issuperset(range(first)):
+            halves = [(decode_header(each.raw).dot, each.parts) for each in reader.incoming()]
+        for actor, seq, first in ((each.actor, each.seq, each.first) for each in hello.wanted):
+            if not any(dot == (actor, seq) and parts.issuperset(range(first)) for dot, parts in halves):
                 self.fail(device, f"asks for {shown((actor, seq))} from part {first} on, and lacks one before")
+
+    def _check_parts(self, device: SimulatedDevice, message: Offer | Want) -> None:
+        """Look for the parts of a segment that a device says it has; without a law some of them overtake others."""
+        with device.running.store.read() as reader:
+            if isinstance(message, Want) and (reader.heads() or self.sim.profile.lawless):
+                return  # it declines
+            first = message.first if isinstance(message, Want) else message.parts
+            if any(reader.segment_part(message.segment, number) is None for number in range(first)):
+                self.fail(device, "speaks of parts of a segment that its disk does not hold for good")
 
     def _check_segment(self, device: SimulatedDevice, message: Snapshot) -> None:
         with device.running.store.read() as reader:
@@ -198,14 +231,16 @@ class PersistBeforePublish(Checker):
             if kept != message.data or device.disk.is_at_risk:
                 self.fail(device, "sent a part of a segment that its disk does not hold for good")
 
-    def _held(self, device: SimulatedDevice) -> Mapping[int, int]:
+    def _safe_of(self, device: SimulatedDevice) -> _Safe:
         disk = device.disk
         kept = self._safe.get(device.name)
         if disk.is_at_risk and kept is not None:
-            return kept[1]
-        if kept is None or kept[0] != disk.writes:
-            kept = self._safe[device.name] = (disk.writes, {a: head.seq for a, head in heads_of(device).items()})
-        return kept[1]
+            return kept
+        if kept is None or kept.writes != disk.writes:
+            with device.running.store.read() as reader:
+                held = join(reach_of(reader), {actor: head.seq for actor, head in reader.heads().items()})
+            kept = self._safe[device.name] = _Safe(disk.writes, held)
+        return kept
 
     def booted(self, device: SimulatedDevice) -> None:
         """Forget what stood there before."""
@@ -219,7 +254,7 @@ class MonotonicReads(Checker):
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._frontiers: dict[str, dict[int, int]] = {}
+        self._frontiers: dict[str, Frontier] = {}
 
     def put_back(self, device: SimulatedDevice) -> None:
         """It may: somebody wanted it."""
@@ -227,7 +262,8 @@ class MonotonicReads(Checker):
 
     def changed(self, device: SimulatedDevice) -> None:
         """Compare with where it stood."""
-        now = {actor: head.seq for actor, head in heads_of(device).items()}
+        with device.running.store.read() as reader:
+            now = reach_of(reader)
         before = self._frontiers.get(device.name, {})
         for actor, seq in before.items():
             if now.get(actor, 0) < seq:

@@ -7,22 +7,22 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync import values
-from edda_sync.crdt.change import Change, decode_header
-from edda_sync.crdt.entity import digest_of, kind_and_id
-from edda_sync.crdt.ledger import ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, TOLD_KEY, WORKSPACE_KEY, Admitted, Ledger
+from edda_sync.crdt.admission import Admitted
+from edda_sync.crdt.change import DEP_HASH_BYTES, Change, decode_header
+from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY, Ledger
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import Logged, Row, StoreReader, StoreWriter
 from edda_sync.store.memory import MemoryStore
 from simulations.checker import Checker
-from simulations.checkers.convergence import TABLES, is_beyond_proof, rows_of
+from simulations.checkers.convergence import TABLES, rows_of
 from simulations.device import SimulatedDevice
-from simulations.oracle import UNTOLD, Oracle, Shown
+from simulations.ending import shown as named
+from simulations.oracle import UNTOLD, Oracle, Place, Shown
 
 ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one order in the others, since each folds the whole log anew
 THOROUGH_ONE_IN: Final = 8
-META: Final = (ACTOR_KEY, NONCE_KEY, PUBLIC_KEY, WORKSPACE_KEY)
+META: Final = (ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY)
 PARENT: Final = 9  # columns of a task's row
 METADATA: Final = 10
 CONTENT: Final = 3  # column of a document's row
@@ -42,7 +42,7 @@ def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
     with device.running.store.read() as reader:
         if reader.segments():
             return []
-        entries = [reader.logged(position) for position in range(1, reader.log_position() + 1)]
+        entries = [reader.logged(position) for position in reader.positions_missing({})]
         return [(entry, entry.body or b"".join(reader.parts(entry.position))) for entry in entries]
 
 
@@ -50,13 +50,22 @@ def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, byt
     """Return a device whose log says everything, and the log; None when each got something as a segment."""
     for device in checker.sim.honest():
         log = log_of(device)
-        if log and not is_beyond_proof(device):
+        if log:
             return device, log
     return None
 
 
+def unfolded_in(reader: StoreReader) -> dict[Place, bool]:
+    """Return the operations that a store lists as not folded: a change's hash and a number, and whether that is for good."""
+    found = {}
+    for each in reader.unapplied():
+        logged = reader.logged(each.position)
+        found[logged.hash, each.number] = each.refused
+    return found
+
+
 class OrderIndependence(Checker):
-    """Every causal order of the same changes gives the same content."""
+    """Every causal order of the same changes gives the same content, and leaves the same operations out."""
 
     number = 2
 
@@ -69,60 +78,48 @@ class OrderIndependence(Checker):
         draws = self.sim.tape.source("orders")
         expected = rows_of(device)
         with device.running.store.read() as reader:
-            digest = digest_of(reader.buckets())
+            digest, unfolded = reader.digest(), unfolded_in(reader)
         for _ in range(ORDERS if draws.draw("thorough", THOROUGH_ONE_IN) == 0 else 1):
             store = self._fold(device, self._shuffled(log))
             with store.read() as again:
-                if digest_of(again.buckets()) != digest or _rows(again) != expected:
+                if again.digest() != digest or _rows(again) != expected:
                     self.fail(device, "the same changes in another causal order gave another content")
+                if unfolded_in(again) != unfolded:
+                    self.fail(device, "the same changes in another causal order left other operations out")
 
     def _shuffled(self, log: list[tuple[Logged, bytes]]) -> Iterator[tuple[Logged, bytes]]:
         """Yield a log in another causal order: at each step, any change whose dependencies are all in."""
         draws = self.sim.tape.source("order")
-        held: dict[int, int] = {}
-        deps: dict[int, dict[int, int]] = {}
-        by_actor: dict[int, list[tuple[Logged, bytes]]] = {}
-        for item in log:
-            by_actor.setdefault(item[0].actor, []).append(item)
-        at = dict.fromkeys(by_actor, 0)
-        while at:
-            ready = []
-            for actor, index in at.items():
-                header = decode_header(by_actor[actor][index][0].raw)
-                needed = {**deps.get(actor, {}), **dict(header.deps)}
-                if all(held.get(other, 0) >= seq for other, seq in needed.items()):
-                    ready.append((actor, needed))
-            actor, needed = draws.pick("next", ready)
-            deps[actor] = needed
-            item = by_actor[actor][at[actor]]
-            held[actor] = item[0].seq
-            at[actor] += 1
-            if at[actor] == len(by_actor[actor]):
-                del at[actor]
-            yield item
+        held: set[bytes] = set()
+        waiting = {item[0].hash: item for item in log}
+        needed = {digest: _needed(item[0]) for digest, item in waiting.items()}
+        while waiting:
+            ready = [digest for digest in waiting if needed[digest] <= held]
+            digest = draws.pick("next", ready)
+            held.add(digest[:DEP_HASH_BYTES])
+            yield waiting.pop(digest)
 
     def _fold(self, device: SimulatedDevice, log: Iterator[tuple[Logged, bytes]]) -> MemoryStore:
         store, ledger = MemoryStore(), Ledger(Texts())
         with device.running.store.read() as reader:
             meta = {key: reader.meta(key) for key in META}
-            meta[TOLD_KEY] = b"".join(
-                head.public_key for head in reader.heads().values()
-            )  # in any order, all are members
+            evidence = dict(reader.evidence())
 
         def work(tx: StoreWriter) -> None:
             for key, value in meta.items():
                 if value is not None:
                     tx.set_meta(key, value)
+            for name, proof in evidence.items():  # in what order forks become known, the sessions try out
+                tx.add_evidence(name, proof)
             fold = ledger.fold(tx)
             for entry, body in log:
                 header = decode_header(entry.raw)
+                change = Change(header, entry.raw, b"" if header.parts else body)
                 if header.parts:
-                    tx.expect(entry.actor, entry.seq, entry.raw)
-                    size = -(-len(body) // len(header.parts))
-                    pieces = _pieces(device, entry) or [body[i : i + size] for i in range(0, len(body), size)]
-                    for number, piece in enumerate(pieces):
-                        tx.keep_part(entry.actor, entry.seq, number, piece)
-                outcome = ledger.admit(tx, fold, Change(header, entry.raw, b"" if header.parts else body))
+                    tx.expect(*change.half, entry.raw)
+                    for number, piece in enumerate(_pieces(device, entry)):
+                        tx.keep_part(*change.half, number, piece)
+                outcome = ledger.admit(tx, fold, change)
                 if outcome is not Admitted.APPLIED:
                     self.fail(device, f"a change was {outcome.value} in a causal order of its own log")
             fold.flush()
@@ -130,6 +127,17 @@ class OrderIndependence(Checker):
 
         store.transact(work)
         return store
+
+
+def _needed(entry: Logged) -> set[bytes]:
+    """Return by what hashes a change names what it depends on directly."""
+    header = decode_header(entry.raw)
+    needed = {digest for _, _, digest in header.deps}
+    if header.seq > 1:
+        needed.add(header.previous[:DEP_HASH_BYTES])
+    elif header.birth is not None and header.birth.continues is not None:
+        needed.add(header.birth.continues[2])
+    return needed
 
 
 def _pieces(device: SimulatedDevice, entry: Logged) -> list[bytes]:
@@ -163,7 +171,7 @@ class ViewOfTheLog(Checker):
         one = draws.pick("device", devices)
         for device in devices:
             self._look(device)
-            if (device is one or thorough) and not is_beyond_proof(device):
+            if device is one or thorough:
                 self._rebuild(device)
 
     def _rebuild(self, device: SimulatedDevice) -> None:
@@ -208,7 +216,7 @@ class ViewOfTheLog(Checker):
 class Meaning(Checker):
     """
     What shows is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
-    texts letter by letter, and which cells are in conflict. Nonsense means nothing, whoever signed it.
+    texts letter by letter, and which cells are in conflict. Nonsense means nothing, whoever signed it, and is listed.
     """
 
     number = 12
@@ -220,10 +228,16 @@ class Meaning(Checker):
             return
         device, log = found
         with device.running.store.read() as reader:
-            refused = {kind_and_id(key) for key, *_ in reader.quarantined()}
-        oracle = Oracle(log, refused)
-        if oracle.is_unsure:
-            return
+            unfolded = unfolded_in(reader)
+        oracle = Oracle(log, unfolded)
+        dots = {entry.hash: (entry.actor, entry.seq) for entry, _ in log}
+        for digest, number in sorted(unfolded.keys() ^ oracle.unfolded.keys()):
+            does = "leaves out" if (digest, number) in unfolded else "folds"
+            self.fail(device, f"{does} operation {number} of {named(dots[digest])}, and should not")
+        for (digest, number), refused in unfolded.items():
+            if oracle.unfolded[digest, number] != refused:
+                does = "refuses" if refused else "keeps"
+                self.fail(device, f"{does} operation {number} of {named(dots[digest])}, and should not")
         rows = rows_of(device)
         self._compare(device, "tasks", {row[0]: _task(row) for row in rows["tasks"]}, oracle.tasks())
         documents = {row[0]: {"title": row[1], "content": row[CONTENT]} for row in rows["documents"]}
@@ -235,8 +249,7 @@ class Meaning(Checker):
         tagged = _tagged(device)
         if tagged != oracle.edges("tag.", "tag"):
             self.fail(device, f"tags of things: {tagged ^ oracle.edges('tag.', 'tag')}")
-        texts = {(values.id_text(name), field) for _, name in refused for field in ("description", "content")}
-        listed = {(each.id, each.field) for each in device.running.conflicts()} - texts
+        listed = {(each.id, each.field) for each in device.running.conflicts()}
         if listed != oracle.conflicts():
             self.fail(device, f"lists {sorted(listed)} as conflicts, and they are {sorted(oracle.conflicts())}")
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Final
 
-from edda_sync.crdt.change import Dot
+from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.protocols import Logged
+from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Snapshot
 from edda_sync.sync.session import Progress
-from edda_sync.sync.snapshots import missing
+from simulations.branches import is_in_a_segment
 from simulations.checker import Checker
-from simulations.checkers.convergence import is_beyond_proof, rows_of
-from simulations.checkers.history import CODEC, dots_in, shown
+from simulations.checkers.convergence import rows_of
+from simulations.checkers.history import CODEC, dots_in
 from simulations.device import SimulatedDevice
-from simulations.ending import heads_of
+from simulations.ending import heads_of, shown
 from simulations.simulator import Simulation
 
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
+HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
 
 
 def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
@@ -42,19 +45,20 @@ class NothingHeldBack(Checker):
             return
         for device in self.sim.honest():
             with device.running.store.read() as reader:
-                halves = ((each.actor, each.seq) for each in reader.incoming())
-                waiting = [dot for dot in halves if dot not in self.sim.book.destroyed]
+                halves = (decode_header(each.raw).dot for each in reader.incoming())
+                waiting = [dot for dot in halves if dot not in self.sim.book.destroyed.values()]
             if waiting:
                 self.fail(device, f"{shown(waiting[0])} still waits for its parts")
 
 
 class BoundedBytes(Checker):
     """
-    A path carries at most twice what its receiver lacked when all was healed, and 4 KiB a round; no change ever goes back.
+    A path carries at most twice what its receiver lacked when all was healed, and a round's words; no change ever goes back.
 
     Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
 
-    A round is a talk: the link that there was, and each that was made in the second act. What a device was sent by another
+    A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
+    of each life that there is, since a hello names all of them. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
     A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once.
     """
@@ -63,8 +67,9 @@ class BoundedBytes(Checker):
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._sizes: dict[Dot, int] = {}
-        self._lacking: dict[tuple[str, str], int] = {}
+        self._sizes: dict[bytes, tuple[Dot, int]] = {}  # of each change, by its hash
+        self._held: dict[str, set[bytes]] = {}  # of each device, what was in its log when all was mended
+        self._heard: dict[tuple[str, str], Frontier] = {}  # and what others had heard of it by then
         self._sent: Counter[tuple[str, str]] = Counter()
         self._made: Counter[frozenset[str]] = Counter()
         self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
@@ -75,7 +80,8 @@ class BoundedBytes(Checker):
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
         """Weigh new changes."""
         for entry in entries:
-            self._sizes[entry.actor, entry.seq] = len(entry.raw) + len(entry.body)
+            size = len(entry.raw) + decode_header(entry.raw).body_bytes
+            self._sizes[entry.hash] = (entry.actor, entry.seq), size
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
         """Note what an honest device gave."""
@@ -88,7 +94,7 @@ class BoundedBytes(Checker):
         back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
         if back:
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
-        if (device.name, receiver.name) in self._lacking:
+        if receiver.name in self._held:
             self._allow_segment(device, receiver, frame)
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
@@ -109,29 +115,34 @@ class BoundedBytes(Checker):
         self._put_back.add(device.name)
 
     def mending(self) -> None:
-        """Weigh what each device lacks."""
+        """Note what each device holds, or is believed to: what a segment stands for it may still ask for."""
         self._sent = self.sim.network.bytes_sent.copy()
         self._made = self.sim.network.made.copy()
+        self._held = {device.name: set(self.sim.book.held[device.name]) for device in self.sim.honest()}
         for sender, receiver in permutations(self.sim.honest(), 2):
-            lacks = self._weigh({actor: head.seq for actor, head in heads_of(receiver).items()})
             talk = talk_of(sender, receiver)
-            heard = self._weigh(talk.theirs) if talk is not None else 0
-            self._lacking[sender.name, receiver.name] = max(lacks, heard)
+            if talk is not None:
+                self._heard[sender.name, receiver.name] = dict(talk.theirs)
 
-    def _weigh(self, held: Mapping[int, int]) -> int:
-        """Return how many bytes of changes are beyond a frontier."""
-        return sum(size for (actor, seq), size in self._sizes.items() if held.get(actor, 0) < seq)
+    def _lacked(self, sender: str, receiver: str) -> int:
+        """Return how many bytes of changes a device lacked, or another one had to believe that it lacks."""
+        held, heard = self._held[receiver], self._heard.get((sender, receiver))
+        lacks = sum(size for digest, (_, size) in self._sizes.items() if digest not in held)
+        if heard is None:
+            return lacks
+        return max(lacks, sum(size for dot, size in self._sizes.values() if heard.get(dot[0], 0) < dot[1]))
 
     def ended(self) -> None:
         """Weigh what was sent."""
         network = self.sim.network
+        words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
             cost = sent - self._sent[sender, receiver]
             segments = sum(self._parts[sender, receiver].values())
-            lacked = self._lacking.get((sender, receiver))
-            if lacked is not None and cost > TWICE * lacked + ROUND_BYTES * rounds + segments:
+            lacked = self._lacked(sender, receiver) if {sender, receiver} <= self._held.keys() else None
+            if lacked is not None and cost > TWICE * lacked + words * rounds + segments:
                 device = next(each for each in self.sim.devices if each.name == sender)
                 self.fail(device, f"sent {receiver} {cost:,} bytes, which lacked {lacked:,}, in {rounds} rounds")
 
@@ -142,52 +153,60 @@ class Everywhere(Checker):
     number = 21
 
     def ended(self) -> None:
-        """Look for each acknowledged change on each device; one that forked is on some."""
+        """Look for each acknowledged change on each device; behind a segment, as far as that tells."""
         book = self.sim.book
-        acknowledged = {dot for dots in book.acknowledged_by.values() for dot in dots} - book.destroyed
+        acknowledged = {digest: dot for known in book.acknowledged_by.values() for digest, dot in known.items()}
         for device in self.sim.honest():
-            heads = heads_of(device)
-            for dot in sorted(acknowledged):
-                if dot[0] not in heads or heads[dot[0]].seq < dot[1]:
-                    if book.forked:
-                        continue  # whoever holds another branch is apart, and so is what came with it
-                    self.fail(device, f"lacks {shown(dot)}, which somebody acknowledged")
+            held = book.held[device.name]
+            with device.running.store.read() as reader:
+                for digest, dot in sorted(acknowledged.items(), key=lambda each: each[1]):
+                    if (
+                        digest not in held
+                        and digest not in book.destroyed
+                        and not is_in_a_segment(reader, *dot, digest)
+                    ):
+                        self.fail(device, f"lacks {shown(dot)}, which somebody acknowledged")
 
 
 class Repair(Checker):
-    """
-    A view that rotted on its disk was found out and folded anew, or was written over.
-
-    Where something waits no digests are compared, and rot below an edited text that was written over stays: nobody says
-    that such a device is equal.
-    """
+    """A view that rotted on its disk was found out and folded anew, or was written over."""
 
     number = 22
 
     def ended(self) -> None:
         """Fold the log of whoever has not done so anew: nothing may read otherwise."""
         for device in self.sim.honest():
-            if device.disk.rotten and not is_beyond_proof(device):
+            if device.disk.rotten:
                 before = rows_of(device), device.running.digest()
                 device.running.rebuild()
                 if (rows_of(device), device.running.digest()) != before:
                     self.fail(device, "its view rotted, and nobody noticed")
 
 
-class Quarantine(Checker):
-    """What could not be applied is counted where people look, there and at the others, and holds nothing up."""
+class Unfolded(Checker):
+    """What is not folded, since it waits or is refused, is counted where people look, there and at the others alike."""
 
     number = 23
 
     def ended(self) -> None:
-        """Compare what waits with what is said to."""
+        """Compare what is listed with what is said of it, and with what others list that hold the same."""
+        listed: dict[tuple[bytes, ...], tuple[str, Counter[bool]]] = {}
         for device in self.sim.honest():
             with device.running.store.read() as reader:
-                listed = len(reader.quarantined()) + reader.unknown_operations()
-            if device.running.waiting() != listed:
-                self.fail(device, f"says that {device.running.waiting()} wait, and {listed} do")
+                counted = Counter(each.refused for each in reader.unapplied())
+                branch = tuple(head.hash for _, head in sorted(reader.heads().items()))
+                from_segment = bool(reader.segments())
+            if device.running.waiting() != counted[False] or device.running.refused() != counted[True]:
+                said = f"{device.running.waiting()} wait and {device.running.refused()} are refused"
+                self.fail(device, f"says that {said}, and lists {counted[False]} and {counted[True]}")
             for other in self.sim.honest():
                 self._compare(device, other)
+            if not from_segment:
+                name, before = listed.setdefault(branch, (device.name, counted))
+                if before != counted:
+                    self.fail(
+                        device, f"lists {dict(counted)} operations (refused or not) where {name} lists {dict(before)}"
+                    )
 
     def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
         """Compare what a device was told of another that is as far with what is so there."""

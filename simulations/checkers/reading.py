@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from edda_sync import values
-from edda_sync.crdt.change import PUT, cut_operations, decode_operation
+from edda_sync.crdt.operation import Operation, Put, Unread, cut, decode
 from edda_sync.protocols import Logged, StoreReader
 from simulations.book import Fate
 from simulations.checker import Checker
@@ -20,13 +20,18 @@ TASK_TEXTS: Final = (1, 2)  # title and description
 DOCUMENT_TEXTS: Final = (1, 3)  # title and content
 
 
-def operations_of(entries: Sequence[Logged]) -> Iterator[list[Any]]:
+def operations_of(entries: Sequence[Logged]) -> Iterator[Operation]:
     """Yield the operations of changes that are not in parts."""
     for entry in entries:
-        for encoded in cut_operations([entry.body]):
-            operation = decode_operation(encoded)
-            if operation is not None:
+        for encoded in cut([entry.body]):
+            operation = decode(encoded)
+            if not isinstance(operation, Unread):
                 yield operation
+
+
+def task_puts(entries: Sequence[Logged]) -> Iterator[Put]:
+    """Yield what changes that are not in parts write into tasks."""
+    return (one for one in operations_of(entries) if isinstance(one, Put) and one.kind == "task")
 
 
 class Atomicity(Checker):
@@ -69,9 +74,9 @@ class NoPhantom(Checker):
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
         """Compare the cells that were written with those that somebody meant to write."""
         meant = self.sim.book.meant
-        for operation in operations_of(own) if meant else ():
-            if operation[:2] == [PUT, "task"] and not operation[3].keys() <= meant:
-                self.fail(device, f"wrote {sorted(operation[3].keys() - meant)}, which nobody meant to")
+        for put in task_puts(own) if meant else ():
+            if not put.cells.keys() <= meant:
+                self.fail(device, f"wrote {sorted(put.cells.keys() - meant)}, which nobody meant to")
 
     def ended(self) -> None:
         """Look at every word."""
@@ -80,8 +85,8 @@ class NoPhantom(Checker):
             with device.running.store.read() as reader:
                 rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
                 rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
-            logged = operations_of([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
-            rows += [operation[3].get("title") for operation in logged if operation[:2] == [PUT, "task"]]
+            logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
+            rows += [put.cells.get("title") for put in logged]
             for word in {word for text in rows for word in str(text or "").split() if not word.isdecimal()}:
                 fate = self.sim.book.words.get(word)
                 if fate is Fate.REFUSED or (fate is None and not lied):
@@ -97,9 +102,9 @@ class ReadYourWrites(Checker):
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
         """Compare the titles that were written with those that show."""
         written: dict[bytes, str] = {}
-        for operation in operations_of(own):
-            if operation[:2] == [PUT, "task"] and "title" in operation[3]:
-                written[operation[2]] = operation[3]["title"]
+        for put in task_puts(own):
+            if "title" in put.cells:
+                written[put.id] = put.cells["title"]
         if not written or device.disk.rotten:
             return
         with device.running.store.read() as reader:

@@ -13,7 +13,7 @@ from typing import Final
 from simulations.picture import words
 from simulations.picture.marks import COLOURS, clock, element, number, span_of, titled, width_of
 from simulations.picture.scale import Scale
-from simulations.recording import DATA, ENDS, Message, Recording, Spell
+from simulations.recording import DATA, Message, Recording, Spell
 
 LEFT: Final = 122.0
 RIGHT: Final = 1164.0
@@ -28,7 +28,7 @@ BREAK_WIDE: Final = 14.0  # a narrower one would hide more than it says
 LABEL_CHARS_MAX: Final = 36
 _UNMARKED: Final = (
     words.NOT_SAID
-    | ENDS
+    | {"all equal"}
     | {
         "heal",
         "equal",
@@ -124,8 +124,7 @@ class Diagram:
         yield element("text", "every fault ends", class_="small soft", x=x + 4, y=TOP - 32, text_anchor="end")
         if equal is not None:
             x = self._scale(equal)
-            who = "each branch" if self._recording.is_divided else "all"
-            text = f"{who} proved equal, {span_of(equal - healed)} later"
+            text = f"all proved equal, {span_of(equal - healed)} later"
             yield element("line", class_="heal", x1=x, x2=x, y1=TOP - 12, y2=self.bottom, stroke_dasharray="none")
             yield element("text", text, class_="good", x=min(x + 24, RIGHT + 30), y=TOP - 15, text_anchor="end")
 

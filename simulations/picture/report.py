@@ -8,7 +8,7 @@ from simulations.picture import words
 from simulations.picture.drawing import svg
 from simulations.picture.marks import clock, element, span_of, text_of
 from simulations.protocols import Verdict
-from simulations.recording import ENDS, Recording
+from simulations.recording import Recording
 
 ARROWS_MAX: Final = 400
 ROWS_MAX: Final = 1_500  # of the table: a browser should not have to think
@@ -53,8 +53,7 @@ def verdict_of(recording: Recording, verdict: Verdict) -> str:
             return f"The code failed at {device} after {span_of(verdict.virtual_s)}."
         return f"Invariant {number} does not hold at {device}, {span_of(verdict.virtual_s)} into the run."
     took = (recording.equal_at or 0.0) - (recording.healed_at or 0.0)
-    who = "a fork keeps devices apart, but all of one branch" if verdict.divided else "all devices"
-    return f"Every invariant held, and {who} were proved equal {span_of(took)} after the last fault ended."
+    return f"Every invariant held, and all devices were proved equal {span_of(took)} after the last fault ended."
 
 
 def _verdict(recording: Recording, verdict: Verdict) -> str:
@@ -94,7 +93,7 @@ def _table(recording: Recording) -> str:
     rows = []
     for moment in told[:ROWS_MAX]:
         cells = (clock(moment.at), moment.device or "all", words.saying(recording, moment, born))
-        whole = "all" if moment.what in ("heal", *ENDS) else None
+        whole = "all" if moment.what in ("heal", "all equal") else None
         rows.append(element("tr", raw="".join(element("td", cell) for cell in cells), class_=whole))
     if len(told) > ROWS_MAX:
         more = f"and {len(told) - ROWS_MAX:,} more"

@@ -30,7 +30,6 @@ _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
     "delay": lambda f: f"a frame to {f['peer']} is late",
     "heal": lambda _: "every fault ends: from here on all must go well",
     "all equal": lambda _: "all devices are proved equal",
-    "each branch equal": lambda _: "a fork keeps devices apart; all of one branch are proved equal",
 }
 
 

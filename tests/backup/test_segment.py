@@ -1,64 +1,129 @@
-"""Segments: whole or refused, cut anywhere, and merged like the changes that they stand for."""
+"""Segments as bytes: whole or refused, cut anywhere, however large what they hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
+import random
 from itertools import pairwise
+from typing import Any
 
+import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-import edda_sync as edda
 from edda_sync import limits
 from edda_sync.backup import segment as segments
-from edda_sync.backup.segment import Entry, SegmentHeader, TextEntry
-from edda_sync.crdt.text import TextDocument
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError, RemoteProtocolError
-from edda_sync.protocols import Head, StoreWriter
-from edda_sync.sync.messages import Snapshot
-from edda_sync.testing import Talk, devices, replica_of, sync
+from edda_sync.backup.segment import BLOCK_BYTES, Entry, SegmentHeader, Text
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import Head
 
-TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
-HEADER = SegmentHeader((Head(7, 3, b"h" * 32, b"\x90", b"k" * 32, 3, b"s" * 64),), "digest", 2, (b"chain of 3..",))
+HEAD = Head(b"a" * 16, 3, b"h" * 32, b"\x90", b"birth", 3, b"s" * 64)
+HEADER = SegmentHeader(b"m" * 32, b"r" * 32, segments.hash_heads([HEAD]), 1, 2, b"sig")
 ENTRIES = [
-    Entry(b"a" * 16, b"state a", ()),
-    Entry(b"b" * 16, b"state b", (TextEntry("content", 1 << 52, b"text"),)),
+    Entry(b"\0" + b"a" * 16, b"state a", ()),
+    Entry(b"\1" + b"b" * 16, b"state b", (Text("content", b"g" * 16, b"text"),)),
 ]
 
+GOLDEN_HEADER = (
+    "97" + "c420" + "6d" * 32 + "c420" + "72" * 32
+    + "c420" + "57020769409f44fff3d2f6bd8d3cc9f997445a93fe172b728e682dfb80483d84" + "01" + "02" + "c403736967" + "90"
+)  # fmt: skip
+GOLDEN = (
+    "45444441534547020000004328b52ffd206fd50100140397c4206dc42072c42057020769409f44fff3d2f6bd8d3cc9f997445a93fe172b728e68"
+    "2dfb80483d840102c403736967900200a0190d20020000002928b52ffd2084050100b89197c4106103c42068c40190c405626972746803c44073"
+    "0310009454433a2d0000004328b52ffd2078d50100b4029395c4110061a0c400c2c4077374617465206195c411016262a7636f6e74656e74c410"
+    "67c2c404746578740500b8ce01cd447116e84207e0000000007e3087df832df018304f3568bf5638371ec0cbbcb846fdeb131093a766ccd47a"
+)
+BLOCKS = [
+    GOLDEN_HEADER,
+    "91" + "97" + "c410" + "61" * 16 + "03" + "c420" + "68" * 32 + "c40190" + "c4056269727468" + "03" + "c440" + "73" * 64,
+    "93"
+     "95" + "c411" + "00" + "61" * 16 + "a0" + "c400" + "c2" + "c4077374617465" + "2061"
+    + "95" + "c411" + "01" + "62" * 16 + "a0" + "c400" + "c2" + "c4077374617465" + "2062"
+    + "95" + "c411" + "01" + "62" * 16 + "a7636f6e74656e74" + "c410" + "67" * 16 + "c2" + "c40474657874",
+]  # fmt: skip
+"""What the blocks of the golden segment hold, before compression."""
 
-def stream(entries: list[Entry] = ENTRIES) -> bytes:
+
+def stream(entries: list[Entry] = ENTRIES, header: SegmentHeader = HEADER, heads: tuple[Head, ...] = (HEAD,)) -> bytes:
     """A segment's bytes."""
-    return b"".join(segments.write(HEADER, entries))
+    return b"".join(segments.write(header, heads, entries))
 
 
-def read(pieces: list[bytes]) -> tuple[SegmentHeader, list[Entry]]:
+def read(pieces: list[bytes]) -> tuple[SegmentHeader, tuple[Head, ...], list[Entry]]:
     """A segment's content."""
-    header, blocks = segments.read(pieces)
-    return header, [entry for block in blocks for entry in block]
+    opened = segments.read(pieces)
+    return opened.header, opened.heads, list(opened.entries)
 
 
-def tables(store: StorageEngine) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of the specification's tables."""
-    return {name: store.table(name) for name in TABLES}
+def blocks(whole: bytes) -> list[bytes]:
+    """What a segment's blocks hold."""
+    found, at = [], len(segments.MAGIC)
+    while size := int.from_bytes(whole[at : at + 4], "big"):
+        found.append(zstandard.ZstdDecompressor().decompress(whole[at + 4 : at + 4 + size]))
+        at += 4 + size
+    assert len(whole) == at + 4 + 32
+    return found
+
+
+def of_blocks(*held: bytes) -> bytes:
+    """A segment of blocks that hold this."""
+    from hashlib import blake2b
+
+    whole = segments.MAGIC
+    for each in held:
+        compressed = zstandard.ZstdCompressor(write_content_size=True).compress(each)
+        whole += len(compressed).to_bytes(4, "big") + compressed
+    whole += bytes(4)
+    return whole + blake2b(whole, digest_size=32).digest()
+
+
+# --- golden bytes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_that_was_published_is_read() -> None:
+    assert read([bytes.fromhex(GOLDEN)]) == (HEADER, (HEAD,), ENTRIES)
+
+
+def test_the_blocks_of_a_segment_are_those_that_were_published() -> None:
+    assert [block.hex() for block in blocks(stream())] == BLOCKS
+    assert [block.hex() for block in blocks(bytes.fromhex(GOLDEN))] == BLOCKS
+    assert stream()[:8] == b"EDDASEG\2"
+
+
+def test_the_bytes_of_a_header_and_of_what_is_signed_are_those_that_were_published() -> None:
+    assert msgspec.msgpack.encode(HEADER).hex() == GOLDEN_HEADER
+    signed = "4c07e3ac8b0360e841a45c762003bafdb7e019e005462fa132ef92d01880320e"
+    assert segments.signed_header(HEADER, b"w" * 16) == b"edda segment 1" + b"w" * 16 + bytes.fromhex(signed)
+
+
+def test_a_header_s_signature_covers_all_of_it_but_itself() -> None:
+    signed = segments.signed_header(HEADER, b"w" * 16)
+    assert segments.signed_header(msgspec.structs.replace(HEADER, signature=b"other"), b"w" * 16) == signed
+    for changed in ({"root": bytes(32)}, {"heads": 2}, {"entities": 3}, {"ext": ((2, b"x"),)}, {"maker": bytes(32)}):
+        assert segments.signed_header(msgspec.structs.replace(HEADER, **changed), b"w" * 16) != signed
+    assert segments.signed_header(HEADER, b"x" * 16) != signed
+
+
+def test_a_hash_of_heads_is_of_actors_seqs_and_hashes_in_whatever_order_they_come() -> None:
+    other = HEAD._replace(actor=b"b" * 16)
+    assert segments.hash_heads([HEAD, other]) == segments.hash_heads([other, HEAD])
+    changed: tuple[dict[str, Any], ...] = (
+        {"actor": b"x" * 16}, {"seq": 4}, {"hash": bytes(32)}, {"birth": b"other"},
+    )  # fmt: skip
+    assert len({segments.hash_heads([HEAD._replace(**fields)]) for fields in changed}) == 4
+    assert segments.hash_heads([HEAD]) == segments.hash_heads([HEAD._replace(signature=b"", signed_seq=0)])
+
+
+# --- cut and damaged --------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, len(stream())), max_size=8))
 def test_what_was_written_is_read_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     whole = stream()
     at = [0, *sorted(cuts), len(whole)]
-    assert read([whole[start:end] for start, end in pairwise(at)]) == (HEADER, ENTRIES)
-
-
-def test_many_entities_go_into_several_blocks() -> None:
-    entries = [Entry(bytes([n]) * 16, blake2b(bytes([n])).digest() * 2_000, ()) for n in range(8)]
-    header, blocks = segments.read([stream(entries)])
-    listed = list(blocks)
-    assert header == HEADER
-    assert len(listed) > 1
-    assert [entry for block in listed for entry in block] == entries
+    assert read([whole[start:end] for start, end in pairwise(at)]) == (HEADER, (HEAD,), ENTRIES)
 
 
 @given(st.integers(0, len(stream()) - 1), st.integers(1, 255))
@@ -81,11 +146,11 @@ def test_bytes_after_the_end_are_refused() -> None:
 
 
 def test_a_block_that_declares_more_than_a_block_may_hold_is_not_decompressed() -> None:
-    import zstandard
-
     bomb = zstandard.ZstdCompressor().compress(bytes(segments.BLOCK_BYTES_MAX + 1))
     with pytest.raises(RemoteProtocolError, match="declares"):
         read([segments.MAGIC + len(bomb).to_bytes(4, "big") + bomb])
+    with pytest.raises(RemoteProtocolError, match="a segment's block of"):
+        read([segments.MAGIC + (segments.BLOCK_BYTES_MAX + 1).to_bytes(4, "big")])
 
 
 def test_parts_are_cut_to_their_size_and_joined_to_the_same_stream() -> None:
@@ -95,198 +160,102 @@ def test_parts_are_cut_to_their_size_and_joined_to_the_same_stream() -> None:
     assert [len(part) for part in parts[:-1]] == [limits.PART_BYTES_MAX] * (len(parts) - 1)
 
 
-# --- snapshots: segments between devices ------------------------------------------------------------------------------
+# --- however much -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a snapshot the answer to a few missing changes."""
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
 
 
-@pytest.fixture
-def trio(few: None) -> Iterator[tuple[StorageEngine, ...]]:
-    """Three devices, the first with a history."""
-    with devices(3) as members:
-        fill(members[0])
-        yield members
+def test_many_entities_go_into_several_blocks() -> None:
+    entries = [Entry(b"\0" + bytes([n]) * 16, noise(n, 100_000), ()) for n in range(8)]
+    header = msgspec.structs.replace(HEADER, entities=8)
+    whole = stream(entries, header)
+    assert len(blocks(whole)) > 3
+    assert read([whole]) == (header, (HEAD,), entries)
 
 
-def fill(store: StorageEngine) -> tuple[str, str]:
-    """Write a history of every kind of thing; return a task's and a document's id."""
-    parent = store.create_task(edda.Task(title="Parent", tags={"home"}, metadata={"k": {"a": 1}}))
-    task = store.create_task(edda.Task(title="Child", parent_id=parent, description="Buy milk"))
-    document = store.create_document(edda.Document(title="Notes", content="start"))
-    store.edit_text(task, "description", [(4, 0, "oat ")])
-    store.edit_text(document, "content", [(5, 0, " and more")])
-    with store.begin_transaction() as tx:
-        tx.link(task, document)
-    gone = store.create_task(edda.Task(title="Gone"))
-    store.delete_task(gone)
-    return task, document
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES, 5_000_000])
+def test_a_state_and_a_text_of_any_size_go_over_as_many_blocks_as_they_need(size: int) -> None:
+    texts = (Text("content", b"g" * 16, noise(1, size)), Text("content", b"h" * 16, noise(2, size + 1)))
+    entries = [
+        Entry(b"\0" + b"a" * 16, noise(3, size), texts),
+        Entry(b"\0" + b"b" * 16, b"small", ()),
+        Entry(b"\0" + b"c" * 16, noise(4, size), ()),
+    ]
+    header = msgspec.structs.replace(HEADER, entities=3)
+    whole = stream(entries, header)
+    assert all(len(block) <= segments.BLOCK_BYTES_MAX for block in blocks(whole))
+    assert read([whole]) == (header, (HEAD,), entries)
 
 
-def snapshots_of(talk: Talk) -> int:
-    """Let a talk run; return how many segments were merged anywhere."""
-    talk.run()
-    return sum(len(list(reader_segments(replica.exchange.store))) for replica in talk._replicas.values())
+def test_heads_without_number_go_over_as_many_blocks_as_they_need() -> None:
+    heads = tuple(HEAD._replace(actor=n.to_bytes(16, "big"), signature=noise(n, 64)) for n in range(5_000))
+    header = msgspec.structs.replace(HEADER, heads=len(heads), frontier=segments.hash_heads(heads))
+    whole = stream(ENTRIES, header, heads)
+    assert len(blocks(whole)) > 4
+    assert read([whole]) == (header, heads, ENTRIES)
 
 
-def reader_segments(store: object) -> list[object]:
-    """The segments that a store merged."""
-    with store.read() as reader:  # type: ignore[attr-defined]
-        return list(reader.segments())
+# --- what no maker writes ---------------------------------------------------------------------------------------------
 
 
-def fresh(of: StorageEngine, tmp_path_factory: pytest.TempPathFactory) -> StorageEngine:
-    """A member that holds nothing yet."""
-    from edda_sync.testing import pair
-
-    engine = StorageEngine(tmp_path_factory.mktemp("fresh"))
-    engine.open_store(edda.StorageConfig(name="fresh"))
-    pair(of, engine)
-    return engine
+def piece(key: bytes, field: str = "", genesis: bytes = b"", more: bool = False, data: bytes = b"x") -> list[object]:
+    return [b"\0" + key * 16, field, genesis, more, data]
 
 
-def test_an_empty_device_gets_a_segment_and_is_proved_equal(
-    trio: tuple[StorageEngine, ...], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    laptop = trio[0]
-    with fresh(laptop, tmp_path_factory) as newcomer:
-        talk = Talk(laptop, newcomer)
-        assert snapshots_of(talk) == 1
-        assert len(talk.proved) == 2
-        assert tables(newcomer) == tables(laptop)
-        assert newcomer.digest() == laptop.digest()
-        assert newcomer.counts()["changes"] == 0  # the history stays where it was
-        assert newcomer.rebuild() == 0
-        assert tables(newcomer) == tables(laptop)
-        assert newcomer.digest() == laptop.digest()
+ENC = msgspec.msgpack.encode
+FIRST = [ENC(HEADER), ENC([HEAD])]
 
 
-def test_a_device_that_got_a_segment_writes_edits_and_serves_others(
-    trio: tuple[StorageEngine, ...], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    laptop = trio[0]
-    with fresh(laptop, tmp_path_factory) as newcomer, fresh(laptop, tmp_path_factory) as last:
-        sync(laptop, newcomer)
-        (task,) = [each for each in newcomer.query_tasks(edda.TaskQuery()) if each.title == "Child"]
-        task.description = "Buy oat milk and eggs"
-        newcomer.update_task(task)
-        laptop.edit_text(task.id, "description", [(0, 3, "Get")])
-        sync(laptop, newcomer)
-        read = laptop.get_task(task.id)
-        assert read is not None
-        assert read.description == "Get oat milk and eggs"
-        sync(newcomer, last)
-        assert tables(last) == tables(laptop)
-        for store in (newcomer, last):
-            before = tables(store)
-            store.rebuild()
-            assert tables(store) == before
-        assert newcomer.digest() == last.digest() == laptop.digest()
+def of_heads(seq: int) -> SegmentHeader:
+    """A header that fits a head of that seq, where a hash of it can be made at all."""
+    hashed = segments.hash_heads([HEAD._replace(seq=max(seq, 0))])
+    return msgspec.structs.replace(HEADER, frontier=hashed)
 
 
-def test_a_device_with_its_own_edits_that_lacks_what_no_log_holds_merges_a_segment(
-    trio: tuple[StorageEngine, ...], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The newcomer's log starts at its segment; the phone lacks what lies before it, and has edits of its own."""
-    laptop, phone, _ = trio
-    (task,) = [each for each in laptop.query_tasks(edda.TaskQuery()) if each.title == "Child"]
-    sync(laptop, phone)
-    laptop.update_task(edda.Task(id=task.id, title="Child of the laptop", priority=0))
-    laptop.edit_text(task.id, "description", [(0, 0, "laptop ")])
-    phone.update_task(edda.Task(id=task.id, title="Child of the phone"))
-    phone.edit_text(task.id, "description", [(0, 0, "phone ")])
-    offline = phone.create_task(edda.Task(title="Written offline"))
-    with fresh(laptop, tmp_path_factory) as newcomer:
-        sync(laptop, newcomer)
-        talk = Talk(newcomer, phone)
-        assert snapshots_of(talk) == 2  # the newcomer's own, and now the phone's
-        assert len(talk.proved) == 2
-        sync(laptop, phone)
-        sync(laptop, newcomer)
-        assert tables(laptop) == tables(phone) == tables(newcomer)
-        assert laptop.conflicts() == phone.conflicts() == newcomer.conflicts()
-        assert {each.field for each in laptop.conflicts()} == {"title"}
-        read = phone.get_task(task.id)
-        assert read is not None
-        assert read.priority == 0
-        assert sorted((read.description or "").split()) == sorted(["laptop", "phone", "Buy", "oat", "milk"])
-        assert phone.get_task(offline) is not None
-        for store in (laptop, phone, newcomer):
-            digest = store.digest()
-            store.rebuild()
-            assert store.digest() == digest
+@pytest.mark.parametrize(
+    "held",
+    [
+        [],
+        FIRST[:1],
+        [FIRST[1], FIRST[0]],
+        [b"\xc1"],
+        [ENC(msgspec.structs.replace(HEADER, heads=2)), FIRST[1]],
+        [ENC(msgspec.structs.replace(HEADER, heads=0)), ENC([])],
+        [ENC(msgspec.structs.replace(HEADER, frontier=bytes(32))), FIRST[1]],
+        *([ENC(of_heads(seq)), ENC([HEAD._replace(seq=seq)])] for seq in (0, -1, -(1 << 63), 1 << 48, (1 << 64) - 1)),
+        [*FIRST],  # no entities, where two are said
+        [*FIRST, ENC([piece(b"a")])],
+        [*FIRST, ENC([piece(b"a"), piece(b"b"), piece(b"c")])],
+        [*FIRST, ENC([piece(b"b"), piece(b"a")])],
+        [*FIRST, ENC([piece(b"a"), piece(b"a")])],
+        [*FIRST, ENC([piece(b"a", more=True), piece(b"b")])],
+        [*FIRST, ENC([piece(b"a"), piece(b"b", more=True)])],
+        [*FIRST, ENC([piece(b"a"), piece(b"b", "content", b"g" * 16)])],
+        [*FIRST, ENC([piece(b"a", "content", b"g" * 16), piece(b"b")])],
+        [*FIRST, ENC([piece(b"a"), piece(b"a", "content", b"g" * 16, True), piece(b"b")])],
+        [*FIRST, ENC([piece(b"a", more=True), piece(b"a", "content", b"g" * 16), piece(b"b")])],
+        [*FIRST, ENC([[*piece(b"a"), "more"], piece(b"b")])],
+        [*FIRST, ENC([[b"short", "", b"", False, b""], piece(b"b")])],
+        [*FIRST, ENC([piece(b"a", "content", b"g" * 17), piece(b"b")])],
+        [*FIRST, ENC({"a": 1})],
+    ],
+)
+def test_blocks_that_no_maker_writes_are_refused(held: list[bytes]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        read([of_blocks(*held)])
 
 
-def test_a_segment_is_made_once_and_served_by_its_hash(trio: tuple[StorageEngine, ...]) -> None:
-    laptop = trio[0]
-    exchange = replica_of(laptop).exchange
-    made = exchange.snapshots.made({})
-    laptop.create_task(edda.Task(title="Later"))
-    again = exchange.snapshots.made({})
-    assert again == made
-    parts = [exchange.snapshots.part(made.hash, number) for number in range(made.parts)]
-    assert blake2b(b"".join(part or b"" for part in parts), digest_size=32).digest() == made.hash
-    assert exchange.snapshots.part(made.hash, made.parts) is None
+def test_fields_that_a_later_version_adds_to_the_header_are_passed_over() -> None:
+    fields = msgspec.msgpack.decode(ENC(HEADER))
+    later = ENC([*fields[:-1], [[2, b"even"], [3, b"odd"]], "more"])
+    header, heads, entries = read([of_blocks(later, *map(bytes.fromhex, BLOCKS[1:]))])
+    assert header == msgspec.structs.replace(HEADER, ext=((2, b"even"), (3, b"odd")))
+    assert (heads, entries) == ((HEAD,), ENTRIES)
 
 
-def test_nobody_makes_a_segment_of_a_state_that_rotted(trio: tuple[StorageEngine, ...]) -> None:
-    laptop = trio[0]
-
-    def rot(tx: StoreWriter) -> None:
-        record = next(iter(tx.all_records("task")))
-        tx.save([record._replace(state=record.state[:-20] + b"rot" + record.state[-17:])], {record.key: False})
-
-    laptop.store.transact(rot)
-    with pytest.raises(CorruptError, match="The task"):
-        replica_of(laptop).exchange.snapshots.made({})
-    laptop.rebuild()
-    assert replica_of(laptop).exchange.snapshots.made({}).parts == 1
-
-
-def test_what_rotted_at_a_segments_maker_is_refused_by_who_holds_something_already(
-    trio: tuple[StorageEngine, ...],
-) -> None:
-    """Merged it would be what the log says, and no rebuild could mend it."""
-    laptop, phone, _ = trio
-    (task,) = [each for each in laptop.query_tasks(edda.TaskQuery()) if each.title == "Child"]
-    laptop.edit_text(task.id, "description", [(0, 0, "new ")])
-
-    def rot(tx: StoreWriter) -> None:
-        laptop.ledger.refresh(tx)
-        key, field, genesis = next(iter(tx.all_texts()))
-        tx.save_text(key, field, genesis, TextDocument.start(genesis, "not what anybody wrote").state(), 1 << 40)
-
-    laptop.store.transact(rot)
-    giving, taking = replica_of(laptop).exchange, replica_of(phone).exchange
-    made = giving.snapshots.made({})
-    part = giving.snapshots.part(made.hash, 0)
-    assert part is not None
-    before, digest = phone.frontier(), phone.digest()
-    with pytest.raises(RemoteProtocolError, match="not what its digest says"):
-        taking.snapshots.take(Snapshot(made.hash, made.parts, 0, part))
-    assert (phone.frontier(), phone.digest()) == (before, digest)
-
-
-def test_a_damaged_or_invented_segment_is_refused_and_leaves_no_trace(
-    trio: tuple[StorageEngine, ...], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    laptop = trio[0]
-    with fresh(laptop, tmp_path_factory) as newcomer:
-        giving = replica_of(laptop).exchange
-        made = giving.snapshots.made({})
-        part = giving.snapshots.part(made.hash, 0)
-        assert part is not None
-        taking = replica_of(newcomer).exchange
-        before, digest = newcomer.frontier(), newcomer.digest()
-        damaged = bytes([part[20] ^ 1]) + part[1:]
-        invented = blake2b(part[:-40], digest_size=32).digest()
-        for name, data in ((made.hash, damaged), (invented, part[:-40])):
-            with pytest.raises(RemoteProtocolError):
-                taking.snapshots.take(Snapshot(name, 1, 0, data))
-            assert taking.snapshots.part(name, 0) is None
-        assert (newcomer.frontier(), newcomer.digest()) == (before, digest)
-        taking.snapshots.take(Snapshot(made.hash, made.parts, 0, part))
-        assert newcomer.digest() == laptop.digest()
+def test_a_segment_of_another_version_is_not_read() -> None:
+    for version in (0, 1, 3, 255):
+        with pytest.raises(RemoteProtocolError, match="unknown version"):
+            read([b"EDDASEG" + bytes((version,)) + stream()[8:]])

@@ -1,11 +1,12 @@
 """
-Snapshots in the life of a workspace: whoever got one ends where whoever got every change does, whatever went on meanwhile.
+Segments in the life of a workspace: whoever began with one ends where whoever got every change does, whatever went on.
 
-The format has its own tests (``test_segment``), and so have lies (``tests/sync/test_hostile``).
+The format has its own tests (``test_segment``), and so has what one may lie about (``test_merging``, ``test_behind``).
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +14,29 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt.ledger import actor_of
+from edda_sync import doctor, limits
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import ForkError
-from edda_sync.sync.messages import Part, Snapshot
-from edda_sync.testing import devices, pair, replica_of, sync
-from tests.sync.network import Network
+from edda_sync.sync.messages import Behind, Changes, Earlier, Offer, Part, Snapshot
+from edda_sync.testing import devices, replica_of, sync
+from tests.backup.newcomers import (
+    Newcomers,
+    begin_with_segment,
+    declined,
+    forged_by,
+    is_provisional,
+    met,
+    newcomers,
+    segments_taken,
+)
+from tests.sync.network import Network, name_of
+from tests.sync.strange import write_change
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+Pair = tuple[StorageEngine, StorageEngine]
 
 
 @pytest.fixture(autouse=True)
-def _a_snapshot_is_the_answer_from_few_changes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_segment_is_the_answer_from_few_changes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
 
 
@@ -34,37 +45,17 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-class Newcomers:
-    """Makes devices that join a member's workspace and hold nothing yet."""
-
-    def __init__(self, folder: Path, backend: str) -> None:
-        self._folder, self._backend = folder, backend
-        self.made: list[StorageEngine] = []
-
-    def __call__(self, host: StorageEngine) -> StorageEngine:
-        engine = StorageEngine(self._folder / f"newcomer{len(self.made)}")
-        memory = self._backend == "memory"
-        engine.open_store(edda.StorageConfig(backend="memory" if memory else "sqlite", name=f"new {len(self.made)}"))
-        self.made.append(engine)
-        pair(host, engine)
-        return engine
-
-
 @pytest.fixture
 def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
-    newcomers = Newcomers(tmp_path, backend)
-    yield newcomers
-    for engine in newcomers.made:
-        engine.close()
+    with newcomers(tmp_path, backend) as made:
+        yield made
 
 
 @pytest.fixture
-def pairs(backend: str) -> Iterator[tuple[StorageEngine, StorageEngine]]:
+def pairs(backend: str) -> Iterator[Pair]:
     with devices(2, backend=backend) as (laptop, phone):
         for number in range(6):
-            body = (
-                random.Random(number).randbytes(1_000).hex()
-            )  # compresses to half, so that a snapshot has some length
+            body = random.Random(number).randbytes(1_000).hex()  # compresses to half, so that a segment has some length
             laptop.create_task(edda.Task(title=f"task {number}", description=body, tags={"work"}))
         sync(laptop, phone)
         yield laptop, phone
@@ -77,44 +68,74 @@ def shown(engine: StorageEngine) -> dict[str, object]:
 
 
 def assert_equal(*engines: StorageEngine) -> None:
-    """All show the same, and so does the view that each folds anew from its log."""
+    """All show the same, and so does the view that each folds anew from its log; the doctor finds nothing wrong."""
     expected = shown(engines[0])
     for engine in engines:
         assert shown(engine) == expected
+        assert [finding for finding in doctor.check(engine) if not finding.sound] == []
         engine.rebuild()
         assert shown(engine) == expected
 
 
-def snapshots(network: Network) -> list[Snapshot]:
-    return network.said(Snapshot)
+# --- how one begins ---------------------------------------------------------------------------------------------------
 
 
-def test_concurrent_edits_of_both_sides_stand_beside_a_snapshot(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+def test_an_empty_device_begins_with_a_segment_and_then_gets_the_log_behind_it(
+    pairs: Pair, newcomer: Newcomers
 ) -> None:
-    """The tablet has a snapshot and edits of its own, the phone edits that the snapshot lacks; none saw the other's."""
-    laptop, phone = pairs
-    task_id = laptop.create_task(edda.Task(title="Report", description="first draft", tags={"old"}))
-    sync(laptop, phone)
-    phone.update_task(edda.Task(id=task_id, title="Report of the phone", priority=0))
-    phone.edit_text(task_id, "description", [(0, 0, "my ")])
+    laptop, _ = pairs
     tablet = newcomer(laptop)
-    sync(laptop, tablet)
-    tablet.update_task(edda.Task(id=task_id, title="Report of the tablet", tags={"new"}))
-    tablet.edit_text(task_id, "description", [(11, 0, "!")])
-    tablet.delete_task(tablet.query_tasks(edda.TaskQuery(tags=("work",)))[0].id)
-    sync(phone, tablet)
+    network = met(tablet, laptop)
+    assert len(segments_taken(network)) == 1
+    assert network.said(Behind, tablet)
+    assert sum(len(each.changes) for each in network.said(Earlier)) == laptop.counts()["changes"]
+    assert network.said(Changes) == []
+    assert len(network.proved) == 2
+    assert is_provisional(tablet) is None
+    assert forged_by(tablet) is None
+    assert tablet.counts() == laptop.counts()
+    assert_equal(laptop, tablet)
+
+
+def test_what_a_segment_says_is_shown_before_its_log_is_here(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, phone = pairs
+    tablet = newcomer(laptop)
+    sync(laptop, phone)
+    begin_with_segment(laptop, tablet)
+    assert tablet.digest() == laptop.digest()
+    assert [tablet.table(name) for name in TABLES] == [laptop.table(name) for name in TABLES]
+    before = tablet.digest()
+    assert tablet.rebuild() == 0
+    assert tablet.digest() == before
+    found = is_provisional(tablet)
+    assert found is not None
+    assert found.maker == laptop.identity.public_key
+    met(tablet, phone)
+    assert is_provisional(tablet) is None
+    assert_equal(laptop, phone, tablet)
+
+
+def test_whoever_holds_anything_declines_a_segment_and_gets_the_log(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, phone = pairs
+    tablet = newcomer(laptop)
+    tablet.create_task(edda.Task(title="written before it met anybody"))
+    network = met(tablet, laptop)
+    assert network.said(Snapshot) == []
+    assert all(declined(network))
     sync(laptop, phone)
     assert_equal(laptop, phone, tablet)
-    task = laptop.get_task(task_id)
-    assert task is not None
-    assert (task.description, task.priority) == ("my first draft!", 0)
-    assert [conflict.field for conflict in laptop.conflicts()] == ["title"]
 
 
-def test_a_snapshot_brings_each_of_the_things_that_one_id_names(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
-) -> None:
+def test_few_changes_are_sent_as_they_are(pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
+    laptop, _ = pairs
+    tablet = newcomer(laptop)
+    network = met(tablet, laptop)
+    assert network.said(Offer) == []
+    assert_equal(laptop, tablet)
+
+
+def test_a_segment_brings_each_of_the_things_that_one_id_names(pairs: Pair, newcomer: Newcomers) -> None:
     laptop, phone = pairs
     one = laptop.create_task(edda.Task(title="task", description="words"))
     phone.create_document(edda.Document(id=one, title="document", content="words"))
@@ -123,11 +144,8 @@ def test_a_snapshot_brings_each_of_the_things_that_one_id_names(
     phone.edit_text(one, "content", [(5, 0, " of the document")])
     sync(laptop, phone)
     tablet = newcomer(laptop)
-    network = Network(laptop, tablet)
-    network.connect(laptop, tablet)
-    network.run()
-    assert snapshots(network)
-    sync(tablet, phone)
+    assert segments_taken(met(tablet, laptop))
+    sync(laptop, phone)
     assert_equal(laptop, phone, tablet)
     task, document = tablet.get_task(one), tablet.get_document(one)
     assert task is not None
@@ -135,43 +153,52 @@ def test_a_snapshot_brings_each_of_the_things_that_one_id_names(
     assert (task.description, document.content) == ("words of the task", "words of the document")
 
 
-def test_a_snapshot_merges_into_a_store_with_edits_and_deletions_of_its_own(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
-) -> None:
-    """The phone wrote offline, and what it lacks is in no log but the laptop's, which it does not meet."""
-    laptop, phone = pairs
-    both, here, there, texts, tagged, last = (task.id for task in laptop.query_tasks(edda.TaskQuery(order="title")))
-    phone.delete_task(here)
-    laptop.delete_task(there)
-    for engine, word in ((laptop, "laptop"), (phone, "phone")):
-        engine.delete_task(both)
-        engine.edit_text(texts, "description", [(0, 0, f"{word} ")])
-        engine.update_task(edda.Task(id=tagged, title=word, tags={word}, metadata={word: True}))
-    laptop.delete_task(last)
-    phone.update_task(edda.Task(id=last, priority=0))  # unseen by the deletion: it lives
-    offline = phone.create_task(edda.Task(title="made offline", parent_id=last))
-    tablet = newcomer(laptop)
+def test_a_device_that_began_with_a_segment_writes_edits_and_serves_others(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, _ = pairs
+    tablet, last = newcomer(laptop), newcomer(laptop)
     sync(laptop, tablet)
-    network = Network(tablet, phone)
-    network.connect(tablet, phone)
-    network.run()
-    assert snapshots(network)
-    assert_equal(phone, tablet)
+    task = tablet.query_tasks(edda.TaskQuery(order="title"))[0]
+    task.description = "Buy oat milk and eggs"
+    tablet.update_task(task)
+    laptop.edit_text(task.id, "description", [(0, 1, "Get")])
+    sync(laptop, tablet)
+    network = met(last, tablet)
+    assert segments_taken(network)
+    assert_equal(laptop, tablet, last)
+
+
+# --- meanwhile --------------------------------------------------------------------------------------------------------
+
+
+def test_concurrent_edits_of_both_sides_stand_beside_a_segment(pairs: Pair, newcomer: Newcomers) -> None:
+    """The tablet has a segment and edits of its own, the phone edits that the segment lacks; none saw the other's."""
+    laptop, phone = pairs
+    task_id = laptop.create_task(edda.Task(title="Report", description="first draft", tags={"old"}))
     sync(laptop, phone)
+    phone.update_task(edda.Task(id=task_id, title="Report of the phone", priority=0))
+    phone.edit_text(task_id, "description", [(0, 0, "my ")])
+    tablet = newcomer(laptop)
+    begin_with_segment(laptop, tablet)
+    tablet.update_task(edda.Task(id=task_id, title="Report of the tablet", tags={"new"}))
+    tablet.edit_text(task_id, "description", [(11, 0, "!")])
+    tablet.delete_task(tablet.query_tasks(edda.TaskQuery(tags=("work",)))[0].id)
+    met(tablet, phone)  # which does not have all of the log behind
+    assert is_provisional(tablet) is not None
+    sync(laptop, tablet)
+    sync(laptop, phone)
+    sync(laptop, tablet)
     assert_equal(laptop, phone, tablet)
-    visible = {task.id for task in phone.query_tasks(edda.TaskQuery())}
-    assert visible == {texts, tagged, last, offline}
-    task = phone.get_task(tagged)
+    task = laptop.get_task(task_id)
     assert task is not None
-    assert (task.tags, task.metadata) == ({"work", "laptop", "phone"}, {"laptop": True, "phone": True})
-    assert [conflict.field for conflict in phone.conflicts()] == ["title"]
+    assert (task.description, task.priority) == ("my first draft!", 0)
+    assert [conflict.field for conflict in laptop.conflicts()] == ["title"]
 
 
 @pytest.mark.parametrize("edited_before", [False, True])
-def test_an_edit_of_a_text_that_was_replaced_before_the_snapshot_still_arrives(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, edited_before: bool
+def test_an_edit_of_a_text_that_was_replaced_before_the_segment_still_arrives(
+    pairs: Pair, newcomer: Newcomers, edited_before: bool
 ) -> None:
-    """The words are in no cell any more when the snapshot is made, and the phone's edit of them is still on its way."""
+    """The words are in no cell any more when the segment is made, and the phone's edit of them is still on its way."""
     laptop, phone = pairs
     note = laptop.create_document(edda.Document(title="Note", content="base"))
     sync(laptop, phone)
@@ -180,14 +207,101 @@ def test_an_edit_of_a_text_that_was_replaced_before_the_snapshot_still_arrives(
     laptop.update_document(edda.Document(id=note, content=None))
     phone.edit_text(note, "content", [(0, 0, "the ")])
     tablet = newcomer(laptop)
+    begin_with_segment(laptop, tablet)
+    met(tablet, phone)
     sync(laptop, tablet)
-    sync(phone, tablet)
+    sync(laptop, phone)
+    sync(laptop, tablet)
+    assert_equal(laptop, phone, tablet)
+
+
+def test_what_others_write_while_the_log_behind_comes_arrives_too(
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_000)
+    laptop, phone = pairs
+    tablet = newcomer(laptop)
+    network = Network(tablet, laptop, phone)
+    network.connect(tablet, laptop)
+    network.connect(laptop, phone)
+    network.run_until_said(Earlier, 1)
+    for engine in (laptop, phone, tablet):
+        engine.create_task(edda.Task(title=f"of {engine.name} meanwhile"))
+        network.committed(engine)
+        assert network.step()
+    network.run()
+    assert is_provisional(tablet) is None
+    assert len(network.proved) == 4
+    assert_equal(laptop, phone, tablet)
+
+
+def test_a_large_change_of_the_log_behind_comes_in_parts(
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 4_000)
+    laptop, _ = pairs
+    with laptop.begin_transaction() as tx:
+        for number in range(100):
+            tx.create_task(edda.Task(title=f"large {number}", description=f"{number}" * 50))
+    laptop.create_task(edda.Task(title="after it"))
+    tablet = newcomer(laptop)
+    network = met(tablet, laptop)
+    assert len(network.said(Part)) > 1
+    assert is_provisional(tablet) is None
+    assert_equal(laptop, tablet)
+
+
+def test_the_log_behind_goes_on_where_a_link_was_cut(
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 4_000)
+    laptop, phone = pairs
+    with laptop.begin_transaction() as tx:
+        for number in range(40):
+            tx.create_task(edda.Task(title=f"large {number}", description=f"{number}" * 100))
+    tablet = newcomer(laptop)
+    sync(laptop, phone)
+    network = Network(tablet, laptop, phone)
+    network.connect(tablet, laptop)
+    network.run_until_said(Earlier, 3)
+    network.cut(tablet, laptop)
+    network.connect(tablet, phone)
+    network.run_until_said(Part, 1)
+    network.cut(tablet, phone)
+    network.connect(tablet, laptop)
+    network.run()
+    assert is_provisional(tablet) is None
+    first = [behind.held for behind in network.said(Behind, tablet)]
+    assert all(one != other for one, other in zip(first, first[2:], strict=False))
     sync(laptop, phone)
     assert_equal(laptop, phone, tablet)
 
 
+def test_a_state_and_a_text_larger_than_a_block_cross(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, _ = pairs
+    words = random.Random(5).randbytes(400_000).hex()
+    note = laptop.create_document(edda.Document(title="long", content=words))
+    laptop.edit_text(note, "content", [(0, 0, "edited: "), (500_000, 1, "")])
+    metadata = {f"key {number}": random.Random(number).randbytes(3_000).hex() for number in range(150)}
+    task = laptop.create_task(edda.Task(title="much metadata", metadata=metadata))
+    tablet = newcomer(laptop)
+    network = met(tablet, laptop)
+    assert len(network.said(Snapshot)) >= 2
+    assert forged_by(tablet) is None
+    found, read = tablet.get_task(task), tablet.get_document(note)
+    assert found is not None
+    assert read is not None
+    assert found.metadata == metadata
+    assert len(read.content or "") == len(words) + len("edited: ") - 1
+    assert_equal(laptop, tablet)
+
+
+# --- transfers that break ---------------------------------------------------------------------------------------------
+
+
 def test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counterexample 16."""
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
@@ -198,116 +312,36 @@ def test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on(
     network.connect(laptop, tablet)
     network.run_until_said(Snapshot, 2)
     network.cut(laptop, tablet)
-    before = snapshots(network)
+    before = network.said(Snapshot)
     assert before[0].parts > 3
     laptop.create_task(edda.Task(title="written meanwhile"))
     network.connect(laptop, tablet)
     network.run()
-    after = snapshots(network)[len(before) :]
+    after = network.said(Snapshot)[len(before) :]
     assert {part.segment for part in after} == {before[0].segment}
     assert [part.number for part in before + after] == list(range(before[0].parts))
     assert_equal(laptop, tablet)
 
 
-def test_two_members_may_send_a_newcomer_snapshots_at_once(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+def test_two_members_may_send_a_newcomer_segments_at_once(
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
     laptop, phone = pairs
     laptop.create_task(edda.Task(title="only the laptop's"))
     tablet = newcomer(laptop)
-    sync_members = Network(laptop, phone, tablet)
-    sync_members.connect(laptop, tablet)
-    sync_members.connect(phone, tablet)
-    sync_members.connect(laptop, phone)
-    sync_members.run()
+    network = Network(laptop, phone, tablet)
+    network.connect(laptop, tablet)
+    network.connect(phone, tablet)
+    network.connect(laptop, phone)
+    network.run()
     assert_equal(laptop, phone, tablet)
     with tablet.store.read() as reader:
         assert reader.kept_segments() == [], "what was half here is forgotten"
 
 
-def test_what_is_left_of_a_snapshot_is_not_sent_to_whoever_got_all_from_another_meanwhile(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
-    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
-    laptop, phone = pairs
-    for number in range(10):
-        laptop.create_task(edda.Task(title="more", description=random.Random(number).randbytes(1_000).hex()))
-    tablet = newcomer(laptop)
-    sync(laptop, phone)
-    network = Network(laptop, tablet)
-    network.connect(laptop, tablet)
-    network.run_until_said(Snapshot, 1)
-    sync(phone, tablet)
-    network.run()
-    assert 1 <= len(snapshots(network)) < snapshots(network)[0].parts - 1
-    assert_equal(laptop, phone, tablet)
-
-
-def test_a_large_change_that_was_half_here_is_forgotten_when_a_snapshot_brings_it(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    laptop, _ = pairs
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
-    monkeypatch.setattr(limits, "PART_BYTES_MAX", 4_000)
-    with laptop.begin_transaction() as tx:
-        for number in range(200):
-            tx.create_task(edda.Task(title=f"large {number}", description=f"{number}" * 50))
-    tablet = newcomer(laptop)
-    network = Network(laptop, tablet)
-    network.connect(laptop, tablet)
-    network.run_until_said(Part, 2)
-    network.cut(laptop, tablet)
-    with tablet.store.read() as reader:
-        assert len(reader.incoming()) == 1
-        held = {head.actor for head in reader.heads().values()}
-    assert held  # it has begun, so only a log that does not reach back makes the laptop send a snapshot
-    sender = newcomer(laptop)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
-    sync(laptop, sender)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
-    sync(laptop, sender)
-    network = Network(sender, tablet)
-    network.connect(sender, tablet)
-    network.run()
-    assert snapshots(network)
-    with tablet.store.read() as reader:
-        assert not reader.incoming()
-    sync(laptop, tablet)
-    assert_equal(laptop, sender, tablet)
-
-
-def test_a_snapshot_that_would_not_close_the_gap_is_made_anew(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
-) -> None:
-    """
-    The tablet made a snapshot, then got another one; the phone lacks what only that one holds.
-
-    Served by the first one's hash for ever, the phone would never get there.
-    """
-    laptop, phone = pairs
-    tablet = newcomer(laptop)
-    sync(laptop, tablet)
-    for_another = newcomer(laptop)
-    sync(laptop, tablet)
-    sync(laptop, for_another)
-    sync(tablet, newcomer(laptop))  # the tablet makes a snapshot
-    late = newcomer(laptop)
-    for number in range(8):
-        laptop.create_task(edda.Task(title=f"later {number}"))
-    sync(laptop, late)  # a snapshot, of which the tablet lacks the end
-    sync(late, tablet)
-    network = Network(tablet, phone)
-    network.connect(tablet, phone)
-    network.run()
-    assert len(network.proved) == 2
-    sync(laptop, phone)
-    assert_equal(laptop, phone, tablet, late)
-
-
 def test_a_segment_that_was_replaced_while_it_was_sent_is_followed_by_the_new_one(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_500)
     monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 3_000)
@@ -318,89 +352,119 @@ def test_a_segment_that_was_replaced_while_it_was_sent_is_followed_by_the_new_on
     network.run_until_said(Snapshot, 1)
     laptop.create_task(edda.Task(title="written meanwhile"))
     monkeypatch.setattr(limits, "SNAPSHOT_KEPT_S_MAX", 0)  # as if a day had passed, and another peer asked
-    replica_of(laptop).exchange.snapshots.made({})
+    replica_of(laptop).exchange.making.made({})
     network.run()
-    assert len({part.segment for part in snapshots(network)}) == 2
+    assert len(segments_taken(network)) == 2
     assert_equal(laptop, tablet)
 
 
-def test_who_cannot_make_a_snapshot_passes_on_the_one_it_got(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+def test_a_large_change_that_was_half_here_is_forgotten_when_a_segment_brings_it(
+    pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laptop, _ = pairs
     tablet = newcomer(laptop)
-    watch = newcomer(laptop)
+    with laptop.store.read() as reader:
+        raw = reader.logged(reader.log_position()).raw
+    tablet.store.transact(lambda tx: tx.expect(b"h" * 16, 5, raw))
+    begin_with_segment(laptop, tablet)
+    with tablet.store.read() as reader:
+        assert not reader.incoming()
     sync(laptop, tablet)
-    laptop.create_task(edda.Task(title="later"))
+    assert_equal(laptop, tablet)
+
+
+# --- many hands -------------------------------------------------------------------------------------------------------
+
+
+def test_a_peer_that_does_not_have_the_log_behind_says_so_and_another_is_asked(
+    pairs: Pair, newcomer: Newcomers
+) -> None:
+    laptop, phone = pairs
+    tablet, watch = newcomer(laptop), newcomer(laptop)
+    sync(laptop, phone)
+    begin_with_segment(laptop, tablet)
+    network = met(watch, tablet)
+    assert segments_taken(network)
+    assert network.said(Earlier, tablet)
+    assert all(not each.changes for each in network.said(Earlier, tablet))
+    assert is_provisional(watch) is not None
+    assert network.errors == []
+    met(watch, phone)
+    assert is_provisional(watch) is None
+    met(tablet, watch)
+    assert is_provisional(tablet) is None
     sync(laptop, tablet)
-    tablet.store.transact(lambda tx: tx.add_unknown_operations(None, 1, 1))
-    network = Network(tablet, watch)
-    network.connect(tablet, watch)
-    network.run()
-    assert snapshots(network)
-    assert [tablet.table(name) for name in TABLES] == [watch.table(name) for name in TABLES]
+    assert_equal(laptop, phone, tablet, watch)
 
 
-def test_a_fork_is_found_though_a_snapshot_brought_one_of_its_branches(tmp_path: Path, backend: str) -> None:
-    """
-    A machine is put back to before a snapshot of it was made, and writes again.
-
-    Who got the snapshot never saw the change that the machine wrote first under the dot of its new one.
-    """
-    home, state = tmp_path / "laptop", tmp_path / "state"
-    newcomers = Newcomers(tmp_path, backend)
-    with edda.open(home) as laptop:
-        for number in range(4):
-            laptop.create_task(edda.Task(title=f"task {number}"))
-        tablet, watch = newcomers(laptop), newcomers(laptop)
-        image = {path: path.read_bytes() for path in (home / "edda.db", home / "edda.db-wal", *state.iterdir())}
-        for number in range(4):
-            laptop.create_task(edda.Task(title=f"one way {number}"))
-        sync(laptop, tablet)
-    sync(tablet, watch)  # a snapshot of a snapshot
-    (home / "edda.db-shm").unlink(missing_ok=True)
-    for path, content in image.items():
-        path.write_bytes(content)
-    with edda.open(home) as laptop:
-        laptop.create_task(edda.Task(title="another way"))
-        with laptop.store.read() as reader:
-            actor = actor_of(reader)
-            fork = (actor, reader.heads()[actor].seq)
-        for holder in (tablet, watch):
-            with pytest.raises(ForkError):
-                sync(holder, laptop)
-            assert forks_of(holder) == [fork]
-        giver, taker = (replica_of(each).exchange.snapshots for each in (tablet, laptop))
-        made = giver.made({})
-        parts = [
-            Snapshot(made.hash, made.parts, number, giver.part(made.hash, number) or b"")
-            for number in range(made.parts)
-        ]
-        with pytest.raises(ForkError):
-            list(map(taker.take, parts))
-        assert forks_of(laptop) == [fork]
-        assert taker.part(made.hash, 0) is None
-    for each in newcomers.made:
-        each.close()
-
-
-def forks_of(engine: StorageEngine) -> list[tuple[int, int]]:
-    """The dots of the forks that a device lists."""
-    with engine.store.read() as reader:
-        return [(actor, seq) for actor, seq, _, _ in reader.forks()]
-
-
-def test_nobody_makes_a_snapshot_of_what_it_could_not_apply(
-    pairs: tuple[StorageEngine, StorageEngine], newcomer: Newcomers
+def test_a_provisional_store_passes_on_the_segment_it_began_with_and_makes_none(
+    pairs: Pair, newcomer: Newcomers
 ) -> None:
     laptop, _ = pairs
-    maker = replica_of(laptop).exchange.snapshots
-    assert maker.can_make()
-    laptop.store.transact(lambda tx: tx.add_unknown_operations(None, 1, 1))
-    assert not maker.can_make()
+    tablet, watch = newcomer(laptop), newcomer(laptop)
+    begin_with_segment(laptop, tablet)
+    for number in range(6):
+        tablet.create_task(edda.Task(title=f"of the tablet {number}"))
+    original = is_provisional(tablet)
+    assert original is not None
+    making = replica_of(tablet).exchange.making
+    given = making.given({})
+    assert given is not None
+    assert given.hash == original.segment
+    network = met(watch, tablet)
+    assert segments_taken(network) == {original.segment}
+    passed_on = is_provisional(watch)
+    assert passed_on is not None
+    assert (passed_on.segment, passed_on.maker) == (original.segment, laptop.identity.public_key)
+    assert len(watch.query_tasks(edda.TaskQuery())) == 12, "and what came after it, change by change"
+    assert len(network.proved) == 2
+    sync(laptop, watch)
+    sync(laptop, tablet)
+    assert is_provisional(watch) is is_provisional(tablet) is None
+    assert_equal(laptop, tablet, watch)
+
+
+def test_a_segment_goes_through_many_hands_and_is_confirmed_by_whoever_has_the_log(
+    pairs: Pair, newcomer: Newcomers
+) -> None:
+    laptop, phone = pairs
+    chain = [newcomer(laptop) for _ in range(4)]
+    sync(laptop, phone)
+    begin_with_segment(laptop, chain[0])
+    for giver, taker in itertools.pairwise(chain):
+        met(taker, giver)
+        assert is_provisional(taker) is not None
+    met(chain[-1], phone)
+    for giver, taker in zip(reversed(chain), list(reversed(chain))[1:], strict=False):
+        met(taker, giver)
+        assert is_provisional(taker) is None
+    for each in chain:
+        sync(laptop, each)
+    assert_equal(laptop, phone, *chain)
+
+
+def test_nobody_makes_a_segment_of_what_waits_for_a_newer_version(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, _ = pairs
+    write_change(laptop, b"\x94\x63\xa4task\xc4\x10" + bytes(16) + b"\xc0")  # [99, "task", id, nil]
+    assert laptop.waiting() == 1
+    assert replica_of(laptop).exchange.making.given({}) is None
     tablet = newcomer(laptop)
-    network = Network(laptop, tablet)
-    network.connect(laptop, tablet)
-    network.run()
-    assert snapshots(network) == []
+    network = met(tablet, laptop)
+    assert network.said(Snapshot) == []
+    assert len(network.proved) == 2
     assert [tablet.table(name) for name in TABLES] == [laptop.table(name) for name in TABLES]  # change by change
+
+
+def test_refused_operations_are_in_a_segment(pairs: Pair, newcomer: Newcomers) -> None:
+    laptop, _ = pairs
+    write_change(laptop, b"\x94\x02\xa4task\xc4\x10" + bytes(16) + b"\xc0")
+    laptop.create_task(edda.Task(title="after"))
+    assert laptop.refused() == 1
+    tablet = newcomer(laptop)
+    network = met(tablet, laptop)
+    assert segments_taken(network)
+    assert is_provisional(tablet) is None
+    assert forged_by(tablet) is None
+    assert tablet.refused() == 1
+    assert_equal(laptop, tablet)
+    assert (name_of(tablet), name_of(laptop)) in network.proved

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from hypothesis import strategies as st
 
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.change import Birth, Header
 from edda_sync.crdt.frontier import Frontier, covers, join
 
 W = TypeVar("W")
+
+_BIRTHS: Final = {
+    changes.actor_of(changes.encode_birth(birth)): birth
+    for birth in (Birth(bytes((number,)) * 32, bytes((number,)) * 16) for number in range(1, 9))
+}
+ACTORS: Final = tuple(sorted(_BIRTHS))
+"""Actors whose births are known; in ascending order."""
+
+
+def header_of(actor: bytes, seq: int, wall_ms: int = 0) -> bytes:
+    """Return the header of a change of one of :data:`ACTORS`, for a store that looks up what stands in its log."""
+    ext = changes.header_ext(wall_ms, birth=_BIRTHS[actor] if seq == 1 else None)
+    previous = changes.NO_HASH if seq == 1 else b"\1" * 32
+    return changes.encode_header(Header(1, actor, seq, (), 0, 0, changes.hash_part(b""), previous, ext))
 
 
 @dataclass(frozen=True)
 class Event(Generic[W]):
     """One change: its dot, wall time, all that its author had seen, itself included, and what it did."""
 
-    actor: int
+    actor: bytes
     seq: int
     wall_ms: int
     past: Frontier
@@ -24,7 +40,8 @@ class Event(Generic[W]):
 
     @property
     def deps(self) -> Frontier:
-        return {**self.past, self.actor: self.seq - 1}
+        before = {**self.past, self.actor: self.seq - 1}
+        return {actor: seq for actor, seq in before.items() if seq}
 
 
 @st.composite
@@ -33,13 +50,14 @@ def histories(draw: st.DrawFn, work: st.SearchStrategy[W], *, actors: int = 3, s
     seen: list[Frontier] = [{} for _ in range(actors)]
     events: list[Event[W]] = []
     for _ in range(draw(st.integers(0, size))):
-        actor, other = draw(st.integers(0, actors - 1)), draw(st.integers(0, actors - 1))
-        if actor != other:
-            seen[actor] = join(seen[actor], seen[other])
+        one, other = draw(st.integers(0, actors - 1)), draw(st.integers(0, actors - 1))
+        if one != other:
+            seen[one] = join(seen[one], seen[other])
         else:
-            seq = seen[actor].get(actor, 0) + 1
-            seen[actor] = {**seen[actor], actor: seq}
-            events.append(Event(actor, seq, draw(st.integers(0, 3)), seen[actor], draw(work)))
+            actor = ACTORS[one]
+            seq = seen[one].get(actor, 0) + 1
+            seen[one] = {**seen[one], actor: seq}
+            events.append(Event(actor, seq, draw(st.integers(0, 3)), seen[one], draw(work)))
     return events
 
 
@@ -54,14 +72,3 @@ def causal_order(draw: st.DrawFn, events: list[Event[W]]) -> list[Event[W]]:
         ordered.append(event)
         held = join(held, {event.actor: event.seq})
     return ordered
-
-
-@st.composite
-def part_of(draw: st.DrawFn, events: list[Event[W]]) -> tuple[list[Event[W]], Frontier]:
-    """Some of the events, with all that they depend on, in a causal order; and their frontier."""
-    held: Frontier = {}
-    for event in events:
-        if draw(st.booleans()):
-            held = join(held, event.past)
-    part = [event for event in events if event.seq <= held.get(event.actor, 0)]
-    return draw(causal_order(part)), held

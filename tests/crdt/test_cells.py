@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.frontier import Frontier, join
-from tests.crdt.histories import Event, causal_order, histories, part_of
+from tests.crdt.histories import ACTORS, Event, causal_order, histories
 
 values = st.sampled_from(["x", "y", "z", None])
-A, B, D = 1, 2, 4
+A, B, D, OTHER = ACTORS[:4]  # in ascending order
 
 
 def write_of(event: Event[str | None]) -> Write:
@@ -48,46 +48,11 @@ def test_a_cell_is_the_writes_that_no_other_write_had_seen(events: list[Event[st
     assert folded(events) == sorted(write_of(event) for event in events if not is_replaced(event))
 
 
-@given(st.data(), histories(values, size=16))
-def test_merging_two_states_is_the_fold_of_the_writes_of_both(
-    data: st.DataObject, events: list[Event[str | None]]
-) -> None:
-    ours, our_frontier = data.draw(part_of(events))
-    theirs, their_frontier = data.draw(part_of(events))
-    both = [event for event in events if event in ours or event in theirs]
-    merged = cells.merged(folded(ours), our_frontier, folded(theirs), their_frontier)
-    assert merged == folded(both)
-
-
-@given(st.data(), histories(values))
-def test_merging_does_not_mind_order_grouping_or_repetition(
-    data: st.DataObject, events: list[Event[str | None]]
-) -> None:
-    parts = [data.draw(part_of(events)) for _ in range(3)]
-    (a, fa), (b, fb), (c, fc) = [(folded(part), frontier) for part, frontier in parts]
-    ab, bc = cells.merged(a, fa, b, fb), cells.merged(b, fb, c, fc)
-    assert ab == cells.merged(b, fb, a, fa)
-    assert cells.merged(ab, join(fa, fb), c, fc) == cells.merged(a, fa, bc, join(fb, fc))
-    assert cells.merged(a, fa, a, fa) == a
-    assert cells.merged(ab, join(fa, fb), b, fb) == ab
-
-
 @given(histories(values), values)
 def test_an_informed_write_leaves_only_itself(events: list[Event[str | None]], value: str | None) -> None:
     held = frontier_of(events)
-    write = (9, 1, 0, value)
-    assert cells.written(folded(events), write, {**held, 9: 1}) == [write]
-
-
-def test_two_states_that_each_say_to_have_replaced_the_other_keep_both() -> None:
-    """Somebody wrote two changes under one dot; then no write may take the other's place, and none must be lost."""
-    ours, theirs = [(A, 3, 30, "here")], [(A, 2, 20, "there")]
-    for merged in (
-        cells.merged(ours, {A: 3}, theirs, {A: 5}),
-        cells.merged(theirs, {A: 5}, ours, {A: 3}),
-    ):
-        assert merged == [*theirs, *ours]
-    assert cells.merged([], {A: 3}, theirs, {A: 5}) == theirs
+    write = (OTHER, 1, 0, value)
+    assert cells.written(folded(events), write, {**held, OTHER: 1}) == [write]
 
 
 # --- what is shown, and what is kept ----------------------------------------------------------------------------------
@@ -145,13 +110,12 @@ def test_counterexample_3_a_clock_that_was_a_year_ahead_is_harmless_once_it_is_r
     year_ms = 365 * 24 * 3600 * 1000
     cell = cells.written([(B, 1, 1_000, "theirs")], (A, 1, year_ms, "ahead"), {A: 1})
     assert cells.visible(cell)[3] == "ahead"  # it wins against what it did not see
-    here, there = cell, cell
     for edit in range(50):
-        here = cells.written(here, (A, 2 + edit, 2_000 + edit, f"edit {edit}"), {A: 2 + edit, B: 1})
-    there = cells.written(there, (B, 2, 3_000, "later"), {A: 1, B: 2})
-    merged = cells.merged(here, {A: 51, B: 1}, there, {A: 1, B: 2})
-    assert cells.visible(merged)[3] == "later"
-    assert [write[3] for write in cells.conflicts(merged)] == ["edit 49"]
+        cell = cells.written(cell, (A, 2 + edit, 2_000 + edit, f"edit {edit}"), {A: 2 + edit, B: 1})
+    later = (B, 2, 3_000, "later")  # which has seen the one that was ahead, and none of the edits
+    cell = cells.written(cell, later, {A: 1, B: 2})
+    assert cells.visible(cell) == later
+    assert [write[3] for write in cells.conflicts(cell)] == ["edit 49"]
 
 
 def test_counterexample_4_concurrent_transactions_over_the_same_cells_do_not_tear() -> None:

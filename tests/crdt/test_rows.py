@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from edda_sync import values
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.rows import COLUMNS, Edge, edges_of, row_of, version_of
+from tests.crdt.histories import ACTORS
 
 ID = bytes(range(16))
-A, B = 1, 2
+A, B, C = ACTORS[:3]  # in ascending order
 MOMENT_MS = 1_800_000_000_000
 TAG, DOCUMENT = values.tag_id("work"), values.id_text(bytes(16))
 
@@ -21,7 +22,7 @@ def at(offset_ms: int) -> str:
     return values.time_of(MOMENT_MS + offset_ms)
 
 
-def entity(kind: str, *writes: tuple[str, Any, int, int]) -> Entity:
+def entity(kind: str, *writes: tuple[str, Any, int, bytes]) -> Entity:
     """An entity from concurrent writes: cell, value, milliseconds after the moment, actor."""
     made = Entity(ID, kind)
     for name, value, offset_ms, actor in writes:
@@ -148,7 +149,7 @@ def test_a_tag_that_any_sibling_has_is_there_with_the_time_of_the_one_that_shows
 
 def test_a_link_shows_the_relationship_of_the_greatest_stamp_that_has_one() -> None:
     name = f"link.{DOCUMENT}"
-    made = entity("task", (name, "reference", 5, A), (name, "result", 7, B), (name, None, 9, 3))
+    made = entity("task", (name, "reference", 5, A), (name, "result", 7, B), (name, None, 9, C))
     assert edges_of(made) == [Edge(name, bytes(16), "result", at(7))]
 
 

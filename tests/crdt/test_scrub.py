@@ -10,8 +10,10 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import values
-from edda_sync.crdt.entity import bucket_of
+from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.records import device_entity
 from edda_sync.engine import StorageEngine
+from edda_sync.testing import devices, sync
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def damage(store: StorageEngine, statement: str, *parameters: object) -> None:
 
     def work(tx: Any) -> None:
         tx._execute(statement, parameters)
+        tx._known.clear()  # what was written lately is in memory as well, and sound
 
     store.store.transact(work)
 
@@ -47,8 +50,8 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
     assert store.digest() == before
     found, _ = store.scrub()
     assert [each.what for each in found] == [f"task {task}"]
-    assert found[0].bucket == bucket_of(values.id_bytes("id", task))
-    store.rebuild()
+    assert found[0].key == key_of("task", values.id_bytes("id", task))
+    store.refold([found[0].key])
     assert store.scrub() == ([], None)
     read = store.get_task(task)
     assert read is not None
@@ -59,27 +62,88 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE entities SET hash = zeroblob(16) WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE entities SET hash = zeroblob(32) WHERE hex(key) LIKE '00%'", "task"),
         ("UPDATE entities SET hidden = 1 WHERE hex(key) LIKE '00%'", "task"),
         ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '01%'", "document"),
+        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '02%'", "tag"),
+        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '03%'", "device"),
+        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '04%'", "workspace"),
+        ("UPDATE tasks SET priority = 0", "task"),
+        ("UPDATE documents SET content = 'other'", "document"),
+        ("UPDATE tags SET color = 'red'", "tag"),
         ("DELETE FROM entity_tags", "task"),
         ("DELETE FROM task_documents", "task"),
-        ("UPDATE digest_tail SET added = zeroblob(18)", "bucket"),
+        ("UPDATE texts SET state = x'00'", ""),
+        ("DELETE FROM texts", ""),
+        ("UPDATE digest SET sum = zeroblob(16)", "the digest"),
         ("INSERT INTO tags VALUES ('x', 'x', NULL, NULL, '')", "the number of tags"),
     ],
 )
-def test_each_kind_of_damage_is_found_and_mended_from_the_log(store: StorageEngine, statement: str, what: str) -> None:
-    task = store.create_task(edda.Task(title="Buy milk", tags={"home"}))
-    document = store.create_document(edda.Document(title="List"))
-    with store.begin_transaction() as tx:
-        tx.link(task, document)
-    before = store.digest()
-    damage(store, statement)
-    found, _ = store.scrub()
-    assert any(each.what.startswith(what) for each in found), found
-    store.rebuild()
-    assert store.scrub() == ([], None)
-    assert store.digest() == before
+def test_each_kind_of_damage_is_found_and_mended_from_the_log(tmp_path: Path, statement: str, what: str) -> None:
+    with edda.open(tmp_path / "home") as store:
+        task = store.create_task(edda.Task(title="Buy milk", tags={"home"}))
+        document = store.create_document(edda.Document(title="List", content="words"))
+        with store.begin_transaction() as tx:
+            tx.link(task, document)
+        store.edit_text(document, "content", [(0, 0, "more ")])
+        before, tables = store.digest(), {name: store.table(name) for name in TABLES}
+        damage(store, statement)
+    with edda.open(tmp_path / "home") as store:  # nothing of it is in memory
+        found, _ = store.scrub()
+        assert any(each.what.startswith(what) for each in found), found
+        keys = [each.key for each in found if each.key is not None]
+        if len(keys) == len(found):
+            store.refold(keys)
+        else:
+            store.rebuild()
+        assert store.scrub() == ([], None)
+        assert store.digest() == before
+        assert {name: store.table(name) for name in TABLES} == tables
+
+
+TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+
+
+def listed(store: StorageEngine) -> dict[str, list[str]]:
+    """All that an engine lists of what is stored."""
+    return {
+        "members": sorted(member.device for member in store.members()),
+        "task trash": sorted(item.id for item in store.trash("task")),
+        "document trash": sorted(item.id for item in store.trash("document")),
+        "conflicts": sorted(each.id for each in store.conflicts()),
+    }
+
+
+def test_an_entity_that_cannot_be_read_ends_no_list_of_the_others() -> None:
+    with devices(3, backend="sqlite") as (laptop, phone, tablet):
+        tasks = [laptop.create_task(edda.Task(title=f"task {number}", tags={"a", "b"})) for number in range(4)]
+        documents = [laptop.create_document(edda.Document(title=f"document {number}")) for number in range(4)]
+        sync(laptop, phone)
+        for device, title in ((laptop, "one"), (phone, "other")):
+            for number in (0, 1):
+                device.update_task(edda.Task(id=tasks[number], title=title))
+                device.update_document(edda.Document(id=documents[number], title=title))
+        sync(laptop, phone)
+        for number in (2, 3):
+            laptop.delete_task(tasks[number])
+            laptop.delete_document(documents[number])
+        whole, before = listed(laptop), laptop.digest()
+        assert [len(some) for some in whole.values()] == [3, 2, 2, 4]
+        entities = [("task", tasks[2], "task trash"), ("document", documents[3], "document trash")]
+        entities += [("task", tasks[0], "conflicts"), ("document", documents[1], "conflicts")]
+        rotten = [(key_of(kind, values.id_bytes("id", item)), name, item) for kind, item, name in entities]
+        rotten += [(key_of("device", device_entity(tablet.identity.public_key)), "members", tablet.identity.device)]
+        rotten += [(key_of("tag", values.id_bytes("id", values.tag_id("a"))), "", "")]
+        for key, name, item in rotten:
+            damage(laptop, "UPDATE entities SET state = zeroblob(length(state)) WHERE key = ?", key)
+            left = {each: [i for i in some if (each, i) != (name, item)] for each, some in whole.items()}
+            assert listed(laptop) == left
+            assert key in [each.key for each in laptop.scrub()[0]]
+            laptop.refold([key])
+            assert listed(laptop) == whole
+            assert laptop.scrub() == ([], None)
+            assert laptop.digest() == before
 
 
 def test_a_slice_says_where_to_go_on_and_the_last_one_looks_at_the_sums(store: StorageEngine) -> None:

@@ -86,8 +86,8 @@ class Round:
         self._home, self._peer_home, self._state = folder / "device", folder / "peer", folder / "state"
         self._config = StorageConfig(state_path=self._state, name="device")
         self._expected: Facts = {}
-        self._actor = 0
-        self._actors: set[int] = set()
+        self._actor = b""
+        self._actors: set[bytes] = set()
         self._stack = contextlib.AsyncExitStack()
         self._peer: Device
         self._device: str
@@ -217,7 +217,7 @@ class Round:
             if theirs.get(self._actor, 0) > ours[self._actor]:
                 faults.append("the peer has what the device has not")
             if strange := set(ours) - self._actors:
-                faults.append(f"a kill began a new life: {strange}")
+                faults.append(f"a kill began a new life: {[actor.hex() for actor in strange]}")
             before = {name: engine.table(name) for name in TABLES}, engine.digest()
             engine.rebuild()
             if before != ({name: engine.table(name) for name in TABLES}, engine.digest()):

@@ -12,12 +12,11 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.config import StorageConfig
+from edda_sync.config import DATABASE_FILE, StorageConfig
 from edda_sync.engine import StorageEngine
 from edda_sync.life import open_sidecar
 from edda_sync.model import Task
 from edda_sync.protocols import Head
-from edda_sync.store.sqlite import FILE_NAME
 from tests.e2e.kill import TABLES, _differences, damage
 from tests.e2e.kill_work import Facts, _id, read_facts
 from tests.e2e.power import Disk, Event, Image, Loss
@@ -44,7 +43,7 @@ class Account:
     founded: Mark | None = None
     expected: Facts = field(default_factory=dict)
     begun: dict[str, Facts] = field(default_factory=dict)
-    heads: list[tuple[int, int, bytes]] = field(default_factory=list)
+    heads: list[tuple[bytes, int, bytes]] = field(default_factory=list)
     acknowledged: int = 0
 
     def note(self, raw: bytes) -> None:
@@ -117,7 +116,7 @@ class Judge:
             same_life = self._lay_out_sidecar(account, rng)
             with StorageEngine(self.home) as engine:
                 engine.initialize(self._config)
-                verdict.faults += damage(self.home / FILE_NAME)
+                verdict.faults += damage(self.home / DATABASE_FILE)
                 if verdict.faults:
                     return  # what a damaged store shows proves nothing
                 self._look(engine, account, verdict)
@@ -134,7 +133,7 @@ class Judge:
     def _lay_out_sidecar(self, account: Account, rng: random.Random) -> bool:
         """Make a sidecar that a power loss may leave; tell whether the store can know itself by it."""
         kind = rng.choice(("missing", "closed", "lagging", "zeros"))
-        database = self.home / FILE_NAME
+        database = self.home / DATABASE_FILE
         if account.founded is None or kind == "missing" or not database.exists():
             return False
         sidecar = open_sidecar(self._state, account.founded.store, database, boot=bytes([1] * 16))
@@ -168,7 +167,9 @@ class Judge:
                 faults.append(f"{facts} are half there: {shown}")
         faults += _differences(expected, found)
 
-    def _look_again(self, written: str, actors: set[int], account: Account, same_life: bool, verdict: Verdict) -> None:
+    def _look_again(
+        self, written: str, actors: set[bytes], account: Account, same_life: bool, verdict: Verdict
+    ) -> None:
         with StorageEngine(self.home) as engine:
             engine.initialize(self._config)
             if engine.get_task(written) is None:

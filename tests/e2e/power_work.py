@@ -49,7 +49,7 @@ class Mark(msgspec.Struct, frozen=True):
     facts: list[tuple[Key, Any]] = []
     device: str = ""
     store: bytes = b""
-    heads: list[tuple[int, int, bytes]] = []
+    heads: list[tuple[bytes, int, bytes]] = []
 
 
 class Work:
@@ -104,7 +104,7 @@ class Work:
         os.write(self._marks, msgspec.json.encode(mark))
 
 
-def _heads(engine: StorageEngine) -> list[tuple[int, int, bytes]]:
+def _heads(engine: StorageEngine) -> list[tuple[bytes, int, bytes]]:
     with engine.store.read() as reader:
         return [(head.actor, head.seq, head.hash) for head in reader.heads().values()]
 

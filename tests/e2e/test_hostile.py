@@ -22,13 +22,14 @@ import pytest
 import zstandard
 
 from edda_sync.crdt import change as changes
+from edda_sync.crdt.chains import PROOF
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, NotAMemberError
 from edda_sync.limits import FRAME_BYTES_MAX
 from edda_sync.model import Task
 from edda_sync.protocols import Logged
 from edda_sync.sync.effects import Send
-from edda_sync.sync.messages import Changes, Hello, SignedHead, Snapshot
+from edda_sync.sync.messages import Changes, Evidence, Heads, Hello, SignedHead, Snapshot
 from edda_sync.sync.wire import PLAIN, ZSTD, Codec
 from edda_sync.testing import replica_of
 from edda_sync.transport.identity import Identity, load_into
@@ -145,8 +146,12 @@ def _lying_bomb(scene: Scene) -> bytes:
     return bytes((ZSTD,)) + bytes(bomb)
 
 
-def _second_hello(scene: Scene) -> bytes:
-    return _hello(scene.mallory, scene.mallory.identity.device)
+def _page_of_no_hello(_: Scene) -> bytes:
+    return Codec().encode(Heads((), more=False))
+
+
+def _evidence_of_nothing(_: Scene) -> bytes:
+    return Codec().encode(Evidence((PROOF + b"no proof",)))
 
 
 def _unsigned(scene: Scene) -> bytes:
@@ -164,12 +169,17 @@ def _under_anothers_actor(scene: Scene) -> bytes:
     own = _new_change(mallory)
     with mallory.store.read() as reader:
         theirs = next(
-            head for head in reader.heads().values() if head.public_key != mallory.identity.public_key and head.seq > 1
+            head
+            for head in reader.heads().values()
+            if changes.decode_birth(head.birth).public_key != mallory.identity.public_key and head.seq > 1
         )
     header = changes.decode_header(own.raw)
-    forged = msgspec.structs.replace(header, actor=theirs.actor, seq=theirs.seq + 1, deps=(), birth=None)
+    ext = changes.header_ext(header.wall_ms)  # without a birth
+    forged = msgspec.structs.replace(
+        header, actor=theirs.actor, seq=theirs.seq + 1, deps=(), previous=theirs.hash, ext=ext
+    )
     raw = changes.encode_header(forged)
-    head = changes.hash_change(theirs.hash, changes.hash_content(raw, own.body))
+    head = changes.hash_change(theirs.hash, changes.hash_header(raw))
     message = changes.signed_message(mallory.workspace, theirs.actor, theirs.seq + 1, head)
     signed = SignedHead(theirs.actor, theirs.seq + 1, mallory.identity.sign(message), b"")
     return Codec().encode(Changes(((raw, own.body),), (signed,)))
@@ -195,7 +205,8 @@ def _hello(engine: StorageEngine, peer: str) -> bytes:
         (_oversize, "not allowed"),
         (_bomb, "declares 268,435,456 bytes"),
         (_lying_bomb, "not allowed"),
-        (_second_hello, "hello while open"),
+        (_page_of_no_hello, "page while open"),
+        (_evidence_of_nothing, "malformed fork proof"),
         (_unsigned, "without a signed head"),
         (_forged_segment, "not allowed"),
         (_under_anothers_actor, "signature is not its author's"),
@@ -265,7 +276,11 @@ def _lasting(status: Facts) -> Facts:
         "digest",
         "frontier",
         "waiting",
-        "forks",
+        "refused",
+        "copies",
+        "lives",
+        "provisional",
+        "forged_by",
         "conflicts",
         "tasks",
         "documents",

@@ -62,7 +62,9 @@ def _tear(home: Path, state: Path) -> None:
 
 
 def _begin_a_life(home: Path, state: Path) -> None:
-    shutil.rmtree(state)
+    shutil.copytree(home, home.with_name("copy"))
+    shutil.rmtree(home)
+    home.with_name("copy").rename(home)
     with StorageEngine(home) as engine:
         engine.initialize(StorageConfig(state_path=state))
         engine.update_task(Task(id=_id(MINE[0], "item"), priority=0))

@@ -12,9 +12,9 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync import open as open_store
+from edda_sync.config import DATABASE_FILE
 from edda_sync.life import Sidecar
 from edda_sync.model import Task
-from edda_sync.store.sqlite import FILE_NAME
 from tests.e2e.power import Disk, Event, Image, Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_campaign import SECTION, repeat, row_of
 from tests.e2e.power_judge import Account, Judge, Verdict, judge_moments, lay_out, moments, sample
@@ -131,7 +131,7 @@ def test_a_store_has_all_it_acknowledged_and_halves_of_nothing_whenever_power_fa
 def test_the_work_is_200_transactions_with_the_journal_copied_many_times(trace: list[Event]) -> None:
     *_, (_, _, account) = moments(trace)
     assert account.acknowledged == TRANSACTIONS + 2  # two writers settle first
-    assert sum(event.kind == "W" and event.name == FILE_NAME and event.offset == 0 for event in trace) >= 8
+    assert sum(event.kind == "W" and event.name == DATABASE_FILE and event.offset == 0 for event in trace) >= 8
     assert any(event.kind == "U" and event.name.endswith("-wal") for event in trace)
 
 
@@ -144,9 +144,9 @@ def _first_pages(trace: list[Event]) -> Iterator[tuple[Image, Account]]:
     rng = random.Random(SEED)
     for cut, disk, account in moments(trace):
         before = events[cut - 1]
-        if before.kind == "W" and before.name == FILE_NAME and before.offset == 0:
+        if before.kind == "W" and before.name == DATABASE_FILE and before.offset == 0:
             image = disk.image(Loss.KEEP, rng)
-            image[FILE_NAME] = NOISE + image[FILE_NAME][len(NOISE) :]
+            image[DATABASE_FILE] = NOISE + image[DATABASE_FILE][len(NOISE) :]
             yield image, account
 
 
@@ -165,7 +165,7 @@ def test_a_store_whose_first_page_is_noise_is_read_from_its_write_ahead_log(tmp_
     with open_store(tmp_path / "store") as engine:
         made = [engine.create_task(Task(title=f"{number}")) for number in range(20)]
         lay_out(_on_disk(tmp_path / "store"), tmp_path / "found")
-    with (tmp_path / "found" / FILE_NAME).open("r+b") as file:
+    with (tmp_path / "found" / DATABASE_FILE).open("r+b") as file:
         file.write(NOISE)
     with open_store(tmp_path / "found") as engine:
         assert [engine.get_task(task) is not None for task in made] == [True] * 20
@@ -173,9 +173,9 @@ def test_a_store_whose_first_page_is_noise_is_read_from_its_write_ahead_log(tmp_
 
 def test_a_file_of_noise_beside_a_journal_of_something_else_is_left_alone(trace: list[Event], folder: Path) -> None:
     (*_, (image, account)) = _first_pages(trace)
-    for name in (f"{FILE_NAME}-wal", f"{FILE_NAME}-journal"):
+    for name in (f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-journal"):
         verdict = Verdict(0, Loss.GARBLE)
-        mixed = {FILE_NAME: image[FILE_NAME], name: NOISE}
+        mixed = {DATABASE_FILE: image[DATABASE_FILE], name: NOISE}
         Judge(folder / "judge").judge(mixed, account, verdict, random.Random(SEED))
         assert any("NotAStoreError" in fault for fault in verdict.faults)
         found = {path.name: path.read_bytes() for path in (folder / "judge" / "image").iterdir()}
@@ -190,7 +190,7 @@ def _faults(trace: list[Event], folder: Path) -> list[str]:
     return [fault for verdict, _ in verdicts for fault in verdict.faults]
 
 
-@pytest.mark.parametrize("name", ["", FILE_NAME, f"{FILE_NAME}-wal"])
+@pytest.mark.parametrize("name", ["", DATABASE_FILE, f"{DATABASE_FILE}-wal"])
 def test_a_disk_that_ignores_syncs_is_found_out(name: str, trace: list[Event], folder: Path) -> None:
     assert _faults([event for event in trace if event.kind != "S" or event.name != name], folder)
 
@@ -206,13 +206,13 @@ def test_a_store_that_acknowledges_too_early_is_found_out(synchronous: str, reco
 def test_a_store_that_misjudges_its_sidecar_is_found_out(
     trusts: bool, fault: str, trace: list[Event], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Sidecar, "is_same_life", lambda *_: trusts)
+    monkeypatch.setattr(Sidecar, "doubt", lambda *_: "" if trusts else "doubted")
     monkeypatch.setattr("tests.e2e.power_judge.WRITTEN", 1.0)
     assert any(fault in found for found in _faults(trace, folder))
 
 
 def _change_a_row(home: Path, _: Account) -> None:
-    connection = sqlite.connect(str(home / FILE_NAME), isolation_level=None)
+    connection = sqlite.connect(str(home / DATABASE_FILE), isolation_level=None)
     connection.execute("UPDATE tasks SET priority = 4 WHERE title LIKE 'The item of %'")
     connection.close()
 
@@ -239,7 +239,7 @@ def _begin_a_half(_: Path, account: Account) -> None:
     ("plant", "fault"),
     [
         (_change_a_row, "the log folds into other tables"),
-        (_lose_the_key, "has no device yet"),
+        (_lose_the_key, "without its identity"),
         (_acknowledge_more, "should be 'never made', and is None"),
         (_acknowledge_less, "should be None"),
         (_begin_a_half, "are half there"),
@@ -278,7 +278,7 @@ def _on_disk(home: Path) -> Image:
 def test_the_trace_without_loss_is_what_the_files_are(recorded: tuple[list[Event], Path]) -> None:
     trace, home = recorded
     found = _on_disk(home)
-    assert len(found[f"{FILE_NAME}-wal"]) > 0
+    assert len(found[f"{DATABASE_FILE}-wal"]) > 0
     assert _replayed(trace) == found
 
 

@@ -44,7 +44,7 @@ def test_a_digest_that_differs_in_another_process_is_a_failure() -> None:
 
 
 def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.life.Sidecar.is_same_life", lambda *_: True)
+    monkeypatch.setattr("edda_sync.life.Sidecar.doubt", lambda *_: "")
     failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
     _, tally = work(Block(failing, failing, "memory"))
     ((seed, text),) = tally.failures

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edda_sync.errors import DiskFaultError, DiskFullError
 from edda_sync.protocols import Store
+from edda_sync.store.memory_tables import _VIEW as VIEW
 from simulations.disk import Disk, Fault, MemorySlot, PowerCut
 from tests.store.contract import AnyStore, StoreContract
 
@@ -19,6 +21,9 @@ BACKENDS = ("memory", "sqlite")
 class TestMemoryDisk(StoreContract):
     def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
         return Disk(None, MACHINE, lambda: None).open(on_end)  # type: ignore[return-value]
+
+    def view(self, store: AnyStore) -> dict[str, Any]:
+        return {name: table for name, table in store._inner.image().items() if name in VIEW}  # type: ignore[attr-defined]
 
 
 class Points:

@@ -151,17 +151,6 @@ def drawing(
     return recording
 
 
-def test_of_branches_that_stay_apart_nothing_says_that_all_are_equal() -> None:
-    recording, tape = Recording(), Tape(13822, keep=[3, 5, 29, 41], calm=True)
-    page = picture.page(recording, run(tape, recording), command="")
-    assert recording.is_divided
-    text = " ".join(parsed(page).itertext())
-    assert text.count("each branch proved equal, ") == 1
-    assert text.count("a fork keeps devices apart") == 2
-    assert "all proved equal" not in text
-    assert "all devices" not in text
-
-
 def classes_of(recording: Recording) -> Counter[str]:
     root = parsed(picture.svg(recording))
     return Counter(each.attrib.get("class", "").split(" ")[0] for each in root.iter())

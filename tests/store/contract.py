@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -14,16 +16,30 @@ import pytest
 from edda_sync import values
 from edda_sync.crdt.entity import key_of
 from edda_sync.errors import StorageError, UsageError
-from edda_sync.protocols import Head, Incoming, Logged, Record, Row, Shown, StoreReader, StoreWriter
+from edda_sync.protocols import (
+    Head,
+    Incoming,
+    Logged,
+    Record,
+    Rewritten,
+    Row,
+    Shown,
+    StoreReader,
+    StoreWriter,
+    Unapplied,
+)
 from edda_sync.query import DocumentQuery, TaskQuery, plan
+from tests.forked import fork, in_child
 
 T = TypeVar("T")
 
-ACTOR, OTHER = (1 << 52) - 1, 7
-GENESIS = (1 << 53) - 1
+ACTOR, OTHER = b"\xff" * 16, bytes(15) + b"\x07"
+GENESIS, ANOTHER_GENESIS = b"\xff" * 16, bytes(15) + b"\x01"
 TIME = "2026-03-01T09:30:00.000Z"
 LATER = "2026-03-02T09:30:00.000Z"
 EVERY_BYTE = bytes(range(256))
+SEQ_MAX = (1 << 48) - 1
+REFUSED = "UsageError: This store was opened before this process was forked; open it again in this process."
 
 
 class AnyStore(Protocol):
@@ -34,6 +50,8 @@ class AnyStore(Protocol):
     def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]: ...
 
     def read(self) -> AbstractContextManager[StoreReader]: ...
+
+    def version(self) -> int: ...
 
     def close(self) -> None: ...
 
@@ -46,16 +64,30 @@ def text_id(number: int) -> str:
     return values.id_text(number.to_bytes(16, "big"))
 
 
-def logged(position: int, actor: int, seq: int, body: bytes = EVERY_BYTE) -> Logged:
-    return Logged(position, actor, seq, b"hash %d:%d" % (actor, seq), b"raw", body)
+def actor(number: int) -> bytes:
+    return number.to_bytes(16, "big")
 
 
-def head(actor: int, seq: int) -> Head:
-    return Head(actor, seq, b"hash %d:%d" % (actor, seq), b"deps", b"key", 0, b"")
+def hash_of(author: bytes, seq: int) -> bytes:
+    return b"hash of " + author + b":%d" % seq
+
+
+def logged(position: int, author: bytes, seq: int, body: bytes = EVERY_BYTE) -> Logged:
+    return Logged(position, author, seq, hash_of(author, seq), b"header %d" % seq, body)
+
+
+def head(author: bytes, seq: int) -> Head:
+    return Head(author, seq, hash_of(author, seq), b"deps", b"birth", 0, b"")
 
 
 def record(number: int, kind: str = "task", *, hidden: bool = False, state: bytes = EVERY_BYTE) -> Record:
-    return Record(entity(number, kind), hidden, b"hash of " + state[:4], state)
+    key = entity(number, kind)
+    return Record(key, hidden, blake2b(key + state, digest_size=32).digest(), state)
+
+
+def addend(held: Record) -> int:
+    """What a record's hash adds to the digest."""
+    return int.from_bytes(held.hash[:16], "big")
 
 
 def task_row(number: int, **columns: Any) -> Row:
@@ -112,32 +144,44 @@ def fill(tx: StoreWriter) -> None:
     tx.set_meta("name", EVERY_BYTE)
     tx.append(logged(1, ACTOR, 1), head(ACTOR, 1))
     tx.append(logged(2, OTHER, 1, body=b""), head(OTHER, 1))
+    tx.append(logged(3, actor(3), 1), head(actor(3), 1))
+    tx.append(logged(5, actor(3), 2), head(actor(3), 2))
+    tx.sign(actor(3), 2, b"signature of the second")
     tx.append_part(2, 0, b"part 0")
     tx.append_part(2, 1, b"part 1")
-    tx.append_segment(3, b"segment")
+    tx.append_segment(30, b"segment")
     tx.keep_segment_part(b"segment", 0, b"part")
     tx.sign(ACTOR, 1, b"signature")
     tx.expect(OTHER, 2, b"raw")
     tx.keep_part(OTHER, 2, 1, b"late part")
-    tx.add_fork(OTHER, 1, b"ours", b"theirs")
+    tx.set_behind(head(OTHER, 1))
+    tx.keep_rewritten(Rewritten(31, entity(1), "before", "after"))
+    tx.add_evidence(b"name", EVERY_BYTE)
+    tx.mention([(entity(1), 1), (entity(2, "document"), 1)])
+    tx.mention([(entity(1), 2)])
     tx.save([record(1), record(2, "document"), record(3, "tag"), record(4, hidden=True)], dict.fromkeys(KEYS, False))
     tx.save([record(5)], {entity(5): True})
-    tx.add_to_buckets({3: 5, 4: -1})
+    tx.add_to_digest(5)
     withheld = (("parent_id", entity(4), "hidden"),)
     show(tx, shown_tag(3, "work"), shown_document(2, content="kept words"), shown_task(5, parent_id=text_id(1)))
     show(tx, shown_task(1, tags=(3,), links=(2,), withheld=withheld))
     tx.index_texts()
     show(tx, shown_document(2, content="new words"), new=False)
     tx.save_text(entity(2), "content", GENESIS, b"state", 0)
-    tx.append_text(entity(2), "content", GENESIS, ACTOR, b"update")
+    tx.append_text(entity(2), "content", GENESIS, ACTOR, 1, b"edit")
     tx.set_stale(entity(2), True)
-    tx.quarantine(entity(5), "description", GENESIS, "why")
-    tx.add_unknown_operations(None, 1, 2)
+    refused, waits = Unapplied(1, 2, entity(5), True, "malformed"), Unapplied(2, 1, entity(1), False, "newer")
+    tx.set_unapplied([refused, waits])
 
 
 def change_all(tx: StoreWriter) -> None:
     """Change or take away all that :func:`fill` wrote."""
+    tx.forget([entity(5)])
     tx.clear_view()
+    tx.replace(logged(1, ACTOR, 1, body=b"mended"))
+    tx.replace_part(2, 1, b"mended")
+    tx.rename(actor(3), 1, actor(4), head(actor(3), 1))
+    tx.move_to_end([2, 1])
     tx.drop_meta("name")
     tx.append(logged(4, ACTOR, 2), head(ACTOR, 2))
     tx.append_part(4, 0, b"part")
@@ -145,16 +189,22 @@ def change_all(tx: StoreWriter) -> None:
     tx.sign(ACTOR, 2, b"another")
     tx.keep_segment_part(b"draft", 0, b"part")
     tx.name_segment(b"draft", b"named")
-    tx.complete(OTHER, 2, 5)
-    tx.add_fork(OTHER, 1, b"ours", b"more")
+    tx.complete(OTHER, 2, 6)
+    tx.set_behind(head(OTHER, 2))
+    tx.keep_rewritten(Rewritten(32, entity(1), "after", ""))
+    tx.end_segment(b"segment")
+    tx.add_evidence(b"another name", b"more")
+    tx.mention([(entity(1), 4), (entity(9), 4)])
     tx.save([record(1, state=b"other")], {entity(1): True})
-    tx.add_to_buckets({3: 1})
+    tx.add_to_digest(-1)
     show(tx, shown_task(9, title="words"))
     tx.index_texts()
-    tx.append_text(entity(9), "description", 1, OTHER, b"update")
-    tx.save_text(entity(9), "description", 1, b"state", 0)
+    tx.append_text(entity(9), "description", ANOTHER_GENESIS, OTHER, 2, b"edit")
+    tx.save_text(entity(9), "description", ANOTHER_GENESIS, b"state", 0)
+    tx.set_unapplied([Unapplied(4, 1, entity(9), False, "newer")])
 
 
+AUTHORS = [ACTOR, OTHER, actor(3), actor(4)]
 TASKS = [entity(number) for number in range(1, 10)]
 KEYS = [*TASKS, *(entity(number, kind) for kind in ("document", "tag", "device") for number in range(1, 10))]
 
@@ -163,20 +213,26 @@ def dump(reader: StoreReader) -> dict[str, Any]:
     """Return all that a reader shows."""
     log = [reader.logged(position) for position in reader.positions_missing({})]
     kinds = ("task", "document", "tag", "device")
-    texts = [(entity(2), "content", GENESIS), (entity(9), "description", 1)]
+    texts = [(entity(2), "content", GENESIS), (entity(9), "description", ANOTHER_GENESIS)]
     return {
         "meta": reader.meta("name"),
         "heads": dict(reader.heads()),
         "log": (reader.log_position(), log, [list(reader.parts(each.position)) for each in log]),
-        "hashes": [reader.hash_at(actor, seq) for actor in (ACTOR, OTHER) for seq in range(1, 10)],
-        "all hashes": [
-            list(map(tuple, reader.hashes(actor, first))) for actor in (ACTOR, OTHER) for first in (1, 2, 9)
+        "hashes": [reader.hash_at(author, seq) for author in AUTHORS for seq in range(1, 10)],
+        "positions": [reader.position_of(author, seq) for author in AUTHORS for seq in range(1, 10)],
+        "all hashes": [list(map(tuple, reader.hashes(author, first))) for author in AUTHORS for first in (1, 2, 9)],
+        "headers": [list(reader.headers(author, 1, 9)) for author in AUTHORS],
+        "signatures": [
+            (reader.signature_at(author, seq), reader.next_signed(author, seq))
+            for author in AUTHORS
+            for seq in range(3)
         ],
-        "signatures": [(reader.signature_at(ACTOR, seq), reader.next_signed(ACTOR, seq)) for seq in range(3)],
         "segments": (list(reader.segments()), reader.segment_part(b"segment", 0), reader.segment_part(b"named", 0)),
         "kept segments": [tuple(each) for each in reader.kept_segments()],
         "incoming": list(reader.incoming()),
-        "forks": [tuple(fork) for fork in reader.forks()],
+        "behind": (dict(reader.behind()), list(reader.rewritten())),
+        "evidence": dict(reader.evidence()),
+        "mentions": ([list(reader.mentions(each)) for each in KEYS], list(reader.entities_at(range(10)))),
         "records": reader.records(KEYS),
         "all": list(reader.all_records()),
         "hidden": [reader.hidden(kind) for kind in kinds],
@@ -185,9 +241,9 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "parents": [reader.parent_edge(each) for each in TASKS],
         "texts": [reader.text(*key) for key in texts],
         "all texts": [tuple(each) for each in reader.all_texts()],
-        "due": (reader.stale_texts(), reader.unindexed(), [tuple(each) for each in reader.quarantined()]),
-        "unknown": reader.unknown_operations(),
-        "digest": dict(reader.buckets()),
+        "due": (reader.stale_texts(), reader.unindexed()),
+        "unapplied": (list(reader.unapplied()), [list(reader.unapplied(each)) for each in KEYS], reader.waiting()),
+        "digest": reader.digest(),
         "tables": [reader.table(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")],
         "rows": [reader.rows(plan(query)) for query in (TaskQuery(), DocumentQuery(text="words"))],
         "tags": reader.tags_of("task", [text_id(1), text_id(9)]),
@@ -199,6 +255,10 @@ class StoreContract:
     """Every test below runs over every store; a class for each says how it is made."""
 
     def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
+        raise NotImplementedError
+
+    def view(self, store: AnyStore) -> dict[str, Any]:
+        """Return all that a store holds of what is folded from the log, as it holds it."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -354,14 +414,75 @@ class StoreContract:
 
     def test_what_a_reader_returned_stays_as_it_was(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
-            heads, buckets = tx.heads(), tx.buckets()
+            heads, evidence = tx.heads(), tx.evidence()
             fill(tx)
             assert dict(heads) == {}
-            assert dict(buckets) == {}
+            assert dict(evidence) == {}
 
         store.transact(work)
 
+    def test_the_version_changes_with_each_commit_and_with_nothing_else(self, store: AnyStore) -> None:
+        seen = [store.version()]
+        for number in range(3):
+            store.transact(lambda tx, number=number: tx.set_meta("name", b"%d" % number))  # type: ignore[misc]
+            seen.append(store.version())
+            with store.read() as reader:
+                reader.meta("name")
+            assert store.version() == seen[-1]
+        assert len(set(seen)) == 4
+
     # --- closing ------------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("use", ["transact", "submit", "read", "version", "close"])
+    def test_a_forked_child_is_refused_and_told_what_to_do_and_the_parent_goes_on(
+        self, store: AnyStore, use: str
+    ) -> None:
+        store.transact(lambda tx: tx.set_meta("name", b"before"))
+
+        def look() -> None:
+            with store.read() as reader:
+                reader.meta("name")
+
+        uses: dict[str, Callable[[], object]] = {
+            "transact": lambda: store.transact(lambda tx: tx.set_meta("name", b"the child's")),
+            "submit": lambda: store.submit(lambda tx: tx.set_meta("name", b"the child's")).result(),
+            "read": look,
+            "version": lambda: store.version(),
+            "close": lambda: store.close(),
+        }
+        assert in_child(uses[use]) == REFUSED
+        with store.read() as reader:
+            assert reader.meta("name") == b"before"
+        store.transact(lambda tx: tx.set_meta("name", b"after"))
+        with store.read() as reader:
+            assert reader.meta("name") == b"after"
+
+    def test_a_transaction_that_forks_is_committed_by_the_parent_alone(self, store: AnyStore) -> None:
+        parent, (reading, writing) = os.getpid(), os.pipe()
+        said: list[bytes] = []
+
+        def work(tx: StoreWriter) -> None:
+            tx.set_meta("name", b"written")
+            child = fork()
+            if child:  # the child goes on with the transaction at once
+                os.waitpid(child, 0)
+                said.append(os.read(reading, 1_000))
+
+        try:
+            store.transact(work)
+        except BaseException as error:
+            if os.getpid() == parent:
+                raise
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
+        finally:
+            if os.getpid() != parent:
+                os._exit(0)
+        os.close(reading)
+        os.close(writing)
+        assert said == [REFUSED.encode()]
+        with store.read() as reader:
+            assert reader.meta("name") == b"written"
+        store.transact(lambda tx: tx.set_meta("name", b"and on"))
 
     def test_a_closed_store_refuses_and_says_so(self, store: AnyStore) -> None:
         store.close()
@@ -395,45 +516,60 @@ class StoreContract:
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def test_the_log_gives_back_what_was_appended(self, store: AnyStore) -> None:
-        largest = (1 << 48) - 1
-
         def work(tx: StoreWriter) -> None:
             assert tx.log_position() == 0
             tx.append(logged(1, ACTOR, 1), head(ACTOR, 1))
-            tx.append(logged(2, 0, largest, body=b""), head(0, largest))
+            tx.append(logged(2, actor(0), SEQ_MAX, body=b""), head(actor(0), SEQ_MAX))
             tx.append(logged(3, ACTOR, 2), head(ACTOR, 2))
 
         store.transact(work)
         with store.read() as reader:
             assert reader.log_position() == 3
-            assert reader.heads() == {ACTOR: head(ACTOR, 2), 0: head(0, largest)}
+            assert reader.heads() == {ACTOR: head(ACTOR, 2), actor(0): head(actor(0), SEQ_MAX)}
             assert reader.logged(1) == logged(1, ACTOR, 1)
-            assert reader.logged(2) == logged(2, 0, largest, body=b"")
-            assert reader.hash_at(ACTOR, 1) == b"hash %d:1" % ACTOR
+            assert reader.logged(2) == logged(2, actor(0), SEQ_MAX, body=b"")
+            assert reader.hash_at(ACTOR, 1) == hash_of(ACTOR, 1)
             assert reader.hash_at(ACTOR, 3) is None
-            assert reader.hash_at(5, 1) is None
+            assert reader.hash_at(OTHER, 1) is None
+            assert [reader.position_of(ACTOR, seq) for seq in (1, 2, 3)] == [1, 3, None]
             assert [seq for seq, _ in reader.hashes(ACTOR, 1)] == [1, 2]
-            assert list(reader.hashes(ACTOR, 2)) == [(2, b"hash %d:2" % ACTOR)]
-            assert list(reader.hashes(5, 1)) == []
+            assert list(reader.hashes(ACTOR, 2)) == [(2, hash_of(ACTOR, 2))]
+            assert list(reader.hashes(OTHER, 1)) == []
+
+    def test_headers_are_read_from_a_seq_to_a_seq_whatever_order_they_came_in(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            tx.set_head(head(ACTOR, 6))
+            for position, (author, seq) in enumerate([(ACTOR, 4), (OTHER, 1), (ACTOR, 1), (ACTOR, 3), (ACTOR, 2)], 1):
+                tx.append(
+                    logged(position, author, seq), head(author, max(seq, tx.heads().get(author, head(author, 0)).seq))
+                )
+
+        store.transact(work)
+        with store.read() as reader:
+            assert list(reader.headers(ACTOR, 1, 4)) == [b"header %d" % seq for seq in (1, 2, 3, 4)]
+            assert list(reader.headers(ACTOR, 2, 3)) == [b"header 2", b"header 3"]
+            assert list(reader.headers(ACTOR, 4, 6)) == [b"header 4"]  # the others are not in the log
+            assert list(reader.headers(ACTOR, 3, 2)) == list(reader.headers(actor(5), 1, 9)) == []
 
     def test_a_head_whose_change_is_not_in_the_log_has_a_hash_too(self, store: AnyStore) -> None:
         store.transact(lambda tx: tx.set_head(head(OTHER, 5)))
         with store.read() as reader:
-            assert reader.hash_at(OTHER, 5) == b"hash %d:5" % OTHER
+            assert reader.hash_at(OTHER, 5) == hash_of(OTHER, 5)
             assert reader.hash_at(OTHER, 4) is None
+            assert reader.position_of(OTHER, 5) is None
             assert list(reader.positions_missing({})) == []
 
     def test_what_a_frontier_lacks_is_found_in_log_order(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
-            for position, (actor, seq) in enumerate([(9, 1), (4, 1), (9, 2), (4, 2), (9, 3)], 1):
-                tx.append(logged(position, actor, seq), head(actor, seq))
+            for position, (number, seq) in enumerate([(9, 1), (4, 1), (9, 2), (4, 2), (9, 3)], 1):
+                tx.append(logged(position, actor(number), seq), head(actor(number), seq))
 
         store.transact(work)
         with store.read() as reader:
             assert list(reader.positions_missing({})) == [1, 2, 3, 4, 5]
-            assert list(reader.positions_missing({9: 2})) == [2, 4, 5]
-            assert list(reader.positions_missing({9: 3, 4: 1, 77: 5})) == [4]
-            assert list(reader.positions_missing({9: 30, 4: 2})) == []
+            assert list(reader.positions_missing({actor(9): 2})) == [2, 4, 5]
+            assert list(reader.positions_missing({actor(9): 3, actor(4): 1, actor(77): 5})) == [4]
+            assert list(reader.positions_missing({actor(9): 30, actor(4): 2})) == []
 
     @pytest.mark.parametrize("second", [logged(1, OTHER, 1), logged(2, ACTOR, 1)], ids=["position", "dot"])
     def test_neither_a_position_nor_a_dot_is_used_twice(self, store: AnyStore, second: Logged) -> None:
@@ -457,6 +593,145 @@ class StoreContract:
             assert list(reader.parts(2)) == []
         with pytest.raises(StorageError):
             store.transact(lambda tx: tx.append_part(1, 0, b"again"))
+
+    def test_what_rotted_in_the_log_is_replaced_where_it_stands(self, store: AnyStore) -> None:
+        sound = [logged(1, ACTOR, 1), logged(2, OTHER, 1, body=b""), logged(3, ACTOR, 2)]
+        rotten = sound[1]._replace(hash=b"rotten", raw=b"rotten", body=b"rotten")
+
+        def begin(tx: StoreWriter) -> None:
+            for each in (sound[0], rotten, sound[2]):
+                tx.append(each, head(each.actor, each.seq))
+            tx.append_part(2, 0, b"part 0")
+            tx.append_part(2, 1, b"rotten")
+
+        def mend(tx: StoreWriter) -> None:
+            tx.replace(sound[1])
+            tx.replace_part(2, 1, b"part 1")
+
+        store.transact(begin)
+        store.transact(mend)
+        with store.read() as reader:
+            assert [reader.logged(position) for position in reader.positions_missing({})] == sound
+            assert list(reader.parts(2)) == [b"part 0", b"part 1"]
+            assert reader.heads() == {ACTOR: head(ACTOR, 2), OTHER: head(OTHER, 1)}
+            assert list(reader.hashes(OTHER, 1)) == [(1, hash_of(OTHER, 1))]
+            assert (reader.log_position(), reader.counts()["changes"]) == (3, 3)
+
+    def test_changes_above_a_seq_are_called_by_another_name_with_signatures_and_head(self, store: AnyStore) -> None:
+        new = actor(77)
+
+        def begin(tx: StoreWriter) -> None:
+            for position, (author, seq) in enumerate([(ACTOR, 1), (OTHER, 1), (ACTOR, 2), (ACTOR, 3), (ACTOR, 4)], 1):
+                tx.append(logged(position, author, seq), head(author, seq))
+            for seq in (1, 2, 4):
+                tx.sign(ACTOR, seq, b"signature %d" % seq)
+
+        store.transact(begin)
+        before = head(ACTOR, 2)._replace(deps=b"deps then", signature=b"of a later one")
+        assert list(store.transact(lambda tx: tx.rename(ACTOR, 2, new, before))) == [4, 5]
+        with store.read() as reader:
+            heads = reader.heads()
+            assert heads[ACTOR] == before._replace(signed_seq=2, signature=b"signature 2")
+            assert heads[new] == head(ACTOR, 4)._replace(actor=new, signed_seq=4, signature=b"signature 4")
+            assert heads[OTHER] == head(OTHER, 1)
+            assert [(each.actor, each.seq) for each in map(reader.logged, reader.positions_missing({}))] == [
+                (ACTOR, 1), (OTHER, 1), (ACTOR, 2), (new, 3), (new, 4),
+            ]  # fmt: skip
+            assert reader.logged(4) == logged(4, ACTOR, 3)._replace(actor=new)
+            assert [reader.position_of(ACTOR, seq) for seq in (1, 2, 3)] == [1, 3, None]
+            assert [reader.position_of(new, seq) for seq in (2, 3, 4)] == [None, 4, 5]
+            assert [reader.signature_at(ACTOR, seq) for seq in (1, 2, 4)] == [b"signature 1", b"signature 2", None]
+            assert [reader.next_signed(new, seq) for seq in (1, 4, 5)] == [4, 4, None]
+            assert list(reader.positions_missing({ACTOR: 2})) == [2, 4, 5]
+
+    def test_changes_move_behind_all_others_with_all_that_goes_by_where_they_stand(self, store: AnyStore) -> None:
+        kept = Rewritten(4, entity(4), "before", "after")
+
+        def begin(tx: StoreWriter) -> None:
+            tx.append_segment(9, b"segment")
+            for seq, position in enumerate((1, 2, 4, 12), 1):
+                tx.append(logged(position, ACTOR, seq), head(ACTOR, seq))
+                tx.append_part(position, 0, b"part of %d" % seq)
+                tx.mention([(entity(seq), position), (entity(9), position)])
+                tx.set_unapplied([Unapplied(position, 1, entity(seq), seq == 2, "why")])
+                tx.keep_rewritten(kept._replace(position=position, entity=entity(seq)))
+
+        def move(tx: StoreWriter) -> list[int]:
+            tx.move_to_end([4, 1])
+            return [tx.log_position()]
+
+        store.transact(begin)
+        assert store.transact(move) == [14]
+        store.transact(lambda tx: tx.move_to_end([]))
+        with store.read() as reader:
+            positions = list(reader.positions_missing({}))
+            assert positions == [2, 12, 13, 14]
+            assert [reader.logged(position) for position in positions] == [
+                logged(position, ACTOR, seq) for position, seq in zip(positions, (2, 4, 3, 1), strict=True)
+            ]
+            assert [reader.position_of(ACTOR, seq) for seq in (1, 2, 3, 4)] == [14, 2, 13, 12]
+            assert [list(reader.parts(position)) for position in (4, *positions)] == [
+                [], *([b"part of %d" % seq] for seq in (2, 4, 3, 1)),
+            ]  # fmt: skip
+            assert list(reader.mentions(entity(9))) == positions
+            assert [list(reader.mentions(entity(seq))) for seq in (1, 2, 3, 4)] == [[14], [2], [13], [12]]
+            assert [(each.position, each.entity) for each in reader.unapplied()] == [
+                (position, entity(seq)) for position, seq in zip(positions, (2, 4, 3, 1), strict=True)
+            ]
+            assert reader.waiting() == 3
+            assert [each.position for each in reader.rewritten()] == positions
+            assert reader.heads() == {ACTOR: head(ACTOR, 4)}
+            assert list(reader.segments()) == [(9, b"segment")]
+            assert (reader.log_position(), reader.counts()["changes"]) == (14, 4)
+
+    def test_the_last_change_may_move_to_the_end_as_well(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> int:
+            tx.append(logged(1, ACTOR, 1), head(ACTOR, 1))
+            tx.move_to_end([1])
+            tx.append(logged(tx.log_position() + 1, ACTOR, 2), head(ACTOR, 2))
+            return tx.log_position()
+
+        assert store.transact(work) == 3
+        with store.read() as reader:
+            assert list(reader.positions_missing({})) == [2, 3]
+
+    def test_a_chain_that_forks_at_its_first_change_leaves_nothing_under_its_name(self, store: AnyStore) -> None:
+        new = actor(77)
+
+        def work(tx: StoreWriter) -> list[int]:
+            tx.append(logged(1, ACTOR, 1), head(ACTOR, 1))
+            tx.sign(ACTOR, 1, b"signature")
+            return list(tx.rename(ACTOR, 0, new, None))
+
+        assert store.transact(work) == [1]
+        with store.read() as reader:
+            assert reader.heads() == {new: head(ACTOR, 1)._replace(actor=new, signed_seq=1, signature=b"signature")}
+            assert reader.hash_at(ACTOR, 1) is None
+            assert reader.signature_at(new, 1) == b"signature"
+
+    def test_of_a_chain_that_was_never_signed_the_rest_is_unsigned_too(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            for seq in (1, 2):
+                tx.append(logged(seq, ACTOR, seq), head(ACTOR, seq))
+            tx.sign(ACTOR, 2, b"signature")
+            tx.rename(ACTOR, 1, OTHER, head(ACTOR, 1)._replace(signature=b"signature"))
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.heads()[ACTOR] == head(ACTOR, 1)
+
+    def test_what_a_segment_stands_for_is_renamed_by_its_head_alone(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> list[int]:
+            tx.set_head(head(ACTOR, 9))
+            tx.append_segment(10, b"segment")
+            tx.append(logged(1, ACTOR, 1), head(ACTOR, 9))
+            tx.append(logged(2, ACTOR, 2), head(ACTOR, 9))
+            return list(tx.rename(ACTOR, 1, OTHER, head(ACTOR, 1)))
+
+        assert store.transact(work) == [2]
+        with store.read() as reader:
+            assert reader.heads() == {ACTOR: head(ACTOR, 1), OTHER: head(ACTOR, 9)._replace(actor=OTHER)}
+            assert [reader.position_of(OTHER, seq) for seq in (1, 2, 3)] == [None, 2, None]
 
     def test_a_signature_is_kept_at_its_seq_and_the_head_knows_the_latest(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
@@ -492,6 +767,40 @@ class StoreContract:
             assert reader.segment_part(b"second", 0) == b"part 0"
             assert reader.segment_part(b"second", 1) is None
             assert reader.segment_part(b"dropped", 0) is None
+
+    def test_a_segment_leaves_room_in_the_log_for_the_changes_that_it_stands_for(self, store: AnyStore) -> None:
+        def begin(tx: StoreWriter) -> list[int]:
+            tx.set_head(head(OTHER, 8))
+            tx.append_segment(9, b"segment")
+            found = [tx.log_position()]
+            tx.append(logged(10, ACTOR, 1), head(ACTOR, 1))
+            found.append(tx.log_position())
+            tx.append(logged(1, OTHER, 1), head(OTHER, 8))
+            return [*found, tx.log_position()]
+
+        def go_on(tx: StoreWriter) -> int:
+            tx.append(logged(2, OTHER, 2), head(OTHER, 8))
+            return tx.log_position()
+
+        assert store.transact(begin) == [9, 10, 10]
+        assert store.transact(go_on) == 10
+        with store.read() as reader:
+            assert reader.log_position() == 10
+            assert list(reader.positions_missing({})) == [1, 2, 10]
+            assert list(reader.positions_missing({OTHER: 1})) == [2, 10]
+            assert list(reader.hashes(OTHER, 1)) == [(1, hash_of(OTHER, 1)), (2, hash_of(OTHER, 2))]
+            assert [reader.hash_at(OTHER, seq) for seq in (2, 3, 8)] == [hash_of(OTHER, 2), None, hash_of(OTHER, 8)]
+            assert reader.counts()["changes"] == 3
+
+    def test_a_segment_below_what_is_in_the_log_moves_its_end_nowhere(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> list[int]:
+            tx.append(logged(5, ACTOR, 1), head(ACTOR, 1))
+            tx.append_segment(2, b"segment")
+            return [tx.log_position()]
+
+        assert store.transact(work) == [5]
+        with store.read() as reader:
+            assert reader.log_position() == 5
 
     def test_a_segment_in_the_making_takes_its_hash_for_its_name(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
@@ -548,16 +857,121 @@ class StoreContract:
             assert list(reader.parts(4)) == [b"part 0", b"part 1"]
             assert [each.actor for each in reader.incoming()] == [ACTOR]
 
-    def test_a_fork_is_noted_once_for_each_other_hash(self, store: AnyStore) -> None:
+    def test_the_log_behind_a_segment_is_forgotten_with_what_was_signed_of_it_and_the_rest_stays(
+        self, store: AnyStore
+    ) -> None:
+        def begin(tx: StoreWriter) -> None:
+            tx.append_segment(9, b"segment")
+            tx.set_head(head(OTHER, 8))
+            tx.sign(OTHER, 8, b"of the segment")
+            tx.append_part(2, 0, b"part")
+            for seq in (1, 2):
+                tx.append(logged(seq, OTHER, seq), head(OTHER, 8))
+                tx.sign(OTHER, seq, b"behind")
+            tx.set_head(head(OTHER, 8)._replace(signed_seq=8, signature=b"of the segment"))
+            tx.append(logged(10, ACTOR, 1), head(ACTOR, 1))
+            tx.sign(ACTOR, 1, b"beyond")
+            tx.append_part(10, 0, b"part")
+            tx.set_behind(head(OTHER, 2))
+
+        store.transact(begin)
+        store.transact(lambda tx: tx.drop_behind())
+        with store.read() as reader:
+            assert dict(reader.behind()) == {}
+            assert list(reader.positions_missing({})) == [10]
+            assert reader.position_of(OTHER, 1) is None
+            assert list(reader.parts(2)) == []
+            assert list(reader.parts(10)) == [b"part"]
+            assert (reader.signature_at(OTHER, 1), reader.signature_at(OTHER, 2)) == (None, None)
+            assert reader.signature_at(OTHER, 8) == b"of the segment"
+            assert reader.signature_at(ACTOR, 1) == b"beyond"
+            assert [position for position, _ in reader.segments()] == [9]
+            assert reader.heads()[OTHER].seq == 8
+        store.transact(lambda tx: tx.append(logged(1, OTHER, 1), head(OTHER, 8)))
+
+    def test_how_far_the_log_behind_a_segment_is_here_is_known_until_the_segment_ends(self, store: AnyStore) -> None:
+        kept = [
+            Rewritten(12, entity(2), "before", ""),
+            Rewritten(11, entity(1), "", "ünï"),
+            Rewritten(12, entity(1), "", ""),
+        ]
+
+        def begin(tx: StoreWriter) -> None:
+            tx.append_segment(9, b"segment")
+            tx.keep_segment_part(b"segment", 0, b"part")
+            tx.keep_segment_part(b"half", 0, b"part")
+            tx.append(logged(1, OTHER, 1), head(OTHER, 8))
+            for each in (head(OTHER, 1), head(ACTOR, 1), head(OTHER, 2)):
+                tx.set_behind(each)
+            for rewritten in kept:
+                tx.keep_rewritten(rewritten)
+
+        def end(tx: StoreWriter) -> int:
+            tx.end_segment(b"segment")
+            return tx.log_position()
+
+        def fail(tx: StoreWriter) -> None:
+            tx.end_segment(b"segment")
+            raise ValueError("stop")
+
+        store.transact(begin)
+        with pytest.raises(ValueError, match="stop"):
+            store.transact(fail)
+        with store.read() as reader:
+            assert dict(reader.behind()) == {OTHER: head(OTHER, 2), ACTOR: head(ACTOR, 1)}
+            assert list(reader.rewritten()) == [kept[1], kept[0], kept[2]]
+            assert reader.heads() == {OTHER: head(OTHER, 8)}
+            assert reader.log_position() == 9
+        assert store.transact(end) == 1
+        with store.read() as reader:
+            assert dict(reader.behind()) == {}
+            assert list(reader.rewritten()) == []
+            assert list(reader.segments()) == []
+            assert reader.segment_part(b"segment", 0) is None
+            assert [tuple(each) for each in reader.kept_segments()] == [(b"half", 1)]
+            assert reader.log_position() == 1
+            assert [reader.logged(position) for position in reader.positions_missing({})] == [logged(1, OTHER, 1)]
+
+    def test_the_log_ends_with_its_last_change_when_a_segment_below_it_ends(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> list[int]:
+            tx.append_segment(9, b"segment")
+            tx.append(logged(10, ACTOR, 1), head(ACTOR, 1))
+            tx.end_segment(b"segment")
+            return [tx.log_position()]
+
+        assert store.transact(work) == [10]
+        with store.read() as reader:
+            assert reader.log_position() == 10
+
+    def test_evidence_is_a_set_by_its_name(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> list[int]:
+            sizes = [len(tx.evidence())]
+            for name, says in ((b"\xff", EVERY_BYTE), (b"\0", b""), (b"\xff", b"what comes again is the same")):
+                tx.add_evidence(name, says)
+                sizes.append(len(tx.evidence()))
+            return sizes
+
+        assert store.transact(work) == [0, 1, 2, 2]
+        store.transact(lambda tx: tx.add_evidence(b"\0", b"what comes again is the same"))
+        with store.read() as reader:
+            assert list(reader.evidence().items()) == [(b"\0", b""), (b"\xff", EVERY_BYTE)]
+
+    def test_the_changes_that_are_about_an_entity_are_found_in_log_order(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
-            for _ in range(2):
-                tx.add_fork(OTHER, 3, b"ours", b"theirs")
-            tx.add_fork(OTHER, 3, b"ours", b"another")
+            tx.mention([(entity(1), 7), (entity(2), 7)])
+            tx.mention([(entity(1), 3)])
+            tx.mention([(entity(1), 300), (entity(1, "document"), 300), (entity(1), 300)])
+            tx.mention([(entity(1), 7)])  # again is nothing
+            tx.mention([])
 
         store.transact(work)
+        store.transact(lambda tx: tx.mention([(entity(1), 1)]))
         with store.read() as reader:
-            found = [tuple(fork) for fork in reader.forks()]
-        assert found == [(OTHER, 3, b"ours", b"another"), (OTHER, 3, b"ours", b"theirs")]
+            found = [list(reader.mentions(each)) for each in (entity(1), entity(2), entity(1, "document"), entity(3))]
+            assert list(reader.entities_at([300, 1])) == [entity(1), entity(1, "document")]
+            assert list(reader.entities_at([8, 9])) == list(reader.entities_at([])) == []
+            assert list(reader.entities_at(range(2_000))) == [entity(1), entity(2), entity(1, "document")]
+        assert found == [[1, 3, 7, 300], [7], [300], []]
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
@@ -606,24 +1020,162 @@ class StoreContract:
             assert reader.ids_ending("document", "abcdef") == [text_id(number(40, 0xABCDEF))]
             assert reader.ids_ending("task", "abcdf0") == []
 
-    def test_sums_of_the_digest_are_kept_modulo_2_to_the_128(self, store: AnyStore) -> None:
+    def test_the_digest_is_a_sum_modulo_2_to_the_128(self, store: AnyStore) -> None:
         top = (1 << 128) - 1
 
+        def work(tx: StoreWriter) -> list[int]:
+            found = [tx.digest()]
+            for delta in (-1, 2, 0, 5 - (3 << 128), top):
+                tx.add_to_digest(delta)
+                found.append(tx.digest())
+            return found
+
+        assert store.transact(work) == [0, top, 1, 1, 6, 5]
+        with store.read() as reader:
+            assert reader.digest() == 5
+        store.transact(lambda tx: tx.add_to_digest(-6))
+        with store.read() as reader:
+            assert reader.digest() == top
+
+    def test_what_is_not_folded_is_noted_once_and_found_by_its_entity_in_log_order(self, store: AnyStore) -> None:
+        twice = Unapplied(2, 3, entity(1), True, "one of its cells is malformed")
+        both = Unapplied(2, 3, entity(1), False, "one of its cells is newer")
+        rest = [Unapplied(2, 10, entity(2), True, "malformed"), Unapplied(10, 1, entity(1), False, "newer")]
+
+        def work(tx: StoreWriter) -> list[int]:
+            counted = [tx.waiting()]
+            tx.set_unapplied([*rest[::-1], twice._replace(why="as it was read at first"), both])
+            counted.append(tx.waiting())
+            tx.set_unapplied([twice])
+            tx.set_unapplied([])
+            return [*counted, tx.waiting()]
+
+        assert store.transact(work) == [0, 2, 2]
+        with store.read() as reader:
+            assert list(reader.unapplied()) == [both, twice, *rest]
+            assert list(reader.unapplied(entity(1))) == [both, twice, rest[1]]
+            assert list(reader.unapplied(entity(2))) == rest[:1]
+            assert list(reader.unapplied(entity(2, "document"))) == []
+            assert all(type(each.refused) is bool for each in reader.unapplied())
+            assert reader.waiting() == 2
+
+    # --- forgetting some entities -------------------------------------------------------------------------------------
+
+    def fill_with_one_of_each_kind(self, tx: StoreWriter, number: int) -> list[bytes]:
+        """Write all that can be folded of an entity of each kind; return the keys."""
+        task, document, tag = (entity(number, kind) for kind in ("task", "document", "tag"))
+        device, workspace = entity(number, "device"), entity(number, "workspace")
+        records = [record(number, "task"), record(number, "document"), record(number, "tag"),
+                   record(number, "device"), record(number, "workspace", hidden=True)]  # fmt: skip
+        tx.save(records, dict.fromkeys((each.key for each in records), True))
+        tx.add_to_digest(sum(map(addend, records)))
+        show(tx, shown_tag(number, f"tag {number}"), shown_document(number, title="forgettable", tags=(number,)))
+        waits = (("link." + text_id(99), entity(99, "document"), "hidden"), ("parent_id", entity(98), "ring"))
+        show(tx, shown_task(number, title="forgettable", tags=(number,), links=(number,), withheld=waits))
+        tx.index_texts()
+        for key, field in ((task, "description"), (document, "content")):
+            for genesis in (GENESIS, ANOTHER_GENESIS):
+                tx.save_text(key, field, genesis, b"state", 0)
+                tx.append_text(key, field, genesis, ACTOR, number, b"edit")
+            tx.append_text(key, "of a newer version", GENESIS, ACTOR, number, b"an edit without a state")
+            tx.set_stale(key, True)
+        keys = [task, document, tag, device, workspace]
+        notes = [Unapplied(number, at, key, refused, "why") for at, key in enumerate(keys) for refused in (True, False)]
+        tx.set_unapplied(notes)
+        return keys
+
+    def show_again(self, tx: StoreWriter) -> None:
+        """Let the full-text index wait for the rows of what is about to be forgotten."""
+        task = shown_task(2, title="forgettable", tags=(2,), links=(2,))
+        show(tx, task, shown_document(2, title="forgettable", tags=(2,)), new=False)
+
+    @pytest.mark.parametrize("at_once", [True, False], ids=["in-its-own-transaction", "later"])
+    def test_of_what_is_forgotten_nothing_stays_but_the_log(self, store: AnyStore, at_once: bool) -> None:
+        store.transact(lambda tx: self.fill_with_one_of_each_kind(tx, 1))
+        before = self.view(store)
+
+        def fill_another(tx: StoreWriter) -> None:
+            keys = self.fill_with_one_of_each_kind(tx, 2)
+            tx.mention([(key, 5) for key in keys])
+            self.show_again(tx)
+            if at_once:
+                tx.forget(keys)
+
+        store.transact(fill_another)
+        if not at_once:
+            keys = [entity(2, kind) for kind in ("task", "document", "tag", "device", "workspace")]
+            assert self.view(store) != before
+            store.transact(lambda tx: tx.forget(keys))
+        assert self.view(store) == before
+        with store.read() as reader:
+            assert list(reader.mentions(entity(2))) == [5]
+            assert reader.rows(plan(TaskQuery(text="forgettable"))) == [task_row(1, title="forgettable")]
+            assert reader.digest() == sum(addend(each) for each in reader.all_records()) % (1 << 128)
+
+    @pytest.mark.parametrize("kind", ["task", "document", "tag", "device", "workspace"])
+    def test_an_entity_is_forgotten_and_its_namesakes_of_other_kinds_stay(self, store: AnyStore, kind: str) -> None:
         def work(tx: StoreWriter) -> None:
-            tx.add_to_buckets({0: top, 1: 5, 4095: -1, 7: 3})
-            tx.add_to_buckets({0: 2, 1: -6, 7: -3})
-            tx.add_to_buckets({})
+            records = [record(1, each) for each in ("task", "document", "tag", "device", "workspace")]
+            tx.save(records, dict.fromkeys((each.key for each in records), False))
+            tx.add_to_digest(sum(map(addend, records)))
+            show(tx, shown_tag(1, "one"), shown_document(1), shown_task(1))
+            tx.set_unapplied([Unapplied(1, at, each.key, True, "why") for at, each in enumerate(records)])
+
+        store.transact(work)
+        store.transact(lambda tx: tx.forget([entity(1, kind)]))
+        with store.read() as reader:
+            left = {each.key for each in reader.all_records()}
+            assert len(left) == 4
+            assert entity(1, kind) not in left
+            assert {each.entity for each in reader.unapplied()} == left
+            assert [each for each in ("task", "document", "tag") if reader.row(each, text_id(1)) is None] == (
+                [kind] if kind in ("task", "document", "tag") else []
+            )
+            assert reader.digest() == sum(addend(each) for each in reader.all_records()) % (1 << 128)
+
+    def test_what_points_at_an_entity_loses_that_edge_when_it_is_forgotten(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            show(tx, shown_tag(5, "five"), shown_document(7), shown_task(1, tags=(5,), links=(7,)))
+
+        store.transact(work)
+        store.transact(lambda tx: tx.forget([entity(5, "tag"), entity(7, "document")]))
+        with store.read() as reader:
+            assert reader.table("entity_tags") == reader.table("task_documents") == reader.table("tags") == []
+            assert reader.row("task", text_id(1)) == task_row(1)
+
+    def test_a_parent_is_forgotten_only_with_what_shows_it(self, store: AnyStore) -> None:
+        store.transact(lambda tx: show(tx, shown_task(1), shown_task(2, parent_id=text_id(1))))
+        with pytest.raises(StorageError):
+            store.transact(lambda tx: tx.forget([entity(1)]))
+
+        def work(tx: StoreWriter) -> None:
+            tx.forget([entity(1)])
+            show(tx, shown_task(2), new=False)
 
         store.transact(work)
         with store.read() as reader:
-            assert reader.buckets() == {0: 1, 1: top, 4095: top}
+            assert [row[0] for row in reader.table("tasks")] == [text_id(2)]
 
-    def test_many_buckets_change_at_once(self, store: AnyStore) -> None:
-        everything = {bucket: bucket + 1 for bucket in range(4_096)}
-        store.transact(lambda tx: tx.add_to_buckets(everything))
-        store.transact(lambda tx: tx.add_to_buckets(everything))
+    def test_what_is_forgotten_counts_once_in_the_digest_and_may_be_written_anew(self, store: AnyStore) -> None:
+        old, new = record(1), record(1, state=b"folded anew")
+
+        def work(tx: StoreWriter) -> list[int]:
+            tx.save([old], {old.key: True})
+            tx.add_to_digest(addend(old))
+            tx.forget([old.key, old.key, entity(8)])
+            found = [tx.digest()]
+            tx.forget([old.key])
+            tx.forget([])
+            found.append(tx.digest())
+            assert tx.records([old.key]) == {}
+            tx.save([new], {new.key: False})
+            show(tx, shown_task(1))
+            return found
+
+        assert store.transact(work) == [0, 0]
         with store.read() as reader:
-            assert reader.buckets() == {bucket: 2 * total for bucket, total in everything.items()}
+            assert reader.records([old.key]) == {old.key: new}
+            assert reader.conflicted() == []
 
     # --- texts --------------------------------------------------------------------------------------------------------
 
@@ -633,17 +1185,17 @@ class StoreContract:
         def work(tx: StoreWriter) -> list[int]:
             assert tx.text(*key) is None
             tx.save_text(*key, b"state", 0)
-            return [tx.append_text(*key, actor, update) for actor, update in ((ACTOR, b"a"), (OTHER, EVERY_BYTE))]
+            return [tx.append_text(*key, *edit) for edit in ((ACTOR, 1, b"a"), (OTHER, SEQ_MAX, EVERY_BYTE))]
 
         first, second = store.transact(work)
         assert 0 < first < second
         with store.read() as reader:
-            everything = [(first, ACTOR, b"a"), (second, OTHER, EVERY_BYTE)]
+            everything = [(first, ACTOR, 1, b"a"), (second, OTHER, SEQ_MAX, EVERY_BYTE)]
             assert reader.text(*key) == (b"state", 0, everything)
             assert reader.text(*key, since=0) == (b"", 0, everything)
             assert reader.text(*key, since=first) == (b"", 0, everything[1:])
             assert reader.text(*key, since=second) == (b"", 0, [])
-            assert reader.text(entity(1), "content", 1) is None
+            assert reader.text(entity(1), "content", ANOTHER_GENESIS) is None
             assert reader.text(entity(1), "description", GENESIS) is None
 
     def test_a_state_that_is_written_anew_swallows_the_updates_up_to_it(self, store: AnyStore) -> None:
@@ -651,13 +1203,13 @@ class StoreContract:
 
         def work(tx: StoreWriter) -> list[int]:
             tx.save_text(*key, b"old", 0)
-            serials = [tx.append_text(*key, ACTOR, b"%d" % number) for number in range(3)]
+            serials = [tx.append_text(*key, ACTOR, number, b"%d" % number) for number in range(3)]
             tx.save_text(*key, b"new", serials[1])
             return serials
 
         serials = store.transact(work)
         with store.read() as reader:
-            rest = [(serials[2], ACTOR, b"2")]
+            rest = [(serials[2], ACTOR, 2, b"2")]
             assert reader.text(*key) == (b"new", serials[1], rest)
             assert reader.text(*key, since=serials[0]) == (b"new", serials[1], rest)
             assert reader.text(*key, since=serials[1]) == (b"", serials[1], rest)
@@ -665,52 +1217,40 @@ class StoreContract:
     def test_all_texts_are_named_in_order(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
             for number, field, genesis in ((2, "content", 9), (1, "description", 8), (2, "content", 7)):
-                tx.save_text(entity(number), field, genesis, b"state", 0)
-            tx.save_text(entity(2), "content", 9, b"newer", 1)
+                tx.save_text(entity(number), field, actor(genesis), b"state", 0)
+            tx.save_text(entity(2), "content", actor(9), b"newer", 1)
 
         store.transact(work)
         with store.read() as reader:
             named = [tuple(each) for each in reader.all_texts()]
-        assert named == [(entity(1), "description", 8), (entity(2), "content", 7), (entity(2), "content", 9)]
+        listed = ((1, "description", 8), (2, "content", 7), (2, "content", 9))
+        assert named == [(entity(number), field, actor(genesis)) for number, field, genesis in listed]
 
     def test_serial_numbers_only_grow_over_all_texts_and_lives_of_the_view(self, store: AnyStore) -> None:
         def append(tx: StoreWriter) -> int:
-            return tx.append_text(entity(tx.log_position()), "content", 1, ACTOR, b"update")
+            return tx.append_text(entity(1), "content", GENESIS, ACTOR, 1, b"edit")
 
         serials = [store.transact(append) for _ in range(3)]
-        store.transact(lambda tx: tx.save_text(entity(0), "content", 1, b"", serials[-1]))
+        store.transact(lambda tx: tx.save_text(entity(1), "content", GENESIS, b"", serials[-1]))
+        serials.append(store.transact(append))
+        store.transact(lambda tx: tx.forget([entity(1)]))
         serials.append(store.transact(append))
         store.transact(lambda tx: tx.clear_view())
         serials.append(store.transact(append))
         assert serials == sorted(set(serials))
 
-    def test_texts_that_wait_or_refused_are_noted_once(self, store: AnyStore) -> None:
+    def test_texts_whose_rows_wait_are_noted_once(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
             for number in (2, 1, 2):
                 tx.set_stale(entity(number), True)
-            tx.quarantine(entity(2), "content", GENESIS, "first")
-            tx.quarantine(entity(2), "content", GENESIS, "second")
-            tx.quarantine(entity(1), "content", 5, "other")
 
         store.transact(work)
         with store.read() as reader:
             assert reader.stale_texts() == [entity(1), entity(2)]
-            found = [tuple(each) for each in reader.quarantined()]
-            assert found == [(entity(1), "content", 5, "other"), (entity(2), "content", GENESIS, "first")]
         store.transact(lambda tx: tx.set_stale(entity(1), False))
         store.transact(lambda tx: tx.set_stale(entity(3), False))  # which was not
         with store.read() as reader:
             assert reader.stale_texts() == [entity(2)]
-
-    def test_unknown_operations_are_counted(self, store: AnyStore) -> None:
-        def work(tx: StoreWriter) -> None:
-            assert tx.unknown_operations() == 0
-            for of, position, count in ((None, 1, 2), (entity(1), 1, 1), (entity(1), 1, 1), (entity(1), 2, 1)):
-                tx.add_unknown_operations(of, position, count)
-
-        store.transact(work)
-        with store.read() as reader:
-            assert reader.unknown_operations() == 5
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 
@@ -1010,11 +1550,24 @@ class StoreContract:
         store.transact(lambda tx: tx.clear_view())
         with store.read() as reader:
             after = dump(reader)
-            assert reader.unknown_operations() == 0
+            assert list(reader.unapplied()) == []
+            assert reader.waiting() == reader.digest() == 0
             assert [row for name in ("tasks", "documents", "tags") for row in reader.table(name)] == []
             assert reader.rows(plan(DocumentQuery(text="words"))) == []
-        kept = ("meta", "heads", "log", "hashes", "signatures", "segments", "incoming", "forks")
+        kept = (
+            "meta",
+            "heads",
+            "log",
+            "hashes",
+            "headers",
+            "signatures",
+            "segments",
+            "incoming",
+            "behind",
+            "evidence",
+            "mentions",
+        )
         assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-        assert after["records"] == after["digest"] == {}
-        assert after["due"] == ([], False, [])
+        assert after["records"] == {}
+        assert after["due"] == ([], False)
         assert after["texts"] == [None, None]

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync import values
+from edda_sync.config import DATABASE_FILE
 from edda_sync.crdt.entity import key_of
 from edda_sync.protocols import Row, Shown, StoreWriter
 from edda_sync.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan, tokens
 from edda_sync.store.memory import MemoryStore
-from edda_sync.store.sqlite import FILE_NAME, SqliteStore
+from edda_sync.store.sqlite import SqliteStore
 from tests.store.contract import AnyStore, document_row, entity, show, task_row, text_id
 
 TAGS = ("work", "Home", "été")
@@ -42,7 +43,7 @@ words = texts.map(words_of)
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AnyStore, AnyStore]]:
-    sqlite: AnyStore = SqliteStore(tmp_path_factory.mktemp("queries") / FILE_NAME)
+    sqlite: AnyStore = SqliteStore(tmp_path_factory.mktemp("queries") / DATABASE_FILE)
     memory: AnyStore = MemoryStore()
     yield memory, sqlite
     memory.close()
@@ -165,7 +166,7 @@ def test_words_are_cut_as_the_full_text_index_cuts_them(stores: tuple[AnyStore, 
 
 
 def test_words_in_many_scripts_are_found(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / FILE_NAME)
+    store = SqliteStore(tmp_path / DATABASE_FILE)
     rows = {
         1: "Crème Brûlée", 2: "crème decomposed".replace("è", "e\u0300"), 3: "Straße", 4: "日本語 テスト", 5: "Привет мир",
         6: "local-first notes", 7: 'say "hello"',

@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlcipher3 import dbapi2
 
+from edda_sync.config import DATABASE_FILE
 from edda_sync.errors import (
     CorruptError,
     DiskFullError,
@@ -21,8 +24,10 @@ from edda_sync.errors import (
     StorageError,
 )
 from edda_sync.protocols import StoreWriter
-from edda_sync.store import schema
-from edda_sync.store.sqlite import FILE_NAME, SqliteStore
+from edda_sync.query import TaskQuery, plan
+from edda_sync.store import connections, schema
+from edda_sync.store.connections import Connection
+from edda_sync.store.sqlite import SqliteStore
 from tests.store.contract import AnyStore, StoreContract, change_all, dump, fill, show, shown_task
 
 WAIT_S = 60  # how long a test waits for what always comes
@@ -30,12 +35,23 @@ WAIT_S = 60  # how long a test waits for what always comes
 
 class TestSqliteStore(StoreContract):
     def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return SqliteStore(folder / FILE_NAME, on_end)
+        return SqliteStore(folder / DATABASE_FILE, on_end)
+
+    def view(self, store: AnyStore) -> dict[str, Any]:
+        assert isinstance(store, SqliteStore)
+        connection = store.connect()
+        try:
+            held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
+            for name in ("task_search", "document_search"):
+                held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
+            return held
+        finally:
+            connection.close()
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / FILE_NAME
+    return tmp_path / DATABASE_FILE
 
 
 @pytest.fixture
@@ -77,9 +93,13 @@ def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store
         connection.close()
 
 
-def test_a_store_that_cannot_write_ahead_does_not_open() -> None:
+def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_memory(_: Path) -> Any:  # the one database that SQLite does not write ahead
+        return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
+
+    monkeypatch.setattr(connections, "connect", in_memory)
     with pytest.raises(CorruptError, match="journal memory"):
-        SqliteStore(Path(":memory:"))
+        SqliteStore(path)
 
 
 def test_what_was_acknowledged_is_there_when_the_process_dies_at_once(path: Path) -> None:
@@ -303,7 +323,7 @@ import sqlite_utils  # loaded before the start, so that all begin at once
 from edda_sync.protocols import Head, Logged
 from edda_sync.store.sqlite import SqliteStore
 
-path, actor, count = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+path, actor, count = pathlib.Path(sys.argv[1]), bytes([int(sys.argv[2])]) * 16, int(sys.argv[3])
 
 def append(tx):
     position = tx.log_position() + 1
@@ -358,8 +378,9 @@ def test_processes_that_write_at_once_follow_one_another(store: SqliteStore, pat
         finish(process)
     with store.read() as reader:
         assert reader.log_position() == 120
-        assert {actor: head.seq for actor, head in reader.heads().items()} == {1: 60, 2: 60}
-        seqs = [reader.logged(position).seq for position in reader.positions_missing({1: 60})]
+        one, other = b"\x01" * 16, b"\x02" * 16
+        assert {actor: head.seq for actor, head in reader.heads().items()} == {one: 60, other: 60}
+        seqs = [reader.logged(position).seq for position in reader.positions_missing({one: 60})]
         assert seqs == list(range(1, 61))
 
 
@@ -464,7 +485,7 @@ def test_a_folder_where_the_file_should_be_is_refused(path: Path) -> None:
 def test_a_file_where_the_folder_should_be_is_refused(path: Path) -> None:
     path.write_bytes(b"text")
     with pytest.raises(NotAStoreError):
-        SqliteStore(path / FILE_NAME)
+        SqliteStore(path / DATABASE_FILE)
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
@@ -512,6 +533,80 @@ def test_a_damaged_page_is_an_error_that_says_so(path: Path) -> None:
     store.close()
 
 
+# --- a disk that fails ------------------------------------------------------------------------------------------------
+
+
+class Rot:
+    """
+    A store whose file rots under it, and may heal: bytes of the full-text index, which the rest does not need.
+
+    Args:
+        path: Where the store is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(SqliteStore(path)) as store:
+            store.transact(lambda tx: self._write(tx, 1))
+            with closing(store.connect()) as connection:
+                (self._block,) = connection.execute("SELECT block FROM task_search_data WHERE id = 10").fetchone()
+        self._whole = path.read_bytes()
+        assert self._whole.count(self._block) == 1
+
+    def set_in(self) -> None:
+        self._overwrite(self._whole.replace(self._block, b"\xff" * len(self._block)))
+
+    def heal(self) -> None:
+        self._overwrite(self._whole)
+
+    def index(self, tx: StoreWriter) -> None:
+        """Write what goes through the index."""
+        self._write(tx, 2)
+
+    def _write(self, tx: StoreWriter, number: int) -> None:
+        show(tx, shown_task(number))
+        tx.index_texts()
+
+    def _overwrite(self, content: bytes) -> None:
+        with self._path.open("r+b") as file:
+            file.write(content)
+
+
+def test_a_fault_of_the_disk_in_one_transaction_ends_all_that_would_be_committed_with_it(
+    path: Path, ended: list[bool]
+) -> None:
+    rot = Rot(path)
+    rot.set_in()
+    store = SqliteStore(path, ended.append)
+    gate = Gate(store)
+    futures: list[Future[Any]] = [store.submit(work) for work in (put("before"), rot.index, put("after"))]
+    gate.open()
+    assert [type(future.exception(WAIT_S)) for future in futures] == [CorruptError] * 3
+    assert True not in ended[1:], "the first one is the gate's"
+    assert [meta(store, name) for name in ("before", "after")] == [None, None]
+    store.transact(put("later"))
+    assert meta(store, "later") == b""
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["writer", "reader"])
+def test_a_connection_that_met_a_fault_of_the_disk_is_not_used_again(path: Path, kind: str) -> None:
+    rot = Rot(path)
+    store = SqliteStore(path)
+
+    def search() -> None:
+        with store.read() as reader:
+            reader.rows(plan(TaskQuery(text="task")))
+
+    use: Callable[[], object] = search if kind == "reader" else lambda: store.transact(rot.index)
+    rot.set_in()
+    with pytest.raises(CorruptError):
+        use()
+    rot.heal()  # what that connection has in memory is not what is on the disk
+    use()
+    store.close()
+
+
 # --- disks that are full or may not be written ------------------------------------------------------------------------
 
 
@@ -532,7 +627,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_store_on_a_disk_that_cannot_be_written_is_refused(disk: Path) -> None:
-    path = disk / FILE_NAME
+    path = disk / DATABASE_FILE
     store = SqliteStore(path)
     store.transact(put("kept"))
     store.close()
@@ -551,13 +646,13 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_refused(disk: Path) -> None
 def test_a_store_cannot_be_made_on_a_disk_that_cannot_be_written(disk: Path) -> None:
     mount("-o", "remount,ro", str(disk))
     with pytest.raises(ReadOnlyError):
-        SqliteStore(disk / FILE_NAME)
+        SqliteStore(disk / DATABASE_FILE)
     assert os.listdir(disk) == []
 
 
 def test_a_full_disk_refuses_a_transaction_whole_and_takes_the_next_once_there_is_room(disk: Path) -> None:
     ended: list[bool] = []
-    store = SqliteStore(disk / FILE_NAME, ended.append)
+    store = SqliteStore(disk / DATABASE_FILE, ended.append)
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(1024 * 1024))
     store.transact(put("kept", b"before"))
@@ -569,20 +664,20 @@ def test_a_full_disk_refuses_a_transaction_whole_and_takes_the_next_once_there_i
 
     with pytest.raises(DiskFullError) as caught:
         store.transact(work)
-    assert caught.value.path == str(disk / FILE_NAME)
+    assert caught.value.path == str(disk / DATABASE_FILE)
     assert ended[-1] is False
     with store.read() as reader:
         assert (reader.meta("kept"), reader.meta("0")) == (b"before", None)
     ballast.unlink()
     store.transact(put("kept", b"after"))
     store.close()
-    store = SqliteStore(disk / FILE_NAME)
+    store = SqliteStore(disk / DATABASE_FILE)
     assert (meta(store, "kept"), meta(store, "0")) == (b"after", None)
     store.close()
 
 
 def test_a_disk_that_fills_up_while_many_write_acknowledges_only_what_it_holds(disk: Path) -> None:
-    store = SqliteStore(disk / FILE_NAME)
+    store = SqliteStore(disk / DATABASE_FILE)
     gate = Gate(store)
     futures = [store.submit(put(f"{number}", bytes(20_000))) for number in range(300)]
     gate.open()
@@ -591,7 +686,7 @@ def test_a_disk_that_fills_up_while_many_write_acknowledges_only_what_it_holds(d
     assert all(failure is None or isinstance(failure, DiskFullError) for failure in failures.values())
     store.close()
     ballast = bytes(20_000)
-    again = SqliteStore(disk / FILE_NAME)
+    again = SqliteStore(disk / DATABASE_FILE)
     for number, failure in failures.items():
         assert meta(again, f"{number}") == (ballast if failure is None else None)
     again.close()
@@ -600,8 +695,8 @@ def test_a_disk_that_fills_up_while_many_write_acknowledges_only_what_it_holds(d
 def test_a_store_cannot_be_made_on_a_full_disk(disk: Path) -> None:
     (disk / "ballast").write_bytes(bytes(2 * 1024 * 1024 - 8192))
     with pytest.raises(DiskFullError):
-        SqliteStore(disk / FILE_NAME)
+        SqliteStore(disk / DATABASE_FILE)
     (disk / "ballast").unlink()
-    store = SqliteStore(disk / FILE_NAME)
+    store = SqliteStore(disk / DATABASE_FILE)
     store.transact(put("name"))
     store.close()

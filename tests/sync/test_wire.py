@@ -14,7 +14,8 @@ from edda_sync import limits
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.messages import (
     Ack,
-    Buckets,
+    Branch,
+    Cells,
     Changes,
     Goodbye,
     Hello,
@@ -23,17 +24,26 @@ from edda_sync.sync.messages import (
     SignedHead,
     Snapshot,
     Summary,
+    Wish,
 )
 from edda_sync.sync.wire import PLAIN, ZSTD, Codec
 
+ACTOR, HASH = b"a" * 16, b"h" * 32
+GOODBYE = Goodbye("closing", "none")
+LONG = Changes(
+    ((b"header", b"body"), (b"header" * 100, b"body" * 1_000)), (SignedHead(ACTOR, 3, b"s" * 64, b"p" * 32),)
+)
 MESSAGES: list[Message] = [
-    Hello((1, 1), b"w" * 16, "device", (Summary(7, 3, b"h" * 16),), "", 0, ((7, 4, b"", 2),)),
-    Changes(((b"header", b"body"), (b"header" * 100, b"body" * 1_000)), (SignedHead(7, 3, b"s" * 64, b"p" * 32),)),
-    Part(7, 3, 0, bytes(limits.PART_BYTES_MAX)),
-    Snapshot(b"n" * 32, 9, 8, b"data"),
-    Ack(((1, 2), (3, 4)), 5, True, "digest", 6),
-    Buckets((Summary(7, 3, b"h" * 16),), bytes(18)),
-    Goodbye("closing", "none"),
+    Hello(
+        (1, 1), b"w" * 16, "device", b"n" * 16, (Summary(ACTOR, 3, b"h" * 16),), False, HASH, 0, (Wish(ACTOR, 4, 2),)
+    ),
+    LONG,
+    Part(ACTOR, 3, 0, bytes(limits.PART_BYTES_MAX)),
+    Snapshot(HASH, 9, 8, b"data"),
+    Ack(((ACTOR, 2), (b"b" * 16, 4)), 5, True, HASH, 6),
+    Cells(HASH, 0, bytes(61)),
+    Branch(ACTOR, b"birth", 1, HASH, (HASH, HASH), b"s" * 64),
+    GOODBYE,
 ]
 
 
@@ -48,8 +58,8 @@ def test_a_message_survives_the_wire(codec: Codec, message: Message) -> None:
 
 
 def test_a_long_message_is_compressed_and_a_short_one_is_not(codec: Codec) -> None:
-    assert codec.encode(MESSAGES[1])[0] == ZSTD
-    assert codec.encode(MESSAGES[6])[0] == PLAIN
+    assert codec.encode(LONG)[0] == ZSTD
+    assert codec.encode(GOODBYE)[0] == PLAIN
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__.lower())
@@ -90,7 +100,7 @@ def test_a_bomb_that_declares_less_than_it_holds_is_refused(codec: Codec) -> Non
 
 
 def test_frames_behind_the_first_are_refused(codec: Codec) -> None:
-    one = zstandard.ZstdCompressor().compress(codec.encode(MESSAGES[6])[1:])
+    one = zstandard.ZstdCompressor().compress(codec.encode(GOODBYE)[1:])
     with pytest.raises(RemoteProtocolError):
         codec.decode(bytes((ZSTD,)) + one + one)
 
@@ -100,7 +110,7 @@ def test_frames_behind_the_first_are_refused(codec: Codec) -> None:
     [
         [99, "no such message"],
         [7, "closing"],
-        [7, "closing", "none", "more"],
+        [7, "closing", "none", "what is no room to grow"],
         [7, 1, "none"],
         {"reason": "closing"},
         "goodbye",

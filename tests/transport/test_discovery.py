@@ -417,6 +417,33 @@ async def test_interfaces_that_cannot_be_read_for_a_moment_change_nothing(worksp
     assert discovery.available
 
 
+async def test_a_bug_in_the_watch_over_the_network_is_raised_to_whoever_waits_for_its_end() -> None:
+    looks = 0
+
+    def look() -> frozenset[Interface]:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise ZeroDivisionError("a bug")
+        return frozenset()
+
+    discovery = Discovery("laptop", list, 1, members=list, on_found=lambda *_: None, now=time.time, look=look)
+    async with asyncio.timeout(PATIENCE_S):
+        await discovery.__aenter__()
+        with pytest.raises(ZeroDivisionError):
+            await discovery.watching()
+        with pytest.raises(ZeroDivisionError):
+            await discovery.__aexit__(None, None, None)
+
+
+async def test_the_watch_over_the_network_ends_with_its_context() -> None:
+    discovery = Discovery("laptop", list, 1, members=list, on_found=lambda *_: None, now=time.time, look=frozenset)
+    async with asyncio.timeout(PATIENCE_S):
+        async with discovery:
+            watching = asyncio.ensure_future(discovery.watching())
+        await watching
+
+
 # --- pairing ----------------------------------------------------------------------------------------------------------
 
 

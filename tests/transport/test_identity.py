@@ -117,6 +117,14 @@ def test_a_certificate_says_what_tls_needs_and_no_more() -> None:
     certificate.verify_directly_issued_by(certificate)
 
 
+def test_the_same_key_gives_the_same_sealing_key_in_every_version() -> None:
+    # Members seal keys of the workspace to it: under another one a device could not open what was sealed before.
+    assert ADA.sealing_keys == (
+        (0x0020, bytes.fromhex("f820c51dbe0958149b988356b548bae9edc5e9f708f49c9992d3cc6a1251c378")),
+    )
+    assert BOB.sealing_keys != ADA.sealing_keys
+
+
 def test_new_devices_differ() -> None:
     one, other = Identity.create(), Identity.create()
     assert one.device != other.device

@@ -1,0 +1,111 @@
+"""PROTOCOL.md's table of faults and attacks: each of its lines has its tests, by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+TESTS: Final = {
+    "crash, kill -9, power loss at any moment": (
+        "e2e/test_kill.py::test_a_device_killed_at_any_moment_has_all_it_acknowledged_and_halves_of_nothing",
+        "e2e/test_power.py::test_a_store_has_all_it_acknowledged_and_halves_of_nothing_whenever_power_fails",
+    ),
+    "links that lose, cut, stall": (
+        "e2e/test_bad_lan.py::test_what_is_written_while_frames_are_lost_late_twice_and_out_of_order_is_everywhere_in_the_end",
+        "sync/test_forks.py::test_a_large_change_of_a_branch_that_broke_off_goes_on_where_it_stopped",
+        "backup/test_snapshots.py::test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on",
+    ),
+    "a copied, restored or rolled-back store": (
+        "test_lives.py::test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync",
+        "test_lives.py::test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost",
+    ),
+    "two stores in one life all the same": (
+        "sync/test_forks.py::test_two_branches_of_an_actor_end_as_two_lives_and_nothing_is_lost",
+        "sync/test_forks.py::test_three_branches_end_equal_in_whatever_order_they_meet",
+        "sync/test_forks.py::test_nobody_waits_for_the_author",
+        "cli/test_status.py::test_a_store_that_exists_more_than_once_says_so",
+    ),
+    "a disk that rots": (
+        "sync/test_replica.py::test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_scrub_alone",
+        "sync/test_replica.py::test_whoever_asks_for_rotten_changes_asks_every_peer_and_is_told_by_each",
+    ),
+    "clocks that are years off": (
+        "test_counterexamples.py::test_counterexample_3_a_clock_a_year_ahead_once_loses_to_a_later_edit_after_it_was_set_right",
+        "e2e/test_faults.py::test_a_clock_that_is_set_back_a_year_changes_neither_order_nor_sync",
+    ),
+    "a stranger on the LAN": (
+        "transport/test_links.py::test_a_stranger_ends_in_the_tls_layer_and_never_reaches_http",
+        "e2e/test_hostile.py::test_a_device_that_is_no_member_ends_in_tls_and_never_reaches_http",
+    ),
+    "somebody who guesses a code": (
+        "transport/test_handshake.py::test_a_wrong_code_on_either_side_ends_both_and_spends_the_code",
+        "transport/test_pairing.py::test_a_wrong_code_ends_the_invitation_and_both_people_hear_why",
+    ),
+    "a member that sends garbage, oversize frames, zstd bombs": (
+        "e2e/test_hostile.py::test_a_member_that_breaks_the_rules_is_shown_out_and_leaves_no_trace",
+        "e2e/test_hostile.py::test_the_others_go_on_as_if_nothing_had_been",
+        "sync/test_wire.py::test_no_bytes_raise_anything_but_a_protocol_error",
+    ),
+    "a member that forges another's change": (
+        "attacks/test_trust.py::test_a_key_that_was_never_made_a_member_is_refused_whatever_it_claims",
+        "sync/test_taking.py::test_a_signature_vouches_for_its_own_workspace_alone",
+    ),
+    "a member that writes nonsense under its own name": (
+        "attacks/test_operations.py::test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing",
+        "test_counterexamples_sync.py::test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal",
+    ),
+    "a member that forges a segment": (
+        "sync/test_behind.py::test_a_forged_segment_is_provisional_and_dropped_when_its_log_is_here_and_its_maker_named",
+        "sync/test_behind.py::test_what_one_wrote_on_top_of_a_forged_segment_survives",
+        "sync/test_behind.py::test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life",
+    ),
+    "a member that says a fork is where none is": (
+        "attacks/test_trust.py::test_claims_of_forks_begin_no_life_and_are_no_forks",
+        "sync/test_forks.py::test_a_hello_that_lies_of_a_head_begins_no_life_and_folds_nothing_anew",
+    ),
+    "a member that tells a change in two versions": (
+        "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
+        "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
+    ),
+    "a member that makes thousands of lives": ("attacks/test_trust.py::test_thousands_of_lives_stop_nobody",),
+    "a member that lies about its content": (
+        "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
+        "sync/test_replica.py::test_lie_truth_lie_has_no_more_folded_anew_than_is_allowed_and_the_truth_is_believed",
+        "sync/test_replica.py::test_whoever_drops_and_comes_back_has_no_new_budget",
+    ),
+    "a member that adds a device under another's name, or writes another's record": (
+        "attacks/test_trust.py::test_nobody_overwrites_the_record_of_another_device",
+        "attacks/test_trust.py::test_a_member_that_adds_a_device_says_so_itself",
+    ),
+    "a member that lies within the rules (backdated clocks, deletions)": (
+        "test_counterexamples.py::test_counterexample_5_an_edit_unseen_by_a_deletion_with_a_fast_clock_is_found",
+    ),
+    "a thief with the disk": (
+        "cli/test_private.py::test_nothing_in_a_folder_that_was_there_can_be_read_by_others",
+        "cli/test_private.py::test_no_file_is_open_to_others_for_even_a_moment",
+    ),
+}
+"""What happens, as the table says it, and the tests that show what follows."""
+
+
+def rows() -> list[str]:
+    """What happens, of each line of the table."""
+    text = (ROOT / "PROTOCOL.md").read_text(encoding="utf-8")
+    table = text[text.index("| what happens | what follows |") :]
+    return re.findall(r"^\| (?!what happens)(?!-)(.+?) \| .+ \|$", table, flags=re.MULTILINE)
+
+
+def test_every_line_of_the_table_has_its_tests_and_no_test_is_of_a_line_that_is_gone() -> None:
+    assert rows() == list(TESTS)
+
+
+@pytest.mark.parametrize("test", [test for tests in TESTS.values() for test in tests])
+def test_the_tests_of_the_table_are_there(test: str) -> None:
+    path, name = test.split("::")
+    source = (ROOT / "tests" / path).read_text(encoding="utf-8")
+    assert re.search(rf"^(?:async )?def {name}\(", source, flags=re.MULTILINE)

@@ -1,0 +1,205 @@
+"""No member decides alone who is a member, who has forked, or whether devices are equal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import records
+from edda_sync.crdt.change import Birth
+from edda_sync.crdt.operation import Put, Touch
+from edda_sync.crdt.records import DeviceRecord, device_entity
+from edda_sync.engine import StorageEngine
+from edda_sync.sync.effects import Differs, Proved
+from edda_sync.sync.messages import Ack, Cells, Summary
+from edda_sync.testing import devices, sync
+from edda_sync.transport.identity import Identity
+from tests.attacks.liar import Liar, Line
+
+Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
+
+
+@pytest.fixture
+def engines() -> Iterator[Engines]:
+    with devices(3) as (a, b, c):
+        yield a, b, c
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+def record_of(identity: Identity, added_by: Identity, **other: bytes) -> bytes:
+    """The record that makes a device a member, with something else in it than an honest device would write."""
+    fields = {"signing_key": identity.public_key, "certificate": identity.certificate, "added_by": added_by.public_key}
+    fields |= other
+    return records.encode(DeviceRecord(fields["signing_key"], fields["certificate"], (), "member", fields["added_by"]))
+
+
+def test_nobody_overwrites_the_record_of_another_device(engines: Engines) -> None:
+    a, b, c = engines
+    stranger, liar = Identity.create(), Liar(c)
+    victim = device_entity(b.identity.public_key)
+    wrong = [
+        b"junk",
+        record_of(stranger, c.identity),
+        record_of(b.identity, c.identity, certificate=stranger.certificate),
+        record_of(b.identity, c.identity),  # even what it says already: it is written once
+    ]
+    line = Line(liar, a)
+    line.send(liar.batch(liar.change([Put("device", victim, {"record": each}) for each in wrong])))
+    line.send(liar.batch(liar.change([[1, "device", victim, {"certificate": stranger.certificate}]])))
+    assert line.error is None
+    sync(a, b)
+    for engine in (a, b):
+        assert engine.certificates()[b.identity.device] == b.identity.certificate
+        assert len(engine.members()) == 3
+        assert stranger.device not in engine.certificates()
+    b.create_task(edda.Task(title="still a member"))
+    sync(a, b)
+    assert a.counts()["tasks"] == 1
+
+
+def test_a_member_that_adds_a_device_says_so_itself(engines: Engines) -> None:
+    a, _, c = engines
+    stranger, liar = Identity.create(), Liar(c)
+    line = Line(liar, a)
+    entity = device_entity(stranger.public_key)
+    line.send(liar.batch(liar.change([Put("device", entity, {"record": record_of(stranger, a.identity)})])))
+    assert a.refused() == 1
+    assert stranger.device not in a.certificates()
+
+
+def test_a_key_that_was_never_made_a_member_is_refused_whatever_it_claims(engines: Engines) -> None:
+    a, _, c = engines
+    liar = Liar(c)
+    liar.identity = Identity.create()
+    liar.birth = Birth(
+        liar.identity.public_key, os.urandom(16), liar.birth.parent, liar.birth.parent_seq, liar.birth.parent_hash
+    )
+    liar.actor = changes.actor_of(changes.encode_birth(liar.birth))
+    line = Line(Liar(c), a)
+    line.send(liar.batch(liar.change([Touch("task", b"t" * 16)])))
+    assert line.error is not None
+    assert liar.actor not in a.frontier()
+
+
+# --- equality ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again(engines: Engines) -> None:
+    a, _, c = engines
+    a.create_task(edda.Task(title="Buy milk"))
+    sync(a, c)
+    liar = Liar(c)
+    with a.store.read() as reader:
+        heads = tuple(Summary(head.actor, head.seq, head.hash[:16]) for head in sorted(reader.heads().values()))
+    line = Line(liar, a, liar.hello(heads))
+    folded = 0
+    for turn in range(20):
+        lie = os.urandom(16)
+        truth = line.replica.exchange.proof()
+        line.send(Ack((), 0, False, lie + truth.heads_hash, 0, truth.evidence))
+        line.send(Cells(lie + truth.heads_hash, 0, os.urandom(64 * 61)))
+        line.send(Ack((), 0, False, truth.encoded, 0, truth.evidence))
+        line.wait(1.0)
+        folded += sum(len(each.keys) for each in line.effects if isinstance(each, Differs))
+        assert folded <= limits.MENDED_ENTITIES_MAX, turn
+        if line.error is not None:
+            break
+    assert any(isinstance(effect, Proved) for effect in line.effects)
+
+
+def test_a_frontier_beyond_all_reason_is_no_reason_to_stop(engines: Engines) -> None:
+    a, b, c = engines
+    liar = Liar(c)
+    with a.store.read() as reader:
+        heads = [Summary(head.actor, (1 << 47) + head.seq, bytes(16)) for head in sorted(reader.heads().values())]
+    line = Line(liar, a, liar.hello(heads))
+    a.create_task(edda.Task(title="goes on"))
+    assert line.error is None
+    sync(a, b)
+    assert b.counts()["tasks"] == 1
+
+
+# --- forks ------------------------------------------------------------------------------------------------------------
+
+
+def test_claims_of_forks_begin_no_life_and_are_no_forks(engines: Engines) -> None:
+    a, b, c = engines
+    a.create_task(edda.Task(title="one"))
+    sync(a, b)
+    sync(a, c)
+    before = set(a.frontier())
+    for _ in range(10):
+        liar = Liar(c)
+        with a.store.read() as reader:
+            heads = [Summary(head.actor, head.seq, os.urandom(16)) for head in sorted(reader.heads().values())]
+        line = Line(liar, a, liar.hello(heads))
+        assert line.error is None
+        a.create_task(edda.Task(title="more"))
+    assert set(a.frontier()) == before, "a new life was begun because somebody claimed something"
+    assert a.forked() == []
+    sync(a, b)
+    assert a.digest() == b.digest()
+
+
+# --- lives ------------------------------------------------------------------------------------------------------------
+
+
+def test_thousands_of_lives_stop_nobody(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, c = engines
+    monkeypatch.setattr(limits, "HEADS_MAX", 100)  # so that a hello has many pages
+    monkeypatch.setattr(limits, "DEPS_MAX", 50)
+    line = Line(Liar(c), a)
+    count = 600
+    for number in range(count):
+        liar = Liar(c)
+        line.send(liar.batch(liar.change([Touch("task", number.to_bytes(16, "big"))], deps=liar.deps_but_parent())))
+        assert line.error is None
+    assert len(a.frontier()) >= count
+    a.create_task(edda.Task(title="a goes on"))
+    sync(a, b)
+    b.create_task(edda.Task(title="b goes on"))
+    sync(a, b)
+    assert a.digest() == b.digest()
+    assert b.counts()["tasks"] == count + 2
+    assert sum(life.is_leaf for life in a.lives()) > limits.LEAVES_MAX
+
+
+# --- budgets ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_that_puts_too_much_into_one_entity_is_refused_on_every_device(engines: Engines) -> None:
+    a, b, c = engines
+    liar = Liar(c)
+    line = Line(liar, a)
+    many = {
+        f"tag.{number:08x}-0000-8000-8000-000000000000": True for number in range(limits.ENTITY_CHANGE_CELLS_MAX + 1)
+    }
+    line.send(liar.batch(liar.change([Put("task", b"u" * 16, many)])))
+    assert line.error is None
+    assert a.refused() == 1
+    sync(a, b)
+    assert a.digest() == b.digest()
+
+
+def test_a_member_that_acknowledges_what_was_never_sent_is_let_go(engines: Engines) -> None:
+    a, _, c = engines
+    line = Line(Liar(c), a)
+    line.send(Ack((), 1 << 20, False, b"", 0))
+    assert line.error is not None
+
+
+def test_a_member_that_asks_for_the_same_without_end_is_let_go(engines: Engines) -> None:
+    a, _, c = engines
+    for number in range(50):
+        a.create_task(edda.Task(title=f"task {number}"))
+    line = Line(Liar(c), a)
+    for _ in range(limits.AGAINS_MAX + 2):
+        line.send(Ack((), 0, True, b"", 0))
+    assert line.error is not None

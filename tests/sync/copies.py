@@ -1,0 +1,125 @@
+"""Copies of one store that write under one actor, as a machine does that was put back: forks, made by real stores."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import edda_sync as edda
+from edda_sync import doctor
+from edda_sync.crdt.ledger import actor_of
+from edda_sync.engine import StorageEngine
+from edda_sync.store.memory import MemoryStore
+from edda_sync.testing import Talk, sync
+from tests.sync.network import name_of
+
+TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+
+
+class Copier:
+    """
+    Makes copies that do not notice what they are; closes them at the end.
+
+    Args:
+        folder: Where the files of copies go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._count = itertools.count(1)
+
+    def __call__(self, engine: StorageEngine) -> StorageEngine:
+        """Return a copy of a device: its store, identity and name, and another source of random bytes."""
+        number = next(self._count)
+        engine._sidecar = None  # what would tell a copy from its original was put back with it
+        if isinstance(engine.store, MemoryStore):
+            twin = StorageEngine(engine.home, now=engine._now, random=random.Random(1_000 + number).randbytes)
+            image = engine.store.image()
+            twin.attach(lambda ended: MemoryStore(ended, image=image), engine.config, engine.identity)
+        else:
+            home, config = self._folder / f"copy{number}", engine.config
+            engine.close()
+            shutil.copytree(engine.home, home)
+            twin = StorageEngine(home)
+            for each in (engine, twin):
+                each.open_store(config)
+                each._sidecar = None
+        self._stack.callback(twin.close)
+        return twin
+
+    def close(self) -> None:
+        """Close all copies."""
+        self._stack.close()
+
+
+@contextmanager
+def copier(folder: Path) -> Iterator[Copier]:
+    """Yield a copier."""
+    made = Copier(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def can_talk(first: StorageEngine, second: StorageEngine) -> bool:
+    """Tell whether two stores are of two devices: copies of one cannot have a link to each other."""
+    return name_of(first) != name_of(second)
+
+
+def talk(first: StorageEngine, second: StorageEngine) -> Talk:
+    """Let two devices talk until nothing is left to say."""
+    made = Talk(first, second)
+    made.run()
+    return made
+
+
+def meet_all(engines: Sequence[StorageEngine], rounds: int = 2) -> None:
+    """Let all that can talk do so, each pair until it is proved equal; twice, so that everybody hears of everything."""
+    for _ in range(rounds):
+        for first, second in itertools.combinations(engines, 2):
+            if can_talk(first, second):
+                sync(first, second)
+
+
+def shown(engine: StorageEngine) -> dict[str, object]:
+    """All that is folded, and what a person could see of it."""
+    with engine.snapshot() as reader:
+        records = list(reader.all_records())
+        unapplied = sorted((each.entity, each.refused) for each in reader.unapplied())
+    view: dict[str, object] = {name: engine.table(name) for name in TABLES}
+    return view | {
+        "records": records, "unapplied": unapplied, "conflicts": engine.conflicts(), "digest": engine.digest(),
+        "frontier": engine.frontier(),
+    }  # fmt: skip
+
+
+def assert_equal(engines: Sequence[StorageEngine]) -> None:
+    """All hold and show the same, and so does what each folds anew from its log; and the doctor finds nothing wrong."""
+    expected = shown(engines[0])
+    for engine in engines:
+        assert shown(engine) == expected
+        assert [finding for finding in doctor.check(engine) if not finding.sound] == []
+        engine.rebuild()
+        assert shown(engine) == expected
+
+
+def own_actor(engine: StorageEngine) -> bytes:
+    """The actor under which a store writes."""
+    with engine.store.read() as reader:
+        return actor_of(reader)
+
+
+def add(title: str) -> Callable[[StorageEngine], str]:
+    """Return what makes a task."""
+    return lambda engine: engine.create_task(edda.Task(title=title))
+
+
+def titles(engine: StorageEngine) -> list[str]:
+    """All titles of tasks, in order."""
+    return [task.title for task in engine.query_tasks(edda.TaskQuery(order="title"))]

@@ -1,0 +1,399 @@
+"""The log behind a segment: it confirms what was believed or drops it, and keeps what was written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import doctor, limits, standing
+from edda_sync.crdt.ledger import actor_of
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import Rewritten
+from edda_sync.sync.messages import Behind, Earlier
+from edda_sync.testing import devices, replica_of, sync
+from tests.backup.newcomers import (
+    Newcomers,
+    alter,
+    begin_with_segment,
+    forged_by,
+    is_provisional,
+    lose,
+    met,
+    newcomers,
+)
+from tests.sync.copies import Copier, copier
+from tests.sync.network import Network, name_of
+
+TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Scene:
+    """A laptop and a phone with a history, a copy of the laptop that lies in the segments it makes, and a newcomer."""
+
+    def __init__(self, laptop: StorageEngine, phone: StorageEngine, copy: Copier, newcomer: Newcomers) -> None:
+        self.laptop, self.phone = laptop, phone
+        self.task = laptop.create_task(edda.Task(title="Buy milk", description="and eggs", priority=2))
+        self.note = laptop.create_document(edda.Document(title="Note", content="words"))
+        self.other = laptop.create_task(edda.Task(title="Other", description="of the list"))
+        laptop.edit_text(self.note, "content", [(5, 0, " and more")])
+        self.tablet = newcomer(laptop)
+        sync(laptop, phone)
+        self.liar = copy(laptop)
+        self.new = newcomer
+
+    def begin(self) -> None:
+        """Let the tablet begin with the liar's segment."""
+        begin_with_segment(self.liar, self.tablet)
+
+    def tell_the_truth(self) -> None:
+        """Let the tablet meet the phone, which has the log."""
+        met(self.tablet, self.phone)
+        assert is_provisional(self.tablet) is None
+
+    def assert_equal(self, *more: StorageEngine) -> None:
+        """All hold and show the same, and what each folds anew is that, too."""
+        engines = [self.laptop, self.phone, self.tablet, *more]
+        for _ in range(2):
+            for engine in engines[1:]:
+                sync(self.phone if engine is not self.phone else self.laptop, engine)
+        expected = shown(self.laptop)
+        for engine in engines:
+            assert shown(engine) == expected
+            assert [finding for finding in doctor.check(engine) if not finding.sound] == []
+            engine.rebuild()
+            assert shown(engine) == expected
+
+
+def shown(engine: StorageEngine) -> dict[str, object]:
+    view: dict[str, object] = {name: engine.table(name) for name in TABLES}
+    return view | {"conflicts": engine.conflicts(), "digest": engine.digest(), "frontier": engine.frontier()}
+
+
+@pytest.fixture
+def scene(backend: str, tmp_path: Path) -> Iterator[Scene]:
+    with (
+        devices(2, backend=backend) as (laptop, phone),
+        copier(tmp_path) as copy,
+        newcomers(tmp_path, backend) as newcomer,
+    ):
+        yield Scene(laptop, phone, copy, newcomer)
+
+
+# --- an honest one ----------------------------------------------------------------------------------------------------
+
+
+def test_an_honest_segment_is_confirmed_and_nobody_is_named(scene: Scene) -> None:
+    scene.begin()
+    before = scene.tablet.digest()
+    assert standing.facts(scene.tablet)["provisional"] == {"here": 0, "of": scene.laptop.counts()["changes"]}
+    scene.tell_the_truth()
+    assert scene.tablet.digest() == before
+    facts = standing.facts(scene.tablet)
+    assert (facts["provisional"], facts["forged_by"]) == (None, None)
+    scene.assert_equal()
+
+
+def test_what_one_writes_on_a_segment_replaces_what_that_shows(scene: Scene) -> None:
+    """What a segment stands for is here, though its log is not: a change made on it depends on all of it."""
+    scene.laptop.update_task(edda.Task(id=scene.task, title="Buy bread"))
+    sync(scene.laptop, scene.phone)
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.tablet.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    scene.tell_the_truth()
+    scene.assert_equal()
+    assert scene.laptop.conflicts() == []
+    assert "Buy oats" in [row[1] for row in scene.laptop.table("tasks")]
+
+
+def test_a_batch_that_was_taken_already_is_nothing(scene: Scene) -> None:
+    scene.begin()
+    giving, behind = replica_of(scene.laptop).exchange.giving, replica_of(scene.tablet).exchange.behind
+    wanted = behind.wanted()
+    assert wanted is not None
+    batch, _ = giving.earlier(wanted)
+    behind.take(batch)
+    before = scene.tablet.digest(), scene.tablet.frontier()
+    behind.take(batch)
+    assert (scene.tablet.digest(), scene.tablet.frontier()) == before
+    assert behind.wanted() is None
+    assert behind.ended == 1
+
+
+def test_what_is_wanted_is_the_segment_s_frontier_and_what_is_here_of_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 500)
+    scene.begin()
+    giving, behind = replica_of(scene.laptop).exchange.giving, replica_of(scene.tablet).exchange.behind
+    heads = replica_of(scene.laptop).exchange.introduction().heads
+    held: list[int] = []
+    while (wanted := behind.wanted()) is not None:
+        assert wanted.upto == heads
+        held.append(sum(seq for _, seq in wanted.held))
+        behind.take(giving.earlier(wanted)[0])
+    assert held == sorted(set(held))
+    assert len(held) > 2
+    scene.assert_equal()
+
+
+def test_a_store_that_began_with_no_segment_wants_nothing_and_takes_nothing(scene: Scene) -> None:
+    behind = replica_of(scene.phone).exchange.behind
+    before = shown(scene.phone)
+    assert behind.wanted() is None
+    giving = replica_of(scene.laptop).exchange.giving
+    asked = Behind((), replica_of(scene.laptop).exchange.introduction().heads)
+    behind.take(giving.earlier(asked)[0])
+    assert shown(scene.phone) == before
+
+
+# --- a forged one -----------------------------------------------------------------------------------------------------
+
+
+def another_title(scene: Scene) -> None:
+    alter(scene.liar, "task", scene.task, title="Buy a yacht")
+
+
+def a_deleted_task(scene: Scene) -> None:
+    lose(scene.liar, "task", scene.other)
+
+
+def an_invented_text(scene: Scene) -> None:
+    alter(scene.liar, "task", scene.task, description="other words")
+
+
+def another_document(scene: Scene) -> None:
+    alter(scene.liar, "document", scene.note, title="Not that note")
+
+
+def much_of_it(scene: Scene) -> None:
+    for lie in (another_title, a_deleted_task, another_document):
+        lie(scene)
+
+
+LIES: list[Callable[[Scene], None]] = [another_title, a_deleted_task, an_invented_text, another_document, much_of_it]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_forged_segment_is_provisional_and_dropped_when_its_log_is_here_and_its_maker_named(
+    scene: Scene, lie: Callable[[Scene], None]
+) -> None:
+    lie(scene)
+    scene.begin()
+    assert scene.tablet.digest() == scene.liar.digest() != scene.laptop.digest()
+    assert forged_by(scene.tablet) is None
+    scene.tell_the_truth()
+    assert forged_by(scene.tablet) == name_of(scene.laptop)
+    assert scene.tablet.digest() == scene.laptop.digest()
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_one_wrote_on_top_of_a_forged_segment_survives(scene: Scene, lie: Callable[[Scene], None]) -> None:
+    lie(scene)
+    scene.begin()
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="of my own", description="mine", tags={"own"}))
+    tablet.update_task(edda.Task(id=scene.task, status="done"))
+    tablet.edit_text(mine, "description", [(4, 0, " alone")])
+    tablet.edit_text(scene.note, "content", [(0, 0, "my ")])
+    tablet.edit_text(scene.task, "description", [(0, 0, "oats ")])
+    if tablet.get_task(scene.other) is not None:
+        tablet.edit_text(scene.other, "description", [(0, 0, "top ")])
+    scene.phone.edit_text(scene.task, "description", [(8, 0, "!")])
+    scene.tell_the_truth()
+    assert forged_by(tablet) == name_of(scene.laptop)
+    scene.assert_equal()
+    task, own, note = tablet.get_task(scene.task), tablet.get_task(mine), tablet.get_document(scene.note)
+    assert task is not None
+    assert own is not None
+    assert note is not None
+    assert (task.title, task.status, task.priority) == ("Buy milk", "done", 2)
+    assert "oats" in (task.description or "")
+    assert (own.description, own.tags) == ("mine alone", {"own"})
+    assert note.content == "my words and more"
+    other = tablet.get_task(scene.other)
+    assert other is not None
+    assert other.title == "Other"
+
+
+def test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life(scene: Scene) -> None:
+    an_invented_text(scene)
+    scene.begin()
+    tablet = scene.tablet
+    tablet.edit_text(scene.task, "description", [(11, 0, " I typed")])
+    with tablet.store.read() as reader:
+        before = actor_of(reader)
+        assert [(each.before, each.after) for each in reader.rewritten()] == [("other words", "other words I typed")]
+    scene.tell_the_truth()
+    with tablet.store.read() as reader:
+        assert actor_of(reader) != before
+        assert list(reader.rewritten()) == []
+    task = tablet.get_task(scene.task)
+    assert task is not None
+    assert "I typed" in (task.description or "")
+    assert tablet.refused() == 1, "the edit itself names a text that nobody else knows"
+    scene.assert_equal()
+    assert scene.laptop.refused() == 1
+
+
+def test_a_lie_is_told_no_further_once_it_is_known(scene: Scene) -> None:
+    another_title(scene)
+    scene.begin()
+    watch = scene.new(scene.phone)
+    sync(scene.laptop, scene.phone)
+    met(watch, scene.tablet)
+    assert watch.digest() == scene.liar.digest()
+    scene.tell_the_truth()
+    assert replica_of(scene.tablet).exchange.making.given({}) is not None
+    late = scene.new(scene.phone)
+    sync(scene.laptop, scene.phone)
+    sync(scene.phone, scene.tablet)
+    met(late, scene.tablet)
+    assert forged_by(late) is None
+    met(watch, scene.tablet)
+    assert forged_by(watch) == name_of(scene.laptop), "named is who made it, not who passed it on"
+    scene.assert_equal(watch, late)
+
+
+def test_peers_hear_of_equality_once_the_lie_is_dropped_in_the_same_talk(scene: Scene) -> None:
+    another_title(scene)
+    scene.begin()
+    network = met(scene.tablet, scene.phone)
+    assert forged_by(scene.tablet) is not None
+    assert network.proved == {
+        (name_of(scene.tablet), name_of(scene.phone)), (name_of(scene.phone), name_of(scene.tablet)),
+    }  # fmt: skip
+
+
+# --- a log that is none -----------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_nothing_vouches_for_is_refused_and_leaves_no_trace(scene: Scene) -> None:
+    scene.begin()
+    behind = replica_of(scene.tablet).exchange.behind
+    wanted = behind.wanted()
+    assert wanted is not None
+    batch, _ = replica_of(scene.laptop).exchange.giving.earlier(wanted)
+    unsigned = Earlier(batch.changes, ())
+    other = Earlier(((batch.changes[0][0], b"another body"), *batch.changes[1:]), batch.heads)
+    before = shown(scene.tablet), wanted
+    for lie in (unsigned, other, Earlier(((b"\xc1", b""),), batch.heads)):
+        with pytest.raises(RemoteProtocolError):
+            behind.take(lie)
+        assert (shown(scene.tablet), behind.wanted()) == before
+
+
+def test_another_branch_of_the_author_s_is_no_log_behind_a_segment(scene: Scene) -> None:
+    """It is signed, and leads elsewhere than the heads that the segment names."""
+    twin = scene.liar
+    scene.laptop.create_task(edda.Task(title="in the segment"))
+    twin.create_task(edda.Task(title="elsewhere"))
+    begin_with_segment(scene.laptop, scene.tablet)
+    behind = replica_of(scene.tablet).exchange.behind
+    wanted = behind.wanted()
+    assert wanted is not None
+    theirs = replica_of(twin).exchange
+    assert theirs.giving.earlier(wanted)[0].changes == (), "an honest one says that it does not have that"
+    batch, _ = theirs.giving.earlier(Behind(wanted.held, theirs.introduction().heads))
+    assert batch.changes
+    with pytest.raises(RemoteProtocolError):
+        behind.take(batch)
+    assert is_provisional(scene.tablet) is not None
+    sync(scene.laptop, scene.tablet)
+    assert is_provisional(scene.tablet) is None
+    assert forged_by(scene.tablet) is None
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_another_branch_that_came_in_part_does_not_keep_the_true_log_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    """Its author signed both; else who forges a segment could keep its lie from ever being found out."""
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
+    twin = scene.liar
+    for number in range(4):
+        scene.laptop.create_task(edda.Task(title=f"in the segment {number}"))
+        twin.create_task(edda.Task(title=f"elsewhere {number}"))
+    sync(scene.laptop, scene.phone)
+    alter(scene.laptop, "task", scene.task, title="Buy a yacht")
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.laptop.rebuild()
+    behind, theirs = replica_of(scene.tablet).exchange.behind, replica_of(twin).exchange
+    wanted = behind.wanted()
+    assert wanted is not None
+    known = sum(seq for _, seq in scene.phone.frontier().items()) - 4  # up to where the two part
+    for _ in range(known + batches):
+        wanted = behind.wanted()
+        assert wanted is not None
+        behind.take(theirs.giving.earlier(Behind(wanted.held, theirs.introduction().heads))[0])
+    with scene.tablet.store.read() as reader:
+        assert sum(head.seq for head in reader.behind().values()) == known + batches
+    network = Network(scene.tablet, scene.phone)
+    network.connect(scene.tablet, scene.phone)
+    with pytest.raises(RemoteProtocolError, match="leads elsewhere"):
+        network.run()
+    with scene.tablet.store.read() as reader:
+        assert reader.behind() == {}
+        assert reader.positions_missing({}) == []
+    scene.tell_the_truth()
+    assert forged_by(scene.tablet) == name_of(scene.laptop)
+    scene.assert_equal()
+
+
+def test_what_is_kept_of_edits_is_forgotten_once_a_segment_is_confirmed(scene: Scene) -> None:
+    scene.begin()
+    scene.tablet.edit_text(scene.note, "content", [(0, 0, "my ")])
+    with scene.tablet.store.read() as reader:
+        kept = list(reader.rewritten())
+    assert [type(each) for each in kept] == [Rewritten]
+    scene.tell_the_truth()
+    with scene.tablet.store.read() as reader:
+        assert list(reader.rewritten()) == []
+    scene.tablet.edit_text(scene.note, "content", [(0, 0, "and ")])
+    with scene.tablet.store.read() as reader:
+        assert list(reader.rewritten()) == []
+    scene.assert_equal()
+
+
+# --- forks meanwhile ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["evidence", "log"])
+def test_a_fork_of_what_a_segment_stands_for_is_learned_once_its_log_is_here(scene: Scene, first: str) -> None:
+    """Whoever knows of the fork calls changes by other names, and gives the log behind all the same."""
+    laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
+    twin = scene.liar  # which does not lie here
+    laptop.create_task(edda.Task(title="of one branch"))
+    twin.create_task(edda.Task(title="of the other"))
+    begin_with_segment(laptop, tablet)
+    mine = tablet.create_task(edda.Task(title="on top of what it believes"))
+    sync(laptop, phone)
+    desk = scene.new(phone)
+    sync(twin, desk)
+    sync(phone, desk)
+    with phone.store.read() as reader:
+        proofs = list(reader.evidence().values())
+    assert proofs
+    if first == "evidence":
+        exchange = replica_of(tablet).exchange
+        exchange.forks.take_evidence(proofs)
+        assert is_provisional(tablet) is not None
+        tablet.create_task(edda.Task(title="after it"))
+    network = met(tablet, desk)
+    assert network.errors == []
+    assert is_provisional(tablet) is None
+    assert forged_by(tablet) is None
+    sync(tablet, phone)
+    assert tablet.get_task(mine) is not None
+    titles = {task.title for task in phone.query_tasks(edda.TaskQuery())}
+    assert {"of one branch", "of the other", "on top of what it believes"} <= titles
+    scene.assert_equal(desk)

@@ -1,0 +1,194 @@
+"""Births: many lives of a device arrive late and are never refused, and many actors stop nobody."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.admission import Admitted
+from edda_sync.crdt.change import Birth, Change, Header
+from edda_sync.crdt.ledger import new_life
+from edda_sync.engine import StorageEngine
+from edda_sync.protocols import StoreWriter
+from edda_sync.sync.births import Births
+from edda_sync.sync.messages import Ack, Changes, Heads, Hello
+from edda_sync.testing import devices, sync
+from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
+from tests.sync.network import Network, name_of
+
+KEY, OTHER = b"k" * 32, b"o" * 32
+
+
+# --- how many, how fast -----------------------------------------------------------------------------------------------
+
+
+def test_so_many_lives_of_a_device_are_allowed_within_a_window_and_again_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 3)
+    births = Births()
+    start = 1_000.0
+    assert [births.allows(KEY, start + at) for at in (0, 1, 2, 3, 59)] == [True, True, True, False, False]
+    assert [births.allows(OTHER, start + 3) for _ in range(4)] == [True, True, True, False], "each device by itself"
+    end = start + limits.BIRTHS_WINDOW_S
+    assert [births.allows(KEY, end + at) for at in (0, 1, 2, 3)] == [True, True, True, False]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def three(request: pytest.FixtureRequest) -> Iterator[tuple[StorageEngine, ...]]:
+    with devices(3, backend=request.param) as engines:
+        yield engines
+
+
+def live(engine: StorageEngine, count: int) -> None:
+    """Let a device begin so many lives, and write one change in each."""
+    for number in range(count):
+        engine.store.transact(lambda tx: new_life(tx, engine.random(16)))
+        engine.store.transact(lambda tx, number=number: write(engine, tx, f"in life {number}"))  # type: ignore[misc]
+
+
+def write(engine: StorageEngine, tx: StoreWriter, title: str) -> None:
+    from edda_sync.crdt.drafts import Put
+    from edda_sync.crdt.entity import OWN_TIME
+
+    draft = Put.of("task", engine.random(16), {"title": title, "created_at": OWN_TIME})
+    engine.ledger.commit(tx, [draft], 1)
+
+
+def test_lives_beyond_the_rate_come_late_and_are_not_refused(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 3)
+    laptop, phone, tablet = three
+    live(laptop, 10)
+    tablet.create_task(edda.Task(title="of the tablet"))
+    network = Network(laptop, phone, tablet)
+    network.connect(laptop, phone)
+    network.connect(tablet, phone)
+    while not network.said(Changes, laptop):
+        assert network.step()
+    assert network.step()
+    held = [len(phone.frontier())]
+    while network.step():
+        if len(phone.frontier()) != held[-1]:
+            held.append(len(phone.frontier()))
+    assert network.errors == []
+    assert network.now >= 3 * limits.BIRTHS_WINDOW_S, "ten lives take four windows"
+    assert max(later - earlier for earlier, later in itertools.pairwise(held)) <= 3 + 1
+    assert phone.frontier() == laptop.frontier() | tablet.frontier()
+    assert (name_of(phone), name_of(laptop)) in network.proved
+
+
+def test_whoever_drops_and_comes_back_brings_no_more_lives_than_before(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 2)
+    laptop, phone, _ = three
+    before = len(phone.frontier())
+    live(laptop, 9)
+    network = Network(laptop, phone)
+    for _ in range(4):
+        network.connect(laptop, phone)
+        network.run_until_said(Ack, len(network.said(Ack)) + 1)
+        network.cut(laptop, phone)
+    assert len(phone.frontier()) == before + 2
+    network.connect(laptop, phone)
+    network.run()
+    assert phone.frontier() == laptop.frontier()
+
+
+def test_while_lives_come_late_all_else_of_other_devices_goes_on(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 2)
+    laptop, phone, tablet = three
+    live(laptop, 9)
+    network = Network(laptop, phone, tablet)
+    network.connect(laptop, phone)
+    network.run_until_said(Changes, 1)
+    assert network.step()
+    network.connect(tablet, phone)
+    tablet.create_task(edda.Task(title="of the tablet"))
+    network.committed(tablet)
+    while "of the tablet" not in {task.title for task in phone.query_tasks(edda.TaskQuery())}:
+        assert network.step()
+    assert network.now < limits.BIRTHS_WINDOW_S
+    network.run()
+    assert phone.frontier() == laptop.frontier() | tablet.frontier()
+
+
+# --- many actors ------------------------------------------------------------------------------------------------------
+
+MANY = 9_000
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StorageEngine, StorageEngine, Path]]:
+    """A laptop with thousands of lives, and a phone that knew it before."""
+    with devices(2, backend="memory") as (laptop, phone):
+        laptop.store.transact(lambda tx: many_lives(laptop, tx, MANY))
+        yield laptop, phone, tmp_path_factory.mktemp("crowd")
+
+
+def many_lives(engine: StorageEngine, tx: StoreWriter, count: int) -> None:
+    """Write the first, empty change of thousands of lives, each of which continues the founder's."""
+    fold = engine.ledger.fold(tx)
+    (head,) = tx.heads().values()
+    for number in range(count):
+        birth = Birth(engine.identity.public_key, number.to_bytes(16, "big"), head.actor, head.seq, head.hash)
+        actor = changes.actor_of(changes.encode_birth(birth))
+        ext = changes.header_ext(1, birth=birth)
+        header = Header(1, actor, 1, (), 0, 0, changes.hash_part(b""), changes.NO_HASH, ext)
+        change = Change(header, changes.encode_header(header), b"")
+        assert engine.ledger.admit(tx, fold, change) is Admitted.APPLIED
+    fold.flush()
+
+
+def test_thousands_of_actors_say_hello_in_pages_and_sync(
+    crowd: tuple[StorageEngine, StorageEngine, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, _ = crowd
+    monkeypatch.setattr(limits, "HEADS_MAX", 500)
+    monkeypatch.setattr(limits, "BIRTHS_MAX", MANY)
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run(steps_max=100_000)
+    assert len(network.said(Hello)) == 2
+    assert len(network.said(Heads, laptop)) == MANY // 500
+    assert len(network.proved) == 2
+    assert len(phone.frontier()) > MANY
+    phone.create_task(edda.Task(title="by one who knows thousands"))
+    laptop.create_task(edda.Task(title="by one of thousands"))
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run(steps_max=100_000)
+    assert len(network.said(Heads)) >= 2 * (MANY // 500)
+    assert network.said(Changes)
+    assert len(network.proved) == 2
+    assert laptop.digest() == phone.digest()
+
+
+@pytest.mark.parametrize("segment", [True, False])
+def test_thousands_of_actors_are_brought_to_a_newcomer_by_log_and_by_segment(
+    crowd: tuple[StorageEngine, StorageEngine, Path], monkeypatch: pytest.MonkeyPatch, segment: bool
+) -> None:
+    laptop, _, folder = crowd
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 2 * MANY)
+    monkeypatch.setattr(limits, "HEADS_MAX", 500)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5 if segment else 1 << 30)
+    with newcomers(folder, "memory") as newcomer:
+        tablet = newcomer(laptop)
+        network = met(tablet, laptop)
+        assert bool(segments_taken(network)) == segment
+        assert is_provisional(tablet) is None
+        assert len(network.proved) == 2
+        assert tablet.frontier() == laptop.frontier()
+        tablet.create_task(edda.Task(title="by the newcomer"))
+        sync(laptop, tablet)
+        assert tablet.digest() == laptop.digest()

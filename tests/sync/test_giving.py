@@ -1,0 +1,180 @@
+"""Giving: what a store sends of its log, in which pieces, and only what a signature vouches for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.change import HASH_BYTES, decode_header
+from edda_sync.engine import StorageEngine
+from edda_sync.sync.messages import Behind, Summary
+from edda_sync.testing import devices, sync
+from edda_sync.transport.identity import verify
+from tests.sync.batches import batches, dots, exchange_of
+
+Pair = tuple[StorageEngine, StorageEngine]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def two(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with devices(2, backend=request.param) as (laptop, phone):
+        yield laptop, phone
+
+
+def large_change(engine: StorageEngine, count: int = 1_500) -> None:
+    """Write one change whose body is in parts."""
+    with engine.begin_transaction() as tx:
+        for number in range(count):
+            tx.create_task(edda.Task(title=f"task {number}", description=f"{number} " * 100))
+
+
+def test_batches_hold_what_is_missing_in_log_order_and_no_more_than_they_should(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for number in range(20):
+        (laptop if number % 2 else phone).create_task(edda.Task(title=f"task {number}"))
+        sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_500)
+    made = batches(exchange_of(laptop), known)
+    with laptop.store.read() as reader:
+        expected = [(each.actor, each.seq) for each in map(reader.logged, reader.positions_missing(known))]
+    assert [dot for message in made for dot in dots(message)] == expected
+    assert len(made) > 3
+    for message in made:
+        size = sum(len(raw) + len(body) for raw, body in message.changes)
+        assert size <= limits.BATCH_BYTES_MAX or len(message.changes) == 1
+        assert {head.actor for head in message.heads} == {actor for actor, _ in dots(message)}
+
+
+def test_a_peer_that_knows_all_or_more_gets_nothing(two: Pair) -> None:
+    laptop, phone = two
+    giving = exchange_of(laptop).giving
+    assert giving.missing(phone.frontier()) == []
+    assert giving.batch([], phone.frontier()) is None
+    ahead = {actor: seq + 5 for actor, seq in laptop.frontier().items()} | {b"somebody unknown": 9}
+    assert giving.missing(ahead) == []
+
+
+def test_a_large_change_ends_its_batch_and_its_parts_follow(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="before"))
+    large_change(laptop)
+    laptop.create_task(edda.Task(title="after"))
+    giving = exchange_of(laptop).giving
+    positions = giving.missing(known) or []
+    given = giving.batch(positions, known)
+    assert given is not None
+    assert given.large is not None
+    assert len(given.message.changes) == 2
+    assert positions  # what comes after waits for the parts
+    header = decode_header(given.message.changes[-1][0])
+    assert given.message.changes[-1][1] == b""
+    parts: list[bytes] = []
+    while (part := giving.part(given.large, len(parts))) is not None:
+        assert (part.actor, part.seq, part.number) == (*header.dot, len(parts))
+        parts.append(part.data)
+    assert tuple(map(changes.hash_part, parts)) == header.parts
+    assert len(parts) > 1
+
+
+def test_a_signature_vouches_for_each_actor_in_a_batch_and_the_way_to_it_is_there(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for number in range(9):
+        laptop.create_task(edda.Task(title=f"task {number}"))
+    sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
+    made = batches(exchange_of(phone), known)  # of a relay, which has one signature, at the end
+    assert len(made) == 9
+    for left, message in zip(range(8, -1, -1), made, strict=True):
+        (raw, _), (head,) = message.changes[0], message.heads
+        header = decode_header(raw)
+        assert (head.actor, head.seq, len(head.proof)) == (header.actor, header.seq + left, left * HASH_BYTES)
+        digest = changes.hash_change(header.previous, changes.hash_header(raw))
+        for at in range(0, len(head.proof), HASH_BYTES):
+            digest = changes.hash_change(digest, head.proof[at : at + HASH_BYTES])
+        signed = changes.signed_message(laptop.workspace, head.actor, head.seq, digest)
+        assert verify(laptop.identity.public_key, head.signature, signed)
+
+
+def test_what_no_signature_vouches_for_waits_for_one(two: Pair) -> None:
+    laptop, phone = two
+    laptop.create_task(edda.Task(title="signed"))
+    sync(laptop, phone)
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="not signed"))
+    (message,) = batches(exchange_of(laptop), known)
+    sync(laptop, phone)
+    ((actor, seq),) = dots(message)
+    phone.store.transact(lambda tx: tx.set_head(tx.heads()[actor]._replace(signed_seq=0, signature=b"")))
+    forget_signatures(phone, actor, seq)
+    giving = exchange_of(phone).giving
+    positions = giving.missing(known)
+    assert positions
+    assert giving.batch(positions, known) is None
+
+
+def forget_signatures(engine: StorageEngine, actor: bytes, seq: int) -> None:
+    """Let the signature at a change be lost."""
+    from edda_sync.store.memory_tables import MemoryWriter
+
+    def work(tx: object) -> None:
+        if isinstance(tx, MemoryWriter):
+            tx._drop("signatures", (actor, seq))
+        else:
+            tx._execute("DELETE FROM signatures WHERE actor = ? AND seq = ?", (actor, seq))  # type: ignore[attr-defined]
+
+    engine.store.transact(work)
+
+
+# --- the log behind a segment -----------------------------------------------------------------------------------------
+
+
+def test_the_log_behind_a_segment_is_given_up_to_where_that_stands_and_no_further(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = two
+    for number in range(6):
+        laptop.create_task(edda.Task(title=f"task {number}"))
+    ((actor, seq),) = laptop.frontier().items()
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_500)
+    giving = exchange_of(laptop).giving
+    held, got = 0, []
+    while held < seq - 2:
+        earlier, large = giving.earlier(Behind(((actor, held),) if held else (), upto(laptop, seq - 2)))
+        assert large is None
+        assert earlier.heads
+        got += [decode_header(raw).seq for raw, _ in earlier.changes]
+        held = got[-1]
+    assert got == list(range(1, seq - 1))
+    assert giving.earlier(Behind(((actor, seq - 2),), upto(laptop, seq - 2)))[0].changes == ()
+
+
+def upto(engine: StorageEngine, seq: int) -> tuple[Summary, ...]:
+    """A segment's head: the founder's change at a seq."""
+    with engine.store.read() as reader:
+        ((actor, _),) = reader.heads().items()
+        return (Summary(actor, seq, (reader.hash_at(actor, seq) or b"u" * 16)[:16]),)
+
+
+@pytest.mark.parametrize("lacks", ["a stranger's too", "further than it is here", "another change"])
+def test_whoever_does_not_have_the_log_behind_says_so_with_an_empty_answer(two: Pair, lacks: str) -> None:
+    laptop, _ = two
+    ((actor, seq),) = laptop.frontier().items()
+    ((known),) = upto(laptop, seq)
+    asked = {
+        "a stranger's too": (known, Summary(b"\xff" * 16, 3, b"h" * 16)),
+        "further than it is here": upto(laptop, seq + 1),
+        "another change": (Summary(actor, seq, b"h" * 16),),
+    }[lacks]
+    earlier, large = exchange_of(laptop).giving.earlier(Behind((), asked))
+    assert (earlier.changes, earlier.heads, large) == ((), (), None)

@@ -1,0 +1,133 @@
+"""Making segments: once a day, of what is certain, signed, and served by their hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.backup import segment as segments
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import CorruptError
+from edda_sync.protocols import StoreWriter
+from edda_sync.sync.making import Making, forget_made, made_segment, root_of
+from edda_sync.testing import devices, replica_of, sync
+from edda_sync.transport.identity import verify
+
+Pair = tuple[StorageEngine, StorageEngine]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def two(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with devices(2, backend=request.param) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="Buy milk", description="and eggs", tags={"home"}))
+        laptop.edit_text(task, "description", [(0, 3, "or")])
+        phone.create_task(edda.Task(title="of the phone"))
+        sync(laptop, phone)
+        yield laptop, phone
+
+
+def making(engine: StorageEngine) -> Making:
+    return replica_of(engine).exchange.making
+
+
+def test_a_segment_is_made_once_and_served_by_its_hash(two: Pair) -> None:
+    laptop, _ = two
+    maker = making(laptop)
+    made = maker.made({})
+    laptop.create_task(edda.Task(title="Later"))
+    assert maker.made({}) == made
+    parts = [maker.part(made.hash, number) or b"" for number in range(made.parts)]
+    assert blake2b(b"".join(parts), digest_size=32).digest() == made.hash
+    assert maker.part(made.hash, made.parts) is None
+    assert maker.part(b"n" * 32, 0) is None
+
+
+def test_a_segment_says_who_made_it_what_it_holds_and_where_it_stands(two: Pair) -> None:
+    laptop, phone = two
+    made = making(laptop).made({})
+    part = making(laptop).part(made.hash, 0)
+    assert part is not None
+    opened = segments.read([part])
+    with phone.store.read() as reader:
+        records = list(reader.all_records())
+        assert opened.header.root == root_of(reader)
+        assert {(head.actor, head.seq, head.hash) for head in opened.heads} == {
+            (head.actor, head.seq, head.hash) for head in reader.heads().values()
+        }
+    assert opened.header.maker == laptop.identity.public_key
+    signed = segments.signed_header(opened.header, laptop.workspace)
+    assert verify(laptop.identity.public_key, opened.header.signature, signed)
+    assert [entry.key for entry in opened.entries] == [record.key for record in records]
+    assert dict(made.frontier) == laptop.frontier()
+
+
+def test_a_segment_is_made_anew_after_a_day_or_when_the_clock_went_back(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = two
+    maker = making(laptop)
+    now = [1_000_000.0]
+    monkeypatch.setattr(maker, "_wall_s", lambda: now[0])
+    made = maker.made({})
+    for moment in (limits.SNAPSHOT_KEPT_S_MAX, -10.0):
+        laptop.create_task(edda.Task(title="more"))
+        now[0] += moment
+        again = maker.made({})
+        assert again.hash != made.hash
+        assert maker.part(made.hash, 0) is None, "the old one is forgotten"
+        made = again
+
+
+def test_what_was_folded_anew_is_in_no_segment_that_was_made_before(two: Pair) -> None:
+    laptop, _ = two
+    made = making(laptop).made({})
+    laptop.rebuild()
+    with laptop.store.read() as reader:
+        assert made_segment(reader) is None
+    assert making(laptop).part(made.hash, 0) is None
+    made = making(laptop).made({})
+    laptop.store.transact(forget_made)
+    assert making(laptop).part(made.hash, 0) is None
+    laptop.store.transact(forget_made)  # again is nothing
+
+
+def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:
+    laptop, _ = two
+
+    def rot(tx: StoreWriter) -> None:
+        record = next(iter(tx.all_records("task")))
+        tx.save([record._replace(state=record.state[:-20] + b"rot" + record.state[-17:])], {record.key: False})
+
+    laptop.store.transact(rot)
+    with pytest.raises(CorruptError, match="The task"):
+        making(laptop).made({})
+    laptop.rebuild()
+    assert making(laptop).made({}).parts == 1
+
+
+def test_nobody_makes_a_segment_with_a_head_that_nobody_signed(two: Pair) -> None:
+    """It was relayed ahead of its signature, and nobody would take a segment with it."""
+    laptop, phone = two
+    assert making(phone).given({}) is not None
+    with phone.store.read() as reader:
+        foreign = [head for head in reader.heads().values() if not replica_of(phone).exchange.giving.is_own(head)]
+    assert foreign
+    phone.store.transact(lambda tx: tx.set_head(foreign[0]._replace(signed_seq=foreign[0].seq - 1)))
+    assert making(phone).given({}) is None
+    assert making(laptop).given({}) is not None
+
+
+def test_equal_stores_have_one_root_and_others_another(two: Pair) -> None:
+    laptop, phone = two
+
+    def root(engine: StorageEngine) -> bytes:
+        with engine.snapshot() as reader:
+            return root_of(reader)
+
+    assert root(laptop) == root(phone)
+    laptop.create_task(edda.Task(title="more"))
+    assert root(laptop) != root(phone)

@@ -1,0 +1,288 @@
+"""Mending: what rotted of the log is fetched by its hash, from any peer that has it, and believed for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import doctor, limits
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import CorruptError
+from edda_sync.protocols import Logged, StoreWriter
+from edda_sync.sync.effects import Effect, Mended
+from edda_sync.sync.messages import Ack, Fetch, Found, Part
+from edda_sync.testing import devices, replica_of, sync
+from tests.sync.copies import add, copier, meet_all
+from tests.sync.network import Network, name_of
+
+Trio = tuple[StorageEngine, StorageEngine, StorageEngine]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def trio(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trio]:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 4_000)
+    with devices(3, backend=request.param) as (laptop, phone, tablet):
+        laptop.create_task(edda.Task(title="Buy milk", description="and eggs"))
+        with laptop.begin_transaction() as tx:
+            for number in range(60):
+                tx.create_task(edda.Task(title=f"large {number}", description=f"{number}" * 100))
+        phone.create_task(edda.Task(title="of the phone"))
+        laptop.create_task(edda.Task(title="after it"))
+        meet_all([laptop, phone, tablet])
+        yield laptop, phone, tablet
+
+
+def position(engine: StorageEngine, *, large: bool) -> int:
+    """Where in the log the change is that made a task with a known title."""
+    with engine.store.read() as reader:
+        for at in reader.positions_missing({}):
+            logged = reader.logged(at)
+            if (not logged.body and next(iter(reader.parts(at)), b"")) if large else b"Buy milk" in logged.body:
+                return at
+    raise AssertionError("no such change")
+
+
+def rot_body(engine: StorageEngine) -> None:
+    change_log(engine, False, lambda logged: logged._replace(body=logged.body.replace(b"milk", b"mule")))
+
+
+def rot_header(engine: StorageEngine) -> None:
+    change_log(engine, False, lambda logged: logged._replace(raw=flipped(logged.raw, 30)))
+
+
+def rot_header_beyond_reading(engine: StorageEngine) -> None:
+    change_log(engine, False, lambda logged: logged._replace(raw=b"\xc1" + logged.raw[1:]))
+
+
+def rot_hash(engine: StorageEngine) -> None:
+    change_log(engine, False, lambda logged: logged._replace(hash=flipped(logged.hash, 3)))
+
+
+def rot_large_header(engine: StorageEngine) -> None:
+    change_log(engine, True, lambda logged: logged._replace(raw=flipped(logged.raw, 60)))
+
+
+def rot_part(engine: StorageEngine) -> None:
+    at = position(engine, large=True)
+
+    def work(tx: StoreWriter) -> None:
+        part = tx.log_part(at, 1)
+        assert part is not None
+        tx.replace_part(at, 1, flipped(part, 7))
+
+    engine.store.transact(work)
+
+
+def rot_much(engine: StorageEngine) -> None:
+    for rot in (rot_part, rot_body):
+        rot(engine)
+
+
+ROTS: list[Callable[[StorageEngine], None]] = [
+    rot_body, rot_header, rot_header_beyond_reading, rot_hash, rot_large_header, rot_part, rot_much,
+]  # fmt: skip
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def change_log(engine: StorageEngine, large: bool, changed: Callable[[Logged], Logged]) -> None:
+    at = position(engine, large=large)
+    engine.store.transact(lambda tx: tx.replace(changed(tx.logged(at))))
+
+
+class Told(Network):
+    """A network that notes what was mended."""
+
+    def __init__(self, *engines: StorageEngine) -> None:
+        self.mended: list[Mended] = []
+        super().__init__(*engines)
+
+    def _do(self, here: str, effects: list[Effect]) -> None:
+        self.mended += [effect for effect in effects if isinstance(effect, Mended)]
+        super()._do(here, effects)
+
+    def fetch(self, engine: StorageEngine) -> None:
+        """Let a device ask for what rotted."""
+        self._do(name_of(engine), self.replicas[name_of(engine)].fetch(self.now))
+        self.run()
+
+
+@pytest.mark.parametrize("rot", ROTS)
+def test_what_rotted_is_fetched_from_a_peer_and_mended(trio: Trio, rot: Callable[[StorageEngine], None]) -> None:
+    laptop, phone, tablet = trio
+    rot(phone)
+    assert not all(finding.sound for finding in doctor.check(phone))
+    network = Told(phone, tablet)
+    network.connect(phone, tablet)
+    network.run()
+    network.fetch(phone)
+    assert sum(effect.changes for effect in network.mended) == (2 if rot is rot_much else 1)
+    assert network.errors == []
+    assert replica_of(phone).exchange.mending.wanted() is None
+    phone.rebuild()
+    assert [finding for finding in doctor.check(phone) if not finding.sound] == []
+    assert phone.digest() == laptop.digest()
+    add("life goes on")(phone)
+    sync(phone, tablet)
+
+
+@pytest.mark.parametrize("rot", ROTS)
+def test_a_log_that_rotted_is_never_folded(trio: Trio, rot: Callable[[StorageEngine], None]) -> None:
+    _, phone, _ = trio
+    with phone.store.read() as reader:
+        keys = [record.key for record in reader.all_records()]
+    before = phone.digest(), phone.table("tasks")
+    rot(phone)
+    with pytest.raises(CorruptError):
+        phone.rebuild()
+    with pytest.raises(CorruptError):
+        phone.refold(keys)
+    assert (phone.digest(), phone.table("tasks")) == before
+
+
+def test_nothing_is_asked_for_while_nothing_rotted(trio: Trio) -> None:
+    for engine in trio:
+        assert replica_of(engine).exchange.mending.wanted() is None
+        assert replica_of(engine).fetch(0.0) == []
+
+
+def test_what_rotted_is_named_by_the_hash_that_it_must_have(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    at = position(phone, large=False)
+    with phone.store.read() as reader:
+        sound = reader.logged(at)
+    for rot in (rot_body, rot_header, rot_hash):
+        rot(phone)
+        wanted = replica_of(phone).exchange.mending.wanted()
+        assert wanted == Fetch(((sound.actor, sound.seq, sound.hash),))
+        phone.store.transact(lambda tx: tx.replace(sound))
+    assert laptop.digest() == phone.digest()
+
+
+def test_a_peer_whose_own_copy_rotted_gives_none_and_another_one_does(trio: Trio) -> None:
+    laptop, phone, tablet = trio
+    rot_body(phone)
+    rot_body(tablet)
+    network = Told(phone, tablet)
+    network.connect(phone, tablet)
+    network.run()
+    network.fetch(phone)
+    assert network.mended == []
+    assert network.said(Found) == []
+    network = Told(phone, tablet, laptop)
+    network.connect(phone, tablet)
+    network.connect(phone, laptop)
+    network.run()
+    network.fetch(phone)
+    assert [effect.changes for effect in network.mended] == [1]
+    phone.rebuild()
+    assert phone.digest() == laptop.digest()
+
+
+def test_what_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    rot_body(phone)
+    mending = replica_of(phone).exchange.mending
+    with laptop.store.read() as reader:
+        sound = reader.logged(position(laptop, large=False))
+        other = reader.logged(reader.log_position())
+    before = mending.wanted()
+    for raw, body in (
+        (sound.raw, sound.body.replace(b"milk", b"silk")),
+        (flipped(sound.raw, 30), sound.body),
+        (other.raw, other.body),
+        (sound.raw, b""),
+    ):
+        assert mending.take(Found(((raw, body),))) == 0
+        assert mending.wanted() == before
+    assert mending.take(Found(((other.raw, other.body), (sound.raw, sound.body)))) == 1
+    assert mending.wanted() is None
+    assert mending.take(Found(((sound.raw, sound.body),))) == 0, "again is nothing"
+
+
+def test_a_part_that_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    at = position(phone, large=True)
+    rot_part(phone)
+    mending = replica_of(phone).exchange.mending
+    with laptop.store.read() as reader:
+        logged = reader.logged(position(laptop, large=True))
+        parts = list(reader.parts(logged.position))
+    for number, data in ((1, flipped(parts[1], 9)), (0, parts[1]), (99, parts[1]), (1, parts[0])):
+        assert mending.take_part(Part(logged.actor, logged.seq, number, data)) == 0
+    assert mending.take_part(Part(logged.actor, logged.seq, 0, parts[0])) == 0, "that one is sound, and the other not"
+    assert mending.take_part(Part(logged.actor, logged.seq, 1, parts[1])) == 1
+    with phone.store.read() as reader:
+        assert list(reader.parts(at)) == parts
+
+
+def test_a_large_change_that_rotted_comes_a_frame_at_a_time_within_the_window(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, phone, tablet = trio
+    rot_part(phone)
+    network = Told(phone, tablet)
+    network.connect(phone, tablet)
+    network.run()
+    network.heard.clear()
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 1)
+    wanted = replica_of(phone).exchange.mending.wanted()
+    assert wanted is not None
+    network._do(name_of(phone), network.replicas[name_of(phone)].fetch(network.now))
+    while network.step():
+        assert sum(isinstance(said.message, Part) for said in network.heard) <= 1 + len(network.said(Ack, phone))
+    assert len(network.said(Part)) > 2
+    assert [effect.changes for effect in network.mended] == [1]
+
+
+def test_no_more_is_asked_for_at_once_than_a_message_may(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FETCHED_MAX", 1)
+    laptop, phone, _ = trio
+    rot_much(phone)
+    network = Told(phone, laptop)
+    network.connect(phone, laptop)
+    network.run()
+    for left in (1, 0):
+        network.fetch(phone)
+        wanted = replica_of(phone).exchange.mending.wanted()
+        assert (wanted is not None) == bool(left)
+    phone.rebuild()
+    assert phone.digest() == laptop.digest()
+
+
+def test_what_rotted_of_a_branch_is_mended_as_any_other_change(trio: Trio, tmp_path: Path) -> None:
+    laptop, phone, tablet = trio
+    with copier(tmp_path) as copy:
+        twin = copy(laptop)
+        add("Buy one")(laptop)
+        with twin.begin_transaction() as tx:
+            for number in range(60):
+                tx.create_task(edda.Task(title=f"branch {number}", description=f"{number}" * 100))
+        sync(laptop, phone)
+        sync(twin, tablet)
+        meet_all([laptop, twin, phone, tablet])
+        with phone.store.read() as reader:
+            ats = reader.positions_missing({})
+            one = next(at for at in ats if b"Buy one" in reader.logged(at).body)
+            large = next(
+                at for at in ats if not reader.logged(at).body and b"branch" in next(iter(reader.parts(at)), b"")
+            )
+
+        def rot(tx: StoreWriter) -> None:
+            logged = tx.logged(one)
+            tx.replace(logged._replace(body=logged.body.replace(b"one", b"own")))
+            tx.replace_part(large, 0, b"rotten")
+
+        phone.store.transact(rot)
+        network = Told(phone, tablet)
+        network.connect(phone, tablet)
+        network.run()
+        network.fetch(phone)
+        assert sum(effect.changes for effect in network.mended) == 2
+        phone.rebuild()
+        assert phone.digest() == tablet.digest()

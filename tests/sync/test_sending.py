@@ -1,0 +1,213 @@
+"""Sending: what one peer is sent is bounded, goes on where it stopped, and stops where the peer has another chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.crdt.branches import Renaming
+from edda_sync.crdt.frontier import SEQ_MAX, Frontier
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.sync.messages import Behind, Changes, Earlier, Fetch, Message, Offer, Part, Snapshot, Summary, Want, Wish
+from edda_sync.sync.sending import Sending, renamed_held
+from edda_sync.testing import devices
+from tests.sync.batches import exchange_of
+
+
+@pytest.fixture
+def laptop() -> Iterator[StorageEngine]:
+    with devices(1, backend="memory") as (engine,):
+        for number in range(6):
+            engine.create_task(edda.Task(title=f"task {number}"))
+        yield engine
+
+
+def begun(engine: StorageEngine, held: Frontier, wanted: tuple[Wish, ...] = ()) -> Sending:
+    """The stream to a peer that said that it holds so much."""
+    sending = Sending(exchange_of(engine))
+    sending.introduced(held, wanted)
+    return sending
+
+
+def all_of(sending: Sending) -> list[Message]:
+    """All that is sent without another word of the peer's."""
+    found = []
+    while (message := sending.next()) is not None:
+        found.append(message)
+    return found
+
+
+def changes_in(messages: list[Message]) -> int:
+    return sum(len(message.changes) for message in messages if isinstance(message, Changes))
+
+
+def test_what_a_peer_lacks_is_sent_once(laptop: StorageEngine) -> None:
+    ((actor, seq),) = laptop.frontier().items()
+    sending = begun(laptop, {actor: 2})
+    assert changes_in(all_of(sending)) == seq - 2
+    assert all_of(sending) == []
+    sending.grown()
+    assert all_of(sending) == []
+    laptop.create_task(edda.Task(title="more"))
+    sending.grown()
+    assert changes_in(all_of(sending)) == 1
+
+
+def test_what_a_peer_sent_itself_is_not_sent_back(laptop: StorageEngine) -> None:
+    ((actor, seq),) = laptop.frontier().items()
+    sending = begun(laptop, {actor: 2})
+    sending.learned([(actor, seq - 1)])
+    assert changes_in(all_of(sending)) == 1
+
+
+def test_nothing_of_a_parted_actor_is_sent_whatever_else_is_said(laptop: StorageEngine) -> None:
+    ((actor, _),) = laptop.frontier().items()
+    sending = begun(laptop, {actor: 2})
+    sending.part(frozenset((actor,)))
+    assert all_of(sending) == []
+    sending.acknowledged({actor: 2}, 0, again=True)
+    assert all_of(sending) == []
+    sending.acknowledged({actor: 2}, 0, again=False)
+    sending.grown()
+    assert all_of(sending) == []
+    sending.introduced({actor: 2}, ())
+    assert changes_in(all_of(sending)) > 0, "a new hello begins anew"
+
+
+def test_there_is_room_while_less_than_the_window_is_under_way(
+    laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 100)
+    sending, room = begun(laptop, {}), list[bool]()
+    for _ in range(2):
+        room.append(sending.room)
+        sending.sent(60)
+    for acknowledged in (0, 1):
+        room.append(sending.room)
+        sending.acknowledged({}, acknowledged, again=False)
+    room.append(sending.room)
+    assert room == [True, True, False, False, True]
+    with pytest.raises(RemoteProtocolError, match="3 frames, of 2"):
+        sending.acknowledged({}, 3, again=False)
+
+
+def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageEngine) -> None:
+    ((actor, _),) = laptop.frontier().items()
+    sending = begun(laptop, {})
+    for held in range(1, limits.AGAINS_MAX * 2):  # it gets on, however slowly
+        sending.acknowledged({actor: held}, 0, again=True)
+    sending = begun(laptop, {})
+    for _ in range(limits.AGAINS_MAX):
+        sending.acknowledged({}, 0, again=True)
+    with pytest.raises(RemoteProtocolError, match="again and again"):
+        sending.acknowledged({}, 0, again=True)
+
+
+def test_a_large_change_begins_with_the_part_that_is_wanted(
+    laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    ((actor, seq),) = laptop.frontier().items()
+    with laptop.begin_transaction() as tx:
+        for number in range(40):
+            tx.create_task(edda.Task(title=f"large {number}"))
+    whole = all_of(begun(laptop, {actor: seq}))
+    parts = [message.number for message in whole if isinstance(message, Part)]
+    assert parts == list(range(len(parts)))
+    rest = all_of(begun(laptop, {actor: seq}, (Wish(actor, seq + 1, 2), Wish(b"x" * 16, seq + 1, 1))))
+    assert [message.number for message in rest if isinstance(message, Part)] == parts[2:]
+
+
+# --- segments ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a segment be the answer to a few missing changes."""
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 3)
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_follows_an_offer_before_its_answer(laptop: StorageEngine) -> None:
+    sending = begun(laptop, {})
+    (offer,) = all_of(sending)
+    assert isinstance(offer, Offer)
+    sending.grown()
+    assert all_of(sending) == []
+    sending.wanted(Want(offer.segment, 0))
+    sent = all_of(sending)
+    assert [message.number for message in sent if isinstance(message, Snapshot)] == list(range(offer.parts))
+    assert changes_in(sent) == 0
+
+
+@pytest.mark.usefixtures("few")
+def test_a_segment_that_is_declined_is_not_offered_again_and_the_log_comes(laptop: StorageEngine) -> None:
+    sending = begun(laptop, {})
+    (offer,) = all_of(sending)
+    assert isinstance(offer, Offer)
+    sending.wanted(Want(offer.segment, offer.parts))
+    sent = all_of(sending)
+    assert not any(isinstance(message, (Offer, Snapshot)) for message in sent)
+    assert changes_in(sent) == sum(laptop.frontier().values())
+
+
+@pytest.mark.usefixtures("few")
+def test_a_peer_that_holds_anything_is_offered_none(laptop: StorageEngine) -> None:
+    ((actor, _),) = laptop.frontier().items()
+    assert not any(isinstance(message, Offer) for message in all_of(begun(laptop, {actor: 1})))
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_wish_for_what_was_not_offered_is_refused(laptop: StorageEngine, offered: bool) -> None:
+    sending = begun(laptop, {})
+    if offered:
+        all_of(sending)
+    with pytest.raises(RemoteProtocolError, match="not offered"):
+        sending.wanted(Want(b"n" * 32, 0))
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_the_log_behind_is_given_a_batch_for_each_time_it_is_asked_for(
+    laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 600)
+    ((actor, seq),) = laptop.frontier().items()
+    sending = begun(laptop, {actor: seq})
+    assert all_of(sending) == []
+    with laptop.store.read() as reader:
+        head = reader.heads()[actor]
+    sending.asked(Behind((), (Summary(actor, seq, head.hash[:16]),)))
+    (earlier,) = all_of(sending)
+    assert isinstance(earlier, Earlier)
+    assert 0 < len(earlier.changes) < seq
+
+
+def test_what_rotted_at_the_peer_is_sent_before_anything_else(laptop: StorageEngine) -> None:
+    with laptop.store.read() as reader:
+        logged = reader.logged(reader.log_position())
+    sending = begun(laptop, {})
+    sending.fetch(Fetch(((logged.actor, logged.seq, logged.hash), (logged.actor, 1, b"x" * 32))))
+    first, *rest = all_of(sending)
+    assert type(first).__name__ == "Found"
+    assert changes_in(rest) == sum(laptop.frontier().values())
+    with pytest.raises(RemoteProtocolError, match="at once"):
+        sending.fetch(Fetch(((logged.actor, 1, b"x" * 32),) * (limits.FETCHED_MAX + 1)))
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_peer_holds_is_called_by_the_names_of_now() -> None:
+    by = Renaming(b"X", 3, b"a")
+    assert renamed_held({b"X": 5, b"Y": 1}, by, apart=False) == {b"X": 3, b"a": 5, b"Y": 1}
+    assert renamed_held({b"X": 3, b"Y": 1}, by, apart=False) == {b"X": 3, b"Y": 1}
+    assert renamed_held({b"X": 5, b"Y": 1}, by, apart=True) == {b"X": 3, b"Y": 1}
+    assert renamed_held({b"X": 2}, by, apart=True) == {b"X": 2}
+    assert renamed_held({b"X": SEQ_MAX}, Renaming(b"X", 0, b"a"), apart=False) == {b"a": SEQ_MAX}

@@ -1,0 +1,364 @@
+"""Taking: nothing without its author's word, nothing that is rejected leaves a trace, and what waits is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits, values
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt import operation
+from edda_sync.crdt.change import Birth, Change, Header, decode_header
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.sync.giving import Given
+from edda_sync.sync.messages import Changes, Part, SignedHead, Wish
+from edda_sync.testing import devices, sync
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.membership import DeviceCard
+from tests.sync.batches import batches, dots, exchange_of, trace
+
+Pair = tuple[StorageEngine, StorageEngine]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def two(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with devices(2, backend=request.param) as (laptop, phone):
+        yield laptop, phone
+
+
+def large_change(engine: StorageEngine, count: int = 1_500) -> None:
+    """Write one change whose body is in parts."""
+    with engine.begin_transaction() as tx:
+        for number in range(count):
+            tx.create_task(edda.Task(title=f"task {number}", description=f"{number} " * 100))
+
+
+def given(giver: StorageEngine, taker: StorageEngine) -> Given:
+    """The next batch that one would give the other."""
+    giving = exchange_of(giver).giving
+    found = giving.batch(giving.missing(taker.frontier()) or [], taker.frontier())
+    assert found is not None
+    return found
+
+
+def test_what_is_taken_is_taken_once(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="T"))
+    (message,) = batches(exchange_of(laptop), known)
+    taking = exchange_of(phone).taking
+    assert taking.take(message).applied == 1
+    before = trace(phone)
+    again = taking.take(message)
+    assert (again.applied, again.early) == (0, False)
+    assert trace(phone) == before
+
+
+def test_what_came_is_said_by_the_dots_under_which_it_is_held(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for title in ("one", "two"):
+        laptop.create_task(edda.Task(title=title))
+    (message,) = batches(exchange_of(laptop), known)
+    assert exchange_of(phone).taking.take(message).held == tuple(dots(message))
+
+
+def test_a_batch_of_known_and_new_changes_is_taken_for_what_is_new(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="known"))
+    sync(laptop, phone)
+    laptop.create_task(edda.Task(title="new"))
+    (message,) = batches(exchange_of(laptop), known)
+    assert len(message.changes) == 2
+    assert exchange_of(phone).taking.take(message).applied == 1
+    assert phone.digest() == laptop.digest()
+
+
+# --- large changes ----------------------------------------------------------------------------------------------------
+
+
+def test_a_large_change_is_applied_with_its_last_part_and_not_held_before(two: Pair) -> None:
+    laptop, phone = two
+    laptop.create_task(edda.Task(title="before"))
+    large_change(laptop)
+    found = given(laptop, phone)
+    assert found.large is not None
+    exchange = exchange_of(phone)
+    exchange.taking.take(found.message)
+    assert exchange.introduction().wanted == (Wish(found.large.actor, found.large.seq, 0),)
+    assert phone.waiting() == 0, "it is not held yet"
+    number = 0
+    giving = exchange_of(laptop).giving
+    while (part := giving.part(found.large, number)) is not None:
+        assert phone.counts()["tasks"] == 1
+        taken = exchange.taking.take_part(part)
+        number += 1
+    assert number > 1
+    assert (taken.applied, taken.held) == (1, ((found.large.actor, found.large.seq),))
+    assert phone.counts()["tasks"] == 1_501
+    assert (exchange.introduction().wanted, phone.waiting()) == ((), 0)
+    late = exchange.taking.take_part(Part(found.large.actor, found.large.seq, 0, b"late"))
+    assert (late.applied, late.early) == (0, False), "another peer was faster"
+
+
+def test_a_part_that_is_not_of_its_change_is_refused_and_not_kept(two: Pair) -> None:
+    laptop, phone = two
+    large_change(laptop)
+    found = given(laptop, phone)
+    assert found.large is not None
+    exchange = exchange_of(phone)
+    exchange.taking.take(found.message)
+    honest = exchange_of(laptop).giving.part(found.large, 0)
+    assert honest is not None
+    for number, data in ((0, b"x" + honest.data[1:]), (1, honest.data), (99, honest.data)):
+        with pytest.raises(RemoteProtocolError):
+            exchange.taking.take_part(Part(found.large.actor, found.large.seq, number, data))
+    assert exchange.introduction().wanted[0].first == 0
+
+
+def test_two_large_changes_under_one_dot_are_both_expected_and_each_part_finds_its_own(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    laptop, phone = two
+    large_change(laptop, 20)
+    large, raw, signed = announced(laptop, phone)
+    other, other_signed = twin_of(laptop, raw, b"another body, which also is long " * 100)
+    exchange = exchange_of(phone)
+    exchange.taking.take(Changes(((raw, b""),), (signed,)))
+    exchange.taking.take(Changes(((other.raw, b""),), (other_signed,)))
+    assert len(incoming(phone)) == 2
+    assert exchange.introduction().wanted == (Wish(*large, 0),)
+    parts = [other.body[at : at + 1_000] for at in range(0, len(other.body), 1_000)]
+    honest = exchange_of(laptop).giving
+    logged = given(laptop, phone).large
+    assert logged is not None
+    exchange.taking.take_part(Part(*large, 0, parts[0]))
+    number = 0
+    while (part := honest.part(logged, number)) is not None:
+        taken = exchange.taking.take_part(part)
+        number += 1
+    assert taken.applied == 1
+    assert phone.digest() == laptop.digest()
+
+
+def announced(giver: StorageEngine, taker: StorageEngine) -> tuple[tuple[bytes, int], bytes, SignedHead]:
+    """The dot, header and signed head of the large change that is next."""
+    found = given(giver, taker)
+    ((raw, _),), (signed,) = found.message.changes, found.message.heads
+    return decode_header(raw).dot, raw, signed
+
+
+def twin_of(engine: StorageEngine, raw: bytes, body: bytes) -> tuple[Change, SignedHead]:
+    """Another change that a lying author signs for the same dot, whose body is in parts."""
+    header = decode_header(raw)
+    parts = tuple(changes.hash_part(body[at : at + 1_000]) for at in range(0, len(body), 1_000))
+    ext = exts.of({changes.WALL: bytes(8), changes.PARTS: b"".join(parts)})
+    other = changes.encode_header(
+        msgspec.structs.replace(header, body_bytes=len(body), content=changes.hash_parts(parts), ext=ext)
+    )
+    change = Change(changes.decode_header(other), other, body)
+    message = changes.signed_message(engine.workspace, *header.dot, change.hash)
+    return change, SignedHead(*header.dot, engine.identity.sign(message), b"")
+
+
+def incoming(engine: StorageEngine) -> list[object]:
+    with engine.store.read() as reader:
+        return list(reader.incoming())
+
+
+def test_of_large_changes_that_never_come_few_are_kept_and_the_one_that_has_come_furthest_stays(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "INCOMING_MAX", 3)
+    laptop, phone = two
+    large_change(laptop, 20)
+    large, raw, signed = announced(laptop, phone)
+    exchange = exchange_of(phone)
+    exchange.taking.take(Changes(((raw, b""),), (signed,)))
+    logged = given(laptop, phone).large
+    assert logged is not None
+    part = exchange_of(laptop).giving.part(logged, 0)
+    assert part is not None
+    exchange.taking.take_part(part)
+    for number in range(9):
+        other, head = twin_of(laptop, raw, f"a body that never comes {number} ".encode() * 100)
+        exchange.taking.take(Changes(((other.raw, b""),), (head,)))
+    assert len(incoming(phone)) == 3
+    with phone.store.read() as reader:
+        assert max(len(each.parts) for each in reader.incoming()) == 1
+    assert large in {(each.actor, each.seq) for each in exchange.introduction().wanted}
+
+
+def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -> None:
+    """The author's signature is at the large change, of which the relay has no more than the header."""
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        laptop.create_task(edda.Task(title="small"))
+        large_change(laptop)
+        (message,) = batches(exchange_of(laptop), phone.frontier())
+        assert len(message.heads) == 1
+        exchange_of(phone).taking.take(message)
+        (relayed,) = batches(exchange_of(phone), tablet.frontier())
+        assert len(relayed.changes) == 1
+        assert exchange_of(tablet).taking.take(relayed).applied == 1
+        assert [task.title for task in tablet.query_tasks(edda.TaskQuery())] == ["small"]
+
+
+def test_a_body_beside_a_header_that_lists_parts_is_refused(two: Pair) -> None:
+    laptop, phone = two
+    large_change(laptop)
+    (message,) = batches(exchange_of(laptop), phone.frontier())
+    (raw, _) = message.changes[0]
+    before = trace(phone)
+    with pytest.raises(RemoteProtocolError, match="beside its parts"):
+        exchange_of(phone).taking.take(Changes(((raw, b"a body too"),), message.heads))
+    assert trace(phone) == before
+
+
+def test_a_change_has_its_own_signature_though_a_large_one_was_announced_under_its_name() -> None:
+    """A liar tells some of a large change, sends none of it, and tells the others of a small one under the same dot."""
+    with devices(3) as (liar, phone, tablet):
+        known = phone.frontier()
+        liar.create_task(edda.Task(title="small"))
+        (small,) = batches(exchange_of(liar), known)
+        actor, seq = dots(small)[0]
+        header = decode_header(small.changes[0][0])
+        parts = (b"p" * 32, b"q" * 32)
+        ext = exts.of({changes.WALL: bytes(8), changes.PARTS: b"".join(parts)})
+        large = changes.encode_header(
+            msgspec.structs.replace(
+                header, body_bytes=2 * limits.PART_BYTES_MAX, content=changes.hash_parts(parts), ext=ext
+            )
+        )
+        head = changes.hash_change(header.previous, changes.hash_header(large))
+        signature = liar.identity.sign(changes.signed_message(liar.workspace, actor, seq, head))
+        exchange_of(phone).taking.take(Changes(((large, b""),), (SignedHead(actor, seq, signature, b""),)))
+        assert exchange_of(phone).introduction().wanted == (Wish(actor, seq, 0),)
+        assert exchange_of(phone).proof() == exchange_of(tablet).proof(), "what never comes keeps nobody apart"
+        assert exchange_of(phone).taking.take(small).applied == 1
+        assert exchange_of(phone).introduction().wanted == ()
+        (passed_on,) = batches(exchange_of(phone), known)
+        assert exchange_of(tablet).taking.take(passed_on).applied == 1
+
+
+# --- what vouches, and what waits -------------------------------------------------------------------------------------
+
+
+def test_a_signature_vouches_for_its_own_workspace_alone(two: Pair) -> None:
+    """The same device, seq and hash in another workspace are signed as another message."""
+    laptop, phone = two
+    laptop.create_task(edda.Task(title="T"))
+    (message,) = batches(exchange_of(laptop), phone.frontier())
+    (head,) = message.heads
+    with laptop.store.read() as reader:
+        digest = reader.hash_at(head.actor, head.seq) or b""
+    elsewhere = laptop.identity.sign(changes.signed_message(b"w" * 16, head.actor, head.seq, digest))
+    before = trace(phone)
+    with pytest.raises(RemoteProtocolError, match="signature"):
+        exchange_of(phone).taking.take(Changes(message.changes, (SignedHead(head.actor, head.seq, elsewhere, b""),)))
+    assert trace(phone) == before
+
+
+def test_a_change_by_an_author_who_is_unknown_waits_for_what_makes_it_a_member(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    guest = Identity.create()
+    laptop.welcome(DeviceCard(guest.certificate, "guest"))
+    (welcome,) = batches(exchange_of(laptop), known)
+    with laptop.store.read() as reader:
+        (head,) = reader.heads().values()
+    birth = Birth(guest.public_key, bytes(16), head.actor, head.seq, head.hash)
+    theirs = first_change(laptop, guest, birth)
+    taking, before = exchange_of(phone).taking, trace(phone)
+    assert taking.take(theirs).early
+    assert trace(phone) == before
+    taken = taking.take(Changes(theirs.changes + welcome.changes, theirs.heads + welcome.heads))
+    assert (taken.applied, taken.early) == (0, True)
+    taken = taking.take(Changes(welcome.changes + theirs.changes, theirs.heads + welcome.heads))
+    assert (taken.applied, taken.early) == (len(welcome.changes) + 1, False)
+    assert phone.get_task(values.id_text(bytes(16))) is not None
+
+
+def test_a_stranger_s_first_change_is_refused(two: Pair) -> None:
+    laptop, phone = two
+    guest = Identity.create()
+    with laptop.store.read() as reader:
+        (head,) = reader.heads().values()
+    before = trace(phone)
+    for birth in (
+        Birth(guest.public_key, bytes(16)),
+        Birth(guest.public_key, bytes(16), head.actor, head.seq, head.hash),
+    ):
+        with pytest.raises(RemoteProtocolError, match="not a member"):
+            exchange_of(phone).taking.take(first_change(laptop, guest, birth))
+        assert trace(phone) == before
+
+
+def first_change(member: StorageEngine, identity: Identity, birth: Birth) -> Changes:
+    """The first change of a life, as its device would send it."""
+    actor = changes.actor_of(changes.encode_birth(birth))
+    body = operation.encode(operation.Put("task", bytes(16), {"title": "a guest's"}))
+    ext = changes.header_ext(1, birth=birth)
+    header = Header(1, actor, 1, (), 1, len(body), changes.hash_part(body), changes.NO_HASH, ext)
+    raw = changes.encode_header(header)
+    head = changes.hash_change(changes.NO_HASH, changes.hash_header(raw))
+    signature = identity.sign(changes.signed_message(member.workspace, actor, 1, head))
+    return Changes(((raw, body),), (SignedHead(actor, 1, signature, b""),))
+
+
+def test_a_batch_that_begins_after_what_is_here_is_asked_for_again(two: Pair) -> None:
+    laptop, phone = two
+    laptop.create_task(edda.Task(title="first"))
+    first = laptop.frontier()
+    laptop.create_task(edda.Task(title="second"))
+    (message,) = batches(exchange_of(laptop), first)
+    before = trace(phone)
+    assert exchange_of(phone).taking.take(message).early
+    assert trace(phone) == before
+
+
+# --- chains of which the peer has another -----------------------------------------------------------------------------
+
+
+def test_another_change_under_a_held_dot_is_passed_over_and_the_rest_is_taken(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="T"))
+    phone.create_task(edda.Task(title="of the phone"))
+    (message,) = batches(exchange_of(laptop), known)
+    taking = exchange_of(phone).taking
+    taking.take(message)
+    before = trace(phone)
+    ((raw, body),) = message.changes
+    header = decode_header(raw)
+    other = body.replace(b"T", b"F")
+    lie = changes.encode_header(msgspec.structs.replace(header, content=changes.hash_part(other)))
+    digest = changes.hash_change(header.previous, changes.hash_header(lie))
+    signature = laptop.identity.sign(changes.signed_message(laptop.workspace, *header.dot, digest))
+    taken = taking.take(Changes(((lie, other),), (SignedHead(*header.dot, signature, b""),)))
+    assert (taken.applied, taken.early, taken.apart) == (0, False, frozenset((header.actor,)))
+    assert trace(phone) == before
+
+
+def test_what_waits_for_a_chain_of_which_the_peer_has_another_is_passed_over_and_not_asked_for(two: Pair) -> None:
+    """Asked for again and again it would end the talk, and with it all else."""
+    laptop, phone = two
+    ((founder, _),) = laptop.frontier().items()
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="not sent"))
+    middle = laptop.frontier()
+    laptop.create_task(edda.Task(title="sent, and depends on what was not"))
+    (message,) = batches(exchange_of(laptop), middle)
+    taking = exchange_of(phone).taking
+    assert taking.take(message).early
+    taken = taking.take(message, parted=frozenset((founder,)))
+    assert (taken.applied, taken.early, taken.apart) == (0, False, frozenset((founder,)))
+    whole = batches(exchange_of(laptop), known)[0]
+    assert taking.take(whole, parted=frozenset((founder,))).applied == 2, "what fits is taken all the same"
