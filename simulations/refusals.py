@@ -43,7 +43,7 @@ def _operations(task: bytes, engine: StorageEngine, word: str) -> Sequence[Seque
     for _ in range(LEVELS):
         deep = [deep]
     texts = [genesis_id(task, "description", f"{word}{number}") for number in range(2)]
-    types = edits.encode(TextEdit((), 0, ((None, None, word),), ()))
+    types = edits.encode(TextEdit((), 0, ((None, (edits.GENESIS, 0), word),), ()))
     edited = [[EDIT, "task", task, "description", text, types] for text in texts]
     starts = [[PUT, "task", task, {"description": f"{word}{number}"}] for number in range(2)]
     return (

@@ -136,14 +136,6 @@ BUGS: Final[tuple[Bug, ...]] = (
         "for each in stored.tail if found.serial > stored.serial else ():",
     ),
     one(
-        "a change writes two texts of a field",
-        "An edit is not asked whether its change has put another text in the same field: the later one stands.",
-        (7, 11, 21),
-        "crdt.fold:Fold._edit",
-        "write[:2] == (self.actor, self.seq) and not",
-        "not write[:2] and not",
-    ),
-    one(
         "refused as it came",
         "Whether an operation waits or is refused hangs on what happens to wait here, and not on what its author had seen.",
         (1, 11, 23),
@@ -171,8 +163,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a branch's units go by its actor",
         "Once a fork is proved two branches of it name units of one text alike.",
         (0, 1, 11, 18),
-        "crdt.item_names:item_name",
-        'b"".join(names.order(name))',
-        "names.actor(name)",
+        "crdt.texts:Texts._apply",
+        "meant.dot, deps, meant.own)",
+        "meant.dot, deps, meant.own[:NAME_BYTES])",
     ),
 )
