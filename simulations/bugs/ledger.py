@@ -60,7 +60,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a difference is taken for the whole",
         "A peer reads the difference to the former dependencies as all there are.",
-        (1, 3, 11),
+        (0, 1, 3, 11),
         "crdt.admission:check",
         "deps = frontier.join(before, named)",
         "deps = dict(named)",
@@ -84,7 +84,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "signatures are not kept",
         "What vouches for a peer's changes is checked and thrown away, so that nobody can pass them on.",
-        (18,),
+        (10, 18),
         "sync.vouchers:Vouched.keep",
         "in self._ends.items():",
         "in ():",

@@ -42,7 +42,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "undone in the order of writing",
         "A rollback walks forward through its journal: what was written twice ends as it was in between.",
-        (1, 6, 11),
+        (1, 6, 8, 11),
         "store.memory_tables:undo",
         "in reversed(journal)",
         "in journal",
@@ -69,7 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "an update writes every field",
         "An object that was read is written back whole, and reverts what sync brought meanwhile: most ORMs.",
-        (7, 21),
+        (6, 7, 21),
         "model:changed_cells",
         "{name: value for name, value in now.items() if base.get(name) != value}",
         "dict(now)",
@@ -77,7 +77,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "the digest only adds",
         "An entity's former hash stays in the digest when it is hidden or comes back.",
-        (1, 18),
+        (1, 11, 18),
         "crdt.projector:Projector.flush",
         "added if before is None else",
         "added if before is None or before.hidden != hidden else",
@@ -101,7 +101,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a reader does not wait for texts",
         "A reader is shown the rows of edited texts as they were before.",
-        (7,),
+        (6, 7),
         "engine:StorageEngine.snapshot",
         "if attempt == SNAPSHOT_TRIES or not reader.stale_texts():",
         "if attempt <= SNAPSHOT_TRIES:",
@@ -116,7 +116,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         "what a failed transaction knew",
         "What a transaction remembered is believed by the next, although it was rolled back.",
-        (0, 1, 9),
+        (0, 1, 9, 11),
         (Edit("store.tables:SqliteWriter.roll_back", "self._known.clear()\n", "pass\n"),),
         backend="sqlite",
     ),

@@ -115,7 +115,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a transfer goes on one part too late",
         "A hello asks for the part after the first missing one.",
-        (18, 19),
+        (8, 18, 19),
         "sync.exchange:_first_missing",
         "return next(number for",
         "return next(number + bool(parts) for",
@@ -123,7 +123,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "the last part is the last to come",
         "A large change is applied when its last part is here, though an earlier one may be missing.",
-        (1, 4),
+        (1, 4, 9),
         "sync.taking:Taking._take_part",
         "if len(incoming.parts | {part.number}) < len(header.parts):",
         "if part.number + 1 < len(header.parts):",
@@ -131,7 +131,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "parts stand in the order in which they came",
         "The parts of a large change are numbered anew as they are found.",
-        (1, 4),
+        (1, 4, 9),
         "store.memory_tables:MemoryWriter.complete",
         'for (a, s, number), part in list(self._tables["incoming_parts"].items()):',
         'for number, ((a, s, _), part) in enumerate(list(self._tables["incoming_parts"].items())):',
@@ -179,18 +179,10 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "nobody asks for the log behind",
         "What a newcomer was given of a segment is all that it ever has: the log that shows what is true is not asked for.",
-        (17, 18),
+        (17, 18, 19),
         "sync.behind:LogBehind.wanted",
         "if begun is None:",
         "if begun is None or begun.segment:",
-    ),
-    one(
-        "the window of a sketch is fixed",
-        "When so much differs that it does not come out of the first cells, no more of them are sent.",
-        (18, 22),
-        "sync.proving:Proving.take_cells",
-        "elif len(self._sketch) == count:",
-        "elif len(self._sketch) < count:",
     ),
     one(
         "a sketch is taken for what is here",

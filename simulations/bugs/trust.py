@@ -18,7 +18,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "anybody may write",
         "A change is signed by its author, and nobody asks whether that is a member.",
-        (6, 17),
+        (6, 15, 17),
         "crdt.admission:is_admissible",
         "return authority.is_member_in(device, deps)",
         "return bool(birth.public_key)",
@@ -26,7 +26,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a dot is only a name",
         "What is here under a dot is known, and nobody compares hashes: a fork passes for agreement.",
-        (1, 10, 18),
+        (1, 3, 10, 18),
         "crdt.chains:Chains.find",
         "return (actor, seq) if digest is not None and digest.startswith(prefix) else None",
         "return (actor, seq) if digest is not None else None",
@@ -34,7 +34,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "an unknown operation ends its change",
         "What follows an operation of a newer version is not folded.",
-        (1, 4, 23),
+        (1, 4, 12, 23),
         "crdt.fold:Fold._receive_chunk",
         'self._wait(key, "only a newer version knows this operation")',
         'self._wait(key, "only a newer version knows this operation")\n                break',
@@ -42,7 +42,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "an unacceptable value is shown",
         "A peer's value of a wrong type is written, as if nobody had looked at it.",
-        (0, 11, 17, 18),
+        (0, 11, 12, 17, 18),
         "crdt.fold:Fold._receive_one",
         "unknown = self._check_put(one)",
         "unknown = ()",
@@ -58,7 +58,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "a part is not compared with its hash",
         "The parts of a large change are taken as they come.",
-        (1, 17),
+        (1, 9, 17),
         "sync.taking:incoming_of",
         "if fits and changes.hash_part(part.data) == header.parts[part.number]:",
         "if fits and part.data:",
@@ -93,7 +93,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     one(
         "what nobody knows is passed over",
         "A number in a header that this version does not know is ignored, whether it may be or not.",
-        (1, 7, 21, 23),
+        (1, 7, 12, 21, 23),
         "crdt.ext:is_understood",
         "number % 2 == 0 or number in known",
         "number",

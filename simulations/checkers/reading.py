@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while th
 TITLE: Final = 1  # column of a task's row
 TASK_TEXTS: Final = (1, 2)  # title and description
 DOCUMENT_TEXTS: Final = (1, 3)  # title and content
+WORD: Final = re.compile(r"w[0-9]+")  # as the book makes them
+WORDS: Final = re.compile(r"(?:w[0-9]+)+")
 
 
 def operations_of(entries: Sequence[Logged]) -> Iterator[Operation]:
@@ -66,6 +69,12 @@ class Atomicity(Checker):
                 self.fail(device, f"shows {sorted(map(str, words))} where one word was written together")
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a text; two stand together where one was put beside another that was taken out with its space."""
+    found = [word for word in text.split() if not word.isdecimal()]
+    return [each for word in found for each in (WORD.findall(word) if WORDS.fullmatch(word) else [word])]
+
+
 class NoPhantom(Checker):
     """Every word that shows was written by somebody whose call was not refused; nothing else is written beside it."""
 
@@ -87,7 +96,7 @@ class NoPhantom(Checker):
                 rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
             logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
             rows += [put.cells.get("title") for put in logged]
-            for word in {word for text in rows for word in str(text or "").split() if not word.isdecimal()}:
+            for word in {word for text in rows for word in words_of(str(text or ""))}:
                 fate = self.sim.book.words.get(word)
                 if fate is Fate.REFUSED or (fate is None and not lied):
                     said = "nobody wrote" if fate is None else "was refused"
