@@ -11,6 +11,7 @@ import zstandard
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import NO_HASH, Birth, Dep, Header
+from edda_sync.sync.exchange import evidence_hash
 from edda_sync.sync.messages import Ack, Changes, Goodbye, Heads, Hello, Message, Part
 from simulations.device import SimulatedDevice
 from simulations.faults import Mishap
@@ -179,7 +180,8 @@ def chatter(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     true = tuple(sorted(liar.running.frontier().items()))
     far = tuple((actor, seq + FAR) for actor, seq in true)
     nothing = bytes(16)
-    known = b"" if liar.replica is None else liar.replica.exchange.proof().evidence  # or no proof is looked at
+    with liar.running.store.read() as reader:
+        known = evidence_hash(reader)  # or no proof is looked at
     says: tuple[Message, ...] = (
         Ack(far, 0, False, b"", 0),
         Ack((), 0, True, b"", 1 << 40),

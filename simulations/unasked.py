@@ -14,17 +14,25 @@ from simulations.tape import Draws
 def impose(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     """It sends a part of a segment that nobody asked for, or offers one that is out of bounds."""
     del sim
-    made = None if liar.replica is None else liar.replica.exchange.making.given({})
-    name, parts = (bytes(32), 1) if made is None else (made.hash, made.parts)
-    data = None if made is None or liar.replica is None else liar.replica.exchange.making.part(name, parts - 1)
+    made = liar.act(lambda _: _made(liar))
+    name, parts, data = made or (bytes(32), 1, b"no segment")
     says: tuple[Snapshot | Offer, ...] = (
-        Snapshot(name, parts, parts - 1, data or b"no segment"),
+        Snapshot(name, parts, parts - 1, data),
         Snapshot(bytes(32), 2, 0, b"of nothing"),
         Snapshot(bytes(32), 1 << 40, FAR, b""),
         Offer(bytes(32), 1 << 40),
         Offer(bytes(32), 0),
     )
     return say(draws.pick("segment", says))
+
+
+def _made(liar: Liar) -> tuple[bytes, int, bytes] | None:
+    """Return name and number of parts of a segment that a liar serves, and its last part."""
+    if liar.replica is None:
+        return None
+    making = liar.replica.exchange.making
+    made = making.given({})
+    return None if made is None else (made.hash, made.parts, making.part(made.hash, made.parts - 1) or b"")
 
 
 ACTIONS: Final = (lie("impose", impose),)

@@ -66,10 +66,12 @@ class Learned:
 
     Attributes:
         peer: Who.
+        evidence: It.
         renamed: Where it proves that somebody's chain forks: what is called otherwise from now on; else None.
     """
 
     peer: str
+    evidence: tuple[bytes, ...]
     renamed: tuple[Renaming, ...] | None
 
 

@@ -38,20 +38,22 @@ class News(NamedTuple):
     What came of a piece of a chain, or of evidence.
 
     Attributes:
-        evidence: Whether any of it was new.
+        evidence: What of it was new.
         renamed: Where a fork was proved: what is called otherwise from now on. None where none was.
         say: Longer pieces, for the peer.
+        agrees: Whether a piece is, as far as both go, what is held here.
     """
 
-    evidence: bool = False
+    evidence: tuple[bytes, ...] = ()
     renamed: tuple[Renaming, ...] | None = None
     say: tuple[Branch, ...] = ()
+    agrees: bool = False
 
     def joined(self, other: News) -> News:
         """Return both, this one first."""
         both = [each.renamed for each in (self, other) if each.renamed is not None]
         renamed = tuple(by for each in both for by in each) if both else None
-        return News(self.evidence or other.evidence, renamed, self.say + other.say)
+        return News(self.evidence + other.evidence, renamed, self.say + other.say, self.agrees or other.agrees)
 
 
 class Forks:
@@ -165,6 +167,8 @@ class Forks:
                     if proof is not None:
                         forkproof.check(proof, self._workspace, self)
                         news = news.joined(self._learn(tx, proof))
+            else:
+                news = news.joined(News(agrees=True))
         return news
 
     # --- evidence -----------------------------------------------------------------------------------------------------
@@ -205,16 +209,17 @@ class Forks:
         shared: Dot | None = (proof.actor, 0)
         if point.seq:
             shared = chains.find(proof.actor, point.seq, point.hash)
-        tx.add_evidence(_name_of(proof), PROOF + forkproof.encode(proof))
+        piece = PROOF + forkproof.encode(proof)
+        tx.add_evidence(_name_of(proof), piece)
         forget_made(tx)
         head = None if shared is None else tx.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
-            return News(evidence=True, renamed=())  # nothing is held beyond the point, so nothing has another name
+            return News((piece,), renamed=())  # nothing is held beyond the point, so nothing has another name
         after = tx.hash_at(shared[0], point.seq + 1)
         assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"
         by = branches.renaming(proof.actor, shared, after)
         self._rename(tx, chains, by)
-        return News(evidence=True, renamed=(by,))
+        return News((piece,), renamed=(by,))
 
     def _rename(self, tx: StoreWriter, chains: Chains, by: branches.Renaming) -> None:
         head = tx.heads()[by.old]
@@ -247,8 +252,9 @@ def _learn_end(tx: StoreWriter, end: Closing) -> News:
     name = closing.name_of(end)
     if name in tx.evidence():
         return News()
-    tx.add_evidence(name, CLOSING + closing.encode(end))
-    return News(evidence=True)
+    piece = CLOSING + closing.encode(end)
+    tx.add_evidence(name, piece)
+    return News((piece,))
 
 
 def _above(names: Names, name: bytes) -> set[bytes]:

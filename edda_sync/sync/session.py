@@ -12,7 +12,7 @@ in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -321,7 +321,9 @@ class Session:
             return self._news_of_forks(self._exchange.forks.take_evidence(message.items))
         if isinstance(message, Branch):
             news = self._exchange.forks.take_piece(message)
-            return self._part(frozenset((message.actor,))) + self._news_of_forks(news)  # so the peer says
+            # So the peer says. Where nothing is seen of that, it was said before what it says next of all that it holds.
+            apart = frozenset[bytes]() if news.agrees else frozenset((message.actor,))
+            return self._part(apart) + self._news_of_forks(news)
         if isinstance(message, Changes):
             if "resume" in self._deadlines:
                 self._dealt += 1
@@ -373,11 +375,11 @@ class Session:
         self._sending.introduced(self._held, hello.wanted)
         effects = self._part(apart)
         if hello.evidence != self._exchange.introduction().evidence:
-            effects += self._evidence()
+            effects += self._evidence(self._exchange.forks.evidence())
         return effects
 
-    def _evidence(self) -> list[Effect]:
-        return [self._send(Evidence((each,))) for each in self._exchange.forks.evidence()]
+    def _evidence(self, pieces: Iterable[bytes]) -> list[Effect]:
+        return [self._send(Evidence((each,))) for each in pieces]
 
     def _part(self, actors: frozenset[bytes]) -> list[Effect]:
         """
@@ -395,26 +397,27 @@ class Session:
 
     def _news_of_forks(self, news: News) -> list[Effect]:
         said: list[Effect] = [self._send(piece) for piece in news.say]
-        return [*said, Learned(self.peer, news.renamed)] if news.evidence else said
+        return [*said, Learned(self.peer, news.evidence, news.renamed)] if news.evidence else said
 
-    def learned(self, renamed: tuple[Renaming, ...] | None) -> list[Effect]:
+    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...] | None) -> list[Effect]:
         """
         Learn that there is new evidence, and pass it on.
 
         Args:
+            evidence: What is new of it: a peer that lacks more is told when it says so.
             renamed: Where it proves a fork: what is called otherwise from now on. Then say also what is held by the names
                 that it has now; the peer does the same if it holds anything of that chain.
         """
         if self.state is not State.OPEN:
             return []
         if renamed is None:
-            return self._evidence()
+            return self._evidence(evidence)
         for by in renamed:
             apart = self._exchange.actor(by.new) in self.progress.apart
             self._held = renamed_held(self._held, by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self._proving.recheck()
-        return [*self._evidence(), *self.open()]
+        return [*self._evidence(evidence), *self.open()]
 
     def _deal_offer(self, offer: Offer) -> list[Effect]:
         first = self._exchange.merging.first_wanted(offer)
@@ -444,7 +447,7 @@ class Session:
         if ack.proof:
             if ack.evidence != self._exchange.proof().evidence:  # content is a function of the changes and the evidence
                 answered, self._answered = self._answered, ack.evidence
-                return self._evidence() if ack.evidence != answered else []
+                return self._evidence(self._exchange.forks.evidence()) if ack.evidence != answered else []
             self._proving.heard(self._held, ack.proof, ack.unread)
             return self._compare()
         return []

@@ -102,7 +102,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
         (1, 18),
         "sync.session:Session._evidence",
-        "in self._exchange.forks.evidence()]",
+        "in pieces]",
         "in ()]",
     ),
 )

@@ -323,7 +323,9 @@ def test_a_device_that_holds_nothing_of_the_fork_keeps_the_proof_and_passes_it_o
     sync(twin, c)
     sync(b, c)
     frontier = d.frontier()
-    assert replica_of(d).exchange.forks.take_evidence(list(evidence(b).values())) == News(evidence=True, renamed=())
+    assert replica_of(d).exchange.forks.take_evidence(list(evidence(b).values())) == News(
+        tuple(evidence(b).values()), renamed=()
+    )
     assert d.frontier() == frontier
     assert evidence(d) == evidence(b)
     sync(d, a)  # which hears of it from whoever cannot have found it
@@ -690,7 +692,7 @@ def test_honest_pieces_of_a_chain_that_does_not_fork_prove_nothing(four: Engines
     assert ahead.headers[: len(behind.headers)] == behind.headers
     for engine in (a, b):
         for piece in (behind, ahead):
-            assert replica_of(engine).exchange.forks.take_piece(piece) == News()
+            assert replica_of(engine).exchange.forks.take_piece(piece) == News(agrees=True)
         assert evidence(engine) == {}
 
 

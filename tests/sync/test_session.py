@@ -781,6 +781,18 @@ def test_nothing_of_an_actor_is_sent_to_a_peer_with_another_chain_of_it(bench: B
     assert not any(isinstance(message, Changes) for message in said(bench.session.news(0.0, own=True)))
 
 
+def test_a_piece_of_a_chain_that_is_what_is_held_here_parts_nobody(bench: Bench) -> None:
+    """The peer said it before it knew of a fork on which that chain only depends, and says what it holds once it does."""
+    bench.opened()
+    (actor,) = {head.actor for head in bench.exchange.heads() if bench.exchange.giving.is_own(head)}
+    (piece,) = bench.theirs.forks.pieces(actor)
+    effects = bench.say(piece)
+    assert bench.session.progress.apart == frozenset()
+    assert not any(isinstance(message, Branch) for message in said(effects))
+    bench.device.create_task(edda.Task(title="news"))
+    assert any(isinstance(message, Changes) for message in said(bench.session.news(0.0, own=True)))
+
+
 def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_compared(bench: Bench) -> None:
     """Both learned of a dot from elsewhere, at one time and under two hashes: frontiers are equal, and nothing is sent."""
     bench.opened()
