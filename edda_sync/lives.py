@@ -51,7 +51,7 @@ def lives(reader: StoreReader) -> list[Life]:
     chains, heads = Chains(reader), reader.heads()
     births = list(map(_birth, heads.values()))  # a first life names what let its device in, which is another device's
     continued = {(birth.public_key, birth.parent_hash) for birth in births}
-    ended = {each.actor for each in _closings(reader)}
+    ended = {each.actor for each in closings.held(reader)}
     found = []
     for name, head in heads.items():
         actor, first = chains.actor(name), chains.names.first(name)
@@ -67,7 +67,7 @@ def lives(reader: StoreReader) -> list[Life]:
 
 def is_closed(reader: StoreReader, actor: bytes) -> bool:
     """Tell whether a life was closed by its device."""
-    return any(each.actor == actor for each in _closings(reader))
+    return any(each.actor == actor for each in closings.held(reader))
 
 
 def forked(reader: StoreReader) -> list[str]:
@@ -110,10 +110,6 @@ def close_quiet(
             tx.add_evidence(closings.name_of(closing), CLOSING + closings.encode(closing))
             closed += 1
     return closed
-
-
-def _closings(reader: StoreReader) -> list[Closing]:
-    return [closings.decode(held[1:]) for held in reader.evidence().values() if held[:1] == CLOSING]
 
 
 def _birth(head: Head) -> changes.Birth:

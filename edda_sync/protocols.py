@@ -407,6 +407,10 @@ class StoreWriter(StoreReader, Protocol):
         """Keep a piece of signed evidence under its hash; again is nothing."""
         ...
 
+    def drop_evidence(self, name: bytes) -> None:
+        """Forget a piece of evidence that another one says more than."""
+        ...
+
     def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
         """Write states, new or changed, and whether a cell of each has several values."""
         ...

@@ -4,7 +4,8 @@ Closings: a device says of a quiet life of its own that it has ended. Signed evi
     closing := msgpack [birth, seq, hash, signature, ext]
     signed  := Ed25519("edda closing 1", workspace, actor, seq(u64), hash)
 
-``seq`` and ``hash`` are those of the life's last change. It cuts nothing: what a store has written in that life beyond it
+``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only where
+it holds that change. It cuts nothing: what a store has written in that life beyond it
 stays, and the store begins a new life before its next write, as soon as it hears of the closing. What is closed can be
 forgotten life by life once there is a floor below which nothing needs telling apart.
 """
@@ -19,10 +20,12 @@ import msgspec
 
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
+from edda_sync.crdt.chains import CLOSING
 from edda_sync.crdt.change import Hash
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Seq
 from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import StoreReader
 
 
 class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -89,6 +92,11 @@ def check(closing: Closing, workspace: bytes, verify: Callable[[bytes, bytes, by
     message = signed_message(workspace, closing.actor, closing.seq, closing.hash)
     if not verify(key, closing.signature, message):
         raise RemoteProtocolError("a closing that the life's own device did not sign")
+
+
+def held(reader: StoreReader) -> list[Closing]:
+    """Return the closings that a store holds."""
+    return [decode(each[1:]) for each in reader.evidence().values() if each[:1] == CLOSING]
 
 
 def name_of(closing: Closing) -> bytes:

@@ -475,6 +475,9 @@ class MemoryWriter(MemoryReader):
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
         self._keep("evidence", bytes(name), bytes(evidence))
 
+    def drop_evidence(self, name: bytes) -> None:
+        self._drop("evidence", name)
+
     def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
         for entity, position in mentions:
             self._set("mentions", entity, self._tables["mentions"].get(entity, frozenset()) | {position})

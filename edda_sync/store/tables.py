@@ -563,6 +563,10 @@ class SqliteWriter(SqliteReader):
         self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))
         self._known.pop("evidence", None)
 
+    def drop_evidence(self, name: bytes) -> None:
+        self._execute("DELETE FROM evidence WHERE name = ?", (name,))
+        self._known.pop("evidence", None)
+
     def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
         self._many("INSERT OR IGNORE INTO mentions VALUES (?, ?)", mentions)
 

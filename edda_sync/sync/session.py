@@ -399,7 +399,7 @@ class Session:
         said: list[Effect] = [self._send(piece) for piece in news.say]
         return [*said, Learned(self.peer, news.evidence, news.renamed)] if news.evidence else said
 
-    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...] | None) -> list[Effect]:
+    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...] | None, now: float) -> list[Effect]:
         """
         Learn that there is new evidence, and pass it on.
 
@@ -407,10 +407,12 @@ class Session:
             evidence: What is new of it: a peer that lacks more is told when it says so.
             renamed: Where it proves a fork: what is called otherwise from now on. Then say also what is held by the names
                 that it has now; the peer does the same if it holds anything of that chain.
+            now: Monotonic time in seconds.
         """
         if self.state is not State.OPEN:
             return []
         if renamed is None:
+            self.recheck(now)
             return self._evidence(evidence)
         for by in renamed:
             apart = self._exchange.actor(by.new) in self.progress.apart
@@ -446,8 +448,11 @@ class Session:
         self._sending.acknowledged(self._held, ack.frames, again=ack.again)
         if ack.proof:
             if ack.evidence != self._exchange.proof().evidence:  # content is a function of the changes and the evidence
-                answered, self._answered = self._answered, ack.evidence
-                return self._evidence(self._exchange.forks.evidence()) if ack.evidence != answered else []
+                if ack.evidence == self._answered:
+                    return []
+                self._answered = ack.evidence
+                self._proving.recheck()  # it could not look at what we said of our content
+                return self._evidence(self._exchange.forks.evidence())
             self._proving.heard(self._held, ack.proof, ack.unread)
             return self._compare()
         return []

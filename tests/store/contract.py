@@ -955,6 +955,10 @@ class StoreContract:
         store.transact(lambda tx: tx.add_evidence(b"\0", b"what comes again is the same"))
         with store.read() as reader:
             assert list(reader.evidence().items()) == [(b"\0", b""), (b"\xff", EVERY_BYTE)]
+        store.transact(lambda tx: tx.drop_evidence(b"\0"))
+        store.transact(lambda tx: tx.drop_evidence(b"what nobody kept"))
+        with store.read() as reader:
+            assert list(reader.evidence().items()) == [(b"\xff", EVERY_BYTE)]
 
     def test_the_changes_that_are_about_an_entity_are_found_in_log_order(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:

@@ -1,0 +1,80 @@
+"""Closings as they cross: one a life, only of what is held, and the same set everywhere whatever the order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import closing
+from edda_sync.crdt.chains import CLOSING
+from edda_sync.crdt.change import Birth
+from edda_sync.crdt.closing import Closing
+from edda_sync.crdt.ledger import actor_of
+from edda_sync.engine import StorageEngine
+from edda_sync.sync.forks import News
+from edda_sync.testing import devices, replica_of, sync
+
+
+@pytest.fixture
+def three() -> Iterator[tuple[StorageEngine, ...]]:
+    """Three devices; the first has written some changes in its one life."""
+    with devices(3, backend="memory") as engines:
+        for number in range(3):
+            engines[0].create_task(edda.Task(title=f"task {number}"))
+        yield engines
+
+
+def end_of(engine: StorageEngine, seq: int) -> bytes:
+    """A closing of a device's present life at one of its changes, as evidence."""
+    with engine.store.read() as reader:
+        head = reader.heads()[actor_of(reader)]
+        digest = reader.hash_at(head.actor, seq)
+    assert digest is not None
+    message = closing.signed_message(engine.workspace, head.actor, seq, digest)
+    return CLOSING + closing.encode(Closing(head.birth, seq, digest, engine.identity.sign(message)))
+
+
+def take(engine: StorageEngine, *items: bytes) -> News:
+    return replica_of(engine).exchange.forks.take_evidence(items)
+
+
+def held(engine: StorageEngine) -> list[bytes]:
+    with engine.store.read() as reader:
+        return list(reader.evidence().values())
+
+
+def test_of_a_life_the_closing_that_covers_most_is_kept_in_every_order(three: tuple[StorageEngine, ...]) -> None:
+    a, b, _ = three
+    sync(a, b)
+    ends = [end_of(a, seq) for seq in (2, 3, 4)]
+    for order in itertools.permutations(ends):
+        for each in order:
+            take(b, each)
+        assert held(b) == [ends[-1]]
+        assert take(b, *ends) == News()
+        b.store.transact(lambda tx: [tx.drop_evidence(name) for name in tx.evidence()])
+
+
+def test_closings_of_lives_and_changes_that_nobody_holds_are_left(three: tuple[StorageEngine, ...]) -> None:
+    """Their device can sign as many as it likes."""
+    a, b, _ = three
+    for number in range(100):
+        birth = changes.encode_birth(Birth(a.identity.public_key, number.to_bytes(16, "big")))
+        message = closing.signed_message(a.workspace, changes.actor_of(birth), 7, bytes(32))
+        assert take(b, CLOSING + closing.encode(Closing(birth, 7, bytes(32), a.identity.sign(message)))) == News()
+    assert take(b, end_of(a, 4)) == News()  # which has not come here yet
+    assert held(b) == []
+
+
+def test_a_closing_that_was_left_comes_again_once_its_change_is_here(three: tuple[StorageEngine, ...]) -> None:
+    a, b, c = three
+    end = end_of(a, 4)
+    assert take(a, end).evidence == (end,)
+    assert take(b, end) == News()
+    sync(a, b)
+    sync(b, c)
+    assert held(a) == held(b) == held(c) == [end]
