@@ -280,8 +280,10 @@ class Device:
 
         Raises:
             PairingError: Nobody came, or the code was wrong.
+            UsageError: What this device holds is not proved yet.
         """
         self._owner.check()
+        await self.run(StorageEngine.check_can_invite)
         code = pairing.make_code(os.urandom)
         nameplate = pairing.parse_code(code).nameplate
         announcing: list[asyncio.Task[None]] = []

@@ -565,6 +565,7 @@ class StorageEngine:
 
         Raises:
             LimitError: The workspace has as many devices as it may have.
+            UsageError: What this device holds is not proved yet.
         """
         from edda_sync.transport.membership import Welcome, fitting
 
@@ -573,6 +574,7 @@ class StorageEngine:
         def work(tx: StoreWriter) -> tuple[tuple[bytes, int, bytes], workspaces.Ring, dict[str, DeviceCard]]:
             if not workspaces.is_member(tx, card.certificate):
                 workspaces.check_room(tx)
+                workspaces.check_proved(tx)
                 self._commit(tx, [workspaces.member_draft(card, added_by)], "paired")
             signing_key = records.certificate_key(card.certificate)
             listed = sorted(workspaces.cards(tx).items(), key=lambda each: each[0] != self.identity.device)
@@ -581,6 +583,16 @@ class StorageEngine:
         added, ring, told = self.store.transact(work)
         self._announce()
         return Welcome(self.workspace, ring, told, port, added)
+
+    def check_can_invite(self) -> None:
+        """
+        Look whether :meth:`welcome` would let a device in.
+
+        Raises:
+            UsageError: What this device holds is not proved yet.
+        """
+        with self.store.read() as reader:
+            workspaces.check_proved(reader)
 
     def random(self, count: int) -> bytes:
         """Return random bytes, from this engine's source."""

@@ -31,6 +31,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from edda_sync.crdt.early import REISSUED_KEY
 from edda_sync.files import disk_error, make_folders, open_file
 from edda_sync.process import Owner
 from edda_sync.protocols import Head, StoreReader, StoreWriter
@@ -112,7 +113,8 @@ class Sidecar:
             kept = reader.meta(INODE_KEY)
             is_itself = self._alone and kept is not None and int.from_bytes(kept, "big") == self._inode
             return "" if is_itself else COPIED
-        if known.actor != head.actor:
+        reissued = reader.meta(REISSUED_KEY) == known.actor + head.actor
+        if known.actor != head.actor and not reissued:
             return (
                 PUT_BACK  # a later life wrote here; that peers brought its changes back makes this store no later one
             )
@@ -121,7 +123,7 @@ class Sidecar:
         same = (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
             known.actor, known.seq
         ) == known.hash
-        if not same:
+        if not same and not reissued:
             return PUT_BACK
         if known.boot == _CLOSED:  # or a failing power would leave that the store is closed
             try:

@@ -111,6 +111,10 @@ PROVE_DELAY_S = (
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it
+BEHIND_STALLED_S = (
+    60.0  # nobody who is here brings the log behind a segment: it is set aside; a page of it takes under 1 s
+)
+LATER_MAX = 10_000  # pieces of evidence that wait for the log behind a segment: what is beyond comes with the next talk
 AGAINS_MAX = 64  # a peer asks for the same again, and takes nothing: more than frames that are under way explain
 
 # --- what differs -----------------------------------------------------------------------------------------------------

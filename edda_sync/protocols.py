@@ -395,6 +395,14 @@ class StoreWriter(StoreReader, Protocol):
         """Forget what is here of the log behind a segment, with the signatures over it: it was of another chain."""
         ...
 
+    def fall_back(self) -> None:
+        """
+        Forget what the log has from the first segment on, and what signatures say of that: its heads are those behind it.
+
+        Call :meth:`end_segment` next.
+        """
+        ...
+
     def end_segment(self, segment: bytes) -> None:
         """Forget a segment with which the log began, and how far the log behind it was here: all of that is."""
         ...

@@ -97,12 +97,13 @@ def facts(store: StorageEngine) -> Facts:
 
 
 def _segment(store: StorageEngine) -> Facts:
-    """Return how much of the log behind a segment is here, and whose segment turned out to be a lie."""
+    """Return how much of the log behind a segment is here, and whose segment was a lie, or could not be proved."""
     with store.store.read() as reader:
-        reached, forger = behind.progress(reader), behind.forged_by(reader)
+        reached, forger, unproved = behind.progress(reader), behind.forged_by(reader), behind.unproved_by(reader)
     return {
         "provisional": None if reached is None else {"here": reached[0], "of": reached[1]},
         "forged_by": None if forger is None else device_id(forger),
+        "unproved_by": None if unproved is None else device_id(unproved),
     }
 
 

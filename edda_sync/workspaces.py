@@ -54,6 +54,20 @@ def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
     return Put.of("workspace", workspace, {f"epoch.{name.hex()}": epoch})
 
 
+def check_proved(reader: StoreReader) -> None:
+    """
+    Look whether this store knows what it holds: a device that is let in rests on the change that does so.
+
+    Raises:
+        UsageError: It believes a segment of which the log is not here yet.
+    """
+    if reader.segments():
+        raise UsageError(
+            "This device is still fetching the history of what it began with (`edda status` tells how far it is), so it can"
+            " let nobody in yet. Try again in a moment, or invite from another device."
+        )
+
+
 def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) -> None:
     """
     Make a store belong to the workspace that a welcome describes.

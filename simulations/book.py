@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import actor_of
-from edda_sync.protocols import Logged
+from edda_sync.protocols import Logged, StoreReader
+from edda_sync.sync import behind
 
 if TYPE_CHECKING:
     from simulations.device import SimulatedDevice
@@ -38,6 +39,9 @@ class Book:
         forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
         held: Of each device, by name, the changes in its log as of its last event: their dots by their hashes.
         acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold, alike.
+        withdrawn: Of each device, by name, the changes that it took out of its log since what it began with was not proved:
+            its own drafts, which it wrote again, and what rests on what is not here.
+        fell: Names of the devices whose log did not bear out what they began with, or never came whole.
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
         makers: Names of the honest devices that wrote under each actor.
@@ -54,6 +58,8 @@ class Book:
         self.forked: set[Dot] = set()
         self.held: dict[str, dict[bytes, Dot]] = {}
         self.acknowledged_by: dict[str, dict[bytes, Dot]] = {}
+        self.withdrawn: dict[str, set[bytes]] = {}
+        self.fell: set[str] = set()
         self.destroyed: dict[bytes, Dot] = {}
         self.words: dict[str, Fate] = {}
         self.tasks: list[str] = []
@@ -75,18 +81,20 @@ class Book:
 
     def read_on(self, device: SimulatedDevice) -> list[Logged]:
         """Read what a device's log has more than when it was last read; each goes by its author's dot."""
-        read = self._read.setdefault(device.name, set())
         with device.running.store.read() as reader:
             end = reader.log_position()
             if reader.segments():
                 self._gaps.add(device.name)
+            elif device.name in self._gaps:
+                self._fell_back(device, reader)
+            read = self._read.setdefault(device.name, set())
             new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
             entries = [reader.logged(position) for position in new]
             own = self._own.setdefault(device.name, set())
             own.add(actor_of(reader))
         read.update(new)
-        entries = [entry._replace(actor=decode_header(entry.raw).actor) for entry in entries]
         held = self.held.setdefault(device.name, {})
+        entries = [e._replace(actor=decode_header(e.raw).actor) for e in entries if e.hash not in held]
         for entry in entries:
             dot = entry.actor, entry.seq
             held[entry.hash] = dot
@@ -97,12 +105,30 @@ class Book:
                     self.made.setdefault(dot, entry.hash)
         return entries
 
+    def _fell_back(self, device: SimulatedDevice, reader: StoreReader) -> None:
+        """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
+        self._gaps.discard(device.name)
+        self._read.pop(device.name, None)
+        here = {reader.logged(at).hash for at in reader.positions_missing({})}
+        held = self.held.get(device.name, {})
+        gone = held.keys() - here
+        if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
+            self.fell.add(device.name)
+            self.withdrawn.setdefault(device.name, set()).update(gone)
+        for digest in gone:
+            del held[digest]
+            self.acknowledged_by.get(device.name, {}).pop(digest, None)
+
     def _is_behind(self, device: SimulatedDevice, end: int) -> bool:
         """Tell whether a log that ends at a position may have what was not read."""
         return device.name in self._gaps or end != len(self._read[device.name])
 
     def came_back(self, device: SimulatedDevice) -> None:
         """Read a device's log anew: it has just started on what its disk holds."""
+        if device.name in self._gaps:
+            with device.running.store.read() as reader:
+                if not reader.segments():
+                    self._fell_back(device, reader)
         self._read.pop(device.name, None)
         self._gaps.discard(device.name)
         self.held[device.name] = {}

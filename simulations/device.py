@@ -198,6 +198,12 @@ class SimulatedDevice:
 
     # --- its people ---------------------------------------------------------------------------------------------------
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether its store believes no segment."""
+        with self.running.store.read() as reader:
+            return not reader.segments()
+
     def act(self, work: Callable[[StorageEngine], T]) -> T | None:
         """
         Let somebody do something; what was acknowledged is judged from here on.

@@ -187,7 +187,7 @@ class Simulation:
 
     def _invite_again(self) -> None:
         """Invite who is no member any more, since the only disk that said so was put back: a person has to do it."""
-        inviter = self.honest()[0]
+        inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
         known = inviter.running.certificates()
         for device in self.honest():
             if device.id not in known:
@@ -247,7 +247,7 @@ class Simulation:
             member: Whether its disk holds a member's store already.
         """
         if not member:
-            inviter = next((each for each in self.honest() if each.is_awake), None)
+            inviter = next((each for each in self.honest() if each.is_awake and each.is_proved), None)
             if inviter is None and self.devices:
                 return device
             with self.watch(device):

@@ -319,6 +319,11 @@ def _print_status(found: Answer) -> None:
     if found["forged_by"]:
         maker = found["forged_by"][:SHORT_DEVICE]
         say(f"lie: {maker} gave this device a store to begin with that its changes do not say; what they say stands")
+    if found["unproved_by"]:
+        maker = found["unproved_by"][:SHORT_DEVICE]
+        say(
+            f"history: nobody had all of what {maker} gave this device to begin with; it took the changes themselves instead"
+        )
     _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")

@@ -4,9 +4,9 @@ Closings: a device says of a quiet life of its own that it has ended. Signed evi
     closing := msgpack [birth, seq, hash, signature, ext]
     signed  := Ed25519("edda closing 1", workspace, actor, seq(u64), hash)
 
-``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only where
-it holds that change. It cuts nothing: what a store has written in that life beyond it
-stays, and the store begins a new life before its next write, as soon as it hears of the closing. What is closed can be
+``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only
+where it holds that change. It cuts nothing: what a store has written in that life beyond it stays, and the store begins a
+new life before its next write, as soon as it hears of the closing. What is closed can be
 forgotten life by life once there is a floor below which nothing needs telling apart.
 """
 

@@ -30,10 +30,11 @@ class Composer:
 
     Args:
         fold: The fold in which the change was begun.
+        again: Whether all of it was acknowledged before: then a ring of parents is no reason to refuse it.
     """
 
-    def __init__(self, fold: Fold) -> None:
-        self._fold = fold
+    def __init__(self, fold: Fold, *, again: bool = False) -> None:
+        self._fold, self._again = fold, again
         self._tagged: set[bytes] = set()
 
     def operations(self, draft: Draft) -> Iterator[Operation]:
@@ -62,7 +63,8 @@ class Composer:
         else:
             operation = self._hide_or_touch(draft)
         fold.write(operation)
-        if isinstance(operation, ops.Put) and operation.cells.get("parent_id") and fold.is_in_ring(operation.id):
+        moved = isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again
+        if moved and fold.is_in_ring(operation.id):
             raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation.id))
         yield operation
 

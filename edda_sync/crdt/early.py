@@ -1,9 +1,12 @@
 """
-Early writes: what a device writes after it was let in, and before the workspace's log is here.
+Early writes: what a device writes after it was let in, and before the workspace's log is here, or is proved.
 
 Its first life continues the change that made it a member. So what it writes depends on that and on all before it, and was
-folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it, and
-what it is about is folded anew. Until then it is given to nobody who lacks that change too.
+folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it,
+and what it is about is folded anew. Until then it is given to nobody who lacks that change too.
+
+What it writes on a segment is given to nobody at all until the log has confirmed that: should it not, nobody's work rests
+on what never was.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from typing import Final
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.chains import Chains
 from edda_sync.crdt.change import Birth
+from edda_sync.crdt.frontier import ACTOR_BYTES
 from edda_sync.protocols import Logged, StoreReader, StoreWriter
 
 EARLY_KEY: Final = "early"  # the birth of the life that wrote early
+DRAFTED_KEY: Final = "drafted"  # the lives in which this store wrote on a segment that is provisional
+REISSUED_KEY: Final = "reissued"  # a life whose drafts this store wrote again, and the one in which it did so
 
 
 def is_missing(reader: StoreReader, birth: Birth) -> bool:
@@ -28,19 +34,34 @@ def is_missing(reader: StoreReader, birth: Birth) -> bool:
 
 
 def note(tx: StoreWriter, birth: Birth | None) -> None:
-    """Note that a life began whose birth is this, if what it continues is not here."""
-    if birth is not None and is_missing(tx, birth):
+    """Note that a life began whose birth is this, if what it continues is not here, or only in what a segment says."""
+    if birth is None:
+        return
+    if is_missing(tx, birth):
         tx.set_meta(EARLY_KEY, changes.encode_birth(birth))
+    if tx.segments():
+        tx.set_meta(DRAFTED_KEY, b"".join(sorted(drafted(tx) | {changes.actor_of(changes.encode_birth(birth))})))
+
+
+def drafted(reader: StoreReader) -> frozenset[bytes]:
+    """Return the lives in which this store wrote on a segment that is provisional: drafts, given to nobody until then."""
+    raw = reader.meta(DRAFTED_KEY) or b""
+    return frozenset(raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES))
+
+
+def forget_drafted(tx: StoreWriter) -> None:
+    """Give drafts to everybody from now on: the segment is confirmed; or forget that there were any."""
+    tx.drop_meta(DRAFTED_KEY)
 
 
 def held_back(reader: StoreReader, known: Mapping[bytes, int]) -> frozenset[bytes]:
     """Return the names of the lives of which a peer can take nothing yet, by what it holds."""
-    raw = reader.meta(EARLY_KEY)
+    raw, kept = reader.meta(EARLY_KEY), drafted(reader)
     if raw is None:
-        return frozenset()
+        return kept
     birth = changes.decode_birth(raw)
     taken = birth.parent is not None and known.get(birth.parent, 0) >= birth.parent_seq
-    return frozenset() if taken else _lives(reader, raw)
+    return kept if taken else kept | _lives(reader, raw)
 
 
 def is_pending(reader: StoreReader) -> bool:

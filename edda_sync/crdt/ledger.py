@@ -40,6 +40,9 @@ WORKSPACE_KEY: Final = "workspace"
 
 DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
 
+_Base = tuple[Head | None, Frontier, Frontier, tuple[Dep, ...]]
+"""A store's own head, all that its next change depends on, what that is folded on, and what its header must name."""
+
 
 class Ledger:
     """The log of one store and process, and the fold of it; every call happens inside a transaction of the store."""
@@ -82,7 +85,36 @@ class Ledger:
             LimitError: The change would be too large.
         """
         wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
-        head, past, deps, changed = self._next(tx, wall_ms)
+        return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
+
+    def write_again(self, tx: StoreWriter, drafts: Sequence[Draft], header: Header, *, seen: bool) -> Dot | None:
+        """
+        As :meth:`commit`, for what was acknowledged already and has to become another change.
+
+        Args:
+            tx: A transaction of the store.
+            drafts: What to do, in order.
+            header: Of the change that it was: who asked for it, when and why stay as they are.
+            seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+        """
+        base = self._next(tx, header.wall_ms)
+        if not seen:
+            head, before = self._own(tx)
+            base = head, before, before, ()
+        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, again=True)
+
+    def _write(
+        self,
+        tx: StoreWriter,
+        drafts: Sequence[Draft],
+        base: _Base,
+        wall_ms: int,
+        agent: str | None,
+        reason: str | None,
+        *,
+        again: bool = False,
+    ) -> Dot | None:
+        head, past, deps, changed = base
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
         author = changes.decode_birth(_meta(tx, BIRTH_KEY)).public_key
@@ -90,7 +122,7 @@ class Ledger:
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
-        composer = Composer(fold)
+        composer = Composer(fold, again=again)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
@@ -114,7 +146,7 @@ class Ledger:
             fold.flush()
         return actor, seq
 
-    def _next(self, tx: StoreWriter, wall_ms: int) -> tuple[Head | None, Frontier, Frontier, tuple[Dep, ...]]:
+    def _next(self, tx: StoreWriter, wall_ms: int) -> _Base:
         """
         Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
 
@@ -172,6 +204,7 @@ class Ledger:
         )  # fmt: skip
         change = Change(header, changes.encode_header(header), b"")
         self._append(tx, change, _own_place(head, change), _frontier_of(named), reached)
+        early.note(tx, birth)
         return True
 
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:

@@ -460,6 +460,24 @@ class MemoryWriter(MemoryReader):
                 self._drop("signatures", (actor, seq))
         self._drop_where("behind", lambda _key: True)
 
+    def fall_back(self) -> None:
+        first = min(self._tables["segments"], default=0)
+        for position in [position for position in self._tables["log"] if position >= first]:
+            logged = self.logged(position)
+            self._drop("dots", (logged.actor, logged.seq))
+            self._drop("log", position)
+        self._drop_where("log_parts", lambda key: key[0] >= first)
+        self._drop_where("unapplied", lambda key: key[0] >= first)
+        for entity, mentioned in list(self._tables["mentions"].items()):
+            self._set("mentions", entity, frozenset(each for each in mentioned if each < first))
+        behind = self._tables["behind"]
+        self._drop_where("signatures", lambda key: key[0] not in behind or key[1] > behind[key[0]].seq)
+        self._drop_where("heads", lambda _key: True)
+        for actor, head in behind.items():
+            signed = max((seq for name, seq in self._tables["signatures"] if name == actor), default=0)
+            signature = self._tables["signatures"].get((actor, signed), b"")
+            self._set("heads", actor, head._replace(signed_seq=signed, signature=signature))
+
     def end_segment(self, segment: bytes) -> None:
         for position in [position for position, name in self._tables["segments"].items() if name == segment]:
             self._drop("segments", position)

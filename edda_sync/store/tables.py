@@ -549,6 +549,22 @@ class SqliteWriter(SqliteReader):
         )
         self._execute("DELETE FROM behind")
 
+    def fall_back(self) -> None:
+        for table in ("log", "log_parts", "mentions", "unapplied"):
+            self._execute(f"DELETE FROM {table} WHERE position >= (SELECT min(position) FROM segments)")
+        self._execute("DELETE FROM heads")
+        self._execute("INSERT INTO heads SELECT actor, seq, hash, deps, birth, 0, x'' FROM behind")
+        self._execute(
+            "DELETE FROM signatures WHERE NOT EXISTS"
+            " (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND b.seq >= signatures.seq)"
+        )
+        self._execute(
+            "UPDATE heads SET signed_seq = s.seq, signature = s.signature FROM"
+            " (SELECT actor, max(seq) AS seq, signature FROM signatures GROUP BY actor) s WHERE s.actor = heads.actor"
+        )
+        for name in ("heads", "log_position", "waiting"):
+            self._known.pop(name, None)
+
     def end_segment(self, segment: bytes) -> None:
         self._execute("DELETE FROM segments WHERE hash = ?", (segment,))
         self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))

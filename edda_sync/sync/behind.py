@@ -3,7 +3,8 @@ The log behind a segment: how a store that began with one comes to know instead 
 
 The changes that the segment stands for are asked of any peer, a batch at a time, checked as any change is, and put into the
 room that the segment left below it. Once all are here they are folded: to the root that the segment's maker signed, or to
-another one; then the maker is named, and the log stands.
+another one; then the maker is named, and the log stands (:mod:`~edda_sync.sync.fallback`). The same is done where nobody
+brings them: a member may have signed a change for a segment, and show it to nobody.
 """
 
 from __future__ import annotations
@@ -14,19 +15,17 @@ from typing import Any, Final, cast
 
 from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import frontier
+from edda_sync.crdt import early, frontier
 from edda_sync.crdt.admission import Admitted, place_of
 from edda_sync.crdt.change import DEP_HASH_BYTES, Change
-from edda_sync.crdt.drafts import Draft, Put, Rewrite
-from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import Ledger, new_life
+from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.model import TEXT_FIELDS
-from edda_sync.protocols import Head, Rewritten, Store, StoreReader, StoreWriter
+from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.sync.fallback import fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
-from edda_sync.sync.merging import PROVISIONAL_KEY, Provisional, open_taken, provisional
+from edda_sync.sync.merging import PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
@@ -61,6 +60,10 @@ class _ElsewhereError(RemoteProtocolError):
         super().__init__("a log that leads elsewhere than the segment that it is behind")
 
 
+class _ForgedError(Exception):
+    """The log behind a segment folds to another root than its maker signed."""
+
+
 class LogBehind:
     """
     What one store fetches of the log behind its segment; every call is one transaction or reader of the store.
@@ -69,11 +72,12 @@ class LogBehind:
         store, ledger: The store, and its ledger's keeper.
         verify: Checks anybody's signature.
         workspace: The workspace's id.
-        wall_s: Wall clock in seconds.
         random: Source of random bytes.
 
     Attributes:
-        ended: How many segments were confirmed or dropped since this was made.
+        ended: How many segments were confirmed or dropped since this was made: what is shown, and can be given, may be
+            other than before.
+        fell: How many of them were dropped.
     """
 
     def __init__(
@@ -82,14 +86,11 @@ class LogBehind:
         ledger: Ledger,
         verify: Verify,
         workspace: bytes,
-        wall_s: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
-        self._wall_s, self._random = wall_s, random
-        self.ended = (
-            0  # segments that were confirmed or dropped: what is shown, and can be given, may be other than before
-        )
+        self._random = random
+        self.ended = self.fell = 0
 
     def wanted(self) -> Behind | None:
         """Return what to ask a peer for; None when nothing is missing."""
@@ -102,6 +103,16 @@ class LogBehind:
             upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
             return Behind(tuple(frontier.to_pairs(held)), upto)
 
+    def is_provisional(self) -> bool:
+        """Tell whether this store believes a segment."""
+        with self._store.read() as reader:
+            return provisional(reader) is not None
+
+    def reached(self) -> int:
+        """Return how many changes of the log behind are here."""
+        with self._store.read() as reader:
+            return sum(head.seq for head in reader.behind().values())
+
     def take(self, batch: Earlier) -> Taken:
         """
         Take a batch of the log behind; the last one proves the segment, or drops it.
@@ -113,8 +124,9 @@ class LogBehind:
         for change in decoded:
             check_body(change)
         with self._starting_over():
-            taken, ended = self._store.transact(lambda tx: self._take(tx, decoded, batch))
-        self.ended += ended
+            taken, whole = self._store.transact(lambda tx: self._take(tx, decoded, batch))
+            if whole:
+                self._end()
         return taken
 
     @contextmanager
@@ -156,12 +168,12 @@ class LogBehind:
                 raise _ElsewhereError
         vouched.keep(below)
         dots = tuple(change.header.dot for change in batch)
-        return Taken(0, held=dots), self._prove_if_whole(tx, begun, upto)
+        return Taken(0, held=dots), _is_whole(tx, upto)
 
     def take_part(self, part: Part) -> bool | None:
         """Take a part of a large change of the log behind, and tell whether it is whole; None when it is of none."""
 
-        def work(tx: StoreWriter) -> tuple[bool | None, bool]:
+        def work(tx: StoreWriter) -> tuple[bool | None, bool]:  # of the change, and of the log
             begun = provisional(tx)
             incoming = None if begun is None else incoming_of(tx, part)
             if begun is None or incoming is None:
@@ -177,58 +189,68 @@ class LogBehind:
             outcome = self._ledger.append(below, self._ledger.fold(tx), Change(header, incoming.raw, b""))
             if outcome is not Admitted.APPLIED:
                 raise _ElsewhereError
-            return True, self._prove_if_whole(tx, begun, upto)
+            return True, _is_whole(tx, upto)
 
         with self._starting_over():
-            whole, ended = self._store.transact(work)
-        self.ended += ended
-        return whole
+            complete, whole = self._store.transact(work)
+            if whole:
+                self._end()
+        return complete
 
-    def _prove_if_whole(self, tx: StoreWriter, begun: Provisional, upto: Frontier) -> bool:
-        behind = tx.behind()
-        whole = all(_held(behind, actor) >= seq for actor, seq in upto.items())
-        if whole:
-            self._prove(tx, begun)
-        return whole
+    # --- the end of a segment -----------------------------------------------------------------------------------------
 
-    def _prove(self, tx: StoreWriter, begun: Provisional) -> None:
-        """Fold the log, and compare what comes of it with the segment's root."""
+    def _end(self) -> None:
+        """Confirm the segment if the log behind it, which is whole, folds to its root; else fall back to that log."""
+        try:
+            self._store.transact(self._confirm)
+        except _ForgedError:
+            self.fell += self._store.transact(lambda tx: self._fall_back(tx, FORGED_KEY))
+        self.ended += 1
+
+    def _confirm(self, tx: StoreWriter) -> None:
+        begun = provisional(tx)
+        assert begun is not None, "its log has just become whole"
         heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
         behind = tx.behind()
         if any(behind[actor].hash != head.hash for actor, head in heads.items()):
             raise _ElsewhereError
-        rewritten = tx.rewritten()
         tx.end_segment(begun.segment)
         tx.drop_meta(PROVISIONAL_KEY)
+        early.forget_drafted(tx)
         roots: list[bytes] = []
         self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=lambda: roots.append(root_of(tx)), check=True)
         if roots != [begun.root]:
-            tx.set_meta(FORGED_KEY, begun.maker)
-            refused = {each.position for each in tx.unapplied() if each.refused}
-            self._write_again(tx, [each for each in rewritten if each.position in refused])
+            raise _ForgedError
 
-    def _write_again(self, tx: StoreWriter, lost: list[Rewritten]) -> None:
-        """
-        Write anew what this device typed into texts that were not what the segment said, under a life of its own.
+    def give_up(self) -> None:
+        """Fall back to what is here of the log behind: nobody who is here brings the rest. Nothing written is lost."""
+        fell = self._store.transact(lambda tx: self._fall_back(tx, UNPROVED_KEY))
+        self.ended += fell
+        self.fell += fell
 
-        The edits stand in the log and are refused everywhere, so their author's items do not go on from them.
-        """
-        drafts: list[Draft] = []
-        for each in lost:
-            kind, entity_id = kind_and_id(each.entity)
-            record = tx.records([each.entity]).get(each.entity)
-            if record is not None and not record.hidden:
-                drafts.append(Rewrite(kind, entity_id, each.before, each.after))
-            else:
-                drafts.append(Put.of(kind, entity_id, {TEXT_FIELDS[kind]: each.after}))
-        if drafts:
-            new_life(tx, self._random(16))
-            self._ledger.commit(tx, drafts, int(self._wall_s() * 1000), reason="written again")
+    def _fall_back(self, tx: StoreWriter, blamed: str) -> bool:
+        begun = provisional(tx)
+        if begun is None:
+            return False
+        tx.drop_meta(PROVISIONAL_KEY)
+        fall_back(tx, self._ledger, begun.segment, self._random(16))
+        tx.set_meta(blamed, begun.maker)
+        return True
+
+
+def _is_whole(reader: StoreReader, upto: Frontier) -> bool:
+    behind = reader.behind()
+    return all(_held(behind, actor) >= seq for actor, seq in upto.items())
 
 
 def forged_by(reader: StoreReader) -> bytes | None:
     """Return the signing key of the device whose segment was not what the log says; None when there was none."""
     return reader.meta(FORGED_KEY)
+
+
+def unproved_by(reader: StoreReader) -> bytes | None:
+    """Return the signing key of the device of whose segment nobody brought the log behind; None when there was none."""
+    return reader.meta(UNPROVED_KEY)
 
 
 def progress(reader: StoreReader) -> tuple[int, int] | None:

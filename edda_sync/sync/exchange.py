@@ -124,7 +124,7 @@ class Exchange:
         self.taking = Taking(store, ledger, verify, workspace)
         self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
         self.merging = Merging(store, ledger, verify, workspace)
-        self.behind = LogBehind(store, ledger, verify, workspace, wall_s, random)
+        self.behind = LogBehind(store, ledger, verify, workspace, random)
         self.mending = Mending(store)
         self.forks = Forks(store, ledger, self.giving, verify, workspace)
         self._last_seen = _Seen(store.version())
@@ -133,6 +133,10 @@ class Exchange:
         """Return what a hello says."""
         with self.store.read() as reader:
             return Introduction(_summaries(reader), evidence_hash(reader), reader.waiting(), _wanted(reader))
+
+    def moves(self) -> int:
+        """Return how often changes that were here have come to stand elsewhere in the log."""
+        return self.taking.settled + self.behind.fell
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""

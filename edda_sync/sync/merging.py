@@ -35,6 +35,7 @@ from edda_sync.sync.messages import Offer, Snapshot
 from edda_sync.sync.taking import Taken
 
 PROVISIONAL_KEY: Final = "provisional"
+UNPROVED_KEY: Final = "unproved"  # who made a segment of which nobody brought the log behind
 
 
 class Provisional(msgspec.Struct, frozen=True, array_like=True):
@@ -74,8 +75,8 @@ class Merging:
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
-            if reader.heads() or reader.log_position():
-                return None
+            if reader.heads() or reader.log_position() or reader.meta(UNPROVED_KEY) is not None:
+                return None  # once bitten: the log needs nobody's word
             return dict(reader.kept_segments()).get(offer.segment, 0)
 
     def take(self, snapshot: Snapshot) -> Taken:

@@ -35,6 +35,7 @@ class Replica:
         self._sessions: dict[str, Session] = {}
         self._births: dict[str, Births] = {}
         self._now = 0.0
+        self._stalled: tuple[float, int] | None = None  # when the log behind is given up, and how much of it is here
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
     def connected(self, peer: str) -> list[Effect]:
@@ -69,12 +70,13 @@ class Replica:
         session = self._sessions.get(peer)
         if session is None:
             return []
-        ended = self.exchange.behind.ended
+        behind = self.exchange.behind
+        ended, fell = behind.ended, behind.fell
         effects = session.frame_received(frame, now)
-        if self.exchange.behind.ended != ended:  # what is shown, and can be given, may be other than before
+        if behind.ended != ended:  # what is shown, and can be given, may be other than before
             for each in list(self._sessions.values()):
-                each.recheck(now)
-                effects += each.news(now, own=True)
+                effects += each.anew(now) if behind.fell != fell else each.proved(now)
+        self._watch(now)
         for learned in [effect for effect in effects if isinstance(effect, Learned)]:
             for each in list(self._sessions.values()):
                 effects += each.learned(learned.evidence, learned.renamed, now)
@@ -97,12 +99,34 @@ class Replica:
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.tick(now)
+        if self._stalled is not None and now >= self._stalled[0]:
+            self._stalled = None
+            if any(session.in_vain for session in self._sessions.values()):
+                self.exchange.behind.give_up()
+                for session in list(self._sessions.values()):
+                    effects += session.anew(now)
         return self._settled(effects)
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
-        deadlines = (session.next_deadline() for session in self._sessions.values())
+        deadlines = [session.next_deadline() for session in self._sessions.values()]
+        deadlines.append(None if self._stalled is None else self._stalled[0])
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _watch(self, now: float) -> None:
+        """
+        Give up the log behind a segment after a while in which no more of it came, although peers were asked.
+
+        It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way.
+        """
+        if not any(session.in_vain for session in self._sessions.values()):
+            self._stalled = None
+            return
+        reached = self.exchange.behind.reached()
+        if not reached:
+            return  # those who are here know no more than this store does
+        if self._stalled is None or self._stalled[1] != reached:
+            self._stalled = now + limits.BEHIND_STALLED_S, reached
 
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""

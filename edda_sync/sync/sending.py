@@ -48,14 +48,19 @@ class Sending:
         self._wanted: dict[tuple[bytes, int], int] = {}
         self._under_way: deque[int] = deque()
         self._sent = 0
+        self._moves = exchange.moves()
         self._agains = 0  # how often in a row the peer asked for the same again
         self._again_from: Frontier = {}
 
     # --- what is learned ----------------------------------------------------------------------------------------------
 
     def introduced(self, held: Frontier, wanted: tuple[Wish, ...]) -> None:
-        """Learn what the peer holds, and of which large changes it has a part: at the start, and when names have changed."""
-        self._known, self._queue, self._large, self._segment, self._offered = dict(held), [], None, None, None
+        """
+        Learn what the peer holds, and of which large changes it has a part: at the start, and when that is another thing.
+
+        The answer to an offer that was made before is still to come.
+        """
+        self._known, self._queue, self._large, self._segment = dict(held), [], None, None
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
         self._news = True
 
@@ -146,6 +151,7 @@ class Sending:
 
     def next(self) -> Message | None:
         """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
+        self._follow_log()
         if self._fetched:
             return self._next_fetched()
         if self._offered is not None:
@@ -185,6 +191,16 @@ class Sending:
         if given.large is not None:
             self._large, self._is_new = (given.large, self._first_part(given.large)), True
         return given.message
+
+    def _follow_log(self) -> None:
+        """Look again where changes are, if they stand elsewhere in the log by now."""
+        if self._moves == self._exchange.moves():
+            return
+        self._moves = self._exchange.moves()
+        if self._large is not None and self._is_new:
+            large = self._large[0]
+            self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)
+        self._queue, self._large, self._news = [], None, True
 
     def _next_fetched(self) -> Message | None:
         """Return the next that is here of what rotted at the peer: a change, then its parts."""

@@ -169,6 +169,7 @@ class Session:
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
         self._in_vain = False  # whether the peer did not have it
+        self._later: list[bytes] = []  # evidence that is looked at once the segment is confirmed
         self._answered = b""  # hash of the peer's evidence when ours was sent last
         self._fetched = False  # whether changes that rotted here were asked for
         self._deadlines: dict[str, float] = {}
@@ -268,6 +269,31 @@ class Session:
         self._proving.recheck()
         self._deadlines["prove"] = now
 
+    def proved(self, now: float) -> list[Effect]:
+        """Learn that the log has confirmed our segment: what was kept back meanwhile is given, and looked at."""
+        if self.state is not State.OPEN:
+            return []
+        self.recheck(now)
+        later, self._later = self._later, []
+        try:
+            return self._news_of_forks(self._exchange.forks.take_evidence(later)) + self.news(now, own=True)
+        except EddaError as error:
+            return self._fail(error)
+
+    def anew(self, now: float) -> list[Effect]:
+        """Say hello again: less is held here than what was told, or other changes."""
+        if self.state is not State.OPEN:
+            return []
+        self.recheck(now)
+        self._later = []  # the peer hears in our hello that it has to say that again
+        self._asked = self._in_vain = False
+        return self.open()
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether the peer was asked for the log behind our segment, and does not have it."""
+        return self.state is State.OPEN and self._in_vain
+
     def fetch(self, wanted: Fetch) -> list[Effect]:
         """Ask for changes that rotted here."""
         if self.state is not State.OPEN:
@@ -318,6 +344,8 @@ class Session:
         if isinstance(message, Found):
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
+            if self._exchange.behind.is_provisional() and len(self._later) < limits.LATER_MAX:
+                self._later += message.items  # of what a segment stands for, only the log tells where it belongs
             return self._news_of_forks(self._exchange.forks.take_evidence(message.items))
         if isinstance(message, Branch):
             news = self._exchange.forks.take_piece(message)

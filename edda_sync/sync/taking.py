@@ -60,10 +60,14 @@ class Taking:
         store, ledger: The store, and its ledger's keeper.
         verify: Checks anybody's signature.
         workspace: The workspace's id.
+
+    Attributes:
+        settled: How often what was written early has been put elsewhere in the log since this was made.
     """
 
     def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
+        self.settled = 0
 
     def take(
         self,
@@ -85,7 +89,9 @@ class Taking:
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
             check_body(change)
-        return self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        self.settled += taken.settled
+        return taken
 
     def _take(
         self,
@@ -169,7 +175,9 @@ class Taking:
         Raises:
             RemoteProtocolError: It is not a part that was announced; nothing was taken.
         """
-        return self._store.transact(lambda tx: self._take_part(tx, part, parted))
+        taken = self._store.transact(lambda tx: self._take_part(tx, part, parted))
+        self.settled += taken.settled
+        return taken
 
     def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
         try:

@@ -151,8 +151,9 @@ class Durability(Checker):
         for digest, dot in acknowledged.items():
             if digest not in held:
                 self.fail(device, f"{shown(dot)} was acknowledged, and is gone after a start")
+        withdrawn = book.withdrawn.get(device.name, set())
         for digest, dot in self._logs.setdefault(device.name, dict(held)).items():
-            if digest not in held:
+            if digest not in held and digest not in withdrawn:
                 self.fail(device, f"{shown(dot)} was in the log, and is gone or changed after a start")
 
 
@@ -255,6 +256,7 @@ class MonotonicReads(Checker):
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._frontiers: dict[str, Frontier] = {}
+        self._fell: set[str] = set()
 
     def put_back(self, device: SimulatedDevice) -> None:
         """It may: somebody wanted it."""
@@ -264,6 +266,9 @@ class MonotonicReads(Checker):
         """Compare with where it stood."""
         with device.running.store.read() as reader:
             now = reach_of(reader)
+        if device.name in self.sim.book.fell - self._fell:  # what it began with was not so, or nobody had it
+            self._fell.add(device.name)
+            self._frontiers.pop(device.name, None)
         before = self._frontiers.get(device.name, {})
         for actor, seq in before.items():
             if now.get(actor, 0) < seq:

@@ -90,12 +90,16 @@ class BoundedBytes(Checker):
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare with what the receiver gave itself."""
-        given = self._given.get((receiver.name, device.name)) if receiver.name not in self._put_back else None
+        given = self._given.get((receiver.name, device.name)) if self._stays(receiver) else None
         back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
         if back:
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
         if receiver.name in self._held:
             self._allow_segment(device, receiver, frame)
+
+    def _stays(self, device: SimulatedDevice) -> bool:
+        """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
+        return device.name not in self._put_back and device.name not in self.sim.book.fell
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Note a part of a segment whose sender cannot give changes instead."""
@@ -126,7 +130,8 @@ class BoundedBytes(Checker):
 
     def _lacked(self, sender: str, receiver: str) -> int:
         """Return how many bytes of changes a device lacked, or another one had to believe that it lacks."""
-        held, heard = self._held[receiver], self._heard.get((sender, receiver))
+        withdrawn = self.sim.book.withdrawn.get(receiver, set())
+        held, heard = self._held[receiver] - withdrawn, self._heard.get((sender, receiver))
         lacks = sum(size for digest, (_, size) in self._sizes.items() if digest not in held)
         if heard is None:
             return lacks

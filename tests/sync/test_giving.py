@@ -166,13 +166,27 @@ def upto(engine: StorageEngine, seq: int) -> tuple[Summary, ...]:
         return (Summary(actor, seq, (reader.hash_at(actor, seq) or b"u" * 16)[:16]),)
 
 
-@pytest.mark.parametrize("lacks", ["a stranger's too", "further than it is here", "another change"])
+def test_of_the_log_behind_is_given_what_others_that_are_here_rest_on(two: Pair) -> None:
+    """The rest is another's to bring; or nobody's, and then what did come is what stands."""
+    laptop, phone = two
+    sync(laptop, phone)
+    phone.create_task(edda.Task(title="of the phone"))
+    sync(laptop, phone)
+    ((known),) = (each for each in exchange_of(phone).introduction().heads if each.seq == 1)
+    laptop.create_task(edda.Task(title="which the phone lacks"))
+    others = tuple(each for each in exchange_of(laptop).introduction().heads if each != known)
+    earlier, _ = exchange_of(phone).giving.earlier(Behind((), (known, *others, Summary(b"\xff" * 16, 3, b"h" * 16))))
+    given = {decode_header(raw).dot for raw, _ in earlier.changes}
+    (head,) = others
+    assert given == {(known.actor, 1), *((head.actor, seq) for seq in range(1, head.seq))}
+
+
+@pytest.mark.parametrize("lacks", ["a stranger's", "further than it is here", "another change"])
 def test_whoever_does_not_have_the_log_behind_says_so_with_an_empty_answer(two: Pair, lacks: str) -> None:
     laptop, _ = two
     ((actor, seq),) = laptop.frontier().items()
-    ((known),) = upto(laptop, seq)
     asked = {
-        "a stranger's too": (known, Summary(b"\xff" * 16, 3, b"h" * 16)),
+        "a stranger's": (Summary(b"\xff" * 16, 3, b"h" * 16),),
         "further than it is here": upto(laptop, seq + 1),
         "another change": (Summary(actor, seq, b"h" * 16),),
     }[lacks]

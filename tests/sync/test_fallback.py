@@ -1,0 +1,255 @@
+"""Falling back from a segment to the log: drafts are given to nobody before, and written again after."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import doctor, limits, standing
+from edda_sync.crdt.ledger import actor_of
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import UsageError
+from edda_sync.testing import devices, pair, replica_of, sync
+from tests.backup.newcomers import (
+    Newcomers,
+    alter,
+    begin_with_segment,
+    forged_by,
+    is_provisional,
+    met,
+    newcomers,
+)
+from tests.sync.copies import Copier, assert_equal, copier, titles
+from tests.sync.network import Network, name_of
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Scene:
+    """
+    A laptop and a phone, and a tablet that is about to begin with a segment.
+
+    The laptop's copy lies in its segments; ``withhold`` makes it name a change there that nobody will ever see.
+    """
+
+    def __init__(self, laptop: StorageEngine, phone: StorageEngine, copy: Copier, newcomer: Newcomers) -> None:
+        self.laptop, self.phone = laptop, phone
+        self.task = laptop.create_task(edda.Task(title="Buy milk", description="and eggs", tags={"home"}))
+        self.other = laptop.create_task(edda.Task(title="Other"))
+        sync(laptop, phone)
+        phone.create_document(edda.Document(title="Of the phone", content="words"))
+        self.tablet = newcomer(phone)
+        self.new = newcomer
+        sync(laptop, phone)
+        self.liar = copy(laptop)
+
+    def withhold(self) -> None:
+        """Let the tablet begin with a segment at a change that its author shows to nobody."""
+        self.liar._sidecar = None
+        self.liar.update_task(edda.Task(id=self.task, title="Buy a yacht"))
+        begin_with_segment(self.liar, self.tablet)
+
+    def everybody(self, *more: StorageEngine) -> None:
+        """All have met all, hold and show the same, and nobody believes anything."""
+        engines = [self.laptop, self.phone, self.tablet, *more]
+        for _ in range(3):
+            for engine in engines:
+                if engine is not self.phone:
+                    sync(self.phone, engine)
+        assert_equal(engines)
+        assert not any(map(is_provisional, engines))
+
+
+@pytest.fixture
+def scene(backend: str, tmp_path: Path) -> Iterator[Scene]:
+    with (
+        devices(2, backend=backend) as (laptop, phone),
+        copier(tmp_path) as copy,
+        newcomers(tmp_path, backend) as newcomer,
+    ):
+        yield Scene(laptop, phone, copy, newcomer)
+
+
+# --- drafts -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_on_a_segment_is_given_to_nobody_until_the_log_has_confirmed_it(scene: Scene) -> None:
+    scene.withhold()
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="mine"))
+    with tablet.store.read() as reader:
+        life = actor_of(reader)
+    network = Network(tablet, scene.phone)
+    network.connect(tablet, scene.phone)
+    for _ in range(200):
+        network.step()
+        if network.now > limits.BEHIND_STALLED_S / 2:
+            break
+    assert life not in scene.phone.frontier()
+    assert tablet.get_task(mine) is not None
+
+
+def test_drafts_are_the_same_changes_once_the_segment_is_confirmed(scene: Scene) -> None:
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.tablet.create_task(edda.Task(title="mine"))
+    with scene.tablet.store.read() as reader:
+        head = reader.heads()[actor_of(reader)]
+    sync(scene.laptop, scene.tablet)
+    assert is_provisional(scene.tablet) is None
+    with scene.laptop.store.read() as reader:
+        assert reader.heads()[head.actor][:3] == head[:3]
+    scene.everybody()
+
+
+def test_who_holds_what_is_not_proved_lets_nobody_in(scene: Scene, tmp_path: Path) -> None:
+    begin_with_segment(scene.laptop, scene.tablet)
+    with pytest.raises(UsageError, match="Try again in a moment"):
+        scene.tablet.check_can_invite()
+    watch = StorageEngine(tmp_path / "watch")
+    watch.open_store(edda.StorageConfig(backend="memory", name="watch"))
+    with pytest.raises(UsageError, match="invite from another device"):
+        pair(scene.tablet, watch)
+    sync(scene.laptop, scene.tablet)
+    pair(scene.tablet, watch)
+    sync(scene.tablet, watch)
+    sync(scene.tablet, scene.phone)
+    scene.everybody(watch)
+    watch.close()
+
+
+# --- a log that never comes -------------------------------------------------------------------------------------------
+
+
+def test_a_segment_at_a_change_that_nobody_shows_is_given_up_and_what_was_written_goes_to_all(scene: Scene) -> None:
+    scene.withhold()
+    tablet = scene.tablet
+    assert "Buy a yacht" in titles(tablet)
+    mine = tablet.create_task(edda.Task(title="mine", description="one two", tags={"own", "home"}))
+    tablet.edit_text(mine, "description", [(3, 0, " and a half")])
+    tablet.update_task(edda.Task(id=scene.task, priority=0))
+    tablet.edit_text(scene.task, "description", [(8, 0, " and oats")])
+    tablet.delete_task(scene.other)
+    network = met(tablet, scene.phone)
+    assert is_provisional(tablet) is None
+    assert len(network.proved) == 2
+    facts = standing.facts(tablet)
+    assert (facts["provisional"], facts["forged_by"]) == (None, None)
+    assert facts["unproved_by"] == name_of(scene.laptop)
+    scene.everybody()
+    own, task = scene.laptop.get_task(mine), scene.laptop.get_task(scene.task)
+    assert own is not None
+    assert task is not None
+    assert (own.description, own.tags) == ("one and a half two", {"own", "home"})
+    assert (task.title, task.priority, task.description) == ("Buy milk", 0, "and eggs and oats")
+    assert scene.laptop.get_task(scene.other) is None, "what the segment showed truly counts as seen"
+    assert scene.laptop.conflicts() == []
+
+
+def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:
+    scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.tablet.update_task(edda.Task(id=scene.task, title="Buy rye", priority=0))
+    met(scene.tablet, scene.phone)
+    assert is_provisional(scene.tablet) is None
+    assert "Buy rye" in titles(scene.phone)
+    sync(scene.laptop, scene.tablet)
+    scene.everybody()
+    assert [each.field for each in scene.laptop.conflicts()] == ["title"], "nobody knew that it had been seen"
+
+
+def test_those_who_know_no_more_give_nothing_up(scene: Scene) -> None:
+    scene.withhold()
+    watch = scene.new(scene.phone)
+    begin_with_segment(scene.liar, watch)
+    met(scene.tablet, watch)
+    assert is_provisional(scene.tablet) is not None
+    assert is_provisional(watch) is not None
+    sync(scene.laptop, scene.phone)
+    scene.everybody(watch)
+
+
+def test_what_others_wrote_since_is_kept_where_the_log_holds_what_it_rests_on(scene: Scene) -> None:
+    """Its author may be gone."""
+    scene.withhold()
+    watch = scene.new(scene.phone)
+    sync(scene.laptop, scene.phone)
+    sync(scene.phone, watch)
+    watch.create_task(edda.Task(title="of the watch", description="x" * 700_000))
+    for engine, other in ((watch, scene.tablet),):
+        network = Network(scene.tablet, watch)
+        network.connect(engine, other)
+        for _ in range(300):
+            network.step()
+            if "of the watch" in titles(scene.tablet):
+                break
+    assert is_provisional(scene.tablet) is not None
+    met(scene.tablet, scene.phone)
+    assert is_provisional(scene.tablet) is None
+    assert "of the watch" in titles(scene.tablet)
+    assert "of the watch" in titles(scene.phone)
+    scene.everybody(watch)
+
+
+def test_a_store_that_was_given_a_segment_without_its_log_takes_the_log_from_then_on(
+    scene: Scene, backend: str
+) -> None:
+    scene.withhold()
+    with scene.tablet.store.read() as reader:
+        began = is_provisional(scene.tablet)
+        assert began is not None
+        assert began.changes == sum(head.seq for head in reader.heads().values())
+    replica_of(scene.tablet).exchange.behind.give_up()
+    assert scene.tablet.frontier() == {}
+    network = met(scene.tablet, scene.laptop)
+    assert len(network.proved) == 2
+    assert is_provisional(scene.tablet) is None
+    scene.everybody()
+
+
+# --- a forged one -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced(scene: Scene) -> None:
+    """What stood there when this device was let in, its first life continues: that it can have seen."""
+    scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    sync(scene.laptop, scene.phone)
+    alter(scene.laptop, "task", scene.task, title="Buy a yacht")
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.laptop.rebuild()
+    scene.tablet.update_task(edda.Task(id=scene.task, title="Buy a boat", status="done"))
+    scene.tablet.update_task(edda.Task(id=scene.other, title="Another"))
+    met(scene.tablet, scene.phone)
+    assert forged_by(scene.tablet) == name_of(scene.laptop)
+    scene.everybody()
+    (kept,) = scene.laptop.conflicts()
+    assert kept.field == "title"
+    assert {"Buy oats", "Buy a boat"} == {kept.shown.value, *(each.value for each in kept.kept)}
+    assert "Another" in titles(scene.laptop)
+
+
+def test_writing_drafts_again_begins_one_life_and_no_more(tmp_path: Path) -> None:
+    """A real store with its sidecar: it stays itself, and says why it began that life."""
+    draws = random.Random(7)
+    with devices(2) as (laptop, phone), newcomers(tmp_path, "sqlite") as newcomer, copier(tmp_path) as copy:
+        scene = Scene(laptop, phone, copy, newcomer)
+        scene.withhold()
+        tablet = scene.tablet
+        for number in range(3):
+            tablet.create_task(edda.Task(title=f"draft {number}", description=str(draws.random())))
+        met(tablet, phone)
+        for number in range(3):
+            tablet.create_task(edda.Task(title=f"after {number}"))
+        tablet.close()
+        tablet.open_store(tablet.config)
+        tablet.create_task(edda.Task(title="after a start"))
+        own = [each for each in tablet.lives() if each.device == name_of(tablet)]
+        assert [(each.seq, each.why) for each in own] == [(7, "what it began with was not so")]
+        scene.everybody()
+        assert [finding for finding in doctor.check(tablet) if not finding.sound] == []
