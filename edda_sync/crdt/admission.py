@@ -73,12 +73,8 @@ def check(
     else:
         before = {**pasts.of(reader, head), **chains.past_of(place.before)}
     deps = frontier.join(before, named)
-    if reader.segments():  # the log behind is not here, so neither is every past: it is checked when that is folded
-        known = deps if head is not None else {**deps, **heads_of(reader)}
-    else:
-        _check_past(reader, chains, header, before, deps)
-        known = deps
-    if head is None and not is_admissible(entities, birth, raw, known, workspace):
+    _check_past(reader, chains, header, before, deps)
+    if head is None and not is_admissible(entities, birth, raw, deps, workspace):
         raise RemoteProtocolError("a change by a device that is not a member")
     return Checked(place, named, deps, birth.public_key)
 
@@ -109,8 +105,7 @@ def place_of(reader: StoreReader, change: Change, chains: Chains | None = None) 
         if chains.find(actor, seq, digest) is None:
             if not chains.holds_some(actor, seq):
                 return Admitted.EARLY
-            if not chains.is_uncertain(actor, seq):  # what a segment stands for is under no hash here yet
-                outcome = Admitted.FORKED
+            outcome = Admitted.FORKED
     return place if outcome is None else outcome
 
 
@@ -120,11 +115,6 @@ def is_admissible(entities: Entities, birth: Birth, raw: bytes, deps: Mapping[by
         return True
     device = entities.existing("device", device_entity(birth.public_key))
     return authority.is_member_in(device, deps)
-
-
-def heads_of(reader: StoreReader) -> Frontier:
-    """Return the frontier of a store."""
-    return {head.actor: head.seq for head in reader.heads().values()}
 
 
 def _check_past(

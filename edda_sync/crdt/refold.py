@@ -42,7 +42,7 @@ def rebuild(
         texts, pasts: The store's; no text may be in use.
         take_segment: Takes a segment into the fold.
         stop, reached: What to call once all below a position is folded and in the tables.
-        workspace: Its id, to check anew who may write: what came before the members were known was not checked by them.
+        workspace: Its id, to check anew who may write below ``stop``: it was checked by what a segment said of the members.
 
     Raises:
         RemoteProtocolError: A life in the log had no right to begin.
@@ -56,6 +56,7 @@ def rebuild(
             fold.flush()
             fold.refresh()
             reached()
+            workspace = None
         if position in taken:
             walk.start(take_segment(fold, taken[position]))
             fold.flush()

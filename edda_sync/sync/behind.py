@@ -9,9 +9,9 @@ brings them: a member may have signed a change for a segment, and show it to nob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
@@ -25,12 +25,10 @@ from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
-from edda_sync.sync.merging import PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
+from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
-
-FORGED_KEY: Final = "forged"
 
 
 class _Below:
@@ -48,6 +46,9 @@ class _Below:
     def log_position(self) -> int:
         return sum(head.seq for head in self._tx.behind().values())
 
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return ()  # of what is below, nothing is missing: it is checked as any log is
+
     def append(self, logged: Any, head: Head) -> None:
         self._tx.append(logged, self._tx.heads()[head.actor])  # whose head is far ahead, and stays
         self._tx.set_behind(head)
@@ -61,7 +62,7 @@ class _ElsewhereError(RemoteProtocolError):
 
 
 class _ForgedError(Exception):
-    """The log behind a segment folds to another root than its maker signed."""
+    """The log behind a segment folds to another root than its maker signed, or is none that anybody may take."""
 
 
 class LogBehind:
@@ -204,8 +205,9 @@ class LogBehind:
         try:
             self._store.transact(self._confirm)
         except _ForgedError:
-            self.fell += self._store.transact(lambda tx: self._fall_back(tx, FORGED_KEY))
-        self.ended += 1
+            self._fall_back(FORGED_KEY)
+        else:
+            self.ended += 1
 
     def _confirm(self, tx: StoreWriter) -> None:
         begun = provisional(tx)
@@ -214,25 +216,40 @@ class LogBehind:
         behind = tx.behind()
         if any(behind[actor].hash != head.hash for actor, head in heads.items()):
             raise _ElsewhereError
+        for actor, below in behind.items():  # what a head depends on was the maker's word
+            tx.set_head(tx.heads()[actor]._replace(deps=below.deps))
+        self._ledger.pasts.forget()
         tx.end_segment(begun.segment)
         tx.drop_meta(PROVISIONAL_KEY)
         early.forget_drafted(tx)
         roots: list[bytes] = []
-        self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=lambda: roots.append(root_of(tx)), check=True)
+        whole = lambda: roots.append(root_of(tx))  # noqa: E731 - of this transaction
+        try:
+            self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=whole, check=True)
+        except RemoteProtocolError:
+            raise _ForgedError from None
         if roots != [begun.root]:
             raise _ForgedError
 
     def give_up(self) -> None:
         """Fall back to what is here of the log behind: nobody who is here brings the rest. Nothing written is lost."""
-        fell = self._store.transact(lambda tx: self._fall_back(tx, UNPROVED_KEY))
+        self._fall_back(UNPROVED_KEY)
+
+    def _fall_back(self, blamed: str) -> None:
+        try:
+            fell = self._store.transact(lambda tx: self._fall(tx, blamed))
+        except RemoteProtocolError:  # it is no log either: somebody wrote in it who had no right to
+            fell = self._store.transact(lambda tx: self._fall(tx, blamed, keep=False))
         self.ended += fell
         self.fell += fell
 
-    def _fall_back(self, tx: StoreWriter, blamed: str) -> bool:
+    def _fall(self, tx: StoreWriter, blamed: str, *, keep: bool = True) -> bool:
         begun = provisional(tx)
         if begun is None:
             return False
         tx.drop_meta(PROVISIONAL_KEY)
+        if not keep:
+            tx.drop_behind()
         fall_back(tx, self._ledger, begun.segment, self._random(16))
         tx.set_meta(blamed, begun.maker)
         return True

@@ -3,8 +3,7 @@ Falling back: what becomes of a store whose segment the log does not bear out, o
 
 1. What this device writes while its segment is provisional are *drafts*: changes of a life that is given to nobody. So
    nobody's work ever rests on what only a segment says.
-2. The log behind the segment stands. What others wrote since is taken again where the log holds what it depends on, and
-   comes again from its author where not.
+2. The log behind the segment stands, as far as it is here; nothing else was taken meanwhile.
 3. Each draft is written again, in a new life of this device: what the segment showed truly counts as seen, so that it is
    replaced; what it showed falsely does not, so that the truth stays beside what was written. Texts are merged as edits.
 """
@@ -17,15 +16,12 @@ from typing import Final, NamedTuple
 from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import early, operation
-from edda_sync.crdt.admission import Admitted
 from edda_sync.crdt.cells import Siblings
-from edda_sync.crdt.change import Change
 from edda_sync.crdt.drafts import Delete, Draft, Put, Rewrite, Touch
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.ledger import Ledger, actor_of, new_life
 from edda_sync.crdt.state import decode
-from edda_sync.errors import RemoteProtocolError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
 from edda_sync.sync.merging import open_taken
@@ -41,18 +37,9 @@ class _Drafted(NamedTuple):
     rewritten: tuple[Rewritten, ...]
 
 
-class _Taken(NamedTuple):
-    """A change of somebody else's, its parts, and the signature over it, if that is where a batch ended."""
-
-    change: Change
-    parts: tuple[bytes, ...]
-    name: bytes
-    signature: bytes | None
-
-
 def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> None:
     """
-    Let the log behind a segment stand, take again what others wrote since, and write the drafts again.
+    Let the log behind a segment stand, and write the drafts again.
 
     Args:
         tx: A transaction of the store.
@@ -64,21 +51,15 @@ def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> 
     about = {key_of(one.kind, one.id) for each in drafted for one in each.operations}
     entries = segments.read(segments.parts_of(tx, segment)).entries
     showed = {entry.key: decode(entry.key[1:], entry.state) for entry in entries if entry.key in about}
-    taken = list(_taken(tx, early.drafted(tx)))
     wrote = actor_of(tx)
     early.forget_drafted(tx)
     tx.fall_back()
     tx.end_segment(segment)
     ledger.pasts.forget()
     ledger.rebuild(tx, open_taken, check=True)
-    for each in taken:
-        _take_again(tx, ledger, each)
     if drafted:
         tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, WHY))
         _write_again(tx, ledger, drafted, showed)
-
-
-# --- what was written since -------------------------------------------------------------------------------------------
 
 
 def _drafted(tx: StoreReader) -> Iterator[_Drafted]:
@@ -91,35 +72,6 @@ def _drafted(tx: StoreReader) -> Iterator[_Drafted]:
             decoded = (operation.decode(each) for each in operation.cut(body))
             known = tuple(each for each in decoded if not isinstance(each, operation.Unread))
             yield _Drafted(header, known, tuple(each for each in rewritten if each.position == position))
-
-
-def _taken(tx: StoreReader, lives: frozenset[bytes]) -> Iterator[_Taken]:
-    begun = min(position for position, _ in tx.segments())
-    for position in tx.positions_missing({}):
-        logged = tx.logged(position)
-        if position > begun and logged.actor not in lives:
-            header = changes.decode_header(logged.raw)
-            change = Change(header, logged.raw, logged.body)
-            parts = tuple(tx.parts(position)) if header.parts else ()
-            yield _Taken(change, parts, logged.actor, tx.signature_at(logged.actor, logged.seq))
-
-
-def _take_again(tx: StoreWriter, ledger: Ledger, taken: _Taken) -> None:
-    header, half = taken.change.header, taken.change.half
-    if taken.parts:
-        tx.expect(*half, taken.change.raw)
-        for number, part in enumerate(taken.parts):
-            tx.keep_part(*half, number, part)
-    fold = ledger.fold(tx)
-    try:
-        outcome = ledger.admit(tx, fold, taken.change)
-    except RemoteProtocolError:  # a segment made it look sound
-        outcome = Admitted.EARLY
-    fold.flush()
-    if outcome is not Admitted.APPLIED:
-        tx.forget_incoming(*half)
-    elif taken.signature is not None:
-        tx.sign(taken.name, header.seq, taken.signature)
 
 
 # --- drafts, written again --------------------------------------------------------------------------------------------

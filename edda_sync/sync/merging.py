@@ -35,6 +35,7 @@ from edda_sync.sync.messages import Offer, Snapshot
 from edda_sync.sync.taking import Taken
 
 PROVISIONAL_KEY: Final = "provisional"
+FORGED_KEY: Final = "forged"  # who made a segment that the log behind it does not say
 UNPROVED_KEY: Final = "unproved"  # who made a segment of which nobody brought the log behind
 
 
@@ -75,7 +76,7 @@ class Merging:
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
-            if reader.heads() or reader.log_position() or reader.meta(UNPROVED_KEY) is not None:
+            if reader.heads() or reader.log_position() or any(map(reader.meta, (FORGED_KEY, UNPROVED_KEY))):
                 return None  # once bitten: the log needs nobody's word
             return dict(reader.kept_segments()).get(offer.segment, 0)
 

@@ -170,6 +170,7 @@ class Session:
         self._asked = False  # for the log behind our segment
         self._in_vain = False  # whether the peer did not have it
         self._later: list[bytes] = []  # evidence that is looked at once the segment is confirmed
+        self._passed_over = False  # whether changes came that cannot be checked before it is here
         self._answered = b""  # hash of the peer's evidence when ours was sent last
         self._fetched = False  # whether changes that rotted here were asked for
         self._deadlines: dict[str, float] = {}
@@ -456,6 +457,7 @@ class Session:
 
     def _after_data(self, taken: Taken) -> list[Effect]:
         self._dealt += 1
+        self._passed_over = self._passed_over or taken.unchecked
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
@@ -535,6 +537,9 @@ class Session:
         if not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
             effects.append(self._send(wanted))
+        if self._passed_over and not self._exchange.behind.is_provisional():
+            self._passed_over = False
+            effects.append(self._ack(again=True))
         ours = self._exchange.frontier()
         self._measure(ours)
         if self._held == ours and not self._proving.has_said(ours):

@@ -6,6 +6,8 @@ Taking: what a store takes of a peer's log.
 3. Causal order is kept by refusing: a batch that lacks what it depends on is dropped, and asked for again.
 4. An actor of whom the peer has another change under a dot that is here, and what depends on that change, is passed over;
    everything else is taken. Whose fault it is, only a proof says.
+5. Nothing is taken on top of a segment whose log is not here yet: whether a change may be taken is a question to its past,
+   and whoever guesses the answer may hold for good what everybody else refuses.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Taken:
         apart: Actors of whom the peer has other changes than we have.
         held: Under which dots what came is held here: whoever sends a change has all before it too.
         settled: Whether what this store wrote before it had met anybody can be given to everybody now.
+        unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
     """
 
     applied: int
@@ -50,6 +53,7 @@ class Taken:
     apart: frozenset[bytes] = frozenset()
     held: tuple[Dot, ...] = ()
     settled: bool = False
+    unchecked: bool = False
 
 
 class Taking:
@@ -101,6 +105,8 @@ class Taking:
         allows: Callable[[bytes], bool],
         parted: frozenset[bytes],
     ) -> Taken:
+        if tx.segments():
+            return Taken(0, unchecked=True)
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
@@ -180,6 +186,8 @@ class Taking:
         return taken
 
     def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
+        if tx.segments():
+            return Taken(0, unchecked=True)
         try:
             incoming = incoming_of(tx, part)
         except RemoteProtocolError:

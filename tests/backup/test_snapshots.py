@@ -420,6 +420,8 @@ def test_a_provisional_store_passes_on_the_segment_it_began_with_and_makes_none(
     assert not network.proved
     sync(laptop, watch)
     sync(laptop, tablet)
+    sync(tablet, watch)
+    assert len(watch.query_tasks(edda.TaskQuery())) == 12
     assert is_provisional(watch) is is_provisional(tablet) is None
     assert len(laptop.query_tasks(edda.TaskQuery())) == 12
     sync(laptop, watch)

@@ -175,28 +175,6 @@ def test_those_who_know_no_more_give_nothing_up(scene: Scene) -> None:
     scene.everybody(watch)
 
 
-def test_what_others_wrote_since_is_kept_where_the_log_holds_what_it_rests_on(scene: Scene) -> None:
-    """Its author may be gone."""
-    scene.withhold()
-    watch = scene.new(scene.phone)
-    sync(scene.laptop, scene.phone)
-    sync(scene.phone, watch)
-    watch.create_task(edda.Task(title="of the watch", description="x" * 700_000))
-    for engine, other in ((watch, scene.tablet),):
-        network = Network(scene.tablet, watch)
-        network.connect(engine, other)
-        for _ in range(300):
-            network.step()
-            if "of the watch" in titles(scene.tablet):
-                break
-    assert is_provisional(scene.tablet) is not None
-    met(scene.tablet, scene.phone)
-    assert is_provisional(scene.tablet) is None
-    assert "of the watch" in titles(scene.tablet)
-    assert "of the watch" in titles(scene.phone)
-    scene.everybody(watch)
-
-
 def test_a_store_that_was_given_a_segment_without_its_log_takes_the_log_from_then_on(
     scene: Scene, backend: str
 ) -> None:

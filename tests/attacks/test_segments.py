@@ -1,0 +1,176 @@
+"""Who begins with a segment holds in the end what everybody holds, whatever its maker or another member does meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import edda_sync as edda
+from edda_sync.crdt import admission
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.change import Birth
+from edda_sync.crdt.operation import Put, Touch
+from edda_sync.crdt.past import encode_pairs
+from edda_sync.crdt.records import device_entity
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import RemoteProtocolError
+from edda_sync.protocols import StoreWriter
+from edda_sync.testing import devices, replica_of, sync
+from edda_sync.transport.identity import Identity
+from tests.attacks.liar import Liar, Line
+from tests.attacks.test_trust import record_of
+from tests.backup.newcomers import Newcomers, begin_with_segment, forged_by, is_provisional, met, newcomers
+from tests.sync.copies import own_actor
+from tests.sync.network import name_of
+
+TASK = b"t" * 16
+
+
+class Scene:
+    """Two devices, a member that lies, and a newcomer that holds nothing yet."""
+
+    def __init__(self, three: tuple[StorageEngine, ...], newcomer: Newcomers) -> None:
+        self.laptop, self.phone, self.liar = three
+        self.task = self.laptop.create_task(edda.Task(title="one"))
+        self.meet(self.phone, self.liar)
+        self.new = newcomer(self.laptop)
+        self.meet(self.phone, self.liar)
+
+    def meet(self, *others: StorageEngine) -> None:
+        """Let the laptop talk with others."""
+        for other in others:
+            sync(self.laptop, other)
+
+    def low(self) -> tuple[bytes, int, bytes]:
+        """The founder's first change, as a dependency."""
+        with self.laptop.store.read() as reader:
+            actor = max(reader.heads().values(), key=lambda head: head.seq).actor
+            return actor, 1, (reader.hash_at(actor, 1) or b"")[:16]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    with devices(3, backend=request.param) as three, newcomers(tmp_path, request.param) as newcomer:
+        yield Scene(three, newcomer)
+
+
+# --- what comes on top of one -----------------------------------------------------------------------------------------
+
+
+def depends_on_less(scene: Scene, line: Line) -> bytes:
+    """The second change of a life depends on less than the first."""
+    liar = Liar(scene.liar)
+    line.send(liar.batch(liar.change([Touch("task", TASK)])))
+    line.send(liar.batch(liar.change([Touch("task", TASK)], deps=[scene.low()])))
+    return liar.actor
+
+
+def is_not_closed(scene: Scene, line: Line) -> bytes:
+    """It names a change, and not what that one depends on."""
+    one, other = Liar(scene.liar), Liar(scene.liar)
+    line.send(one.batch(one.change([Touch("task", TASK)])))
+    with scene.laptop.store.read() as reader:
+        let_in = 3  # after the founding and the other device
+        digest = reader.hash_at(one.birth.parent or b"", let_in) or b""
+    other.birth = msgspec.structs.replace(other.birth, parent_seq=let_in, parent_hash=digest)
+    other.actor = changes.actor_of(changes.encode_birth(other.birth))
+    line.send(other.batch(other.change([Touch("task", TASK)], deps=[(one.actor, 1, one.hash[:16])])))
+    return other.actor
+
+
+def begins_before_it_was_let_in(scene: Scene, line: Line) -> bytes:
+    """A life of a device whose record is not in the past of its birth."""
+    guest, host, life = Identity.create(), Liar(scene.liar), Liar(scene.liar)
+    record = {"record": record_of(guest, scene.liar.identity)}
+    line.send(host.batch(host.change([Put("device", device_entity(guest.public_key), record)])))
+    parent = life.birth
+    life.identity = guest
+    life.birth = Birth(guest.public_key, os.urandom(16), parent.parent, parent.parent_seq, parent.parent_hash)
+    life.actor = changes.actor_of(changes.encode_birth(life.birth))
+    line.send(life.batch(life.change([Touch("task", TASK)])))
+    return life.actor
+
+
+@pytest.mark.parametrize("lie", [depends_on_less, is_not_closed, begins_before_it_was_let_in])
+def test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses(
+    scene: Scene, lie: Callable[[Scene, Line], bytes]
+) -> None:
+    """What is refused for good is a question to a change's past, which is not here before the log behind is."""
+    begin_with_segment(scene.laptop, scene.new)
+    actor = lie(scene, Line(Liar(scene.liar), scene.new))
+    mine = scene.new.create_task(edda.Task(title="written meanwhile"))
+    assert actor not in scene.new.frontier()
+    scene.phone.create_task(edda.Task(title="meanwhile, too"))
+    network = met(scene.new, scene.phone)
+    assert is_provisional(scene.new) is None
+    assert len(network.proved) == 2, "what was passed over meanwhile is asked for in the same talk"
+    scene.meet(scene.new, scene.phone)
+    assert scene.laptop.get_task(mine) is not None
+    assert scene.laptop.digest() == scene.phone.digest() == scene.new.digest()
+
+
+def test_what_is_written_before_the_own_membership_is_here_ends_no_confirmation(scene: Scene, tmp_path: Path) -> None:
+    """A segment is served for a day: it may be older than the invitation."""
+    replica_of(scene.laptop).exchange.making.made({})
+    with newcomers(tmp_path / "late", "memory") as newcomer:
+        late = newcomer(scene.laptop)
+        begin_with_segment(scene.laptop, late)
+        mine = [late.create_task(edda.Task(title=f"at once {number}")) for number in range(2)]
+        behind, giving = replica_of(late).exchange.behind, replica_of(scene.laptop).exchange.giving
+        while (wanted := behind.wanted()) is not None:
+            behind.take(giving.earlier(wanted)[0])
+        assert is_provisional(late) is None
+        scene.meet(late, scene.phone)
+        assert all(scene.phone.get_task(each) is not None for each in mine)
+        assert late.digest() == scene.phone.digest()
+
+
+# --- what is behind one -----------------------------------------------------------------------------------------------
+
+
+def test_what_everybody_refuses_is_no_log_behind_a_segment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    liar = Liar(scene.liar)
+    made = [liar.change([Touch("task", TASK)]), liar.change([Touch("task", TASK)], deps=[scene.low()])]
+    with monkeypatch.context() as patch:
+        patch.setattr(admission, "_check_past", lambda *_: None)
+        replica_of(scene.liar).exchange.taking.take(liar.batch(*made))
+    begin_with_segment(scene.liar, scene.new)
+    behind = replica_of(scene.new).exchange.behind
+    wanted = behind.wanted()
+    assert wanted is not None
+    with pytest.raises(RemoteProtocolError, match="depends on less"):
+        behind.take(replica_of(scene.liar).exchange.giving.earlier(wanted)[0])
+
+
+@pytest.mark.parametrize("claimed", [0, 2])
+def test_what_a_maker_says_that_a_head_depends_on_is_forgotten_once_the_log_is_here(scene: Scene, claimed: int) -> None:
+    """The root does not tell it; so a segment can be true in all that it shows, and lie about the pasts of what follows."""
+    laptop, phone, new = scene.laptop, scene.phone, scene.new
+    phone.create_task(edda.Task(title="concurrent"))
+    phone.update_task(edda.Task(id=scene.task, title="of the phone"))
+    sync(phone, scene.liar)
+    actor, other = own_actor(laptop), own_actor(phone)
+    with scene.liar.store.read() as reader:
+        true = reader.heads()[actor]
+    said = [] if claimed == 0 else [(other, claimed)]
+    scene.liar.store.transact(lambda tx: tx.set_head(true._replace(deps=encode_pairs(said))))
+    begin_with_segment(scene.liar, new)
+    scene.liar.store.transact(lambda tx: tx.set_head(true))
+    met(new, phone)
+    assert is_provisional(new) is None
+    assert forged_by(new) is None, name_of(scene.liar)
+
+    def heads(tx: StoreWriter) -> bytes:
+        return tx.heads()[actor].deps
+
+    assert new.store.transact(heads) == true.deps
+    new.ledger.pasts.forget()  # as a restart does
+    laptop.update_task(edda.Task(id=scene.task, title="of the laptop"))
+    sync(laptop, new)
+    sync(phone, new)
+    scene.meet(phone)
+    assert laptop.digest() == phone.digest() == new.digest()
