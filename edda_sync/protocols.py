@@ -178,6 +178,10 @@ class StoreReader(Protocol):
         """Return the lowest seq from ``seq`` on at which an actor's head is signed."""
         ...
 
+    def last_signed(self, actor: bytes, seq: int) -> int | None:
+        """Return the highest seq up to ``seq`` at which an actor's head is signed."""
+        ...
+
     def segments(self) -> Sequence[tuple[int, bytes]]:
         """Return position and hash of each segment that was merged, in log order."""
         ...

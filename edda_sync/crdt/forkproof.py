@@ -36,6 +36,8 @@ SIGNATURE_BYTES: Final = 64  # Ed25519 (RFC 8032)
 SIDE_HASHES_MAX: Final = (
     8_192  # changes of a side (wire): 512 KiB of the smallest, as a device signs at least that often
 )
+UNSIGNED_MAX: Final = SIDE_HASHES_MAX // 2
+"""Changes of a chain from one signed head to the next (wire): a piece of it that a proof has room for holds some."""
 PROOF_BYTES_MAX: Final = (
     limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
 )  # a proof (wire): one frame, two longest sides

@@ -124,6 +124,9 @@ class MemoryReader:
     def next_signed(self, actor: bytes, seq: int) -> int | None:
         return min((s for a, s in self._tables["signatures"] if a == actor and s >= seq), default=None)
 
+    def last_signed(self, actor: bytes, seq: int) -> int | None:
+        return max((s for a, s in self._tables["signatures"] if a == actor and s <= seq), default=None)
+
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return sorted(self._tables["segments"].items())
 

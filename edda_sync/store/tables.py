@@ -145,6 +145,10 @@ class SqliteReader:
         row = self._one("SELECT min(seq) FROM signatures WHERE actor = ? AND seq >= ?", actor, seq)
         return None if row is None else row[0]
 
+    def last_signed(self, actor: bytes, seq: int) -> int | None:
+        row = self._one("SELECT max(seq) FROM signatures WHERE actor = ? AND seq <= ?", actor, seq)
+        return None if row is None else row[0]
+
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return self._all("SELECT position, hash FROM segments ORDER BY position")
 

@@ -86,13 +86,18 @@ class Giving:
                 used += 1
                 if large is not None:
                     break
+            del positions[:used]
             last = {logged.actor: logged for logged in chosen}
             signed = [self._signed(reader, heads[name], logged) for name, logged in sorted(last.items())]
-        del positions[:used]
-        vouching = tuple(each for each in signed if each is not None)
-        if not chosen or len(vouching) < len(signed):
-            return None
-        message = Changes(tuple((logged.raw, logged.body) for logged in chosen), vouching)
+            vouching = [each for each in signed if each is not None]
+            if not chosen or len(vouching) < len(signed):
+                return None
+            for name, logged in sorted(last.items()):  # beside what vouches for its end, the last signature before that
+                inner = reader.last_signed(name, logged.seq)
+                if inner is not None and inner < logged.seq and not self.is_own(heads[name]):
+                    signature = reader.signature_at(name, inner) or b""
+                    vouching.append(SignedHead(names_of(reader).actor(name), inner, signature, b""))
+        message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
         return Given(message, reached, large)
 
     def earlier(self, behind: Behind) -> tuple[Earlier, Logged | None]:

@@ -3,6 +3,10 @@ Vouchers: what vouches for changes. A signed head, and the way to it from the la
 
 A batch may end before the change that its author signed; the hashes of what is between come with it. Whoever took such a
 batch keeps both: should nobody ever send the rest, what is here can still be passed on.
+
+From one signed head of a chain to the next there are at most ``UNSIGNED_MAX`` changes, or a fork between them could not be
+proved. A batch that leaves more unsigned is refused. So an honest one brings, beside what vouches for its end, the last
+signature within it, and what vouched for more than was here is kept once that is here.
 """
 
 from __future__ import annotations
@@ -13,9 +17,11 @@ from typing import NamedTuple
 import msgspec
 
 from edda_sync.crdt import change as changes
+from edda_sync.crdt import forkproof
 from edda_sync.crdt.branches import Names
 from edda_sync.crdt.chains import Chains
 from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.crdt.frontier import Dot
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
@@ -97,6 +103,7 @@ class Vouched:
     def __init__(self) -> None:
         self._follows: dict[bytes, Change] = {}  # by hash
         self._ends: dict[bytes, SignedHead] = {}
+        self._within: list[tuple[bytes, SignedHead]] = []  # signatures before the ends: hash of the change, and it
 
     @classmethod
     def verify(
@@ -144,12 +151,43 @@ class Vouched:
         offered = list(signed)
         for digest in ends:
             header = self._follows[digest].header
-            self._ends[digest] = _signature(verify, workspace, keys[digest], header.actor, header.seq, digest, offered)
+            head = _signature(verify, workspace, keys[digest], header.actor, header.seq, digest, offered)
+            self._ends[digest] = head
+            before, chain = self._chain(chains, digest)
+            inner = [
+                each for each in offered if each.actor == header.actor and not each.proof and each.seq < header.seq
+            ]
+            former = None if before is None else voucher_of(reader, *before)
+            first, last = header.seq - len(chain) + 1, 0 if before is None else _last_signed(reader, chains, before)
+            for each in (*inner[:1], *([former] if former is not None else ())):
+                at = each.seq - first
+                held = chains.hash(before[0], each.seq) if at < 0 and before is not None else None
+                named = chain[at] if 0 <= at < len(chain) else held
+                message = changes.signed_message(workspace, header.actor, each.seq, named or b"")
+                if named is not None and verify(keys[digest], each.signature, message):
+                    self._within.append((named, msgspec.structs.replace(each, proof=b"")))
+                    last = max(last, each.seq)
+            if head.seq - last > forkproof.UNSIGNED_MAX:
+                raise RemoteProtocolError(f"{head.seq - last:,} changes of a chain without a signature between")
         return self
+
+    def _chain(self, chains: Chains, end: bytes) -> tuple[Dot | None, list[bytes]]:
+        """Return which change that is held a chain in the batch follows, and its hashes up to an end, in order."""
+        found = list[bytes]()
+        while end in self._follows:
+            found.append(end)
+            header = self._follows[end].header
+            end = header.previous
+        before = chains.find(header.actor, header.seq - 1, end) if header.seq > 1 else None
+        return before, found[::-1]
 
     def keep(self, tx: StoreWriter) -> None:
         """Keep what vouches for what was taken of it, so that it can be passed on should nobody ever send the rest."""
         chains = Chains(tx)
+        for digest, signed in self._within:
+            dot = chains.find(signed.actor, signed.seq, digest)
+            if dot is not None:
+                tx.sign(dot[0], signed.seq, signed.signature)
         for digest, signed in self._ends.items():
             rest: list[bytes] = []  # header hashes of what is not here yet
             at = digest
@@ -166,6 +204,18 @@ class Vouched:
                 proof = b"".join(reversed(rest)) + signed.proof
                 keep_voucher(tx, *dot, msgspec.structs.replace(signed, proof=proof))
                 break
+
+
+def _last_signed(reader: StoreReader, chains: Chains, dot: Dot) -> int:
+    """Return the seq of the last signed head of a chain up to a change; 0 where there is none."""
+    at: Dot | None = dot
+    while at is not None:
+        name, seq = at
+        found = reader.last_signed(name, seq)
+        if found is not None:
+            return found
+        at = chains.before((name, chains.names.first(name)))
+    return 0
 
 
 def _signature(

@@ -223,7 +223,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "all hashes": [list(map(tuple, reader.hashes(author, first))) for author in AUTHORS for first in (1, 2, 9)],
         "headers": [list(reader.headers(author, 1, 9)) for author in AUTHORS],
         "signatures": [
-            (reader.signature_at(author, seq), reader.next_signed(author, seq))
+            (reader.signature_at(author, seq), reader.next_signed(author, seq), reader.last_signed(author, seq))
             for author in AUTHORS
             for seq in range(3)
         ],
@@ -747,6 +747,7 @@ class StoreContract:
             assert set(reader.heads()) == {ACTOR}
             assert [reader.signature_at(ACTOR, seq) for seq in (3, 4, 5)] == [b"three", None, b"five"]
             assert [reader.next_signed(ACTOR, seq) for seq in (1, 3, 4, 6)] == [3, 3, 5, None]
+            assert [reader.last_signed(ACTOR, seq) for seq in (2, 3, 4, 6)] == [None, 3, 3, 5]
             assert reader.next_signed(OTHER, 1) == 4
 
     def test_segments_stand_in_the_log_and_their_parts_beside_it(self, store: AnyStore) -> None:

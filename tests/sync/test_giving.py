@@ -96,7 +96,7 @@ def test_a_signature_vouches_for_each_actor_in_a_batch_and_the_way_to_it_is_ther
     made = batches(exchange_of(phone), known)  # of a relay, which has one signature, at the end
     assert len(made) == 9
     for left, message in zip(range(8, -1, -1), made, strict=True):
-        (raw, _), (head,) = message.changes[0], message.heads
+        (raw, _), (head, *_) = message.changes[0], message.heads
         header = decode_header(raw)
         assert (head.actor, head.seq, len(head.proof)) == (header.actor, header.seq + left, left * HASH_BYTES)
         digest = changes.hash_change(header.previous, changes.hash_header(raw))
