@@ -173,6 +173,7 @@ class Session:
         self._passed_over = False  # whether changes came that cannot be checked before it is here
         self._answered = b""  # hash of the peer's evidence when ours was sent last
         self._fetched = False  # whether changes that rotted here were asked for
+        self._answers = 0  # how many may still come: for each, the whole log is looked at
         self._deadlines: dict[str, float] = {}
 
     # --- in -----------------------------------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ class Session:
         """Ask for changes that rotted here."""
         if self.state is not State.OPEN:
             return []
-        self._fetched = True
+        self._fetched, self._answers = True, len(wanted.wanted)
         return [self._send(wanted)]
 
     def _mended(self, count: int) -> list[Effect]:
@@ -343,6 +344,9 @@ class Session:
             self._sending.fetch(message)
             return []
         if isinstance(message, Found):
+            if not self._answers:
+                return []
+            self._answers -= 1
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
             if self._exchange.behind.is_provisional() and len(self._later) < limits.LATER_MAX:

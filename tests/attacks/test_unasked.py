@@ -1,0 +1,26 @@
+"""What nobody asked for has nothing done for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from edda_sync.sync.mending import Mending
+from edda_sync.sync.messages import Found
+from edda_sync.testing import devices
+from tests.attacks.liar import Liar, Line
+
+
+def test_changes_that_nobody_asked_for_have_no_log_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Found] = []
+
+    def take(_: Mending, found: Found) -> int:
+        looked.append(found)
+        return 0
+
+    monkeypatch.setattr(Mending, "take", take)
+    with devices(2, backend="memory") as (a, b):
+        line = Line(Liar(b), a)
+        for _ in range(10):
+            line.send(Found(()))
+        assert line.error is None
+    assert looked == []
