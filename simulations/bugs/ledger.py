@@ -11,7 +11,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a number is used up by a failed transaction",
         "The next seq is counted in memory, so that a transaction that fails leaves a gap that nobody can pass.",
         (18,),
-        "crdt.ledger:Ledger.commit",
+        "crdt.ledger:Ledger._write",
         "actor, seq = actor_of(tx), 1 if head is None else head.seq + 1",
         "actor, seqs = actor_of(tx), self.__dict__.setdefault('seqs', {})\n"
         "    seq = seqs[actor] = 1 if head is None else max(seqs.get(actor, 0), head.seq) + 1",
@@ -30,7 +30,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         " which seed 958 found.",
         (9, 10),
         "life:Sidecar.doubt",
-        "if known.actor != head.actor:",
+        "if known.actor != head.actor and not reissued:",
         "if known.actor != head.actor and reader.hash_at(known.actor, known.seq) != known.hash:",
     ),
     one(
