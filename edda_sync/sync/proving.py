@@ -47,6 +47,15 @@ class Outcome(NamedTuple):
     apart: frozenset[bytes] = frozenset()
 
 
+class _Heard(NamedTuple):
+    """The peer's proof: at which frontier, what it is, what waits there, and with which evidence."""
+
+    frontier: Frontier
+    proof: bytes
+    unread: bytes
+    evidence: bytes
+
+
 class Proving:
     """
     The comparison of one talk.
@@ -60,9 +69,7 @@ class Proving:
         self._exchange = exchange
         self._nonce = nonce
         self._nonces = [nonce]
-        self._theirs: tuple[Frontier, bytes, bytes] | None = (
-            None  # at which frontier, their proof, and what waits there
-        )
+        self._theirs: _Heard | None = None
         self._said: tuple[Frontier, bytes] | None = None
         self._compared: tuple[bytes, bytes] | None = None
         self._sketch: Sketch | None = None
@@ -94,21 +101,21 @@ class Proving:
         self._said = ours, proof.encoded
         return proof
 
-    def heard(self, held: Frontier, proof: bytes, unread: bytes) -> None:
+    def heard(self, held: Frontier, proof: bytes, unread: bytes, evidence: bytes) -> None:
         """Learn the peer's proof."""
         if len(proof) != 32:
             raise RemoteProtocolError(f"a proof of {len(proof)} bytes")
-        self._theirs = dict(held), proof, unread
+        self._theirs = _Heard(dict(held), proof, unread, evidence)
 
     def compare(self) -> Outcome:
         """Compare both proofs, if they are of one frontier and were not compared before."""
         if self._theirs is None:
             return Outcome()
-        at, theirs, unread = self._theirs
+        at, theirs, unread, evidence = self._theirs
         if at != self._exchange.frontier():
             return Outcome()
         proof = self._exchange.proof()
-        if at != proof.frontier or self._compared == (proof.encoded, theirs):
+        if at != proof.frontier or evidence != proof.evidence or self._compared == (proof.encoded, theirs):
             return Outcome()
         self._compared = proof.encoded, theirs
         if unread != proof.unread:
@@ -124,7 +131,7 @@ class Proving:
     def _begin(self, proof: Proof) -> Outcome:
         """Send the first cells of what we hold."""
         assert self._theirs is not None, "asked for once both proofs are here"
-        pair = proof.encoded, self._theirs[1]
+        pair = proof.encoded, self._theirs.proof
         if self._begun == pair:
             return Outcome()
         self._begun, self._cells, self._listed = pair, b"", pages.BEFORE_ALL
@@ -134,14 +141,14 @@ class Proving:
     def _items(self, proof: Proof) -> Iterator[Item]:
         """Yield entities and heads by key; heads alone where other operations wait on the two sides."""
         assert self._theirs is not None, "asked for once both proofs are here"
-        if proof.unread == self._theirs[2]:
+        if proof.unread == self._theirs.unread:
             yield from self._exchange.items()
         yield from sorted((HEAD + head.actor, head.hash) for head in self._exchange.heads())
 
     def _current(self, theirs: bytes) -> Proof | None:
         """Return our proof, when cells or a page are of the pair of proofs that is being compared."""
         proof = self._exchange.proof()
-        if self._theirs is None or self._theirs[1] != theirs or proof.frontier != self._theirs[0]:
+        if self._theirs is None or self._theirs.proof != theirs or proof.frontier != self._theirs.frontier:
             return None
         return proof
 

@@ -487,7 +487,7 @@ class Session:
                 self._answered = ack.evidence
                 self._proving.recheck()  # it could not look at what we said of our content
                 return self._evidence(self._exchange.forks.evidence())
-            self._proving.heard(self._held, ack.proof, ack.unread)
+            self._proving.heard(self._held, ack.proof, ack.unread, ack.evidence)
             return self._compare()
         return []
 

@@ -138,7 +138,7 @@ class Taking:
                     if changes.decode_header(half.raw).dot == (actor, seq):
                         tx.forget_incoming(half.actor, half.seq)
             elif outcome is Admitted.FORKED or (outcome is Admitted.EARLY and _needed(tx, change) & (parted | apart)):
-                apart.add(actor)
+                apart |= {actor} | _differing(tx, change)
             elif outcome is Admitted.EARLY:
                 early = True
                 break
@@ -243,6 +243,15 @@ def _needed(reader: StoreReader, change: Change) -> set[bytes]:
     birth = header.birth
     continued = [] if birth is None or birth.parent is None else [birth.parent]
     return {chains.actor(name) for name in (header.actor, *continued, *(dep[0] for dep in header.deps))}
+
+
+def _differing(reader: StoreReader, change: Change) -> set[bytes]:
+    """Return the actors of whom another change is here than the one that a change depends on: their chains fork."""
+    chains, header = Chains(reader), change.header
+    continued = None if header.birth is None else header.birth.continues
+    needed = [*header.deps, *([] if continued is None else [continued])]
+    dots = [(chains.actor(name), seq, digest) for name, seq, digest in needed]
+    return {actor for actor, seq, digest in dots if chains.find(actor, seq, digest) is None and chains.holds_some(actor, seq)}
 
 
 def _dots_of(chains: Chains, batch: list[Change]) -> Iterator[Dot]:

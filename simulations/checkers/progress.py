@@ -11,7 +11,7 @@ from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.protocols import Logged
 from edda_sync.sync.giving import missing
-from edda_sync.sync.messages import Snapshot
+from edda_sync.sync.messages import Earlier, Snapshot
 from edda_sync.sync.session import Progress
 from simulations.branches import is_in_a_segment
 from simulations.checker import Checker
@@ -28,10 +28,15 @@ HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
 
 def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
     """Return how a device's talk with another stands, as far as it knows; None when there is none."""
-    link = device.links.get(other.id)
-    if link is None or link.other(device) is not other or device.replica is None:
+    if not has_link(device, other) or device.replica is None:
         return None
     return device.replica.progress().get(other.id)
+
+
+def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
+    """Tell whether a device has a link to another, as far as it knows."""
+    link = device.links.get(other.id)
+    return link is not None and link.other(device) is other
 
 
 class NothingHeldBack(Checker):
@@ -60,7 +65,8 @@ class BoundedBytes(Checker):
     A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
     of each life that there is, since a hello names all of them. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
-    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once.
+    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. For
+    each batch of the log behind a segment its receiver may have asked.
     """
 
     number = 20
@@ -75,6 +81,7 @@ class BoundedBytes(Checker):
         self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
         self._put_back: set[str] = set()
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
+        self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
         self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
@@ -96,6 +103,10 @@ class BoundedBytes(Checker):
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
         if receiver.name in self._held:
             self._allow_segment(device, receiver, frame)
+            message = CODEC.decode(frame)
+            if isinstance(message, Earlier) and message.changes:
+                ask = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
+                self._asked[receiver.name, device.name] += 0 if ask is None else len(CODEC.encode(ask))
 
     def _stays(self, device: SimulatedDevice) -> bool:
         """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
@@ -127,6 +138,8 @@ class BoundedBytes(Checker):
             talk = talk_of(sender, receiver)
             if talk is not None:
                 self._heard[sender.name, receiver.name] = dict(talk.theirs)
+            elif has_link(sender, receiver):  # whose hello still lies there unread, and says what was so then
+                self._heard[sender.name, receiver.name] = {}
 
     def _lacked(self, sender: str, receiver: str) -> int:
         """Return how many bytes of changes a device lacked, or another one had to believe that it lacks."""
@@ -145,7 +158,7 @@ class BoundedBytes(Checker):
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
             cost = sent - self._sent[sender, receiver]
-            segments = sum(self._parts[sender, receiver].values())
+            segments = sum(self._parts[sender, receiver].values()) + self._asked[sender, receiver]
             lacked = self._lacked(sender, receiver) if {sender, receiver} <= self._held.keys() else None
             if lacked is not None and cost > TWICE * lacked + words * rounds + segments:
                 device = next(each for each in self.sim.devices if each.name == sender)

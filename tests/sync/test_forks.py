@@ -218,6 +218,35 @@ def test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it(
     assert len(titles(d)) == 1 + (3 if longer else 2) * count
 
 
+def test_a_change_that_depends_on_another_branch_has_that_fork_proved_in_the_same_talk(
+    four: Engines, copy: Copier
+) -> None:
+    """Each thinks that the other has its branch: both count as one dot, and neither is sent."""
+    a, b, c, d = four
+    network = Network(b, c)
+    network.connect(b, c)
+    network.run()
+    twin = copy(a)
+    add("of one")(a)
+    add("of two")(twin)
+    sync(a, b)
+    network.replicas[name_of(b)].rebuilt(network.now)
+    for other in (b, c):
+        heads = {head.actor: head.seq for head in replica_of(b).exchange.heads()}
+        session = network.replicas[name_of(other)]._sessions[name_of(c if other is b else b)]
+        session._held |= heads
+        session._sending.acknowledged(session._held, 0, again=False)
+    sync(twin, c)
+    c.update_task(edda.Task(id=one_task(c, "of two").id, title="of two and c"))
+    network.committed(c)
+    network.run()
+    assert branches_of(b) == branches_of(c) != set()
+    assert titles(b) == titles(c) == ["base", "of one", "of two and c"]
+    assert len(network.proved) == 2
+    meet_all([a, twin, b, c, d])
+    assert_equal([a, twin, b, c, d])
+
+
 def test_nobody_waits_for_the_author(four: Engines, copy: Copier) -> None:
     """Neither copy is ever seen again, and a newcomer who met neither learns of both branches."""
     a, b, c, d = four

@@ -40,7 +40,7 @@ class Two:
         for one, other in ((self.here, self.there), (self.there, self.here)):
             proof = one.say(at)
             assert proof is not None
-            other.heard(at, proof.encoded, proof.unread)
+            other.heard(at, proof.encoded, proof.unread, proof.evidence)
 
     def talk(self) -> tuple[set[bytes], set[bytes], list[Message]]:
         """Exchange cells and pages until nothing is left to say; return what each found, and all that was said."""
@@ -195,4 +195,15 @@ def test_a_list_that_does_not_go_on_where_it_stopped_ends_the_talk(two: Two) -> 
 @pytest.mark.parametrize("size", [0, 16, 31, 33])
 def test_a_proof_of_another_length_is_none(two: Two, size: int) -> None:
     with pytest.raises(RemoteProtocolError):
-        two.here.heard({}, bytes(size), b"")
+        two.here.heard({}, bytes(size), b"", b"")
+
+
+def test_a_proof_is_not_compared_with_ours_once_other_evidence_is_here(two: Two) -> None:
+    """Content hangs on evidence too: what differs then is no damage."""
+    at = two.laptop.frontier()
+    theirs = exchange_of(two.phone).proof()
+    assert two.here.say(at) is not None
+    two.here.heard(at, bytes(32), theirs.unread, b"other evidence")
+    assert two.here.compare() == Outcome()
+    two.here.heard(at, bytes(32), theirs.unread, theirs.evidence)
+    assert two.here.compare().say
