@@ -41,6 +41,7 @@ class Book:
         acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold, alike.
         withdrawn: Of each device, by name, the changes that it took out of its log since what it began with was not proved:
             its own drafts, which it wrote again, and what rests on what is not here.
+        catching_up: Names of the devices of which the last reading brought what a segment had stood for.
         fell: Names of the devices whose log did not bear out what they began with, or never came whole.
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
@@ -60,6 +61,7 @@ class Book:
         self.acknowledged_by: dict[str, dict[bytes, Dot]] = {}
         self.withdrawn: dict[str, set[bytes]] = {}
         self.fell: set[str] = set()
+        self.catching_up: set[str] = set()
         self.destroyed: dict[bytes, Dot] = {}
         self.words: dict[str, Fate] = {}
         self.tasks: list[str] = []
@@ -81,6 +83,9 @@ class Book:
 
     def read_on(self, device: SimulatedDevice) -> list[Logged]:
         """Read what a device's log has more than when it was last read; each goes by its author's dot."""
+        self.catching_up.discard(device.name)
+        if device.name in self._gaps:
+            self.catching_up.add(device.name)
         with device.running.store.read() as reader:
             end = reader.log_position()
             if reader.segments():

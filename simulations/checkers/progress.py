@@ -23,6 +23,7 @@ from simulations.simulator import Simulation
 
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
+EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
 HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
 
 
@@ -31,6 +32,12 @@ def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
     if not has_link(device, other) or device.replica is None:
         return None
     return device.replica.progress().get(other.id)
+
+
+def evidence_of(device: SimulatedDevice) -> int:
+    """Return how many bytes of evidence a device holds, as they are sent."""
+    with device.running.store.read() as reader:
+        return sum(len(piece) + EVIDENCE_BYTES for piece in reader.evidence().values())
 
 
 def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
@@ -63,7 +70,8 @@ class BoundedBytes(Checker):
     Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
 
     A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
-    of each life that there is, since a hello names all of them. What a device was sent by another
+    of each life that there is, since a hello names all of them, and twice all evidence: once where the hellos show that the
+    two hold other evidence, and once where their proofs do. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
     A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. For
     each batch of the log behind a segment its receiver may have asked.
@@ -154,6 +162,7 @@ class BoundedBytes(Checker):
         """Weigh what was sent."""
         network = self.sim.network
         words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
+        words += TWICE * max(evidence_of(device) for device in self.sim.honest())
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
