@@ -60,9 +60,16 @@ TESTS: Final = {
         "test_counterexamples_sync.py::test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal",
     ),
     "a member that forges a segment": (
+        "sync/test_fallback.py::test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced",
+        "attacks/test_segments.py::test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses",
+        "attacks/test_segments.py::test_what_everybody_refuses_is_no_log_behind_a_segment",
         "sync/test_behind.py::test_a_forged_segment_is_provisional_and_dropped_when_its_log_is_here_and_its_maker_named",
         "sync/test_behind.py::test_what_one_wrote_on_top_of_a_forged_segment_survives",
         "sync/test_behind.py::test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life",
+    ),
+    "a member that signs a change for a segment, and shows it to nobody": (
+        "sync/test_fallback.py::test_a_segment_at_a_change_that_nobody_shows_is_given_up_and_what_was_written_goes_to_all",
+        "sync/test_fallback.py::test_what_is_written_on_a_segment_is_given_to_nobody_until_the_log_has_confirmed_it",
     ),
     "a member that says a fork is where none is": (
         "attacks/test_trust.py::test_claims_of_forks_begin_no_life_and_are_no_forks",
