@@ -69,6 +69,9 @@ class Atomicity(Checker):
                 self.fail(device, f"shows {sorted(map(str, words))} where one word was written together")
 
 
+_WRITTEN: Final = (Fate.ACKNOWLEDGED, Fate.DOUBTFUL)
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a text; two stand together where one was put beside another that was taken out with its space."""
     found = [word for word in text.split() if not word.isdecimal()]
@@ -96,11 +99,23 @@ class NoPhantom(Checker):
                 rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
             logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
             rows += [put.cells.get("title") for put in logged]
-            for word in {word for text in rows for word in words_of(str(text or ""))}:
+            tokens = {token for text in rows for token in str(text or "").split()}
+            for word in {word for token in tokens if not self._is_put_together(token) for word in words_of(token)}:
                 fate = self.sim.book.words.get(word)
                 if fate is Fate.REFUSED or (fate is None and not lied):
                     said = "nobody wrote" if fate is None else "was refused"
                     self.fail(device, f"shows {word!r}, which {said}")
+
+
+    def _is_put_together(self, token: str) -> bool:
+        """Tell whether what stands without a space is of words that somebody wrote, and of figures of theirs."""
+        words = self.sim.book.words
+        ends = {0}
+        for at in range(len(token)):
+            if at in ends:
+                until = range(at + 1, len(token) + 1)
+                ends.update(e for e in until if words.get(token[at:e]) in _WRITTEN or token[at:e].isdecimal())
+        return len(token) in ends
 
 
 class ReadYourWrites(Checker):
