@@ -43,6 +43,7 @@ class Sending:
         self._segment: tuple[MadeSegment, int] | None = None
         self._declined = False
         self._behind: Behind | None = None
+        self._owed: Behind | None = None  # what was asked for in vain
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
@@ -60,7 +61,7 @@ class Sending:
 
         The answer to an offer that was made before is still to come.
         """
-        self._known, self._queue, self._large, self._segment = dict(held), [], None, None
+        self._known, self._queue, self._large, self._segment, self._owed = dict(held), [], None, None, None
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
         self._news = True
 
@@ -165,11 +166,8 @@ class Sending:
                 self._large = (large, number + 1)
                 return part
             self._large = None
-        if self._behind is not None:
-            earlier, long = self._exchange.giving.earlier(self._behind)
-            self._behind = None
-            if long is not None:
-                self._large, self._is_new = (long, self._first_part(long)), False
+        earlier = self._next_earlier()
+        if earlier is not None:
             return earlier
         if not self._queue and self._news:
             self._news = False
@@ -201,6 +199,18 @@ class Sending:
             large = self._large[0]
             self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)
         self._queue, self._large, self._news = [], None, True
+
+    def _next_earlier(self) -> Message | None:
+        """Return an answer to whoever asked for the log behind its segment; in vain once, and later what has come since."""
+        asked = self._behind or (self._owed if self._news else None)
+        if asked is None:
+            return None
+        earlier, long = self._exchange.giving.earlier(asked)
+        is_answer, self._behind = self._behind is not None, None
+        self._owed = None if earlier.changes else asked
+        if long is not None:
+            self._large, self._is_new = (long, self._first_part(long)), False
+        return earlier if earlier.changes or is_answer else None
 
     def _next_fetched(self) -> Message | None:
         """Return the next that is here of what rotted at the peer: a change, then its parts."""

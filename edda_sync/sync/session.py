@@ -477,8 +477,6 @@ class Session:
         for actor, seq in ack.moved:
             self._held[actor] = max(seq, self._held.get(actor, 0))
         self.progress.waiting = ack.waiting
-        if ack.moved and self._in_vain:  # it may have got the log behind our segment meanwhile
-            self._asked = self._in_vain = False
         self._sending.acknowledged(self._held, ack.frames, again=ack.again)
         if ack.proof:
             if ack.evidence != self._exchange.proof().evidence:  # content is a function of the changes and the evidence

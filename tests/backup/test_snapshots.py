@@ -397,6 +397,25 @@ def test_a_peer_that_does_not_have_the_log_behind_says_so_and_another_is_asked(
     assert_equal(laptop, phone, tablet, watch)
 
 
+def test_a_peer_that_was_asked_in_vain_gives_the_log_behind_as_soon_as_it_has_it(
+    pairs: Pair, newcomer: Newcomers
+) -> None:
+    laptop, phone = pairs
+    tablet, watch = newcomer(laptop), newcomer(laptop)
+    sync(laptop, phone)
+    begin_with_segment(laptop, tablet)
+    begin_with_segment(laptop, watch)
+    network = Network(watch, tablet, phone)
+    network.connect(watch, tablet)
+    for _ in range(50):
+        network.step()
+    assert network.said(Earlier, tablet)
+    network.connect(tablet, phone)
+    network.run()
+    assert is_provisional(tablet) is is_provisional(watch) is None
+    assert watch.digest() == phone.digest()
+
+
 def test_a_provisional_store_passes_on_the_segment_it_began_with_and_makes_none(
     pairs: Pair, newcomer: Newcomers
 ) -> None:
