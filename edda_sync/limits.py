@@ -29,7 +29,6 @@ CHANGE_BYTES_MAX = 128 * 1024 * 1024  # one transaction's body (wire)
 HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 1,000 dependencies fit
 DEPS_MAX = 1_000  # dependencies that one change of ours names anew: more are spread over empty changes before it
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing
-OPERATION_BYTES_MAX = TEXT_BYTES_MAX + JSON_BYTES_MAX  # one operation (wire): a whole text and its neighbours
 OPERATION_LEVELS_MAX = 32  # nesting of what an operation carries (wire): far below what exhausts any stack
 CERTIFICATE_BYTES_MAX = 4_096  # a device's certificate (wire): ours have 300
 SEALING_KEY_BYTES_MAX = 2_048  # one public key of a device (wire): post-quantum ones have 1,216
@@ -39,6 +38,9 @@ EPOCH_BYTES_MAX = (
 
 ENTITY_CHANGE_BYTES_MAX = 4 * 1024 * 1024  # one change's cells of one entity, its text left out (wire)
 ENTITY_CHANGE_CELLS_MAX = 4_096  # cells that one change writes into one entity (wire): tags, links, keys of metadata
+OPERATION_BYTES_MAX = (
+    TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
+)  # one operation (wire): a whole text and all that one change may write beside it
 INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute

@@ -270,6 +270,10 @@ class StoreReader(Protocol):
         """Return how many operations wait for a newer version."""
         ...
 
+    def waiting_at(self, entity: bytes) -> Sequence[int]:
+        """Return where in the log changes are of which operations about an entity wait, in order."""
+        ...
+
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         """Return the entities that the changes at some positions are about."""
         ...

@@ -162,7 +162,7 @@ class Oracle:
         header = decode_header(entry.raw)
         change = self._change_of(entry, header)
         understood = header.level <= KNOWN_LEVEL and all(n % 2 == 0 or n in KNOWN_EXT for n, _ in header.ext)
-        for number, encoded in enumerate(operation.cut([body]), start=1):
+        for number, encoded in enumerate(operation.cut([body], header.operations), start=1):
             about, code, rest = UNREADABLE, 0, list[Any]()
             try:
                 about, code, rest = _split(encoded)

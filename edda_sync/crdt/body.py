@@ -31,8 +31,10 @@ class Body:
         Add an encoded operation.
 
         Raises:
-            LimitError: The change would be too large.
+            LimitError: The operation or the change would be too large.
         """
+        if len(encoded) > 4 + limits.OPERATION_BYTES_MAX:
+            raise LimitError("the bytes of one operation", len(encoded) - 4, limits.OPERATION_BYTES_MAX)
         self.operations += 1
         self.size += len(encoded)
         if self.operations > limits.CHANGE_OPERATIONS_MAX:

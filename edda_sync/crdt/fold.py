@@ -63,6 +63,8 @@ class Fold:
         self._unapplied: list[Unapplied] = []
         self._mentioned: dict[tuple[bytes, int], None] = {}  # entity, and position of the change that is about it
         self._spent: dict[bytes, tuple[int, int]] = {}  # of a change's budget: cells and bytes, by entity
+        self._waiting: dict[bytes, set[int]] = {}  # where operations wait that are not in the store yet, by entity
+        self._waits: dict[bytes, bool] = {}  # whether something in the change's past waits, by entity
         self.actor, self.seq, self.wall_ms, self.position = b"", 0, 0, 0
         self.author = b""
         self.deps: Mapping[bytes, int] = {}
@@ -86,7 +88,7 @@ class Fold:
         self.actor, self.seq, self.wall_ms, self.position, self.author = actor, seq, wall_ms, position, author
         self.deps, self.past = deps, {**deps, actor: seq}
         self._number = 0
-        self._spent = {}
+        self._spent, self._waits = {}, {}
 
     # --- a peer's operations ------------------------------------------------------------------------------------------
 
@@ -166,7 +168,8 @@ class Fold:
         key, text = key_of(one.kind, one.id), TEXT_FIELDS.get(one.kind)
         cells_spent, bytes_spent = self._spent.get(key, (0, 0))
         cells_spent += len(one.cells)
-        bytes_spent += sum(len(name) + operation.size_of(value) for name, value in one.cells.items() if name != text)
+        size_of = operation.size_of
+        bytes_spent += sum([size_of(name) + size_of(value) for name, value in one.cells.items() if name != text])
         if cells_spent > limits.ENTITY_CHANGE_CELLS_MAX:
             raise LimitError("the cells of one change in one entity", cells_spent, limits.ENTITY_CHANGE_CELLS_MAX)
         if bytes_spent > limits.ENTITY_CHANGE_BYTES_MAX:
@@ -192,31 +195,35 @@ class Fold:
 
     def _wait(self, key: bytes, why: str) -> None:
         self._unapplied.append(Unapplied(self.position, self._number, key, False, why))
+        self._waiting.setdefault(key, set()).add(self.position)
+        self._waits[key] = True
 
     def _waits_in_past(self, key: bytes) -> bool:
         """Tell whether something in the change's past, on the same entity or on one that nobody can read, waits."""
-        waiting = [each for each in self._unapplied if not each.refused and each.entity in (key, UNREADABLE)]
-        if any(each.position == self.position for each in waiting):
-            return True
-        stored = self.tx.unapplied() if self.tx.waiting() else ()
-        waiting += [each for each in stored if not each.refused and each.entity in (key, UNREADABLE)]
-        for position in {each.position for each in waiting}:
-            logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
-            if logged.seq <= self.past.get(logged.actor, 0):
-                return True
-        return False
+        for about in (key, UNREADABLE):
+            if about not in self._waits:  # looked up once a change: it may refuse a hundred thousand operations
+                stored = self.tx.waiting_at(about) if self.tx.waiting() else ()
+                self._waits[about] = any(map(self._is_in_past, {*stored, *self._waiting.get(about, ())}))
+        return self._waits[key] or self._waits[UNREADABLE]
+
+    def _is_in_past(self, position: int) -> bool:
+        logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
+        return logged.seq <= self.past.get(logged.actor, 0)
 
     # --- applying -----------------------------------------------------------------------------------------------------
 
     def write(self, one: Operation) -> None:
         """
-        Apply an operation of this device's own, within the budget that every reader holds it to.
+        Apply an operation of this device's own, by the rules that every reader holds it to.
 
         Raises:
+            InvalidValueError: A reader would refuse it.
             LimitError: The change writes too much into one entity.
         """
-        if isinstance(one, Put):
-            self._spend(one)
+        if isinstance(one, Put) and (unknown := self._check_put(one)):
+            raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
+        if isinstance(one, Delete):
+            self._check_delete(one)
         self.apply(one)
 
     def apply(self, one: Operation) -> None:
@@ -350,6 +357,6 @@ class Fold:
         self._mentioned = {}
         if self._unapplied:
             self.tx.set_unapplied(self._unapplied)
-            self._unapplied = []
+            self._unapplied, self._waiting = [], {}
         self._projector.flush()
         self.entities.clear()

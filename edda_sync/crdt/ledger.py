@@ -244,7 +244,7 @@ class Ledger:
             tx.complete(*change.half, logged.position)
             body = tx.parts(logged.position)
         fold.begin(logged.actor, header.seq, header.wall_ms, checked.deps, logged.position, checked.author)
-        fold.receive(map(operation.decode, operation.cut(body)), understood=header.is_understood)
+        fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
         if early.is_pending(tx):
             fold.flush()
             self.pasts.forget()

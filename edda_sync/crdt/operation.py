@@ -74,8 +74,10 @@ Operation = Put | Edit | Delete | Touch
 
 
 def size_of(value: Any) -> int:
-    """Return about how many bytes a cell's value takes."""
-    return len(value) if isinstance(value, (str, bytes)) else 16 * len(value) if isinstance(value, list) else 8
+    """Return about how many bytes a cell's value, or its name, takes: of text never fewer than it has on the wire."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode())
+    return len(value) if isinstance(value, bytes) else 16 * len(value) if isinstance(value, list) else 8
 
 
 class Unread(NamedTuple):
@@ -145,25 +147,30 @@ def _is_shallow(fields: list[Any]) -> bool:
     return False
 
 
-def cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def cut(pieces: Iterable[bytes], most: int = limits.CHANGE_OPERATIONS_MAX) -> Iterator[bytes]:
     """
     Cut a body that arrives in pieces into the bytes of its operations; memory holds one operation and one piece.
 
-    A body that ends inside an operation, or claims one over the limit, yields its rest as one more, which fits no type.
-    (Its author signed it: refusing the change would stop all that depends on it.)
+    A body that ends inside an operation, claims one over the limit, or holds more of them than its header says, yields
+    its rest as one more, which fits no type. (Its author signed it: refusing the change would stop all that depends on it.)
+
+    Args:
+        pieces: The body, cut anywhere.
+        most: How many operations its header says that there are.
     """
-    rest = b""
+    rest, found = b"", 0
     for piece in pieces:
         held = rest + piece if rest else piece
         at, end = 0, len(held)
         while end - at >= 4:
             (size,) = _LENGTH.unpack_from(held, at)
-            if size > limits.OPERATION_BYTES_MAX:
+            if size > limits.OPERATION_BYTES_MAX or found == most:
                 yield b""
                 return
             if end - at - 4 < size:
                 break
             yield held[at + 4 : at + 4 + size]
+            found += 1
             at += 4 + size
         rest = held[at:] if at else held
     if rest:

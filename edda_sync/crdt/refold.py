@@ -118,7 +118,7 @@ def _fold_again(tx: StoreWriter, fold: Fold, walk: Walk, logged: Logged, workspa
             raise RemoteProtocolError("a change by a device that is not a member")
     fold.begin(logged.actor, logged.seq, header.wall_ms, deps, logged.position, birth.public_key)
     body: Iterable[bytes] = tx.parts(logged.position) if header.parts else (logged.body,)
-    fold.receive(map(operation.decode, operation.cut(body)), understood=header.is_understood)
+    fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
 
 
 def verify_logged(reader: StoreReader, logged: Logged) -> None:

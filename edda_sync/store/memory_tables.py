@@ -236,6 +236,9 @@ class MemoryReader:
     def waiting(self) -> int:
         return sum(not each.refused for each in self._tables["unapplied"].values())
 
+    def waiting_at(self, entity: bytes) -> Sequence[int]:
+        return sorted({each.position for each in self.unapplied(entity) if not each.refused})
+
     def digest(self) -> int:
         total: int = self._tables["digest"].get("sum", 0)
         return total

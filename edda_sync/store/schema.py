@@ -144,7 +144,7 @@ CREATE TABLE unapplied (
     PRIMARY KEY (position, number, refused)
 ) WITHOUT ROWID;
 CREATE INDEX idx_unapplied_entity ON unapplied(entity);
-CREATE INDEX idx_unapplied_waiting ON unapplied(position) WHERE NOT refused;
+CREATE INDEX idx_unapplied_waiting ON unapplied(entity, position) WHERE NOT refused;
 CREATE TABLE digest (number INTEGER PRIMARY KEY, sum BLOB NOT NULL);
 CREATE TABLE unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE task_search USING fts5(

@@ -294,6 +294,12 @@ class SqliteReader:
     def waiting(self) -> int:
         return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
 
+    def waiting_at(self, entity: bytes) -> Sequence[int]:
+        rows = self._execute(
+            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND NOT refused ORDER BY position", (entity,)
+        )
+        return [row[0] for row in rows]
+
     def digest(self) -> int:
         row = self._one("SELECT sum FROM digest")
         return 0 if row is None else int.from_bytes(row[0], "big")

@@ -139,9 +139,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "refused as it came",
         "Whether an operation waits or is refused hangs on what happens to wait here, and not on what its author had seen.",
         (1, 2, 11, 23),
-        "crdt.fold:Fold._waits_in_past",
-        "if logged.seq <= self.past.get(logged.actor, 0):",
-        "if logged.seq:",
+        "crdt.fold:Fold._is_in_past",
+        "return logged.seq <= self.past.get(logged.actor, 0)",
+        "return logged.seq > 0",
     ),
     one(
         "early writes are not folded anew",

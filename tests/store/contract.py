@@ -242,7 +242,12 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "texts": [reader.text(*key) for key in texts],
         "all texts": [tuple(each) for each in reader.all_texts()],
         "due": (reader.stale_texts(), reader.unindexed()),
-        "unapplied": (list(reader.unapplied()), [list(reader.unapplied(each)) for each in KEYS], reader.waiting()),
+        "unapplied": (
+            list(reader.unapplied()),
+            [list(reader.unapplied(each)) for each in KEYS],
+            reader.waiting(),
+            [list(reader.waiting_at(each)) for each in KEYS],
+        ),
         "digest": reader.digest(),
         "tables": [reader.table(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")],
         "rows": [reader.rows(plan(query)) for query in (TaskQuery(), DocumentQuery(text="words"))],
@@ -1059,6 +1064,8 @@ class StoreContract:
         with store.read() as reader:
             assert list(reader.unapplied()) == [both, twice, *rest]
             assert list(reader.unapplied(entity(1))) == [both, twice, rest[1]]
+            assert list(reader.waiting_at(entity(1))) == [2, 10]
+            assert list(reader.waiting_at(entity(2))) == []
             assert list(reader.unapplied(entity(2))) == rest[:1]
             assert list(reader.unapplied(entity(2, "document"))) == []
             assert all(type(each.refused) is bool for each in reader.unapplied())
