@@ -30,6 +30,7 @@ HEADER_BYTES_MAX = 64 * 1024  # one change's header (wire): 256 part hashes and 
 DEPS_MAX = 1_000  # dependencies that one change of ours names anew: more are spread over empty changes before it
 PART_BYTES_MAX = 512 * 1024  # one part of a change's body (wire): fits a frame with room for framing
 OPERATION_LEVELS_MAX = 32  # nesting of what an operation carries (wire): far below what exhausts any stack
+BIRTH_BYTES_MAX = 4_096  # a birth (wire): a key, a nonce, a parent and room to grow; a fork proof carries it
 CERTIFICATE_BYTES_MAX = 4_096  # a device's certificate (wire): ours have 300
 SEALING_KEY_BYTES_MAX = 2_048  # one public key of a device (wire): post-quantum ones have 1,216
 EPOCH_BYTES_MAX = (

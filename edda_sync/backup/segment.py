@@ -179,6 +179,7 @@ def read(pieces: Iterable[bytes]) -> Opened:
             heads += _decode_heads(next(blocks))
     except (StopIteration, msgspec.MsgspecError, UnicodeDecodeError):
         raise RemoteProtocolError("a segment without a header or heads") from None
+    exts.check(header.ext)
     bounded = all(0 < head.seq <= SEQ_MAX for head in heads)
     if not bounded or len(heads) != header.heads or hash_heads(heads) != header.frontier:
         raise RemoteProtocolError("a segment with other heads than its header says")

@@ -233,8 +233,10 @@ def decode_birth(raw: bytes) -> Birth:
     Read a birth.
 
     Raises:
-        RemoteProtocolError: It is malformed.
+        RemoteProtocolError: It is malformed, or too long for a proof that its actor forks.
     """
+    if len(raw) > limits.BIRTH_BYTES_MAX:
+        raise RemoteProtocolError(f"a birth of {len(raw):,} bytes")
     try:
         birth = _decode_birth(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

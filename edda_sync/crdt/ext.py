@@ -17,6 +17,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from edda_sync.errors import RemoteProtocolError
+
 Ext = tuple[tuple[Annotated[int, msgspec.Meta(gt=0, lt=1 << 32)], bytes], ...]
 """``(number, bytes)`` in ascending order of numbers, none twice."""
 
@@ -39,6 +41,21 @@ def get(ext: Ext, number: int) -> bytes | None:
 def is_canonical(ext: Ext) -> bool:
     """Tell whether numbers ascend and none stands twice."""
     return all(one[0] < other[0] for one, other in itertools.pairwise(ext))
+
+
+def check(ext: Ext, known: Collection[int] = ()) -> None:
+    """
+    Check what stands in something of which nothing may be held as unknown: a message, a welcome, a segment.
+
+    Raises:
+        RemoteProtocolError: Only a newer version understands it, or it is not canonical.
+    """
+    if not ext:
+        return
+    if not is_canonical(ext):
+        raise RemoteProtocolError("a list of extensions that is out of order")
+    if not is_understood(ext, known):
+        raise RemoteProtocolError("what only a newer version understands: install the newest one on both devices")
 
 
 def is_understood(ext: Ext, known: Collection[int]) -> bool:

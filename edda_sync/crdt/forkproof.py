@@ -28,8 +28,10 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from edda_sync import limits
+from edda_sync.crdt import ext as exts
 from edda_sync.crdt.branches import NAME_BYTES, ROOT, Point
 from edda_sync.crdt.change import HASH_BYTES, hash_change
+from edda_sync.crdt.ext import Ext
 from edda_sync.errors import RemoteProtocolError
 
 SIGNATURE_BYTES: Final = 64  # Ed25519 (RFC 8032)
@@ -41,7 +43,6 @@ UNSIGNED_MAX: Final = SIDE_HASHES_MAX // 2
 PROOF_BYTES_MAX: Final = (
     limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
 )  # a proof (wire): one frame, two longest sides
-BIRTH_BYTES_MAX: Final = 4_096  # a birth (wire): a key, a nonce, a parent and room to grow
 SEQ_MAX: Final = (1 << 48) - 1  # as in a header (wire)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -72,7 +73,7 @@ class ForkProof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     hash: bytes
     lesser: Side
     greater: Side
-    ext: dict[int, bytes] = {}
+    ext: Ext = exts.NONE
 
     @property
     def point(self) -> Point:
@@ -113,7 +114,7 @@ _decode = msgspec.msgpack.Decoder(ForkProof).decode
 
 def encode(proof: ForkProof) -> bytes:
     """Return the bytes of a proof; the same proof has the same bytes everywhere."""
-    return _encoder.encode(msgspec.structs.replace(proof, ext=dict(sorted(proof.ext.items()))))
+    return _encoder.encode(proof)
 
 
 def decode(raw: bytes) -> ForkProof:
@@ -192,14 +193,14 @@ def _check_shape(proof: ForkProof) -> None:
     sides = (proof.lesser, proof.greater)
     sound = (
         len(proof.actor) == NAME_BYTES
-        and len(proof.birth) <= BIRTH_BYTES_MAX
+        and len(proof.birth) <= limits.BIRTH_BYTES_MAX
         and 0 <= proof.seq <= SEQ_MAX - SIDE_HASHES_MAX
         and len(proof.hash) == HASH_BYTES
         and (proof.seq == 0) == (proof.hash == ROOT)
         and all(0 < len(side.headers) <= SIDE_HASHES_MAX for side in sides)
         and all(len(header) == HASH_BYTES for side in sides for header in side.headers)
         and all(len(side.signature) == SIGNATURE_BYTES for side in sides)
-        and all(key >= 0 for key in proof.ext)
+        and exts.is_canonical(proof.ext)
     )
     if not sound:
         raise RemoteProtocolError("a fork proof out of bounds")

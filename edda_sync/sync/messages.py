@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from edda_sync import limits
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.change import DEP_HASH_BYTES, Hash
 from edda_sync.crdt.ext import Ext
@@ -141,14 +142,25 @@ class Behind(_Message, frozen=True, tag=15):
     Asks for the log behind a segment, a batch of it.
 
     Attributes:
-        held: What is here of it.
-        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork.
+        held: What is here of it; a page of that.
+        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page.
+        more: Whether the rest of both follows.
         ext: Room to grow.
     """
 
     held: Pairs
     upto: tuple[Summary, ...]
+    more: bool = False
     ext: Ext = exts.NONE
+
+    def pages(self) -> list[Behind]:
+        """Return it cut up to travel: how many actors there are has no limit."""
+        size = limits.HEADS_MAX // 2  # of each of the two
+        most = max(len(self.held), len(self.upto), 1)
+        return [
+            Behind(self.held[at : at + size], self.upto[at : at + size], at + size < most)
+            for at in range(0, most, size)
+        ]
 
 
 class Earlier(_Message, frozen=True, tag=16):

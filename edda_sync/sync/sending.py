@@ -44,6 +44,7 @@ class Sending:
         self._declined = False
         self._behind: Behind | None = None
         self._owed: Behind | None = None  # what was asked for in vain
+        self._pages: list[Behind] = []  # of a wish for the log behind the peer's segment, while they come
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
@@ -124,8 +125,21 @@ class Sending:
             self._declined, self._news = True, True
 
     def asked(self, behind: Behind) -> None:
-        """Learn that the peer wants the log behind its segment."""
-        self._behind = behind
+        """
+        Learn that the peer wants the log behind its segment, or a page of that.
+
+        Raises:
+            RemoteProtocolError: The pages are not in order.
+        """
+        last = self._pages[-1].upto[-1:] if self._pages else ()
+        actors = [each.actor for each in (*last, *behind.upto)]
+        if actors != sorted(set(actors)) or (behind.more and not behind.upto):
+            raise RemoteProtocolError("heads behind a segment that are not in order")
+        self._pages.append(behind)
+        if not behind.more:
+            held = (pair for page in self._pages for pair in page.held)
+            upto = (each for page in self._pages for each in page.upto)
+            self._behind, self._pages = Behind(tuple(held), tuple(upto)), []
 
     def fetch(self, fetch: Fetch) -> None:
         """

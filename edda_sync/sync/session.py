@@ -255,9 +255,9 @@ class Session:
             if "prove" in due:
                 effects += self._say_proof()
             elif "resume" in due:
-                effects.append(self._ack(again=True))
+                effects += self._ack(again=True)
             elif "announce" in due:
-                effects.append(self._ack())
+                effects += self._ack()
             return effects + self._evaluate(now)
         except EddaError as error:
             return self._fail(error)
@@ -470,7 +470,7 @@ class Session:
         if taken.settled:
             self._sending.grown()
         effects += self._part(taken.apart)
-        effects.append(self._ack(again=taken.early))
+        effects += self._ack(again=taken.early)
         return effects
 
     def _deal_ack(self, ack: Ack) -> list[Effect]:
@@ -493,14 +493,14 @@ class Session:
 
     def _say_proof(self) -> list[Effect]:
         proof = self._proving.say(self._held)
-        return [] if proof is None else [self._ack(proof=proof), *self._compare()]
+        return [] if proof is None else [*self._ack(proof=proof), *self._compare()]
 
     def _compare(self) -> list[Effect]:
         effects = self._outcome(self._proving.compare())
         if effects:
             proof = self._proving.say(self._held)
             if proof is not None:  # whoever is proved may leave at once, and cells mean nothing before their proof
-                effects.insert(0, self._ack(proof=proof))
+                effects = [*self._ack(proof=proof), *effects]
         return effects
 
     def _outcome(self, outcome: Outcome) -> list[Effect]:
@@ -538,10 +538,10 @@ class Session:
             effects.append(send)
         if not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
-            effects.append(self._send(wanted))
+            effects += [self._send(page) for page in wanted.pages()]
         if self._passed_over and not self._exchange.behind.is_provisional():
             self._passed_over = False
-            effects.append(self._ack(again=True))
+            effects += self._ack(again=True)
         ours = self._exchange.frontier()
         self._measure(ours)
         if self._held == ours and not self._proving.has_said(ours):
@@ -555,13 +555,19 @@ class Session:
         self.progress.ahead = frontier.lacking(self._held, ours)
         self.progress.proved = self._held == ours == self.progress.proved_at
 
-    def _ack(self, *, again: bool = False, proof: Proof | None = None) -> Send:
+    def _ack(self, *, again: bool = False, proof: Proof | None = None) -> list[Effect]:
+        """Say what is durable here; in several messages where more actors have moved than one has room for."""
         ours, waiting = self._exchange.standing() if proof is None else (proof.frontier, proof.waiting)
         moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
         self._told = ours
-        if proof is None:
-            return self._send(Ack(moved, self._dealt, again, b"", waiting))
-        return self._send(Ack(moved, self._dealt, again, proof.encoded, waiting, proof.evidence, proof.unread))
+        effects: list[Effect] = []
+        size = limits.HEADS_MAX
+        while len(moved) > size:
+            first, moved = moved[:size], moved[size:]
+            effects.append(self._send(Ack(first, self._dealt, False, b"", waiting)))
+        said = (b"", waiting) if proof is None else (proof.encoded, waiting, proof.evidence, proof.unread)
+        effects.append(self._send(Ack(moved, self._dealt, again, *said)))
+        return effects
 
     def _send(self, message: Message) -> Send:
         frame = self._codec.encode(message)

@@ -105,6 +105,7 @@ def decode_welcome(encoded: bytes) -> Welcome:
         welcome = _decode_welcome(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed welcome ({error})") from None
+    exts.check(welcome.ext)
     return welcome
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
 import edda_sync as edda
 from edda_sync import limits
+from edda_sync.config import StorageConfig
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import records
 from edda_sync.crdt.change import Birth
@@ -17,7 +20,7 @@ from edda_sync.crdt.records import DeviceRecord, device_entity
 from edda_sync.engine import StorageEngine
 from edda_sync.sync.effects import Differs, Proved
 from edda_sync.sync.messages import Ack, Cells, Summary
-from edda_sync.testing import devices, sync
+from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
 from tests.attacks.liar import Liar, Line
 
@@ -169,6 +172,40 @@ def test_thousands_of_lives_stop_nobody(engines: Engines, monkeypatch: pytest.Mo
     assert a.digest() == b.digest()
     assert b.counts()["tasks"] == count + 2
     assert sum(life.is_leaf for life in a.lives()) > limits.LEAVES_MAX
+
+
+def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, small in (("FRAME_BYTES_MAX", 24 * 1024), ("BATCH_BYTES_MAX", 6 * 1024), ("PART_BYTES_MAX", 8 * 1024),
+                        ("HEADS_MAX", 100), ("DEPS_MAX", 50), ("SNAPSHOT_CHANGES_MIN", 100)):  # fmt: skip
+        monkeypatch.setattr(limits, name, small)
+    with devices(2, backend="memory") as (a, c):
+        line = Line(Liar(c), a)
+        for number in range(700):
+            liar = Liar(c)
+            line.send(liar.batch(liar.change([Touch("task", number.to_bytes(16, "big"))], deps=liar.deps_but_parent())))
+            assert line.error is None
+        newcomer = StorageEngine(tmp_path / "newcomer")
+        newcomer.open_store(StorageConfig(backend="memory", name="newcomer"))
+        pair(a, newcomer)
+        sync(a, newcomer)
+        with newcomer.store.read() as reader:
+            assert not reader.segments(), "it began with a segment, and has read the log behind it since"
+        newcomer.create_task(edda.Task(title="goes on"))
+        sync(newcomer, a)
+        assert a.counts()["tasks"] == 701
+
+
+def test_a_birth_that_no_proof_of_a_fork_could_carry_begins_no_life(engines: Engines) -> None:
+    a, _, c = engines
+    liar = Liar(c)
+    liar.birth = msgspec.structs.replace(liar.birth, ext=((2, bytes(limits.BIRTH_BYTES_MAX)),))
+    liar.actor = changes.actor_of(changes.encode_birth(liar.birth))
+    line = Line(liar, a)
+    line.send(liar.batch(liar.change([Touch("task", b"t" * 16)])))
+    assert line.error is not None
+    assert liar.actor not in a.frontier()
 
 
 # --- budgets ----------------------------------------------------------------------------------------------------------

@@ -249,10 +249,16 @@ def test_blocks_that_no_maker_writes_are_refused(held: list[bytes]) -> None:
 
 def test_fields_that_a_later_version_adds_to_the_header_are_passed_over() -> None:
     fields = msgspec.msgpack.decode(ENC(HEADER))
-    later = ENC([*fields[:-1], [[2, b"even"], [3, b"odd"]], "more"])
+    later = ENC([*fields[:-1], [[2, b"even"], [4, b"even"]], "more"])
     header, heads, entries = read([of_blocks(later, *map(bytes.fromhex, BLOCKS[1:]))])
-    assert header == msgspec.structs.replace(HEADER, ext=((2, b"even"), (3, b"odd")))
+    assert header == msgspec.structs.replace(HEADER, ext=((2, b"even"), (4, b"even")))
     assert (heads, entries) == ((HEAD,), ENTRIES)
+
+
+def test_a_segment_that_only_a_newer_version_understands_is_not_read() -> None:
+    later = ENC([*msgspec.msgpack.decode(ENC(HEADER))[:-1], [[3, b"odd"]]])
+    with pytest.raises(RemoteProtocolError, match="newer version"):
+        read([of_blocks(later, *map(bytes.fromhex, BLOCKS[1:]))])
 
 
 def test_a_segment_of_another_version_is_not_read() -> None:

@@ -77,7 +77,7 @@ PINNED: list[tuple[Message, str]] = [
     (Found(((b"head", b"body"),)), "93" + "0e" + "91" + CHANGE + "90"),
     (
         Behind(((ACTOR, 1),), (Summary(ACTOR, 2, SHORT),)),
-        "94" + "0f" + "91" + "92" + A + "01" + "91" + SUMMARY + "90",
+        "95" + "0f" + "91" + "92" + A + "01" + "91" + SUMMARY + "c2" + "90",
     ),
     (
         Earlier(((b"head", b"body"),), (SignedHead(ACTOR, 2, b"sig", b""),)),

@@ -48,10 +48,15 @@ def test_what_a_newer_version_says_beyond_is_kept_where_there_is_room_and_passed
     what: DeviceCard | Welcome,
 ) -> None:
     decode = decode_card if isinstance(what, DeviceCard) else decode_welcome
-    grown = msgspec.structs.replace(what, ext=((1, b"odd"), (2, b"even")))
+    grown = msgspec.structs.replace(what, ext=((2, b"even"), (4, b"even")))
     assert decode(encode(grown)) == grown
     longer = msgspec.msgpack.encode([*msgspec.msgpack.decode(encode(grown)), "one more field"])
     assert decode(longer) == grown
+
+
+def test_a_welcome_that_only_a_newer_version_understands_is_none() -> None:
+    with pytest.raises(RemoteProtocolError, match="newer version"):
+        decode_welcome(encode(msgspec.structs.replace(WELCOME, ext=((1, b"odd"),))))
 
 
 @pytest.mark.parametrize(
