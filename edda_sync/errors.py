@@ -104,9 +104,9 @@ class ConflictError(LocalError):
 class LimitError(LocalError):
     """Something is larger than a limit allows; nothing was written."""
 
-    def __init__(self, what: str, size: int, limit: int) -> None:
+    def __init__(self, what: str, size: int, limit: int, advice: str = "split it") -> None:
         self.what, self.size, self.limit = what, size, limit
-        super().__init__(f"{what} is {size:,}, and at most {limit:,} is possible; split it.")
+        super().__init__(f"{what} is {size:,}, and at most {limit:,} is possible; {advice}.")
 
 
 class UsageError(LocalError):

@@ -39,6 +39,10 @@ EPOCH_BYTES_MAX = (
 
 ENTITY_CHANGE_BYTES_MAX = 4 * 1024 * 1024  # one change's cells of one entity, its text left out (wire)
 ENTITY_CHANGE_CELLS_MAX = 4_096  # cells that one change writes into one entity (wire): tags, links, keys of metadata
+ENTITY_LIFE_BYTES_MAX = (
+    256 * 1024 * 1024
+)  # one life writes into one entity (wire), edits of its text included: nine million letters typed one by one
+ENTITY_LIFE_CELLS_MAX = 4 * 1024 * 1024  # cells one life writes into one entity (wire): one a second, for seven weeks
 OPERATION_BYTES_MAX = (
     TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 )  # one operation (wire): a whole text and all that one change may write beside it

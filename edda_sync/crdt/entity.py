@@ -12,16 +12,17 @@ Entities: a task, a document, a tag or a device as a flat map of cells, with wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+from edda_sync import limits
 from edda_sync.crdt import cells, frontier
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import CorruptError
+from edda_sync.errors import CorruptError, LimitError
 from edda_sync.model import KINDS, TEXT_FIELDS
 
 OWN_TIME: Final = 0
@@ -29,6 +30,10 @@ OWN_TIME: Final = 0
 
 _NUMBER: Final = {kind: bytes((number,)) for number, kind in enumerate(KINDS)}
 _SETS_END: Final = 1 << 256
+
+
+Spent = tuple[int, int]
+"""How many cells and how many bytes."""
 
 
 class Refused(NamedTuple):
@@ -75,6 +80,7 @@ class Entity:
         kind: One of ``model.KINDS``.
         key: Its name in a store: :func:`key_of` both.
         touched: Join of the dots of all operations on it but deletions.
+        spent: How many cells and bytes each life has written into it, of those in ``touched``: see :meth:`charge`.
         deleted: Join of what its deletions had seen of ``touched``.
         cells: Siblings by cell name. A text cell's value is its start (a string), the 16-byte genesis of an edited text,
             or None.
@@ -82,13 +88,14 @@ class Entity:
         ext: What a newer version says of it; kept.
     """
 
-    __slots__ = ("cells", "deleted", "ext", "id", "key", "kind", "refused", "touched")
+    __slots__ = ("cells", "deleted", "ext", "id", "key", "kind", "refused", "spent", "touched")
 
     def __init__(self, entity_id: bytes, kind: str) -> None:
         self.id = entity_id
         self.kind = kind
         self.key = key_of(kind, entity_id)
         self.touched: Frontier = {}
+        self.spent: dict[bytes, Spent] = {}
         self.deleted: Frontier = {}
         self.cells: dict[str, Siblings] = {}
         self.refused = Refused()
@@ -118,6 +125,32 @@ class Entity:
         """Note that a change's operation is about this entity."""
         if seq > self.touched.get(actor, 0):
             self.touched[actor] = seq
+
+    def charge(self, chain: Sequence[bytes], cells: int, size: int) -> None:
+        """
+        Count what a life writes. Call :meth:`touch` too.
+
+        Counted is along the author's own chain, so that the verdict needs nobody else's changes: what stood before a branch
+        counts in each of its branches.
+
+        Args:
+            chain: The names of the author's chain, from the actor down to the branch that writes.
+            cells, size: How many cells, and how many bytes.
+
+        Raises:
+            LimitError: The life would have written more into it than one may; nothing has changed.
+        """
+        held = [self.spent.get(name, (0, 0)) for name in chain]
+        all_cells, all_bytes = sum(each[0] for each in held) + cells, sum(each[1] for each in held) + size
+        if all_cells > limits.ENTITY_LIFE_CELLS_MAX:
+            what, total, most = "cells", all_cells, limits.ENTITY_LIFE_CELLS_MAX
+        elif all_bytes > limits.ENTITY_LIFE_BYTES_MAX:
+            what, total, most = "bytes", all_bytes, limits.ENTITY_LIFE_BYTES_MAX
+        else:
+            if cells or size:
+                self.spent[chain[-1]] = held[-1][0] + cells, held[-1][1] + size
+            return
+        raise LimitError(f"the {what} that one device wrote into one {self.kind}", total, most, "go on in a new one")
 
     def delete(self, seen: Mapping[bytes, int]) -> None:
         """Hide what a deletion's author had seen."""

@@ -22,7 +22,7 @@ from typing import Any, Final
 from edda_sync import limits
 from edda_sync.crdt import cells, operation
 from edda_sync.crdt.cells import Write
-from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.chains import Chains, names_of
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier, from_pairs
@@ -69,6 +69,7 @@ class Fold:
         self.author = b""
         self.deps: Mapping[bytes, int] = {}
         self.past: Frontier = {}
+        self._chain: Sequence[bytes] = ()  # the names of the author's chain, from the actor down
         self._number = 0
 
     def begin(
@@ -87,6 +88,7 @@ class Fold:
         self._chains = None  # as of this change: one before it may have begun a branch
         self.actor, self.seq, self.wall_ms, self.position, self.author = actor, seq, wall_ms, position, author
         self.deps, self.past = deps, {**deps, actor: seq}
+        self._chain = names_of(self.tx).order(actor)
         self._number = 0
         self._spent, self._waits = {}, {}
 
@@ -146,7 +148,7 @@ class Fold:
                     one = Put(one.kind, one.id, known)
             elif isinstance(one, Delete):
                 self._check_delete(one)
-            self.apply(one)
+            self._pay(one)
         except (InvalidValueError, LimitError) as error:
             self._refuse(key, str(error))
         except RefusedTextError as error:
@@ -224,7 +226,41 @@ class Fold:
             raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
         if isinstance(one, Delete):
             self._check_delete(one)
-        self.apply(one)
+        self._pay(one)
+
+    def _pay(self, one: Operation) -> None:
+        """
+        Apply an operation that its author may still afford; one that is refused costs nothing.
+
+        Raises:
+            LimitError: Its author has written as much into the entity as one life may.
+            RefusedTextError: The text does not take the edit; nothing has changed.
+        """
+        entity = self.entities.of(one.kind, one.id)
+        before = entity.spent.get(self.actor)
+        self.charge(entity, one)
+        try:
+            self.apply(one)
+        except RefusedTextError:
+            if before is None:
+                entity.spent.pop(self.actor, None)
+            else:
+                entity.spent[self.actor] = before
+            raise
+
+    def charge(self, entity: Entity, one: Operation) -> None:
+        """
+        Count what an operation writes into an entity, along its author's chain.
+
+        Raises:
+            LimitError: It is more than one life may; nothing has changed.
+        """
+        if isinstance(one, Put):
+            size_of = operation.size_of
+            size = sum([size_of(name) + size_of(value) for name, value in one.cells.items()])
+            entity.charge(self._chain, len(one.cells), size)
+        elif isinstance(one, Edit):
+            entity.charge(self._chain, 0, len(one.edit))
 
     def apply(self, one: Operation) -> None:
         """
@@ -316,7 +352,7 @@ class Fold:
         """Take an entity's state from a segment, into a store that has nothing of it; its texts are the caller's."""
         held = self.entities.of(other.kind, other.id)
         held.touched, held.deleted, held.cells = other.touched, other.deleted, other.cells
-        held.refused, held.ext = other.refused, other.ext
+        held.spent, held.refused, held.ext = other.spent, other.refused, other.ext
         self._projector.note(other.key, Became.SHOWN)
         self.flush_if_full()
 

@@ -1,7 +1,8 @@
 """
 States: the canonical bytes of an entity, how a store keeps them, and the hash by which devices compare them.
 
-    state := msgpack [kind, touched, deleted, [[actor, seq, wall_ms, {cell: value}]...], ext]
+    state   := msgpack [kind, touched, deleted, [[actor, seq, wall_ms, {cell: value}]...], ext]
+    touched := [[actor, seq, cells, bytes]...]      ascending: also how many of both that life has written into the entity
 
 The writes that no other write replaced are grouped by the change that made them, ascending by dot; so no cell holds two
 writes of one dot, by the shape of the format alone, and the cells of a new entity are byte for byte those of the operation
@@ -36,7 +37,8 @@ REFUSED: Final = (
 
 Wall = Annotated[int, msgspec.Meta(ge=0, le=limits.WALL_MS_MAX)]
 _Group = tuple[Actor, Seq, Wall, Annotated[dict[str, Any], msgspec.Meta(min_length=1)]]
-_State = tuple[Kind, list[tuple[Actor, Seq]], list[tuple[Actor, Seq]], list[_Group], Ext]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+_State = tuple[Kind, list[tuple[Actor, Seq, _Count, _Count]], list[tuple[Actor, Seq]], list[_Group], Ext]
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _decoder = msgspec.msgpack.Decoder(_State)
@@ -55,9 +57,9 @@ def encode(entity: Entity) -> bytes:
     listed = [(*dot, wall_ms, cells) for dot, (wall_ms, cells) in groups.items()]
     listed.sort(key=lambda group: group[:2])
     ext = ((REFUSED, entity.refused.encode()),) if entity.refused.size else exts.NONE
-    return _encoder.encode(
-        (entity.kind, sorted(entity.touched.items()), sorted(entity.deleted.items()), listed, (*ext, *entity.ext))
-    )
+    spent = entity.spent
+    touched = [(actor, seq, *spent.get(actor, (0, 0))) for actor, seq in sorted(entity.touched.items())]
+    return _encoder.encode((entity.kind, touched, sorted(entity.deleted.items()), listed, (*ext, *entity.ext)))
 
 
 def decode(entity_id: bytes, state: bytes) -> Entity:
@@ -70,7 +72,8 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
     try:
         kind, touched, deleted, groups, ext = _decoder.decode(state)
         entity = Entity(entity_id, kind)
-        entity.touched, entity.deleted = from_pairs(touched), from_pairs(deleted)
+        entity.touched, entity.deleted = from_pairs([each[:2] for each in touched]), from_pairs(deleted)
+        entity.spent = {actor: (count, size) for actor, _, count, size in touched if count or size}
         if ext and not exts.is_canonical(ext):
             raise ValueError("an ext out of order")
         refused = exts.get(ext, REFUSED)

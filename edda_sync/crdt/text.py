@@ -252,7 +252,7 @@ class TextDocument:
         added = sum([len(inserted) if inserted.isascii() else len(inserted.encode()) for _, _, inserted in hunks])
         written = self._text.written(actor) + added  # at least as many bytes as units
         if written > limits.TEXT_CLOCK_MAX:
-            raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX)
+            raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX, "begin a new text")
         if added and order.size_bytes + added > limits.TEXT_BYTES_MAX:  # what is deleted counts only where it matters
             size = len(apply_edits(self.string(), edits).encode())
             if size > max(order.size_bytes, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger

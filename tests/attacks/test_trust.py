@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from edda_sync.crdt.change import Birth
 from edda_sync.crdt.operation import Put, Touch
 from edda_sync.crdt.records import DeviceRecord, device_entity
 from edda_sync.engine import StorageEngine
+from edda_sync.errors import LimitError
 from edda_sync.sync.effects import Differs, Proved
 from edda_sync.sync.messages import Ack, Cells, Summary
 from edda_sync.testing import devices, pair, sync
@@ -240,3 +242,82 @@ def test_a_member_that_asks_for_the_same_without_end_is_let_go(engines: Engines)
     for _ in range(limits.AGAINS_MAX + 2):
         line.send(Ack((), 0, True, b"", 0))
     assert line.error is not None
+
+
+def test_what_one_life_may_write_into_one_entity_is_refused_at_its_commit_with_what_to_do(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = engines
+    note = a.create_document(edda.Document(title="Note", content="words"))
+    sync(a, b)
+    monkeypatch.setattr(limits, "ENTITY_LIFE_CELLS_MAX", 8)
+    monkeypatch.setattr(limits, "ENTITY_LIFE_BYTES_MAX", 3_000)
+    for number in range(3):
+        a.update_document(edda.Document(id=note, title=f"Note {number}"))
+    with pytest.raises(LimitError, match="go on in a new one"):
+        a.update_document(edda.Document(id=note, title="one cell too many"))
+    b.update_document(edda.Document(id=note, title="another device's budget is its own"))
+    a.edit_text(note, "content", [(0, 0, "more " * 500)])
+    with pytest.raises(LimitError, match="go on in a new one"):
+        a.edit_text(note, "content", [(0, 0, "more " * 500)])
+    a.create_document(edda.Document(title="a new one"))
+    sync(a, b)
+    assert (a.refused(), b.refused()) == (0, 0)
+    assert a.rebuild() > 0
+    assert a.digest() == b.digest()
+
+
+def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_whatever_came_first(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = engines
+    monkeypatch.setattr(limits, "ENTITY_LIFE_CELLS_MAX", 5)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+    one, other, task = Liar(c), Liar(c), b"t" * 16
+    for liar, order in ((one, (a, b)), (other, (b, a))):
+        batch = liar.batch(*[liar.change([Put("task", task, {"title": f"{n}"})]) for n in range(7)])
+        for engine in order:
+            assert Line(liar, engine).send(batch) is not None
+    sync(a, b)
+    assert a.refused() == b.refused() == 4  # two of each
+    before = a.digest()
+    a.rebuild()
+    assert a.digest() == before == b.digest()
+    newcomer = StorageEngine(tmp_path / "newcomer")
+    newcomer.open_store(StorageConfig(backend="memory"))
+    pair(a, newcomer)
+    sync(a, newcomer)  # by a segment, and then by the log behind it
+    assert newcomer.refused() == 4
+    more = one.batch(one.change([Put("task", task, {"priority": 1})]))
+    for engine in (newcomer, b):
+        Line(one, engine).send(more)
+        assert engine.refused() == 5
+
+
+def test_each_branch_goes_on_from_what_its_chain_had_spent_before_it(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = engines
+    monkeypatch.setattr(limits, "ENTITY_LIFE_CELLS_MAX", 4)
+    liar, task = Liar(c), b"t" * 16
+    common = [liar.change([Put("task", task, {"title": f"{n}"})]) for n in range(3)]
+    twin = copy.copy(liar)
+    ours = [liar.change([Put("task", task, {"priority": n})]) for n in (1, 2)]
+    theirs = [twin.change([Put("task", task, {"status": status})]) for status in ("open", "blocked")]
+    Line(liar, a).send(liar.batch(*common, *ours))
+    Line(twin, b).send(twin.batch(*common, *theirs))
+    assert a.refused() == b.refused() == 1
+    sync(a, b)
+    assert a.forked() == b.forked() == [c.identity.device]
+    for engine in (a, b):
+        assert engine.refused() == 2
+        (found,) = engine.query_tasks(edda.TaskQuery())
+        assert (found.title, found.priority, found.status) == ("2", 1, "open")
+        before = engine.digest()
+        engine.rebuild()
+        assert engine.digest() == before
+    later = liar.batch(liar.change([Put("task", task, {"due_date": None})]))
+    for engine in (a, b):
+        Line(liar, engine).send(later)
+        assert engine.refused() == 3
+    assert a.digest() == b.digest()

@@ -125,7 +125,13 @@ def entry(entity_id: bytes, kind: str, cells: Any, *, key: bytes | None = None, 
         dot = [own.actor, 3]
         groups = cells(own.actor) if callable(cells) else [[*dot, 0, cells]]
         state = msgspec.msgpack.encode(
-            [kind, [dot] if touched is None else touched(own.actor), deleted(own.actor) if deleted else [], groups, []]
+            [
+                kind,
+                [[*dot, 0, 0]] if touched is None else touched(own.actor),
+                deleted(own.actor) if deleted else [],
+                groups,
+                [],
+            ]
         )
         number = key_of(kind, ID)[:1] if kind in ("task", "document", "tag", "device") else b"\0"
         forge.entries.append(Entry(number + entity_id if key is None else key, state, texts))
@@ -203,8 +209,8 @@ FORGERIES: dict[str, Callable[[Forge], None]] = {
     "a write at no time": entry(ID, "task", lambda actor: [[actor, 3, -1, TITLE]]),
     "one change twice": entry(ID, "task", lambda actor: [[actor, 3, 0, TITLE], [actor, 3, 0, {"priority": 1}]]),
     "changes out of order": entry(ID, "task", lambda actor: [[actor, 3, 0, TITLE], [actor, 2, 0, TITLE]]),
-    "a touch from beyond its heads": entry(ID, "task", TITLE, touched=lambda actor: [[actor, 4]]),
-    "touches out of order": entry(ID, "task", TITLE, touched=lambda actor: [[actor, 3], [actor, 2]]),
+    "a touch from beyond its heads": entry(ID, "task", TITLE, touched=lambda actor: [[actor, 4, 0, 0]]),
+    "touches out of order": entry(ID, "task", TITLE, touched=lambda actor: [[actor, 3, 0, 0], [actor, 2, 0, 0]]),
     "a deletion from beyond its heads": entry(ID, "task", TITLE, deleted=lambda _: [[b"x" * 16, 1]]),
     "a text that is not there": entry(ID, "task", {**TITLE, "description": b"g" * 16}),
     "a text that is none": entry(ID, "task", TITLE, texts=(Text("description", b"g" * 16, b"\xff\xff"),)),

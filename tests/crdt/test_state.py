@@ -24,10 +24,10 @@ A, B = ACTORS[:2]  # in ascending order
 X, Y = b"\x0a" * 16, b"\x0b" * 16
 
 PUBLISHED = (
-    "95a47461736b9292c4100a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0592c4100b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b019192c4100a0a0a0a0a0a0a0a0a"
-    "0a0a0a0a0a0a0a049294c4100a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a050a82a673746174757392a4646f6e65b8323032362d30332d30315430393a"
-    "33303a30302e3030305aa57469746c65a17494c4100b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b011481a57469746c65a175929201c428000000000000"
-    "000254b65cc0c850178fd40210b3c127cacbdd7abc0d46086dcceea446806bc0b8029202c4046d6f7265"
+    "95a47461736b9294c4100a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a05022894c4100b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0101069192c4100a0a0a"
+    "0a0a0a0a0a0a0a0a0a0a0a0a0a049294c4100a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a050a82a673746174757392a4646f6e65b8323032362d3033"
+    "2d30315430393a33303a30302e3030305aa57469746c65a17494c4100b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b011481a57469746c65a175929201"
+    "c428000000000000000254b65cc0c850178fd40210b3c127cacbdd7abc0d46086dcceea446806bc0b8029202c4046d6f7265"
 )
 
 
@@ -39,6 +39,8 @@ def published() -> Entity:
     entity.put("title", (Y, 1, 20, "u"), {Y: 1})
     entity.touch(X, 5)
     entity.touch(Y, 1)
+    entity.charge((X,), 2, 40)
+    entity.charge((Y,), 1, 6)
     entity.delete({X: 4})
     entity.refuse(X, 5, 2)
     entity.refuse(Y, 1, 1)
@@ -120,18 +122,21 @@ def test_what_a_newer_version_says_of_an_entity_is_kept_byte_for_byte_through_la
 GROUP = [A, 1, 5, {"title": "t"}]
 LATER = [B, 1, 5, {"title": "u"}]
 REFUSED = bytes(7) + b"\1" + bytes(32)
-SOUND: list[object] = ["task", [[A, 1], [B, 1]], [[A, 1]], [GROUP, LATER], [[1, REFUSED], [2, b"x"]]]
+SOUND: list[object] = ["task", [[A, 1, 2, 10], [B, 1, 0, 0]], [[A, 1]], [GROUP, LATER], [[1, REFUSED], [2, b"x"]]]
 UNSOUND: dict[str, tuple[int, object]] = {
     "another-kind": (0, "project"),
     "kind-in-bytes": (0, b"task"),
-    "touched-out-of-order": (1, [[B, 1], [A, 1]]),
-    "touched-twice": (1, [[A, 1], [A, 1]]),
-    "touched-at-zero": (1, [[A, 0]]),
-    "touched-at-a-float": (1, [[A, 1.0]]),
-    "touched-at-a-bool": (1, [[A, True]]),
-    "touched-too-late": (1, [[A, SEQ_MAX + 1]]),
-    "touched-by-a-short-actor": (1, [[A[:15], 1]]),
-    "touched-by-text": (1, [["x" * 16, 1]]),
+    "touched-out-of-order": (1, [[B, 1, 0, 0], [A, 1, 0, 0]]),
+    "touched-twice": (1, [[A, 1, 0, 0], [A, 1, 0, 0]]),
+    "touched-at-zero": (1, [[A, 0, 0, 0]]),
+    "touched-at-a-float": (1, [[A, 1.0, 0, 0]]),
+    "touched-at-a-bool": (1, [[A, True, 0, 0]]),
+    "touched-too-late": (1, [[A, SEQ_MAX + 1, 0, 0]]),
+    "touched-by-a-short-actor": (1, [[A[:15], 1, 0, 0]]),
+    "touched-without-what-it-cost": (1, [[A, 1]]),
+    "touched-for-less-than-nothing": (1, [[A, 1, -1, 0]]),
+    "touched-for-half-a-byte": (1, [[A, 1, 0, 0.5]]),
+    "touched-by-text": (1, [["x" * 16, 1, 0, 0]]),
     "deleted-out-of-order": (2, [[B, 1], [A, 1]]),
     "deleted-by-nobody": (2, None),
     "changes-out-of-order": (3, [LATER, GROUP]),
@@ -208,7 +213,7 @@ def flipped(raw: bytes) -> Iterator[bytes]:
 
 def test_published_checksum_of_a_stored_state() -> None:
     encoded = bytes.fromhex(PUBLISHED)
-    assert state.to_stored(key_of("task", ID), encoded) == encoded + bytes.fromhex("03da9b011732270a")
+    assert state.to_stored(key_of("task", ID), encoded) == encoded + bytes.fromhex("68efa31769f1cc24")
 
 
 @pytest.mark.parametrize("description", ["plain", b"\x77" * 16])
@@ -251,10 +256,10 @@ def test_of_several_entities_those_that_can_be_read_are_listed_and_no_other_ends
 def test_published_hashes_of_entities() -> None:
     key, encoded = key_of("task", ID), bytes.fromhex(PUBLISHED)
     assert state.hash_entity(key, encoded, []).hex() == (
-        "7e9589ce154e3a6fe52057ac9b696f1030f4bd370c752e0a6bf17a5074dd59eb"
+        "5e14123eb35ebfc4991b7454af82c0b5022cbb8c1f1f0e578d10f0e5f0dc3692"
     )
     assert state.hash_entity(key, encoded, [b"\1" * 32, b"\2" * 32]).hex() == (
-        "c0310437143b0e5f7b84dea70e47cd7bcf2ca57aeb3dfc334ea4dc3db7c61933"
+        "59e29d813434dec12bae823e137088fb618f195eaf1ab4c3ea0888cd020aa0f1"
     )
 
 

@@ -372,7 +372,7 @@ def test_a_proof_is_kept_once_for_each_point_whichever_heads_it_shows(four: Engi
     meet_all([b, c, d])
     (short,) = (item for item in evidence(b).values() if item[:1] == PROOF)
     other = forkproof.decode(short[1:])
-    replaced = msgspec.structs.replace(other, ext={2: b"said by somebody"})
+    replaced = msgspec.structs.replace(other, ext=((2, b"said by somebody"),))
     assert not replica_of(d).exchange.forks.take_evidence([PROOF + forkproof.encode(replaced)]).evidence
     assert list(evidence(d).values()) == [short]
 
