@@ -10,7 +10,6 @@ from edda_sync.crdt.cells import Write
 from edda_sync.crdt.conflicts import conflicts_of
 from edda_sync.crdt.entity import Entity, kind_and_id
 from edda_sync.crdt.ledger import Ledger
-from edda_sync.crdt.state import readable
 from edda_sync.model import TEXT_FIELDS, Conflict, ConflictValue
 from edda_sync.protocols import StoreWriter
 
@@ -19,7 +18,9 @@ def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
     """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
     fold = ledger.fold(tx)
     found = []
-    for key in readable(tx, tx.conflicted()):
+    for key in tx.conflicted():
+        if not fold.is_readable(key):
+            continue
         entity = fold.entities.existing(*kind_and_id(key))
         assert entity is not None, "what is marked as conflicted is stored"
         for name, kept in sorted(conflicts_of(entity, ledger.texts).items()):

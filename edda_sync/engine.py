@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from edda_sync import conflicts, life, limits, lives, opening, values, workspaces
 from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt import ledger as ledgers
-from edda_sync.crdt import records, state
+from edda_sync.crdt import records
 from edda_sync.crdt.chains import names_of, points_of
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.drafts import Draft
@@ -32,7 +32,6 @@ from edda_sync.crdt.texts import TextEdit, Texts
 from edda_sync.errors import (
     AmbiguousIdError,
     ConflictError,
-    CorruptError,
     LostIdentityError,
     NotFoundError,
     UsageError,
@@ -279,7 +278,8 @@ class StorageEngine:
 
         def look(tx: StoreWriter) -> list[Item]:
             fold = self._ledger.fold(tx)
-            found = (fold.entities.existing(*kind_and_id(key)) for key in state.readable(tx, tx.hidden(kind)))
+            readable = [kind_and_id(key) for key in tx.hidden(kind) if fold.is_readable(key)]
+            found = (fold.entities.existing(*each) for each in readable)
             return [item_of_row(kind, rows.row_of(e, fold.text_of(e), None), []) for e in found if e is not None]
 
         return self.store.transact(look)
@@ -389,10 +389,7 @@ class StorageEngine:
         """
 
         def work(tx: StoreWriter) -> tuple[list[Damage], bytes | None]:
-            try:
-                self._ledger.refresh(tx)
-            except CorruptError as error:
-                return [Damage(error.what, None)], None
+            self._ledger.refresh(tx)
             found, following = scrub_entities(tx, self._ledger.fold(tx), after, limit)
             return (found + scrub_digest(tx) if following is None else found), following
 
@@ -641,14 +638,16 @@ class StorageEngine:
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
         """Open a reader of a state in which every text is up to date."""
-        for attempt in range(SNAPSHOT_TRIES + 1):
+        tries = 0
+        while True:
             with self.store.read() as reader:
                 # Who types without pause leaves no moment to look. After so many tries every edit that had been made when
                 # the caller asked is shown, and perhaps not one that was made since.
-                if attempt == SNAPSHOT_TRIES or not reader.stale_texts():
+                if tries == SNAPSHOT_TRIES or not reader.stale_texts():
                     yield reader
                     return
-            self.store.transact(self._ledger.refresh)
+            refreshed = self.store.transact(self._ledger.refresh)
+            tries = tries + 1 if refreshed else SNAPSHOT_TRIES  # what is left cannot be read, and stays as it was shown
 
     def commit_drafts(
         self,

@@ -32,7 +32,7 @@ from edda_sync.crdt.records import check_device
 from edda_sync.crdt.rings import Rings
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.crdt.texts import Texts
-from edda_sync.errors import InvalidValueError, LimitError, RefusedTextError
+from edda_sync.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Record, StoreWriter, Unapplied
 
@@ -368,10 +368,24 @@ class Fold:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def refresh(self) -> int:
-        """Bring rows and hashes of edited texts up to date; return of how many entities."""
-        stale = self.tx.stale_texts()
+        """
+        Bring rows and hashes of edited texts up to date; return of how many entities.
+
+        One that cannot be read is left as it is: it ends nothing, and the scrub names it.
+        """
+        stale = [key for key in self.tx.stale_texts() if self.is_readable(key)]
         self.show_again(stale)
         return len(stale)
+
+    def is_readable(self, key: bytes) -> bool:
+        """Tell whether an entity can be read, with each of its texts."""
+        try:
+            entity = self.entities.existing(*kind_and_id(key))
+            for field, genesis in entity.edited_texts() if entity is not None else ():
+                self.texts.document(self.tx, (key, field, genesis))
+        except (CorruptError, RefusedTextError):  # what rotted, or names a text that is not there
+            return False
+        return True
 
     def show_again(self, keys: Sequence[bytes]) -> None:
         """Write the rows of entities anew: what they point at was folded anew."""

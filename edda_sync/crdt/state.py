@@ -12,7 +12,6 @@ that made it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
@@ -26,7 +25,6 @@ from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq, from_pairs
 from edda_sync.crdt.operation import Kind
 from edda_sync.errors import CorruptError
-from edda_sync.protocols import StoreReader
 
 HASH_BYTES: Final = 32
 CHECKSUM_BYTES: Final = 8  # of a stored state: one rotten one in 2**64 passes
@@ -150,15 +148,3 @@ def hash_entity(key: bytes, state: bytes, texts: list[bytes]) -> bytes:
     for text in texts:
         digest.update(text)
     return digest.digest()
-
-
-def readable(reader: StoreReader, keys: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the keys of those entities that can be read: one that rotted ends no listing, and doctor names it."""
-    for key in keys:
-        record = reader.records((key,)).get(key)
-        try:
-            if record is not None:
-                entity_of(key, record.state)
-                yield key
-        except CorruptError:
-            continue

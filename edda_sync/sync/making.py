@@ -23,6 +23,7 @@ from edda_sync.crdt.chains import NOBODY, names_of
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.crdt.state import state_of
 from edda_sync.crdt.texts import Key
+from edda_sync.errors import CorruptError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.giving import Giving, missing
 from edda_sync.sync.keys import Signer
@@ -108,6 +109,8 @@ class Making:
                     return made
                 tx.drop_segment(made.hash)
             self._ledger.refresh(tx)
+            if tx.stale_texts():
+                raise CorruptError("A text of this store")
             made = self._write(tx, [self._giving.sign(head) for head in sorted(tx.heads().values())], now_s)
             tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
             return made

@@ -13,8 +13,6 @@ from edda_sync.crdt import state
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.frontier import SEQ_MAX
 from edda_sync.errors import CorruptError
-from edda_sync.protocols import Record
-from edda_sync.store.memory import MemoryStore
 from tests.crdt.histories import ACTORS, Event, histories
 from tests.crdt.test_entity import Work, folded, works
 
@@ -237,17 +235,6 @@ def test_a_state_under_another_key_or_too_short_is_damage() -> None:
     for key, raw in ((key_of("document", ID), stored), (entity.key, stored[:5]), (entity.key, b"")):
         with pytest.raises(CorruptError, match=values.id_text(ID)):
             state.entity_of(key, raw)
-
-
-def test_of_several_entities_those_that_can_be_read_are_listed_and_no_other_ends_the_list() -> None:
-    store = MemoryStore()
-    some = [Entity(number.to_bytes(16, "big"), "task") for number in range(4)]
-    records = [Record(e.key, True, bytes(32), state.to_stored(e.key, state.encode(e))) for e in some]
-    records[1] = records[1]._replace(state=records[1].state[:-1] + b"\0\0")
-    records[2] = records[2]._replace(state=b"")
-    store.transact(lambda tx: tx.save(records[:3], {record.key: False for record in records}))
-    with store.read() as reader:
-        assert list(state.readable(reader, [each.key for each in some])) == [some[0].key]  # and the last is not stored
 
 
 # --- compared between devices -----------------------------------------------------------------------------------------
