@@ -28,7 +28,7 @@ from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier, from_pairs
 from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Unread
 from edda_sync.crdt.projector import Became, Projector
-from edda_sync.crdt.records import check_device
+from edda_sync.crdt.records import EpochRecord, check_device, decode_epoch
 from edda_sync.crdt.rings import Rings
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.crdt.texts import Texts
@@ -159,11 +159,35 @@ class Fold:
         if one.kind == "device" and "record" in one.cells:
             if check_device(one.id, one.cells["record"]).added_by != self.author:
                 raise InvalidValueError("record", "names another device as the one that adds it", None)
-            written = self.entities.of(one.kind, one.id).cells.get("record", ())
-            if any(seq <= self.past.get(actor, 0) for actor, seq, _, _ in written):
+            if self._seen(one, "record"):
                 raise InvalidValueError("record", "is written once, and was written already", None)
+        if one.kind == "workspace":
+            for name, value in one.cells.items():
+                if name not in unknown:
+                    self._check_epoch(one, name, decode_epoch(value))
         self._spend(one)
         return unknown
+
+    def _seen(self, one: Put, name: str) -> list[Any]:
+        """Return what the change's past has written into a cell that nothing may replace."""
+        written = self.entities.of(one.kind, one.id).cells.get(name, ())
+        return [value for actor, seq, _, value in written if seq <= self.past.get(actor, 0)]
+
+    def _check_epoch(self, one: Put, name: str, epoch: EpochRecord) -> None:
+        """
+        Check that an epoch follows one that its author knew: nobody may take the greatest depth there is.
+
+        The first one is written by the very first change. Each is written once, so that all of them stay.
+        """
+        if self._seen(one, name):
+            raise InvalidValueError("epoch", "is written once, and was written already", None)
+        if epoch.follows is None:
+            if self.seq != 1 or self.deps:
+                raise InvalidValueError("epoch", "is a first one, and the workspace has one", None)
+            return
+        before = self._seen(one, f"epoch.{epoch.follows.hex()}")
+        if not before or decode_epoch(before[0]).depth + 1 != epoch.depth:
+            raise InvalidValueError("epoch", "does not follow an epoch that its author knew", None)
 
     def _spend(self, one: Put) -> None:
         """Check what a change writes into one entity against its budget: one that is refused spends nothing."""

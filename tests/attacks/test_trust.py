@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
+from edda_sync import limits, workspaces
 from edda_sync.config import StorageConfig
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import records
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.operation import Put, Touch
-from edda_sync.crdt.records import DeviceRecord, device_entity
+from edda_sync.crdt.records import DeviceRecord, EpochRecord, device_entity
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import LimitError
 from edda_sync.sync.effects import Differs, Proved
@@ -91,6 +91,41 @@ def test_a_key_that_was_never_made_a_member_is_refused_whatever_it_claims(engine
     line.send(liar.batch(liar.change([Touch("task", b"t" * 16)])))
     assert line.error is not None
     assert liar.actor not in a.frontier()
+
+
+# --- epochs -----------------------------------------------------------------------------------------------------------
+
+
+def cell_of(epoch: EpochRecord) -> dict[str, bytes]:
+    encoded = records.encode(epoch)
+    return {f"epoch.{records.epoch_name(encoded).hex()}": encoded}
+
+
+def test_nobody_takes_the_greatest_depth_of_an_epoch_or_begins_another_line_of_them(engines: Engines) -> None:
+    a, b, c = engines
+    liar, key = Liar(c), records.commitment_of(b"k" * 32)
+    with a.store.read() as reader:
+        first = workspaces.ring(reader)[-1][0]
+    second = EpochRecord(1, first, key)
+    name = bytes.fromhex(next(iter(cell_of(second))).removeprefix("epoch."))
+    wrong = [
+        EpochRecord((1 << 32) - 1, b"f" * 32, key),
+        EpochRecord((1 << 32) - 1, first, key),
+        EpochRecord(0, None, key),
+        EpochRecord(3, name, key),
+        second,  # a second time: it is written once
+    ]
+    line = Line(liar, a)
+    good = [Put("workspace", a.workspace, cell_of(each)) for each in (second, EpochRecord(2, name, key))]
+    bad = [Put("workspace", a.workspace, cell_of(each)) for each in wrong]
+    line.send(liar.batch(liar.change(good), liar.change(bad)))
+    assert line.error is None
+    sync(a, b)
+    for engine in (a, b):
+        assert engine.refused() == len(wrong)
+        before = engine.digest()
+        engine.rebuild()
+        assert engine.digest() == before
 
 
 # --- equality ---------------------------------------------------------------------------------------------------------
