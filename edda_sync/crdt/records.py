@@ -30,11 +30,16 @@ _COMMON_NAME: Final = bytes.fromhex("0603550403")  # 2.5.4.3
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
+Suite = Annotated[int, msgspec.Meta(gt=0, lt=1 << 16)]
+PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=limits.SEALING_KEY_BYTES_MAX)]
+SEALING_KEYS_MAX: Final = 8  # of one device (wire)
+
+
 class SealingKey(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A public key with which secrets can be sealed to a device: its suite (HPKE's KEM id), and the key."""
 
-    suite: Annotated[int, msgspec.Meta(gt=0, lt=1 << 16)]
-    key: Annotated[bytes, msgspec.Meta(min_length=32, max_length=limits.SEALING_KEY_BYTES_MAX)]
+    suite: Suite
+    key: PublicKey
 
 
 class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -52,7 +57,7 @@ class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 
     signing_key: Key
     certificate: Annotated[bytes, msgspec.Meta(min_length=1, max_length=limits.CERTIFICATE_BYTES_MAX)]
-    sealing_keys: Annotated[tuple[SealingKey, ...], msgspec.Meta(max_length=8)]
+    sealing_keys: Annotated[tuple[SealingKey, ...], msgspec.Meta(max_length=SEALING_KEYS_MAX)]
     role: Literal["member"]
     added_by: Key
     ext: Ext = exts.NONE

@@ -14,12 +14,13 @@ from typing import Annotated
 
 import msgspec
 
-from edda_sync import limits
+from edda_sync import limits, values
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.change import Hash
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.crdt.records import SEALING_KEYS_MAX, PublicKey, Suite
+from edda_sync.errors import InvalidValueError, RemoteProtocolError
 
 
 class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
@@ -35,7 +36,7 @@ class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
 
     certificate: bytes
     name: str
-    sealing_keys: tuple[tuple[int, bytes], ...] = ()
+    sealing_keys: Annotated[tuple[tuple[Suite, PublicKey], ...], msgspec.Meta(max_length=SEALING_KEYS_MAX)] = ()
     ext: Ext = exts.NONE
 
 
@@ -86,11 +87,12 @@ def decode_card(encoded: bytes) -> DeviceCard:
         card = _decode_card(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(f"a malformed device card ({error})") from None
-    if (
-        not 0 < len(card.name) <= limits.NAME_CODE_POINTS_MAX
-        or not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX
-    ):
+    if not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX:
         raise RemoteProtocolError("a device card out of bounds")
+    try:
+        values.line("name", card.name)
+    except InvalidValueError as error:
+        raise RemoteProtocolError(f"a malformed device card ({error})") from None
     return card
 
 
