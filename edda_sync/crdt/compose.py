@@ -131,13 +131,12 @@ class Composer:
         key, uncertain = (entity.key, field, genesis), bool(fold.tx.segments())
         before = fold.texts.string(fold.tx, entity, genesis) if uncertain else ""
         edit = fold.texts.edit(fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite)
-        operation = ops.Edit(entity.kind, entity.id, field, genesis, edit)
-        fold.charge(entity, operation)
+        fold.charge_edit(entity, edit)
         fold.note_edit(entity, field, genesis)
         if uncertain:  # the text came by a segment: should that be a lie, the words are written anew from what is kept
             after = fold.texts.document(fold.tx, key).string()
             fold.tx.keep_rewritten(Rewritten(fold.position, entity.key, before, after))
-        return operation
+        return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:
         """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""

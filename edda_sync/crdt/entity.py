@@ -140,15 +140,18 @@ class Entity:
         Raises:
             LimitError: The life would have written more into it than one may; nothing has changed.
         """
-        held = [self.spent.get(name, (0, 0)) for name in chain]
-        all_cells, all_bytes = sum(each[0] for each in held) + cells, sum(each[1] for each in held) + size
+        own_cells, own_bytes = self.spent.get(chain[-1], (0, 0))
+        all_cells, all_bytes = own_cells + cells, own_bytes + size
+        for name in chain[:-1]:
+            before = self.spent.get(name, (0, 0))
+            all_cells, all_bytes = all_cells + before[0], all_bytes + before[1]
         if all_cells > limits.ENTITY_LIFE_CELLS_MAX:
             what, total, most = "cells", all_cells, limits.ENTITY_LIFE_CELLS_MAX
         elif all_bytes > limits.ENTITY_LIFE_BYTES_MAX:
             what, total, most = "bytes", all_bytes, limits.ENTITY_LIFE_BYTES_MAX
         else:
             if cells or size:
-                self.spent[chain[-1]] = held[-1][0] + cells, held[-1][1] + size
+                self.spent[chain[-1]] = own_cells + cells, own_bytes + size
             return
         raise LimitError(f"the {what} that one device wrote into one {self.kind}", total, most, "go on in a new one")
 

@@ -136,25 +136,26 @@ class Fold:
             self.flush()
 
     def _receive_one(self, one: Operation) -> None:
-        key = key_of(one.kind, one.id)
+        key, size = key_of(one.kind, one.id), 0
         try:
             if isinstance(one, Put):
-                unknown = self._check_put(one)
+                unknown, size = self._check_put(one)
                 if unknown:
                     self._wait(key, f"only a newer version knows the cell {unknown[0]}")
                     known = {name: value for name, value in one.cells.items() if name not in unknown}
                     if not known:
                         return
-                    one = Put(one.kind, one.id, known)
+                    one, size = Put(one.kind, one.id, known), _size_of(known)
             elif isinstance(one, Delete):
                 self._check_delete(one)
-            self._pay(one)
+            self._pay(one, size)
         except (InvalidValueError, LimitError) as error:
             self._refuse(key, str(error))
         except RefusedTextError as error:
             self._refuse(key, error.reason)
 
-    def _check_put(self, one: Put) -> list[str]:
+    def _check_put(self, one: Put) -> tuple[list[str], int]:
+        """Check what is written; return the cells that only a newer version knows, and how many bytes it is."""
         unknown = unknown_cells(one.kind, one.id, one.cells)
         if one.kind == "device" and "record" in one.cells:
             if check_device(one.id, one.cells["record"]).added_by != self.author:
@@ -165,8 +166,7 @@ class Fold:
             for name, value in one.cells.items():
                 if name not in unknown:
                     self._check_epoch(one, name, decode_epoch(value))
-        self._spend(one)
-        return unknown
+        return unknown, self._spend(one)
 
     def _seen(self, one: Put, name: str) -> list[Any]:
         """Return what the change's past has written into a cell that nothing may replace."""
@@ -189,18 +189,26 @@ class Fold:
         if not before or decode_epoch(before[0]).depth + 1 != epoch.depth:
             raise InvalidValueError("epoch", "does not follow an epoch that its author knew", None)
 
-    def _spend(self, one: Put) -> None:
-        """Check what a change writes into one entity against its budget: one that is refused spends nothing."""
+    def _spend(self, one: Put) -> int:
+        """
+        Check what a change writes into one entity against its budget: one that is refused spends nothing.
+
+        Returns:
+            How many bytes the operation writes, its text as well.
+        """
         key, text = key_of(one.kind, one.id), TEXT_FIELDS.get(one.kind)
         cells_spent, bytes_spent = self._spent.get(key, (0, 0))
         cells_spent += len(one.cells)
-        size_of = operation.size_of
-        bytes_spent += sum([size_of(name) + size_of(value) for name, value in one.cells.items() if name != text])
+        size = _size_of(one.cells)
+        bytes_spent += size
+        if text in one.cells:
+            bytes_spent -= operation.size_of(text) + operation.size_of(one.cells[text])
         if cells_spent > limits.ENTITY_CHANGE_CELLS_MAX:
             raise LimitError("the cells of one change in one entity", cells_spent, limits.ENTITY_CHANGE_CELLS_MAX)
         if bytes_spent > limits.ENTITY_CHANGE_BYTES_MAX:
             raise LimitError("the bytes of one change in one entity", bytes_spent, limits.ENTITY_CHANGE_BYTES_MAX)
         self._spent[key] = cells_spent, bytes_spent
+        return size
 
     def _check_delete(self, one: Delete) -> None:
         if one.kind in _NEVER_DELETED:
@@ -246,13 +254,16 @@ class Fold:
             InvalidValueError: A reader would refuse it.
             LimitError: The change writes too much into one entity.
         """
-        if isinstance(one, Put) and (unknown := self._check_put(one)):
-            raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
-        if isinstance(one, Delete):
+        size = 0
+        if isinstance(one, Put):
+            unknown, size = self._check_put(one)
+            if unknown:
+                raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
+        elif isinstance(one, Delete):
             self._check_delete(one)
-        self._pay(one)
+        self._pay(one, size)
 
-    def _pay(self, one: Operation) -> None:
+    def _pay(self, one: Operation, size: int) -> None:
         """
         Apply an operation that its author may still afford; one that is refused costs nothing.
 
@@ -261,30 +272,27 @@ class Fold:
             RefusedTextError: The text does not take the edit; nothing has changed.
         """
         entity = self.entities.of(one.kind, one.id)
-        before = entity.spent.get(self.actor)
-        self.charge(entity, one)
-        try:
-            self.apply(one)
-        except RefusedTextError:
-            if before is None:
-                entity.spent.pop(self.actor, None)
-            else:
-                entity.spent[self.actor] = before
-            raise
-
-    def charge(self, entity: Entity, one: Operation) -> None:
-        """
-        Count what an operation writes into an entity, along its author's chain.
-
-        Raises:
-            LimitError: It is more than one life may; nothing has changed.
-        """
         if isinstance(one, Put):
-            size_of = operation.size_of
-            size = sum([size_of(name) + size_of(value) for name, value in one.cells.items()])
             entity.charge(self._chain, len(one.cells), size)
         elif isinstance(one, Edit):
-            entity.charge(self._chain, 0, len(one.edit))
+            before = dict(entity.spent)
+            try:
+                self.charge_edit(entity, one.edit)
+                self.apply(one)
+            except RefusedTextError:
+                entity.spent = before
+                raise
+            return
+        self.apply(one)
+
+    def charge_edit(self, entity: Entity, edit: bytes) -> None:
+        """
+        Count an edit of a text, along its author's chain.
+
+        Raises:
+            LimitError: Its author has written as much into the entity as one life may; nothing has changed.
+        """
+        entity.charge(self._chain, 0, len(edit))
 
     def apply(self, one: Operation) -> None:
         """
@@ -434,3 +442,9 @@ class Fold:
             self._unapplied, self._waiting = [], {}
         self._projector.flush()
         self.entities.clear()
+
+
+def _size_of(cells: Mapping[str, Any]) -> int:
+    """Return how many bytes some cells take, by a change's and a life's budget."""
+    size_of = operation.size_of
+    return sum([size_of(name) + size_of(value) for name, value in cells.items()])
