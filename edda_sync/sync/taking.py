@@ -251,7 +251,11 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
     continued = None if header.birth is None else header.birth.continues
     needed = [*header.deps, *([] if continued is None else [continued])]
     dots = [(chains.actor(name), seq, digest) for name, seq, digest in needed]
-    return {actor for actor, seq, digest in dots if chains.find(actor, seq, digest) is None and chains.holds_some(actor, seq)}
+    return {
+        actor
+        for actor, seq, digest in dots
+        if chains.find(actor, seq, digest) is None and chains.holds_some(actor, seq)
+    }
 
 
 def _dots_of(chains: Chains, batch: list[Change]) -> Iterator[Dot]:
