@@ -91,16 +91,18 @@ class Making:
                 and all(self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.heads().values())
             )
 
-    def made(self, known: Mapping[bytes, int]) -> MadeSegment:
+    def made(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         """
         Return a segment after which the log can go on: the one made within the last day, or a new one of all that is here.
+
+        None when there is so much here that nobody would take it: then the log is all that there is to give.
 
         Args:
             known: What the peer holds already.
         """
         now_s = self._wall_s()
 
-        def make(tx: StoreWriter) -> MadeSegment:
+        def make(tx: StoreWriter) -> MadeSegment | None:
             made = made_segment(tx)
             if made is not None:
                 whole = dict(tx.kept_segments()).get(made.hash) == made.parts
@@ -112,7 +114,10 @@ class Making:
             if tx.stale_texts():
                 raise CorruptError("A text of this store")
             made = self._write(tx, [self._giving.sign(head) for head in sorted(tx.heads().values())], now_s)
-            tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
+            if made is None:
+                tx.drop_meta(_MADE_SEGMENT)
+            else:
+                tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
             return made
 
         return self._store.transact(make)
@@ -122,7 +127,7 @@ class Making:
         with self._store.read() as reader:
             return reader.segment_part(segment, number)
 
-    def _write(self, tx: StoreWriter, heads: list[Head], now_s: float) -> MadeSegment:
+    def _write(self, tx: StoreWriter, heads: list[Head], now_s: float) -> MadeSegment | None:
         total = sum(1 for _ in tx.all_records())
         header = SegmentHeader(
             self._signer.public_key, root_of(tx), segments.hash_heads(heads), len(heads), total
@@ -133,6 +138,9 @@ class Making:
         count = 0
         stream = segments.write(msgspec.structs.replace(header, signature=signature), heads, self._entries(tx))
         for part in segments.cut(stream):
+            if count == limits.SEGMENT_PARTS_MAX:
+                tx.drop_segment(draft)
+                return None
             digest.update(part)
             tx.keep_segment_part(draft, count, part)
             count += 1

@@ -38,6 +38,7 @@ def test_a_segment_is_made_once_and_served_by_its_hash(two: Pair) -> None:
     laptop, _ = two
     maker = making(laptop)
     made = maker.made({})
+    assert made is not None
     laptop.create_task(edda.Task(title="Later"))
     assert maker.made({}) == made
     parts = [maker.part(made.hash, number) or b"" for number in range(made.parts)]
@@ -49,6 +50,7 @@ def test_a_segment_is_made_once_and_served_by_its_hash(two: Pair) -> None:
 def test_a_segment_says_who_made_it_what_it_holds_and_where_it_stands(two: Pair) -> None:
     laptop, phone = two
     made = making(laptop).made({})
+    assert made is not None
     part = making(laptop).part(made.hash, 0)
     assert part is not None
     opened = segments.read([part])
@@ -73,10 +75,12 @@ def test_a_segment_is_made_anew_after_a_day_or_when_the_clock_went_back(
     now = [1_000_000.0]
     monkeypatch.setattr(maker, "_wall_s", lambda: now[0])
     made = maker.made({})
+    assert made is not None
     for moment in (limits.SNAPSHOT_KEPT_S_MAX, -10.0):
         laptop.create_task(edda.Task(title="more"))
         now[0] += moment
         again = maker.made({})
+        assert again is not None
         assert again.hash != made.hash
         assert maker.part(made.hash, 0) is None, "the old one is forgotten"
         made = again
@@ -85,11 +89,13 @@ def test_a_segment_is_made_anew_after_a_day_or_when_the_clock_went_back(
 def test_what_was_folded_anew_is_in_no_segment_that_was_made_before(two: Pair) -> None:
     laptop, _ = two
     made = making(laptop).made({})
+    assert made is not None
     laptop.rebuild()
     with laptop.store.read() as reader:
         assert made_segment(reader) is None
     assert making(laptop).part(made.hash, 0) is None
     made = making(laptop).made({})
+    assert made is not None
     laptop.store.transact(forget_made)
     assert making(laptop).part(made.hash, 0) is None
     laptop.store.transact(forget_made)  # again is nothing
@@ -106,7 +112,9 @@ def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:
     with pytest.raises(CorruptError, match="The task"):
         making(laptop).made({})
     laptop.rebuild()
-    assert making(laptop).made({}).parts == 1
+    made = making(laptop).made({})
+    assert made is not None
+    assert made.parts == 1
 
 
 def test_nobody_makes_a_segment_with_a_head_that_nobody_signed(two: Pair) -> None:

@@ -1,0 +1,340 @@
+"""
+Every limit of the wire is kept where the thing comes to be: a store that is brought to one says hello, serves a newcomer,
+and goes on.
+
+Each case writes as much as it may, and then more: which is refused where it is written, and never by those who read it.
+Limits that nobody reaches in a test are made smaller.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import forkproof
+from edda_sync.crdt.ledger import new_life
+from edda_sync.crdt.operation import Touch
+from edda_sync.engine import StorageEngine
+from edda_sync.errors import InvalidValueError, LimitError
+from edda_sync.sync.messages import Ack, Behind, Changes, Heads, SignedHead
+from edda_sync.testing import devices, sync
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.membership import DeviceCard
+from tests.attacks.liar import Liar, Line
+from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
+from tests.sync.network import Network
+from tests.sync.test_births import many_lives
+
+Pair = tuple[StorageEngine, StorageEngine]
+Write = Callable[[StorageEngine], object]
+
+
+@pytest.fixture
+def two() -> Iterator[Pair]:
+    with devices(2, backend="memory") as (laptop, phone):
+        yield laptop, phone
+
+
+def goes_on(
+    laptop: StorageEngine, phone: StorageEngine, folder: Path, patch: pytest.MonkeyPatch, *, segment: bool = True
+) -> None:
+    """Let a store that is at a limit sync, serve a newcomer by segment and one by log, and be written on by all."""
+    sync(laptop, phone)
+    assert (laptop.refused(), phone.refused(), phone.waiting()) == (0, 0, 0)
+    with newcomers(folder, "memory") as newcomer:
+        for changes_min in (1, 1 << 30):
+            patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", changes_min)
+            tablet = newcomer(laptop)
+            network = met(tablet, laptop)
+            assert bool(segments_taken(network)) == (segment and changes_min == 1)
+            assert is_provisional(tablet) is None
+            assert len(network.proved) == 2
+            for engine in (tablet, phone, laptop):
+                engine.create_task(edda.Task(title="goes on"))
+            for engine in (tablet, phone, tablet):
+                sync(engine, laptop)
+            assert laptop.digest() == phone.digest() == tablet.digest()
+            assert (tablet.refused(), laptop.refused()) == (0, 0)
+
+
+# --- what a transaction writes ----------------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """Limits that are made smaller, what reaches them, and what goes beyond."""
+
+    smaller: dict[str, int]
+    most: Write
+    more: Write
+
+
+def task(**fields: object) -> Write:
+    """Make a task of these fields."""
+    return lambda engine: engine.create_task(edda.Task(**{"title": "at a limit", **fields}))  # type: ignore[arg-type]
+
+
+def document(content: str) -> Write:
+    """Make a document."""
+    return lambda engine: engine.create_document(edda.Document(title="at a limit", content=content))
+
+
+def many(count: int) -> Write:
+    """Make so many tasks in one transaction: an operation each."""
+
+    def work(engine: StorageEngine) -> None:
+        with engine.begin_transaction() as tx:
+            for number in range(count):
+                tx.create_task(edda.Task(title=f"task {number}"))
+
+    return work
+
+
+def by(agent: str, reason: str) -> Write:
+    """Write as an agent, and say why."""
+
+    def work(engine: StorageEngine) -> None:
+        with engine.begin_transaction(agent=agent, reason=reason) as tx:
+            tx.create_task(edda.Task(title="at a limit"))
+
+    return work
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def typed(count: int) -> Write:
+    """Type into a text: so many units of this device, of which few stay."""
+
+    def work(engine: StorageEngine) -> None:
+        document_id = engine.create_document(edda.Document(title="at a limit", content="start"))
+        for at in range(0, count, 25):
+            engine.edit_text(document_id, "content", [(5, 0 if at == 0 else 25, "y" * min(25, count - at))])
+
+    return work
+
+
+METADATA = "x" * (1024 * 1024 - 2)  # in quotes, the largest value
+CASES = {
+    "a title": Case({}, task(title="t" * limits.TITLE_CODE_POINTS_MAX), task(title="t" * 501)),
+    "a text": Case({}, document("x" * limits.TEXT_BYTES_MAX), document("x" * (limits.TEXT_BYTES_MAX + 1))),
+    "a name": Case({}, task(tags={"t" * limits.NAME_CODE_POINTS_MAX}), task(tags={"t" * 201})),
+    "a key": Case({}, task(metadata={"k" * limits.KEY_CODE_POINTS_MAX: 1}), task(metadata={"k" * 257: 1})),
+    "a value": Case({}, task(metadata={"k": METADATA}), task(metadata={"k": METADATA + "x"})),
+    "the nesting of a value": Case(
+        {}, task(metadata={"k": nested(limits.JSON_DEPTH_MAX)}), task(metadata={"k": nested(limits.JSON_DEPTH_MAX + 1)})
+    ),
+    "the digits of a number": Case(
+        {}, task(metadata={"k": 10 ** (limits.JSON_DIGITS_MAX - 1)}), task(metadata={"k": 10**limits.JSON_DIGITS_MAX})
+    ),
+    "a reason": Case({}, by("a" * 200, "\U0001f642" * limits.REASON_CODE_POINTS_MAX), by("a", "r" * 2_001)),
+    "the cells of an entity": Case(
+        {"ENTITY_CHANGE_CELLS_MAX": 40},
+        task(metadata={f"k{number}": number for number in range(36)}),  # beside title, status, priority and time
+        task(metadata={f"k{number}": number for number in range(41)}),
+    ),
+    "the bytes of an entity": Case(
+        {},
+        task(metadata={f"k{number}": METADATA[:-200] for number in range(4)}),
+        task(metadata={f"k{number}": METADATA for number in range(4)}),
+    ),
+    "an operation": Case(
+        {},
+        task(description="d" * limits.TEXT_BYTES_MAX, metadata={"k": METADATA[:-1_000]}),
+        task(description="d" * limits.TEXT_BYTES_MAX, metadata={"k": METADATA, "l": METADATA}),
+    ),
+    "the operations of a change": Case({"CHANGE_OPERATIONS_MAX": 50}, many(50), many(51)),
+    "the bytes of a change": Case(
+        {"CHANGE_BYTES_MAX": 40_000, "PART_BYTES_MAX": 8_000},
+        task(description="d" * 39_000),
+        task(description="d" * 40_001),
+    ),
+    "the units of a life in a text": Case({"TEXT_CLOCK_MAX": 100}, typed(100), typed(101)),
+    "the edit of a text": Case(
+        {"TEXT_UPDATE_BYTES_MAX": 4_000}, typed(3_000), lambda engine: replaced(engine, "z" * 4_001)
+    ),
+}
+
+
+def replaced(engine: StorageEngine, content: str) -> None:
+    """Rewrite a text as a whole."""
+    document_id = engine.create_document(edda.Document(title="at a limit", content="start"))
+    found = engine.get_document(document_id)
+    assert found is not None
+    found.content = content
+    engine.update_document(found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_as_large_as_it_may_be_reaches_everybody_and_what_is_larger_is_refused_where_it_is_written(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    laptop, phone = two
+    for limit, value in CASES[name].smaller.items():
+        monkeypatch.setattr(limits, limit, value)
+    CASES[name].most(laptop)
+    before = laptop.digest()
+    with pytest.raises((LimitError, InvalidValueError)):
+        CASES[name].more(laptop)
+    if name != "the units of a life in a text" and name != "the edit of a text":  # those wrote before they went too far
+        assert laptop.digest() == before, "what was refused left no trace"
+    goes_on(laptop, phone, tmp_path, monkeypatch)
+
+
+# --- who there is -----------------------------------------------------------------------------------------------------
+
+
+def small_frames(patch: pytest.MonkeyPatch) -> None:
+    """Let few heads fill a frame."""
+    for name, value in {
+        "FRAME_BYTES_MAX": 48 * 1024, "PART_BYTES_MAX": 16 * 1024, "BATCH_BYTES_MAX": 16 * 1024, "HEADS_MAX": 400,
+        "BIRTHS_MAX": 1 << 30, "DEPS_MAX": 100,
+    }.items():  # fmt: skip
+        patch.setattr(limits, name, value)
+
+
+@pytest.mark.parametrize("segment", [True, False])
+def test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segment: bool
+) -> None:
+    laptop, phone = two
+    small_frames(monkeypatch)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5 if segment else 1 << 30)
+    count = 2_500  # of 22 bytes each in an acknowledgement: no frame holds them
+    laptop.store.transact(lambda tx: many_lives(laptop, tx, count))
+    with newcomers(tmp_path, "memory") as newcomer:
+        tablet = newcomer(laptop)
+        network = met(tablet, laptop)
+        assert bool(segments_taken(network)) == segment
+        assert len(network.proved) == 2
+        assert is_provisional(tablet) is None
+        assert len(network.said(Heads)) >= count // limits.HEADS_MAX
+        assert sum(len(each.moved) == limits.HEADS_MAX for each in network.said(Ack)) >= (5 if segment else 0)
+        assert (len(network.said(Behind)) > count // limits.HEADS_MAX) == segment
+        tablet.create_task(edda.Task(title="by the newcomer"))
+        sync(laptop, tablet)
+        sync(laptop, phone)
+        assert laptop.digest() == tablet.digest() == phone.digest()
+
+
+def test_the_largest_workspace_lets_nobody_else_in_and_goes_on(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    monkeypatch.setattr(limits, "MEMBERS_MAX", 4)  # with the two that will come
+    guests = [Identity.create() for _ in range(3)]
+    cards = [DeviceCard(guest.certificate, f"device {at}", guest.sealing_keys) for at, guest in enumerate(guests)]
+    for card in cards[:2]:
+        laptop.welcome(card)
+    with pytest.raises(LimitError, match="the number of devices"):
+        laptop.welcome(cards[2])
+    assert len(laptop.members()) == 4
+    monkeypatch.setattr(limits, "MEMBERS_MAX", 6)
+    goes_on(laptop, phone, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "sealing_keys", [((1, b"k" * 31),), ((1, b"k" * 2_049),), ((0, b"k" * 32),), ((1, b"k" * 32),) * 9]
+)
+def test_a_device_whose_record_nobody_would_take_is_not_made_a_member(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing_keys: tuple[tuple[int, bytes], ...]
+) -> None:
+    laptop, phone = two
+    identity = Identity.create()
+    with pytest.raises(InvalidValueError):
+        laptop.welcome(DeviceCard(identity.certificate, "guest", sealing_keys))
+    assert len(laptop.members()) == 2
+    most = tuple((suite, b"k" * limits.SEALING_KEY_BYTES_MAX) for suite in range(65_528, 65_536))
+    laptop.welcome(DeviceCard(identity.certificate, "guest", most))
+    sync(laptop, phone)
+    assert (laptop.refused(), phone.refused()) == (0, 0)
+    assert len(phone.members()) == 3
+
+
+def test_a_life_that_depends_on_more_than_a_header_names_serves_a_newcomer(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    monkeypatch.setattr(limits, "DEPS_MAX", 3)
+    for number in range(10):
+        laptop.store.transact(lambda tx: new_life(tx, laptop.random(16)))
+        laptop.create_task(edda.Task(title=f"in life {number}"))
+    phone.create_task(edda.Task(title="apart"))
+    goes_on(laptop, phone, tmp_path, monkeypatch)
+
+
+# --- what travels -----------------------------------------------------------------------------------------------------
+
+
+def test_a_store_too_large_for_a_segment_gives_its_log(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = two
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_000)
+    monkeypatch.setattr(limits, "SEGMENT_PARTS_MAX", 4)
+    for number in range(8):
+        laptop.create_task(edda.Task(title=f"task {number}", description=os.urandom(700).hex()))
+    with newcomers(tmp_path, "memory") as newcomer:
+        for _ in range(2):
+            tablet = newcomer(laptop)
+            network = met(tablet, laptop)
+            assert segments_taken(network) == set()
+            assert len(network.proved) == 2
+    with laptop.store.read() as reader:
+        assert reader.kept_segments() == [], "nothing is left of the one that was too large"
+
+
+def ahead(liar: Liar, count: int) -> Changes:
+    """A change, and a signature over one that stands so many behind it and is never told."""
+    first = liar.change([Touch("task", os.urandom(16))], deps=liar.deps_but_parent() if liar.seq == 0 else ())
+    seq, digest, way = liar.seq, liar.hash, [os.urandom(32) for _ in range(count)]
+    for header_hash in way:
+        digest = changes.hash_change(digest, header_hash)
+    signed = liar.identity.sign(changes.signed_message(liar.workspace, liar.actor, seq + count, digest))
+    return Changes((first,), (SignedHead(liar.actor, seq + count, signed, b"".join(way)),))
+
+
+def test_signatures_as_far_as_they_may_be_from_what_they_vouch_for_are_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        line = Line(Liar(tablet), laptop)
+        for _ in range(5):  # of 256 KiB each: all of them fit no frame
+            line.send(ahead(Liar(tablet), forkproof.SIDE_HASHES_MAX - 1))
+        liar = Liar(tablet)
+        for _ in range(3):  # of one chain, each further than the one before
+            line.send(ahead(liar, forkproof.SIDE_HASHES_MAX - 1))
+        assert line.error is None
+        network = Network(laptop, phone)
+        network.connect(laptop, phone)
+        network.run()
+        assert len(network.proved) == 2
+        assert all(
+            len(head.proof) <= 32 * forkproof.SIDE_HASHES_MAX for batch in network.said(Changes) for head in batch.heads
+        )
+        assert (
+            phone.counts()["hidden"] + phone.counts()["tasks"] == laptop.counts()["hidden"] + laptop.counts()["tasks"]
+        )
+        sync(phone, tablet)
+        sync(laptop, tablet)
+        goes_on(laptop, phone, tmp_path, monkeypatch, segment=False)  # nobody signed the heads themselves
+
+
+def test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing(two: Pair) -> None:
+    laptop, phone = two
+    line = Line(Liar(phone), laptop)
+    line.send(ahead(Liar(phone), forkproof.SIDE_HASHES_MAX))
+    assert line.error is not None
+    assert "too far" in str(line.error)
+    sync(laptop, phone)
