@@ -107,8 +107,10 @@ class Sending:
             if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
                 self._large = None  # somebody else was faster
             return
-        self._agains = self._agains + 1 if held == self._again_from else 1
-        self._again_from = dict(held)
+        ours = self._exchange.frontier()
+        taken = {actor: min(seq, ours[actor]) for actor, seq in held.items() if actor in ours}  # claims are no progress
+        self._agains = self._agains + 1 if taken == self._again_from else 1
+        self._again_from = taken
         if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
             raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
         parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}

@@ -17,7 +17,7 @@ from edda_sync.crdt.ext import Ext
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError
 from edda_sync.sync.effects import Close, Effect, Send
-from edda_sync.sync.messages import Changes, Hello, Message, SignedHead, Summary
+from edda_sync.sync.messages import Changes, Hello, Message, Part, SignedHead, Summary
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import replica_of
@@ -47,9 +47,15 @@ class Liar:
         self.birth = Birth(self.identity.public_key, os.urandom(16), parent.actor, parent.seq, parent.hash)
         self.actor = changes.actor_of(changes.encode_birth(self.birth))
         self.seq, self.hash = 0, NO_HASH
+        self.parts: list[bytes] = []  # of the last large change
 
     def change(
-        self, operations: Sequence[Any], *, deps: Sequence[Dep] | None = None, ext: Mapping[int, bytes] | None = None
+        self,
+        operations: Sequence[Any],
+        *,
+        deps: Sequence[Dep] | None = None,
+        ext: Mapping[int, bytes] | None = None,
+        level: int = changes.LEVEL,
     ) -> tuple[bytes, bytes]:
         """Return the next change: operations as structs, as lists of anything, or as raw bytes of a body's piece."""
         body = b"".join(_piece(each) for each in operations)
@@ -60,13 +66,24 @@ class Liar:
         says: Ext = changes.header_ext(int(time.time() * 1000), birth=self.birth if first else None)
         if ext:
             says = tuple(sorted((*says, *ext.items())))
-        header = Header(
-            changes.LEVEL, self.actor, self.seq, tuple(deps), len(operations), len(body), changes.hash_part(body),
-            self.hash, says,
-        )  # fmt: skip
+        size, parts = (
+            len(body),
+            [body[at : at + limits.PART_BYTES_MAX] for at in range(0, len(body), limits.PART_BYTES_MAX)],
+        )
+        content = changes.hash_part(body)
+        if len(parts) > 1:  # they travel by themselves
+            hashes = tuple(map(changes.hash_part, parts))
+            content, body, self.parts = changes.hash_parts(hashes), b"", parts
+            says = tuple(sorted((*says, *changes.header_ext(0, parts=hashes)[1:])))
+        header = Header(level, self.actor, self.seq, tuple(deps), len(operations), size, content, self.hash, says)
         raw = changes.encode_header(header)
         self.hash = changes.hash_change(self.hash, changes.hash_header(raw))
         return raw, body
+
+    def in_parts(self, operations: Sequence[Any]) -> list[Message]:
+        """Return the messages of its next change, a large one."""
+        batch = self.batch(self.change(operations))
+        return [batch, *(Part(self.actor, self.seq, number, part) for number, part in enumerate(self.parts))]
 
     def deps_but_parent(self) -> list[Dep]:
         """Return what its first change must name: all that its member holds, but what its birth names."""

@@ -37,6 +37,16 @@ def test_two_lists_have_one_root_only_if_they_are_equal(items: list[Item], other
     assert (digests.root(items) == digests.root(others)) == (items == others)
 
 
+def test_lists_with_one_sum_have_two_roots() -> None:
+    """Who may choose hashes finds some with any sum: what is believed is the root."""
+    keys = [bytes([1]) + bytes([number]) * 16 for number in range(2)]
+    true = [number.to_bytes(16, "big") + b"r" * 16 for number in (1_000, 2_000)]
+    forged = [number.to_bytes(16, "big") + b"r" * 16 for number in (1, 2_999)]
+    sums = [digests.add(digests.add(0, one), other) for one, other in (true, forged)]
+    assert sums[0] == sums[1]
+    assert digests.root(zip(keys, true, strict=True)) != digests.root(zip(keys, forged, strict=True))
+
+
 def test_keys_that_do_not_ascend_have_no_root() -> None:
     with pytest.raises(ValueError, match="the key 00"):
         digests.root([DOCUMENT, TASK])

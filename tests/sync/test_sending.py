@@ -98,13 +98,16 @@ def test_there_is_room_while_less_than_the_window_is_under_way(
 def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageEngine) -> None:
     ((actor, _),) = laptop.frontier().items()
     sending = begun(laptop, {})
+    for number in range(limits.AGAINS_MAX * 2):
+        laptop.create_task(edda.Task(title=f"task {number}"))
     for held in range(1, limits.AGAINS_MAX * 2):  # it gets on, however slowly
         sending.acknowledged({actor: held}, 0, again=True)
-    sending = begun(laptop, {})
-    for _ in range(limits.AGAINS_MAX):
-        sending.acknowledged({}, 0, again=True)
-    with pytest.raises(RemoteProtocolError, match="again and again"):
-        sending.acknowledged({}, 0, again=True)
+    for claim in (0, 1):  # to have more and more of what there is not, is no getting on
+        sending = begun(laptop, {})
+        for number in range(1, limits.AGAINS_MAX + 1):
+            sending.acknowledged({b"n" * 16: claim * number} if claim else {}, 0, again=True)
+        with pytest.raises(RemoteProtocolError, match="again and again"):
+            sending.acknowledged({b"n" * 16: 1_000} if claim else {}, 0, again=True)
 
 
 def test_a_large_change_begins_with_the_part_that_is_wanted(
