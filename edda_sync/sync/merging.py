@@ -7,10 +7,13 @@ Taking segments: how an empty store begins with what another one made of the log
    as any change is, and kept below it.
 3. If they fold to another root, the segment is dropped and its maker named: what the log says stands.
 4. Only a segment that is whole, whose hash is its name, and whose maker and heads are signed by members, is taken at all.
+5. One that was refused is not asked for again, and the log comes instead: what a newer version makes may say more than this
+   one reads.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
@@ -70,13 +73,16 @@ class Merging:
 
     def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
+        self._refused: deque[bytes] = deque(maxlen=limits.SEGMENT_HALVES_MAX)
 
     def first_wanted(self, offer: Offer) -> int | None:
         """Return the first part that is wanted of a segment that a peer offers; None when the log is the better way."""
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
-            if reader.heads() or reader.log_position() or any(map(reader.meta, (FORGED_KEY, UNPROVED_KEY))):
+            if reader.heads() or reader.log_position() or offer.segment in self._refused:
+                return None
+            if any(map(reader.meta, (FORGED_KEY, UNPROVED_KEY))):
                 return None  # once bitten: the log needs nobody's word
             return dict(reader.kept_segments()).get(offer.segment, 0)
 
@@ -107,6 +113,7 @@ class Merging:
             return self._store.transact(lambda tx: self._begin_with(tx, name, parts))
         except RemoteError:
             self._store.transact(lambda tx: tx.drop_segment(name))
+            self._refused.append(name)
             raise
 
     def _begin_with(self, tx: StoreWriter, name: bytes, parts: int) -> Taken:

@@ -18,17 +18,19 @@ import pytest
 import edda_sync as edda
 from edda_sync import doctor, limits
 from edda_sync.crdt import edits as codec
+from edda_sync.crdt import schema
 from edda_sync.crdt.change import Dep
 from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.operation import Edit, Put
 from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import LimitError
+from edda_sync.errors import LimitError, RemoteProtocolError
 from edda_sync.sync.messages import Changes
-from edda_sync.testing import devices, sync
+from edda_sync.testing import devices, replica_of, sync
 from edda_sync.values import id_bytes
 from tests.attacks.liar import Liar, Line
 from tests.backup.newcomers import begin_with_segment, is_provisional, met, newcomers
+from tests.sync.network import Network
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 GENESIS, AUTHOR = 1, 2  # indices in an edit: the text's start, and the first name of its table
@@ -337,6 +339,30 @@ def test_who_types_beside_what_only_a_newer_version_can_read_is_not_refused_for_
     b.edit_text(note, "content", [(5, 0, " and more")])
     equal(a, b)
     assert text_of(a, note) == "start and more"
+
+
+def test_a_newcomer_of_an_older_version_gets_the_log_of_a_newer_one_whose_segment_it_cannot_read(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _, _ = engines
+    with newcomers(tmp_path, "memory") as newcomer:
+        tablet = newcomer(a)
+        with pytest.MonkeyPatch.context() as newer:
+            newer.setitem(schema._FIELDS["task"], "estimate", lambda _: None)
+            liar = Liar(engines[2])
+            tell(liar, liar.batch(liar.change([Put("task", b"t" * 16, {"title": "big", "estimate": 3})])), a)
+            assert a.waiting() == 0, "it knows that cell"
+            monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+            assert replica_of(a).exchange.making.given({}) is not None
+        network = Network(tablet, a)
+        for _ in range(2):  # once it has refused the segment it asks for the log
+            network.connect(tablet, a)
+            while network.step():
+                pass
+        assert sum(isinstance(error, RemoteProtocolError) for error in network.errors) == 1
+        assert tablet.frontier() == a.frontier()
+        assert [task.title for task in tablet.query_tasks(edda.TaskQuery())] == ["big"]
+        assert tablet.waiting() == 1
 
 
 # --- budgets (H5) -----------------------------------------------------------------------------------------------------
