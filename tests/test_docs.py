@@ -19,11 +19,14 @@ import pytest
 
 import edda_sync
 import edda_sync.testing
-from edda_sync import limits
+from edda_sync import limits, values
+from edda_sync.backup import segment
 from edda_sync.backup.segment import SegmentHeader
 from edda_sync.cli import COMMANDS
-from edda_sync.crdt import change
+from edda_sync.crdt import change, forkproof, schema, text_state
 from edda_sync.crdt.change import Birth, Header
+from edda_sync.crdt.closing import Closing
+from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.protocols import Head
@@ -173,6 +176,9 @@ def test_protocol_has_the_table_of_states() -> None:
         ("epoch record", EpochRecord),
         ("card", DeviceCard),
         ("welcome", Welcome),
+        ("proof", ForkProof),
+        ("closing", Closing),
+        ("text state", text_state._State),
     ],
 )
 def test_protocol_has_the_fields_of_each_structure(name: str, kind: type[msgspec.Struct]) -> None:
@@ -189,6 +195,26 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     assert numbers == {number: name for name, number in (known | {"parts": change.PARTS}).items()}
 
 
+LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set"}
+"""Personalisations of hashes that no other device compares."""
+
+
+def test_protocol_has_the_personalisation_of_every_hash_that_devices_compare() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "edda_sync").rglob("*.py"))
+    used = set(re.findall(r'person=b"edda-([\w-]+)"', sources))
+    said = set(re.findall(r'"edda-([\w-]+)"', PROTOCOL))
+    assert said == used - LOCAL
+
+
+def test_protocol_has_the_cells_of_each_kind() -> None:
+    rows = table(PROTOCOL, "entity")[1:]
+    for kind, fields in schema._FIELDS.items():
+        cells = set(re.findall(r"`([\w.]+)`", " ".join(row[1] for row in rows if f"`{kind}`" in row[0].split(", "))))
+        groups = {f"{group}." for group in schema._GROUPS.get(kind, {})}
+        assert {each for each in cells if "." not in each} - set(values.STATUSES) == set(fields)
+        assert {each.partition(".")[0] + "." for each in cells if "." in each} == groups
+
+
 @pytest.mark.parametrize(
     ("phrase", "value"),
     [
@@ -203,6 +229,22 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
         ("at most 8,192 heads", limits.HEADS_MAX == 8_192),
         ("at most 4,096 coded cells", limits.CODED_CELLS_MAX == 4_096),
         ("at most 64 KiB", limits.HEADER_BYTES_MAX == 64 << 10),
+        ("200,000 operations", limits.CHANGE_OPERATIONS_MAX == 200_000),
+        ("128 MiB a change", limits.CHANGE_BYTES_MAX == 128 << 20),
+        ("17 MiB an operation", limits.OPERATION_BYTES_MAX == 17 << 20),
+        ("4,096 cells and 4 MiB", (limits.ENTITY_CHANGE_CELLS_MAX, limits.ENTITY_CHANGE_BYTES_MAX) == (4_096, 4 << 20)),
+        ("at most 500 code points", limits.TITLE_CODE_POINTS_MAX == 500),
+        ("a name 200, a key 256", (limits.NAME_CODE_POINTS_MAX, limits.KEY_CODE_POINTS_MAX) == (200, 256)),
+        (
+            "text 16 MiB of UTF-8, a JSON value 1 MiB",
+            (limits.TEXT_BYTES_MAX, limits.JSON_BYTES_MAX) == (16 << 20, 1 << 20),
+        ),
+        ("at most 16.5 MiB", limits.TEXT_UPDATE_BYTES_MAX == 33 << 19),
+        ("at most 64 Mi units", limits.TEXT_CLOCK_MAX == 64 << 20),
+        ("less than 8,192 changes", forkproof.SIDE_HASHES_MAX == 8_192),
+        ("at most 4,096 bytes", limits.BIRTH_BYTES_MAX == 4_096),
+        ("a multiple of 4,096", limits.TEXT_RUN_UNITS == 4_096),
+        ('"EDDASEG" 02', segment.MAGIC == b"EDDASEG\x02"),
     ],
 )
 def test_protocol_says_the_limits_as_they_are(phrase: str, value: bool) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 import edda_sync as edda
@@ -338,3 +339,27 @@ def test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_
     assert line.error is not None
     assert "too far" in str(line.error)
     sync(laptop, phone)
+
+
+# --- what a fork proof must carry -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [limits.BIRTH_BYTES_MAX, limits.BIRTH_BYTES_MAX + 1])
+def test_a_life_whose_birth_no_fork_proof_could_carry_is_nobody_s_and_one_as_large_as_it_may_be_is_proved_to_fork(
+    size: int,
+) -> None:
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        liar = Liar(tablet)
+        room = size - len(changes.encode_birth(msgspec.structs.replace(liar.birth, ext=((4, bytes(3_000)),))))
+        liar.be_born(ext=((4, bytes(3_000 + room)),))
+        assert len(changes.encode_birth(liar.birth)) == size
+        begun = liar.seq, liar.hash
+        for victim in (laptop, phone):  # to each it tells another first change
+            liar.seq, liar.hash = begun
+            line = Line(Liar(tablet), victim)
+            line.send(liar.batch(liar.change([Touch("task", os.urandom(16))], deps=liar.deps_but_parent())))
+            assert (line.error is None) == (size == limits.BIRTH_BYTES_MAX)
+        sync(laptop, phone)
+        sync(laptop, phone)
+        assert laptop.digest() == phone.digest()
+        assert bool(laptop.forked()) == (size == limits.BIRTH_BYTES_MAX)

@@ -44,8 +44,8 @@ class Liar:
                 (actor, seq, held[actor].hash[:16]) for actor, seq in sorted(heads.items())
             )
             parent = max(held.values(), key=lambda head: head.seq)
-        self.birth = Birth(self.identity.public_key, os.urandom(16), parent.actor, parent.seq, parent.hash)
-        self.actor = changes.actor_of(changes.encode_birth(self.birth))
+        self._parent = parent
+        self.be_born()
         self.seq, self.hash = 0, NO_HASH
         self.parts: list[bytes] = []  # of the last large change
 
@@ -79,6 +79,12 @@ class Liar:
         raw = changes.encode_header(header)
         self.hash = changes.hash_change(self.hash, changes.hash_header(raw))
         return raw, body
+
+    def be_born(self, ext: Ext = ()) -> None:
+        """Begin a life, whose birth may say more."""
+        parent = self._parent
+        self.birth = Birth(self.identity.public_key, os.urandom(16), parent.actor, parent.seq, parent.hash, ext)
+        self.actor = changes.actor_of(changes.encode_birth(self.birth))
 
     def in_parts(self, operations: Sequence[Any]) -> list[Message]:
         """Return the messages of its next change, a large one."""
