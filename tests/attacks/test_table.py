@@ -32,7 +32,9 @@ TESTS: Final = {
     ),
     "a disk that rots": (
         "sync/test_replica.py::test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_scrub_alone",
-        "sync/test_replica.py::test_whoever_asks_for_rotten_changes_asks_every_peer_and_is_told_by_each",
+        "sync/test_mending.py::test_a_log_that_rotted_is_never_folded",
+        "sync/test_mending.py::test_what_rotted_is_fetched_from_a_peer_and_mended",
+        "test_device_faults.py::test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fails",
     ),
     "clocks that are years off": (
         "test_counterexamples.py::test_counterexample_3_a_clock_a_year_ahead_once_loses_to_a_later_edit_after_it_was_set_right",
@@ -52,6 +54,9 @@ TESTS: Final = {
         "sync/test_wire.py::test_no_bytes_raise_anything_but_a_protocol_error",
     ),
     "a member that forges another's change": (
+        "sync/test_session.py::test_a_change_under_anothers_actor_is_refused",
+        "sync/test_session.py::test_an_actor_that_is_not_the_hash_of_its_birth_is_refused",
+        "sync/test_session.py::test_a_batch_that_nothing_vouches_for_is_refused_and_leaves_no_trace",
         "attacks/test_trust.py::test_a_key_that_was_never_made_a_member_is_refused_whatever_it_claims",
         "sync/test_taking.py::test_a_signature_vouches_for_its_own_workspace_alone",
     ),
@@ -74,12 +79,20 @@ TESTS: Final = {
     "a member that says a fork is where none is": (
         "attacks/test_trust.py::test_claims_of_forks_begin_no_life_and_are_no_forks",
         "sync/test_forks.py::test_a_hello_that_lies_of_a_head_begins_no_life_and_folds_nothing_anew",
+        "sync/test_session.py::test_a_head_under_another_hash_parts_that_actor_and_all_else_goes_on",
     ),
     "a member that tells a change in two versions": (
+        "attacks/test_schedules.py::test_who_builds_on_one_version_of_a_change_does_not_stand_on_the_other",
+        "test_limits_reached.py::test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing",
         "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
         "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
     ),
-    "a member that makes thousands of lives": ("attacks/test_trust.py::test_thousands_of_lives_stop_nobody",),
+    "a member that makes thousands of lives": (
+        "attacks/test_trust.py::test_thousands_of_lives_stop_nobody",
+        "sync/test_births.py::test_lives_beyond_the_rate_come_late_and_are_not_refused",
+        "test_limits_reached.py::test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer",
+        "cli/test_status.py::test_a_device_with_more_lives_than_can_be_meant_is_named",
+    ),
     "a member that lies about its content": (
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
         "sync/test_replica.py::test_lie_truth_lie_has_no_more_folded_anew_than_is_allowed_and_the_truth_is_believed",

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edda_sync import limits
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.engine import StorageEngine
@@ -20,6 +21,7 @@ from edda_sync.protocols import StoreWriter, Unapplied
 from edda_sync.sync.merging import FORGED_KEY
 from edda_sync.sync.merging import PROVISIONAL_KEY, Provisional
 from edda_sync.testing import pair, sync
+from tests.sync.test_births import many_lives
 
 QUIET = ("waiting:", "refused:", "history:", "lie:", "copies:", "lives:", "fork:")
 
@@ -113,3 +115,14 @@ def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> 
         assert (
             "copies: this device's store exists more than once; another copy of it wrote too" in each("status").stdout
         )
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: int) -> None:
+    with opened(edda.home) as engine:
+        engine.store.transact(lambda tx: many_lives(engine, tx, limits.LEAVES_MAX + more))
+        device = engine.identity.device
+    told = edda("status").stdout
+    assert (f"laptop ({device[:8]}) has {limits.LEAVES_MAX + 1} stores that write" in told) == bool(more)
+    found = edda("doctor", code=1 if more else 0)
+    assert ("more stores write than can be meant" in found.stdout) == bool(more)
