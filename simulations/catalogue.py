@@ -7,6 +7,7 @@ from typing import Final
 from simulations import (
     acks,
     births,
+    brims,
     far,
     faults,
     forged,
@@ -20,6 +21,7 @@ from simulations import (
     refusals,
     strange,
     unasked,
+    upgrades,
     workload,
 )
 from simulations.checker import Checker
@@ -55,6 +57,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *mistyped.ACTIONS,
     *refusals.ACTIONS,
     *midway.ACTIONS,
+    *upgrades.ACTIONS,
+    *brims.ACTIONS,
 )
 
 CHECKERS: Final[tuple[type[Checker], ...]] = (

@@ -50,6 +50,7 @@ class SimulatedDevice:
 
     Attributes:
         engine, replica: While the process runs; else None.
+        newer: Whether it runs a newer version of the software (``levels``).
         skew_s: How far its clock is ahead.
         pace_s: How long it takes over each frame.
         honest: Whether it does as the protocol says; a liar's state is no one's measure.
@@ -64,6 +65,7 @@ class SimulatedDevice:
         self.disk = Disk(folder, machine, self._point)
         self.engine: StorageEngine | None = None
         self.replica: Replica | None = None
+        self.newer = False
         self.skew_s = 0.0
         self.pace_s = 0.0
         self.links: dict[str, Link] = {}
@@ -381,15 +383,15 @@ class SimulatedDevice:
     def rebuild(self) -> None:
         """Fold the log anew."""
         self.sim.note("rebuild", self)
-        if self._mend(StorageEngine.rebuild):
+        if self.fold_anew(StorageEngine.rebuild):
             self.disk.rotten = False
 
     def refold(self, keys: tuple[bytes, ...]) -> None:
         """Fold anew what a peer has otherwise, each entity from the log."""
         self.sim.note("refold", self, entities=len(keys))
-        self._mend(lambda engine: engine.refold(keys))
+        self.fold_anew(lambda engine: engine.refold(keys))
 
-    def _mend(self, work: Callable[[StorageEngine], int]) -> bool:
+    def fold_anew(self, work: Callable[[StorageEngine], int]) -> bool:
         """Fold something anew, and compare anew with everybody; tell whether that went well."""
         self._is_mending = True
         done = self.act(work)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.transport.membership import DeviceCard
-from simulations import branches, ending
+from simulations import branches, ending, levels
 from simulations.book import Book
 from simulations.checker import HOOKS, Checker, Violation, overrides
 from simulations.device import SimulatedDevice
@@ -99,6 +99,7 @@ class Simulation:
             verdict.trace = traceback.format_exc()
         finally:
             self.is_over = True
+            levels.forget()
             for device in self.devices:
                 device.disk.close()
         verdict.digest = self._digest.hexdigest()
@@ -176,6 +177,7 @@ class Simulation:
             if device.disk.rotten:
                 device.scrub()  # what was written on top of rot looks sound, and a peer's digest tells
         self._invite_again()
+        levels.upgrade_all(self)
         for told in self._hear["mending"]:
             told()
         self.network.heal()
@@ -275,6 +277,7 @@ class Simulation:
         if self.is_healing and not device.honest:
             return
         device.boot()
+        levels.booted(self, device)
         self.book.came_back(device)
         self.network.try_again(device)
         if device.honest:
@@ -317,7 +320,8 @@ class Simulation:
         before, refused = device.disk.writes, device.disk.refused
         outer, self._watching = self._watching, device
         witness = Witness(device)
-        yield witness
+        with levels.software_of(device):
+            yield witness
         if witness.is_acknowledged and device.disk.refused != refused:
             raise Violation(5, device.name, "acknowledged what its disk refused")
         if device.honest and device.is_up and device.disk.writes != before:

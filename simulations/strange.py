@@ -207,7 +207,7 @@ def write_newer(sim: Simulation, draws: Draws) -> None:
     unknown: tuple[list[Any], ...] = (
         [99, "task", bytes(16), {"any": "thing"}],
         [PUT, "project", bytes(16), {"name": "Apollo"}],
-        [PUT, "task", bytes(16), {"estimate": 3}],
+        [PUT, "task", bytes(16), {"mood": 3}],
         [5, "workspace", bytes(16)],
     )
     what = draws.pick("newer", unknown)

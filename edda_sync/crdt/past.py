@@ -67,11 +67,14 @@ class Pasts:
     def through(self, reader: StoreReader, dot: Dot) -> Frontier:
         """Return all that a change of the log depends on, itself included."""
         head = reader.heads()[dot[0]]
+        past = None
         if head.seq != dot[1]:
             named = _named_until(reader, Chains(reader), dot)
             digest = reader.hash_at(*dot)
             head = head._replace(seq=dot[1], hash=digest or b"", deps=encode_pairs(named or []))
-        return {**self.of(reader, head), **Chains(reader).past_of(dot)}
+            if named is None:  # a segment stands for it: there is more to it, once the log behind that is here
+                past, _ = gather(reader, reader.heads(), head)
+        return {**(self.of(reader, head) if past is None else past), **Chains(reader).past_of(dot)}
 
     def named_until(self, reader: StoreReader, dot: Dot) -> bytes:
         """Return what the changes of a chain name up to one, as a head holds it."""

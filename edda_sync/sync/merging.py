@@ -69,18 +69,21 @@ class Merging:
         store, ledger: The store, and its ledger's keeper.
         verify: Checks anybody's signature.
         workspace: The workspace's id.
+
+    Attributes:
+        refused: The last segments that were refused, by name.
     """
 
     def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
-        self._refused: deque[bytes] = deque(maxlen=limits.SEGMENT_HALVES_MAX)
+        self.refused: deque[bytes] = deque(maxlen=limits.SEGMENT_HALVES_MAX)
 
     def first_wanted(self, offer: Offer) -> int | None:
         """Return the first part that is wanted of a segment that a peer offers; None when the log is the better way."""
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
-            if reader.heads() or reader.log_position() or offer.segment in self._refused:
+            if reader.heads() or reader.log_position() or offer.segment in self.refused:
                 return None
             if any(map(reader.meta, (FORGED_KEY, UNPROVED_KEY))):
                 return None  # once bitten: the log needs nobody's word
@@ -113,7 +116,7 @@ class Merging:
             return self._store.transact(lambda tx: self._begin_with(tx, name, parts))
         except RemoteError:
             self._store.transact(lambda tx: tx.drop_segment(name))
-            self._refused.append(name)
+            self.refused.append(name)
             raise
 
     def _begin_with(self, tx: StoreWriter, name: bytes, parts: int) -> Taken:

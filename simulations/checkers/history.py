@@ -220,7 +220,9 @@ class PersistBeforePublish(Checker):
     def _check_parts(self, device: SimulatedDevice, message: Offer | Want) -> None:
         """Look for the parts of a segment that a device says it has; without a law some of them overtake others."""
         with device.running.store.read() as reader:
-            if isinstance(message, Want) and (reader.heads() or self.sim.profile.lawless):
+            assert device.replica is not None, "it speaks"
+            refused = message.segment in device.replica.exchange.merging.refused
+            if isinstance(message, Want) and (reader.heads() or refused or self.sim.profile.lawless):
                 return  # it declines
             first = message.first if isinstance(message, Want) else message.parts
             if any(reader.segment_part(message.segment, number) is None for number in range(first)):
