@@ -42,10 +42,10 @@ def _operations(task: bytes, engine: StorageEngine, word: str) -> Sequence[Seque
     deep: Any = word
     for _ in range(LEVELS):
         deep = [deep]
-    texts = [genesis_id(task, "description", f"{word}{number}") for number in range(2)]
+    texts = [genesis_id(task, "description", f"{word} {'ab'[number]}") for number in range(2)]
     types = edits.encode(TextEdit((), 0, ((None, (edits.GENESIS, 0), word),), ()))
     edited = [[EDIT, "task", task, "description", text, types] for text in texts]
-    starts = [[PUT, "task", task, {"description": f"{word}{number}"}] for number in range(2)]
+    starts = [[PUT, "task", task, {"description": f"{word} {'ab'[number]}"}] for number in range(2)]
     return (
         [[DELETE, "device", device, seen]],
         [[DELETE, "workspace", engine.workspace, seen]],
@@ -53,7 +53,7 @@ def _operations(task: bytes, engine: StorageEngine, word: str) -> Sequence[Seque
         [[PUT, "device", records.device_entity(stranger.public_key), {"record": records.encode(by_another)}]],
         [[PUT, "task", task, {f"metadata.{number}": "1" for number in range(CELLS)}]],
         [[PUT, "task", task, {"title": word, "of.tomorrow": deep}]],
-        [[PUT, "task", task, {"description": f"{word}0"}], *edited],
+        [[PUT, "task", task, {"description": f"{word} a"}], *edited],
         [*starts, edited[0]],
         [[PUT, "task", task, {"title": word, "status": "lost"}], [PUT, "task", task, {"title": word}]],
     )
