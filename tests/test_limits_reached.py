@@ -150,9 +150,9 @@ CASES = {
         task(metadata={f"k{number}": METADATA for number in range(4)}),
     ),
     "an operation": Case(
-        {},
-        task(description="d" * limits.TEXT_BYTES_MAX, metadata={"k": METADATA[:-1_000]}),
-        task(description="d" * limits.TEXT_BYTES_MAX, metadata={"k": METADATA, "l": METADATA}),
+        {"OPERATION_BYTES_MAX": 5_000},
+        task(description="d" * 4_000),
+        task(description="d" * 5_000),
     ),
     "the operations of a change": Case({"CHANGE_OPERATIONS_MAX": 50}, many(50), many(51)),
     "the bytes of a change": Case(
@@ -312,17 +312,14 @@ def test_signatures_as_far_as_they_may_be_from_what_they_vouch_for_are_passed_on
     with devices(3, backend="memory") as (laptop, phone, tablet):
         line = Line(Liar(tablet), laptop)
         for _ in range(5):  # of 256 KiB each: all of them fit no frame
-            line.send(ahead(Liar(tablet), forkproof.SIDE_HASHES_MAX - 1))
-        liar = Liar(tablet)
-        for _ in range(3):  # of one chain, each further than the one before
-            line.send(ahead(liar, forkproof.SIDE_HASHES_MAX - 1))
+            line.send(ahead(Liar(tablet), forkproof.UNSIGNED_MAX - 1))
         assert line.error is None
         network = Network(laptop, phone)
         network.connect(laptop, phone)
         network.run()
         assert len(network.proved) == 2
         assert all(
-            len(head.proof) <= 32 * forkproof.SIDE_HASHES_MAX for batch in network.said(Changes) for head in batch.heads
+            len(head.proof) <= 32 * forkproof.UNSIGNED_MAX for batch in network.said(Changes) for head in batch.heads
         )
         assert (
             phone.counts()["hidden"] + phone.counts()["tasks"] == laptop.counts()["hidden"] + laptop.counts()["tasks"]
@@ -335,9 +332,9 @@ def test_signatures_as_far_as_they_may_be_from_what_they_vouch_for_are_passed_on
 def test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing(two: Pair) -> None:
     laptop, phone = two
     line = Line(Liar(phone), laptop)
-    line.send(ahead(Liar(phone), forkproof.SIDE_HASHES_MAX))
+    line.send(ahead(Liar(phone), forkproof.UNSIGNED_MAX))
     assert line.error is not None
-    assert "too far" in str(line.error)
+    assert "without a signature between" in str(line.error)
     sync(laptop, phone)
 
 

@@ -106,7 +106,6 @@ class NoPhantom(Checker):
                     said = "nobody wrote" if fate is None else "was refused"
                     self.fail(device, f"shows {word!r}, which {said}")
 
-
     def _is_put_together(self, token: str) -> bool:
         """Tell whether what stands without a space is of words that somebody wrote, and of figures of theirs."""
         words = self.sim.book.words

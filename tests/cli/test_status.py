@@ -18,8 +18,7 @@ from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Task
 from edda_sync.protocols import StoreWriter, Unapplied
-from edda_sync.sync.merging import FORGED_KEY
-from edda_sync.sync.merging import PROVISIONAL_KEY, Provisional
+from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.testing import pair, sync
 from tests.sync.test_births import many_lives
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync import limits
-from edda_sync.crdt import change, forkproof
+from edda_sync.crdt import forkproof
 from edda_sync.crdt.branches import ROOT, Point
 from edda_sync.crdt.change import hash_change
 from edda_sync.crdt.forkproof import Chain, ForkProof, Side, check, decode, encode, make

@@ -114,30 +114,6 @@ def test_what_one_writes_on_a_segment_replaces_what_that_shows(scene: Scene) -> 
     assert "Buy oats" in [row[1] for row in scene.laptop.table("tasks")]
 
 
-def test_a_life_that_continues_what_a_segment_stands_for_is_judged_by_its_whole_past_once_the_log_is_here(
-    scene: Scene,
-) -> None:
-    note = scene.phone.create_document(edda.Document(title="Of the phone", content="words"))
-    sync(scene.laptop, scene.phone)
-    begin_with_segment(scene.laptop, scene.tablet)
-    server = scene.new(scene.laptop)
-    met(server, scene.laptop)
-    server.edit_text(note, "content", [(5, 0, " of the server")])  # its past is that of what made it a member
-    scene.laptop.create_task(edda.Task(title="more"))
-    sync(server, scene.laptop)
-    giving, taking = replica_of(scene.laptop).exchange.giving, replica_of(scene.tablet).exchange.taking
-    known = scene.tablet.frontier()
-    positions = giving.missing(known) or []
-    while (given := giving.batch(positions, known)) is not None:
-        taking.take(given.message)
-    assert is_provisional(scene.tablet) is not None
-    assert scene.tablet.frontier() == scene.laptop.frontier()
-    sync(scene.laptop, scene.phone)
-    scene.tell_the_truth()
-    assert (scene.tablet.refused(), scene.phone.refused()) == (0, 0)
-    scene.assert_equal(server)
-
-
 def test_a_batch_that_was_taken_already_is_nothing(scene: Scene) -> None:
     scene.begin()
     giving, behind = replica_of(scene.laptop).exchange.giving, replica_of(scene.tablet).exchange.behind
