@@ -102,8 +102,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A reader is shown the rows of edited texts as they were before.",
         (6, 7),
         "engine:StorageEngine.snapshot",
-        "if attempt == SNAPSHOT_TRIES or not reader.stale_texts():",
-        "if attempt <= SNAPSHOT_TRIES:",
+        "if tries == SNAPSHOT_TRIES or not reader.stale_texts():",
+        "if tries <= SNAPSHOT_TRIES:",
     ),
     Bug(
         "hidden is written once",

@@ -44,8 +44,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A peer's value of a wrong type is written, as if nobody had looked at it.",
         (0, 11, 12, 17, 18),
         "crdt.fold:Fold._receive_one",
-        "unknown = self._check_put(one)",
-        "unknown = ()",
+        "unknown, size = self._check_put(one)",
+        "unknown, size = (), 0",
     ),
     one(
         "a deletion claims what it likes",
