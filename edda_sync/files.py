@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -139,6 +138,8 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     Raises:
         OSError: It cannot be written; what was there still is.
     """
+    import tempfile  # only a command that writes a file needs it
+
     descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
     try:
         with os.fdopen(descriptor, "wb") as file:

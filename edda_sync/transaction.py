@@ -16,7 +16,6 @@ from typing import Protocol, Self
 
 from edda_sync import values
 from edda_sync.crdt import rows
-from edda_sync.crdt.diff import apply_edits, diff, rebase
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
 from edda_sync.crdt.frontier import Dot
@@ -457,6 +456,8 @@ class Transaction:
             item = item if item is not None else blank_item(kind, values.id_text(entity))
             set_cells(item, draft.cells)
         elif isinstance(draft, (Rewrite, EditText)) and item is not None:
+            from edda_sync.crdt.diff import apply_edits, diff, rebase  # only who looks at a text of its own needs it
+
             field = TEXT_FIELDS[kind]
             text = getattr(item, field) or ""
             if isinstance(draft, EditText):

@@ -13,7 +13,6 @@ from typing import Any
 from edda_sync import values
 from edda_sync.crdt import frontier
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.diff import diff, rebase
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.fold import Fold
@@ -95,6 +94,8 @@ class Composer:
                 return
             yield self._start(entity, draft.new)
             return
+        from edda_sync.crdt.diff import diff, rebase
+
         edits = diff(draft.base or "", draft.new)
         if draft.base != current:
             edits = rebase(edits, draft.base or "", current)
@@ -108,6 +109,8 @@ class Composer:
         if draft.base is not None:
             base = draft.base()
             if base != (current or ""):
+                from edda_sync.crdt.diff import rebase
+
                 edits = rebase(list(edits), base, current or "")
         if shown is None:  # the first words of an empty field are its start
             return self._start(entity, _written(edits, TEXT_FIELDS[draft.kind]))
@@ -144,10 +147,12 @@ class Composer:
         if start is not None:
             genesis = fold.texts.genesis(entity, start)
             key = (entity.key, field, genesis)
-            known = fold.tx.text(*key) is not None
-            edits = diff(fold.texts.document(fold.tx, key).string(), start) if known else []
-            if edits:
-                return self._made(entity, genesis, edits, rewrite=True)
+            if fold.tx.text(*key) is not None:
+                from edda_sync.crdt.diff import diff
+
+                edits = diff(fold.texts.document(fold.tx, key).string(), start)
+                if edits:
+                    return self._made(entity, genesis, edits, rewrite=True)
         operation = ops.Put(entity.kind, entity.id, {field: start})
         fold.write(operation)
         return operation

@@ -4,31 +4,34 @@ Texts: the edited text documents of a store, kept in memory while they are in us
 A document is caught up with the store's tail inside the transaction that edits it, since another process may have
 edited it too. A document touched by a transaction that does not commit is thrown away: it holds edits that never were,
 and a stale or phantom document diverges from its peers.
+
+What makes and reads texts is imported where one is met: commands that only list tasks hold this module, too.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
-from edda_sync.crdt import edits, item_names, operation
+from edda_sync.crdt import operation
 from edda_sync.crdt.chains import NOBODY, names_of
 from edda_sync.crdt.clients import NAME_BYTES
-from edda_sync.crdt.diff import Edit
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
-from edda_sync.crdt.item_names import ItemNames, item_name
-from edda_sync.crdt.text import TextDocument, genesis_id
 from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import StoreReader, StoreWriter
 
+if TYPE_CHECKING:
+    from edda_sync.crdt import edits
+    from edda_sync.crdt.text import TextDocument
+
 Key = tuple[bytes, str, bytes]
 """Key of the entity (``entity.key_of``), field, genesis."""
 
-TextEdit = Edit
+TextEdit = tuple[int, int, str]
 """Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
 
 TAIL_MAX: Final = 256  # edits after which the state is written anew: bounds what an open has to replay
@@ -68,6 +71,8 @@ class Texts:
     @staticmethod
     def genesis(entity: Entity, start: str) -> bytes:
         """Return the name of the text of an entity that starts so."""
+        from edda_sync.crdt.text import genesis_id
+
         return genesis_id(entity.id, TEXT_FIELDS[entity.kind], start)
 
     def text_of(self, reader: StoreReader, entity: Entity) -> str | None:
@@ -108,6 +113,8 @@ class Texts:
         found = self._open.get(key)
         stored = reader.text(*key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
+            from edda_sync.crdt.text import TextDocument
+
             if stored is None:
                 if start is None:
                     raise RefusedTextError("an edit of a text that never started")
@@ -117,7 +124,9 @@ class Texts:
             else:
                 found = _Open(TextDocument.load(stored.state), stored.serial, 0)
             self._open[key] = found
-        if stored is not None:
+        if stored is not None and stored.tail:
+            from edda_sync.crdt import edits, item_names
+
             for each in stored.tail:
                 try:
                     own, edit = item_names.decode(each.edit) or (None, edits.decode(each.edit))
@@ -149,6 +158,8 @@ class Texts:
         Raises:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
+        from edda_sync.crdt import edits
+
         edit = edits.decode(one.edit)
         document, key = self._of(tx, entity, one.field, one.genesis)
         self._apply(tx, document, key, edit, one.edit, dot, deps)
@@ -164,7 +175,9 @@ class Texts:
             document.apply(edit, dot, deps)
             self._append(tx, key, dot, encoded)
             return
-        meant = ItemNames(names, document.sequence, dot, deps).meant(edit)
+        from edda_sync.crdt import item_names
+
+        meant = item_names.ItemNames(names, document.sequence, dot, deps).meant(edit)
         document.apply(meant.edit, meant.dot, deps, meant.own)
         is_as_said = meant.edit == edit and len(meant.own) == NAME_BYTES
         self._append(tx, key, meant.dot, encoded if is_as_said else item_names.encode(meant))
@@ -196,10 +209,13 @@ class Texts:
             InvalidValueError: A position lies outside the text.
             LimitError: The text, or the edit, would be too large.
         """
+        from edda_sync.crdt import edits
+
         document, key = self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)
-        names = names_of(tx)
-        made = document.make(item_name(names, dot[0]), changes, whole=rewrite)
-        if names is not NOBODY:
+        made = document.make(_called(tx, dot)[0], changes, whole=rewrite)
+        if (names := names_of(tx)) is not NOBODY:
+            from edda_sync.crdt.item_names import ItemNames
+
             made = ItemNames(names, document.sequence, dot, deps).said(made)
         encoded = edits.encode(made)
         self._apply(tx, document, key, made, encoded, dot, deps)
@@ -220,8 +236,7 @@ class Texts:
     @staticmethod
     def _dots_of(tx: StoreReader, entity: Entity, field: str, start: str) -> list[Dot]:
         """Return the changes that wrote a start, as texts call them."""
-        names = names_of(tx)
-        return [(item_name(names, write[0]), write[1]) for write in entity.cells[field] if write[3] == start]
+        return [_called(tx, write[:2]) for write in entity.cells[field] if write[3] == start]
 
     def keep_start(self, tx: StoreWriter, entity: Entity, field: str, start: str) -> None:
         """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
@@ -238,7 +253,7 @@ class Texts:
         if tx.text(*key) is not None:
             self._touched.add(key)
             document = self.document(tx, key)
-            document.started((item_name(names_of(tx), dot[0]), dot[1]))
+            document.started(_called(tx, dot))
             opened = self._open[key]
             opened.serial = tx.append_text(*key, *dot, b"")  # a number of its own, so that other processes read it anew
             tx.save_text(*key, document.state(), opened.serial)
@@ -251,6 +266,8 @@ class Texts:
         Raises:
             CorruptError: No device writes such a state.
         """
+        from edda_sync.crdt.text import TextDocument
+
         document = TextDocument.load(state)
         document.check()
         self._touched.add(key)
@@ -269,3 +286,13 @@ class Texts:
         if opened.tail >= TAIL_MAX:
             tx.save_text(*key, opened.document.state(), opened.serial)
             opened.tail = 0
+
+
+def _called(reader: StoreReader, dot: Dot) -> Dot:
+    """Return what texts call a change: by its actor, where no chain forked."""
+    names = names_of(reader)
+    if names is NOBODY:
+        return dot
+    from edda_sync.crdt.item_names import item_name
+
+    return item_name(names, dot[0]), dot[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +33,8 @@ def translated(path: Path) -> Iterator[None]:
         if name.startswith("SQLITE_CORRUPT"):
             raise errors.CorruptError(str(path)) from error
         if name.startswith("SQLITE_IOERR"):
-            if shutil.disk_usage(path.parent).free < _ROOM_BYTES:
+            disk = os.statvfs(path.parent)
+            if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
                 raise errors.DiskFullError(str(path)) from error
             raise errors.DiskFaultError(str(path), str(error)) from error
         raise errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.") from error
