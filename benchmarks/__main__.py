@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
 import tempfile
@@ -42,7 +43,11 @@ def main() -> None:
             workload: Workload = importlib.import_module(f"benchmarks.{name}")
             figures += workload.run(options)
             print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    _print(figures)
+    if arguments.json:
+        for each in figures:
+            print(json.dumps({"what": each.what, "amount": each.amount, "cpu_s": each.cpu_s}))
+    else:
+        _print(figures)
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,6 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=10_000, help="how many tasks a store holds (the aims: 100000)")
     parser.add_argument("--keystrokes", type=int, default=20_000, help="how many of the trace are typed")
     parser.add_argument("--whole", action="store_true", help="type the whole trace")
+    parser.add_argument("--json", action="store_true", help="print amounts and CPU times as numbers, a figure a line")
     parser.add_argument("--folder", type=Path, default=None, help="where stores are made: on the disk to be measured")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of recorded typing")
     return parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import statistics
 import tempfile
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -53,6 +54,9 @@ class Figure:
         ours, raw: What it cost with edda-sync, and with raw SQLite in the same run.
         ratio: Ours over raw's, as performance: above 1 is faster than raw SQLite.
         reached: Whether ours meets the aim; None where there is none.
+        amount: Ours as a number, in seconds or bytes or as a share: less is better. :mod:`benchmarks.against` compares it.
+        cpu_s: CPU time of the work, user and system, of all processes that did it; it says more than seconds do where
+            others use the machine.
     """
 
     what: str
@@ -61,6 +65,15 @@ class Figure:
     raw: str = ""
     ratio: float | None = None
     reached: bool | None = None
+    amount: float | None = None
+    cpu_s: float | None = None
+
+
+class Spent(NamedTuple):
+    """What work took."""
+
+    wall_s: float
+    cpu_s: float  # user and system, of all threads and of the commands that it ran
 
 
 # --- what is stored ---------------------------------------------------------------------------------------------------
@@ -185,16 +198,33 @@ def a_raw_store(options: Options) -> Iterator[Raw]:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
+def spent(work: Callable[[], object]) -> Spent:
+    """Return what work takes."""
+    start, start_cpu = time.perf_counter(), cpu_s()
+    work()
+    return Spent(time.perf_counter() - start, cpu_s() - start_cpu)
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Return how long work takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return spent(work).wall_s
 
 
-def median_s(work: Callable[[], object], runs: int) -> float:
-    """Return the median of several runs."""
-    return statistics.median(seconds(work) for _ in range(runs))
+def median(runs: Iterable[Spent]) -> Spent:
+    """Return the median of several runs: of the time by the clock, and of the CPU's."""
+    wall_s, cpu_s = zip(*runs, strict=True)
+    return Spent(statistics.median(wall_s), statistics.median(cpu_s))
+
+
+def median_of(work: Callable[[], object], runs: int) -> Spent:
+    """Return what work takes, as the median of several runs."""
+    return median([spent(work) for _ in range(runs)])
+
+
+def cpu_s() -> float:
+    """Return the CPU time of this process so far, and of the commands that it ran and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def percentile(values: list[float], percent: float) -> float:

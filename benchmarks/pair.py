@@ -52,12 +52,16 @@ class Other:
         self._process = process
 
     async def until(self, what: str) -> Event:
-        """Return the next event of a kind: its time in nanoseconds of the monotonic clock, the bytes so far."""
+        """
+        Return the next event of a kind: its time in nanoseconds of the monotonic clock, the bytes so far, and the CPU time
+        so far of the process there, and of this one.
+        """
         assert self._process.stdout is not None
         async with asyncio.timeout(TIMEOUT_S):
             while line := await self._process.stdout.readline():
                 event: Event = json.loads(line)
                 if event["what"] == what:
+                    event["cpu_here_s"] = time.process_time()
                     return event
         raise RuntimeError("the other device has ended")
 
@@ -73,6 +77,11 @@ class Other:
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()
+
+
+def cpu_between(start: Event, end: Event) -> float:
+    """Return the CPU time that both processes took from one event to another."""
+    return sum(float(end[process] - start[process]) for process in ("cpu_s", "cpu_here_s"))
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +110,7 @@ async def _run(home: Path, ports: list[int]) -> None:
     def tell(happening: Happening) -> None:
         talk = device.progress.get(happening.device)
         wire = 0 if talk is None else talk.sent_bytes + talk.rcvd_bytes
-        _say(happening.what, changes=happening.count, wire_bytes=wire)
+        _say(happening.what, changes=happening.count, wire_bytes=wire, cpu_s=time.process_time())
 
     device = Device(home, config=config(home), discover=False, tell=tell)
     async with device:

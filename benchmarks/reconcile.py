@@ -10,7 +10,7 @@ from typing import Final
 
 import edda_sync as edda
 from benchmarks.measure import Figure, Options, Source, a_folder, kilobytes, milliseconds
-from benchmarks.pair import Event, Homes, config, running
+from benchmarks.pair import Event, Homes, config, cpu_between, running
 from edda_sync.device import Device
 
 CHANGED: Final = 100
@@ -31,9 +31,11 @@ def run(options: Options) -> Iterator[Figure]:
     wire = statistics.median(equal["wire_bytes"] for _, equal in met)
     yield Figure(
         f"reconcile {CHANGED} + {CHANGED} among {options.tasks:,}", milliseconds(AIM_S), milliseconds(ours_s),
-        reached=ours_s < AIM_S,
+        reached=ours_s < AIM_S, amount=ours_s, cpu_s=statistics.median(cpu_between(*each) for each in met),
     )  # fmt: skip
-    yield Figure("  on the wire", kilobytes(AIM_WIRE_BYTES), kilobytes(wire), reached=wire < AIM_WIRE_BYTES)
+    yield Figure(
+        "  on the wire", kilobytes(AIM_WIRE_BYTES), kilobytes(wire), reached=wire < AIM_WIRE_BYTES, amount=wire
+    )
 
 
 def _change(home: Path, number: int) -> None:

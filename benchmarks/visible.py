@@ -12,7 +12,7 @@ from typing import Final
 
 import edda_sync as edda
 from benchmarks.measure import Figure, Options, Raw, Source, a_folder, milliseconds, percentile, raw_rows
-from benchmarks.pair import Homes, config, running
+from benchmarks.pair import Homes, config, cpu_between, running
 from edda_sync.device import Device
 from edda_sync.engine import StorageEngine
 
@@ -26,16 +26,17 @@ def run(options: Options) -> Iterator[Figure]:
     with a_folder(options) as folder:
         raw_s = _raw(Raw(folder / "here.db"), Raw(folder / "there.db"), tasks)
     with a_folder(options) as folder:
-        ours_s = asyncio.run(_edits(Homes.make(folder, tasks)))
+        ours_s, cpu_s = asyncio.run(_edits(Homes.make(folder, tasks)))
     for percent, aim_s in ((50, AIM_P50_S), (99, AIM_P99_S)):
         ours, raw = percentile(ours_s, percent), percentile(raw_s, percent)
         yield Figure(
             f"edit to visible on the peer, p{percent}", milliseconds(aim_s), milliseconds(ours), milliseconds(raw),
-            raw / ours, ours < aim_s,
+            raw / ours, ours < aim_s, ours, cpu_s if percent == 50 else None,
         )  # fmt: skip
 
 
-async def _edits(homes: Homes) -> list[float]:
+async def _edits(homes: Homes) -> tuple[list[float], float]:
+    """Return how long each edit took to be seen, and the CPU time of one on both devices."""
     pauses = random.Random(1)
     found = []
     async with (
@@ -43,13 +44,15 @@ async def _edits(homes: Homes) -> list[float]:
         running(homes.there, device.port) as other,
     ):
         await other.until("equal")
+        before = await other.ask("resources")
         tasks = await device.run(lambda store: store.query_tasks(edda.TaskQuery(limit=EDITS)))
         for number in range(EDITS):
             await asyncio.sleep(pauses.uniform(0, PAUSE_S_MAX))
             started_ns = await device.run(lambda store, n=number: _edit(store, tasks[n % len(tasks)], n))  # type: ignore[misc]
             applied = await other.until("applied")
             found.append((applied["ns"] - started_ns) / 1e9)
-    return found
+        after = await other.ask("resources")
+    return found, cpu_between(before, after) / EDITS
 
 
 def _edit(store: StorageEngine, task: edda.Task, number: int) -> int:

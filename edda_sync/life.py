@@ -203,7 +203,7 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
         raise disk_error(folder, error) from None
     inode = database.stat().st_ino
     name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
-    alone = next(folder.glob(f"{store_id.hex()}-*"), None) is None
+    alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
     return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id(), alone=alone)
 
 

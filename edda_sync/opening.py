@@ -42,6 +42,8 @@ def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = Fals
     Raises:
         LostStoreError: The file is missing or empty, and something shows that it was not always so.
     """
+    if has_store(database):
+        return
     signs = _signs(home, database, state, anew=anew)  # first: they appear after the file, and would be found without it
     if signs and not _is_filled(database):
         raise LostStoreError(str(database), signs)

@@ -424,6 +424,9 @@ class SqliteWriter(SqliteReader):
     def log_position(self) -> int:
         return self._remembered("log_position", super().log_position)
 
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._remembered("segments", super().segments)
+
     def evidence(self) -> Mapping[bytes, bytes]:
         return self._remembered("evidence", super().evidence)
 
@@ -473,6 +476,7 @@ class SqliteWriter(SqliteReader):
 
     def append_segment(self, position: int, segment: bytes) -> None:
         self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+        self._known.pop("segments", None)
         self._known["log_position"] = max(self.log_position(), position)
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
@@ -580,6 +584,7 @@ class SqliteWriter(SqliteReader):
         self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))
         self._execute("DELETE FROM behind")
         self._execute("DELETE FROM rewritten")
+        self._known.pop("segments", None)
         self._known.pop("log_position", None)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
