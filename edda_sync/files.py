@@ -101,7 +101,7 @@ def mend_open_file(path: Path, descriptor: int) -> None:
             raise NotPrivateError(str(path))
 
 
-def mend_file(path: Path) -> None:
+def mend_file(path: Path | str) -> None:
     """
     Take every permission on a file from others; a file that is not there is fine.
 
@@ -112,17 +112,17 @@ def mend_file(path: Path) -> None:
         NotPrivateError: Others can read it, and that cannot be changed.
     """
     with suppress(FileNotFoundError):
-        mode = path.lstat().st_mode
+        mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             raise LinkError(str(path))
         if mode & _OTHERS:
             try:
-                path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+                os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
             except FileNotFoundError:
                 return  # a journal goes when another process closes the store
             except OSError:
                 raise NotPrivateError(str(path)) from None
-            if path.lstat().st_mode & _OTHERS:
+            if os.lstat(path).st_mode & _OTHERS:
                 raise NotPrivateError(str(path))
 
 

@@ -3,7 +3,8 @@ Who brought and who deleted the units of a text: what of it each change did, kep
 
 A person who types makes one change a letter, and each brings, or deletes, the unit beside the last one. So what an actor
 did is kept as *steps*: changes in a row of which each did as much as the one before it, one place further on. Steps are only
-ever added to, in the order of the actor's changes: they are the same wherever the same edits were accepted.
+ever added to, in the order of the actor's changes: they are the same wherever the same edits were accepted. What goes up is
+kept as differences, too, as it stands in a text's state: that is made after every pause in typing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from edda_sync.crdt.clients import NAME_BYTES
-from edda_sync.crdt.units import differences
 
 Dot = tuple[bytes, int]
 """Actor and seq of a change."""
@@ -43,7 +43,7 @@ def meets(dots: Iterable[Dot], dot: Dot, past: Mapping[bytes, int]) -> bool:
 class Insertions:
     """Which units of an actor's own name it brought with which change."""
 
-    __slots__ = ("_clocks", "_seqs", "_units", "clock", "seq")
+    __slots__ = ("_clock_steps", "_clocks", "_seq_steps", "_seqs", "_units", "clock", "seq")
 
     def __init__(self) -> None:
         self.clock = 0  # where the next change goes on
@@ -51,10 +51,14 @@ class Insertions:
         self._seqs: list[int] = []  # of each step its first change,
         self._clocks: list[int] = []  # that one's first unit,
         self._units: list[int] = []  # and how many units each of its changes brought
+        self._seq_steps: list[int] = []  # the first two as differences
+        self._clock_steps: list[int] = []
 
     def add(self, seq: int, size: int) -> None:
         """Note what the actor's next change brought; or its last one, besides."""
         if seq != self.seq + 1 or not self._units or size != self._units[-1]:
+            self._seq_steps.append(seq - self._seqs[-1] if self._seqs else seq)
+            self._clock_steps.append(self.clock - self._clocks[-1] if self._clocks else self.clock)
             self._seqs.append(seq)
             self._clocks.append(self.clock)
             self._units.append(size)
@@ -82,12 +86,13 @@ class Insertions:
         cut.clock = self.known(seq)
         kept = bisect_right(self._seqs, seq)
         cut._seqs, cut._clocks, cut._units = self._seqs[:kept], self._clocks[:kept], self._units[:kept]
+        cut._seq_steps, cut._clock_steps = self._seq_steps[:kept], self._clock_steps[:kept]
         cut.seq = cut.seq_of(cut.clock - 1) if kept else 0
         return cut
 
     def columns(self) -> InsertionColumns:
         """Return the steps as columns of small numbers."""
-        return differences(self._seqs), differences(self._clocks), self._units, self.clock
+        return self._seq_steps, self._clock_steps, self._units, self.clock
 
     @classmethod
     def of(cls, columns: InsertionColumns) -> Insertions:
@@ -99,7 +104,7 @@ class Insertions:
         """
         seqs, clocks, units, clock = columns
         made = cls()
-        made.clock, made._units = clock, units
+        made.clock, made._units, made._seq_steps, made._clock_steps = clock, units, seqs, clocks
         made._seqs, made._clocks = list(accumulate(seqs)), list(accumulate(clocks))
         if not len(seqs) == len(clocks) == len(units):
             raise ValueError("columns of different lengths")
@@ -119,7 +124,7 @@ class Insertions:
 class Deletions:
     """Which units an actor deleted with which change, in that order; a unit may be deleted more than once."""
 
-    __slots__ = ("_clocks", "_counts", "_names", "_seqs", "_sizes")
+    __slots__ = ("_clock_steps", "_clocks", "_counts", "_names", "_seq_steps", "_seqs", "_sizes")
 
     def __init__(self) -> None:
         self._seqs: list[int] = []  # of each step its first change,
@@ -127,6 +132,8 @@ class Deletions:
         self._names: list[int] = []  # and what the first one deleted: the index of a name,
         self._clocks: list[int] = []  # the first unit,
         self._sizes: list[int] = []  # and how many units, as each of the others did
+        self._seq_steps: list[int] = []  # seqs and clocks as differences
+        self._clock_steps: list[int] = []
 
     def add(self, seq: int, deleted: Range) -> None:
         """Note what the actor's next change deleted; or its last one, besides."""
@@ -141,6 +148,8 @@ class Deletions:
                 if count == 1 and moved == -size:
                     self._counts[-1] = -2
                     return
+        self._seq_steps.append(seq - self._seqs[-1] if self._seqs else seq)
+        self._clock_steps.append(clock - self._clocks[-1] if self._clocks else clock)
         self._seqs.append(seq)
         self._counts.append(1)
         self._names.append(name)
@@ -179,13 +188,14 @@ class Deletions:
         cut, kept = Deletions(), bisect_right(self._seqs, seq)
         cut._seqs, cut._counts, cut._names = self._seqs[:kept], self._counts[:kept], self._names[:kept]
         cut._clocks, cut._sizes = self._clocks[:kept], self._sizes[:kept]
+        cut._seq_steps, cut._clock_steps = self._seq_steps[:kept], self._clock_steps[:kept]
         if kept and (count := seq - cut._seqs[-1] + 1) < abs(cut._counts[-1]):
             cut._counts[-1] = count if cut._counts[-1] > 0 or count == 1 else -count
         return cut
 
     def columns(self) -> DeletionColumns:
         """Return the steps as columns of small numbers."""
-        return differences(self._seqs), self._counts, self._names, differences(self._clocks), self._sizes
+        return self._seq_steps, self._counts, self._names, self._clock_steps, self._sizes
 
     @classmethod
     def of(cls, columns: DeletionColumns) -> Deletions:
@@ -198,6 +208,7 @@ class Deletions:
         made = cls()
         seqs, made._counts, made._names, clocks, made._sizes = columns
         made._seqs, made._clocks = list(accumulate(seqs)), list(accumulate(clocks))
+        made._seq_steps, made._clock_steps = seqs, clocks
         if len({len(column) for column in columns}) > 1:
             raise ValueError("columns of different lengths")
         if seqs and (seqs[0] < 1 or min(seqs) < 0 or min(made._sizes) < 1 or 0 in made._counts):

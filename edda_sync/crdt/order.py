@@ -67,8 +67,23 @@ class Order:
 
     def whole(self) -> list[Run]:
         """Return all runs, as long as they can be: the same wherever the same edits were made."""
+        self._merge()
+        return list(self)
+
+    def packed(self) -> bytes:
+        """Return :meth:`whole` as msgpack; what did not change since it was asked for is not written anew."""
+        self._merge()
+        chunks = list(self._chunks())
+        count = sum([len(chunk.runs) for chunk in chunks])
+        return b"".join([_array_of(count), *[chunk.pack() for chunk in chunks]])
+
+    def _merge(self) -> None:
+        """Let runs at the ends of chunks be as long as they can be."""
         chunk = self._head
         while (following := chunk.next) is not None:
+            if chunk.packed is not None and following.packed is not None:  # neither has changed since this was asked
+                chunk = following
+                continue
             if self._is_one(chunk.runs[-1], following.runs[0]):
                 points = len(following.runs[0].text or "")
                 self._join(chunk, len(chunk.runs) - 1, following, 0)
@@ -79,7 +94,6 @@ class Order:
                     continue
             chunk = following
         self._at, self._base, self._hit = self._head, 0, (self._head, 0)
-        return list(self)
 
     def by_name(self) -> Iterable[Run]:
         """Return all runs, those of one name ascending."""
@@ -87,6 +101,8 @@ class Order:
 
     def rename(self, indices: Sequence[int]) -> None:
         """Give each name another index."""
+        for chunk in self._chunks():
+            chunk.recut()
         for run in self:
             run.name = indices[run.name]
             if run.left >= 0:
@@ -295,6 +311,7 @@ class Order:
         if not self._runs:
             self._index()
         chunk.runs.insert(at, run)
+        chunk.recut()
         self._where[run] = chunk
         starts, runs = self._starts.setdefault(run.name, []), self._runs.setdefault(run.name, [])
         index = len(starts) if not starts or run.clock > starts[-1] else bisect_right(starts, run.clock)
@@ -316,6 +333,8 @@ class Order:
         """Make two runs one."""
         rest = following.runs.pop(second)
         chunk.runs[at].absorb(rest)
+        chunk.recut()
+        following.recut()
         if self._runs:
             index = bisect_right(self._starts[rest.name], rest.clock) - 1
             del self._starts[rest.name][index], self._runs[rest.name][index], self._where[rest]
@@ -348,6 +367,13 @@ class Order:
         """Return the clock at which a run that begins with a clock must end."""
         end = (clock // limits.TEXT_RUN_UNITS + 1) * limits.TEXT_RUN_UNITS
         return end + 1 if self.is_inside(name, end) else end
+
+
+def _array_of(count: int) -> bytes:
+    """Return how msgpack begins an array."""
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
 
 
 def _size_bytes(text: str) -> int:

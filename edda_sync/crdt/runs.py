@@ -77,10 +77,14 @@ class Run(msgspec.Struct, array_like=True, gc=False, eq=False):
             self.text += rest.text
 
 
-class Chunk:
-    """Some runs, what they show, and the next chunk."""
+_encode = msgspec.msgpack.Encoder().encode
+_FEW: Final = 16  # from so many on, msgpack writes the length of an array in two bytes more
 
-    __slots__ = ("_text", "next", "points", "rank", "runs")
+
+class Chunk:
+    """Some runs, what they show, and the next chunk. What they show and how they are written is remembered."""
+
+    __slots__ = ("_text", "next", "packed", "points", "rank", "runs")
 
     def __init__(self, runs: list[Run], following: Chunk | None, rank: float) -> None:
         self.runs = runs
@@ -88,6 +92,7 @@ class Chunk:
         self.rank = rank  # greater than that of every chunk before it
         self._text: str | None = "".join([run.text for run in runs if run.text is not None])  # None once it has changed
         self.points = len(self._text)  # code points of it
+        self.packed: bytes | None = None  # what :meth:`pack` returned, until the runs change
 
     def string(self) -> str:
         """Return what the runs show."""
@@ -95,10 +100,20 @@ class Chunk:
             self._text = "".join([run.text for run in self.runs if run.text is not None])
         return self._text
 
+    def pack(self) -> bytes:
+        """Return the runs as msgpack, one after another."""
+        if self.packed is None:
+            self.packed = _encode(self.runs)[1 if len(self.runs) < _FEW else 3 :]
+        return self.packed
+
     def changed(self, points: int) -> None:
         """Note that the runs show so many code points more; or fewer, if it is negative."""
-        self._text = None
+        self._text = self.packed = None
         self.points += points
+
+    def recut(self) -> None:
+        """Note that the runs are others, and show the same."""
+        self.packed = None
 
     def following(self, at: int) -> Run | None:
         """Return the run that stands after one of this chunk's."""

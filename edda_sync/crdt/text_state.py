@@ -65,10 +65,8 @@ def encode(text: TextSequence) -> bytes:
         for name, rewrite in sorted(text.rewrites.items())
     ]
     pairs = [(name, differences(found.starts), found.counts) for name, found in sorted(text.order.pairs.items())]
-    starts = _dots(index, text.starts)
-    return _encode(
-        _State(FORMAT, text.names, index[text.genesis], starts, authors, rewrites, pairs, text.order.whole())
-    )
+    starts, runs = _dots(index, text.starts), msgspec.Raw(text.order.packed())
+    return _encode((FORMAT, text.names, index[text.genesis], starts, authors, rewrites, pairs, runs))
 
 
 def decode(data: bytes) -> TextSequence:

@@ -41,7 +41,7 @@ def prepare_file(path: Path) -> Path:
     make_file(path)
     real = path.resolve()
     for suffix in ("", *_BESIDE):
-        mend_file(Path(f"{real}{suffix}"))
+        mend_file(f"{real}{suffix}")
     return real
 
 

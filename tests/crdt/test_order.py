@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +89,10 @@ def test_an_order_says_what_a_list_says(data: st.DataObject) -> None:
             model.delete(data.draw(st.integers(0, len(model.all) - 1)))
         else:
             model.insert(data.draw(st.integers(0, 2)), data.draw(st.integers(0, len(model.all))), data.draw(words))
+        if data.draw(st.integers(0, 7)) == 0:
+            model.order.packed()  # from here on what does not change is not written anew
     model.check()
+    assert model.order.packed() == msgspec.msgpack.encode(model.order.whole())
     runs = model.order.whole()
     assert not any(run.goes_on(before) for before, run in itertools.pairwise(runs)), "two runs are one"
     model.order = Order(runs, model.order.pairs)
@@ -96,6 +100,14 @@ def test_an_order_says_what_a_list_says(data: st.DataObject) -> None:
     model.order.rename([2, 0, 1])
     model.all = [one._replace(name=(2, 0, 1)[one.name]) for one in model.all]
     model.check()
+    assert model.order.packed() == msgspec.msgpack.encode(model.order.whole())
+
+
+@pytest.mark.parametrize("runs", [0, 1, 15, 16, 17, 33, 1_000, 65_535, 65_536])
+def test_runs_are_packed_as_msgpack_has_an_array_of_them(runs: int) -> None:
+    apart = [Run(0, 2 * at, 1, "a", *EDGE, *EDGE) for at in range(runs)]
+    order = Order(apart, {})
+    assert order.packed() == order.packed() == msgspec.msgpack.encode(apart)
 
 
 @pytest.mark.parametrize("character", ["b", "日", "🙂", "a🙂"])

@@ -76,7 +76,7 @@ PLANTED = {
     ),
     "a rewrite is named by its words alone": Edit("crdt.edits:rewrite_name", "_encode(edit)", "_encode(edit.blocks)"),
     "runs are not joined when their chunks are": Edit(
-        "crdt.order:Order.whole", "if self._is_one(", "if False and self._is_one("
+        "crdt.order:Order._merge", "if self._is_one(", "if False and self._is_one("
     ),
     "names stay in the order in which they came": Edit(
         "crdt.sequence:TextSequence.sort_names", "if names == self.names:", "if names:"
