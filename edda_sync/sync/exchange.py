@@ -26,7 +26,7 @@ from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
-from edda_sync.sync.merging import Merging
+from edda_sync.sync.merging import Merging, provisional
 from edda_sync.sync.messages import Summary, Wish
 from edda_sync.sync.taking import Taking
 
@@ -70,6 +70,21 @@ class Introduction(NamedTuple):
     wanted: tuple[Wish, ...]
 
 
+class Standing(NamedTuple):
+    """
+    How a store stands at one moment.
+
+    Attributes:
+        frontier: Which changes of each actor are held.
+        waiting: How much is held but not applied.
+        is_provisional: Whether it believes a segment until the log behind that is here.
+    """
+
+    frontier: Frontier
+    waiting: int
+    is_provisional: bool
+
+
 @dataclass(slots=True)
 class _Seen:
     """
@@ -77,11 +92,11 @@ class _Seen:
 
     Attributes:
         version: Of the store, asked for before anything was read.
-        frontier, proof: None until somebody wants to know.
+        standing, proof: None until somebody wants to know.
     """
 
     version: int
-    frontier: Frontier | None = None
+    standing: Standing | None = None
     proof: Proof | None = None
 
 
@@ -140,16 +155,15 @@ class Exchange:
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
-        seen = self._seen()
-        if seen.frontier is None:
-            with self.store.read() as reader:
-                seen.frontier = _frontier(reader)
-        return seen.frontier
+        return self.standing().frontier
 
-    def standing(self) -> tuple[Frontier, int]:
-        """Return :meth:`frontier` and how much is held but not applied, of one moment."""
-        with self.store.read() as reader:
-            return _frontier(reader), reader.waiting()
+    def standing(self) -> Standing:
+        """Return how the store stands."""
+        seen = self._seen()
+        if seen.standing is None:
+            with self.store.read() as reader:
+                seen.standing = Standing(_frontier(reader), reader.waiting(), provisional(reader) is not None)
+        return seen.standing
 
     def heads(self) -> list[Head]:
         """Return every actor's head."""

@@ -349,7 +349,7 @@ class Session:
             self._answers -= 1
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
-            if self._exchange.behind.is_provisional() and len(self._later) < limits.LATER_MAX:
+            if self._exchange.standing().is_provisional and len(self._later) < limits.LATER_MAX:
                 self._later += message.items  # of what a segment stands for, only the log tells where it belongs
             return self._news_of_forks(self._exchange.forks.take_evidence(message.items))
         if isinstance(message, Branch):
@@ -536,13 +536,13 @@ class Session:
             if EVENT_OF[type(message)] is Event.DATA:
                 self._sending.sent(len(send.frame))
             effects.append(send)
-        if not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
+        ours, _, is_provisional = self._exchange.standing()
+        if is_provisional and not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
             effects += [self._send(page) for page in wanted.pages()]
-        if self._passed_over and not self._exchange.behind.is_provisional():
+        if self._passed_over and not is_provisional:
             self._passed_over = False
             effects += self._ack(again=True)
-        ours = self._exchange.frontier()
         self._measure(ours)
         if self._held == ours and not self._proving.has_said(ours):
             self._deadlines.setdefault("prove", now + limits.PROVE_DELAY_S)
@@ -557,7 +557,7 @@ class Session:
 
     def _ack(self, *, again: bool = False, proof: Proof | None = None) -> list[Effect]:
         """Say what is durable here; in several messages where more actors have moved than one has room for."""
-        ours, waiting = self._exchange.standing() if proof is None else (proof.frontier, proof.waiting)
+        ours, waiting = self._exchange.standing()[:2] if proof is None else (proof.frontier, proof.waiting)
         moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
         self._told = ours
         effects: list[Effect] = []
