@@ -22,6 +22,7 @@ from benchmarks.__main__ import TRACES, WORKLOADS
 
 HERE: Final = Path(__file__).absolute().parents[1]
 COLUMNS: Final = ("figure", "before: least, median", "after: least, median", "after / before")
+_KINDS: Final = {"amount": "time by the clock, or bytes", "cpu_s": "CPU time"}
 Figures = dict[tuple[str, str], list[float]]
 """Of each figure its amounts or CPU times, by round."""
 
@@ -40,7 +41,7 @@ def main() -> None:
     for key in [key for key in before if key in after]:
         old, new = before[key], after[key]
         ratios = f"{min(new) / min(old):.2f}, {statistics.median(new) / statistics.median(old):.2f}"
-        print(f"| {', '.join(key)} | {_shown(key[1], old)} | {_shown(key[1], new)} | {ratios} |")
+        print(f"| {key[0]}: {_KINDS[key[1]]} | {_shown(key[1], old)} | {_shown(key[1], new)} | {ratios} |")
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,9 +52,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *WORKLOADS], help=", ".join(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=5, help="how often each workload runs in each tree")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of recorded typing")
+    parser.add_argument("--keystrokes", type=int, default=2_000, help="how many of the trace are typed")
     parser.add_argument("--tasks", type=int, default=10_000, help="how many tasks a store holds")
     arguments = parser.parse_args()
-    arguments.options = [f"--traces={arguments.traces.absolute()}", f"--tasks={arguments.tasks}"]
+    named = {"traces": arguments.traces.absolute(), "keystrokes": arguments.keystrokes, "tasks": arguments.tasks}
+    arguments.options = [f"--{name}={value}" for name, value in named.items()]
     return arguments
 
 
@@ -76,9 +79,9 @@ def _run(tree: Path, name: str, options: list[str], figures: Figures) -> None:
 
 def _shown(kind: str, values: list[float]) -> str:
     least, median = min(values), statistics.median(values)
-    if kind == "amount" and least > 1_000:  # of bytes
+    if kind == "amount" and least > 1_000:  # of bytes: nothing takes so many seconds
         return f"{least:,.0f}, {median:,.0f}"
-    return f"{1000 * least:.4g}, {1000 * median:.4g} ms"
+    return f"{1000 * least:,.2f}, {1000 * median:,.2f} ms"
 
 
 if __name__ == "__main__":

@@ -120,6 +120,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     @property
     def parts(self) -> tuple[bytes, ...]:
         """Hashes of the body's parts of ``PART_BYTES_MAX``; empty when the body is no longer than one part."""
+        if self.body_bytes <= limits.PART_BYTES_MAX:  # nearly always, and every change is asked several times
+            return ()
         joined = exts.get(self.ext, PARTS) or b""
         return tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
 
@@ -136,7 +138,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     @property
     def birth(self) -> Birth | None:
         """How its actor began; in an actor's first change only."""
-        raw = exts.get(self.ext, BIRTH)
+        raw = exts.get(self.ext, BIRTH) if self.seq == 1 else None
         return None if raw is None else decode_birth(raw)
 
     @property

@@ -62,6 +62,14 @@ def _marks(chunk: Sequence[Any]) -> str:
     return ", ".join("?" * len(chunk))
 
 
+# In its place: to replace a row is to delete it and to write it anew, in the index too, and each change sets a head.
+_SET_HEAD: Final = (
+    "INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(actor) DO UPDATE SET seq = excluded.seq,"
+    " hash = excluded.hash, deps = excluded.deps, birth = excluded.birth, signed_seq = excluded.signed_seq,"
+    " signature = excluded.signature"
+)
+
+
 class SqliteReader:
     """One unmoving state of the store: a connection inside a read transaction."""
 
@@ -416,7 +424,11 @@ class SqliteWriter(SqliteReader):
         return known
 
     def meta(self, key: str) -> bytes | None:
-        return self._remembered(f"meta {key}", lambda: super(SqliteWriter, self).meta(key))
+        known, name = self._known, f"meta {key}"
+        if name not in known:  # as _remembered, which takes twice as long: every change asks for several
+            known[name] = super().meta(key)
+        value: bytes | None = known[name]
+        return value
 
     def heads(self) -> Mapping[bytes, Head]:
         return self._remembered("heads", super().heads)
@@ -493,7 +505,7 @@ class SqliteWriter(SqliteReader):
         )
 
     def set_head(self, head: Head) -> None:
-        self._execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+        self._execute(_SET_HEAD, head)
         if "heads" in self._known:  # anew, since who asked before holds the heads as they were
             self._known["heads"] = {**self._known["heads"], head.actor: head}
 
