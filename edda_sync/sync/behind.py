@@ -104,11 +104,6 @@ class LogBehind:
             upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
             return Behind(tuple(frontier.to_pairs(held)), upto)
 
-    def is_provisional(self) -> bool:
-        """Tell whether this store believes a segment."""
-        with self._store.read() as reader:
-            return provisional(reader) is not None
-
     def reached(self) -> int:
         """Return how many changes of the log behind are here."""
         with self._store.read() as reader:
