@@ -106,7 +106,7 @@ class Taking:
         parted: frozenset[bytes],
     ) -> Taken:
         if tx.segments():
-            return Taken(0, unchecked=True)
+            return Taken(0, held=tuple(_dots_of(Chains(tx), batch)), unchecked=True)  # the peer has them all the same
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
