@@ -20,6 +20,8 @@ def many_lives(sim: Simulation, draws: Draws) -> None:
     if liar is None or liar.told["many lives"]:
         return  # more of them are taken, but by and by: it has told enough
     count = draws.pick("lives", LIVES)
+    if sim.profile.tight and count > LIVES[0]:
+        count = LIVES[-1]  # more than may be taken at once
     sim.note("lives", liar, count=count)
     frame = CODEC.encode(_changes(sim, draws, liar, count))
     liar.tell("many lives", lambda _: [frame])

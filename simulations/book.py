@@ -50,6 +50,7 @@ class Book:
         removed: Tasks that somebody deleted, in order.
         tasks, documents: Ids that somebody made, in order.
         sets: Tasks whose titles are always written together.
+        typed: Words that somebody typed into a text that may be a liar's, and into the description of which task.
     """
 
     def __init__(self) -> None:
@@ -69,6 +70,7 @@ class Book:
         self.removed: list[str] = []
         self.documents: list[str] = []
         self.sets: list[list[str]] = []
+        self.typed: dict[str, str] = {}
         self._read: dict[str, set[int]] = {}
         self._gaps: set[str] = set()  # whose logs began with a segment: what it stands for may come later
         self._own: dict[str, set[bytes]] = {}

@@ -26,6 +26,7 @@ from simulations import (
 )
 from simulations.checker import Checker
 from simulations.checkers.convergence import Convergence
+from simulations.checkers.evidence import Innocent
 from simulations.checkers.history import (
     Authority,
     CausalDelivery,
@@ -36,7 +37,7 @@ from simulations.checkers.history import (
 )
 from simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
-from simulations.checkers.progress import BoundedBytes, Everywhere, NothingHeldBack, Repair, Unfolded
+from simulations.checkers.progress import BoundedBytes, Everywhere, Kept, NothingHeldBack, Repair, Unfolded
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.protocols import Action
 
@@ -75,6 +76,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     ViewOfTheLog,
     Meaning,
     Authority,
+    Innocent,
     BoundedHostility,
     AskedFor,
     BoundedBirths,
@@ -82,6 +84,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     NothingHeldBack,
     BoundedBytes,
     Everywhere,
+    Kept,
     Repair,
     Unfolded,
 )

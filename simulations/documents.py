@@ -31,7 +31,7 @@ INVARIANTS: Final = {
     7: "Nobody's view goes back: people read their own writes",
     8: "Durable before published: nothing leaves a device that its disk may forget",
     9: "One dot, one change, across restored, copied and rolled-back stores",
-    10: "Forks are detected by whoever sees both branches",
+    10: "Forks are detected by whoever sees both branches, and nobody is accused of what it did not do",
     11: "The tables are a function of the log, and satisfy their schema",
     12: "What was deleted stays so, unless somebody who had not seen it says otherwise",
     15: "Authority: only members write",

@@ -168,10 +168,15 @@ def put_back(sim: Simulation, draws: Draws) -> None:
         restore_image(sim, device, image, copied=copied)
         add_task("at once")
 
+    def restore_again() -> None:
+        restore()
+        if device.honest and draws.chance("works once it has met its peers", 60):
+            sim.later(draws.seconds("met", 5, 60), lambda: None if sim.is_healing else add_task("now"))
+
     later = draws.seconds("later", 1, 300)
     sim.later(later, restore)
     if draws.chance("again", 40):
-        sim.later(later + draws.seconds("again after", 1, 300), restore)
+        sim.later(later + draws.seconds("again after", 1, 300), restore_again)
 
 
 def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, copied: bool) -> None:

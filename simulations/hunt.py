@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -93,23 +94,52 @@ class State(msgspec.Struct):
     took_s: float = 0.0
 
 
-def hunt(bug: Bug, seeds: Iterable[int]) -> Found:
+class Clean:
+    """
+    Runs without any bug: whether they hold, and which of the functions they call that some bug edits.
+
+    A run that does not call what a bug edits is the same with it: nobody has to look.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str | None], tuple[frozenset[str], bool]] = {}
+
+    def of(self, bug: Bug, seed: int) -> tuple[bool, bool]:
+        """Return whether the run that a bug has of a seed calls what the bug edits, and whether it holds without it."""
+        key = seed, bug.backend
+        if key not in self._known:
+            called = set[str]()
+            with ExitStack() as stack:
+                for edit in {edit.where: edit for each in BUGS for edit in each.concerned()}.values():
+                    stack.enter_context(edit.noting(called))
+                violation = run(_tape(bug, seed)).violation
+            self._known[key] = frozenset(called), violation is None
+        called_there, holds = self._known[key]
+        concerned = any(edit.where in called_there for edit in bug.edits)
+        return concerned and (not bug.needs or bug.needs in called_there), holds
+
+
+def hunt(bug: Bug, seeds: Iterable[int], clean: Clean | None = None) -> Found:
     """
     Run seeds with a bug until one of them notices. Then :func:`shrink` that run.
 
     Args:
         bug: What to switch on.
         seeds: In order; those past ``RUNS_MAX`` are not run.
+        clean: What is known of them without it. Those in which it can do nothing count as runs all the same.
     """
     runs = 0
     unclean: list[int] = []
     for seed in itertools.islice(seeds, RUNS_MAX):
         runs += 1
+        concerned, holds = (True, None) if clean is None else clean.of(bug, seed)
+        if not concerned:
+            continue
         with bug.on():
             violation = run(_tape(bug, seed)).violation
         if violation is None:
             continue
-        if run(_tape(bug, seed)).violation is None:
+        if holds if holds is not None else run(_tape(bug, seed)).violation is None:
             return Found(bug.name, runs, seed, violation.number, str(violation), tuple(unclean))
         unclean.append(seed)
     return Found(bug.name, runs, None, 0, "", tuple(unclean))
@@ -144,11 +174,13 @@ def _tape(bug: Bug, seed: int) -> Tape:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-def conduct(bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_file: Path = STATE) -> State:
-    """Hunt what was not hunted yet, on several processes, and keep what came of it after each bug."""
+def conduct(
+    bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_file: Path = STATE, *, small: bool = True
+) -> State:
+    """Hunt what was not hunted yet, on several processes, and keep what came of it after each bug, made small or not."""
     state = load(state_file, (evidence.commit(), start, runs_max))
     done = {found.bug for found in state.found}
-    work = [(bug.name, start, runs_max) for bug in bugs if bug.name not in done]
+    work = [(bug.name, start, runs_max, small) for bug in bugs if bug.name not in done]
     started, before_s = time.monotonic(), state.took_s
     if not work:
         return state
@@ -166,11 +198,14 @@ def conduct(bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_fil
     return state
 
 
-def _hunt(work: tuple[str, int, int]) -> Found:
-    name, start, runs_max = work
+_CLEAN: Final = Clean()  # of this process
+
+
+def _hunt(work: tuple[str, int, int, bool]) -> Found:
+    name, start, runs_max, small = work
     bug = bug_named(name)
-    found = hunt(bug, range(start, start + runs_max))
-    if found.seed is None:
+    found = hunt(bug, range(start, start + runs_max), _CLEAN)
+    if found.seed is None or not small:
         return found
     shrunk = shrink(bug, found.seed)
     return msgspec.structs.replace(found, small=Small(shrunk.before, shrunk.events, shrunk.runs))
@@ -249,13 +284,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="give a bug up after so many runs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--large", action="store_true", help="leave failures as they are: making them small takes longest"
+    )
     chosen = parser.parse_args(arguments)
     names = {bug.name for bug in BUGS}
     unknown = [name for name in chosen.bug or () if name not in names]
     if unknown:
         parser.error(f"there is no planted bug called {unknown[0]!r}; there are: {', '.join(sorted(names))}")
     bugs = [bug_named(name) for name in chosen.bug] if chosen.bug else BUGS
-    state = conduct(bugs, chosen.start, min(chosen.runs_max, RUNS_MAX), chosen.jobs)
+    runs_max = min(chosen.runs_max, RUNS_MAX)
+    state = conduct(bugs, chosen.start, runs_max, chosen.jobs, small=not chosen.large)
     hunted = {found.bug for found in state.found}
     if names <= hunted:
         evidence.append(SECTION, row(state))

@@ -13,6 +13,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import NO_HASH, Birth, Dep, Header
 from edda_sync.sync.exchange import evidence_hash
 from edda_sync.sync.messages import Ack, Changes, Goodbye, Heads, Hello, Message, Part
+from simulations.accused import accuse
 from simulations.device import SimulatedDevice
 from simulations.faults import Mishap
 from simulations.keys import identity_of
@@ -84,7 +85,12 @@ def replay(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def forge(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """A change in somebody else's name, or one whose birth is not what it says."""
+    """A change in somebody else's name, or one whose birth is not what it says; or evidence against somebody else."""
+    forged = _forged(sim, draws, liar)
+    return say(*accuse(draws, liar)) if draws.chance("accuses", 30) else forged
+
+
+def _forged(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     body = task_body(sim, liar)
     with liar.running.store.read() as reader:
         heads = [(head, changes.decode_birth(head.birth).public_key) for head in reader.heads().values()]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations.bugs import crdt, ledger, store, sync, trust
+from simulations.bugs import crdt, forks, ledger, store, sync, texts, trust
 from simulations.bugs.planting import Bug
 
-BUGS: Final[tuple[Bug, ...]] = (*crdt.BUGS, *ledger.BUGS, *sync.BUGS, *store.BUGS, *trust.BUGS)
+BUGS: Final[tuple[Bug, ...]] = (
+    *crdt.BUGS, *texts.BUGS, *ledger.BUGS, *forks.BUGS, *sync.BUGS, *store.BUGS, *trust.BUGS,
+)  # fmt: skip
 
 
 def bug_named(name: str) -> Bug:

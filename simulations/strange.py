@@ -151,8 +151,23 @@ def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
             b"",
         ),
     )
+    if draws.chance("subtle", 30):
+        start, edit = _subtle(draws, start)
+        genesis = genesis_id(entity, "description", start)
     put = [PUT, "task", entity, {"description": start}]
     return body_of([put, [EDIT, "task", entity, "description", genesis, edit]])
+
+
+def _subtle(draws: Draws, word: str) -> tuple[str, bytes]:
+    """Return a start and an edit of it that names nothing but what its author had seen, and is refused all the same."""
+    start, half = f"{word}\N{GRINNING FACE}", len(word)
+    edits = (
+        edit_of([], 0, [[None, [1, 1], "lie"]], []),  # its neighbours do not stand side by side
+        edit_of([], 7, [[None, [1, 0], "lie"]], []),  # its author has not written so much
+        edit_of([], 0, [[[1, half], [1, half + 1], "lie"]], []),  # inside a character
+        edit_of([], None, [], [[1, half, 1]]),  # half a character goes
+    )
+    return start, draws.pick("subtle edit", edits)
 
 
 def edit_of(names: list[bytes], clock: Any, blocks: list[Any], deletions: list[Any]) -> bytes:

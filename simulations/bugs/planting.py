@@ -11,15 +11,18 @@ in the product knows of them. ``with bug.on():`` puts the edited code in the pla
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import textwrap
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Final
+
+_CALLED: Final = "planted: what is called"  # stands for a set in code that notes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,30 @@ class Edit:
         name = function.__name__
         return next(each for each in whole.co_consts if isinstance(each, CodeType) and each.co_name == name)
 
-    @contextmanager
-    def on(self) -> Iterator[None]:
+    @cache  # noqa: B019 - as above
+    def _noting(self) -> CodeType:
+        """Return the code of the function as it is, but that it notes in a set among its constants that it is called."""
+        function = self.function()
+        whole = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        body = next(each for each in whole.body if isinstance(each, ast.FunctionDef)).body
+        body[:0] = ast.parse(f"{_CALLED!r}.add({self.where!r})").body
+        compiled = compile(ast.fix_missing_locations(whole), function.__code__.co_filename, "exec")
+        codes = (each for each in compiled.co_consts if isinstance(each, CodeType))
+        return next(each for each in codes if each.co_name == function.__name__)
+
+    def noting(self, called: set[str]) -> AbstractContextManager[None]:
+        """Let the function add to a set where it is, whenever it is called."""
+        code = self._noting()
+        consts: tuple[Any, ...] = tuple(called if each == _CALLED else each for each in code.co_consts)
+        return self._put(code.replace(co_consts=consts))
+
+    def on(self) -> AbstractContextManager[None]:
         """Let the function read so."""
-        code, function = self.code(), self.function()
+        return self._put(self.code())
+
+    @contextmanager
+    def _put(self, code: CodeType) -> Iterator[None]:
+        function = self.function()
         true = function.__code__
         function.__code__ = code
         try:
@@ -81,6 +104,7 @@ class Bug:
         numbers: The invariants that are expected to notice; 0 is an error that comes out of the product.
         edits: The bug.
         backend: The only store that can have it; None for any.
+        needs: A function without a call of which it does nothing, besides those that are edited; empty for none.
     """
 
     name: str
@@ -88,6 +112,11 @@ class Bug:
     numbers: tuple[int, ...]
     edits: tuple[Edit, ...]
     backend: str | None = None
+    needs: str = ""
+
+    def concerned(self) -> tuple[Edit, ...]:
+        """Return the functions of which a call shows that it may do something: edits that are not made."""
+        return (*self.edits, Edit(self.needs, "", "")) if self.needs else self.edits
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -98,6 +127,6 @@ class Bug:
             yield
 
 
-def one(name: str, what: str, numbers: tuple[int, ...], where: str, before: str, after: str) -> Bug:
+def one(name: str, what: str, numbers: tuple[int, ...], where: str, before: str, after: str, *, needs: str = "") -> Bug:
     """Return the bug that is one edit."""
-    return Bug(name, what, numbers, (Edit(where, before, after),))
+    return Bug(name, what, numbers, (Edit(where, before, after),), needs=needs)

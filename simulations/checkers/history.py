@@ -31,12 +31,14 @@ class CausalDelivery(Checker):
     A change enters a log after all that it depends on, each under the hash that it names.
 
     But for a device that writes before it has met anybody: the change that made it a member is named and not here yet.
+    What it names is no less than what the change before it in its chain named.
     """
 
     number = 3
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
+        self._named: dict[bytes, Frontier] = {}  # by hash of a change, what its chain named up to it
         self._held: dict[str, set[bytes]] = {}  # by name of a device, what a dependency's hash must be one of
 
     def booted(self, device: SimulatedDevice) -> None:
@@ -62,6 +64,11 @@ class CausalDelivery(Checker):
                     if digest not in held and not is_in_a_segment(reader, actor, seq, digest):
                         self.fail(device, f"{shown(header.dot)} is in the log before {shown((actor, seq))}")
                 held.add(entry.hash[:DEP_HASH_BYTES])
+                before, named = self._named.get(header.previous, {}), {actor: seq for actor, seq, _ in header.deps}
+                for actor, seq in named.items():
+                    if seq < before.get(actor, 0):
+                        self.fail(device, f"{shown(header.dot)} depends on less than the change before it")
+                self._named[entry.hash] = {**before, **named}
 
 
 class UniqueDots(Checker):

@@ -13,6 +13,7 @@ from edda_sync.protocols import Logged
 from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Earlier, Snapshot
 from edda_sync.sync.session import Progress
+from simulations.book import Fate
 from simulations.branches import is_in_a_segment
 from simulations.checker import Checker
 from simulations.checkers.convergence import rows_of
@@ -193,6 +194,30 @@ class Everywhere(Checker):
                         and not is_in_a_segment(reader, *dot, digest)
                     ):
                         self.fail(device, f"lacks {shown(dot)}, which somebody acknowledged")
+
+
+class Kept(Checker):
+    """What somebody typed into a text that a forged segment had made up is in the text that is true."""
+
+    number = 21
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._put_back = False
+
+    def put_back(self, device: SimulatedDevice) -> None:  # noqa: ARG002 - whoever's
+        """The words may be gone with a disk."""
+        self._put_back = True
+
+    def ended(self) -> None:
+        """Look for each word."""
+        book = self.sim.book
+        for word, task_id in book.typed.items() if not self._put_back else ():
+            if book.words[word] is Fate.ACKNOWLEDGED:
+                for device in self.sim.honest():
+                    task = device.running.get_task(task_id)
+                    if task is None or word not in str(task.description).split():
+                        self.fail(device, f"lost {word!r}, which was typed while a segment was believed")
 
 
 class Repair(Checker):

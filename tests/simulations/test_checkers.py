@@ -237,6 +237,15 @@ def lives_without_end(sim: Simulation, patch: Patch) -> None:
     sim.at(8, lambda: liar.tell("many lives", lies.say(many_changes(sim, sim.tape.source("lives"), liar, 300))))
 
 
+def a_forger_who_is_none(sim: Simulation, patch: Patch) -> None:
+    patch.setattr("simulations.checkers.evidence.forged_by", lambda _: sim.devices[0].identity.public_key)
+
+
+def a_word_that_is_gone(sim: Simulation, patch: Patch) -> None:
+    sim.book.words["gone"] = Fate.ACKNOWLEDGED
+    sim.at(5, lambda: sim.book.typed.update(gone=sim.book.tasks[0]))
+
+
 PLANTS: dict[str, Plant] = {
     "Convergence": other_content,
     "OrderIndependence": latest_arrival_shows,
@@ -259,6 +268,8 @@ PLANTS: dict[str, Plant] = {
     "Repair": unnoticed_rot,
     "Unfolded": false_count,
     "AskedFor": what_was_not_asked_for,
+    "Innocent": a_forger_who_is_none,
+    "Kept": a_word_that_is_gone,
     "BoundedBirths": lives_without_end,
 }
 

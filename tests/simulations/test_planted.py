@@ -11,7 +11,7 @@ import pytest
 from simulations import hunt as hunting
 from simulations.bugs.planting import Bug, Edit, one
 from simulations.checker import Violation
-from simulations.hunt import FEW, Found, Small, State, conduct, hunt, line, load, row, shrink
+from simulations.hunt import FEW, Clean, Found, Small, State, conduct, hunt, line, load, row, shrink
 from simulations.planted import BUGS, bug_named
 from simulations.protocols import Verdict
 from simulations.runs import run
@@ -86,6 +86,16 @@ def test_a_hunt_finds_an_evident_bug_soon(name: str) -> None:
     assert found.runs == found.seed + 1
     assert found.unclean == ()
     assert f"seed {found.seed}" in line(found)
+
+
+def test_runs_that_do_not_call_what_a_bug_edits_count_and_are_left_out() -> None:
+    bug, clean = bug_named("nobody asks for the log behind"), Clean()
+    rare = Bug("rare", "A.", (1,), bug.edits, needs="sync.forks:Forks._learn")
+    seeds = range(300_000, 300_009)
+    assert hunt(bug, seeds, clean) == hunt(bug, seeds)
+    assert [clean.of(bug, seed) for seed in seeds] == [(True, True)] * len(seeds)
+    assert [clean.of(rare, seed) for seed in seeds] == [(False, True)] * len(seeds)
+    assert hunt(rare, seeds, clean).runs == len(seeds)
 
 
 def test_a_hunt_that_finds_nothing_says_so() -> None:

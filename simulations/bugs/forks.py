@@ -1,0 +1,95 @@
+"""Bugs of forks and lives: what is a proof, who is called what, what a life continues, what comes early."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulations.bugs.planting import Bug, one
+
+PROOF: Final = "sync.forks:Forks._learn"
+"""What is called with each proof of a fork."""
+
+BUGS: Final[tuple[Bug, ...]] = (
+    one(
+        "the second branch keeps the name",
+        "A branch that comes once the fork is proved goes by its actor's name, so that each device calls another one so.",
+        (1, 18),
+        "crdt.chains:Chains.place",
+        "if Point(seq - 1, header.previous) in points:",
+        "if Point(seq - 1, header.previous) in points and not self.names.branches(actor):",
+        needs=PROOF,
+    ),
+    one(
+        "what heads depend on keeps the old names",
+        "A fork renames changes, and not what others are noted to depend on.",
+        (0, 1, 18),
+        "sync.forks:Forks._rename",
+        "if deps != other.deps:",
+        "if ():",
+    ),
+    one(
+        "evidence is in no hash",
+        "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
+        (1, 18),
+        "sync.exchange:evidence_hash",
+        "for name in reader.evidence():",
+        "for name in ():",
+        needs="sync.session:Session._evidence",
+    ),
+    one(
+        "new names are nobody's news",
+        "Once a fork is proved nobody says by its new names what it holds.",
+        (18,),
+        "sync.session:Session.learned",
+        "return [*self._evidence(evidence), *self.open()]",
+        "return self._evidence(evidence)",
+    ),
+    one(
+        "a proof needs no signature",
+        "Two chains of hashes are a proof of a fork, whoever made them up.",
+        (10,),
+        "crdt.forkproof:check",
+        "if not verify.signed(proof.birth, workspace, proof.seq + len(side.headers), head, side.signature):",
+        "if not side.signature:",
+    ),
+    one(
+        "anybody ends a life",
+        "A closing is kept, whoever signed it.",
+        (10,),
+        "crdt.closing:check",
+        "if not verify(key, closing.signature, message):",
+        "if not closing.signature:",
+    ),
+    one(
+        "who has not written yet is itself",
+        "A store that never wrote in its life goes on in it, as does each copy of it: a bug of this code.",
+        (9, 10),
+        "engine:StorageEngine._doubt",
+        'return ""',
+        "return None",
+    ),
+    one(
+        "early writes stay where they stand",
+        "What a newcomer wrote before it was sent anything stays before what it depends on.",
+        (1, 3, 18),
+        "crdt.early:settle",
+        "tx.move_to_end(early)",
+        "pass",
+    ),
+    one(
+        "dependencies may go down",
+        "A change may depend on less than its actor's change before it.",
+        (3, 17),
+        "crdt.admission:_check_past",
+        "            seq < since\n",
+        "            seq < 0\n",
+    ),
+    one(
+        "a member is who is one here",
+        "Whether a life may begin hangs on who is a member where it comes, and not in its past.",
+        (0, 2, 17),
+        "crdt.authority:is_member_in",
+        "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
+        "return bool(records)",
+    ),
+)
