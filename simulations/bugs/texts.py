@@ -16,14 +16,6 @@ BUGS: Final[tuple[Bug, ...]] = (
         "if past is None or insertions.seq:",
     ),
     one(
-        "a block may stand anywhere",
-        "Nobody asks whether the neighbours of a block stood side by side for its author: security.md's C4.",
-        (1, 2, 12),
-        "crdt.sequence:TextSequence._judge",
-        "if following != right:",
-        "if ():",
-    ),
-    one(
         "a rewrite is its author's",
         "The same rewrite made on two devices is made twice: most editors over CRDTs.",
         (12,),
