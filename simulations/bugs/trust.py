@@ -103,7 +103,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A device's record is taken though one was written in its past.",
         (12, 23),
         "crdt.fold:Fold._check_put",
-        "if any(seq <= self.past.get(actor, 0) for actor, seq, _, _ in written):",
+        'if self._seen(one, "record"):',
         "if ():",
     ),
     one(
@@ -115,12 +115,12 @@ BUGS: Final[tuple[Bug, ...]] = (
         "added_by == b'':",
     ),
     one(
-        "a budget is for writers only",
-        "How much a change may write into one entity is asked of nobody's change but one's own.",
+        "a budget is nobody's",
+        "How much a change may write into one entity is asked of nobody.",
         (12, 23),
         "crdt.fold:Fold._check_put",
-        "self._spend(one)",
-        "pass",
+        "return unknown, self._spend(one)",
+        "return unknown, _size_of(one.cells)",
     ),
     one(
         "a device can be deleted",
@@ -150,8 +150,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what was typed into a lie is lost",
         "What was typed into a text that a forged segment had made up goes with it.",
         (21,),
-        "sync.behind:LogBehind._prove",
-        "[each for each in rewritten if each.position in refused]",
-        "[]",
+        "sync.fallback:_Plan.parted",
+        "for each in drafted.rewritten:",
+        "for each in ():",
     ),
 )
