@@ -136,11 +136,14 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
         keep_mode: Whether a file that is replaced hands on its permissions; only its owner reads any other.
 
     Raises:
-        OSError: It cannot be written; what was there still is.
+        OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
     """
     import tempfile  # only a command that writes a file needs it
 
-    descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path.parent)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
@@ -150,9 +153,11 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
 

@@ -88,6 +88,19 @@ def test_a_file_that_cannot_be_written_whole_stays_what_it_was(tmp_path: Path) -
     assert path.read_bytes() == b"before"
 
 
+def test_a_file_that_cannot_be_replaced_is_named_and_not_the_temporary_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for path, named in (
+        (tmp_path / "nowhere" / "x", tmp_path / "nowhere"),
+        (tmp_path / "file" / "x", tmp_path / "file"),
+        (tmp_path / "folder", tmp_path / "folder"),
+    ):
+        with pytest.raises(OSError, match=r".") as caught:
+            replace_file(path, lambda file: file.write(b"x"))
+        assert (caught.value.filename, caught.value.filename2) == (str(named), None)
+
+
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to(target)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import click
 
-from edda_sync.cli.common import Settings, drop_stdout, note, safe_line
+from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
 from edda_sync.config import absolute
 from edda_sync.errors import EddaError
 
@@ -131,7 +131,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 
 
 @click.command("edda", cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", metavar="DIR", envvar="EDDA_HOME", type=click.Path(path_type=Path), help="The store's folder.")
+@click.option("--home", metavar="DIR", envvar="EDDA_HOME", type=FilePath(), help="The store's folder.")
 @click.option(
     "--agent", metavar="NAME", envvar="EDDA_AGENT", help="Who does this, if not you: the name of an AI agent."
 )

@@ -23,9 +23,11 @@ import click
 
 from edda_sync import limits, values
 from edda_sync.config import DATABASE_FILE, absolute
-from edda_sync.errors import InvalidValueError
+from edda_sync.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from edda_sync.config import StorageConfig
     from edda_sync.engine import StorageEngine
     from edda_sync.transaction import Transaction
@@ -97,6 +99,52 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
     while length < 32 and len({digits[-length:] for digits in bare.values()}) < len(bare):
         length += 1
     return {whole: digits[-length:] for whole, digits in bare.items()}
+
+
+# --- files of the user's ----------------------------------------------------------------------------------------------
+
+
+class FilePath(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """A path; an empty one, which an unset variable leaves, would be the present folder, and is refused."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        if not str(value):
+            self.fail("the name is empty; leave it out, or name a file or folder", param, ctx)
+        return Path(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete names of files."""
+        return click.Path().shell_complete(ctx, param, incomplete)
+
+
+force_option = click.option("--force", is_flag=True, help="Replace what is there.")
+
+
+def check_free(path: Path | None, force: bool) -> None:
+    """
+    Refuse to write over a file that is there, unless somebody said so; before any work is done for it.
+
+    Args:
+        path: Where to write; None for nowhere.
+        force: Whether ``--force`` was given.
+
+    Raises:
+        UsageError: Something is there, and stays as it is, or there is no such folder.
+    """
+    if path is None:
+        return
+    shown = safe_line(str(path))
+    if not os.path.lexists(path):
+        if not path.parent.is_dir():
+            raise UsageError(f"There is no folder {safe_line(str(path.parent))}; nothing was written: make it first.")
+        return
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{shown} is no ordinary file; nothing was written: name another one.")
+    if not force:
+        raise UsageError(f"{shown} is there already; nothing was written: --force replaces it.")
 
 
 # --- for a person -----------------------------------------------------------------------------------------------------
@@ -221,6 +269,8 @@ def read_text(path: str) -> str:
         OSError: It cannot be read.
     """
     shown = "stdin" if path == "-" else safe_line(path)
+    if not path:
+        raise UsageError("The name of the file is empty; name one, or - for stdin.")
     if path == "-":
         raw = sys.stdin.buffer.read(limits.TEXT_BYTES_MAX + 1)
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edda_sync.cli.common import note, on_terminal, print_json, say
+from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
 
 if TYPE_CHECKING:
     from edda_sync.demo.story import Story
@@ -20,15 +20,17 @@ EXIT_NOT_EQUAL: Final = 4
 
 
 @click.command("demo")
-@click.option("--svg", metavar="FILE", type=click.Path(path_type=Path), help="Write the final picture there.")
+@click.option("--svg", metavar="FILE", type=FilePath(), help="Write the final picture there.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print a summary in JSON; what happens goes to stderr.")
 @click.pass_context
-def demo(ctx: click.Context, svg: Path | None, as_json: bool) -> None:
+def demo(ctx: click.Context, svg: Path | None, force: bool, as_json: bool) -> None:
     """
     Show the main job on this machine: three devices meet, part, write the same things, and are proved equal again.
 
     Each is a process with a store of its own in a temporary folder; your own store is not touched.
     """
+    check_free(svg, force)
     from rich.console import Console
 
     from edda_sync.demo.picture import Screen, save_svg

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from edda_sync.cli.common import Progress, count, note, opened, safe_line
+from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
 from edda_sync.errors import UsageError
 from edda_sync.files import make_folders, replace_file
 from edda_sync.model import Document, Item, Link, Tag, as_json
@@ -30,17 +30,19 @@ _UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]"
 
 
 @click.command("export")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=FilePath())
 @click.option("--format", "format", type=click.Choice(["jsonl", "markdown"]), default="jsonl", show_default=True)
-@click.option("--force", is_flag=True, help="Replace Markdown files that are there and differ.")
+@force_option
 def export(path: Path | None, format: str, force: bool) -> None:
     """
     Write everything out, but for what is in the trash.
 
     As jsonl: every tag, document, task and link, one JSON object a line, in an order that stays, to PATH or stdout. As
     markdown: every document as a file in the folder PATH, under the path that it was imported from, else under its title.
+    A file that is there is replaced only with --force; a Markdown file that would stay as it is needs none.
     """
     if format == "jsonl":
+        check_free(path, force)
         with opened() as store, Progress("Exporting", sum(store.counts().values())) as progress:
             if path is None:
                 write_jsonl(store, sys.stdout.buffer, progress)

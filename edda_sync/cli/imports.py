@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edda_sync.cli.common import Progress, count, note, opened, safe_line, say, settings
+from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
 
 if TYPE_CHECKING:
     from edda_sync.imports import Report, Source
@@ -22,7 +22,7 @@ def import_() -> None:
 
 
 @import_.command("beads")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=FilePath())
 def beads(path: Path) -> None:
     """Import the issues of a Beads export, a file of JSON lines, as tasks; what no field holds goes into their metadata."""
     from edda_sync.imports import beads as source
@@ -31,7 +31,7 @@ def beads(path: Path) -> None:
 
 
 @import_.command("markdown")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=FilePath())
 @click.option(
     "--under", metavar="PATH", default="", help="Put before the paths; keeps folders with equal names inside apart."
 )

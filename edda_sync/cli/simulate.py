@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edda_sync.cli.common import note, on_terminal, print_json, say
+from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
 
 if TYPE_CHECKING:
     from simulations.protocols import Verdict
@@ -28,7 +28,8 @@ SAY_EVERY_S: Final = 0.5
 @click.option("--calm", is_flag=True, help="No jitter and no loss: only what the events do.")
 @click.option("--backend", type=click.Choice(["memory", "sqlite"]), help="The stores; drawn by default.")
 @click.option("--shrink", is_flag=True, help="Make a failure small before it is shown.")
-@click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw the run as a page.")
+@click.option("--html", metavar="FILE", type=FilePath(), help="Draw the run as a page.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts in JSON.")
 @click.pass_context
 def simulate(
@@ -41,6 +42,7 @@ def simulate(
     backend: str | None,
     shrink: bool,
     html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """
@@ -54,8 +56,7 @@ def simulate(
         raise click.UsageError("Choose one of --seed, --seeds and --scenario.")
     if scenario is not None and (keep is not None or calm or backend is not None or shrink):
         raise click.UsageError("--keep, --calm, --backend and --shrink are for seeds: a scenario is always the same.")
-    if html is not None and not html.parent.is_dir():
-        raise click.UsageError(f"There is no folder {html.parent} to put the picture in.")
+    check_free(html, force)
     if scenario == "list":
         _list_scenarios()
         return

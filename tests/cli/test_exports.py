@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def test_the_order_stays_over_pages_and_exports(edda: Any, tmp_path: Path, monke
     monkeypatch.setattr("edda_sync.cli.exports.PAGE", 2)
     assert edda("export").stdout == whole
     edda("export", str(tmp_path / "all.jsonl"))
-    edda("export", str(tmp_path / "all.jsonl"))
+    edda("export", str(tmp_path / "all.jsonl"), "--force")
     assert (tmp_path / "all.jsonl").read_text() == whole
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".edda")] == []
 
@@ -72,6 +73,48 @@ def test_files_that_differ_are_replaced_only_with_force(edda: Any, tmp_path: Pat
     assert (out / "One.md").read_bytes() == b"mine"
     edda("export", "--format", "markdown", str(out), "--force")
     assert ((out / "One.md").read_bytes(), (out / "Two.md").read_bytes()) == (b"1", b"2")
+
+
+def test_a_file_that_is_there_is_replaced_only_with_force(edda: Any, tmp_path: Path) -> None:
+    edda("task", "add", "a")
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("precious")
+    refused = edda("export", str(mine), code=2)
+    assert f"{mine} is there already; nothing was written: --force replaces it." in refused.stderr
+    assert mine.read_text() == "precious"
+    edda("export", str(mine), "--force")
+    assert json.loads(mine.read_text())["title"] == "a"
+
+
+def test_a_link_that_leads_nowhere_is_there_too(edda: Any, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    edda("export", str(tmp_path / "link"), code=2)
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_ordinary_file_is_not_replaced(edda: Any, tmp_path: Path, force: list[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", ""):
+        assert "is no ordinary file" in edda("export", str(tmp_path / name), *force, code=2).stderr
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_an_export_without_a_folder_for_it_makes_no_store(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+    edda = another_edda("fresh")
+    assert f"no folder {tmp_path / 'nowhere'};" in edda("export", str(tmp_path / "nowhere" / "x"), code=2).stderr
+    assert not edda.home.exists()
+
+
+@pytest.mark.parametrize("command", [("simulate", "--seed", "1", "--html"), ("demo", "--svg")])
+def test_a_picture_replaces_no_file_unasked_and_says_so_before_the_work(
+    edda: Any, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "mine").write_text("precious")
+    refused = edda(*command, str(tmp_path / "mine"), code=2)
+    assert "--force replaces it" in refused.stderr
+    assert refused.stdout == ""
+    assert (tmp_path / "mine").read_text() == "precious"
 
 
 @pytest.mark.parametrize(

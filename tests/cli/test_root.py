@@ -131,6 +131,16 @@ def test_the_store_lies_where_the_environment_says(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "elsewhere" / "edda.db").exists()
 
 
+def test_an_empty_name_of_a_home_is_not_the_present_folder(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [*EDDA, "--home", "", "task", "add", "a"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "--home" in refused.stderr
+    assert "empty" in refused.stderr
+    assert not (tmp_path / "edda.db").exists()
+
+
 def test_agent_and_reason_are_kept_in_the_history(edda: Any) -> None:
     from edda_sync.crdt.change import decode_header
     from edda_sync.engine import open as open_store
@@ -247,7 +257,10 @@ DEEP = "[" * 100_000
         (["doc", "list", "--limit", "-1"], 2, "limit"),
         (["link", "KNOWN", "ffffff"], 3, "no document"),
         (["export", "--format", "markdown"], 2, "folder"),
-        (["export", "/nowhere/at/all/x"], 1, "/nowhere/at/all"),
+        (["export", "/nowhere/at/all/x"], 2, "no folder /nowhere/at/all;"),
+        (["export", ""], 2, "empty"),
+        (["import", "markdown", ""], 2, "empty"),
+        (["doc", "add", ""], 2, "empty"),
         (["import", "beads", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["import", "markdown", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["tag", "add", "a\tb"], 2, "control character"),
