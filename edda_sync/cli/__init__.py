@@ -87,8 +87,11 @@ class Lazy(click.Group):
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
             note(f"{where}{error.strerror or error}.")
             ctx.exit(EXIT_FAILED)
-        except (KeyboardInterrupt, click.Abort):
-            note("Interrupted; what was done until then is kept.")
+        except click.Abort:  # of a question, or of what waits for somebody: see ``common.GivenUpError``
+            _note_apart("Nothing was done.")
+            ctx.exit(EXIT_INTERRUPTED)
+        except KeyboardInterrupt:
+            _note_apart("Interrupted; what was done until then is kept.")
             ctx.exit(EXIT_INTERRUPTED)
         return result
 
@@ -116,6 +119,11 @@ class Lazy(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = EXIT_INTERRUPTED
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _note_apart(text: str) -> None:
+    """Print a line of its own below what a terminal shows of Ctrl-C, and below a question without an answer."""
+    note(f"\n{text}" if sys.stderr.isatty() else text)
 
 
 def _module_of(place: str) -> str:

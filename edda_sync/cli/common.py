@@ -54,6 +54,10 @@ class Settings:
     reason: str | None = None
 
 
+class GivenUpError(click.Abort):
+    """A person gave up before anything was done, as click says of its own questions."""
+
+
 # --- the store --------------------------------------------------------------------------------------------------------
 
 
@@ -267,16 +271,24 @@ def read_text(path: str) -> str:
     Raises:
         InvalidValueError: It is not UTF-8, or longer than a text may be.
         OSError: It cannot be read.
+        GivenUpError: A person gave up typing it.
     """
-    shown = "stdin" if path == "-" else safe_line(path)
     if not path:
         raise UsageError("The name of the file is empty; name one, or - for stdin.")
     if path == "-":
-        raw = sys.stdin.buffer.read(limits.TEXT_BYTES_MAX + 1)
-    else:
-        with Path(path).open("rb") as file:
-            raw = file.read(limits.TEXT_BYTES_MAX + 1)
-    return decode_text(shown, raw)
+        return decode_text("stdin", _read_stdin())
+    with Path(path).open("rb") as file:
+        return decode_text(safe_line(path), file.read(limits.TEXT_BYTES_MAX + 1))
+
+
+def _read_stdin() -> bytes:
+    """Return what comes, or what a person types, who is told how to end."""
+    if sys.stdin.isatty():
+        note("Type the text, then Ctrl-D; Ctrl-C gives it up.")
+    try:
+        return sys.stdin.buffer.read(limits.TEXT_BYTES_MAX + 1)
+    except KeyboardInterrupt:
+        raise GivenUpError from None
 
 
 def decode_text(shown: str, raw: bytes) -> str:

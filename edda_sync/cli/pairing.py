@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli.common import count, home, note, on_terminal, safe_line, say
+from edda_sync.cli.common import GivenUpError, count, home, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Address, Answer, Waiting, answers
 from edda_sync.errors import UsageError
 
@@ -80,6 +80,10 @@ async def _invite(port: int, window: float) -> bool:
                         waiting = Waiting(f"The first sync of {name} is running")
                         waiting.__enter__()
                 equal = each.get("equal", True)
+    except asyncio.CancelledError:  # Ctrl-C
+        if not name:
+            raise GivenUpError from None
+        raise
     finally:
         waiting.__exit__()
         await _end(counting)
@@ -194,7 +198,10 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     from edda_sync import joining
 
     with Waiting("Looking for the device that invites") as waiting:
-        endpoints = [at] if at is not None else await joining.find(code)
+        try:
+            endpoints = [at] if at is not None else await joining.find(code)
+        except asyncio.CancelledError:  # Ctrl-C
+            raise GivenUpError from None
         waiting.update("Pairing")
         welcome, inviter = await joining.pair(home(), code, name, endpoints)
     moved = held is not None and not held.is_empty and not joining.stays(home(), held, welcome)

@@ -19,6 +19,8 @@ from typing import Any
 EDDA = [sys.executable, "-c", "from edda_sync.cli import main; main()"]
 PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 
+AGAIN_S = 2.0
+
 
 def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]:
     """Run the command as a person does; return its code and what it printed."""
@@ -93,6 +95,14 @@ class Running:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; return its exit code, with all that it printed in ``lines``."""
         self.process.send_signal(number)
+        return self.wait()
+
+    def give_up(self) -> int:
+        """Press Ctrl-C at a process that reads what is typed; again when it was only about to read, and did not notice."""
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(AGAIN_S)
         return self.wait()
 
     def wait(self) -> int:

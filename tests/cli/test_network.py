@@ -114,8 +114,17 @@ def test_an_invitation_is_taken_back_with_ctrl_c_by_whoever_answers_it(machine: 
     running, _ = laptop.up()
     invitation, code, address = laptop.invite()
     assert invitation.end(signal.SIGINT) == 130
+    assert invitation.lines[-1] == "Nothing was done."
     assert "no invitation is open there" in phone.run("join", code, "--at", address, code=1)
     assert running.end() == 0
+
+
+def test_who_gives_up_looking_for_an_invitation_is_told_that_nothing_was_done(machine: Machines) -> None:
+    phone = machine("phone")
+    joining = phone.start("join", "12-3456-7890")
+    joining.wait_for("Looking for the device that invites")
+    assert joining.end(signal.SIGINT) == 130
+    assert joining.lines[-1] == "Nothing was done."
 
 
 def test_what_is_no_code_or_no_address_is_told_before_anything_is_done(machine: Machines) -> None:
@@ -347,6 +356,7 @@ def test_invite_on_a_terminal_shows_large_bold_digits(machine: Machines) -> None
     invitation = laptop.start("invite", terminal=True)
     invitation.wait_for("Ctrl-C takes it back")
     assert invitation.end(signal.SIGINT) == 130
+    assert invitation.lines[-1] == "Nothing was done."
     assert sum("\x1b[1m" in line and "█" in line for line in invitation.lines) == 5
     assert not any("\\x1b" in line for line in invitation.lines)
 

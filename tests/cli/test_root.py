@@ -18,7 +18,7 @@ import pytest
 
 import edda_sync.cli
 from edda_sync.cli import COMMANDS, root
-from tests.cli.processes import EDDA, on_a_terminal
+from tests.cli.processes import EDDA, Running, on_a_terminal
 
 HEAVY = ("pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2")
 
@@ -442,6 +442,46 @@ def test_an_interrupt_says_one_line(edda: Any, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert said.count(b"\n") == 1
     assert b"Interrupted" in said
+
+
+ENDS_OF_A_QUESTION = [["task", "rm", "KNOWN"], ["task", "edit", "KNOWN", "--description", ""], ["join", "12-3456-7890"]]
+
+
+@pytest.mark.parametrize("args", ENDS_OF_A_QUESTION, ids=lambda args: " ".join(args[:2]))
+def test_a_question_without_an_answer_does_nothing_and_says_so_on_a_line_of_its_own(edda: Any, args: list[str]) -> None:
+    known = edda.id_of("task", "add", "parent", "--description", "text")
+    edda("task", "add", "child", "--parent", known)
+    before = edda.everything()
+    code, printed = on_a_terminal(edda.home, *(known if word == "KNOWN" else word for word in args), typed=b"\x04")
+    assert code == 130
+    assert printed.splitlines()[-1] == "Nothing was done."
+    assert edda.everything() == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["doc", "add", "-"],
+        ["doc", "edit", "DOCUMENT", "--file", "-"],
+        ["task", "add", "a", "--description-file", "-"],
+        ["task", "edit", "TASK", "--description-file", "-"],
+    ],
+    ids=" ".join,
+)
+def test_who_types_a_text_is_told_how_to_end_and_what_became_of_it(tmp_path: Path, edda: Any, args: list[str]) -> None:
+    named = {"TASK": edda.id_of("task", "add", "T")}
+    named["DOCUMENT"] = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
+    before = edda.everything()
+    command = [*EDDA, "--home", str(edda.home), *(named.get(word, word) for word in args)]
+    typing = Running(command, dict(os.environ), terminal=True)
+    typing.wait_for(r"^Type the text, then Ctrl-D; Ctrl-C gives it up\.$")
+    assert typing.give_up() == 130
+    assert typing.lines[-1] == "Nothing was done."
+    assert edda.everything() == before
+    code, printed = on_a_terminal(edda.home, "doc", "add", "-", typed=b"# Typed\n\x04")
+    assert code == 0
+    assert "Type the text" in printed
+    assert "Typed" in [each["title"] for each in edda.json("doc", "list")]
 
 
 def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
