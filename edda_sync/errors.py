@@ -5,7 +5,8 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── LocalError                 the caller's: ask differently
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
-    │   │   └── InTrashError       it was deleted, and can come back (kind, reference)
+    │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
+    │   │   └── NotLinkedError     a task and a document have no link (reference, document)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
@@ -13,7 +14,8 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── StorageError               this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)
     │   ├── NewerStoreError        made by a newer version (found, known)
-    │   ├── LostStoreError         a store was here, and its file is missing or empty (path, signs)
+    │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
+    │   ├── ReplacedStoreError     another file lies where the open store was (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -22,6 +24,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
     │   └── CorruptError           stored bytes are not what was written (what)
+    │       └── DamagedStoreError  and cannot be made anew from what is here (path)
     ├── RemoteError                a peer's, or the network's
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
@@ -79,6 +82,17 @@ class InTrashError(NotFoundError):
         self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
 
 
+class NotLinkedError(NotFoundError):
+    """A task and a document are here, and there is no link between them."""
+
+    def __init__(self, task: str, document: str) -> None:
+        super().__init__("link", task)
+        self.document = document
+        self.args = (
+            f"There is no link between the task {shown(task)} and the document {shown(document)}; nothing was changed.",
+        )
+
+
 class AmbiguousIdError(LocalError):
     """A short id fits several entities."""
 
@@ -113,6 +127,10 @@ class UsageError(LocalError):
     """The call does not fit the state of things; the text says what to do first."""
 
 
+WAYS_BACK = "put it back from a backup, or get its content from another device (`edda invite` there, `edda join` here)"
+"""How a store that was lost comes back."""
+
+
 class StorageError(EddaError):
     """This device's disk or store failed; what was acknowledged is safe."""
 
@@ -136,17 +154,24 @@ class NewerStoreError(StorageError):
 
 
 class LostStoreError(StorageError):
-    """A store was here, and its file is missing or empty; no empty one was made in its place."""
+    """A store was here, and its file is missing, empty or something else; none was made in its place."""
 
-    def __init__(self, path: str, signs: Sequence[str]) -> None:
+    def __init__(self, path: str, signs: Sequence[str], *, overwritten: bool = False) -> None:
         self.path, self.signs = path, list(signs)
-        journal = next((sign for sign in self.signs if sign.endswith("-wal")), None)
-        first = "" if journal is None else f"keep {journal} elsewhere first, then "  # it does not fit another file
-        super().__init__(
-            f"{path} is missing or empty, although a store was here; nothing was made: {first}put it back from a backup, or "
-            "get its content from another device (`edda invite` there, `edda join` here), or, to begin anew, move away "
-            f"{', '.join(self.signs)}."
-        )
+        what = "no store any more" if overwritten else "missing or empty"
+        kept = self.signs[:1] if overwritten else []
+        kept += [sign for sign in self.signs if sign.endswith("-wal")]  # it does not fit another file
+        first = f"keep {' and '.join(kept)} elsewhere first, then " if kept else ""
+        anew = f", or, to begin anew, move away {', '.join(self.signs)}" if self.signs else ""
+        super().__init__(f"{path} is {what}, although a store was here; nothing was made: {first}{WAYS_BACK}{anew}.")
+
+
+class ReplacedStoreError(StorageError):
+    """Another file lies where the store was opened; neither was written since."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} was replaced by another file while it was in use; start again to use the new one.")
 
 
 class LostIdentityError(StorageError):
@@ -224,6 +249,17 @@ class CorruptError(StorageError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what} is damaged on this disk; run `edda doctor`, and keep a copy of the folder.")
+
+
+class DamagedStoreError(CorruptError):
+    """What is damaged cannot be made anew from what is here."""
+
+    def __init__(self, path: str, what: str = "") -> None:
+        super().__init__(what or path)
+        self.path = path
+        name = path.rpartition("/")[2]
+        then = f"keep a copy of the folder, move {name} away, and {WAYS_BACK}"
+        self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
 
 
 class RemoteError(EddaError):

@@ -345,7 +345,14 @@ def count(number: int, what: str) -> str:
 
 
 def chosen_limit(limit: int | None, everything: bool) -> int | None:
-    """Return how many rows a list may show; None for all."""
+    """
+    Return how many rows a list may show; None for all.
+
+    Raises:
+        InvalidValueError: It is no number of rows.
+    """
+    if limit is not None and limit < 0:
+        raise InvalidValueError("limit", "must be 0 or more", limit)
     return None if limit is None and everything else SHOWN_MAX if limit is None else limit
 
 

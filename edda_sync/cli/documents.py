@@ -24,7 +24,7 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
-from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.errors import UsageError
 from edda_sync.model import Document
 from edda_sync.query import DOCUMENT_ORDERS, DocumentQuery
 
@@ -101,7 +101,9 @@ def list_(trash: bool, **conditions: Any) -> None:
     if trash:
         with opened() as store:
             found = [item for item in store.trash("document") if isinstance(item, Document)]
-        _print_documents(cut(found, conditions["limit"], True), conditions["as_json"])
+        limit = conditions["limit"]
+        none = items.none_shown("document", len(found), limit, trash=True)
+        _print_documents(cut(found, limit, True), conditions["as_json"], none)
     else:
         _find(**conditions)
 
@@ -116,8 +118,6 @@ def search(words: tuple[str, ...], **conditions: Any) -> None:
 
 def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: Any) -> None:
     shown = chosen_limit(limit, everything)
-    if shown is not None and shown < 0:
-        raise InvalidValueError("limit", "must be 0 or more", limit)
     with opened() as store:
         linked_from = None if conditions["task"] is None else items.task(store, conditions["task"]).id
         query = DocumentQuery(
@@ -126,14 +126,15 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
             descending=conditions["reverse"], limit=None if shown is None else shown + 1,
         )  # fmt: skip
         found = store.query_documents(query)
-    _print_documents(cut(found, limit, everything), as_json)
+        total = len(found) or store.counts()["documents"]
+    _print_documents(cut(found, limit, everything), as_json, items.none_shown("document", total, limit))
 
 
-def _print_documents(found: list[Document], as_json: bool) -> None:
+def _print_documents(found: list[Document], as_json: bool, none: str) -> None:
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif not found:
-        note("No documents. `edda doc add FILE` makes one.")
+        note(none)
     else:
         shorts = short_ids([each.id for each in found])
         rows = [
@@ -245,14 +246,7 @@ def rm(ids: tuple[str, ...]) -> None:
 def restore(ids: tuple[str, ...]) -> None:
     """Bring documents back from the trash."""
     with opened() as store:
-        found = [store.resolve("document", reference) for reference in ids]
-
-        def work(tx: Transaction) -> None:
-            for each in found:
-                tx.restore_document(each)
-
-        write(store, work)
-    note(f"Restored {count(len(found), 'document')}.")
+        items.restore(store, "document", ids)
 
 
 def _set_fields(change: Document, fields: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from edda_sync import model, values
-from edda_sync.cli.common import print_json, safe_line, say
+from edda_sync.cli.common import count, note, print_json, safe_line, say, write
 from edda_sync.crdt.entity import key_of
-from edda_sync.errors import InTrashError, NotFoundError
+from edda_sync.errors import InTrashError, NotFoundError, command_of
 from edda_sync.model import Document, Item, Task
 
 if TYPE_CHECKING:
@@ -46,6 +46,55 @@ def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotF
     with store.store.read() as reader:
         record = reader.records([key]).get(key)
     return InTrashError(kind, reference) if record is not None and record.hidden else NotFoundError(kind, reference)
+
+
+def restore(store: StorageEngine, kind: str, references: Iterable[str]) -> None:
+    """
+    Bring tasks or documents back from the trash, in one change, and say which were not in it.
+
+    Raises:
+        NotFoundError, AmbiguousIdError: As they say; nothing was restored.
+    """
+    get = store.get_task if kind == "task" else store.get_document
+    named = {store.resolve(kind, reference): reference for reference in references}
+    here = {whole: get(whole) for whole in named}
+    hidden = [whole for whole, item in here.items() if item is None]
+    for whole in hidden:
+        error = _absent(store, kind, whole, named[whole])
+        if not isinstance(error, InTrashError):
+            raise error
+
+    def work(tx: Transaction) -> None:
+        for whole in hidden:
+            tx.restore_task(whole) if kind == "task" else tx.restore_document(whole)
+
+    write(store, work)
+    for item in here.values():
+        if item is not None:
+            note(f"Not in the trash: {item.title}")
+    if hidden:
+        note(f"Restored {count(len(hidden), kind)}.")
+
+
+def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False, hint: str = "") -> str:
+    """
+    Say why a list shows nothing: there is nothing at all, or nothing was asked for, or nothing matches.
+
+    Args:
+        kind: ``task`` or ``document``.
+        total: How many there are, whatever was asked for.
+        limit: What ``--limit`` said.
+        trash: Whether they are those in the trash.
+        hint: What to say of those that are there and were not asked for.
+    """
+    where = " in the trash" if trash else ""
+    if not total:
+        made = "" if trash else f"; `edda {command_of(kind)} add {'TITLE' if kind == 'task' else 'FILE'}` makes one"
+        return f"There are no {kind}s{where}{made}."
+    in_all = f"there {'is' if total == 1 else 'are'} {count(total, kind)}{where}"
+    if limit == 0:
+        return f"--limit 0 shows nothing; {in_all}."
+    return f"Nothing matches; {in_all} in all{hint}."
 
 
 def as_json(item: Item) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 
 from edda_sync.cli import items
 from edda_sync.cli.common import opened, write
-from edda_sync.errors import NotFoundError, UsageError
+from edda_sync.errors import NotLinkedError, UsageError
 
 if TYPE_CHECKING:
     from edda_sync.transaction import Transaction
@@ -28,7 +28,7 @@ def link(task: str, document: str, relationship: str | None, remove: bool) -> No
     with opened() as store:
         task_id, document_id = items.task(store, task).id, items.document(store, document).id
         if remove and all(each.document_id != document_id for each in store.links(task_id=task_id)):
-            raise NotFoundError("link to this document", task)
+            raise NotLinkedError(task, document)
 
         def work(tx: Transaction) -> None:
             if remove:

@@ -26,7 +26,7 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
-from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.errors import UsageError
 from edda_sync.model import UNSET, Task
 from edda_sync.query import TASK_ORDERS, TaskQuery
 
@@ -91,13 +91,19 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
     with opened() as store:
         if trash:
             found = [item for item in store.trash("task") if isinstance(item, Task)]
+            total = len(found)
         else:
             found = store.query_tasks(_query(store, everything, limit, conditions))
+            total = len(found) or store.counts()["tasks"]
     found = cut(found, limit, everything or trash)
     if as_json:
         print_json([items.as_json(each) for each in found])
-    else:
+    elif found:
         _print_tasks(found)
+    else:
+        active_only = not (everything or trash or conditions["statuses"])
+        hint = "; --all looks at those that are done too" if active_only else ""
+        note(items.none_shown("task", total, limit, trash=trash, hint=hint))
 
 
 def _query(store: StorageEngine, everything: bool, limit: int | None, conditions: dict[str, Any]) -> TaskQuery:
@@ -105,8 +111,6 @@ def _query(store: StorageEngine, everything: bool, limit: int | None, conditions
     if parent is not None:
         parent = "" if parent == NONE else store.resolve("task", parent)
     shown = chosen_limit(limit, everything)
-    if shown is not None and shown < 0:
-        raise InvalidValueError("limit", "must be 0 or more", limit)
     return TaskQuery(
         status=conditions["statuses"] or (None if everything else ACTIVE), priority=conditions["priorities"] or None,
         tags=conditions["tags"], parent=parent, due_before=conditions["due_before"], due_from=conditions["due_after"],
@@ -116,9 +120,6 @@ def _query(store: StorageEngine, everything: bool, limit: int | None, conditions
 
 
 def _print_tasks(tasks: list[Task]) -> None:
-    if not tasks:
-        note("No tasks. `edda task add TITLE` makes one; `edda task list --all` shows those that are done too.")
-        return
     shorts = short_ids([each.id for each in tasks])
     rows = [
         [shorts[t.id], t.status, str(t.priority), items.short_time(t.due_date), items.with_tags(t.title, t.tags)]
@@ -262,14 +263,7 @@ def _below(store: StorageEngine, ids: list[str]) -> dict[str, Task]:
 def restore(ids: tuple[str, ...]) -> None:
     """Bring tasks back from the trash."""
     with opened() as store:
-        found = [store.resolve("task", reference) for reference in ids]
-
-        def work(tx: Transaction) -> None:
-            for each in found:
-                tx.restore_task(each)
-
-        write(store, work)
-    note(f"Restored {count(len(found), 'task')}.")
+        items.restore(store, "task", ids)
 
 
 @task.command("move")

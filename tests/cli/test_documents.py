@@ -145,7 +145,8 @@ def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
     assert [each["id"] for each in edda.json("doc", "list", "--task", task_id)] == [document_id]
     edda("link", task_id, document_id, "--remove")
     assert edda.json("task", "show", task_id)["links"] == []
-    assert "no link" in edda("link", task_id, document_id, "--remove", code=3).stderr
+    refused = edda("link", task_id, document_id[-6:], "--remove", code=3).stderr
+    assert f"no link between the task '{task_id}' and the document '{document_id[-6:]}'" in refused
     edda("link", task_id, document_id, "--remove", "--as", "x", code=2)
 
 

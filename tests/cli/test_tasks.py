@@ -164,6 +164,53 @@ def test_what_is_in_the_trash_is_named_with_the_way_back(edda: Any) -> None:
     edda("task", "rm", task_id, code=3)
 
 
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_restore_says_what_was_not_in_the_trash(edda: Any, kind: str) -> None:
+    def made(title: str) -> str:
+        options = [] if kind == "task" else ["-", "--title"]
+        return str(edda.id_of(kind, "add", *options, title, stdin="text"))
+
+    here, gone, word = made("Here"), made("Gone"), "task" if kind == "task" else "document"
+    before = edda.json("status")["frontier"]
+    assert edda(kind, "restore", here[-6:]).stderr == "Not in the trash: Here\n"
+    assert edda.json("status")["frontier"] == before, "nothing was written"
+    edda(kind, "rm", gone)
+    assert edda(kind, "restore", here, gone, gone[-6:]).stderr == f"Not in the trash: Here\nRestored 1 {word}.\n"
+    assert {each["title"] for each in edda.json(kind, "list")} == {"Here", "Gone"}
+
+
+def test_a_list_that_shows_nothing_says_why(edda: Any) -> None:
+    def said(*args: str) -> str:
+        answer = edda(*args)
+        assert answer.stdout == ""
+        return str(answer.stderr.strip())
+
+    for kind, word, made in (("task", "task", "TITLE"), ("doc", "document", "FILE")):
+        for question in ((), ("--text", "x"), ("--limit", "0")):
+            assert said(kind, "list", *question) == f"There are no {word}s; `edda {kind} add {made}` makes one."
+        assert said(kind, "list", "--trash") == f"There are no {word}s in the trash."
+    task_id = edda.id_of("task", "add", "a")
+    document_id = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
+    nothing = "Nothing matches; there is 1 document in all."
+    assert said("doc", "list", "--tag", "nope") == nothing
+    assert said("doc", "search", "nope") == nothing
+    assert said("doc", "list", "--limit", "0") == "--limit 0 shows nothing; there is 1 document."
+    assert said("task", "list", "--limit", "0") == "--limit 0 shows nothing; there is 1 task."
+    done_too = "Nothing matches; there is 1 task in all; --all looks at those that are done too."
+    assert said("task", "list", "--text", "nope") == done_too
+    assert said("task", "list", "--all", "--text", "nope") == "Nothing matches; there is 1 task in all."
+    assert said("task", "list", "--status", "blocked") == "Nothing matches; there is 1 task in all."
+    edda("task", "done", task_id)
+    assert said("task", "list") == done_too
+    edda("task", "rm", task_id)
+    edda("doc", "rm", document_id)
+    assert said("task", "list", "--trash", "--limit", "0") == "--limit 0 shows nothing; there is 1 task in the trash."
+    assert (
+        said("doc", "list", "--trash", "--limit", "0") == "--limit 0 shows nothing; there is 1 document in the trash."
+    )
+    edda("task", "list", "--trash", "--limit", "-1", code=2)
+
+
 def test_several_tasks_are_done_in_one_change_or_not_at_all(edda: Any) -> None:
     first, second = edda.id_of("task", "add", "a"), edda.id_of("task", "add", "b")
     edda("task", "done", first, "ffffff", code=3)
