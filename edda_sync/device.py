@@ -4,8 +4,8 @@ A device: a store that finds the workspace's other devices and syncs with them, 
 This is a runner: it carries events to the replica and effects from it. The replica runs on one thread of its own, so
 that a commit that waits for the disk holds up neither the network nor anybody else's reading.
 
-What it does for as long as it runs are its duties. A fault of the disk or of another process ends none of them, and a
-bug ends the device (see ``supervisor``).
+What it does for as long as it runs are its duties. A fault of the disk or of another process ends none of them; a bug ends
+the device, and so does it when somebody takes the store's file away (see ``supervisor``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,16 @@ from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt.frontier import Frontier, covers, lacking
 from edda_sync.duties import MENDING
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError, EddaError, LinkClosedError, RemoteError, StorageError, UsageError
+from edda_sync.errors import (
+    CorruptError,
+    EddaError,
+    LinkClosedError,
+    LostStoreError,
+    RemoteError,
+    ReplacedStoreError,
+    StorageError,
+    UsageError,
+)
 from edda_sync.model import Item, Member
 from edda_sync.outgoing import Outgoing
 from edda_sync.peers import Endpoint, Peers
@@ -82,7 +91,8 @@ class Device:
     """
     A store that syncs. Use it as an asynchronous context manager; nothing else need be called.
 
-    Should a bug end it, the task that entered the context is cancelled, and leaving the context raises the bug.
+    Should a bug end it, or somebody take its file away, the task that entered the context is cancelled, and leaving the
+    context raises what ended it.
 
     Args:
         home: The store's folder.
@@ -314,7 +324,13 @@ class Device:
         return member
 
     async def status(self) -> dict[str, Any]:
-        """Return how it stands: this device, its peers, what is proved."""
+        """
+        Return how it stands: this device, its peers, what is proved.
+
+        Raises:
+            LostStoreError, ReplacedStoreError: The store's file was taken away, and this device ends.
+        """
+        self._check_still_there()
         facts = await self.run(standing.facts)
         held = await self.run(StorageEngine.frontier)  # no older than the facts: another process may just have written
         peers = [self._peer_status(each, held) for each in await self.run(standing.devices) if not each["this"]]
@@ -521,7 +537,8 @@ class Device:
             await self._tell()
 
     async def _watch(self) -> None:
-        """Notice what other processes have committed to the same store."""
+        """Notice what other processes have committed to the same store, and that its file was taken away."""
+        self._check_still_there()
         version = self.store.store.version()
         if version != self._version:
             position = await self.run(standing.log_position)
@@ -529,6 +546,19 @@ class Device:
                 self._committed.set()
                 self._applied.set()
             self._version, self._position = version, position
+
+    def _check_still_there(self) -> None:
+        """
+        Look whether the store's file is where it was; end everything otherwise: nobody finds what is written to it.
+
+        Raises:
+            LostStoreError, ReplacedStoreError: As they say.
+        """
+        try:
+            self.store.check_still_there()
+        except (LostStoreError, ReplacedStoreError) as lost:
+            self._tasks.fail(lost)
+            raise
 
     async def _scrub(self) -> None:
         """Look at a slice of what is stored, all of it within a day; have it mended should something be damaged."""

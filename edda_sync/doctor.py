@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync import limits
+from edda_sync import limits, values
 from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.chains import Chains
@@ -24,7 +24,7 @@ from edda_sync.crdt.refold import verify_logged
 from edda_sync.crdt.scrub import scrub_digest, scrub_entities
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError, RemoteProtocolError
+from edda_sync.errors import CorruptError, LostIdentityError, RemoteProtocolError
 from edda_sync.lives import Life
 from edda_sync.protocols import Head, Logged, Row, StoreReader, StoreWriter
 from edda_sync.query import Plan
@@ -70,6 +70,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
         findings.append(_check_tables(engine, progress))
     findings.append(_check_digest(engine, progress))
     findings.append(_check_lives(engine))
+    findings += _check_identity(engine)
     refused = engine.refused()
     if refused:
         findings.append(
@@ -321,11 +322,24 @@ def _check_lives(engine: StorageEngine) -> Finding:
     crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
     if crowded:
         detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"
-    if engine.copies():
-        detail += "; this device's store exists more than once, and each copy goes on in lives of its own"
+    copies = engine.copies()
+    if copies:
+        wrote = values.time_of(copies[0].wrote_ms)[:10]
+        detail += (
+            f"; this device's store exists more than once (a copy wrote on {wrote}); each goes on in its own lives"
+        )
     if forked:
         detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
     return Finding("lives", not crowded, detail)
+
+
+def _check_identity(engine: StorageEngine) -> list[Finding]:
+    """Say that the identity is missing; nothing while it is there."""
+    try:
+        engine.check_identity()
+    except LostIdentityError as error:
+        return [Finding("identity", False, str(error).rstrip("."))]
+    return []
 
 
 def _leaves(lives: Sequence[Life], device: str) -> int:

@@ -33,12 +33,14 @@ from edda_sync.errors import (
     AmbiguousIdError,
     ConflictError,
     LostIdentityError,
+    NotAStoreError,
     NotFoundError,
     UsageError,
 )
 from edda_sync.folders import make_folder, state_folder
 from edda_sync.items import item_of_row
 from edda_sync.life import Sidecar, open_sidecar
+from edda_sync.lives import Life
 from edda_sync.model import (
     Conflict,
     Document,
@@ -88,6 +90,7 @@ class StorageEngine:
         self._sidecar: Sidecar | None = None
         self._written: Head | None = None
         self._identity: Identity | None = None
+        self._file: int | None = None  # what tells the open file from others
         self._listeners: list[Callable[[], None]] = []
 
     # --- the specification's interface --------------------------------------------------------------------------------
@@ -313,7 +316,7 @@ class StorageEngine:
         with self.store.read() as reader:
             return reader.waiting()
 
-    def lives(self) -> list[lives.Life]:
+    def lives(self) -> list[Life]:
         """Return the lives of the devices' stores, as the log tells of them."""
         with self.store.read() as reader:
             return lives.lives(reader)
@@ -323,10 +326,10 @@ class StorageEngine:
         with self.store.read() as reader:
             return lives.forked(reader)
 
-    def copies(self) -> int:
-        """Return how many other copies of this device's store have written since this one began its present life."""
+    def copies(self) -> list[Life]:
+        """Return the lives of other copies of this device's store, latest first; see ``lives.copies``."""
         with self.store.read() as reader:
-            return lives.copies(reader, self.identity.device)
+            return lives.copies(reader, int(self._now() * 1000))
 
     def refused(self) -> int:
         """Return how many operations are refused for good, by every device alike."""
@@ -394,6 +397,18 @@ class StorageEngine:
             return (found + scrub_digest(tx) if following is None else found), following
 
         return self.store.transact(work)
+
+    def check_still_there(self) -> None:
+        """
+        Look whether the file of this open store is still where it was: what is read and written is nobody's otherwise.
+
+        Raises:
+            LostStoreError: It was taken away, or emptied.
+            ReplacedStoreError: Another file is there.
+        """
+        database = self.database
+        if database is not None and self._file is not None:
+            opening.check_still_there(self.home, database, self._file)
 
     # --- device and workspace -----------------------------------------------------------------------------------------
 
@@ -496,9 +511,13 @@ class StorageEngine:
             database, state = self.config.database(self.home), state_folder(self.config)
             make_folder(database.parent)
             opening.check_not_lost(self.home, database, state, anew=anew)
-            store = SqliteStore(database, self._on_end)
+            try:
+                store = SqliteStore(database, self._on_end)
+            except NotAStoreError:
+                opening.check_not_overwritten(self.home, database)
+                raise
             store.on_idle = self.catch_up
-            self._store = store
+            self._store, self._file = store, opening.file_of(database)
             with store.read() as reader:
                 store_id = reader.meta(STORE_ID)
             if store_id is None:
@@ -692,8 +711,9 @@ class StorageEngine:
         if why is not None:
             ledgers.new_life(tx, self._random(16), why)
             if tx.heads():
-                identity, now_ms = self.identity, int(self._now() * 1000)
-                lives.close_quiet(tx, self._workspace_of(tx), identity.public_key, identity.sign, now_ms)
+                with suppress(LostIdentityError):  # nothing hangs on it: the next life of whoever has the key does it
+                    identity, now_ms = self.identity, int(self._now() * 1000)
+                    lives.close_quiet(tx, self._workspace_of(tx), identity.public_key, identity.sign, now_ms)
 
     def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:
         """Return why the present life must not go on; None when it may."""

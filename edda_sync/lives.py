@@ -76,13 +76,25 @@ def forked(reader: StoreReader) -> list[str]:
     return sorted({device_id(changes.decode_birth(proof.birth).public_key) for proof in proofs})
 
 
-def copies(reader: StoreReader, device: str) -> int:
-    """Return how many other copies of a device's store have written since the present one began to."""
-    own = reader.meta(ACTOR_KEY)
-    listed = [life for life in lives(reader) if life.device == device]
+def copies(reader: StoreReader, now_ms: int) -> list[Life]:
+    """
+    Return the lives of other copies of this device's store, the latest to write first.
+
+    Those count that have written since the present life began, and not been quiet for ``LIFE_QUIET_S``: such a life is
+    closed when the store begins its next one.
+
+    Args:
+        reader: The store.
+        now_ms: Wall time in milliseconds since 1970.
+    """
+    own, listed = reader.meta(ACTOR_KEY), lives(reader)
     present = next((life for life in listed if life.name == own), None)
-    writing = [life for life in listed if life.is_leaf and not life.is_closed and life is not present]
-    return 0 if present is None else sum(life.wrote_ms > present.began_ms for life in writing)
+    if present is None:
+        return []
+    since = max(present.began_ms, now_ms - limits.LIFE_QUIET_S * 1000)
+    others = [life for life in listed if life.device == present.device and life is not present]
+    writing = [life for life in others if life.is_leaf and not life.is_closed and life.wrote_ms > since]
+    return sorted(writing, key=lambda life: -life.wrote_ms)
 
 
 def close_quiet(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from edda_sync import life, limits
-from edda_sync.errors import LostStoreError
+from edda_sync.errors import LostStoreError, ReplacedStoreError
 from edda_sync.folders import KEY_FILE, NOTE_FILE
 
 _RETRY_S: Final = 0.01
@@ -47,6 +47,59 @@ def check_not_lost(home: Path, database: Path, state: Path, *, anew: bool = Fals
     signs = _signs(home, database, state, anew=anew)  # first: they appear after the file, and would be found without it
     if signs and not _is_filled(database):
         raise LostStoreError(str(database), signs)
+
+
+def check_not_overwritten(home: Path, database: Path) -> None:
+    """
+    Say of a file that is no store that one was lost there, if its device's identity is beside it.
+
+    Raises:
+        LostStoreError: As it says.
+    """
+    if has_identity(home):
+        raise LostStoreError(str(database), [database.name, *_left(home, database)], overwritten=True)
+
+
+def file_of(database: Path) -> int | None:
+    """Return what tells a file from one that takes its place later; None for none, or one without content."""
+    try:
+        found = database.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino if found.st_size else None
+
+
+def check_still_there(home: Path, database: Path, opened: int) -> None:
+    """
+    Look whether the file of a store in use is where it was opened: who goes on with a file that nobody can find any more
+    acknowledges what is lost.
+
+    Args:
+        home: The store's folder.
+        database: Its file.
+        opened: What :func:`file_of` said when it was opened.
+
+    Raises:
+        LostStoreError: It is missing, or was emptied.
+        ReplacedStoreError: Another file is there.
+    """
+    try:
+        found = file_of(database)
+    except OSError:
+        return  # it cannot be looked at: whoever reads or writes it says why
+    if found is None:
+        raise LostStoreError(
+            str(database), [each.name for each in (database,) if each.exists()] + _left(home, database)
+        )
+    if found != opened:
+        raise ReplacedStoreError(str(database))
+
+
+def _left(home: Path, database: Path) -> list[str]:
+    """Return what lies beside a lost file: its journal, and the identity of its device."""
+    journal = Path(f"{database}-wal")
+    names = [name for name in (NOTE_FILE, KEY_FILE) if (home / name).exists()]
+    return [journal.name, *names] if _size(journal) else names
 
 
 def _signs(home: Path, database: Path, state: Path, *, anew: bool) -> list[str]:

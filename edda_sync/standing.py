@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync import values
+from edda_sync import limits, values
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.records import device_id
 from edda_sync.engine import StorageEngine
@@ -86,13 +86,24 @@ def facts(store: StorageEngine) -> Facts:
         "frontier": {actor.hex(): seq for actor, seq in sorted(store.frontier().items())},
         "waiting": store.waiting(),
         "refused": store.refused(),
-        "copies": store.copies(),
+        **_copies(store),
         "forked": store.forked(),
         "lives": _lives(store),
         **_segment(store),
         "conflicts": len(store.conflicts()),
         **store.counts(),
         **_sizes(store.database),
+    }
+
+
+def _copies(store: StorageEngine) -> Facts:
+    """Return how many other copies of this store write, when one did so last, and when that will not be said any more."""
+    found = store.copies()
+    wrote_ms = found[0].wrote_ms if found else None
+    return {
+        "copies": len(found),
+        "copy_wrote_at": None if wrote_ms is None else values.time_of(wrote_ms),
+        "copy_quiet_at": None if wrote_ms is None else values.time_of(wrote_ms + limits.LIFE_QUIET_S * 1000),
     }
 
 

@@ -2,7 +2,8 @@
 The tasks of a running device: duties that no fault ends, and a bug that ends the device.
 
 A fault of the disk, of another process or of a peer is a thing of every day: the duty that met it is tried again (see
-``duties``). A bug is not: nobody is to believe that a device still does what it does no longer.
+``duties``). A bug is not, nor is a store whose file was taken away: nobody is to believe that a device still does what it
+does no longer.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Supervisor:
         self._duties.worked(duty)
 
     def fail(self, bug: BaseException) -> None:
-        """End everything over a bug."""
+        """End everything over a bug, or over what no further try mends."""
         if self._bug is None:
             self._bug = bug
             if self._owner is not None and not self._closing:

@@ -328,7 +328,7 @@ def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_
         def counted() -> tuple[int, int]:
             for each in (store, copy, store, copy):
                 sync(each, phone)
-            return store.copies(), copy.copies()
+            return len(store.copies()), len(copy.copies())
 
         phone.create_task(edda.Task(title="of the phone, whose life the store's change let in"))
         assert counted() == (0, 0)
@@ -337,7 +337,10 @@ def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_
         clock.pass_days(1)
         store.create_task(edda.Task(title="in the original"))
         assert counted() == (1, 1)
-        assert phone.copies() == 0
+        assert [each.wrote_ms for each in copy.copies()] == [clock.ms]
+        clock.pass_days(30)
+        assert counted() == (0, 0), "a copy that has been quiet for so long is over"
+        assert phone.copies() == []
 
 
 def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> None:
@@ -355,7 +358,7 @@ def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> 
         restored.create_task(edda.Task(title="written after the restore"))
         sync(restored, phone)
         assert "lost here" in titles(restored)
-        assert restored.copies() == 0
+        assert restored.copies() == []
 
 
 def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_path: Path) -> None:

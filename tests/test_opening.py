@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -12,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import joining, testing
+from edda_sync import doctor, joining, testing
 from edda_sync.config import DATABASE_FILE, StorageConfig
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import LostIdentityError, LostStoreError, PairingError
+from edda_sync.errors import LostIdentityError, LostStoreError, PairingError, ReplacedStoreError, StorageError
 from edda_sync.folders import KEY_FILE, NOTE_FILE
 from edda_sync.transport import identity as identities
 from edda_sync.transport.membership import DeviceCard, Welcome
@@ -179,6 +181,64 @@ def test_a_store_that_another_process_is_making_is_waited_for(tmp_path: Path) ->
     assert found == [["Mine"]]
 
 
+# --- a file that is taken away from whoever uses it -------------------------------------------------------------------
+
+
+def replace(database: Path) -> None:
+    copy = database.with_name("copy")
+    shutil.copy(database, copy)
+    copy.replace(database)
+
+
+@pytest.mark.parametrize(
+    ("lose", "error"), [(empty, LostStoreError), (remove, LostStoreError), (replace, ReplacedStoreError)]
+)
+async def test_a_running_device_ends_when_its_file_is_taken_away(
+    tmp_path: Path, lose: Callable[[Path], None], error: type[StorageError]
+) -> None:
+    made(tmp_path)
+    told = []
+
+    async def run() -> None:
+        async with edda.Device(tmp_path, discover=False) as device:
+            await device.status()
+            lose(tmp_path / DATABASE_FILE)
+            try:
+                await device.status()
+            except StorageError as asked:
+                told.append(str(asked))
+            await asyncio.Event().wait()
+
+    with pytest.raises(error) as ended:
+        await run()
+    assert told == [str(ended.value)]
+
+
+async def test_a_running_device_notices_by_itself_that_its_file_is_gone(tmp_path: Path) -> None:
+    made(tmp_path)
+
+    async def run() -> None:
+        async with edda.Device(tmp_path, discover=False):
+            remove(tmp_path / DATABASE_FILE)
+            await asyncio.Event().wait()
+
+    with pytest.raises(LostStoreError):
+        await run()
+
+
+def test_a_file_that_is_no_store_beside_an_identity_is_a_store_that_was_lost(tmp_path: Path) -> None:
+    made(tmp_path)
+    garbage = os.urandom(8192)
+    (tmp_path / DATABASE_FILE).write_bytes(garbage)
+    for opens in (edda.open, joining.holdings):
+        with pytest.raises(LostStoreError, match="no store any more, although a store was here") as caught:
+            opens(tmp_path)
+        assert "keep edda.db elsewhere first" in str(caught.value)
+    assert (tmp_path / DATABASE_FILE).read_bytes() == garbage
+    (tmp_path / DATABASE_FILE).unlink()
+    assert joining.holdings(tmp_path) is None, "as was said, whoever joins gets it back"
+
+
 # --- joining ----------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +317,20 @@ def test_a_store_without_its_identity_is_read_and_written_and_says_what_is_missi
         store.check_identity()
         assert store.identity.device == store.members()[0].device
     assert titles(tmp_path / "home") == ["Mine", "Written without"]
+
+
+def test_a_copy_without_its_identity_is_read_and_written_too_and_its_doctor_looks_at_all_of_it(tmp_path: Path) -> None:
+    made(tmp_path / "home")
+    shutil.copytree(tmp_path / "home", tmp_path / "copy")
+    lose_identity(tmp_path / "copy")
+    made(tmp_path / "home")
+    with edda.open(tmp_path / "copy") as store:
+        store.create_task(edda.Task(title="Written in a life of its own"))
+        findings = {each.check: each for each in doctor.check(store)}
+        assert [name for name, each in findings.items() if not each.sound] == ["identity"]
+        assert "edda join --bring" in findings["identity"].detail
+        assert "2 lives of the stores of 1 device" in findings["lives"].detail
+    assert titles(tmp_path / "copy") == ["Mine", "Written in a life of its own"]
 
 
 def test_a_store_without_its_identity_is_put_aside_whole_by_a_new_device_that_brings_its_content(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
-from edda_sync.cli.common import Progress, count, json_option, note, opened, print_json, say
+from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
+from edda_sync.errors import WAYS_BACK, CorruptError, DamagedStoreError
+
+if TYPE_CHECKING:
+    from edda_sync.engine import StorageEngine
 
 
 @click.command("doctor")
@@ -20,26 +25,36 @@ def doctor(rebuild: bool, as_json: bool) -> None:
     """
     from edda_sync import doctor as doctors
 
-    with opened() as store:
-        if rebuild:
-            with Progress("Folding") as progress:
-                rebuilt = doctors.rebuild(store, progress)
-            if rebuilt.different:
-                listed = ", ".join(f"{number:,} in {table}" for table, number in rebuilt.different.items())
-                note(f"Folded {count(rebuilt.changes, 'change')}; other rows than before: {listed}.")
-            else:
-                note(f"Folded {count(rebuilt.changes, 'change')}; the tables are the same as before.")
-        with Progress("Checking") as progress:
-            findings = doctors.check(store, progress)
+    try:
+        with opened() as store:
+            if rebuild:
+                _rebuild(store)
+            with Progress("Checking") as progress:
+                findings = doctors.check(store, progress)
+    except CorruptError as error:  # whose text sends people here
+        raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
     if as_json:
         print_json([dataclasses.asdict(each) for each in findings])
     else:
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
-    damaged = [each.check for each in findings if not each.sound]
-    if damaged:
-        if not rebuild and "log" not in damaged and "file" not in damaged:
+    damaged = {each.check for each in findings if not each.sound}
+    if damaged - {"identity", "lives"}:
+        if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:
-            note("Keep a copy of the store's folder; what is damaged here is whole on your other devices.")
+            note(f"Keep a copy of the store's folder, move {STORE_FILE} away, and {WAYS_BACK}.")
+    if damaged:
         click.get_current_context().exit(1)
+
+
+def _rebuild(store: StorageEngine) -> None:
+    from edda_sync import doctor as doctors
+
+    with Progress("Folding") as progress:
+        rebuilt = doctors.rebuild(store, progress)
+    if rebuilt.different:
+        listed = ", ".join(f"{number:,} in {table}" for table, number in rebuilt.different.items())
+        note(f"Folded {count(rebuilt.changes, 'change')}; other rows than before: {listed}.")
+    else:
+        note(f"Folded {count(rebuilt.changes, 'change')}; the tables are the same as before.")

@@ -340,8 +340,10 @@ def _print_lives(found: Answer) -> None:
     own = found["lives"].get(found["device"], {"all": 1, "why": {}})
     if found["copies"]:
         others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"
+        wrote, quiet = _when(found["copy_wrote_at"]), found["copy_quiet_at"][:10]
         say(
-            f"copies: this device's store exists more than once; {others} of it wrote too. Nothing is lost; use only one."
+            f"copies: this device's store exists more than once; {others} of it wrote too, last {wrote}. Nothing is lost; "
+            f"use only one. This ends once no copy has written until {quiet}."
         )
     elif own["why"]:
         why = "; ".join(f"{count(number, 'time')}: {reason}" for reason, number in sorted(own["why"].items()))

@@ -31,7 +31,7 @@ def translated(path: Path) -> Iterator[None]:
         if name.startswith("SQLITE_NOTADB"):
             raise errors.NotAStoreError(str(path)) from error
         if name.startswith("SQLITE_CORRUPT"):
-            raise errors.CorruptError(str(path)) from error
+            raise errors.DamagedStoreError(str(path)) from error
         if name.startswith("SQLITE_IOERR"):
             disk = os.statvfs(path.parent)
             if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:

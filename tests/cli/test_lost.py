@@ -58,6 +58,50 @@ def test_a_store_that_is_empty_is_refused_and_comes_back_by_joining(machine: Cal
     assert phone.json("status")["device"] == before
 
 
+def test_a_running_device_stops_when_its_store_is_gone_and_says_what_every_command_says(
+    machine: Callable[[str], Machine],
+) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Mine")
+    running, _ = laptop.up()
+    (laptop.home / "edda.db").unlink()
+    assert running.wait() == 1
+    assert not any("everything is on disk" in line or "Traceback" in line for line in running.lines), running.lines
+    assert running.lines[-1].startswith(f"{laptop.home / 'edda.db'} is missing or empty, although a store was here")
+    assert said_of(laptop, [("task", "list"), ("status",)]) == {running.lines[-1]}
+
+
+def test_a_store_that_was_overwritten_comes_back_as_the_message_says(machine: Callable[[str], Machine]) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("task", "add", "Mine")
+    phone.join(laptop, "--name", "phone")
+    (phone.home / "edda.db").write_bytes(b"x" * 8192)
+    (said,) = said_of(phone, [("task", "list"), ("init",), ("status",), ("doctor",), ("join", "12-3456-7890")])
+    assert "is no store any more, although a store was here" in said
+    assert (
+        "keep edda.db elsewhere first, then put it back from a backup, or get its content from another device" in said
+    )
+    (phone.home / "edda.db").rename(phone.home.parent / "kept")
+    assert "1 task and 0 documents came" in phone.join(laptop, "--name", "phone")
+
+
+def test_a_damaged_file_sends_nobody_in_a_circle_and_comes_back_as_the_message_says(
+    machine: Callable[[str], Machine],
+) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("task", "add", "Mine")
+    phone.join(laptop, "--name", "phone")
+    database = phone.home / "edda.db"
+    raw = database.read_bytes()
+    database.write_bytes(raw[:4096] + b"\xa5" * (len(raw) - 4096))
+    for command in (("task", "list"), ("doctor",), ("doctor", "--rebuild")):
+        said = phone.run(*command, code=1)
+        assert "move edda.db away, and put it back from a backup, or get its content from another device" in said
+        assert "run `edda doctor`" not in said
+    database.rename(phone.home.parent / "kept")
+    assert "1 task and 0 documents came" in phone.join(laptop, "--name", "phone")
+
+
 def test_a_join_that_failed_leaves_a_folder_in_which_a_store_can_be_made(machine: Callable[[str], Machine]) -> None:
     phone = machine("phone")
     assert "no invitation is open there" in phone.run("join", "12-3456-7890", "--at", "127.0.0.1:9", code=1)

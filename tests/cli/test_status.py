@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,13 @@ def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> 
         why = {"a copy, or a store whose state was lost": 1}
         assert found["lives"][found["device"]] == {"all": 2, "writing": 2, "why": why}
         assert found["forked"] == []
-        assert (
-            "copies: this device's store exists more than once; another copy of it wrote too" in each("status").stdout
-        )
+        wrote, quiet = found["copy_wrote_at"], found["copy_quiet_at"]
+        assert (date.fromisoformat(quiet[:10]) - date.fromisoformat(wrote[:10])).days == 30
+        said = each("status").stdout
+        assert "copies: this device's store exists more than once; another copy of it wrote too, last " in said
+        assert f"last {wrote[:10]} {wrote[11:19]}Z. Nothing is lost; use only one." in said
+        assert f"This ends once no copy has written until {quiet[:10]}." in said
+        assert f"more than once (a copy wrote on {wrote[:10]})" in each("doctor").stdout
 
 
 @pytest.mark.parametrize("more", [0, 1])
