@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, TypeVar
 from edda_sync import limits, standing
 from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt.frontier import Frontier, covers, lacking
+from edda_sync.crdt.records import told_apart
 from edda_sync.duties import MENDING
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import (
@@ -254,7 +255,7 @@ class Device:
         return self._progress
 
     def name_of(self, device: str) -> str:
-        """Return what people call a member; the start of its id until that is known here."""
+        """Return what people call a member, told apart from others of that name; the start of its id until it is known."""
         return self._names.get(device, device[:12])
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -365,7 +366,7 @@ class Device:
         self._certificates = self._trusted = self.store.certificates()
         self._key = membership.discovery_key(self.store.workspace_key)
         self._proofs = standing.load(self.store)
-        self._names = standing.names(self.store)
+        self._names = told_apart(standing.names(self.store))
         self._last_port = standing.port(self.store)
 
     async def _let_go(self) -> None:
@@ -401,7 +402,7 @@ class Device:
     async def _refresh_members(self) -> None:
         """Trust those who are members now."""
         certificates = self._certificates = await self.run(StorageEngine.certificates)
-        self._names = await self.run(standing.names)
+        self._names = told_apart(await self.run(standing.names))
         if certificates != self._trusted:
             await self.peers.refresh()
             if self.discovery is not None:

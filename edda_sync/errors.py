@@ -323,11 +323,14 @@ class NotAMemberError(RemoteError):
 
 
 class PairingError(EddaError):
-    """An invitation did not work."""
+    """An invitation did not work; a code is good for one try, and only where somebody was asked that was one."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, nobody_asked: bool = False) -> None:
         self.reason = reason
-        super().__init__(f"Pairing failed: {reason}. Ask for a new code with `edda invite`.")
+        good = "Nobody was asked, so the code is as good as before: look at its first two digits, and type it again"
+        super().__init__(
+            f"Pairing failed: {reason}. {good if nobody_asked else 'Ask for a new code with `edda invite`'}."
+        )
 
 
 def shown(text: str, width: int = 60) -> str:

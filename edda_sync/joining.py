@@ -116,7 +116,7 @@ async def find(code: str) -> list[Endpoint]:
     """
     found = await find_pairing(pairing.parse_code(code).nameplate, limits.PAIRING_SEARCH_S)
     if not found:
-        raise PairingError(NOBODY)
+        raise PairingError(NOBODY, nobody_asked=True)
     return found
 
 
@@ -142,7 +142,7 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
     pairing.parse_code(code)
     identity = _identity(absolute(home))
     record = membership.encode(DeviceCard(identity.certificate, name, identity.sealing_keys))
-    failure: PairingError | NotReachableError = PairingError(NOBODY)
+    failure: PairingError | NotReachableError = PairingError(NOBODY, nobody_asked=True)
     for host, port in endpoints:
         try:
             welcome = membership.decode_welcome(await pairing.join(code, record, host, port))

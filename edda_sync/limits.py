@@ -104,6 +104,7 @@ PROOF_SAVED_EVERY_S = 30.0  # how often "proved equal at" is written down: not w
 SEARCH_S = 4.0  # a single sync looks for its peers for so long: three questions of multicast DNS, and one dead address
 SYNC_TIMEOUT_S = 30.0  # a single sync gives up after this, unless a person says otherwise
 SHORT_ID_CHARACTERS_MIN = 6  # of an id's end; enough for 100,000 entities in nearly all stores
+SHORT_DEVICE_CHARACTERS = 8  # of a device id, which is long and drawn by chance: 40 bits
 QUERY_LIMIT_MAX = 1_000_000  # rows of one answer: more than the largest store has, and a number all the same
 DIFF_STEPS_MAX = 100_000  # about 50 ms: past this a diff answers with what it has, coarser and never wrong
 

@@ -15,9 +15,9 @@ from typing import Any
 from edda_sync import limits, standing
 from edda_sync.control import Answer, Handler
 from edda_sync.crdt.frontier import covers
-from edda_sync.device import Device, address
+from edda_sync.device import DIAL_AGAIN_S, Device, address
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import UsageError
+from edda_sync.errors import RemoteError, StorageError, UsageError
 from edda_sync.peers import Endpoint
 from edda_sync.transport.multicast import interfaces
 
@@ -65,7 +65,7 @@ async def sync(
 
     Args:
         device: A running device.
-        at: Addresses to dial too; a device must answer at each.
+        at: Addresses to dial too; a device must answer at each, before the search is over.
         timeout_s: How long this may take, in seconds.
 
     Yields:
@@ -91,7 +91,8 @@ class _Sync:
         self.is_equal = False
         self._device = device
         self._met: set[str] = set()
-        self._at: dict[Endpoint, asyncio.Task[str]] = {each: asyncio.ensure_future(device.dial(*each)) for each in at}
+        self._at: dict[Endpoint, asyncio.Task[str]] = {each: asyncio.ensure_future(self._call(each)) for each in at}
+        self._why: dict[Endpoint, str] = {}
 
     async def run(self, timeout_s: float) -> None:
         try:
@@ -100,8 +101,11 @@ class _Sync:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(limits.SEARCH_S):
                         await self._device.until(self._all_met)
-                await self._device.until(lambda: bool(self._look()) or not self._at)
-                if self._met:
+                if self._at:
+                    await asyncio.wait(self._at.values())
+                    answered = {task.result() for task in self._at.values() if task.exception() is None}
+                    await self._device.until(lambda: self._look() >= answered)
+                if self._look():
                     await self._prove()
         except TimeoutError:
             pass
@@ -110,13 +114,29 @@ class _Sync:
                 task.cancel()
             await asyncio.gather(*self._at.values(), return_exceptions=True)
 
+    async def _call(self, endpoint: Endpoint) -> str:
+        """Dial an address until somebody answers, or the search is over; return the device."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limits.SEARCH_S
+        while True:
+            try:
+                return await self._device.peers.dial_address(*endpoint)
+            except (RemoteError, StorageError) as error:
+                self._why[endpoint] = str(error)
+                if loop.time() + DIAL_AGAIN_S > end:
+                    raise
+                await asyncio.sleep(DIAL_AGAIN_S)
+
     async def _prove(self) -> None:
         # Their changes may still be on the way: only once each was equal to us do we hold what all of them have.
         await self._device.until(lambda: self._look() <= self._device.proved.keys() and not self._is_behind())
         target = await self._device.run(StorageEngine.frontier)
         await self._device.until(lambda: all(covers(self._device.proved.get(d, {}), target) for d in self._look()))
-        await asyncio.gather(*self._at.values())
-        self.is_equal = True
+        self.is_equal = not any(map(self._is_silent, self._at))
+
+    def _is_silent(self, endpoint: Endpoint) -> bool:
+        task = self._at[endpoint]
+        return not task.done() or task.cancelled() or task.exception() is not None
 
     def _look(self) -> set[str]:
         """Note who is linked; return who was met."""
@@ -147,11 +167,10 @@ class _Sync:
                     "error": peer.error,
                 }
             )
-        for endpoint, task in self._at.items():
-            if not task.done() or task.cancelled():
-                place = address(*endpoint)
-                error = f"No member of the workspace answered at {place}."
-                rows.append({"device": None, "name": place, "state": "unreachable", "error": error})
+        for endpoint in filter(self._is_silent, self._at):
+            place = address(*endpoint)
+            error = self._why.get(endpoint, f"No member of the workspace answered at {place}.")
+            rows.append({"device": None, "name": place, "state": "unreachable", "error": error})
         return rows
 
 

@@ -48,6 +48,7 @@ MADE: list[EddaError] = [
     errors.LinkClosedError("7abcc6c5yq2b6ai4", "it went to sleep"),
     errors.NotAMemberError("7abcc6c5yq2b6ai4"),
     errors.PairingError("the code is not the one that was shown"),
+    errors.PairingError("nobody on this network invites with that code", nobody_asked=True),
 ]
 BASES = {errors.EddaError, errors.LocalError, errors.StorageError, errors.RemoteError}
 

@@ -92,12 +92,19 @@ def _print_banner(status: Answer, addresses: list[str]) -> None:
     else:
         where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2])
         say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
-    others = [each["name"] for each in status["peers"]]
-    if others:
-        say(f"In this workspace too: {', '.join(others)}.")
+    names = _names(status)
+    if status["peers"]:
+        say(f"In this workspace too: {', '.join(names[each['device']] for each in status['peers'])}.")
     else:
         say("No other device belongs to this workspace yet; `edda invite` lets one in.")
     say("Ctrl-C stops it.")
+
+
+def _names(status: Answer) -> dict[str, str]:
+    """Return the names of all devices by id, told apart."""
+    from edda_sync.crdt.records import told_apart
+
+    return told_apart({each["device"]: each["name"] for each in (*status["peers"], status)})
 
 
 def _address(host: str, port: int) -> str:
@@ -211,10 +218,17 @@ async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
     with Waiting("Looking for the other devices") as waiting:
         async with aclosing(answers(request, lambda device: service.sync(device, at, timeout_s))) as stream:
             async for final in stream:
-                met = [each for each in final["peers"] if each["state"] != "unreachable"]
-                if met:
-                    waiting.update("Syncing with " + ", ".join(f"{each['name']} ({_state(each)})" for each in met))
+                waiting.update(_doing(final["peers"]))
     return final
+
+
+def _doing(peers: list[Answer]) -> str:
+    """Say what is waited for."""
+    met = [f"{each['name']} ({_state(each)})" for each in peers if each["state"] != "unreachable"]
+    called = [each["name"] for each in peers if each["device"] is None]
+    doing = [f"Calling {', '.join(called)}"] if called else []
+    doing += [f"{'syncing' if called else 'Syncing'} with {', '.join(met)}"] if met else []
+    return ", ".join(doing) or "Looking for the other devices"
 
 
 def _print_synced(final: Answer) -> None:
@@ -226,15 +240,17 @@ def _print_synced(final: Answer) -> None:
         note(
             "No other device could be reached: is `edda up` running there? --at HOST:PORT dials one that is not found."
         )
-    elif not final["equal"]:
+    elif any(each["state"] == "syncing" for each in final["peers"]):
         note("Not equal yet; what was exchanged until now is kept, and the next sync goes on from there.")
+    elif not final["equal"]:
+        note("Not every address was answered; who was met is proved equal.")
 
 
 def _state(peer: Answer) -> str:
     if peer["state"] == "equal":
         return "proved equal"
     if peer["state"] == "unreachable":
-        return f"not reached ({peer['error']})" if peer["error"] else "not reached"
+        return f"not reached ({_inside(peer['error'])})" if peer["error"] else "not reached"
     return _apart(peer) or "comparing"
 
 
@@ -329,7 +345,8 @@ def _print_status(found: Answer) -> None:
         say(f"trouble: {found['fault']}")
     if found["peers"]:
         say("")
-        rows = [[each["name"], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
+        names = _names(found)
+        rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
@@ -365,13 +382,18 @@ def _device(found: Answer, device: str) -> str:
 def _peer_state(peer: Answer) -> str:
     if not peer["connected"]:
         since = f"; {count(peer['ahead'], 'change')} here since then" if peer["ahead"] and peer["proved_at"] else ""
-        why = f" ({peer['error']})" if peer["error"] else ""
+        why = f" ({_inside(peer['error'])})" if peer["error"] else ""
         return f"not connected{since}{why}"
     if peer["equal"]:
         return "proved equal"
     if peer["waiting"] and not _apart(peer):
         return f"equal but for {peer['waiting']:,} waiting there"
     return _apart(peer) or "comparing"
+
+
+def _inside(sentence: str) -> str:
+    """Return a sentence as it stands in brackets."""
+    return sentence.removesuffix(".")
 
 
 def _when(moment: str | None) -> str:

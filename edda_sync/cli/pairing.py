@@ -207,10 +207,10 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     moved = held is not None and not held.is_empty and not joining.stays(home(), held, welcome)
     aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if moved else None
     joining.enter(home(), welcome, name, aside)
-    _say_joined(welcome, name, aside)
     from edda_sync.device import Device
 
     async with Device(home(), discover=False) as device:
+        _say_joined(welcome, device.store.identity.device, name, aside)
         peer = await _first_sync(device, inviter)
         if peer is None:
             return False
@@ -223,11 +223,12 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     return True
 
 
-def _say_joined(welcome: Welcome, name: str, aside: Path | None) -> None:
-    others = sorted(record.name for record in welcome.members.values() if record.name != name)
-    say(
-        f'This device, "{safe_line(name)}", joined the workspace of {safe_line(", ".join(others)) or "another device"}.'
-    )
+def _say_joined(welcome: Welcome, own: str, name: str, aside: Path | None) -> None:
+    from edda_sync.crdt.records import told_apart
+
+    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, own: name})
+    others = ", ".join(sorted(shown for device, shown in names.items() if device != own))
+    say(f'This device, "{safe_line(name)}", joined the workspace of {safe_line(others) or "another device"}.')
     if aside is not None:
         say(f"The store that was here is in {safe_line(str(aside))}; `edda --home` opens it there.")
 

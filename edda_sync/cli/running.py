@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from edda_sync import limits
 from edda_sync.cli.common import STORE_FILE, home, note, safe_line
 from edda_sync.errors import UsageError
 
@@ -20,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Answer = dict[str, Any]
 
 QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
-SHORT_DEVICE: Final = 8  # characters of a device id that are shown
+SHORT_DEVICE: Final = limits.SHORT_DEVICE_CHARACTERS
 
 
 class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3

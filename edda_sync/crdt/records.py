@@ -8,6 +8,8 @@ under it. It is bound to the device: the entity's id is a hash of the signing ke
 from __future__ import annotations
 
 import base64
+from collections import Counter
+from collections.abc import Mapping
 from hashlib import blake2b, sha256
 from typing import Annotated, Any, Final, Literal
 
@@ -175,6 +177,15 @@ def check_epoch(name: str, encoded: Any) -> EpochRecord:
 def device_id(signing_key: bytes) -> str:
     """Return the id of a device: base32, in small letters and without padding, of the SHA-256 of its signing key."""
     return base64.b32encode(sha256(signing_key).digest()).decode("ascii").rstrip("=").lower()
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Return devices' names by id, with the start of the id behind each that several are called."""
+    several = {name for name, number in Counter(names.values()).items() if number > 1}
+    return {
+        device: f"{name} ({device[: limits.SHORT_DEVICE_CHARACTERS]})" if name in several else name
+        for device, name in names.items()
+    }
 
 
 def certificate_key(certificate: bytes) -> bytes:

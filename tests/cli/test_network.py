@@ -405,6 +405,44 @@ def test_sync_ends_with_4_when_an_address_that_was_named_does_not_answer(pair: t
     assert running.end() == 0
 
 
+def test_sync_gives_up_an_address_that_refuses_long_before_its_time_and_says_why(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    running, address = laptop.up()
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        dead = f"127.0.0.1:{gone.getsockname()[1]}"
+    hour = str(PATIENCE_S * 100)
+    printed = phone.run("sync", "--at", address, "--at", dead, "--timeout", hour, code=4)
+    assert "laptop: proved equal" in printed
+    assert f"{dead}: not reached (No device answered at {dead} (" in printed
+    assert "Not every address was answered; who was met is proved equal." in printed
+    assert running.end() == 0
+    printed = phone.run("sync", "--at", dead, "--timeout", hour, code=4)
+    assert f"{dead}: not reached (No device answered at {dead} (" in printed
+    assert "No other device could be reached" in printed
+
+
+def test_devices_of_one_name_are_told_apart_wherever_they_are_named(machine: Machines) -> None:
+    first, second, third = machine("first"), machine("second"), machine("third")
+    for each in (first, second, third):
+        each.run("init", "--name", "vm")
+    assert 'This device, "vm", joined the workspace of vm (' in second.join(first, "--name", "vm")
+    printed = third.join(first, "--name", "vm")
+    short = {each.home.name: each.json("status")["device"][:8] for each in (first, second, third)}
+    others = ", ".join(sorted(f"vm ({short[name]})" for name in ("first", "second")))
+    assert f"joined the workspace of {others}." in printed
+    assert f"proved equal with vm ({short['first']})." in printed
+    running, address = first.up()
+    banner = next(line for line in running.lines if line.startswith("In this workspace too: "))
+    assert set(re.findall(r"\w+ \(\w+\)", banner)) == {f"vm ({short[name]})" for name in ("second", "third")}
+    assert f"vm ({short['first']}): proved equal" in second.run("sync", "--at", address)
+    running.wait_for(rf"vm \({short['second']}\): proved equal")
+    listed = second.run("status")
+    assert f"vm ({short['first']})" in listed
+    assert f"vm ({short['third']})" in listed
+    assert {each["name"] for each in second.json("status")["peers"]} == {"vm"}, "a program gets names as they are"
+    assert running.end() == 0
+
+
 def test_sync_of_a_single_device_says_how_to_get_a_second_one(machine: Machines) -> None:
     assert "`edda invite` lets one in" in machine("laptop").run("sync", code=4)
 
