@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edda_sync import errors
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine, open  # noqa: A004 - edda.open
-from edda_sync.errors import EddaError, StorageError
-from edda_sync.model import UNSET, Conflict, ConflictValue, Document, DocumentId, Link, Member, Tag, Task, TaskId
-from edda_sync.query import MOST_URGENT, DocumentQuery, TaskQuery
-from edda_sync.transaction import Transaction, TransactionState
-
 if TYPE_CHECKING:
+    from edda_sync import errors
+    from edda_sync.config import StorageConfig
     from edda_sync.device import Device
+    from edda_sync.engine import StorageEngine, open  # noqa: A004 - edda.open
+    from edda_sync.errors import EddaError, StorageError
+    from edda_sync.model import UNSET, Conflict, ConflictValue, Document, DocumentId, Link, Member, Tag, Task, TaskId
+    from edda_sync.query import MOST_URGENT, DocumentQuery, TaskQuery
+    from edda_sync.transaction import Transaction, TransactionState
 
     __version__: str
 
@@ -54,13 +53,35 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Device":  # it brings the network with it, which costs 200 ms: a command that only reads does not pay
-        from edda_sync.device import Device
+_PLACES = {
+    "config": ("StorageConfig",),
+    "device": ("Device",),
+    "engine": ("StorageEngine", "open"),
+    "errors": ("EddaError", "StorageError"),
+    "model": (
+        "UNSET", "Conflict", "ConflictValue", "Document", "DocumentId", "Link", "Member", "Tag", "Task", "TaskId",
+    ),
+    "query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
+    "transaction": ("Transaction", "TransactionState"),
+}  # fmt: skip
+"""The module of each name. It is imported when the name is used: a command that lists tasks does not pay for the network."""
 
-        return Device
+
+def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("edda-sync")
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module(f"{__name__}.errors")
+    for module, names in _PLACES.items():
+        if name in names:
+            found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -283,9 +283,9 @@ def read_text(path: str) -> str:
 
 def _read_stdin() -> bytes:
     """Return what comes, or what a person types, who is told how to end."""
-    if sys.stdin.isatty():
-        note("Type the text, then Ctrl-D; Ctrl-C gives it up.")
     try:
+        if sys.stdin.isatty():
+            note("Type the text, then Ctrl-D; Ctrl-C gives it up.")
         return sys.stdin.buffer.read(limits.TEXT_BYTES_MAX + 1)
     except KeyboardInterrupt:
         raise GivenUpError from None

@@ -444,6 +444,32 @@ def test_an_interrupt_says_one_line(edda: Any, tmp_path: Path) -> None:
     assert b"Interrupted" in said
 
 
+INTERRUPTED = """
+import os, signal, sys
+
+class Loading:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Loading())
+from edda_sync.command import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "edda_sync.cli", "edda_sync.cli.common", "edda_sync.config"])
+def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_an_interrupt_that_whoever_started_the_command_ignores_is_ignored() -> None:
+    code = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
+    ended = subprocess.run([sys.executable, "-c", code, "click"], capture_output=True, text=True, check=False)
+    assert "No such command 'click'" in ended.stderr
+
+
 ENDS_OF_A_QUESTION = [["task", "rm", "KNOWN"], ["task", "edit", "KNOWN", "--description", ""], ["join", "12-3456-7890"]]
 
 
