@@ -59,7 +59,7 @@ class InvalidValueError(LocalError):
 
     def __init__(self, field: str, why: str, value: object = None) -> None:
         self.field, self.why, self.value = field, why, value
-        super().__init__(f"{field}: {why}.")
+        super().__init__(f"{field}: {_bare(why)}.")
 
 
 class NotFoundError(LocalError):
@@ -70,6 +70,8 @@ class NotFoundError(LocalError):
     def __init__(self, kind: str, reference: str) -> None:
         self.kind, self.reference = kind, reference
         listed = f"; `edda {command_of(kind)} list` shows what there is" if kind in _LISTED else ""
+        if kind in ("task", "document") and len(reference.replace("-", "")) < 32:
+            listed = f"; `edda {command_of(kind)} list` shows ids, of which the last 6 or more characters will do"
         super().__init__(f"There is no {kind} {shown(reference)} here{listed}.")
 
 
@@ -272,7 +274,7 @@ class RemoteProtocolError(RemoteError):
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
         super().__init__(
-            f"The other device{_named(peer)} sent something that is not allowed ({reason}); the link was closed."
+            f"The other device{_named(peer)} sent something that is not allowed ({_bare(reason)}); the link was closed."
         )
 
 
@@ -281,7 +283,7 @@ class RemoteMismatchError(RemoteError):
 
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
-        super().__init__(f"The other device{_named(peer)} does not fit this one: {reason}.")
+        super().__init__(f"The other device{_named(peer)} does not fit this one: {_bare(reason)}.")
 
 
 class RefusedTextError(RemoteError):
@@ -289,7 +291,9 @@ class RefusedTextError(RemoteError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"An edit of another device was refused ({reason}); the text is as it was: update edda there.")
+        super().__init__(
+            f"An edit of another device was refused ({_bare(reason)}); the text is as it was: update edda there."
+        )
 
 
 class NotReachableError(RemoteError):
@@ -297,7 +301,7 @@ class NotReachableError(RemoteError):
 
     def __init__(self, address: str, reason: str = "") -> None:
         self.address, self.reason = address, reason
-        detail = f" ({reason})" if reason else ""
+        detail = f" ({_bare(reason)})" if reason else ""
         super().__init__(f"No device answered at {address}{detail}; is `edda up` running there?")
 
 
@@ -306,7 +310,7 @@ class LinkClosedError(RemoteError):
 
     def __init__(self, peer: str, reason: str = "") -> None:
         self.peer, self.reason = peer, reason
-        detail = f" ({reason})" if reason else ""
+        detail = f" ({_bare(reason)})" if reason else ""
         super().__init__(
             f"The link to the other device{_named(peer)} has ended{detail}; nothing is lost: sync goes on."
         )
@@ -329,7 +333,7 @@ class PairingError(EddaError):
         self.reason = reason
         good = "Nobody was asked, so the code is as good as before: look at its first two digits, and type it again"
         super().__init__(
-            f"Pairing failed: {reason}. {good if nobody_asked else 'Ask for a new code with `edda invite`'}."
+            f"Pairing failed: {_bare(reason)}. {good if nobody_asked else 'Ask for a new code with `edda invite`'}."
         )
 
 
@@ -345,6 +349,11 @@ _LISTED = ("task", "document", "tag", "device")  # kinds that a command lists
 def command_of(kind: str) -> str:
     """The group of commands that lists entities of a kind."""
     return {"document": "doc", "device": "devices"}.get(kind, kind)
+
+
+def _bare(reason: str) -> str:
+    """A sentence of somebody else, such as a peer, as a part of ours."""
+    return reason.rstrip(".")
 
 
 def _named(peer: str, before: str = " ") -> str:

@@ -143,3 +143,13 @@ def test_an_error_can_be_raised_and_caught_as_one_of_ours(error: Any) -> None:
     with pytest.raises(EddaError) as caught:
         raise error
     assert caught.value is error
+
+
+def test_a_reason_that_is_a_sentence_of_its_own_ends_ours_once() -> None:
+    for error in (
+        errors.InvalidValueError("title", "is empty."),
+        errors.RemoteMismatchError("it ended the talk: it is full."),
+        errors.PairingError("it hung up."),
+    ):
+        assert ".." not in str(error)
+    assert "(it is gone);" in str(errors.NotReachableError("192.0.2.7:4711", "it is gone."))

@@ -10,6 +10,7 @@ Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 n
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -110,8 +111,7 @@ class Lazy(click.Group):
             click.echo(error.format_message())
             code = EXIT_USAGE
         except click.UsageError as error:
-            place = error.ctx.command_path if error.ctx is not None else "edda"
-            note(f"{error.format_message().rstrip('.')}; `{place} --help` says more.")
+            note(_usage(error))
             code = EXIT_USAGE
         except click.ClickException as error:
             note(error.format_message())
@@ -119,6 +119,27 @@ class Lazy(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = EXIT_INTERRUPTED
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return what is wrong with a command line, and what would be right, as far as that can be told."""
+    said = error.format_message()
+    place = error.ctx.command_path if error.ctx is not None else "edda"
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        name = error.option_name
+        for option in root.params:
+            if name in option.opts:
+                words = ["edda", name, option.metavar or "", place.removeprefix("edda")]
+                return f"{name} stands before the command, as in `{' '.join(' '.join(words).split())}`."
+        takes_words = any(isinstance(each, click.Argument) for each in error.ctx.command.params)
+        if takes_words and not re.fullmatch(r"--[a-z][a-z-]*", name):  # edda has no short options
+            words = error.ctx.command.collect_usage_pieces(error.ctx)[-1]
+            return f"No such option {safe_line(name)!r}; what begins with - goes behind --: `{place} -- {words}`."
+    return (
+        f"{said} `{place} --help` says more."
+        if said.endswith("?")
+        else f"{said.rstrip('.')}; `{place} --help` says more."
+    )
 
 
 def _note_apart(text: str) -> None:

@@ -301,6 +301,16 @@ def decode_text(shown: str, raw: bytes) -> str:
         raise InvalidValueError(shown, f"is not UTF-8 text (byte {error.start:,}); convert it first") from None
 
 
+class TagName(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    """A tag, with or without the # that lists show before it."""
+
+    name = "tag"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """Return its name."""
+        return str(value).removeprefix("#") or str(value)
+
+
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import click
 
 from edda_sync.cli import editing, items
 from edda_sync.cli.common import (
+    TagName,
     chosen_limit,
     count,
     cut,
@@ -43,7 +44,9 @@ def _fields(function: Any) -> Any:
     for option in (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
-        click.option("--tag", "tags", metavar="NAME", multiple=True, help="Add a tag; may be given again."),
+        click.option(
+            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
+        ),
         click.option("--content-type", metavar="TYPE", help="A media type; text/markdown unless you say so."),
         click.option("--type", "doc_type", metavar="NAME", help="What it is for; note unless you say so."),
         click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters."),
@@ -83,7 +86,14 @@ def _list_options(function: Any) -> Any:
         click.option("--limit", type=int, metavar="N", help="At most so many; 50 unless --all."),
         click.option("--reverse", is_flag=True, help="Turn the order round."),
         click.option("--task", metavar="ID", help="Linked to a task."),
-        click.option("--tag", "tags", metavar="NAME", multiple=True, help="May be given again: carry all of them."),
+        click.option(
+            "--tag",
+            "tags",
+            type=TagName(),
+            metavar="NAME",
+            multiple=True,
+            help="May be given again: carry all of them.",
+        ),
         click.option("--content-type", "content_types", metavar="TYPE", multiple=True, help="May be given again."),
         click.option("--type", "doc_types", metavar="NAME", multiple=True, help="May be given again."),
     ):
@@ -166,7 +176,9 @@ def show(id: str, as_json: bool) -> None:
 @click.option("--file", metavar="FILE", help="Read the new content from a file, or - for stdin.")
 @editing.allow_empty_option
 @_fields
-@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
+@click.option(
+    "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
+)
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
 @json_option
 def edit(
@@ -220,6 +232,7 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
     with editing.edited(found.content or "", ".md" if found.content_type == "text/markdown" else ".txt") as new:
         if new == (found.content or ""):
             note("Nothing was changed.")
+            items.note_if_gone(store, "document", found.id)
             return
         editing.check_emptied("document", reference, found.content, new, allowed=allow_empty)
         found.content = new  # merged, as edits of what was read, into what it is by now

@@ -48,6 +48,13 @@ def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotF
     return InTrashError(kind, reference) if record is not None and record.hidden else NotFoundError(kind, reference)
 
 
+def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
+    """Say of a task or document that was opened a while ago that it was deleted meanwhile, and how it comes back."""
+    error = _absent(store, kind, whole, whole)
+    if isinstance(error, InTrashError):
+        note(f"Meanwhile: {error}")
+
+
 def restore(store: StorageEngine, kind: str, references: Iterable[str]) -> None:
     """
     Bring tasks or documents back from the trash, in one change, and say which were not in it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edda_sync import model
-from edda_sync.cli.common import json_option, note, opened, print_json, print_table, say, write
+from edda_sync.cli.common import TagName, json_option, note, opened, print_json, print_table, say, write
 
 
 @click.group("tag")
@@ -14,7 +14,7 @@ def tag() -> None:
 
 
 @tag.command("add")
-@click.argument("name")
+@click.argument("name", type=TagName())
 @click.option("--color", metavar="COLOR", help="Such as #ff8800.")
 @click.option("--description", metavar="TEXT", help="What it stands for.")
 def add(name: str, color: str | None, description: str | None) -> None:
@@ -42,8 +42,8 @@ def list_(as_json: bool) -> None:
 
 
 @tag.command("rename")
-@click.argument("name")
-@click.argument("new_name")
+@click.argument("name", type=TagName())
+@click.argument("new_name", type=TagName())
 def rename(name: str, new_name: str) -> None:
     """Rename a tag, on all that carries it."""
     with opened() as store:
@@ -51,7 +51,7 @@ def rename(name: str, new_name: str) -> None:
 
 
 @tag.command("rm")
-@click.argument("name")
+@click.argument("name", type=TagName())
 def rm(name: str) -> None:
     """Take a tag off everything and delete it; `edda tag add` brings it back."""
     with opened() as store:

@@ -10,6 +10,7 @@ from edda_sync import values
 from edda_sync.cli import editing, items
 from edda_sync.cli.common import (
     NONE,
+    TagName,
     can_ask,
     chosen_limit,
     count,
@@ -47,7 +48,9 @@ def _fields(function: Any) -> Any:
     for option in (
         click.option("--agent-context", metavar="JSON", help="A JSON object for AI agents, key by key."),
         click.option("--metadata", metavar="JSON", help="A JSON object, key by key."),
-        click.option("--tag", "tags", metavar="NAME", multiple=True, help="Add a tag; may be given again."),
+        click.option(
+            "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
+        ),
         click.option("--parent", metavar="ID", help="The task that this is a subtask of; `none` for none."),
         click.option("--due", metavar="DATE", help="2026-03-01 or 2026-03-01T09:30:00Z; `none` for none."),
         click.option("--priority", type=int, metavar="0-4", help="0 is most urgent; 2 unless you say so."),
@@ -75,7 +78,14 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
 @task.command("list")
 @click.option("--status", "statuses", type=click.Choice(values.STATUSES), multiple=True, help="May be given again.")
 @click.option("--priority", "priorities", type=int, multiple=True, metavar="0-4", help="May be given again.")
-@click.option("--tag", "tags", metavar="NAME", multiple=True, help="May be given again: tasks that carry all of them.")
+@click.option(
+    "--tag",
+    "tags",
+    type=TagName(),
+    metavar="NAME",
+    multiple=True,
+    help="May be given again: tasks that carry all of them.",
+)
 @click.option("--parent", metavar="ID", help="Subtasks of a task; `none` for tasks that have no parent.")
 @click.option("--due-before", metavar="DATE", help="Due before this moment.")
 @click.option("--due-after", metavar="DATE", help="Due at this moment or later.")
@@ -155,7 +165,9 @@ def show(id: str, as_json: bool) -> None:
 @click.option("--title", metavar="TEXT", help="One line of 1 to 500 characters.")
 @_fields
 @editing.allow_empty_option
-@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag off; may be given again.")
+@click.option(
+    "--untag", "untags", type=TagName(), metavar="NAME", multiple=True, help="Take a tag off; may be given again."
+)
 @click.option("--unset-metadata", "unset", metavar="KEY", multiple=True, help="Remove a key; may be given again.")
 @json_option
 def edit(

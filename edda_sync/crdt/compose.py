@@ -18,7 +18,7 @@ from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.texts import TextEdit
-from edda_sync.errors import InvalidValueError, NotFoundError
+from edda_sync.errors import InTrashError, InvalidValueError, NotFoundError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten
 
@@ -172,10 +172,14 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
 
     Raises:
         NotFoundError: There is none.
+        InTrashError: There is one, and it was deleted.
     """
     entity = fold.entities.existing(kind, entity_id)
-    if entity is None or entity.hidden:
+    if entity is None:
         raise NotFoundError(kind, values.id_text(entity_id))
+    if entity.hidden:
+        in_trash = kind in ("task", "document")  # a deleted tag is no more
+        raise (InTrashError if in_trash else NotFoundError)(kind, values.id_text(entity_id))
     return entity
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edda_sync import limits, values
-from edda_sync.errors import InvalidValueError
+from edda_sync.errors import InvalidValueError, UsageError
 from edda_sync.imports.merge import Imported, Refused, Source, title_from
 from edda_sync.model import Task
 
@@ -31,6 +31,12 @@ _DEPENDENCY: Final = "dependency."
 _KEYED: Final = "key:"  # the value is an object of the one key and value
 _ESCAPED: Final = ":json"  # the value is JSON text
 _PREFIXES: Final = (_DEPENDENCY, _KEYED)
+
+_OURS: Final = {
+    "task": frozenset(("parent_id", "agent_context")), "document": frozenset(("doc_type", "content_type")),
+    "tag": frozenset(("name", "color")), "link": frozenset(("task_id", "document_id")),
+}  # fmt: skip
+"""What only lines of ``edda export`` hold, by their kind."""
 
 _STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
 _STATUS_NEAREST: Final = {
@@ -53,13 +59,19 @@ def read(path: Path) -> Source:
 
     Raises:
         OSError: It cannot be read.
+        UsageError: It is an export of edda's own.
     """
     with path.open("rb") as file:
         return parse(file)
 
 
 def parse(lines: Iterable[bytes]) -> Source:
-    """Return the tasks of lines of JSON, parents first; a line that holds no issue is refused, and the others stand."""
+    """
+    Return the tasks of lines of JSON, parents first; a line that holds no issue is refused, and the others stand.
+
+    Raises:
+        UsageError: They are an export of edda's own.
+    """
     issues: dict[str, tuple[str, dict[str, Any]]] = {}
     refused = []
     for number, line in enumerate(lines, 1):
@@ -87,10 +99,22 @@ def parse(lines: Iterable[bytes]) -> Source:
     return Source(KEY, _parents_first(items), refused, kept)
 
 
+def _is_ours(line: dict[str, Any]) -> bool:
+    """Tell whether a line is of ``edda export``, of which every line says what it is."""
+    kind = line.get("kind")
+    marks = _OURS.get(kind) if isinstance(kind, str) else None
+    return marks is not None and marks <= line.keys()
+
+
 def _issue_of(line: bytes) -> dict[str, Any] | None:
     if not line.strip():
         return None
     issue = json.loads(line.decode(), object_pairs_hook=_object)
+    if isinstance(issue, dict) and _is_ours(issue):
+        raise UsageError(
+            "This is an export of edda itself, and not of Beads; nothing was imported: another device gets all that is here by "
+            "`edda invite` and `edda join`."
+        )
     if not isinstance(issue, dict) or not isinstance(issue.get("id"), str) or not issue["id"]:
         raise ValueError("is not an issue with an id")
     return issue

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.processes import on_a_terminal
+from tests.cli.processes import EDDA, on_a_terminal
 
 Editor = Callable[[str], None]
 TEXT = "alpha\n  beta\n"
@@ -209,3 +209,23 @@ def test_an_editor_that_cannot_be_run_is_named_with_what_to_do(
     assert "set VISUAL or EDITOR" in failed
     assert "kept" not in failed
     assert list(temporary.iterdir()) == []
+
+
+# --- what was deleted meanwhile ---------------------------------------------------------------------------------------
+
+
+def test_a_document_that_was_deleted_while_the_editor_was_open_is_named_with_the_way_back(
+    edda: Any, document: str, editor: Editor, temporary: Path
+) -> None:
+    delete = [*EDDA, "--home", str(edda.home), "doc", "rm", document]
+    back = f"The document '{document}' is in the trash; `edda doc restore {document}` brings it back."
+    editor(f"import subprocess; subprocess.run({delete!r}, check=True)")
+    said = edda("doc", "edit", document).stderr
+    assert said == f"Nothing was changed.\nMeanwhile: {back}\n"
+    edda("doc", "restore", document)
+    editor(f"import subprocess; subprocess.run({delete!r}, check=True)\npath.write_text('mine')")
+    said = edda("doc", "edit", document, code=3).stderr
+    assert back in said
+    kept = KEPT.search(said)
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "mine"

@@ -32,6 +32,23 @@ def test_an_import_with_refused_parts_does_the_rest_and_fails(edda: Any, tmp_pat
     assert "and 2 more" in failed.stderr
 
 
+def test_an_export_of_our_own_is_no_export_of_beads(edda: Any, tmp_path: Path) -> None:
+    task_id = edda.id_of("task", "add", "a", "--tag", "t")
+    edda("link", task_id, edda.id_of("doc", "add", "-", "--title", "D", stdin="x"))
+    lines = edda("export").stdout.splitlines()
+    assert len(lines) == 4
+    before = edda.everything()
+    for number, line in enumerate(lines):
+        (tmp_path / f"{number}.jsonl").write_text(f'{{"id": "1", "title": "of Beads"}}\n{line}\n')
+        refused = edda("import", "beads", str(tmp_path / f"{number}.jsonl"), code=2).stderr
+        assert "This is an export of edda itself, and not of Beads; nothing was imported" in refused
+    assert edda.everything() == before
+    (tmp_path / "odd.jsonl").write_text(
+        '{"id": "1", "title": "b", "kind": "task"}\n{"id": "2", "title": "c", "kind": []}\n'
+    )
+    assert edda("import", "beads", str(tmp_path / "odd.jsonl")).stdout.startswith("2 created")
+
+
 def test_a_folder_of_markdown_is_imported(edda: Any, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.md").write_bytes(b"# A\r\n")

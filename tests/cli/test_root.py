@@ -141,6 +141,11 @@ def test_an_empty_name_of_a_home_is_not_the_present_folder(tmp_path: Path) -> No
     assert not (tmp_path / "edda.db").exists()
 
 
+def test_a_text_that_begins_with_a_dash_goes_behind_two(edda: Any) -> None:
+    edda("task", "add", "--", "- [ ] x")
+    assert [each["title"] for each in edda.json("task", "list")] == ["- [ ] x"]
+
+
 def test_agent_and_reason_are_kept_in_the_history(edda: Any) -> None:
     from edda_sync.crdt.change import decode_header
     from edda_sync.engine import open as open_store
@@ -266,6 +271,14 @@ DEEP = "[" * 100_000
         (["tag", "add", "a\tb"], 2, "control character"),
         (["tag", "add", "x" * 201], 2, "200"),
         (["--agent", "", "task", "add", "a"], 2, "agent"),
+        (["task", "show", "abc"], 3, "`edda task list` shows ids, of which the last 6 or more characters will do."),
+        (["doc", "show", "abc"], 3, "`edda doc list` shows ids, of which the last 6 or more characters will do."),
+        (["task", "list", "--home", "x"], 2, "--home stands before the command, as in `edda --home DIR task list`."),
+        (["task", "add", "a", "--agent=x"], 2, "as in `edda --agent NAME task add`."),
+        (["task", "add", "- [ ] x"], 2, "what begins with - goes behind --: `edda task add -- TITLE...`."),
+        (["task", "add", "-5 degrees"], 2, "`edda task add -- TITLE...`."),
+        (["doc", "search", "-- x"], 2, "`edda doc search -- WORDS...`."),
+        (["task", "lisst"], 2, "Did you mean 'list'? `edda task --help` says more."),
         (["tusk"], 2, "tusk"),
         (["task", "lost"], 2, "lost"),
         (["task", "list", "--nope"], 2, "--nope"),

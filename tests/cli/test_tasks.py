@@ -179,6 +179,20 @@ def test_restore_says_what_was_not_in_the_trash(edda: Any, kind: str) -> None:
     assert {each["title"] for each in edda.json(kind, "list")} == {"Here", "Gone"}
 
 
+def test_a_tag_is_the_same_with_the_sign_that_lists_show_before_it(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a", "--tag", "#home", "--tag", "work")
+    assert edda.json("task", "show", task_id)["tags"] == ["home", "work"]
+    assert edda("task", "list", "--tag", "#home").stdout.rstrip().endswith("a  #home  #work")
+    edda("task", "edit", task_id, "--untag", "#work")
+    edda("tag", "rename", "#home", "#house")
+    edda("tag", "rm", "#work")
+    assert [tag["name"] for tag in edda.json("tag", "list")] == ["house"]
+    document_id = edda.id_of("doc", "add", "-", "--title", "D", "--tag", "#house", stdin="x")
+    assert [each["id"] for each in edda.json("doc", "search", "x", "--tag", "#house")] == [document_id]
+    edda("tag", "add", "#")
+    assert "#" in [tag["name"] for tag in edda.json("tag", "list")]
+
+
 def test_a_list_that_shows_nothing_says_why(edda: Any) -> None:
     def said(*args: str) -> str:
         answer = edda(*args)
