@@ -90,7 +90,7 @@ class StorageEngine:
         self._sidecar: Sidecar | None = None
         self._written: Head | None = None
         self._identity: Identity | None = None
-        self._file: int | None = None  # what tells the open file from others
+        self._file: tuple[Path, int | None] | None = None  # the open file, and what tells it from others
         self._listeners: list[Callable[[], None]] = []
 
     # --- the specification's interface --------------------------------------------------------------------------------
@@ -406,9 +406,8 @@ class StorageEngine:
             LostStoreError: It was taken away, or emptied.
             ReplacedStoreError: Another file is there.
         """
-        database = self.database
-        if database is not None and self._file is not None:
-            opening.check_still_there(self.home, database, self._file)
+        if self._file is not None:
+            opening.check_still_there(self.home, *self._file)
 
     # --- device and workspace -----------------------------------------------------------------------------------------
 
@@ -517,7 +516,8 @@ class StorageEngine:
                 opening.check_not_overwritten(self.home, database)
                 raise
             store.on_idle = self.catch_up
-            self._store, self._file = store, opening.file_of(database)
+            self._store = store
+            self._file = (database, opening.file_of(database))
             with store.read() as reader:
                 store_id = reader.meta(STORE_ID)
             if store_id is None:
@@ -676,6 +676,8 @@ class StorageEngine:
         check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """Make one change of drafts, durably, and tell who listens."""
+        if drafts:
+            self.check_still_there()  # or it would be acknowledged in a file that nobody can find
 
         def work(tx: StoreWriter) -> Dot | None:
             if check is not None:

@@ -69,7 +69,7 @@ def file_of(database: Path) -> int | None:
     return found.st_ino if found.st_size else None
 
 
-def check_still_there(home: Path, database: Path, opened: int) -> None:
+def check_still_there(home: Path, database: Path, opened: int | None) -> None:
     """
     Look whether the file of a store in use is where it was opened: who goes on with a file that nobody can find any more
     acknowledges what is lost.
@@ -83,6 +83,8 @@ def check_still_there(home: Path, database: Path, opened: int) -> None:
         LostStoreError: It is missing, or was emptied.
         ReplacedStoreError: Another file is there.
     """
+    if opened is None:
+        return  # it had no content yet
     try:
         found = file_of(database)
     except OSError:

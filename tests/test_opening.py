@@ -214,6 +214,19 @@ async def test_a_running_device_ends_when_its_file_is_taken_away(
     assert told == [str(ended.value)]
 
 
+@pytest.mark.parametrize(
+    ("lose", "error"), [(empty, LostStoreError), (remove, LostStoreError), (replace, ReplacedStoreError)]
+)
+def test_nothing_is_acknowledged_in_a_file_that_was_taken_away(
+    tmp_path: Path, lose: Callable[[Path], None], error: type[StorageError]
+) -> None:
+    made(tmp_path)
+    with edda.open(tmp_path) as store:
+        lose(tmp_path / DATABASE_FILE)
+        with pytest.raises(error):
+            store.create_task(edda.Task(title="Nobody would find it"))
+
+
 async def test_a_running_device_notices_by_itself_that_its_file_is_gone(tmp_path: Path) -> None:
     made(tmp_path)
 

@@ -129,17 +129,14 @@ def _usage(error: click.UsageError) -> str:
         name = error.option_name
         for option in root.params:
             if name in option.opts:
-                words = ["edda", name, option.metavar or "", place.removeprefix("edda")]
-                return f"{name} stands before the command, as in `{' '.join(' '.join(words).split())}`."
+                behind = " ".join(filter(None, (name, option.metavar, place.removeprefix("edda").strip())))
+                return f"{name} stands before the command, as in `edda {behind}`."
         takes_words = any(isinstance(each, click.Argument) for each in error.ctx.command.params)
         if takes_words and not re.fullmatch(r"--[a-z][a-z-]*", name):  # edda has no short options
             words = error.ctx.command.collect_usage_pieces(error.ctx)[-1]
             return f"No such option {safe_line(name)!r}; what begins with - goes behind --: `{place} -- {words}`."
-    return (
-        f"{said} `{place} --help` says more."
-        if said.endswith("?")
-        else f"{said.rstrip('.')}; `{place} --help` says more."
-    )
+    more = f"`{place} --help` says more."
+    return f"{said} {more}" if said.endswith("?") else f"{said.rstrip('.')}; {more}"
 
 
 def _note_apart(text: str) -> None:

@@ -112,8 +112,8 @@ def _issue_of(line: bytes) -> dict[str, Any] | None:
     issue = json.loads(line.decode(), object_pairs_hook=_object)
     if isinstance(issue, dict) and _is_ours(issue):
         raise UsageError(
-            "This is an export of edda itself, and not of Beads; nothing was imported: another device gets all that is here by "
-            "`edda invite` and `edda join`."
+            "This is an export of edda itself, and not of Beads; nothing was imported: another device gets all that is here "
+            "by `edda invite` and `edda join`."
         )
     if not isinstance(issue, dict) or not isinstance(issue.get("id"), str) or not issue["id"]:
         raise ValueError("is not an issue with an id")
