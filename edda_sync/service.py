@@ -207,7 +207,7 @@ async def invite(
             code, at, reason = opened.result()
             yield {"code": code, "port": at, "addresses": addresses(), "reason": reason, "window_s": window_s}
         member = await inviting
-        yield {"name": member.name, "device": member.device, "done": True}
+        yield {"name": device.name_of(member.device), "device": member.device, "done": True}
     finally:
         inviting.cancel()
         await asyncio.gather(inviting, return_exceptions=True)

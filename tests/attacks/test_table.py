@@ -30,6 +30,12 @@ TESTS: Final = {
         "sync/test_forks.py::test_nobody_waits_for_the_author",
         "cli/test_status.py::test_a_store_that_exists_more_than_once_says_so",
     ),
+    "a store's file that is taken away, emptied or overwritten, in use or not": (
+        "test_opening.py::test_a_store_that_was_lost_is_not_replaced_by_an_empty_one",
+        "test_opening.py::test_a_running_device_ends_when_its_file_is_taken_away",
+        "test_opening.py::test_nothing_is_acknowledged_in_a_file_that_was_taken_away",
+        "cli/test_lost.py::test_a_store_that_was_overwritten_comes_back_as_the_message_says",
+    ),
     "a disk that rots": (
         "sync/test_replica.py::test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_scrub_alone",
         "sync/test_mending.py::test_a_log_that_rotted_is_never_folded",

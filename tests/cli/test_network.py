@@ -426,11 +426,15 @@ def test_devices_of_one_name_are_told_apart_wherever_they_are_named(machine: Mac
     for each in (first, second, third):
         each.run("init", "--name", "vm")
     assert 'This device, "vm", joined the workspace of vm (' in second.join(first, "--name", "vm")
-    printed = third.join(first, "--name", "vm")
+    invitation, code, address = first.invite()
+    printed = third.run("join", code, "--at", address, "--name", "vm")
+    assert invitation.wait() == 0
+    told = invitation.lines
     short = {each.home.name: each.json("status")["device"][:8] for each in (first, second, third)}
     others = ", ".join(sorted(f"vm ({short[name]})" for name in ("first", "second")))
     assert f"joined the workspace of {others}." in printed
     assert f"proved equal with vm ({short['first']})." in printed
+    assert f"vm ({short['third']}) is a member of this workspace now." in told
     running, address = first.up()
     banner = next(line for line in running.lines if line.startswith("In this workspace too: "))
     assert set(re.findall(r"\w+ \(\w+\)", banner)) == {f"vm ({short[name]})" for name in ("second", "third")}
