@@ -33,8 +33,10 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# `make bench AGAINST=../before` runs every workload in that checkout, too, and prints both (docs/benchmarks.md).
+AGAINST ?=
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m $(if $(AGAINST),benchmarks.against $(AGAINST),benchmarks)
 
 # A campaign, not a test: `make kill RUNS=1000 SEED=0` continues from any seed and appends to docs/evidence.md.
 RUNS ?= 1000

@@ -515,7 +515,10 @@ class SqliteWriter(SqliteReader):
             "UPDATE heads SET signed_seq = ?2, signature = ?3 WHERE actor = ?1 AND signed_seq < ?2",
             (actor, seq, signature),
         )
-        self._known.pop("heads", None)
+        heads: Mapping[bytes, Head] = self._known.get("heads", {})
+        if actor in heads and heads[actor].signed_seq < seq:
+            signed = heads[actor]._replace(signed_seq=seq, signature=signature)
+            self._known["heads"] = {**heads, actor: signed}
 
     def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))

@@ -622,6 +622,21 @@ class StoreContract:
             assert list(reader.hashes(OTHER, 1)) == [(1, hash_of(OTHER, 1))]
             assert (reader.log_position(), reader.counts()["changes"]) == (3, 3)
 
+    def test_a_writer_sees_the_heads_that_it_moves_and_signs(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            for seq in (1, 2, 3):
+                tx.append(logged(seq, ACTOR, seq), head(ACTOR, seq))
+                assert tx.heads() == {ACTOR: head(ACTOR, seq)}
+            tx.sign(OTHER, 1, b"of nobody who is here")
+            for seq, signed in ((2, 2), (1, 2), (3, 3)):  # an older signature vouches for less
+                tx.sign(ACTOR, seq, b"signature %d" % seq)
+                expected = head(ACTOR, 3)._replace(signed_seq=signed, signature=b"signature %d" % signed)
+                assert tx.heads() == {ACTOR: expected}
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.heads() == store.transact(lambda tx: tx.heads())
+
     def test_changes_above_a_seq_are_called_by_another_name_with_signatures_and_head(self, store: AnyStore) -> None:
         new = actor(77)
 
