@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
+from edda_sync.peers import STEADY_LINK_S
 from simulations.tape import Draws
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LOSS_PERCENT: Final = (0, 0, 0, 1, 5, 20)
 RESEND_S: Final = 0.2  # the least time until a lost packet is sent again, doubled each time
 RESENDS_MAX: Final = 6
 DIAL_AGAIN_S: Final = (0.5, 4.0)
-DIALS_APART_MAX: Final = 8  # times as long after links that ended at once, as in ``peers.py``
+DIALS_APART_MAX: Final = 8  # times as long after links that did not last, as in ``peers.py``
 DIAL_S: Final = 0.01  # a handshake takes so long, at least
 GIVE_UP_S: Final = (limits.PING_INTERVAL_S, 2 * limits.PING_INTERVAL_S)  # keepalive notices a silent link after this
 
@@ -103,7 +104,7 @@ class Network:
         self._paths: dict[tuple[str, str], Path] = {}
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._dialling: set[tuple[str, str]] = set()
-        self._failed: Counter[tuple[str, str]] = Counter()  # links that ended at once, one after another
+        self._failed: Counter[tuple[str, str]] = Counter()  # links that did not last, one after another
         self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
         self._links: list[Link] = []
         self._strangers: set[tuple[str, str]] = set()  # who never meet
@@ -257,7 +258,7 @@ class Network:
         if not link.alive[1 - side]:
             self._links.remove(link)
             names = (link.ends[0].name, link.ends[1].name)
-            self._failed[names] = self._failed[names] + 1 if self._sim.now < link.made_s + DIAL_AGAIN_S[0] else 0
+            self._failed[names] = self._failed[names] + 1 if self._sim.now < link.made_s + STEADY_LINK_S else 0
             if not self._sim.is_over:
                 self._dial_soon(*link.ends)
         elif told and not self.is_blocked(end, other):
