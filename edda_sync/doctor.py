@@ -242,6 +242,12 @@ class _Beside(SqliteWriter):
     def evidence(self) -> Mapping[bytes, bytes]:
         return self._log.evidence()
 
+    def evidence_names(self) -> Sequence[bytes]:
+        return self._log.evidence_names()
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        return self._log.evidence_at(name)
+
     def heads(self) -> Mapping[bytes, Head]:
         return self._log.heads()
 

@@ -50,6 +50,11 @@ INCOMING_MAX = 64  # large changes of which not every part is here: what has com
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
 BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again
+PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
+PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
+STRANGERS_MAX = (
+    512  # keys of which a peer brought proofs and that are no members here: as many as a workspace has devices
+)
 LIFE_QUIET_S = 30 * 24 * 3600  # a life that nothing continues is closed by its device after this
 LEAVES_MAX = 32  # lives of one device that still write: above it status and doctor name the device
 
@@ -122,7 +127,9 @@ RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who h
 BEHIND_STALLED_S = (
     60.0  # nobody who is here brings the log behind a segment: it is set aside; a page of it takes under 1 s
 )
-LATER_MAX = 10_000  # pieces of evidence that wait for the log behind a segment: what is beyond comes with the next talk
+CLAIMS_MAX = (
+    65_536  # actors not known here of which it is kept what a peer says that it holds: the others it says again
+)
 AGAINS_MAX = 64  # a peer asks for the same again, and takes nothing: more than frames that are under way explain
 
 # --- what differs -----------------------------------------------------------------------------------------------------
@@ -131,6 +138,9 @@ CODED_CELLS_MAX = (
     4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
 )
 CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
+SCANS_MAX = 32  # times that a peer may have all entities looked at within a window: a comparison takes nine
+SCANS_WINDOW_S = 60.0  # what is compared is compared again after it
+DEFERRED_MAX = 32  # messages of a comparison that wait for the next window: more than a peer has under way
 MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more
 MENDED_WINDOW_S = 3_600.0  # a disk that rots does not rot a thousand entities in an hour and go on
 FETCHED_MAX = 64  # rotten changes that one message asks for (wire): a disk that rots more is at its end

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import closing as closings
-from edda_sync.crdt import forkproof
-from edda_sync.crdt.chains import CLOSING, PROOF, Chains
+from edda_sync.crdt.chains import Chains, forked_keys
 from edda_sync.crdt.closing import Closing
 from edda_sync.crdt.ledger import ACTOR_KEY
 from edda_sync.crdt.records import device_id
@@ -67,13 +66,12 @@ def lives(reader: StoreReader) -> list[Life]:
 
 def is_closed(reader: StoreReader, actor: bytes) -> bool:
     """Tell whether a life was closed by its device."""
-    return any(each.actor == actor for each in closings.held(reader))
+    return closings.of(reader, actor) is not None
 
 
 def forked(reader: StoreReader) -> list[str]:
     """Return the devices of which a chain is proved to fork: two stores wrote in one life, or the device lies."""
-    proofs = [forkproof.decode(held[1:]) for held in reader.evidence().values() if held[:1] == PROOF]
-    return sorted({device_id(changes.decode_birth(proof.birth).public_key) for proof in proofs})
+    return sorted(map(device_id, forked_keys(reader)))
 
 
 def copies(reader: StoreReader, now_ms: int) -> list[Life]:
@@ -119,8 +117,7 @@ def close_quiet(
         if quiet and not life.is_closed:
             message = closings.signed_message(workspace, changes.actor_of(head.birth), head.seq, head.hash)
             closing = Closing(head.birth, head.seq, head.hash, sign(message))
-            tx.add_evidence(closings.name_of(closing), CLOSING + closings.encode(closing))
-            closed += 1
+            closed += closings.keep(tx, closing)
     return closed
 
 

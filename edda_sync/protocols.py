@@ -207,7 +207,15 @@ class StoreReader(Protocol):
         ...
 
     def evidence(self) -> Mapping[bytes, bytes]:
-        """Return the signed evidence that is held: what it says, by its hash."""
+        """Return the signed evidence that is held: what it says, by its name."""
+        ...
+
+    def evidence_names(self) -> Sequence[bytes]:
+        """Return the names of the evidence that is held, in order."""
+        ...
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        """Return a piece of evidence by its name; None when it is not held."""
         ...
 
     def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
@@ -420,7 +428,7 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
-        """Keep a piece of signed evidence under its hash; again is nothing."""
+        """Keep a piece of signed evidence under its name; again is nothing."""
         ...
 
     def drop_evidence(self, name: bytes) -> None:

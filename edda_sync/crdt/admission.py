@@ -14,7 +14,7 @@ from typing import NamedTuple
 from edda_sync.crdt import authority, frontier
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
-from edda_sync.crdt.chains import Chains, Place
+from edda_sync.crdt.chains import Chains, Place, points_of
 from edda_sync.crdt.change import Birth, Change, Header
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.frontier import Frontier
@@ -88,8 +88,9 @@ def place_of(reader: StoreReader, change: Change, chains: Chains | None = None) 
     chains, header = chains or Chains(reader), change.header
     head = reader.heads().get(header.actor)
     place: Place | None
-    if head is not None and head.seq == header.seq - 1 and head.hash == header.previous and not reader.evidence():
-        place = Place(header.actor, change.hash, (header.actor, head.seq), None)  # nearly always
+    follows = head is not None and head.seq == header.seq - 1 and head.hash == header.previous
+    if follows and not points_of(reader, header.actor):
+        place = Place(header.actor, change.hash, (header.actor, header.seq - 1), None)  # nearly always
     elif chains.knows(change):
         return Admitted.KNOWN
     else:

@@ -9,34 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import msgspec
 
 from edda_sync.crdt.branches import Names, Point, Run, branch_name
-from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Change
+from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Change, decode_birth
 from edda_sync.crdt.forkproof import ForkProof
-from edda_sync.crdt.forkproof import decode as decode_proof
+from edda_sync.crdt.forkproof import encode as encode_proof
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.protocols import StoreReader, StoreWriter
 
 RUNS_KEY: Final = "branches"
+FORKED_KEY: Final = "forked"
 PROOF: Final = b"\x01"  # begins a piece of evidence: a fork proof follows,
 CLOSING: Final = b"\x02"  # or a closing
 
-_encode_runs = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 _decode_runs = msgspec.msgpack.Decoder(list[Run]).decode
+_decode_points = msgspec.msgpack.Decoder(list[Point]).decode
+_decode_keys = msgspec.msgpack.Decoder(list[bytes]).decode
 NOBODY: Final = Names()
 
 
 @lru_cache(maxsize=16)
 def _names(encoded: bytes) -> Names:
     return Names(_decode_runs(encoded))
-
-
-@lru_cache(maxsize=4_096)
-def _proof(encoded: bytes) -> ForkProof:
-    return decode_proof(encoded)
 
 
 def names_of(reader: StoreReader) -> Names:
@@ -47,13 +46,43 @@ def names_of(reader: StoreReader) -> Names:
 
 def keep_names(tx: StoreWriter, names: Names) -> None:
     """Keep the names of the branches that a store holds."""
-    tx.set_meta(RUNS_KEY, _encode_runs(sorted(names.runs(), key=lambda run: run.name)))
+    tx.set_meta(RUNS_KEY, _encode(sorted(names.runs(), key=lambda run: run.name)))
 
 
 def points_of(reader: StoreReader, actor: bytes) -> set[Point]:
-    """Return where an actor's chain is proved to fork."""
-    proofs = (_proof(held[1:]) for held in reader.evidence().values() if held[:1] == PROOF)
-    return {proof.point for proof in proofs if proof.actor == actor}
+    """
+    Return where an actor's chain is proved to fork.
+
+    They are kept beside the proofs, by actor: each change that comes asks for them, and a proof may be half a megabyte.
+    """
+    encoded = reader.meta(_points_key(actor))
+    return set() if encoded is None else set(_decode_points(encoded))
+
+
+def forked_keys(reader: StoreReader) -> list[bytes]:
+    """Return the signing keys of which a chain is proved to fork, in order."""
+    encoded = reader.meta(FORKED_KEY)
+    return [] if encoded is None else _decode_keys(encoded)
+
+
+def keep_proof(tx: StoreWriter, proof: ForkProof) -> None:
+    """Keep a proof that was checked: one of each point, whatever heads it shows."""
+    points = points_of(tx, proof.actor)
+    if proof.point in points:
+        return
+    tx.add_evidence(name_of_proof(proof), PROOF + encode_proof(proof))
+    tx.set_meta(_points_key(proof.actor), _encode(sorted({*points, proof.point})))
+    tx.set_meta(FORKED_KEY, _encode(sorted({*forked_keys(tx), decode_birth(proof.birth).public_key})))
+
+
+def name_of_proof(proof: ForkProof) -> bytes:
+    """Return the name of a proof among the evidence: that of its point."""
+    seq, digest = proof.point
+    return blake2b(proof.actor + seq.to_bytes(8, "big") + digest, digest_size=32, person=b"edda-fork").digest()
+
+
+def _points_key(actor: bytes) -> str:
+    return f"points {actor.hex()}"
 
 
 class Place(NamedTuple):
@@ -135,7 +164,7 @@ class Chains:
         """
         header, digest = change.header, change.hash
         actor, seq = header.dot
-        points = points_of(self._reader, actor) if self._reader.evidence() else set()
+        points = points_of(self._reader, actor)
         heads = self._reader.heads()
         if seq == 1:
             if Point(0, NO_HASH) in points:

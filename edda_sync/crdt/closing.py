@@ -25,7 +25,7 @@ from edda_sync.crdt.change import Hash
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Seq
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import StoreReader
+from edda_sync.protocols import StoreReader, StoreWriter
 
 
 class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -97,6 +97,29 @@ def check(closing: Closing, workspace: bytes, verify: Callable[[bytes, bytes, by
 def held(reader: StoreReader) -> list[Closing]:
     """Return the closings that a store holds."""
     return [decode(each[1:]) for each in reader.evidence().values() if each[:1] == CLOSING]
+
+
+def of(reader: StoreReader, actor: bytes) -> Closing | None:
+    """Return the closing of a life that a store holds."""
+    name = reader.meta(_key(actor))
+    held = None if name is None else reader.evidence_at(name)
+    return None if held is None else decode(held[1:])
+
+
+def keep(tx: StoreWriter, closing: Closing) -> bool:
+    """Keep a closing that was checked, if it is greater than the one of that life that is held; tell whether it is."""
+    kept = of(tx, closing.actor)
+    if kept is not None:
+        if (kept.seq, kept.hash) >= (closing.seq, closing.hash):
+            return False
+        tx.drop_evidence(name_of(kept))
+    tx.add_evidence(name_of(closing), CLOSING + encode(closing))
+    tx.set_meta(_key(closing.actor), name_of(closing))
+    return True
+
+
+def _key(actor: bytes) -> str:
+    return f"closing {actor.hex()}"
 
 
 def name_of(closing: Closing) -> bytes:

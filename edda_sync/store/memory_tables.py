@@ -156,6 +156,13 @@ class MemoryReader:
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(sorted(self._tables["evidence"].items()))
 
+    def evidence_names(self) -> Sequence[bytes]:
+        return sorted(self._tables["evidence"])
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        found: bytes | None = self._tables["evidence"].get(name)
+        return found
+
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         wanted = set(positions)
         return sorted(entity for entity, at in self._tables["mentions"].items() if at & wanted)

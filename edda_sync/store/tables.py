@@ -188,6 +188,13 @@ class SqliteReader:
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
 
+    def evidence_names(self) -> Sequence[bytes]:
+        return [name for (name,) in self._all("SELECT name FROM evidence ORDER BY name")]
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        row = self._one("SELECT evidence FROM evidence WHERE name = ?", name)
+        return None if row is None else bytes(row[0])
+
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         found: set[bytes] = set()
         for chunk in _chunks(positions):
@@ -439,9 +446,6 @@ class SqliteWriter(SqliteReader):
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return self._remembered("segments", super().segments)
 
-    def evidence(self) -> Mapping[bytes, bytes]:
-        return self._remembered("evidence", super().evidence)
-
     def waiting(self) -> int:
         return self._remembered("waiting", super().waiting)
 
@@ -607,11 +611,9 @@ class SqliteWriter(SqliteReader):
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))
-        self._known.pop("evidence", None)
 
     def drop_evidence(self, name: bytes) -> None:
         self._execute("DELETE FROM evidence WHERE name = ?", (name,))
-        self._known.pop("evidence", None)
 
     def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
         self._many("INSERT OR IGNORE INTO mentions VALUES (?, ?)", mentions)

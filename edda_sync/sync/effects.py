@@ -66,13 +66,13 @@ class Learned:
 
     Attributes:
         peer: Who.
-        evidence: It.
-        renamed: Where it proves that somebody's chain forks: what is called otherwise from now on; else None.
+        evidence: Its names.
+        renamed: What is called otherwise from now on, where it proves that a chain forks of which something is here.
     """
 
     peer: str
     evidence: tuple[bytes, ...]
-    renamed: tuple[Renaming, ...] | None
+    renamed: tuple[Renaming, ...]
 
 
 Effect = Send | Close | Applied | Proved | Differs | Mended | Learned

@@ -170,11 +170,11 @@ class Exchange:
         with self.store.read() as reader:
             return list(reader.heads().values())
 
-    def items(self) -> Iterator[Item]:
-        """Yield every entity's key and hash, by key; every text is brought up to date for it."""
+    def items(self, after: bytes = b"") -> Iterator[Item]:
+        """Yield key and hash of every entity after a key, by key; every text is brought up to date for it."""
         self.proof()
         with self.store.read() as reader:
-            for record in reader.all_records():
+            for record in reader.all_records(after=after):
                 yield record.key, record.hash
 
     def proof(self) -> Proof:
@@ -238,7 +238,7 @@ class Exchange:
 def evidence_hash(reader: StoreReader) -> bytes:
     """Return a hash of the set of evidence that is held: equal where the sets are."""
     digest = blake2b(digest_size=32, person=b"edda-evidence")
-    for name in reader.evidence():
+    for name in reader.evidence_names():
         digest.update(name)
     return digest.digest()
 

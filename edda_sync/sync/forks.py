@@ -9,51 +9,24 @@ a proof, nothing happens but that the two exchange no more changes of that actor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from hashlib import blake2b
-from typing import NamedTuple
 
-from edda_sync.crdt import branches, closing, forkproof
+from edda_sync import limits
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.branches import Names, Renaming
-from edda_sync.crdt.chains import CLOSING, PROOF, Chains, keep_names, names_of, points_of
+from edda_sync.crdt import closing, forkproof
+from edda_sync.crdt.chains import CLOSING, PROOF, Chains
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH
 from edda_sync.crdt.closing import Closing
 from edda_sync.crdt.forkproof import Chain, ForkProof
-from edda_sync.crdt.frontier import SEQ_MAX, Dot
-from edda_sync.crdt.ledger import ACTOR_KEY, Ledger
-from edda_sync.crdt.past import renamed_pairs
+from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Verify
-from edda_sync.sync.making import forget_made
+from edda_sync.sync.learning import Allows, Learning, News, Wanted, is_member
 from edda_sync.sync.messages import Branch, SignedHead
-from edda_sync.sync.vouchers import beyond, voucher_of
-
-
-class News(NamedTuple):
-    """
-    What came of a piece of a chain, or of evidence.
-
-    Attributes:
-        evidence: What of it was new.
-        renamed: Where a fork was proved: what is called otherwise from now on. None where none was.
-        say: Longer pieces, for the peer.
-        agrees: Whether a piece is, as far as both go, what is held here.
-    """
-
-    evidence: tuple[bytes, ...] = ()
-    renamed: tuple[Renaming, ...] | None = None
-    say: tuple[Branch, ...] = ()
-    agrees: bool = False
-
-    def joined(self, other: News) -> News:
-        """Return both, this one first."""
-        both = [each.renamed for each in (self, other) if each.renamed is not None]
-        renamed = tuple(by for each in both for by in each) if both else None
-        return News(self.evidence + other.evidence, renamed, self.say + other.say, self.agrees or other.agrees)
+from edda_sync.sync.vouchers import beyond
 
 
 class Forks:
@@ -84,12 +57,20 @@ class Forks:
 
     # --- making a proof -----------------------------------------------------------------------------------------------
 
-    def pieces(self, actor: bytes) -> list[Branch]:
-        """Return the ends of an actor's chain, of each branch of it that is held, as far as signatures vouch for them."""
+    def pieces(self, actors: Iterable[bytes]) -> list[Wanted]:
+        """Return which pieces tell a peer what is here of some actors: the end of each branch that is held."""
         with self._store.read() as reader:
-            chains = Chains(reader)
-            found = (self._piece(reader, chains, name, None) for name in _ends(chains, reader.heads(), actor))
-            return [piece for piece in found if piece is not None]
+            chains, heads = Chains(reader), reader.heads()
+            return [Wanted(name) for actor in sorted(actors) for name in _ends(chains, heads, actor)]
+
+    def piece(self, wanted: Wanted) -> Branch | None:
+        """Return a piece of a chain, as far as signatures vouch for it; None when there is none (any more)."""
+        with self._store.read() as reader:
+            if wanted.name not in reader.heads():
+                return None  # a fork was proved meanwhile, and both sides say hello again
+            piece = self._piece(reader, Chains(reader), wanted.name, wanted.before)
+        reaches = piece is not None and (wanted.before is None or piece.seq < wanted.before)
+        return piece if reaches else None
 
     def _piece(self, reader: StoreReader, chains: Chains, name: bytes, start: int | None) -> Branch | None:
         """
@@ -126,9 +107,13 @@ class Forks:
         found = beyond(reader, chains.names, *dot)
         return None if found is None else found.vouch(reader)
 
-    def take_piece(self, branch: Branch) -> News:
+    def take_piece(self, branch: Branch, allows: Allows = lambda _key: True) -> News:
         """
         Compare a peer's piece of a chain with what is held of it, and prove the fork, if it is one.
+
+        Args:
+            branch: The piece.
+            allows: See :data:`Allows`.
 
         Raises:
             RemoteProtocolError: The piece is not of the actor that it names, or its author did not sign it.
@@ -141,10 +126,10 @@ class Forks:
         end = branch.seq + len(branch.headers)
         if not self.signed(branch.birth, self._workspace, end, hashes[-1], branch.signature):
             raise RemoteProtocolError("a piece of a chain that its author did not sign")
-        return self._store.transact(lambda tx: self._compare(tx, branch, hashes))
+        return self._store.transact(lambda tx: self._compare(tx, branch, hashes, allows))
 
-    def _compare(self, tx: StoreWriter, branch: Branch, hashes: list[bytes]) -> News:
-        news = News()
+    def _compare(self, tx: StoreWriter, branch: Branch, hashes: list[bytes], allows: Allows) -> News:
+        news, learning = News(), Learning(self._ledger, tx, allows)
         for name in _ends(Chains(tx), tx.heads(), branch.actor):
             chains = Chains(tx)  # a proof just now may have cut it
             if name not in tx.heads():
@@ -152,9 +137,8 @@ class Forks:
             last = min(tx.heads()[name].seq, branch.seq + len(branch.headers))
             common = _common(partial(chains.hash, name), branch.seq, last, hashes)
             if common < branch.seq:
-                piece = self._piece(tx, chains, name, branch.seq) if last > branch.seq > 0 else None
-                if piece is not None and piece.seq < branch.seq:
-                    news = news.joined(News(say=(piece,)))  # they part further back than this one reaches
+                if last > branch.seq > 0:
+                    news.say.append(Wanted(name, branch.seq))  # they part further back than this one reaches
             elif common < last:
                 ours = self._vouch(tx, chains, name, common + 1)
                 header = chains.headers(name, common + 1, common + 1)
@@ -164,112 +148,78 @@ class Forks:
                     side = Chain(common, digest, (changes.hash_header(header[0]), *rest), ours.signature)
                     theirs = Chain(common, digest, branch.headers[common - branch.seq :], branch.signature)
                     proof = forkproof.make(branch.actor, branch.birth, side, theirs)
-                    if proof is not None:
+                    if proof is not None and learning.is_wanted(proof, news):
                         forkproof.check(proof, self._workspace, self)
-                        news = news.joined(self._learn(tx, proof))
+                        learning.learn(proof, news)
             else:
-                news = news.joined(News(agrees=True))
+                news.agrees = True
+        learning.fold_anew(news)
         return news
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
-    def evidence(self) -> list[bytes]:
-        """Return all evidence that is held."""
+    def evidence(self) -> Sequence[bytes]:
+        """Return the names of all evidence that is held."""
         with self._store.read() as reader:
-            return list(reader.evidence().values())
+            return reader.evidence_names()
 
-    def take_evidence(self, items: Sequence[bytes]) -> News:
+    def told(self, names: Iterable[bytes]) -> tuple[list[bytes], int]:
+        """Return some evidence by name, as much as a frame takes, and of how many names that is."""
+        items, size, count = list[bytes](), 0, 0
+        with self._store.read() as reader:
+            for name in names:
+                item = reader.evidence_at(name)
+                if item is not None:  # a closing that covers more may have taken its place
+                    size += len(item)
+                    if items and size > limits.BATCH_BYTES_MAX:
+                        break
+                    items.append(item)
+                count += 1
+        return items, count
+
+    def are_members(self, keys: Iterable[bytes]) -> bool:
+        """Tell whether one of some keys is a member's by now."""
+        with self._store.read() as reader:
+            return any(is_member(reader, key) for key in keys)
+
+    def take_evidence(self, items: Sequence[bytes], allows: Allows = lambda _key: True) -> News:
         """
         Take evidence, each piece of it by itself. What only a newer version knows is left.
+
+        A proof is kept once the log says that its key is a member's: a stranger may make as many as it likes. That is a
+        function of what is held, not of what came first: whoever leaves a proof asks for it again when a member is added.
+
+        Args:
+            items: The evidence.
+            allows: See :data:`Allows`.
 
         Raises:
             RemoteProtocolError: It is malformed, or proves nothing.
         """
         proofs = [forkproof.decode(item[1:]) for item in items if item[:1] == PROOF]
-        for proof in proofs:
-            forkproof.check(proof, self._workspace, self)
         ends = [closing.decode(item[1:]) for item in items if item[:1] == CLOSING]
         for end in ends:
             closing.check(end, self._workspace, self._verify_signature)
-
-        def work(tx: StoreWriter) -> News:
-            news = News()
-            for each in (*(self._learn(tx, proof) for proof in proofs), *(_learn_end(tx, end) for end in ends)):
-                news = news.joined(each)
-            return news
-
-        return self._store.transact(work) if proofs or ends else News()
-
-    def _learn(self, tx: StoreWriter, proof: ForkProof) -> News:
-        """Keep a proof, call changes by the names that follow from it, and fold anew what they are about."""
-        point = proof.point
-        if point in points_of(tx, proof.actor) or tx.segments():
-            return News()  # whose branch a segment stands for, only the log behind it tells: it is told again then
-        chains = Chains(tx)
-        shared: Dot | None = (proof.actor, 0)
-        if point.seq:
-            shared = chains.find(proof.actor, point.seq, point.hash)
-        piece = PROOF + forkproof.encode(proof)
-        tx.add_evidence(_name_of(proof), piece)
-        forget_made(tx)
-        head = None if shared is None else tx.heads().get(shared[0])
-        if shared is None or head is None or head.seq <= point.seq:
-            return News((piece,), renamed=())  # nothing is held beyond the point, so nothing has another name
-        after = tx.hash_at(shared[0], point.seq + 1)
-        assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"
-        by = branches.renaming(proof.actor, shared, after)
-        self._rename(tx, chains, by)
-        return News((piece,), renamed=(by,))
-
-    def _rename(self, tx: StoreWriter, chains: Chains, by: branches.Renaming) -> None:
-        head = tx.heads()[by.old]
-        before = None
-        if by.above >= chains.names.first(by.old):
-            named = self._ledger.pasts.named_until(tx, (by.old, by.above))
-            before = head._replace(seq=by.above, hash=tx.hash_at(by.old, by.above) or b"", deps=named, signed_seq=0)
-        voucher = voucher_of(tx, by.old, head.seq)
-        renamed = tx.rename(by.old, by.above, by.new, before)
-        if voucher is not None:
-            tx.set_meta(f"voucher {by.new.hex()}", tx.meta(f"voucher {by.old.hex()}") or b"")
-            tx.drop_meta(f"voucher {by.old.hex()}")
-        keep_names(tx, chains.names.renamed(by))
-        for other in tx.heads().values():
-            deps = renamed_pairs(other.deps, by)
-            if deps != other.deps:
-                tx.set_head(other._replace(deps=deps))
-        if tx.meta(ACTOR_KEY) == by.old:
-            tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
-        self._ledger.pasts.forget()
-        above = _above(names_of(tx), by.new)  # whose items texts call by the whole way down to them
-        known = {name: SEQ_MAX for name in tx.heads() if name not in above}
-        keys = {*tx.entities_at(renamed), *tx.entities_at(tx.positions_missing(known))}
-        keys |= {record.key for record in tx.all_records() if by.old in record.state}
-        self._ledger.refold(tx, sorted(keys))
-
-
-def _learn_end(tx: StoreWriter, end: Closing) -> News:
-    """
-    Keep what a device says of a life of its own that has ended: of each life the closing that covers most of it.
-
-    One of a change that is not here is left: it is told again once both hold the same. So there are no more of them than
-    there are lives in the log.
-    """
-    if tx.segments() or Chains(tx).find(end.actor, end.seq, end.hash) is None:
-        return News()
-    kept = next((each for each in closing.held(tx) if each.actor == end.actor), None)
-    if kept is not None:
-        if (kept.seq, kept.hash) >= (end.seq, end.hash):
+        if not proofs and not ends:
             return News()
-        tx.drop_evidence(closing.name_of(kept))
-    piece = CLOSING + closing.encode(end)
-    tx.add_evidence(closing.name_of(end), piece)
-    return News((piece,))
+        return self._store.transact(lambda tx: self._take(tx, proofs, ends, allows))
 
-
-def _above(names: Names, name: bytes) -> set[bytes]:
-    """Return the branches that go on from a name, and those that go on from them."""
-    found = {each for each in names.branches(names.actor(name)) if names.parent(each) == name}
-    return found.union(*(_above(names, each) for each in found))
+    def _take(self, tx: StoreWriter, proofs: list[ForkProof], ends: list[Closing], allows: Allows) -> News:
+        news, learning = News(), Learning(self._ledger, tx, allows)
+        wanted = [proof for proof in proofs if learning.is_wanted(proof, news)]
+        for proof in wanted:
+            forkproof.check(proof, self._workspace, self)
+        for proof in wanted:
+            learning.learn(proof, news)
+        for end in ends:
+            # One of a change that is not here is left: it is told again once both hold the same. So there are no more of
+            # them than there are lives in the log.
+            if tx.segments():
+                news.unchecked = True
+            elif Chains(tx).find(end.actor, end.seq, end.hash) is not None and closing.keep(tx, end):
+                news.evidence.append(closing.name_of(end))
+        learning.fold_anew(news)
+        return news
 
 
 def _ends(chains: Chains, heads: Mapping[bytes, Head], actor: bytes) -> list[bytes]:
@@ -290,9 +240,3 @@ def _common(hash_at: Callable[[int], bytes | None], first: int, last: int, hashe
         else:
             above = middle
     return common
-
-
-def _name_of(proof: ForkProof) -> bytes:
-    """Return the name of a proof among the evidence: one proof of each point is kept, whatever heads it shows."""
-    seq, digest = proof.point
-    return blake2b(proof.actor + seq.to_bytes(8, "big") + digest, digest_size=32, person=b"edda-fork").digest()

@@ -9,12 +9,14 @@ until what differs comes out, and folds just that anew from its own log. Nobody'
    devices of one level wait for the same ones, so nobody can keep them from being proved equal by writing such.
 2. Heads differ where a dot was made twice. They are compared even where other operations wait, and content is not.
 3. Cells are keyed by both hellos' nonces: no member can make content that does not come out.
-4. Past ``CODED_CELLS_MAX`` the items themselves are listed.
+4. Past ``CODED_CELLS_MAX`` the items themselves are listed, a page at a time, as the peer takes them.
+5. A look at all that is here costs as much as there is. How often one begins for a peer is flow: later, and not never.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from edda_sync import limits
@@ -39,12 +41,14 @@ class Outcome(NamedTuple):
         proved: Whether the two are equal.
         differing: Keys of the entities in which they differ.
         apart: Actors of whom the two hold different changes.
+        late: Whether it was put off: ask for it again in a while.
     """
 
     say: tuple[Message, ...] = ()
     proved: bool = False
     differing: tuple[bytes, ...] = ()
     apart: frozenset[bytes] = frozenset()
+    late: bool = False
 
 
 class _Heard(NamedTuple):
@@ -63,10 +67,11 @@ class Proving:
     Args:
         exchange: What the store gives and takes.
         nonce: Ours, of the hello.
+        allows: Whether all that is here may be looked at once more now.
     """
 
-    def __init__(self, exchange: Exchange, nonce: bytes) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, nonce: bytes, allows: Callable[[], bool] = lambda: True) -> None:
+        self._exchange, self._allows = exchange, allows
         self._nonce = nonce
         self._nonces = [nonce]
         self._theirs: _Heard | None = None
@@ -76,6 +81,7 @@ class Proving:
         self._cells = b""  # of the peer's
         self._listed = pages.BEFORE_ALL
         self._begun: tuple[bytes, bytes] | None = None  # for which pair of proofs our cells were sent
+        self._listing: tuple[bytes, bytes] | None = None  # under which proof of ours items are listed, and after which
 
     def introduced(self, nonce: bytes) -> None:
         """Learn the peer's nonce."""
@@ -118,9 +124,14 @@ class Proving:
         if at != proof.frontier or evidence != proof.evidence or self._compared == (proof.encoded, theirs):
             return Outcome()
         self._compared = proof.encoded, theirs
-        if unread != proof.unread:
-            return Outcome() if proof.heads_hash == theirs[16:] else self._begin(proof)
-        return Outcome(proved=True) if proof.encoded == theirs else self._begin(proof)
+        if unread == proof.unread and proof.encoded == theirs:
+            return Outcome(proved=True)
+        if (unread != proof.unread and proof.heads_hash == theirs[16:]) or self._begun == self._compared:
+            return Outcome()
+        if not self._allows():
+            self._compared = None
+            return Outcome(late=True)
+        return self._begin(proof)
 
     def recheck(self) -> None:
         """Compare anew: the view was folded anew."""
@@ -134,16 +145,17 @@ class Proving:
         pair = proof.encoded, self._theirs.proof
         if self._begun == pair:
             return Outcome()
-        self._begun, self._cells, self._listed = pair, b"", pages.BEFORE_ALL
+        self._begun, self._cells, self._listed, self._listing = pair, b"", pages.BEFORE_ALL, None
         self._sketch = Sketch(b"".join(self._nonces), self._items(proof), limits.CODED_CELLS_FIRST)
         return Outcome((Cells(proof.encoded, 0, self._sketch.cells(0, len(self._sketch))),))
 
-    def _items(self, proof: Proof) -> Iterator[Item]:
-        """Yield entities and heads by key; heads alone where other operations wait on the two sides."""
+    def _items(self, proof: Proof, after: bytes = pages.BEFORE_ALL) -> Iterator[Item]:
+        """Yield entities and heads after a key, by key; heads alone where other operations wait on the two sides."""
         assert self._theirs is not None, "asked for once both proofs are here"
         if proof.unread == self._theirs.unread:
-            yield from self._exchange.items()
-        yield from sorted((HEAD + head.actor, head.hash) for head in self._exchange.heads())
+            yield from self._exchange.items(after)
+        heads = sorted((HEAD + head.actor, head.hash) for head in self._exchange.heads())
+        yield from (item for item in heads if item[0] > after)
 
     def _current(self, theirs: bytes) -> Proof | None:
         """Return our proof, when cells or a page are of the pair of proofs that is being compared."""
@@ -174,7 +186,7 @@ class Proving:
         if found.complete:
             return self._named(found, more)
         if count >= limits.CODED_CELLS_MAX:
-            more += [Listed(proof.encoded, *page) for page in pages.pages(self._items(proof))]
+            self._listing = proof.encoded, pages.BEFORE_ALL
         elif len(self._sketch) == count:
             more += self._extend(proof, min(2 * count, limits.CODED_CELLS_MAX))
         return Outcome(tuple(more))
@@ -188,6 +200,19 @@ class Proving:
             return []
         return [Cells(proof.encoded, before, self._sketch.cells(before, count - before))]
 
+    def next_page(self) -> Listed | None:
+        """Return the next page of what is listed for the peer; None when there is none (any more)."""
+        if self._listing is None:
+            return None
+        said, after = self._listing
+        proof = self._exchange.proof()
+        if self._theirs is None or said != proof.encoded:
+            self._listing = None  # what is here has changed since: new proofs are due
+            return None
+        page = next(pages.pages(self._items(proof, after)))
+        self._listing = None if page.upto == pages.LAST_KEY else (said, page.upto)
+        return Listed(said, after, page.upto, page.records)
+
     def take_page(self, message: Listed) -> Outcome:
         """Take a page of the peer's items, and tell what differs in its range."""
         proof = self._current(message.proof)
@@ -196,7 +221,8 @@ class Proving:
         if message.after not in (self._listed, pages.BEFORE_ALL):
             raise RemoteProtocolError("a list that does not go on where it stopped")
         page = pages.Page(message.after, message.upto, message.records)
-        found = pages.compare((item for item in self._items(proof) if page.covers(item[0])), page)
+        ours = takewhile(lambda item: page.covers(item[0]), self._items(proof, page.after))
+        found = pages.compare(ours, page)
         self._listed = message.upto
         return self._named(found, [])
 

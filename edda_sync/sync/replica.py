@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from edda_sync import limits
-from edda_sync.sync.births import Births
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
 
@@ -33,7 +33,7 @@ class Replica:
         self._tag = workspace_tag
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
-        self._births: dict[str, Births] = {}
+        self._rates: dict[str, Rates] = {}
         self._now = 0.0
         self._stalled: tuple[float, int] | None = None  # when the log behind is given up, and how much of it is here
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
@@ -46,7 +46,7 @@ class Replica:
             peer: The device at the other end, as proved by the handshake.
         """
         session = self._sessions[peer] = Session(
-            self.exchange, self._codec, self.device, peer, self._tag, self._births.setdefault(peer, Births())
+            self.exchange, self._codec, self.device, peer, self._tag, self._rates.setdefault(peer, Rates())
         )
         return session.open()
 

@@ -5,6 +5,8 @@ Sending: the stream of data to one peer. What was sent and not acknowledged is b
 2. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
 3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
 4. A segment is sent only to a peer that asked for it by name.
+5. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
+   makes nobody say it all at once. What is still to be told is kept by name.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Logged
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
-from edda_sync.sync.messages import Behind, Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.messages import Behind, Evidence, Fetch, Message, Offer, Snapshot, Want, Wish
 
 
 class Sending:
@@ -48,6 +51,8 @@ class Sending:
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
+        self._evidence: dict[bytes, None] = {}  # what is still to be told, by name, in order
+        self._pieces: dict[bytes, Wanted] = {}  # one of each chain: what was asked for last
         self._under_way: deque[int] = deque()
         self._sent = 0
         self._moves = exchange.moves()
@@ -72,6 +77,14 @@ class Sending:
             self._known[actor] = SEQ_MAX
         if actors:
             self._queue, self._large, self._news = [], None, True
+
+    def tell(self, evidence: Iterable[bytes]) -> None:
+        """Tell some evidence, by name, before anything else."""
+        self._evidence.update(dict.fromkeys(evidence))
+
+    def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
+        """Tell pieces of chains of which the peer holds other changes."""
+        self._pieces.update((each.name, each) for each in pieces)
 
     def renamed(self, by: Renaming, *, apart: bool) -> None:
         """Learn that changes have another name: see :func:`renamed_held`."""
@@ -169,6 +182,15 @@ class Sending:
     def next(self) -> Message | None:
         """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
         self._follow_log()
+        if self._evidence:
+            items, count = self._exchange.forks.told(self._evidence)
+            self._evidence = dict.fromkeys(list(self._evidence)[count:])
+            if items:
+                return Evidence(tuple(items))
+        while self._pieces:
+            piece = self._exchange.forks.piece(self._pieces.pop(next(iter(self._pieces))))
+            if piece is not None:
+                return piece
         if self._fetched:
             return self._next_fetched()
         if self._offered is not None:

@@ -12,7 +12,7 @@ in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -22,11 +22,11 @@ from edda_sync.crdt import frontier
 from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.pages import BEFORE_ALL
 from edda_sync.errors import EddaError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
-from edda_sync.sync.births import Births
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange, Proof
-from edda_sync.sync.forks import News
+from edda_sync.sync.learning import News
 from edda_sync.sync.messages import (
     Ack,
     Behind,
@@ -49,6 +49,7 @@ from edda_sync.sync.messages import (
     Want,
 )
 from edda_sync.sync.proving import Outcome, Proving
+from edda_sync.sync.rates import Rates
 from edda_sync.sync.sending import Sending, renamed_held
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.wire import Codec
@@ -75,7 +76,6 @@ class Event(Enum):
     OFFER = "offer"
     ACK = "ack"
     CELLS = "cells"
-    EVIDENCE = "evidence"
     FETCH = "fetch"
     GOODBYE = "goodbye"
 
@@ -90,7 +90,6 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.OPEN, Event.OFFER): State.OPEN,
     (State.OPEN, Event.ACK): State.OPEN,
     (State.OPEN, Event.CELLS): State.OPEN,
-    (State.OPEN, Event.EVIDENCE): State.OPEN,
     (State.OPEN, Event.FETCH): State.OPEN,
     (State.OPEN, Event.GOODBYE): State.CLOSED,
 }
@@ -102,14 +101,14 @@ EVENT_OF: Final[dict[type[Message], Event]] = {
     Part: Event.DATA,
     Snapshot: Event.DATA,
     Earlier: Event.DATA,
+    Evidence: Event.DATA,
+    Branch: Event.DATA,
+    Listed: Event.DATA,
     Behind: Event.OFFER,
     Offer: Event.OFFER,
     Want: Event.OFFER,
     Ack: Event.ACK,
     Cells: Event.CELLS,
-    Listed: Event.CELLS,
-    Evidence: Event.EVIDENCE,
-    Branch: Event.EVIDENCE,
     Fetch: Event.FETCH,
     Found: Event.FETCH,
     Goodbye: Event.GOODBYE,
@@ -141,7 +140,7 @@ class Session:
         device: This device's id.
         peer: The peer's, as its certificate proved.
         workspace_tag: Of a device id: what its hello must say of the workspace.
-        births: The lives that this peer brought lately, in this talk and before it.
+        rates: How much this peer brought lately, in this talk and before it.
     """
 
     def __init__(
@@ -151,25 +150,30 @@ class Session:
         device: str,
         peer: str,
         workspace_tag: Callable[[str], bytes],
-        births: Births,
+        rates: Rates,
     ) -> None:
         self.state = State.OPENING
         self.peer = peer
         self.progress = Progress()
         self._exchange, self._codec = exchange, codec
-        self._device, self._tag, self._births = device, workspace_tag, births
+        self._device, self._tag, self._rates = device, workspace_tag, rates
         self._nonce = exchange.random(16)
         self._sending = Sending(exchange)
-        self._proving = Proving(exchange, self._nonce)
+        self._proving = Proving(exchange, self._nonce, lambda: self._rates.scans.allows(b"", self._now))
+        self._deferred: list[Cells | Listed] = []  # of a comparison: for when all may be looked at again
+        self._now = 0.0
         self._hello: Hello | None = None  # the peer's, while its pages come
         self._pages: list[Summary] = []
+        self._last = b""  # the last actor of which a page said something
         self._held: Frontier = {}  # what the peer itself said that it holds
         self._told: Frontier = {}  # what it was told that we hold
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
         self._in_vain = False  # whether the peer did not have it
-        self._later: list[bytes] = []  # evidence that is looked at once the segment is confirmed
+        self._strangers: set[bytes] = set()  # keys that are no members here, of whose forks the peer has proofs
+        self._unlooked = False  # whether evidence came that cannot be looked at before the segment is confirmed
+        self._brought = frozenset[bytes]()  # what the peer told in its last frame of evidence
         self._passed_over = False  # whether changes came that cannot be checked before it is here
         self._answered = b""  # hash of the peer's evidence when ours was sent last
         self._fetched = False  # whether changes that rotted here were asked for
@@ -206,6 +210,7 @@ class Session:
         if self.state is State.CLOSED:
             return []
         self.progress.rcvd_bytes += len(frame)
+        self._now = now
         try:
             message = self._codec.decode(frame)
             event = EVENT_OF[type(message)]
@@ -243,6 +248,7 @@ class Session:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
+        self._now = now
         due = [name for name, deadline in self._deadlines.items() if deadline <= now]
         for name in due:
             del self._deadlines[name]
@@ -252,8 +258,13 @@ class Session:
         if "relay" in due:
             self._sending.grown()
         try:
+            if "compare" in due:
+                deferred, self._deferred = self._deferred, []
+                effects += [*self._compare(), *(effect for each in deferred for effect in self._deal_compared(each))]
             if "prove" in due:
                 effects += self._say_proof()
+            if "evidence" in due:
+                effects += self.open()  # the peer hears in it what of its evidence was left
             elif "resume" in due:
                 effects += self._ack(again=True)
             elif "announce" in due:
@@ -276,18 +287,15 @@ class Session:
         if self.state is not State.OPEN:
             return []
         self.recheck(now)
-        later, self._later = self._later, []
-        try:
-            return self._news_of_forks(self._exchange.forks.take_evidence(later)) + self.news(now, own=True)
-        except EddaError as error:
-            return self._fail(error)
+        unlooked, self._unlooked = self._unlooked, False
+        return (self.open() if unlooked else []) + self.news(now, own=True)
 
     def anew(self, now: float) -> list[Effect]:
         """Say hello again: less is held here than what was told, or other changes."""
         if self.state is not State.OPEN:
             return []
         self.recheck(now)
-        self._later = []  # the peer hears in our hello that it has to say that again
+        self._unlooked = False  # the peer hears in our hello that it has to say that again
         self._asked = self._in_vain = False
         return self.open()
 
@@ -322,10 +330,8 @@ class Session:
             return self._deal_heads(message.heads, message.more)
         if isinstance(message, Ack):
             return self._deal_ack(message)
-        if isinstance(message, Cells):
-            return self._outcome(self._proving.take_cells(message))
-        if isinstance(message, Listed):
-            return self._outcome(self._proving.take_page(message))
+        if isinstance(message, Cells | Listed):
+            return self._deal_compared(message)
         if isinstance(message, Goodbye):
             self.state = State.CLOSED
             error = None
@@ -349,19 +355,20 @@ class Session:
             self._answers -= 1
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
-            if self._exchange.standing().is_provisional and len(self._later) < limits.LATER_MAX:
-                self._later += message.items  # of what a segment stands for, only the log tells where it belongs
-            return self._news_of_forks(self._exchange.forks.take_evidence(message.items))
+            news = self._exchange.forks.take_evidence(message.items, lambda key: self._rates.proofs.allows(key, now))
+            self._brought = frozenset(news.evidence)
+            return self._after_evidence(news, now)
         if isinstance(message, Branch):
-            news = self._exchange.forks.take_piece(message)
-            # So the peer says. Where nothing is seen of that, it was said before what it says next of all that it holds.
-            apart = frozenset[bytes]() if news.agrees else frozenset((message.actor,))
-            return self._part(apart) + self._news_of_forks(news)
+            news = self._exchange.forks.take_piece(message, lambda key: self._rates.proofs.allows(key, now))
+            self._brought = frozenset()
+            if not news.agrees:  # so the peer says; else it was said before what it says next of all that it holds
+                self._part(frozenset((message.actor,)))
+            return self._after_evidence(news, now)
         if isinstance(message, Changes):
             if "resume" in self._deadlines:
                 self._dealt += 1
                 return []  # it is asked for again
-            allows = lambda key: self._births.allows(key, now)  # noqa: E731 - of this moment
+            allows = lambda key: self._rates.births.allows(key, now)  # noqa: E731 - of this moment
             taken = self._exchange.taking.take(message, allows, self.progress.apart)
             if taken.late:
                 self._deadlines["resume"] = now + limits.BIRTHS_PAUSE_S
@@ -393,28 +400,29 @@ class Session:
         return self._deal_heads(hello.heads, hello.more)
 
     def _deal_heads(self, heads: tuple[Summary, ...], more: bool) -> list[Effect]:
-        actors = [each.actor for each in (*self._pages[-1:], *heads)]
+        actors = [self._last, *(each.actor for each in heads)]
         if len(heads) > limits.HEADS_MAX or actors != sorted(set(actors)):
             raise RemoteProtocolError("heads that are not in order, or too many at once", self.peer)
-        self._pages += heads
+        self._last = actors[-1]
+        ours = self._exchange.frontier()
+        for each in heads:
+            if self._is_kept(each.actor, self._pages, ours):
+                self._pages.append(each)
         if more:
             return []
         hello, summaries = self._hello, tuple(self._pages)
         assert hello is not None, "pages come after it"
-        self._hello, self._pages = None, []
+        self._hello, self._pages, self._last = None, [], b""
         self._held, apart = self._exchange.compared(summaries)
         self.progress.waiting, self.progress.apart = hello.waiting, frozenset()
         self._proving.introduced(hello.nonce)
         self._sending.introduced(self._held, hello.wanted)
-        effects = self._part(apart)
+        self._part(apart)
         if hello.evidence != self._exchange.introduction().evidence:
-            effects += self._evidence(self._exchange.forks.evidence())
-        return effects
+            self._sending.tell(self._exchange.forks.evidence())
+        return []
 
-    def _evidence(self, pieces: Iterable[bytes]) -> list[Effect]:
-        return [self._send(Evidence((each,))) for each in pieces]
-
-    def _part(self, actors: frozenset[bytes]) -> list[Effect]:
+    def _part(self, actors: frozenset[bytes]) -> None:
         """
         Exchange nothing more of actors of whom the two hold different changes; all else goes on.
 
@@ -423,36 +431,47 @@ class Session:
         actors = frozenset(map(self._exchange.actor, actors))
         fresh = actors - self.progress.apart
         if not fresh:
-            return []
+            return
         self._sending.part(self._exchange.names(actors))
+        self._sending.tell_pieces(self._exchange.forks.pieces(fresh))
         self.progress.apart |= actors
-        return [self._send(piece) for actor in sorted(fresh) for piece in self._exchange.forks.pieces(actor)]
 
-    def _news_of_forks(self, news: News) -> list[Effect]:
-        said: list[Effect] = [self._send(piece) for piece in news.say]
-        return [*said, Learned(self.peer, news.evidence, news.renamed)] if news.evidence else said
+    def _after_evidence(self, news: News, now: float) -> list[Effect]:
+        """Tell what came of evidence or of a piece of a chain; what was left is asked for again, by a hello."""
+        self._dealt += 1
+        self._sending.tell_pieces(news.say)
+        self._unlooked = self._unlooked or news.unchecked
+        if len(self._strangers) < limits.STRANGERS_MAX:
+            self._strangers |= news.strangers
+        if news.late:
+            self._deadlines.setdefault("evidence", now + limits.PROOFS_WINDOW_S)
+        learned = [Learned(self.peer, tuple(news.evidence), tuple(news.renamed))] if news.evidence else []
+        return [*self._ack(), *learned]
 
-    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...] | None, now: float) -> list[Effect]:
+    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...], now: float) -> list[Effect]:
         """
         Learn that there is new evidence, and pass it on.
 
         Args:
-            evidence: What is new of it: a peer that lacks more is told when it says so.
-            renamed: Where it proves a fork: what is called otherwise from now on. Then say also what is held by the names
-                that it has now; the peer does the same if it holds anything of that chain.
+            evidence: What is new of it, by name: a peer that lacks more is told when it says so.
+            renamed: What is called otherwise from now on. Then say also what is held by the names that it has now, and
+                where the two were apart; the peer does the same if it holds anything of that chain.
             now: Monotonic time in seconds.
         """
         if self.state is not State.OPEN:
             return []
-        if renamed is None:
-            self.recheck(now)
-            return self._evidence(evidence)
+        self._sending.tell(name for name in evidence if name not in self._brought)
+        self._brought = frozenset()
         for by in renamed:
             apart = self._exchange.actor(by.new) in self.progress.apart
             self._held = renamed_held(self._held, by, apart=apart)
             self._sending.renamed(by, apart=apart)
-        self._proving.recheck()
-        return [*self._evidence(evidence), *self.open()]
+        self.recheck(now)
+        try:
+            effects = self._evaluate(now)
+            return effects + self.open() if renamed or self.progress.apart else effects
+        except EddaError as error:
+            return self._fail(error)
 
     def _deal_offer(self, offer: Offer) -> list[Effect]:
         first = self._exchange.merging.first_wanted(offer)
@@ -461,21 +480,33 @@ class Session:
 
     def _after_data(self, taken: Taken) -> list[Effect]:
         self._dealt += 1
+        again = {actor for actor, seq in taken.held if seq <= self._told.get(actor, 0)}
+        if again:  # the peer does not know (any more) that these are here: it is said again
+            self._told = {actor: seq for actor, seq in self._told.items() if actor not in again}
         self._passed_over = self._passed_over or taken.unchecked
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
         if not taken.early and not taken.late:
             self._sending.learned(taken.held)
+            ours = self._exchange.frontier()
+            for actor, seq in taken.held:
+                if actor in ours and actor not in self.progress.apart:
+                    self._held[actor] = max(seq, self._held.get(actor, 0))  # whoever sends a change has it
         if taken.settled:
             self._sending.grown()
-        effects += self._part(taken.apart)
+        self._part(taken.apart)
         effects += self._ack(again=taken.early)
+        if taken.applied and self._strangers and self._exchange.forks.are_members(self._strangers):
+            self._strangers.clear()
+            effects += self.open()  # the peer hears in it that we lack its evidence
         return effects
 
     def _deal_ack(self, ack: Ack) -> list[Effect]:
+        ours = self._exchange.frontier()
         for actor, seq in ack.moved:
-            self._held[actor] = max(seq, self._held.get(actor, 0))
+            if actor in self._held or self._is_kept(actor, self._held, ours):
+                self._held[actor] = max(seq, self._held.get(actor, 0))
         self.progress.waiting = ack.waiting
         self._sending.acknowledged(self._held, ack.frames, again=ack.again)
         if ack.proof:
@@ -484,10 +515,23 @@ class Session:
                     return []
                 self._answered = ack.evidence
                 self._proving.recheck()  # it could not look at what we said of our content
-                return self._evidence(self._exchange.forks.evidence())
+                self._sending.tell(self._exchange.forks.evidence())
+                return []
+            if self._answered:  # what we said of our content, before the evidence was the same, it could not look at
+                self._answered = b""
+                self._proving.recheck()
             self._proving.heard(self._held, ack.proof, ack.unread, ack.evidence)
             return self._compare()
         return []
+
+    @staticmethod
+    def _is_kept(actor: bytes, claims: Sized, ours: Frontier) -> bool:
+        """
+        Tell whether it is kept what a peer says that it holds of an actor: of some that are not known here, and no more.
+
+        A peer that is sent what it has says again that it has it, so nothing hangs on the others.
+        """
+        return actor in ours or len(claims) < len(ours) + limits.CLAIMS_MAX
 
     # --- proof of equality --------------------------------------------------------------------------------------------
 
@@ -503,9 +547,25 @@ class Session:
                 effects = [*self._ack(proof=proof), *effects]
         return effects
 
+    def _deal_compared(self, message: Cells | Listed) -> list[Effect]:
+        """Take cells or a page, if all that is here may be looked at for it now; else keep it for then."""
+        goes_on = isinstance(message, Listed) and message.after != BEFORE_ALL  # a page looks at its own range alone
+        if self._deferred or not (goes_on or self._rates.scans.allows(b"", self._now)):
+            if len(self._deferred) >= limits.DEFERRED_MAX:
+                raise RemoteProtocolError("it goes on to compare, and waits for no answer", self.peer)
+            self._deferred.append(message)
+            self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
+            return []
+        if isinstance(message, Cells):
+            return self._outcome(self._proving.take_cells(message))
+        self._dealt += 1
+        return [*self._outcome(self._proving.take_page(message)), *self._ack()]
+
     def _outcome(self, outcome: Outcome) -> list[Effect]:
         effects: list[Effect] = [self._send(message) for message in outcome.say]
-        effects += self._part(outcome.apart)
+        self._part(outcome.apart & self._exchange.frontier().keys())
+        if outcome.late:
+            self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
         if outcome.proved:
             self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
             effects.append(Proved(self.peer))
@@ -529,7 +589,7 @@ class Session:
             return []
         effects: list[Effect] = []
         while self._sending.room:
-            message = self._sending.next()
+            message = self._sending.next() or self._proving.next_page()
             if message is None:
                 break
             send = self._send(message)

@@ -220,8 +220,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "lives are not counted",
         "A peer may bring as many lives of a device as it likes, all at once.",
         (16,),
-        "sync.births:Births.allows",
-        "if count >= limits.BIRTHS_MAX:",
+        "sync.rates:Rate.allows",
+        "if count >= self._most:",
         "if count < 0:",
     ),
 )

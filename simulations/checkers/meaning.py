@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from edda_sync.crdt import closing
 from edda_sync.crdt.admission import Admitted
+from edda_sync.crdt.chains import PROOF, keep_proof
 from edda_sync.crdt.change import DEP_HASH_BYTES, Change, decode_header
+from edda_sync.crdt.forkproof import decode as decode_proof
 from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY, Ledger
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
@@ -109,8 +112,11 @@ class OrderIndependence(Checker):
             for key, value in meta.items():
                 if value is not None:
                     tx.set_meta(key, value)
-            for name, proof in evidence.items():  # in what order forks become known, the sessions try out
-                tx.add_evidence(name, proof)
+            for piece in evidence.values():  # in what order forks become known, the sessions try out
+                if piece[:1] == PROOF:
+                    keep_proof(tx, decode_proof(piece[1:]))
+                else:
+                    closing.keep(tx, closing.decode(piece[1:]))
             fold = ledger.fold(tx)
             for entry, body in log:
                 header = decode_header(entry.raw)

@@ -93,6 +93,16 @@ TESTS: Final = {
         "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
         "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
     ),
+    "a member that tells proofs without end, long ones or by strangers' keys": (
+        "attacks/test_floods.py::test_a_proof_by_a_key_that_is_no_member_is_kept_by_nobody",
+        "attacks/test_floods.py::test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_added_or_after",
+        "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them",
+        "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
+    ),
+    "a member that claims actors without end": (
+        "attacks/test_floods.py::test_pages_of_heads_without_end_make_nothing_grow",
+        "attacks/test_floods.py::test_acknowledgements_of_what_nobody_knows_make_nothing_grow",
+    ),
     "a member that makes thousands of lives": (
         "attacks/test_trust.py::test_thousands_of_lives_stop_nobody",
         "sync/test_births.py::test_lives_beyond_the_rate_come_late_and_are_not_refused",
@@ -103,6 +113,7 @@ TESTS: Final = {
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
         "sync/test_replica.py::test_lie_truth_lie_has_no_more_folded_anew_than_is_allowed_and_the_truth_is_believed",
         "sync/test_replica.py::test_whoever_drops_and_comes_back_has_no_new_budget",
+        "attacks/test_floods.py::test_false_proofs_have_all_that_is_here_looked_at_a_bounded_number_of_times",
     ),
     "a member that adds a device under another's name, or writes another's record": (
         "attacks/test_trust.py::test_nobody_overwrites_the_record_of_another_device",

@@ -966,16 +966,18 @@ class StoreContract:
 
     def test_evidence_is_a_set_by_its_name(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> list[int]:
-            sizes = [len(tx.evidence())]
+            sizes = [len(tx.evidence_names())]
             for name, says in ((b"\xff", EVERY_BYTE), (b"\0", b""), (b"\xff", b"what comes again is the same")):
                 tx.add_evidence(name, says)
-                sizes.append(len(tx.evidence()))
+                sizes.append(len(tx.evidence_names()))
             return sizes
 
         assert store.transact(work) == [0, 1, 2, 2]
         store.transact(lambda tx: tx.add_evidence(b"\0", b"what comes again is the same"))
         with store.read() as reader:
             assert list(reader.evidence().items()) == [(b"\0", b""), (b"\xff", EVERY_BYTE)]
+            assert list(reader.evidence_names()) == [b"\0", b"\xff"]
+            assert [reader.evidence_at(name) for name in (b"\0", b"\xff", b"none")] == [b"", EVERY_BYTE, None]
         store.transact(lambda tx: tx.drop_evidence(b"\0"))
         store.transact(lambda tx: tx.drop_evidence(b"what nobody kept"))
         with store.read() as reader:

@@ -16,8 +16,8 @@ from edda_sync.crdt.change import Birth, Change, Header
 from edda_sync.crdt.ledger import new_life
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
-from edda_sync.sync.births import Births
 from edda_sync.sync.messages import Ack, Changes, Heads, Hello
+from edda_sync.sync.rates import Rates
 from edda_sync.testing import devices, sync
 from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
 from tests.sync.network import Network, name_of
@@ -32,7 +32,7 @@ def test_so_many_lives_of_a_device_are_allowed_within_a_window_and_again_after_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "BIRTHS_MAX", 3)
-    births = Births()
+    births = Rates().births
     start = 1_000.0
     assert [births.allows(KEY, start + at) for at in (0, 1, 2, 3, 59)] == [True, True, True, False, False]
     assert [births.allows(OTHER, start + 3) for _ in range(4)] == [True, True, True, False], "each device by itself"

@@ -23,7 +23,7 @@ from edda_sync.crdt.drafts import Put
 from edda_sync.crdt.entity import OWN_TIME
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.sync.forks import News
+from edda_sync.sync.learning import News
 from edda_sync.sync.messages import Branch, Changes, Offer, Part, Summary
 from edda_sync.testing import devices, pair, replica_of, sync
 from tests.sync.copies import (
@@ -352,9 +352,7 @@ def test_a_device_that_holds_nothing_of_the_fork_keeps_the_proof_and_passes_it_o
     sync(twin, c)
     sync(b, c)
     frontier = d.frontier()
-    assert replica_of(d).exchange.forks.take_evidence(list(evidence(b).values())) == News(
-        tuple(evidence(b).values()), renamed=()
-    )
+    assert replica_of(d).exchange.forks.take_evidence(list(evidence(b).values())) == News(list(evidence(b)))
     assert d.frontier() == frontier
     assert evidence(d) == evidence(b)
     sync(d, a)  # which hears of it from whoever cannot have found it
@@ -671,9 +669,10 @@ def test_everything_else_goes_on_while_a_fork_is_not_proved(four: Engines, copy:
 def piece_of(engine: StorageEngine) -> Branch:
     """A piece of the founder's chain."""
     exchange = replica_of(engine).exchange
-    (piece,) = exchange.forks.pieces(
-        min(each.actor for each in exchange.heads() if not decode_birth_parent(each.birth))
-    )
+    founder = min(each.actor for each in exchange.heads() if not decode_birth_parent(each.birth))
+    (wanted,) = exchange.forks.pieces([founder])
+    piece = exchange.forks.piece(wanted)
+    assert piece is not None
     return piece
 
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import edda_sync as edda
 from edda_sync.engine import StorageEngine
-from edda_sync.sync.births import Births
 from edda_sync.sync.effects import Send
+from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
     Ack,
     Behind,
@@ -42,6 +42,7 @@ from edda_sync.sync.messages import (
     Want,
     Wish,
 )
+from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Session
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of
@@ -71,7 +72,7 @@ class Bench:
         self.exchange = replica_of(device).exchange
         self.actors = sorted(device.frontier())
         proof = self.exchange.proof()
-        (piece,) = self.exchange.forks.pieces(self.actors[0])
+        piece = self.exchange.forks.piece(Wanted(self.actors[0]))
         with device.store.read() as reader:
             logged = reader.logged(reader.log_position())
         self.true: dict[str, Any] = {
@@ -89,7 +90,7 @@ class Bench:
             self.device.identity.device,
             self.peer.identity.device,
             lambda name: workspace_tag(workspace, name),
-            Births(),
+            Rates(),
         )
         session.open()
         return session

@@ -58,6 +58,9 @@ class Two:
                 outcome = receiver.take_page(message)
             found[1 - sender].update(outcome.differing)
             waiting += [(1 - sender, each) for each in outcome.say]
+            for side, proving in enumerate((self.here, self.there)):
+                page = proving.next_page()
+                waiting += [] if page is None else [(side, page)]
         return *found, said
 
 

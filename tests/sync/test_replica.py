@@ -403,8 +403,8 @@ class Liar:
             content = bytes([found.content[0] ^ 1]) + found.content[1:]
             return replace(found, content=content) if self.lies else found
 
-        def lying_items() -> Iterator[Item]:
-            for key, digest in items():
+        def lying_items(after: bytes = b"") -> Iterator[Item]:
+            for key, digest in items(after):
                 yield key, blake2b(digest, digest_size=32).digest() if self.lies else digest
 
         exchange.proof = proof  # type: ignore[method-assign]

@@ -22,9 +22,9 @@ from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.protocols import Incoming
-from edda_sync.sync.births import Births
 from edda_sync.sync.effects import Close, Differs, Effect, Send
 from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
     Ack,
     Behind,
@@ -47,6 +47,7 @@ from edda_sync.sync.messages import (
     Summary,
     Want,
 )
+from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import EVENT_OF, TRANSITIONS, Event, Session, State
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of, sync
@@ -117,7 +118,7 @@ def bench() -> Iterator[Bench]:
             device.identity.device,
             peer.identity.device,
             lambda name: workspace_tag(workspace, name),
-            Births(),
+            Rates(),
         )
         yield Bench(device, peer, session)
 
@@ -142,6 +143,9 @@ SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
         lambda bench: Changes((), ()),
         lambda bench: Part(NAME, 1, 0, b""),
         lambda bench: Earlier((), ()),
+        lambda bench: Listed(HASH, b"", b"k" * 17, b""),
+        lambda bench: Evidence(()),
+        lambda bench: Evidence((b"\x7f of a newer version",)),
     ],
     Event.OFFER: [
         lambda bench: Offer(HASH, 2),
@@ -150,9 +154,7 @@ SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
     Event.ACK: [lambda bench: Ack((), 0, False, b"", 0)],
     Event.CELLS: [
         lambda bench: Cells(HASH, 0, bytes(CELL_BYTES)),
-        lambda bench: Listed(HASH, b"", b"k" * 17, b""),
     ],
-    Event.EVIDENCE: [lambda bench: Evidence(()), lambda bench: Evidence((b"\x7f of a newer version",))],
     Event.FETCH: [lambda bench: Fetch(()), lambda bench: Found(())],
     Event.GOODBYE: [lambda bench: Goodbye("bye", "none")],
 }
@@ -785,7 +787,8 @@ def test_a_piece_of_a_chain_that_is_what_is_held_here_parts_nobody(bench: Bench)
     """The peer said it before it knew of a fork on which that chain only depends, and says what it holds once it does."""
     bench.opened()
     (actor,) = {head.actor for head in bench.exchange.heads() if bench.exchange.giving.is_own(head)}
-    (piece,) = bench.theirs.forks.pieces(actor)
+    piece = bench.theirs.forks.piece(Wanted(actor))
+    assert piece is not None
     effects = bench.say(piece)
     assert bench.session.progress.apart == frozenset()
     assert not any(isinstance(message, Branch) for message in said(effects))
@@ -802,7 +805,7 @@ def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_comp
     bench.say(bench.ack(proof=theirs.proof().encoded))
     other_side = Session(
         theirs, CODEC, bench.peer.identity.device, bench.device.identity.device,
-        lambda device: workspace_tag(bench.device.workspace, device), Births(),
+        lambda device: workspace_tag(bench.device.workspace, device), Rates(),
     )  # fmt: skip
     opened = said(bench.session.open())[0]
     other_side.open()

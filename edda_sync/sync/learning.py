@@ -1,0 +1,156 @@
+"""
+Learning: what a store does when a chain is proved to fork. It calls changes by the names that follow from that, and folds
+anew what they are about.
+
+Which proofs are kept is a function of what is held, whatever came first: those by keys that the log says are members'. How
+fast, is flow. Whoever leaves a proof asks for it again once there may be another answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from edda_sync.crdt import authority, branches
+from edda_sync.crdt import change as changes
+from edda_sync.crdt.branches import Names, Renaming
+from edda_sync.crdt.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
+from edda_sync.crdt.forkproof import ForkProof
+from edda_sync.crdt.frontier import SEQ_MAX, Dot
+from edda_sync.crdt.ledger import ACTOR_KEY, Ledger
+from edda_sync.crdt.past import renamed_pairs
+from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.sync.making import forget_made
+from edda_sync.sync.vouchers import voucher_of
+
+Allows = Callable[[bytes], bool]
+"""Tells of a device's key whether one more proof by it may be taken now."""
+
+
+class Wanted(NamedTuple):
+    """A piece of a chain, for a peer: the last name of the chain, and where the piece ends; its end, or before a seq."""
+
+    name: bytes
+    before: int | None = None
+
+
+@dataclass(slots=True)
+class News:
+    """
+    What came of a piece of a chain, or of evidence.
+
+    Attributes:
+        evidence: What of it was new, by name.
+        renamed: What is called otherwise from now on, since a fork was proved.
+        say: Longer pieces, for the peer.
+        agrees: Whether a piece is, as far as both go, what is held here.
+        strangers: Keys of which it had proofs, and that are no members here.
+        late: Whether it had more proofs by one key than may be taken at once.
+        unchecked: Whether a segment, whose log is not here yet, keeps it from being looked at.
+    """
+
+    evidence: list[bytes] = field(default_factory=list)
+    renamed: list[Renaming] = field(default_factory=list)
+    say: list[Wanted] = field(default_factory=list)
+    agrees: bool = False
+    strangers: set[bytes] = field(default_factory=set)
+    late: bool = False
+    unchecked: bool = False
+
+
+class Learning:
+    """
+    Proofs that are learned in one transaction: what they are about is folded anew once, after all of them.
+
+    Args:
+        ledger: The store's.
+        tx: The transaction.
+        allows: See :data:`Allows`.
+    """
+
+    def __init__(self, ledger: Ledger, tx: StoreWriter, allows: Allows) -> None:
+        self._ledger, self._tx, self._allows = ledger, tx, allows
+        self._positions = set[int]()  # of the changes whose entities are to be folded anew
+
+    def is_wanted(self, proof: ForkProof, news: News) -> bool:
+        """Tell whether a proof is of a point that is not known, by a member's key, and may be taken now."""
+        if self._tx.segments():
+            news.unchecked = True  # whose branch a segment stands for, only the log behind it tells
+            return False
+        if proof.point in points_of(self._tx, proof.actor):
+            return False
+        key = changes.decode_birth(proof.birth).public_key
+        if not is_member(self._tx, key):
+            news.strangers.add(key)
+        elif self._allows(key):
+            return True
+        else:
+            news.late = True
+        return False
+
+    def learn(self, proof: ForkProof, news: News) -> None:
+        """Keep a proof that was checked, and call changes by the names that follow from it."""
+        tx, point = self._tx, proof.point
+        if point in points_of(tx, proof.actor):
+            return
+        chains = Chains(tx)
+        shared: Dot | None = (proof.actor, 0)
+        if point.seq:
+            shared = chains.find(proof.actor, point.seq, point.hash)
+        keep_proof(tx, proof)
+        forget_made(tx)
+        news.evidence.append(name_of_proof(proof))
+        head = None if shared is None else tx.heads().get(shared[0])
+        if shared is None or head is None or head.seq <= point.seq:
+            return  # nothing is held beyond the point, so nothing has another name
+        after = tx.hash_at(shared[0], point.seq + 1)
+        assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"
+        by = branches.renaming(proof.actor, shared, after)
+        self._rename(chains, by)
+        news.renamed.append(by)
+
+    def _rename(self, chains: Chains, by: Renaming) -> None:
+        tx = self._tx
+        head = tx.heads()[by.old]
+        before = None
+        if by.above >= chains.names.first(by.old):
+            named = self._ledger.pasts.named_until(tx, (by.old, by.above))
+            before = head._replace(seq=by.above, hash=tx.hash_at(by.old, by.above) or b"", deps=named, signed_seq=0)
+        voucher = voucher_of(tx, by.old, head.seq)
+        self._positions.update(tx.rename(by.old, by.above, by.new, before))
+        if voucher is not None:
+            tx.set_meta(f"voucher {by.new.hex()}", tx.meta(f"voucher {by.old.hex()}") or b"")
+            tx.drop_meta(f"voucher {by.old.hex()}")
+        keep_names(tx, chains.names.renamed(by))
+        for other in tx.heads().values():
+            deps = renamed_pairs(other.deps, by)
+            if deps != other.deps:
+                tx.set_head(other._replace(deps=deps))
+        if tx.meta(ACTOR_KEY) == by.old:
+            tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
+        self._ledger.pasts.forget()
+        above = _above(names_of(tx), by.new)  # whose items texts call by the whole way down to them
+        known = {name: SEQ_MAX for name in tx.heads() if name not in above}
+        self._positions.update(tx.positions_missing(known))
+
+    def fold_anew(self, news: News) -> None:
+        """Fold anew what changes are about that have another name now, and what names them."""
+        if not news.renamed:
+            return
+        tx, old = self._tx, {by.old for by in news.renamed}
+        keys = set(tx.entities_at(sorted(self._positions)))
+        keys |= {record.key for record in tx.all_records() if any(name in record.state for name in old)}
+        self._ledger.refold(tx, sorted(keys))
+
+
+def is_member(reader: StoreReader, key: bytes) -> bool:
+    """Tell whether the log says that a key is a member's, or was one's."""
+    device = authority.device_of(reader, key)
+    return device is not None and bool(device.cells.get("record"))
+
+
+def _above(names: Names, name: bytes) -> set[bytes]:
+    """Return the branches that go on from a name, and those that go on from them."""
+    found = {each for each in names.branches(names.actor(name)) if names.parent(each) == name}
+    return found.union(*(_above(names, each) for each in found))
