@@ -101,8 +101,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a fork is nobody's news",
         "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
         (1, 18),
-        "sync.session:Session._evidence",
-        "in pieces]",
-        "in ()]",
+        "sync.sending:Sending.tell",
+        "dict.fromkeys(evidence)",
+        "dict.fromkeys(())",
     ),
 )
