@@ -497,9 +497,6 @@ class Session:
             self._sending.grown()
         self._part(taken.apart)
         effects += self._ack(again=taken.early)
-        if taken.applied and self._strangers and self._exchange.forks.are_members(self._strangers):
-            self._strangers.clear()
-            effects += self.open()  # the peer hears in it that we lack its evidence
         return effects
 
     def _deal_ack(self, ack: Ack) -> list[Effect]:
@@ -600,6 +597,9 @@ class Session:
         if is_provisional and not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
             effects += [self._send(page) for page in wanted.pages()]
+        if self._strangers and self._exchange.forks.are_members(self._strangers):
+            self._strangers.clear()
+            effects += self.open()  # the peer hears in it that we lack its evidence
         if self._passed_over and not is_provisional:
             self._passed_over = False
             effects += self._ack(again=True)

@@ -124,6 +124,10 @@ class Line:
         """Send a message; return what the victim's replica does of it."""
         return self._take(self.replica.frame_received(self.device, self.codec.encode(message), self.now))
 
+    def committed(self) -> list[Effect]:
+        """Tell the victim's replica that its store has grown, as a device does."""
+        return self._take(self.replica.committed(self.now))
+
     def wait(self, seconds: float) -> list[Effect]:
         """Let time pass at the victim."""
         self.now += seconds

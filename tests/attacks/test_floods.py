@@ -124,6 +124,21 @@ def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(t
         assert any(isinstance(message, Hello) for message in line.heard)
 
 
+def test_a_proof_that_was_left_is_asked_for_again_though_somebody_else_brings_its_member(
+    three: Engines, tmp_path: Path
+) -> None:
+    a, b, c = three
+    with strangers(1, tmp_path) as (d,):
+        proof = proof_by(d.make_identity(), a.workspace)
+        line = Line(Liar(c), a)
+        line.send(Evidence((proof,)))
+        pair(b, d)
+        sync(a, b)
+        line.heard.clear()
+        line.committed()
+        assert any(isinstance(message, Hello) for message in line.heard)
+
+
 def test_a_newcomer_hears_of_forks_before_it_holds_any_member_and_ends_equal(three: Engines, tmp_path: Path) -> None:
     a, b, c = three
     with copier(tmp_path) as copy, strangers(1, tmp_path) as (newcomer,):
