@@ -6,7 +6,7 @@ from typing import Final
 
 from simulations.bugs.planting import Bug, one
 
-PROOF: Final = "sync.forks:Forks._learn"
+PROOF: Final = "sync.learning:Learning.learn"
 """What is called with each proof of a fork."""
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -23,7 +23,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what heads depend on keeps the old names",
         "A fork renames changes, and not what others are noted to depend on.",
         (0, 1, 18),
-        "sync.forks:Forks._rename",
+        "sync.learning:Learning._rename",
         "if deps != other.deps:",
         "if ():",
     ),
@@ -32,17 +32,17 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
         (1, 18),
         "sync.exchange:evidence_hash",
-        "for name in reader.evidence():",
+        "for name in reader.evidence_names():",
         "for name in ():",
-        needs="sync.session:Session._evidence",
+        needs="sync.sending:Sending.tell",
     ),
     one(
         "new names are nobody's news",
         "Once a fork is proved nobody says by its new names what it holds.",
         (18,),
         "sync.session:Session.learned",
-        "return [*self._evidence(evidence), *self.open()]",
-        "return self._evidence(evidence)",
+        "return effects + self.open() if renamed or self.progress.apart else effects",
+        "return effects",
     ),
     one(
         "a proof needs no signature",

@@ -115,7 +115,8 @@ class BoundedBytes(Checker):
             message = CODEC.decode(frame)
             if isinstance(message, Earlier) and message.changes:
                 ask = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
-                self._asked[receiver.name, device.name] += 0 if ask is None else len(CODEC.encode(ask))
+                said = [] if ask is None else ask.pages()
+                self._asked[receiver.name, device.name] += sum(len(CODEC.encode(page)) for page in said)
 
     def _stays(self, device: SimulatedDevice) -> bool:
         """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
