@@ -93,7 +93,7 @@ def test_runs_that_do_not_call_what_a_bug_edits_count_and_are_left_out() -> None
     rare = Bug("rare", "A.", (1,), bug.edits, needs="sync.learning:Learning.learn")
     seeds = range(300_000, 300_009)
     assert hunt(bug, seeds, clean) == hunt(bug, seeds)
-    assert [clean.of(bug, seed) for seed in seeds] == [(True, True)] * len(seeds)
+    assert {clean.of(bug, seed) for seed in seeds} == {(True, True), (False, True)}
     assert [clean.of(rare, seed) for seed in seeds] == [(False, True)] * len(seeds)
     assert hunt(rare, seeds, clean).runs == len(seeds)
 
