@@ -158,6 +158,8 @@ class Merging:
         header = opened.header
         if not self._verify_signature(header.maker, header.signature, segments.signed_header(header, self._workspace)):
             raise RemoteProtocolError("a segment that its maker did not sign")
+        if all(changes.workspace_of(head.birth) != self._workspace for head in opened.heads):
+            raise RemoteProtocolError("a segment without the life in which its workspace was founded")
         at = {head.actor: head.seq for head in opened.heads}
         if len(at) != len(opened.heads):
             raise RemoteProtocolError("a segment with two heads of one actor")

@@ -119,14 +119,16 @@ class Replica:
 
         It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way.
         """
-        if not any(session.in_vain for session in self._sessions.values()):
+        asked = [session for session in self._sessions.values() if session.in_vain]
+        if not asked:
             self._stalled = None
             return
         reached = self.exchange.behind.reached()
-        if not reached:
+        if not reached and not any(session.has_more for session in asked):
             return  # those who are here know no more than this store does
+        patience = limits.BEHIND_STALLED_S if reached else limits.BEHIND_ABSENT_S
         if self._stalled is None or self._stalled[1] != reached:
-            self._stalled = now + limits.BEHIND_STALLED_S, reached
+            self._stalled = now + patience, reached
 
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""

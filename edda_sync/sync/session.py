@@ -304,6 +304,11 @@ class Session:
         """Whether the peer was asked for the log behind our segment, and does not have it."""
         return self.state is State.OPEN and self._in_vain
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the peer sent changes that cannot be taken before the log behind our segment is here."""
+        return self._passed_over
+
     def fetch(self, wanted: Fetch) -> list[Effect]:
         """Ask for changes that rotted here."""
         if self.state is not State.OPEN:

@@ -182,7 +182,11 @@ def test_concurrent_edits_of_both_sides_stand_beside_a_segment(pairs: Pair, newc
     tablet.update_task(edda.Task(id=task_id, title="Report of the tablet", tags={"new"}))
     tablet.edit_text(task_id, "description", [(11, 0, "!")])
     tablet.delete_task(tablet.query_tasks(edda.TaskQuery(tags=("work",)))[0].id)
-    met(tablet, phone)  # which does not have all of the log behind
+    network = Network(tablet, phone)  # which does not have all of the log behind
+    network.connect(tablet, phone)
+    while network.on_its_way:  # before anybody loses patience
+        network.step()
+    assert network.said(Earlier)
     assert is_provisional(tablet) is not None
     sync(laptop, tablet)
     sync(laptop, phone)

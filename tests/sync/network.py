@@ -80,6 +80,11 @@ class Network:
         """Tell a replica that its view was folded anew."""
         self.replicas[name_of(engine)].rebuilt(self.now)
 
+    @property
+    def on_its_way(self) -> int:
+        """How many frames were sent and did not arrive yet."""
+        return len(self._between)
+
     def step(self) -> bool:
         """Deliver one frame, or move time to the next deadline; False when neither is left."""
         if self._between:
