@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync simulations tests benchmarks
 
-.PHONY: demo test lint format bench kill power fuzz simulate hunt model clean
+.PHONY: demo test lint format bench kill power fuzz operations simulate hunt model clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -54,6 +54,11 @@ power: $(STAMP)
 LIES ?= 200000
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.crdt.text_campaign --lies $(LIES) --seed $(SEED)
+
+# A campaign: whatever a member may write, folded singly, in batches and anew; appends to docs/evidence.md.
+OPERATIONS ?= 200000
+operations: $(STAMP)
+	$(BIN)/python -m tests.crdt.operation_campaign --operations $(OPERATIONS) --seed $(SEED)
 
 # Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
 model: $(STAMP)
