@@ -337,7 +337,7 @@ def a_count_that_others_are_not_told(sim: Simulation, patch: Patch) -> None:
     true = Exchange.standing
 
     def standing(exchange: Exchange) -> Any:
-        return true(exchange)[0], 0
+        return true(exchange)._replace(waiting=0)
 
     patch.setattr(Exchange, "standing", standing)
     patch.setattr(Exchange, "proof", partialmethod(silent_proof, Exchange.proof))

@@ -86,6 +86,7 @@ REFUSALS: dict[str, set[type[EddaError]]] = {
     "chatter": {RemoteProtocolError, RemoteMismatchError},
     "contradict": {RemoteProtocolError, RemoteMismatchError},
     "replay": {RemoteProtocolError},
+    "depend": {RemoteProtocolError},  # who asks for the same again and again, and not who is merely ahead
 }
 """What honest devices leave a liar over, that does nothing but tell this lie."""
 
