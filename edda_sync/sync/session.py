@@ -278,8 +278,9 @@ class Session:
         return min(self._deadlines.values(), default=None)
 
     def recheck(self, now: float) -> None:
-        """Compare anew: the view was folded anew."""
+        """Compare anew: the view was folded anew, and until then nothing is proved."""
         self._proving.recheck()
+        self.progress.proved, self.progress.proved_at = False, None
         self._deadlines["prove"] = now
 
     def proved(self, now: float) -> list[Effect]:
