@@ -42,7 +42,7 @@ Each bug of [simulations/planted.py](../simulations/planted.py) is switched on, 
 violation that the same seed does not show without the bug. After each bug's name: how many runs that took, and the number
 of the invariant that noticed ([invariants](simulations.md)). Then that run is made small, as `edda simulate --shrink` does:
 fewer events, which still violate the same invariant with the bug and nothing without it. *Shrunk* tells the median and
-the worst number of events that were left.
+the worst number of events that were left; a dash, that runs were left as they are (`--large`).
 
 | time (UTC) | commit | seeds from | found | median | worst | shrunk to at most 20 events | bugs | took |
 |---|---|---|---|---|---|---|---|---|
