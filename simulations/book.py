@@ -95,6 +95,8 @@ class Book:
             elif device.name in self._gaps:
                 self._fell_back(device, reader)
             read = self._read.setdefault(device.name, set())
+            if device.name in self._gaps and not read <= set(reader.positions_missing({})):
+                read.clear()  # the log behind a segment started over
             new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
             entries = [reader.logged(position) for position in new]
             own = self._own.setdefault(device.name, set())
