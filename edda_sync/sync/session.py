@@ -294,7 +294,7 @@ class Session:
     def anew(self, now: float) -> list[Effect]:
         """Say hello again: less is held here than what was told, or other changes."""
         if self.state is not State.OPEN:
-            return []
+            return self.open() if self.state is not State.CLOSED else []
         self.recheck(now)
         self._unlooked = False  # the peer hears in our hello that it has to say that again
         self._asked = self._in_vain = False
@@ -464,8 +464,8 @@ class Session:
                 where the two were apart; the peer does the same if it holds anything of that chain.
             now: Monotonic time in seconds.
         """
-        if self.state is not State.OPEN:
-            return []
+        if self.state is not State.OPEN:  # our hello is on its way, and says what is held by the names of before
+            return self.open() if renamed and self.state is not State.CLOSED else []
         self._sending.tell(name for name in evidence if name not in self._brought)
         self._brought = frozenset()
         for by in renamed:

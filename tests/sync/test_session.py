@@ -14,6 +14,7 @@ import edda_sync as edda
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import operation
+from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.change import DEP_HASH_BYTES, Birth, Header
 from edda_sync.crdt.frontier import to_pairs
 from edda_sync.crdt.ledger import actor_of
@@ -860,3 +861,18 @@ def test_two_devices_that_talk_end_equal_whoever_wrote_what() -> None:
         sync(laptop, phone)
         assert laptop.digest() == phone.digest()
         assert len(laptop.query_tasks(edda.TaskQuery())) == 30
+
+
+def test_whoever_learns_of_a_fork_before_the_peer_s_hello_is_here_says_its_own_again_by_the_new_names(
+    bench: Bench,
+) -> None:
+    """The first one is on its way, and says what is held by the old ones."""
+    bench.session.open()
+    by = Renaming(bytes(16), 1, b"\1" * 16)
+    assert [type(message) for message in said(bench.session.learned((b"name",), (by,), 0.0))] == [Hello]
+    assert bench.session.learned((b"name",), (), 0.0) == []
+    assert [type(message) for message in said(bench.session.anew(0.0))] == [Hello]
+    bench.say(bench.hello())
+    assert bench.session.state is State.OPEN
+    bench.session.close()
+    assert bench.session.learned((b"name",), (by,), 0.0) == []
