@@ -56,8 +56,8 @@ def append(
         head = tx.heads().get(actor)
         at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
         birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"") if head is None else None
-        if birth is not None and early.is_pending(tx):
-            return None
+        if tx.segments() or (birth is not None and early.is_pending(tx)):
+            return None  # what it rests on is not here
         seq, previous = (1, changes.NO_HASH) if head is None else (head.seq + 1, head.hash)
         deps = _deps(engine, tx, birth)
         header = header_of(actor, seq, body, deps=deps, operations=operations, wall_ms=at, birth=birth, **said)
