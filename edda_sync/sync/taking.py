@@ -261,7 +261,10 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
 def _dots_of(chains: Chains, batch: list[Change]) -> Iterator[Dot]:
     """Yield under which dots changes are held; those of chains that never forked whether or not they are."""
     for change in batch:
-        dot = change.header.dot if chains.is_plain else chains.find(*change.header.dot, change.hash)
+        dot: Dot | None = change.header.dot
+        if not chains.is_plain and (dot := chains.find(*change.header.dot, change.hash)) is None:
+            place = chains.place(change)  # a large one, whose parts are still to come
+            dot = None if place is None else (place.name, change.header.seq)
         if dot is not None:
             yield dot
 

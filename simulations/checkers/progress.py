@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from itertools import permutations
 from typing import Final
 
+from edda_sync import limits
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.protocols import Logged
 from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Earlier, Snapshot
@@ -72,7 +74,8 @@ class BoundedBytes(Checker):
 
     A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
     of each life that there is, since a hello names all of them, and twice all evidence: once where the hellos show that the
-    two hold other evidence, and once where their proofs do. What a device was sent by another
+    two hold other evidence, and once where their
+    proofs do; and, where somebody forked, what it takes to find that their heads differ. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
     A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. For
     each batch of the log behind a segment its receiver may have asked.
@@ -165,6 +168,8 @@ class BoundedBytes(Checker):
         network = self.sim.network
         words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
         words += TWICE * max(evidence_of(device) for device in self.sim.honest())
+        if self.sim.book.forked:  # a fork that comes up while two talk is found by what their proofs differ in
+            words += TWICE * limits.CODED_CELLS_FIRST * CELL_BYTES
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
