@@ -96,7 +96,8 @@ class Book:
                 self._fell_back(device, reader)
             read = self._read.setdefault(device.name, set())
             if device.name in self._gaps and not read <= set(reader.positions_missing({})):
-                read.clear()  # the log behind a segment started over
+                self._take_out(device, reader)  # the log behind a segment started over
+                read.clear()
             new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
             entries = [reader.logged(position) for position in new]
             own = self._own.setdefault(device.name, set())
@@ -118,12 +119,15 @@ class Book:
         """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
         self._gaps.discard(device.name)
         self._read.pop(device.name, None)
+        if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
+            self.fell.add(device.name)
+            self._take_out(device, reader)
+
+    def _take_out(self, device: SimulatedDevice, reader: StoreReader) -> None:
         here = {reader.logged(at).hash for at in reader.positions_missing({})}
         held = self.held.get(device.name, {})
         gone = held.keys() - here
-        if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
-            self.fell.add(device.name)
-            self.withdrawn.setdefault(device.name, set()).update(gone)
+        self.withdrawn.setdefault(device.name, set()).update(gone)
         for digest in gone:
             del held[digest]
             self.acknowledged_by.get(device.name, {}).pop(digest, None)

@@ -20,7 +20,7 @@ from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.drafts import Delete, Draft, Put, Rewrite, Touch
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
-from edda_sync.crdt.ledger import Ledger, actor_of, new_life
+from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, new_life
 from edda_sync.crdt.state import decode
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
@@ -84,10 +84,12 @@ class _Plan:
     Args:
         entities: What stands now.
         showed: What the segment showed, by key.
+        is_early: Whether what the new life continues is not here: then it can have seen nothing, and edits no text, but
+            puts its own beside each.
     """
 
-    def __init__(self, entities: Entities, showed: Mapping[bytes, Entity]) -> None:
-        self._entities, self._showed = entities, showed
+    def __init__(self, entities: Entities, showed: Mapping[bytes, Entity], *, is_early: bool) -> None:
+        self._entities, self._showed, self._is_early = entities, showed, is_early
         self._made: set[bytes] = set()
 
     def parted(self, drafted: _Drafted) -> tuple[list[Draft], list[Draft]]:
@@ -108,18 +110,19 @@ class _Plan:
                         drafts.append(Put.of(one.kind, one.id, {cell: cells[cell] for cell in cells if cell in which}))
                 self._made.add(key)
                 if text is not None:
-                    seen += self._text(one.kind, one.id, None, text)
+                    (unseen if self._is_early else seen).extend(self._text(one.kind, one.id, None, text))
             elif isinstance(one, operation.Touch) and self._is_here(key, entity):
                 seen.append(Touch(one.kind, one.id))
             elif isinstance(one, operation.Delete) and entity == shown and self._is_visible(key, entity):
                 seen.append(Delete(one.kind, one.id))
         for each in drafted.rewritten:
-            seen += self._text(*kind_and_id(each.entity), each.before, each.after)
+            texts = self._text(*kind_and_id(each.entity), each.before, each.after)
+            (unseen if self._is_early else seen).extend(texts)
         return unseen, seen
 
     def _text(self, kind: str, entity_id: bytes, before: str | None, after: str) -> list[Draft]:
         key, entity = key_of(kind, entity_id), self._entities.existing(kind, entity_id)
-        if not self._is_here(key, entity):
+        if not self._is_here(key, entity) or (self._is_early and entity is not None):
             self._made.add(key)
             return [Put.of(kind, entity_id, {TEXT_FIELDS[kind]: after})]
         merged = Rewrite(kind, entity_id, before, after)
@@ -138,7 +141,8 @@ def _siblings(entity: Entity | None, cell: str) -> Siblings:
 
 def _write_again(tx: StoreWriter, ledger: Ledger, drafted: list[_Drafted], showed: Mapping[bytes, Entity]) -> None:
     """Write drafts again: first what had not seen what stands there, since what a life has seen never grows less."""
-    plan = _Plan(ledger.fold(tx).entities, showed)
+    birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"")
+    plan = _Plan(ledger.fold(tx).entities, showed, is_early=early.is_missing(tx, birth))
     parted = [plan.parted(each) for each in drafted]
     for seen in (False, True):
         for each, drafts in zip(drafted, parted, strict=True):
