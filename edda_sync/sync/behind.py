@@ -18,7 +18,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt import early, frontier
 from edda_sync.crdt.admission import Admitted, place_of
 from edda_sync.crdt.change import DEP_HASH_BYTES, Change
-from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
@@ -103,6 +103,11 @@ class LogBehind:
             heads = sorted(segments.read(_parts(reader, begun)).heads)
             upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
             return Behind(tuple(frontier.to_pairs(held)), upto)
+
+    def lacks(self, dot: Dot) -> bool:
+        """Tell whether a change of the log behind is not here."""
+        with self._store.read() as reader:
+            return provisional(reader) is not None and _held(reader.behind(), dot[0]) < dot[1]
 
     def reached(self) -> int:
         """Return how many changes of the log behind are here."""

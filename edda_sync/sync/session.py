@@ -21,7 +21,7 @@ from edda_sync import limits
 from edda_sync.crdt import frontier
 from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.change import decode_header
-from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.pages import BEFORE_ALL
 from edda_sync.errors import EddaError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
@@ -170,6 +170,7 @@ class Session:
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
+        self._awaited: Dot | None = None  # a large change of it, whose parts are to come first
         self._in_vain = False  # whether the peer did not have it
         self._strangers: set[bytes] = set()  # keys that are no members here, of whose forks the peer has proofs
         self._unlooked = False  # whether evidence came that cannot be looked at before the segment is confirmed
@@ -382,10 +383,14 @@ class Session:
             taken = self._exchange.behind.take(message)
             # Without changes the peer cannot help; with a large one at the end, its parts come first.
             self._in_vain = not message.changes
-            self._asked = self._in_vain or bool(decode_header(message.changes[-1][0]).parts)
+            last = decode_header(message.changes[-1][0]) if message.changes else None
+            self._awaited = last.dot if last is not None and last.parts else None
+            self._asked = self._in_vain or self._awaited is not None
         elif isinstance(message, Part):
             whole = self._exchange.behind.take_part(message)
-            self._asked = self._asked and not whole
+            if whole:
+                self._awaited = None
+                self._asked = False
             taken = self._exchange.taking.take_part(message, self.progress.apart) if whole is None else Taken(0)
             mended = self._mended(self._exchange.mending.take_part(message) if self._fetched else 0)
             return mended + self._after_data(taken)
@@ -600,6 +605,8 @@ class Session:
                 self._sending.sent(len(send.frame))
             effects.append(send)
         ours, _, is_provisional = self._exchange.standing()
+        if self._awaited is not None and not self._exchange.behind.lacks(self._awaited):
+            self._awaited, self._asked = None, False  # somebody else was faster
         if is_provisional and not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
             effects += [self._send(page) for page in wanted.pages()]
