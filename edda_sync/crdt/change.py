@@ -13,7 +13,6 @@ digital document").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Final
@@ -23,7 +22,7 @@ import msgspec
 from edda_sync import limits
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.ext import Ext
-from edda_sync.crdt.frontier import ACTOR_BYTES, SEQ_MAX, Actor, Dot, Frontier, Seq
+from edda_sync.crdt.frontier import ACTOR_BYTES, SEQ_MAX, Actor, Dot, Seq
 from edda_sync.errors import RemoteProtocolError
 
 LEVEL: Final = 1
@@ -334,19 +333,3 @@ def signed_message(workspace: bytes, actor: bytes, seq: int, head: bytes) -> byt
 def workspace_of(birth: bytes) -> bytes:
     """Return the workspace that a founder's birth makes: 16 bytes that nobody else can claim to have founded."""
     return blake2b(birth, digest_size=16, person=b"edda-workspace").digest()
-
-
-def full_deps(header: Header, previous: Mapping[bytes, int]) -> Frontier:
-    """
-    Return all that a change depends on, its actor's own earlier changes included.
-
-    Args:
-        header: The change's.
-        previous: The same of the actor's change before it; before the first, the past of what its birth continues, and
-            that change itself.
-    """
-    deps = dict(previous)
-    deps.update((actor, seq) for actor, seq, _ in header.deps)
-    if header.seq > 1:
-        deps[header.actor] = header.seq - 1
-    return deps

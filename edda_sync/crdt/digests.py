@@ -1,14 +1,13 @@
 """
 Digests: the hashes by which two devices tell whether they hold the same.
 
-An *item* is an entity's key (17 bytes: its kind's number, then its id) and its hash (32 bytes). Three hashes are made of
-items, and none does the work of another:
+An *item* is an entity's key (17 bytes: its kind's number, then its id) and its hash (32 bytes). Two hashes are made of
+items, and neither does the work of the other:
 
 - The **sum** of the items' hashes modulo 2**128 moves with each commit in O(1). It finds damage between honest devices and
   is no evidence: who may choose many hashes finds some with any sum (Wagner 2002, "A generalized birthday problem").
 - The **root** is one BLAKE2b over all items in the order of their keys. It costs a scan, and is what may be signed,
   attested or believed: a second list with the same root is a collision of BLAKE2b-256.
-- The **set hash** of dots and indices (what was refused for good) is again a sum, of 256 bits, since it must grow in O(1).
 """
 
 from __future__ import annotations
@@ -18,16 +17,13 @@ from hashlib import blake2b
 from typing import Final
 
 KEY_BYTES: Final = 17  # of an entity's key: the number of its kind and its id
-HASH_BYTES: Final = 32  # of an entity's hash, of a root and of a set hash
-EMPTY_SET: Final = bytes(HASH_BYTES)
-"""Set hash of no items."""
+HASH_BYTES: Final = 32  # of an entity's hash and of a root
 
 Item = tuple[bytes, bytes]
 """An entity's key and its hash."""
 
 _SUM_BYTES: Final = 16
 _SUM_MASK: Final = (1 << 8 * _SUM_BYTES) - 1
-_SET_MASK: Final = (1 << 8 * HASH_BYTES) - 1
 
 
 def ascending(items: Iterable[Item]) -> Iterator[Item]:
@@ -85,44 +81,6 @@ def sub(total: int, entity_hash: bytes) -> int:
         ValueError: The hash is not 32 bytes.
     """
     return total - _addend(entity_hash) & _SUM_MASK
-
-
-def set_hash(items: Iterable[bytes]) -> bytes:
-    """
-    Return the hash of a set, in whatever order it comes: 32 bytes. :func:`set_add` adds to it later, in O(1).
-
-    It is the sum modulo 2**256 of a BLAKE2b-256 of each item (AdHash: Bellare and Micciancio 1997, "A new paradigm for
-    collision-free hashing"). By chance two sets have the same hash once in 2**256. It does **not** withstand whoever
-    chooses the items freely: Wagner's search finds sets of 2**16 items with a chosen hash in the order of 2**32 steps,
-    and smaller sets at a higher price. So it compares what honest devices hold, in sets whose size is bounded; it is no
-    evidence, and nothing is signed on its word alone. (A xor would be weaker still: 257 items and linear algebra.)
-
-    Args:
-        items: The items, of any length, each once. One that comes twice counts twice: a mistake shows, and does not
-            cancel out as it would in a xor.
-    """
-    total = EMPTY_SET
-    for item in items:
-        total = set_add(total, item)
-    return total
-
-
-def set_add(total: bytes, item: bytes) -> bytes:
-    """
-    Return the hash of a set with one more item.
-
-    Args:
-        total: Hash of the set so far: 32 bytes; :data:`EMPTY_SET` of none.
-        item: An item that is not in the set.
-
-    Raises:
-        ValueError: ``total`` is not 32 bytes.
-    """
-    if len(total) != HASH_BYTES:
-        raise ValueError(f"a set hash of {len(total)} bytes")
-    item_hash = blake2b(item, digest_size=HASH_BYTES, person=b"edda-set").digest()
-    added = int.from_bytes(total, "big") + int.from_bytes(item_hash, "big") & _SET_MASK
-    return added.to_bytes(HASH_BYTES, "big")
 
 
 def _addend(entity_hash: bytes) -> int:

@@ -12,7 +12,7 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.change import BIRTH, DEP_HASH_BYTES, NO_HASH, PARTS, REASON, WALL, Birth, Change, Header
 from edda_sync.crdt.ext import Ext
-from edda_sync.crdt.frontier import SEQ_MAX, Frontier
+from edda_sync.crdt.frontier import SEQ_MAX
 from edda_sync.errors import RemoteProtocolError
 from tests.crdt.authors import LAPTOP, Life
 
@@ -416,14 +416,3 @@ def test_one_signed_hash_vouches_for_every_byte_before_it() -> None:
         each.write()
     assert life.actor == other.actor
     assert life.hash != other.hash
-
-
-# --- dependencies -----------------------------------------------------------------------------------------------------
-
-
-def test_full_dependencies_are_the_previous_ones_with_the_difference_and_the_own_actor() -> None:
-    previous: Frontier = {ONE: 5, TWO: 7, ACTOR: 3}
-    named = ((TWO, 9, DEP_HASH), (b"\3" * 16, 1, DEP_HASH))
-    assert changes.full_deps(header(seq=5, deps=named), previous) == {ONE: 5, TWO: 9, b"\3" * 16: 1, ACTOR: 4}
-    assert changes.full_deps(first(deps=((TWO, 9, DEP_HASH),)), {ONE: 5}) == {ONE: 5, TWO: 9}
-    assert previous == {ONE: 5, TWO: 7, ACTOR: 3}

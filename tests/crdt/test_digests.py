@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync.crdt import digests
-from edda_sync.crdt.digests import EMPTY_SET, HASH_BYTES, KEY_BYTES, Item
+from edda_sync.crdt.digests import HASH_BYTES, KEY_BYTES, Item
 
 keys = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)
 hashes = st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES)
@@ -98,46 +98,3 @@ def test_a_hash_of_another_size_is_neither_added_nor_taken_away(size: int) -> No
         digests.add(0, bytes(size))
     with pytest.raises(ValueError, match=f"{size} bytes"):
         digests.sub(0, bytes(size))
-
-
-# --- the set hash -----------------------------------------------------------------------------------------------------
-
-
-def test_the_set_hash_is_these_bytes() -> None:
-    assert digests.set_hash([]) == EMPTY_SET == bytes(32)
-    assert digests.set_hash([b"one"]).hex() == "9f307a24d3a9749623477785df1783d014d7a1d6aafef1e30f11947a5eb4b7df"
-    assert (
-        digests.set_hash([b"one", b"two", b"three"]).hex()
-        == "fb989801c246c00be424c166cf4f9209acda4de32b11f45178b6d4298decb69c"
-    )
-
-
-@given(st.lists(st.binary(max_size=30), unique=True), st.randoms(use_true_random=False))
-def test_the_set_hash_does_not_depend_on_the_order(items: list[bytes], chance: random.Random) -> None:
-    turned = list(items)
-    chance.shuffle(turned)
-    assert digests.set_hash(turned) == digests.set_hash(items)
-
-
-@given(st.lists(st.binary(max_size=30), min_size=1, unique=True))
-def test_an_item_can_be_added_to_a_set_hash_without_the_others(items: list[bytes]) -> None:
-    assert digests.set_add(digests.set_hash(items[:-1]), items[-1]) == digests.set_hash(items)
-
-
-@given(st.sets(st.binary(max_size=2), max_size=5), st.sets(st.binary(max_size=2), max_size=5))
-def test_two_sets_have_one_hash_only_if_they_are_equal(items: set[bytes], others: set[bytes]) -> None:
-    assert (digests.set_hash(items) == digests.set_hash(others)) == (items == others)
-
-
-def test_an_item_that_is_added_twice_does_not_cancel_out() -> None:
-    assert len({digests.set_hash([b"x"] * count) for count in range(5)}) == 5
-
-
-def test_the_border_between_items_counts() -> None:
-    assert digests.set_hash([b"ab", b"c"]) != digests.set_hash([b"a", b"bc"])
-
-
-@pytest.mark.parametrize("size", [0, 16, 31, 33])
-def test_nothing_is_added_to_what_is_no_set_hash(size: int) -> None:
-    with pytest.raises(ValueError, match=f"{size} bytes"):
-        digests.set_add(bytes(size), b"item")

@@ -253,3 +253,8 @@ def test_an_operation_that_cannot_be_read_is_stepped_over() -> None:
     assert cut(whole, *odd, whole) == [
         Touch("task", ENTITY), Unread(True), Unread(True), Unread(False, "task", ENTITY), Touch("task", ENTITY),
     ]  # fmt: skip
+
+
+def test_of_a_cell_that_is_named_twice_the_last_value_counts() -> None:
+    raw = b"\x94\x01\xa4task\xc4\x10" + bytes(16) + b"\x82\xa5title\xa1a\xa5title\xa1b"
+    assert ops.decode(raw) == Put("task", bytes(16), {"title": "b"})
