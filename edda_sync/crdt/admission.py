@@ -71,9 +71,12 @@ def check(
     if head is None or place.before is None:
         before = pasts.before(reader, birth)
     else:
-        before = {**pasts.of(reader, head), **chains.past_of(place.before)}
-    deps = frontier.join(before, named)
-    _check_past(reader, chains, header, before, deps)
+        before = pasts.of(reader, head)
+        before.update(chains.past_of(place.before))
+    deps = before
+    if named:
+        deps = frontier.join(before, named)
+        _check_past(reader, chains, header, before, deps)
     if head is None and not is_admissible(entities, birth, raw, deps, workspace):
         raise RemoteProtocolError("a change by a device that is not a member")
     return Checked(place, named, deps, birth.public_key)

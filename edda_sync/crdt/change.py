@@ -48,7 +48,7 @@ Dep = tuple[Actor, Seq, Annotated[bytes, msgspec.Meta(min_length=DEP_HASH_BYTES,
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
-class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """
     How an actor began; the actor is a hash of these very bytes, so nobody can claim another's.
 
@@ -79,7 +79,7 @@ class Birth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         return None if self.parent is None else (self.parent, self.parent_seq, self.parent_hash[:DEP_HASH_BYTES])
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """
     The header of a change.
 

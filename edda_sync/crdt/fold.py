@@ -254,14 +254,15 @@ class Fold:
             InvalidValueError: A reader would refuse it.
             LimitError: The change writes too much into one entity.
         """
-        size = 0
         if isinstance(one, Put):
             unknown, size = self._check_put(one)
             if unknown:
                 raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
-        elif isinstance(one, Delete):
+            self._pay(one, size)
+            return
+        if isinstance(one, Delete):
             self._check_delete(one)
-        self._pay(one, size)
+        self._pay(one, 0)
 
     def _pay(self, one: Operation, size: int) -> None:
         """
@@ -307,6 +308,7 @@ class Fold:
             self._put(entity, one.cells)
         elif isinstance(one, Edit):
             self._edit(entity, one)
+            return
         elif isinstance(one, Delete):
             self._chains = self._chains or Chains(self.tx)
             entity.delete(self._chains.pairs(one.seen, self.past))
@@ -361,7 +363,8 @@ class Fold:
             if write[1] > self.past.get(write[0], 0) or not self._reads(entity, write, genesis)
         ]
         shown_before = cells.visible(siblings)[3] if siblings else None
-        entity.cells[field] = sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))
+        own = (self.actor, self.seq, self.wall_ms, genesis)
+        entity.cells[field] = sorted((*kept, own), key=lambda w: (w[0], w[1])) if kept else [own]
         entity.touch(self.actor, self.seq)
         same = shown_before is not None and self._genesis(entity, shown_before) == genesis
         seen = same and self.entities.was_visible(entity.key)
@@ -445,6 +448,9 @@ class Fold:
 
 
 def _size_of(cells: Mapping[str, Any]) -> int:
-    """Return how many bytes some cells take, by a change's and a life's budget."""
-    size_of = operation.size_of
-    return sum([size_of(name) + size_of(value) for name, value in cells.items()])
+    """Return how many bytes some cells take, by a change's and a life's budget: ``size_of`` names and values."""
+    size_of, size = operation.size_of, 0
+    for name, value in cells.items():
+        size += len(name) if name.isascii() else size_of(name)
+        size += len(value) if type(value) is str and value.isascii() else size_of(value)
+    return size

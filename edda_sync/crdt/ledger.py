@@ -10,8 +10,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from edda_sync import limits
@@ -57,7 +56,7 @@ class Ledger:
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
-        with _own_texts():
+        with _OWN_TEXTS:
             return self.fold(tx).refresh()
 
     # --- this device's own changes ------------------------------------------------------------------------------------
@@ -127,7 +126,7 @@ class Ledger:
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
             fold.entities.load([key_of(each.kind, each.id) for each in some])
-            with _own_texts():
+            with _OWN_TEXTS:
                 for draft in some:
                     for one in composer.operations(draft):
                         body.add(operation.encode(one))
@@ -142,7 +141,7 @@ class Ledger:
         change = Change(header, changes.encode_header(header), whole)
         self._append(tx, change, _own_place(head, change), _frontier_of(changed), past)
         early.note(tx, birth)
-        with _own_texts():
+        with _OWN_TEXTS:
             fold.flush()
         return actor, seq
 
@@ -213,9 +212,8 @@ class Ledger:
         head = None if place.before is None else tx.heads()[place.before[0]]
         logged = Logged(tx.log_position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
         if head is not None:
-            moved = head._replace(actor=place.name, seq=header.seq, hash=place.hash, deps=added(head.deps, named))
-            if place.run is not None:
-                moved = moved._replace(signed_seq=0, signature=b"")
+            signed = (head.signed_seq, head.signature) if place.run is None else (0, b"")
+            moved = Head(place.name, header.seq, place.hash, added(head.deps, named), head.birth, *signed)
             self.pasts.follow(head.hash, place.hash, deps)
         else:
             birth = exts.get(header.ext, changes.BIRTH)
@@ -320,13 +318,18 @@ def _named(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes
     return tuple(named)
 
 
-@contextmanager
-def _own_texts() -> Iterator[None]:
-    """Say of a text that this device itself wrote, and that is refused, what it is: an entity that rotted names it."""
-    try:
-        yield
-    except RefusedTextError:
-        raise CorruptError("A text of this store") from None
+class _OwnTexts:
+    """Says of a text that this device itself wrote, and that is refused, what it is: an entity that rotted names it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RefusedTextError):
+            raise CorruptError("A text of this store") from None
+
+
+_OWN_TEXTS: Final = _OwnTexts()
 
 
 # --- who writes -------------------------------------------------------------------------------------------------------

@@ -39,20 +39,20 @@ _LENGTH: Final = Struct(">I")
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
-class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """An operation is an array: its code, kind and id of an entity, then what it does."""
 
     kind: Kind
     id: EntityId
 
 
-class Put(_Operation, frozen=True, tag=1):
+class Put(_Operation, frozen=True, tag=1, gc=False):
     """Write cells. A string in an empty text field is the text's start."""
 
     cells: dict[str, Any]
 
 
-class Edit(_Operation, frozen=True, tag=2):
+class Edit(_Operation, frozen=True, tag=2, gc=False):
     """Edit a text that began as ``genesis``."""
 
     field: str
@@ -60,13 +60,13 @@ class Edit(_Operation, frozen=True, tag=2):
     edit: bytes
 
 
-class Delete(_Operation, frozen=True, tag=3):
+class Delete(_Operation, frozen=True, tag=3, gc=False):
     """Hide what the author had seen of an entity."""
 
     seen: tuple[tuple[Actor, Seq], ...]
 
 
-class Touch(_Operation, frozen=True, tag=4):
+class Touch(_Operation, frozen=True, tag=4, gc=False):
     """Keep an entity, or bring it back."""
 
 
