@@ -61,6 +61,8 @@ LEAVES_MAX = 32  # lives of one device that still write: above it status and doc
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
 BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to interleave, large enough to compress
+BATCH_VOUCHERS_BYTES_MAX = 512 * 1024  # what vouches for one batch: four of the longest ways to a signature
+BATCH_ENDS_MAX = 256  # ends of one actor's chain in a batch (wire): for each the way to what is held is followed
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured

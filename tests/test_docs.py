@@ -30,7 +30,7 @@ from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.protocols import Head
-from edda_sync.sync import messages
+from edda_sync.sync import messages, vouchers
 from edda_sync.sync.session import TRANSITIONS, Event, State
 from edda_sync.transport.membership import DeviceCard, Welcome
 from tests.cli.processes import PATIENCE_S, Running
@@ -223,13 +223,16 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("at most 1 MiB", limits.FRAME_BYTES_MAX == 1 << 20),
         ("each 512 KiB of the body", limits.PART_BYTES_MAX == 512 << 10),
         ("at most 4 MiB not yet acknowledged", limits.WINDOW_BYTES_MAX == 4 << 20),
-        ("1,000\n   lives and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
+        ("1,000\n   lives and branches of lives, and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
         ("at least 65,536 such claims", limits.CLAIMS_MAX == 65_536),
         ("for a peer 32 times a minute", (limits.SCANS_MAX, limits.SCANS_WINDOW_S) == (32, 60)),
         ("lacks 5,000 changes or more", limits.SNAPSHOT_CHANGES_MIN == 5_000),
         ("is passed on 150 ms later", limits.RELAY_DELAY_S == 0.15),
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),
         ("made once, kept a day", limits.SNAPSHOT_KEPT_S_MAX == 24 * 3600),
+        ("tries at most 256 more", vouchers.TRIES == 256),
+        ("at most 256 branches of one actor", limits.BATCH_ENDS_MAX == 256),
+        ("together at most 512 KiB a batch", limits.BATCH_VOUCHERS_BYTES_MAX == 512 << 10),
         ("at most 8,192 heads", limits.HEADS_MAX == 8_192),
         ("at most 4,096 coded cells", limits.CODED_CELLS_MAX == 4_096),
         ("at most 64 KiB", limits.HEADER_BYTES_MAX == 64 << 10),

@@ -133,7 +133,7 @@ class Chains:
             digest = head.hash if head.seq == seq else self._reader.hash_at(actor, seq)
             return (actor, seq) if digest is not None and digest.startswith(prefix) else None
         found: list[tuple[bytes, Dot]] = []
-        for name in (actor, *self.names.branches(actor)):
+        for name in self.names.holding(actor, seq):
             head = heads.get(name)
             if head is None or seq > head.seq:
                 continue
@@ -147,7 +147,7 @@ class Chains:
         heads = self._reader.heads()
         return any(
             name in heads and self.names.first(name) <= seq <= heads[name].seq
-            for name in (actor, *self.names.branches(actor))
+            for name in self.names.holding(actor, seq)
         )
 
     def is_uncertain(self, actor: bytes, seq: int) -> bool:

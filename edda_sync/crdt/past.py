@@ -110,24 +110,23 @@ class Walk:
 
     def at(self, name: bytes, seq: int) -> Frontier:
         """Return all that a change of the log depends on, its actor's earlier changes included; the caller's own."""
+        names, ends = self._chains.names, [(name, seq)]
+        while not 0 < self._reached.get(name, (0, {}))[0] <= seq and (first := names.first(name)) > 1:
+            name, seq = names.parent(name), first - 1  # nothing of it is walked yet: from where it branches off
+            ends.append((name, seq))
         reached, past = self._reached.get(name, (0, {}))
         if not 0 < reached <= seq:
-            reached, past = self._start_of(name)
-        for raw in self._reader.headers(name, reached + 1, seq):
-            past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
-        before = self._chains.before((name, seq))
-        if before is not None:
-            past.update(self._chains.past_of(before))
-        self._reached[name] = seq, past
-        return dict(past)
-
-    def _start_of(self, name: bytes) -> tuple[int, Frontier]:
-        """Return what is walked already when a name begins: nothing, or the chain up to where it branches off."""
-        first = self._chains.names.first(name)
-        if first > 1:
-            return first - 1, self.at(self._chains.names.parent(name), first - 1)
-        birth = changes.decode_birth(self._reader.heads()[name].birth)
-        return 0, self._pasts.before(self._reader, birth)
+            birth = changes.decode_birth(self._reader.heads()[name].birth)
+            reached, past = 0, self._pasts.before(self._reader, birth)
+        for name, seq in reversed(ends):
+            for raw in self._reader.headers(name, reached + 1, seq):
+                past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
+            before = self._chains.before((name, seq))
+            if before is not None:
+                past.update(self._chains.past_of(before))
+            self._reached[name] = seq, past
+            reached, past = seq, dict(past)
+        return past
 
 
 def gather(reader: StoreReader, heads: Mapping[bytes, Head], head: Head) -> tuple[Frontier, bool]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from edda_sync.crdt import authority, branches
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.branches import Names, Renaming
+from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
 from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.frontier import SEQ_MAX, Dot
@@ -130,7 +130,7 @@ class Learning:
         if tx.meta(ACTOR_KEY) == by.old:
             tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
         self._ledger.pasts.forget()
-        above = _above(names_of(tx), by.new)  # whose items texts call by the whole way down to them
+        above = names_of(tx).above(by.new)  # whose items texts call by the whole way down to them
         known = {name: SEQ_MAX for name in tx.heads() if name not in above}
         self._positions.update(tx.positions_missing(known))
 
@@ -148,9 +148,3 @@ def is_member(reader: StoreReader, key: bytes) -> bool:
     """Tell whether the log says that a key is a member's, or was one's."""
     device = authority.device_of(reader, key)
     return device is not None and bool(device.cells.get("record"))
-
-
-def _above(names: Names, name: bytes) -> set[bytes]:
-    """Return the branches that go on from a name, and those that go on from them."""
-    found = {each for each in names.branches(names.actor(name)) if names.parent(each) == name}
-    return found.union(*(_above(names, each) for each in found))

@@ -21,7 +21,8 @@ from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import early as early_writes
 from edda_sync.crdt.admission import Admitted, place_of
-from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.branches import Point
+from edda_sync.crdt.chains import Chains, forked_keys, points_of
 from edda_sync.crdt.change import HASH_BYTES, Change
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.ledger import Ledger
@@ -84,7 +85,7 @@ class Taking:
 
         Args:
             batch: From the peer.
-            allows: Of a device's key: whether one more life of it may be taken now.
+            allows: Of a device's key: whether one more life of it, or branch of one, may be taken now.
             parted: Actors of whom the peer is known to have other changes than we have: what waits for these is passed over.
 
         Raises:
@@ -114,6 +115,7 @@ class Taking:
         ledger = self._ledger
         fold = ledger.fold(tx)
         halves, waited = list(tx.incoming()), early_writes.is_pending(tx)
+        has_forks = bool(forked_keys(tx))
         applied = 0
         early = late = False
         for change in fresh:
@@ -121,7 +123,8 @@ class Taking:
             if actor in apart:
                 continue
             birth = change.header.birth
-            if birth is not None and not allows(birth.public_key):
+            key = birth.public_key if birth is not None else _key_of_branch(tx, change) if has_forks else None
+            if key is not None and not allows(key):
                 late = True
                 break
             if change.header.parts:
@@ -235,6 +238,15 @@ def check_body(change: Change) -> None:
             raise RemoteProtocolError("a change whose body is beside its parts")
     elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
         raise RemoteProtocolError("a change whose body is not the one that its header names")
+
+
+def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
+    """Return the key of a device of whose chain another branch begins with a change, a life as others are; else None."""
+    actor, seq = change.header.dot
+    if Point(seq - 1, change.header.previous) not in points_of(reader, actor):
+        return None
+    before = Chains(reader).find(actor, seq - 1, change.header.previous)
+    return None if before is None else changes.decode_birth(reader.heads()[before[0]].birth).public_key
 
 
 def _needed(reader: StoreReader, change: Change) -> set[bytes]:

@@ -11,8 +11,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "any signature will do",
         "It is checked that there is a signature, and not whose it is: JSON web tokens of the kind 'none'.",
         (6, 9, 10, 17),
-        "sync.vouchers:_signature",
-        "if verify(key, each.signature, changes.signed_message(workspace, actor, each.seq, head)):",
+        "sync.vouchers:_Signatures.of",
+        "if self._verify(key, each.signature, changes.signed_message(self._workspace, actor, each.seq, head)):",
         "if each.signature:",
     ),
     one(

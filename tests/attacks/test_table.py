@@ -109,6 +109,12 @@ TESTS: Final = {
         "test_limits_reached.py::test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer",
         "cli/test_status.py::test_a_device_with_more_lives_than_can_be_meant_is_named",
     ),
+    "a member that has others work, keep or send more than it does itself": (
+        "attacks/test_growth.py::test_signatures_in_another_order_than_their_changes_are_tried_a_bounded_number_of_times",
+        "attacks/test_growth.py::test_the_ways_to_signatures_fit_a_frame_however_many_lives_have_the_longest",
+        "attacks/test_growth.py::test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_on",
+        "attacks/test_growth.py::test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_than_one",
+    ),
     "a member that lies about its content": (
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
         "sync/test_replica.py::test_lie_truth_lie_has_no_more_folded_anew_than_is_allowed_and_the_truth_is_believed",
