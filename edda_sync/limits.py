@@ -46,7 +46,8 @@ ENTITY_LIFE_CELLS_MAX = 4 * 1024 * 1024  # cells one life writes into one entity
 OPERATION_BYTES_MAX = (
     TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 )  # one operation (wire): a whole text and all that one change may write beside it
-INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
+INCOMING_MAX = 8  # large changes of one device of which not every part is here: what has come furthest stays
+INCOMING_BYTES_MAX = 2 * CHANGE_BYTES_MAX  # of these, by what they say: one that has come far, and the next one
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
 BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again

@@ -224,6 +224,10 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("each 512 KiB of the body", limits.PART_BYTES_MAX == 512 << 10),
         ("at most 4 MiB not yet acknowledged", limits.WINDOW_BYTES_MAX == 4 << 20),
         ("1,000\n   lives and branches of lives, and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
+        (
+            "at most 8, of 256 MiB together, are half here",
+            (limits.INCOMING_MAX, limits.INCOMING_BYTES_MAX) == (8, 256 << 20),
+        ),
         ("at least 65,536 such claims", limits.CLAIMS_MAX == 65_536),
         ("for a peer 32 times a minute", (limits.SCANS_MAX, limits.SCANS_WINDOW_S) == (32, 60)),
         ("lacks 5,000 changes or more", limits.SNAPSHOT_CHANGES_MIN == 5_000),

@@ -23,7 +23,7 @@ from edda_sync.crdt import early as early_writes
 from edda_sync.crdt.admission import Admitted, place_of
 from edda_sync.crdt.branches import Point
 from edda_sync.crdt.chains import Chains, forked_keys, points_of
-from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.crdt.change import HASH_BYTES, Change, Header
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
@@ -302,9 +302,30 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
 
 
 def expect(tx: StoreWriter, change: Change) -> None:
-    """Expect the parts of a large change. Two may be under one dot, and so they go by their hashes."""
-    incoming = {(each.actor, each.seq): each for each in tx.incoming()}
-    incoming.pop(change.half, None)
-    if len(incoming) >= limits.INCOMING_MAX:
-        tx.forget_incoming(*min(incoming, key=lambda dot: len(incoming[dot].parts)))
+    """
+    Expect the parts of a large change. Two may be under one dot, and so they go by their hashes.
+
+    Each device has room of its own, so that none can push out what another one wrote.
+    """
+    device = _device_of(tx, change.header)
+    halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming()}
+    halves.pop(change.half, None)
+    halves = {half: each for half, each in halves.items() if _device_of(tx, each[0]) == device}
+    sizes = {half: len(header.parts) * limits.PART_BYTES_MAX for half, (header, _) in halves.items()}
+    room = limits.INCOMING_BYTES_MAX - len(change.header.parts) * limits.PART_BYTES_MAX
+    for half in sorted(halves, key=lambda half: halves[half][1]):
+        if len(sizes) < limits.INCOMING_MAX and sum(sizes.values()) <= room:
+            break
+        tx.forget_incoming(*half)
+        del sizes[half]
     tx.expect(*change.half, change.raw)
+
+
+def _device_of(reader: StoreReader, header: Header) -> bytes:
+    """Return the key of a change's device; its actor where nothing of that is here."""
+    birth = header.birth
+    if birth is None:
+        heads = reader.heads()
+        held = [heads[name] for name in Chains(reader).names.holding(header.actor, header.seq) if name in heads]
+        birth = changes.decode_birth(held[0].birth) if held else None
+    return header.actor if birth is None else birth.public_key

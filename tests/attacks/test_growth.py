@@ -226,6 +226,61 @@ def test_more_branches_than_may_come_at_once_reach_an_honest_device_all_the_same
     assert shown(a) == shown(b)
 
 
+# --- what is half here ------------------------------------------------------------------------------------------------
+
+
+def halves(engine: StorageEngine) -> list[tuple[bytes, int]]:
+    """Whose large changes are half here, by actor, and how many parts of each."""
+    with engine.store.read() as reader:
+        return [(changes.decode_header(each.raw).actor, len(each.parts)) for each in reader.incoming()]
+
+
+def large(size: int) -> list[Put]:
+    return [Put("document", os.urandom(16), {"title": "x", "content": os.urandom(size // 2).hex()})]
+
+
+@pytest.mark.parametrize("lives", [1, 20])
+def test_versions_and_lives_with_large_changes_push_out_nobody_elses(
+    three: Engines, monkeypatch: pytest.MonkeyPatch, lives: int
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    a, b, c = three
+    a.create_document(edda.Document(title="Large and honest", content="w" * 4_000))
+    a.create_task(edda.Task(title="small and honest"))
+    known = b.frontier()
+    positions = exchange_of(a).giving.missing(known) or []
+    given = exchange_of(a).giving.batch(positions, known)
+    assert given is not None
+    assert given.large is not None
+    exchange_of(b).taking.take(given.message)
+    part = exchange_of(a).giving.part(given.large, 0)
+    assert part is not None
+    exchange_of(b).taking.take_part(part)
+    several = [Liar(c) for _ in range(lives)]
+    line = Line(several[0], b)
+    for number in range(100):
+        for message in several[number % lives].copied().in_parts(large(5_000))[:4]:
+            line.send(message)
+    assert line.error is None
+    assert len(halves(b)) == 1 + limits.INCOMING_MAX
+    assert (given.large.actor, 1) in halves(b)
+    sync(a, b)
+    assert [task.title for task in b.query_tasks(edda.TaskQuery())] == ["small and honest"]
+
+
+def test_what_is_half_here_of_one_device_is_bounded_in_bytes(three: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "INCOMING_BYTES_MAX", 30_000)
+    _, b, c = three
+    liar = Liar(c)
+    line = Line(liar, b)
+    for _ in range(20):
+        for message in liar.copied().in_parts(large(9_500))[:4]:
+            line.send(message)
+    assert line.error is None
+    assert len(halves(b)) == 3
+
+
 # --- names of branches ------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +293,13 @@ def comb(liar: Liar, count: int) -> tuple[list[tuple[bytes, bytes]], list[bytes]
         theirs = other.change(touch())
         proofs.append(liar.proof(other, since, [trunk[-1][0]], [theirs[0]]))
     return trunk, proofs
+
+
+def content(engine: StorageEngine, document: str) -> str:
+    found = engine.get_document(document)
+    assert found is not None
+    assert isinstance(found.content, str)
+    return found.content
 
 
 def letter(liar: Liar, entity: bytes) -> tuple[bytes, bytes]:
@@ -263,13 +325,13 @@ def test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_
         line.send(Evidence((proof,)))
     assert line.error is None
     for number in range(3):
-        before = a.get_document(document).content
+        before = content(a, document)
         a.update_document(edda.Document(id=document, content=before.replace("L", "", 1) + f" more {number}"))
         a.ledger.texts._open.clear()  # as a restart does, or 64 other documents
     b.edit_text(document, "content", [(0, 0, "B")])
     sync(a, b)
     assert_equal([a, b])
-    assert a.get_document(document).content == "Bhello more 0 more 1 more 2"
+    assert content(a, document) == "Bhello more 0 more 1 more 2"
     assert [found for found in doctor.check(a) if not found.sound] == []
     a.rebuild()
     a.ledger.texts._open.clear()

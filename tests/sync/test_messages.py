@@ -176,7 +176,7 @@ def test_the_largest_honest_messages_fit_a_frame() -> None:
     seq = (1 << 48) - 1
     heads = tuple(Summary(n.to_bytes(16, "little"), seq, n.to_bytes(16, "big")) for n in range(limits.HEADS_MAX))
     pairs = tuple((n.to_bytes(16, "little"), seq) for n in range(limits.HEADS_MAX))
-    wishes = tuple(Wish(ACTOR, seq, 255) for _ in range(limits.INCOMING_MAX))
+    wishes = tuple(Wish(ACTOR, seq, 255) for _ in range(limits.INCOMING_MAX * limits.MEMBERS_MAX))
     records = limits.LISTED_ITEMS_MAX * (KEY_BYTES + ROOT_BYTES)
     signed = (SignedHead(ACTOR, seq, b"s" * 64, b"p" * HASH_BYTES * 4_000),)
     for message in (
