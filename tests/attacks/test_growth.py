@@ -16,6 +16,8 @@ from edda_sync.crdt import edits as codec
 from edda_sync.crdt import forkproof
 from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.operation import Edit, Put, Touch
+from edda_sync.crdt.order import Order
+from edda_sync.crdt.runs import Run, Unit
 from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
@@ -279,6 +281,42 @@ def test_what_is_half_here_of_one_device_is_bounded_in_bytes(three: Engines, mon
             line.send(message)
     assert line.error is None
     assert len(halves(b)) == 3
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_write_letters(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _, c = three
+    document = a.create_document(edda.Document(title="Note", content="ab"))
+    sync(a, c)
+    entity = id_bytes("id", document)
+    genesis = genesis_id(entity, "content", "ab")
+    one, two = sorted((Liar(c), Liar(c)), key=lambda liar: liar.actor)
+    blocks = [((1, 0), (0, number - 1) if number else (1, 1), "x") for number in range(300)]
+
+    def edit(clock: int, *blocks: tuple[tuple[int, int], tuple[int, int], str]) -> Edit:
+        return Edit("document", entity, "content", genesis, codec.encode(TextEdit((), clock, blocks, ())))
+
+    line = Line(one, a)
+    line.send(one.batch(one.change([edit(0, *blocks)])))
+    steps = 0
+    behind = Order.behind
+
+    def counted(self: Order, unit: Unit) -> Iterator[tuple[Run, int]]:
+        nonlocal steps
+        for each in behind(self, unit):
+            steps += 1
+            yield each
+
+    monkeypatch.setattr(Order, "behind", counted)
+    line.send(two.batch(two.change([edit(number, block) for number, block in enumerate(blocks)])))
+    assert line.error is None
+    assert a.refused() == 0
+    assert content(a, document) == "a" + 600 * "x" + "b"
+    assert steps <= 4 * 300
 
 
 # --- names of branches ------------------------------------------------------------------------------------------------
