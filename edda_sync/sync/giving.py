@@ -18,7 +18,7 @@ from edda_sync.crdt import early, frontier
 from edda_sync.crdt.chains import NOBODY, Chains, names_of
 from edda_sync.crdt.change import HASH_BYTES
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
-from edda_sync.crdt.past import Pasts
+from edda_sync.crdt.past import joined
 from edda_sync.protocols import Head, Logged, Store, StoreReader
 from edda_sync.sync.keys import Signer
 from edda_sync.sync.messages import Behind, Changes, Earlier, Part, SignedHead
@@ -119,12 +119,12 @@ class Giving:
         with self._store.read() as reader:
             chains = Chains(reader)
             found = [dot for each in behind.upto if (dot := chains.find(each.actor, each.seq, each.hash)) is not None]
-            past, pasts = chains.past_of, Pasts()
-            if len(found) < len(behind.upto):
-                past = lambda dot: pasts.through(reader, dot)  # noqa: E731 - one of two
             upto: Frontier = {}
-            for dot in found:
-                upto = frontier.join(upto, past(dot))
+            if len(found) < len(behind.upto):
+                upto = joined(reader, found)
+            else:
+                for dot in found:
+                    upto = frontier.join(upto, chains.past_of(dot))
             known = dict.fromkeys(reader.heads(), SEQ_MAX)
             known |= {name: max(chains.names.first(name) - 1, held.get(chains.actor(name), 0)) for name in upto}
             missed = list(reader.positions_missing(known))

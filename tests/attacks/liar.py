@@ -104,6 +104,15 @@ class Liar:
         assert proof is not None
         return PROOF + forkproof.encode(proof)
 
+    def continued(self) -> Liar:
+        """Return the next life, which continues this one and names nothing beside it."""
+        other = self.copied()
+        other._parent = self._parent._replace(actor=self.actor, seq=self.seq, hash=self.hash)
+        other.deps = ()
+        other.be_born()
+        other.seq, other.hash = 0, NO_HASH
+        return other
+
     def be_born(self, ext: Ext = ()) -> None:
         """Begin a life, whose birth may say more."""
         parent = self._parent

@@ -14,6 +14,8 @@ from edda_sync import doctor, limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import edits as codec
 from edda_sync.crdt import forkproof
+from edda_sync.crdt.chains import Chains
+from edda_sync.crdt.change import NO_HASH
 from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.operation import Edit, Put, Touch
 from edda_sync.crdt.order import Order
@@ -21,7 +23,7 @@ from edda_sync.crdt.runs import Run, Unit
 from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.sync.messages import Changes, Evidence, SignedHead
+from edda_sync.sync.messages import Behind, Changes, Evidence, SignedHead, Summary
 from edda_sync.sync.vouchers import TRIES
 from edda_sync.testing import devices, sync
 from edda_sync.values import id_bytes
@@ -225,6 +227,38 @@ def test_more_branches_than_may_come_at_once_reach_an_honest_device_all_the_same
     network.run()
     assert network.errors == []
     assert network.now >= 2 * limits.BIRTHS_WINDOW_S
+    assert shown(a) == shown(b)
+
+
+@pytest.mark.parametrize("kind", ["one after another", "of changes far back"])
+def test_the_pasts_of_lives_that_continue_each_other_are_gathered_once(
+    three: Engines, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    a, b, c = three
+    life = Liar(c)
+    line = Line(life, a)
+    count = 100
+    counted = Counted(monkeypatch, Chains, "continued")
+    for _ in range(count):
+        first = life.change(touch())
+        made = [first] if kind == "one after another" else [first, life.change(touch())]
+        line.send(life.batch(*made))
+        if kind == "of changes far back":
+            life.seq, life.hash = 1, changes.hash_change(NO_HASH, changes.hash_header(first[0]))
+        life = life.continued()
+    assert line.error is None
+    assert counted.times <= 8 * count
+    counted.times = 0
+    a.rebuild()
+    assert counted.times <= 8 * count
+    counted.times = 0
+    with a.store.read() as reader:
+        upto = [Summary(name, head.seq, head.hash[:16]) for name, head in sorted(reader.heads().items())]
+    given = exchange_of(a).giving.earlier(Behind((), (*upto, Summary(b"\xff" * 16, 1, bytes(16)))))
+    assert given[0].changes
+    assert counted.times <= 8 * count
+    monkeypatch.undo()
+    sync(a, b)
     assert shown(a) == shown(b)
 
 
