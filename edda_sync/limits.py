@@ -64,6 +64,13 @@ FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after 
 BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to interleave, large enough to compress
 BATCH_VOUCHERS_BYTES_MAX = 512 * 1024  # what vouches for one batch: four of the longest ways to a signature
 BATCH_ENDS_MAX = 256  # ends of one actor's chain in a batch (wire): for each the way to what is held is followed
+EXPANSION = (
+    32  # times its own size: so much a frame of data may become and not be counted; honest ones shrink to a twentieth
+)
+EXPANDED_BYTES_MAX = (
+    32 * 1024 * 1024
+)  # what frames become beyond that, of a peer within a window: the others are taken after it
+EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured

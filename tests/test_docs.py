@@ -234,6 +234,10 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("is passed on 150 ms later", limits.RELAY_DELAY_S == 0.15),
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),
         ("made once, kept a day", limits.SNAPSHOT_KEPT_S_MAX == 24 * 3600),
+        (
+            "beyond 32 times their own size is at most 32 MiB a minute",
+            (limits.EXPANSION, limits.EXPANDED_BYTES_MAX, limits.EXPANDED_WINDOW_S) == (32, 32 << 20, 60),
+        ),
         ("tries at most 256 more", vouchers.TRIES == 256),
         ("at most 256 branches of one actor", limits.BATCH_ENDS_MAX == 256),
         ("together at most 512 KiB a batch", limits.BATCH_VOUCHERS_BYTES_MAX == 512 << 10),

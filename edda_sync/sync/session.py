@@ -12,6 +12,7 @@ in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from enum import Enum
@@ -161,6 +162,8 @@ class Session:
         self._sending = Sending(exchange)
         self._proving = Proving(exchange, self._nonce, lambda: self._rates.scans.allows(b"", self._now))
         self._deferred: list[Cells | Listed] = []  # of a comparison: for when all may be looked at again
+        self._frames: deque[bytes] = deque()  # of data, for when they may be expanded; and how many bytes
+        self._frames_bytes = 0
         self._now = 0.0
         self._hello: Hello | None = None  # the peer's, while its pages come
         self._pages: list[Summary] = []
@@ -213,16 +216,44 @@ class Session:
         self.progress.rcvd_bytes += len(frame)
         self._now = now
         try:
-            message = self._codec.decode(frame)
-            event = EVENT_OF[type(message)]
-            following = TRANSITIONS.get((self.state, event))
-            if following is None:
-                raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
-            effects = self._deal(message, now)
-            self._follow(State.READING if isinstance(message, (Hello, Heads)) and message.more else following)
-            return effects + self._evaluate(now)
+            return self._take_frame(frame, now)
         except EddaError as error:
             return self._fail(error)
+
+    def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> list[Effect]:
+        message = self._codec.decode(frame)
+        event = EVENT_OF[type(message)]
+        following = TRANSITIONS.get((self.state, event))
+        if following is None:
+            raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
+        if event is Event.DATA and not waited and (self._frames or not self._may_expand(frame)):
+            self._frames.append(frame)
+            self._frames_bytes += len(frame)
+            if self._frames_bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
+                raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", self.peer)
+            return []
+        effects = self._deal(message, now)
+        self._follow(State.READING if isinstance(message, (Hello, Heads)) and message.more else following)
+        return effects + self._evaluate(now)
+
+    def _may_expand(self, frame: bytes) -> bool:
+        """Tell whether a frame that becomes much more than itself may be taken now; else it is taken in a while."""
+        excess = self._codec.excess(frame)
+        if not excess or self._rates.expanded.allows(b"", self._now, excess):
+            return True
+        if self._exchange.standing().is_provisional:
+            return True  # what we asked for: a log behind a segment that comes so slowly would be given up
+        self._deadlines.setdefault("expand", self._now + limits.EXPANDED_WINDOW_S)
+        return False
+
+    def _take_waiting(self, now: float) -> list[Effect]:
+        """Take the frames of data that waited, in order, as many as may be taken now."""
+        effects: list[Effect] = []
+        while self._frames and self.state is State.OPEN and self._may_expand(self._frames[0]):
+            frame = self._frames.popleft()
+            self._frames_bytes -= len(frame)
+            effects += self._take_frame(frame, now, waited=True)
+        return effects
 
     def _follow(self, following: State) -> None:
         if self.state is not State.CLOSED:  # dealing with a message may have ended the talk
@@ -259,6 +290,8 @@ class Session:
         if "relay" in due:
             self._sending.grown()
         try:
+            if "expand" in due:
+                effects += self._take_waiting(now)
             if "compare" in due:
                 deferred, self._deferred = self._deferred, []
                 effects += [*self._compare(), *(effect for each in deferred for effect in self._deal_compared(each))]

@@ -60,6 +60,14 @@ class Codec:
             raise RemoteProtocolError(f"a malformed frame ({error})") from None
         return message
 
+    @staticmethod
+    def excess(frame: bytes) -> int:
+        """Return how many bytes a frame that was decoded becomes beyond ``EXPANSION`` times its own size."""
+        if frame[0] != ZSTD:
+            return 0
+        size: int = zstandard.frame_content_size(frame[1:])
+        return max(0, size - limits.EXPANSION * len(frame))
+
     def _decompress(self, compressed: bytes) -> bytes:
         try:
             size = zstandard.frame_content_size(compressed)

@@ -317,6 +317,86 @@ def test_what_is_half_here_of_one_device_is_bounded_in_bytes(three: Engines, mon
     assert len(halves(b)) == 3
 
 
+# --- what frames become -----------------------------------------------------------------------------------------------
+
+
+def parts_of(engine: StorageEngine) -> int:
+    """How many parts of large changes are here."""
+    return sum(count for _, count in halves(engine))
+
+
+def test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
+    a, _, c = three
+    liar = Liar(c)
+    line = Line(liar, a)
+    announced, *parts = liar.in_parts([Put("document", os.urandom(16), {"title": "x", "content": "a" * (10 << 20)})])
+    line.send(announced)
+    for part in parts:
+        line.send(part)
+    assert line.error is None
+    assert 4 <= parts_of(a) <= 5
+    before = parts_of(a)
+    while parts_of(a):
+        line.wait(limits.EXPANDED_WINDOW_S)
+        assert line.error is None
+        assert not parts_of(a) or before < parts_of(a) <= before + 5
+        before = parts_of(a)
+    assert [document.title for document in a.query_documents(edda.DocumentQuery())] == ["x"]
+
+
+def test_many_small_changes_that_become_much_more_than_they_are_come_slowly_too(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
+    a, _, c = three
+    liar = Liar(c)
+    line = Line(liar, a)
+    for number in range(20):
+        line.send(liar.batch(liar.change([Put("document", os.urandom(16), {"title": "x", "content": "a" * 500_000})])))
+        assert a.counts()["documents"] <= min(number + 1, 5)
+    for _ in range(4):
+        line.wait(limits.EXPANDED_WINDOW_S)
+    assert line.error is None
+    assert a.counts()["documents"] == 20
+
+
+def test_what_waits_to_be_expanded_is_no_more_than_anybody_may_have_under_way(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 1)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 1_000)
+    monkeypatch.setattr(limits, "FRAME_BYTES_MAX", 1_000_000)
+    a, _, c = three
+    liar = Liar(c)
+    line = Line(liar, a)
+    sent = 0
+    while line.error is None and sent < 2_000_000:
+        message = liar.batch(liar.change([Touch("task", os.urandom(16))] * 2_500 + touch() * 10))
+        sent += len(line.codec.encode(message))
+        line.send(message)
+    assert isinstance(line.error, RemoteProtocolError)
+
+
+@pytest.mark.parametrize(("text", "windows"), [("one thing over and over " * 250_000, 2), ("", 0)])
+def test_an_honest_text_arrives_whatever_it_says(
+    three: Engines, monkeypatch: pytest.MonkeyPatch, text: str, windows: int
+) -> None:
+    monkeypatch.setattr(limits, "EXPANDED_BYTES_MAX", 2 << 20)
+    a, b, _ = three
+    a.create_document(edda.Document(title="honest", content=text or os.urandom(3_000_000).hex()))
+    a.create_task(edda.Task(title="after it"))
+    network = Network(a, b)
+    network.connect(a, b)
+    network.run()
+    assert network.errors == []
+    assert windows * limits.EXPANDED_WINDOW_S <= network.now < (windows + 1) * limits.EXPANDED_WINDOW_S
+    assert_equal([a, b])
+    assert len(network.proved) == 2
+
+
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 

@@ -114,6 +114,11 @@ TESTS: Final = {
         "attacks/test_growth.py::test_the_ways_to_signatures_fit_a_frame_however_many_lives_have_the_longest",
         "attacks/test_growth.py::test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_on",
         "attacks/test_growth.py::test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_than_one",
+        "attacks/test_growth.py::test_branches_that_begin_where_a_chain_is_proved_to_fork_come_as_slowly_as_lives",
+        "attacks/test_growth.py::test_versions_and_lives_with_large_changes_push_out_nobody_elses",
+        "attacks/test_growth.py::test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_write_letters",
+        "attacks/test_growth.py::test_the_pasts_of_lives_that_continue_each_other_are_gathered_once",
+        "attacks/test_growth.py::test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them",
     ),
     "a member that lies about its content": (
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",
