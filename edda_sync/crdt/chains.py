@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from edda_sync.crdt.branches import Names, Point, Run, branch_name
-from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Change, decode_birth
+from edda_sync.crdt.change import DEP_HASH_BYTES, HASH_BYTES, NO_HASH, Birth, Change, decode_birth
 from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.forkproof import encode as encode_proof
 from edda_sync.crdt.frontier import Dot, Frontier
@@ -132,6 +132,9 @@ class Chains:
                 return None
             digest = head.hash if head.seq == seq else self._reader.hash_at(actor, seq)
             return (actor, seq) if digest is not None and digest.startswith(prefix) else None
+        is_whole = len(prefix) == HASH_BYTES
+        if is_whole and (begun := branch_name(actor, prefix)) in heads and self.names.first(begun) == seq:
+            return begun, seq  # of many branches at one point most are asked for so
         found: list[tuple[bytes, Dot]] = []
         for name in self.names.holding(actor, seq):
             head = heads.get(name)
@@ -139,6 +142,8 @@ class Chains:
                 continue
             digest = head.hash if head.seq == seq else self._reader.hash_at(name, seq)
             if digest is not None and digest.startswith(prefix):
+                if is_whole:
+                    return name, seq
                 found.append((digest, (name, seq)))
         return min(found)[1] if found else None
 
