@@ -282,6 +282,10 @@ class StoreReader(Protocol):
         """Return where in the log changes are of which operations about an entity wait, in order."""
         ...
 
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        """Return where in the log changes are of which operations wait, in order, and the numbers of these: ``1,2,5``."""
+        ...
+
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         """Return the entities that the changes at some positions are about."""
         ...

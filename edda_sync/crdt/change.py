@@ -240,7 +240,7 @@ def decode_birth(raw: bytes) -> Birth:
         raise RemoteProtocolError(f"a birth of {len(raw):,} bytes")
     try:
         birth = _decode_birth(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed birth ({error})") from None
     named = birth.parent is not None
     if named != bool(birth.parent_seq) or len(birth.parent_hash) != (HASH_BYTES if named else 0):
@@ -261,7 +261,7 @@ def decode_header(raw: bytes) -> Header:
         raise RemoteProtocolError(f"a change's header of {len(raw):,} bytes")
     try:
         header = _decode_header(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed change ({error})") from None
     _check_header(header)
     return header

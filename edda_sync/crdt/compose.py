@@ -13,6 +13,7 @@ from typing import Any
 from edda_sync import values
 from edda_sync.crdt import frontier
 from edda_sync.crdt import operation as ops
+from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.fold import Fold
@@ -159,8 +160,9 @@ class Composer:
 
     def _hide_or_touch(self, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
-            touched = visible(self._fold, draft.kind, draft.id).touched
-            return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(touched)))
+            fold = self._fold
+            seen = names_of(fold.tx).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
+            return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(seen)))
         if self._fold.entities.existing(draft.kind, draft.id) is None:
             raise NotFoundError(draft.kind, values.id_text(draft.id))
         return ops.Touch(draft.kind, draft.id)

@@ -20,7 +20,7 @@ from edda_sync.crdt import ext as exts
 from edda_sync.crdt import refold as refolding
 from edda_sync.crdt.admission import Admitted, Checked
 from edda_sync.crdt.body import Body
-from edda_sync.crdt.chains import Chains, Place, keep_names, names_of
+from edda_sync.crdt.chains import NOBODY, Chains, Place, keep_names, names_of
 from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header
 from edda_sync.crdt.compose import Composer
 from edda_sync.crdt.drafts import Draft, Put
@@ -139,7 +139,7 @@ class Ledger:
         previous = NO_HASH if head is None else head.hash
         header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
         change = Change(header, changes.encode_header(header), whole)
-        self._append(tx, change, _own_place(head, change), _frontier_of(changed), past)
+        self._append(tx, change, _own_place(head, change), _held(tx, changed), past)
         early.note(tx, birth)
         with _OWN_TEXTS:
             fold.flush()
@@ -202,7 +202,7 @@ class Ledger:
             changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
         )  # fmt: skip
         change = Change(header, changes.encode_header(header), b"")
-        self._append(tx, change, _own_place(head, change), _frontier_of(named), reached)
+        self._append(tx, change, _own_place(head, change), _held(tx, named), reached)
         early.note(tx, birth)
         return True
 
@@ -303,18 +303,26 @@ def _own_place(head: Head | None, change: Change) -> Place:
     return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
 
 
-def _frontier_of(named: Iterable[Dep]) -> Frontier:
-    return {actor: seq for actor, seq, _ in named}
+def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
+    """Return what a header of this store's own names, in the names under which it is held."""
+    held = Chains(reader).deps(named)
+    assert held is not None, "a store depends on what it holds"
+    return held
 
 
 def _named(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
     """Return what a header must name of what its change depends on: what moved, with hashes."""
-    heads = reader.heads()
+    heads, names = reader.heads(), names_of(reader)
+    latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
+    for name, seq in frontier.difference(deps, before).items():
+        on = name if names is NOBODY else names.called(name, deps)
+        if seq > latest.get(on, (b"", 0))[1]:
+            latest[on] = name, seq
     named = []
-    for actor, seq in sorted(frontier.difference(deps, before).items()):
-        digest = heads[actor].hash if heads[actor].seq == seq else reader.hash_at(actor, seq)
+    for on, (name, seq) in sorted(latest.items()):
+        digest = heads[name].hash if heads[name].seq == seq else reader.hash_at(name, seq)
         assert digest is not None, "a store depends on what it holds"
-        named.append((actor, seq, digest[:DEP_HASH_BYTES]))
+        named.append((on, seq, digest[:DEP_HASH_BYTES]))
     return tuple(named)
 
 

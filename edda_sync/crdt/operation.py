@@ -122,12 +122,12 @@ def decode(encoded: bytes | memoryview) -> Operation | Unread:
         return known if not nested or _is_shallow([nested]) else Unread(refused=True)
     except RecursionError:
         return Unread(refused=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except ValueError:
         pass
     try:
         fields = _decode_any(encoded)
         prefix = msgspec.convert(fields, _Prefix)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return Unread(refused=True)
     if not _is_shallow(fields):
         return Unread(refused=True)

@@ -246,6 +246,13 @@ class MemoryReader:
     def waiting_at(self, entity: bytes) -> Sequence[int]:
         return sorted({each.position for each in self.unapplied(entity) if not each.refused})
 
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        found: dict[int, list[str]] = {}
+        for each in self.unapplied():
+            if not each.refused:
+                found.setdefault(each.position, []).append(str(each.number))
+        return [(position, ",".join(numbers)) for position, numbers in found.items()]
+
     def digest(self) -> int:
         total: int = self._tables["digest"].get("sum", 0)
         return total

@@ -316,6 +316,12 @@ class SqliteReader:
         )
         return [row[0] for row in rows]
 
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        return self._all(
+            "SELECT position, group_concat(number) FROM (SELECT position, number FROM unapplied WHERE NOT refused"
+            " ORDER BY position, number) GROUP BY position ORDER BY position"
+        )
+
     def digest(self) -> int:
         row = self._one("SELECT sum FROM digest")
         return 0 if row is None else int.from_bytes(row[0], "big")

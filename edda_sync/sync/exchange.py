@@ -8,6 +8,7 @@ What it gives, takes, and serves to newcomers are parts of their own: :class:`~e
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -266,10 +267,9 @@ def _unread(reader: StoreReader) -> bytes:
     if not reader.waiting():
         return b""
     waiting = []
-    for each in reader.unapplied():
-        if not each.refused:
-            logged = reader.logged(each.position)
-            waiting.append(logged.hash + each.number.to_bytes(4, "big"))
+    for position, listed in reader.waiting_numbers():  # a change at a time: 100,000 operations of one may wait
+        numbers = [int(number) for number in listed.split(",")]
+        waiting.append(reader.logged(position).hash + struct.pack(f">{1 + len(numbers)}I", len(numbers), *numbers))
     return blake2b(b"".join(sorted(waiting)), digest_size=16, person=b"edda-unread").digest()
 
 

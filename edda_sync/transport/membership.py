@@ -85,7 +85,7 @@ def decode_card(encoded: bytes) -> DeviceCard:
     """
     try:
         card = _decode_card(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed device card ({error})") from None
     if not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX:
         raise RemoteProtocolError("a device card out of bounds")
@@ -105,7 +105,7 @@ def decode_welcome(encoded: bytes) -> Welcome:
     """
     try:
         welcome = _decode_welcome(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed welcome ({error})") from None
     exts.check(welcome.ext)
     return welcome

@@ -81,8 +81,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A change may depend on less than its actor's change before it.",
         (3, 17),
         "crdt.admission:_check_past",
-        "            seq < since\n",
-        "            seq < 0\n",
+        "if chains.goes_on(dot, before):",
+        "if False:",
     ),
     one(
         "a member is who is one here",

@@ -54,8 +54,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A change names only what its author depended on before, and not who is new since.",
         (1, 3),
         "crdt.ledger:_named",
-        "in sorted(frontier.difference(deps, before).items()):",
-        "in sorted((a, s) for a, s in frontier.difference(deps, before).items() if a in before or not before):",
+        "in frontier.difference(deps, before).items():",
+        "in [(a, s) for a, s in frontier.difference(deps, before).items() if a in before or not before]:",
     ),
     one(
         "a difference is taken for the whole",

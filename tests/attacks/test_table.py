@@ -69,6 +69,8 @@ TESTS: Final = {
     "a member that writes nonsense under its own name": (
         "attacks/test_operations.py::test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing",
         "test_counterexamples_sync.py::test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal",
+        "crdt/test_operation.py::test_a_moment_in_a_cell_ends_nothing",
+        "attacks/test_waiting.py::test_of_one_change_only_what_comes_before_an_operation_lets_it_wait",
     ),
     "a member that forges a segment": (
         "sync/test_fallback.py::test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced",
@@ -92,12 +94,15 @@ TESTS: Final = {
         "test_limits_reached.py::test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing",
         "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
         "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
+        "attacks/test_forked_pasts.py::test_a_change_that_rests_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork",
+        "attacks/test_forked_pasts.py::test_a_change_that_goes_back_on_a_branch_is_refused_by",
     ),
     "a member that tells proofs without end, long ones or by strangers' keys": (
         "attacks/test_floods.py::test_a_proof_by_a_key_that_is_no_member_is_kept_by_nobody",
         "attacks/test_floods.py::test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_added_or_after",
         "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them",
         "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
+        "crdt/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
     ),
     "a member that claims actors without end": (
         "attacks/test_floods.py::test_pages_of_heads_without_end_make_nothing_grow",

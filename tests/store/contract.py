@@ -247,6 +247,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
             [list(reader.unapplied(each)) for each in KEYS],
             reader.waiting(),
             [list(reader.waiting_at(each)) for each in KEYS],
+            list(reader.waiting_numbers()),
         ),
         "digest": reader.digest(),
         "tables": [reader.table(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")],
@@ -1083,6 +1084,7 @@ class StoreContract:
             assert list(reader.unapplied(entity(1))) == [both, twice, rest[1]]
             assert list(reader.waiting_at(entity(1))) == [2, 10]
             assert list(reader.waiting_at(entity(2))) == []
+            assert list(reader.waiting_numbers()) == [(2, "3"), (10, "1")]
             assert list(reader.unapplied(entity(2))) == rest[:1]
             assert list(reader.unapplied(entity(2, "document"))) == []
             assert all(type(each.refused) is bool for each in reader.unapplied())
