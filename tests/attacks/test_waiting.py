@@ -1,4 +1,4 @@
-"""What waits for a newer version keeps what comes after it from being refused: alike whenever, and with what, it is folded."""
+"""What waits keeps what comes after it from being refused: alike whenever, and with whatever else, it is folded."""
 
 from __future__ import annotations
 
