@@ -49,7 +49,6 @@ OPERATION_BYTES_MAX = (
 INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
-BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again
 PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
 PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
 STRANGERS_MAX = (

@@ -362,11 +362,15 @@ class Session:
             self._answers -= 1
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
-            news = self._exchange.forks.take_evidence(message.items, lambda key: self._rates.proofs.allows(key, now))
+            proofs = self._rates.proofs.trial(now)
+            news = self._exchange.forks.take_evidence(message.items, proofs)
+            proofs.done()
             self._brought = frozenset(news.evidence)
             return self._after_evidence(news, now)
         if isinstance(message, Branch):
-            news = self._exchange.forks.take_piece(message, lambda key: self._rates.proofs.allows(key, now))
+            proofs = self._rates.proofs.trial(now)
+            news = self._exchange.forks.take_piece(message, proofs)
+            proofs.done()
             self._brought = frozenset()
             if not news.agrees:  # so the peer says; else it was said before what it says next of all that it holds
                 self._part(frozenset((message.actor,)))
@@ -375,10 +379,11 @@ class Session:
             if "resume" in self._deadlines:
                 self._dealt += 1
                 return []  # it is asked for again
-            allows = lambda key: self._rates.births.allows(key, now)  # noqa: E731 - of this moment
-            taken = self._exchange.taking.take(message, allows, self.progress.apart)
-            if taken.late:
-                self._deadlines["resume"] = now + limits.BIRTHS_PAUSE_S
+            births = self._rates.births.trial(now)
+            taken = self._exchange.taking.take(message, births, self.progress.apart)
+            births.done()
+            if births.again_s is not None:
+                self._deadlines["resume"] = births.again_s
         elif isinstance(message, Earlier):
             taken = self._exchange.behind.take(message)
             # Without changes the peer cannot help; with a large one at the end, its parts come first.

@@ -37,9 +37,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         (
             Edit(
                 "sync.session:Session._deal",
-                "allows = lambda key:",
+                "births = self._rates.births.trial(now)",
                 "self.__dict__.setdefault('came', {}).update(decode_header(raw).dot for raw, _ in message.changes)\n"
-                "        allows = lambda key:",
+                "        births = self._rates.births.trial(now)",
             ),
             Edit(
                 "sync.session:Session._ack",
@@ -220,8 +220,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "lives are not counted",
         "A peer may bring as many lives of a device as it likes, all at once.",
         (16,),
-        "sync.rates:Rate.allows",
-        "if count >= self._most:",
-        "if count < 0:",
+        "sync.rates:Trial.__call__",
+        "if self._tried[key] >= self._rate.left(key, self._now):",
+        "if self._tried[key] < 0:",
     ),
 )

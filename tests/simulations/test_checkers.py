@@ -20,7 +20,7 @@ from edda_sync.sync.forks import Forks
 from edda_sync.sync.learning import News
 from edda_sync.sync.merging import Merging
 from edda_sync.sync.messages import Snapshot, Wish
-from edda_sync.sync.rates import Rate
+from edda_sync.sync.rates import Trial
 from edda_sync.sync.session import Session
 from edda_sync.sync.taking import Taken
 from edda_sync.transaction import Transaction
@@ -232,7 +232,7 @@ def what_was_not_asked_for(sim: Simulation, patch: Patch) -> None:
 
 def lives_without_end(sim: Simulation, patch: Patch) -> None:
     patch.setattr(limits, "BIRTHS_MAX", 100)
-    patch.setattr(Rate, "allows", lambda *_: True)
+    patch.setattr(Trial, "__call__", lambda *_: True)
     liar = sim.add_device(liars.Liar)
     assert isinstance(liar, liars.Liar)
     sim.at(8, lambda: liar.tell("many lives", lies.say(many_changes(sim, sim.tape.source("lives"), liar, 300))))
