@@ -142,8 +142,9 @@ class Behind(_Message, frozen=True, tag=15):
     Asks for the log behind a segment, a batch of it.
 
     Attributes:
-        held: What is here of it; a page of that.
-        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page.
+        held: What is here of it, as the difference to what was said of that before in this talk; a page of it.
+        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page;
+            nothing where the question before was about the same segment, and less of its log was here then.
         more: Whether the rest of both follows.
         ext: Room to grow.
     """
@@ -152,6 +153,13 @@ class Behind(_Message, frozen=True, tag=15):
     upto: tuple[Summary, ...]
     more: bool = False
     ext: Ext = exts.NONE
+
+    def since(self, before: Behind | None) -> Behind:
+        """Return what to say of this question to a peer that was asked another one before."""
+        said = {} if before is None else dict(before.held)
+        moved = tuple(pair for pair in self.held if said.get(pair[0]) != pair[1])
+        is_further = said.keys() <= dict(self.held).keys() and all(seq > said.get(actor, 0) for actor, seq in moved)
+        return Behind(moved, ()) if before is not None and before.upto == self.upto and is_further else self
 
     def pages(self) -> list[Behind]:
         """Return it cut up to travel: how many actors there are has no limit."""

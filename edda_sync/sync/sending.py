@@ -24,7 +24,8 @@ from edda_sync.protocols import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
-from edda_sync.sync.messages import Behind, Evidence, Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.messages import Evidence, Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.owed import Owed
 
 
 class Sending:
@@ -33,10 +34,14 @@ class Sending:
 
     Args:
         exchange: What the store gives.
+
+    Attributes:
+        owed: The log behind the peer's segment.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.owed = Owed(exchange)
         self._known: Frontier = {}
         self._queue: list[int] = []
         self._news = False
@@ -45,9 +50,6 @@ class Sending:
         self._offered: MadeSegment | None = None
         self._segment: tuple[MadeSegment, int] | None = None
         self._declined = False
-        self._behind: Behind | None = None
-        self._owed: Behind | None = None  # what was asked for in vain
-        self._pages: list[Behind] = []  # of a wish for the log behind the peer's segment, while they come
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
@@ -67,7 +69,8 @@ class Sending:
 
         The answer to an offer that was made before is still to come.
         """
-        self._known, self._queue, self._large, self._segment, self._owed = dict(held), [], None, None, None
+        self._known, self._queue, self._large, self._segment = dict(held), [], None, None
+        self.owed.introduced()
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
         self._news = True
 
@@ -139,23 +142,6 @@ class Sending:
         else:
             self._declined, self._news = True, True
 
-    def asked(self, behind: Behind) -> None:
-        """
-        Learn that the peer wants the log behind its segment, or a page of that.
-
-        Raises:
-            RemoteProtocolError: The pages are not in order.
-        """
-        last = self._pages[-1].upto[-1:] if self._pages else ()
-        actors = [each.actor for each in (*last, *behind.upto)]
-        if actors != sorted(set(actors)) or (behind.more and not behind.upto):
-            raise RemoteProtocolError("heads behind a segment that are not in order")
-        self._pages.append(behind)
-        if not behind.more:
-            held = (pair for page in self._pages for pair in page.held)
-            upto = (each for page in self._pages for each in page.upto)
-            self._behind, self._pages = Behind(tuple(held), tuple(upto)), []
-
     def fetch(self, fetch: Fetch) -> None:
         """
         Learn that changes rotted at the peer, and that it asks for them.
@@ -204,8 +190,11 @@ class Sending:
                 self._large = (large, number + 1)
                 return part
             self._large = None
-        earlier = self._next_earlier()
-        if earlier is not None:
+        owed = self.owed.next(news=self._news)
+        if owed is not None:
+            earlier, long = owed
+            if long is not None:
+                self._large, self._is_new = (long, self._first_part(long)), False
             return earlier
         if not self._queue and self._news:
             self._news = False
@@ -237,18 +226,6 @@ class Sending:
             large = self._large[0]
             self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)
         self._queue, self._large, self._news = [], None, True
-
-    def _next_earlier(self) -> Message | None:
-        """Return an answer to whoever asked for the log behind its segment; in vain once, and later what has come since."""
-        asked = self._behind or (self._owed if self._news else None)
-        if asked is None:
-            return None
-        earlier, long = self._exchange.giving.earlier(asked)
-        is_answer, self._behind = self._behind is not None, None
-        self._owed = None if earlier.changes else asked
-        if long is not None:
-            self._large, self._is_new = (long, self._first_part(long)), False
-        return earlier if earlier.changes or is_answer else None
 
     def _next_fetched(self) -> Message | None:
         """Return the next that is here of what rotted at the peer: a change, then its parts."""

@@ -170,6 +170,7 @@ class Session:
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
+        self._question: Behind | None = None  # what was asked of it last
         self._awaited: Dot | None = None  # a large change of it, whose parts are to come first
         self._in_vain = False  # whether the peer did not have it
         self._strangers: set[bytes] = set()  # keys that are no members here, of whose forks the peer has proofs
@@ -351,7 +352,7 @@ class Session:
             self._sending.wanted(message)
             return []
         if isinstance(message, Behind):
-            self._sending.asked(message)
+            self._sending.owed.asked(message)
             return []
         if isinstance(message, Fetch):
             self._sending.fetch(message)
@@ -614,7 +615,8 @@ class Session:
             self._awaited, self._asked = None, False  # somebody else was faster
         if is_provisional and not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
-            effects += [self._send(page) for page in wanted.pages()]
+            effects += [self._send(page) for page in wanted.since(self._question).pages()]
+            self._question = wanted
         if self._strangers and self._exchange.forks.are_members(self._strangers):
             self._strangers.clear()
             effects += self.open()  # the peer hears in it that we lack its evidence

@@ -224,4 +224,12 @@ BUGS: Final[tuple[Bug, ...]] = (
         "if self._tried[key] >= self._rate.left(key, self._now):",
         "if self._tried[key] < 0:",
     ),
+    one(
+        "each question names all heads",
+        "With each question for the log behind its segment a store says anew up to which heads: a bug of this code.",
+        (20,),
+        "sync.messages:Behind.since",
+        "if before is not None and before.upto == self.upto and is_further",
+        "if ()",
+    ),
 )
