@@ -136,7 +136,9 @@ CODED_CELLS_MAX = (
     4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
 )
 CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
-SCANS_MAX = 32  # times that a peer may have all entities looked at within a window: a comparison takes nine
+SCANS_MAX = (
+    32  # times that a peer may have all entities looked at, or evidence named, within a window: comparing takes nine
+)
 SCANS_WINDOW_S = 60.0  # what is compared is compared again after it
 DEFERRED_MAX = 32  # messages of a comparison that wait for the next window: more than a peer has under way
 MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more

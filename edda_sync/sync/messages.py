@@ -53,8 +53,8 @@ class Hello(_Message, frozen=True, tag=1):
         device: The sender, as its certificate says.
         nonce: Random: both sides' key the coded cells of this talk.
         heads: Its frontier, with hashes, sorted by actor; a page of it.
-        more: Whether :class:`Heads` follow with the rest of it.
-        evidence: Hash of the set of signed evidence that it holds.
+        more: Whether :class:`Heads` follow with the rest of it, and of the names.
+        evidence: Short names of the signed evidence that it holds, ascending; a page of them.
         waiting: How much is held there but not applied.
         wanted: Large changes half received.
         ext: Room to grow.
@@ -66,16 +66,17 @@ class Hello(_Message, frozen=True, tag=1):
     nonce: Short
     heads: tuple[Summary, ...]
     more: bool
-    evidence: Hash
+    evidence: tuple[Short, ...]
     waiting: Count
     wanted: tuple[Wish, ...]
     ext: Ext = exts.NONE
 
 
 class Heads(_Message, frozen=True, tag=8):
-    """The next page of a hello's heads."""
+    """The next page of a hello's heads and names of evidence."""
 
     heads: tuple[Summary, ...]
+    evidence: tuple[Short, ...]
     more: bool
     ext: Ext = exts.NONE
 
@@ -232,9 +233,32 @@ class Listed(_Message, frozen=True, tag=9):
 
 
 class Evidence(_Message, frozen=True, tag=10):
-    """Signed evidence that the sender holds; sent whole where the hashes of the two sets differ."""
+    """
+    Signed evidence that the receiver lacks; empty to one who asked and lacks nothing.
+
+    Attributes:
+        items: The evidence.
+        more: Whether the sender has more to tell.
+        ext: Room to grow.
+    """
 
     items: tuple[bytes, ...]
+    more: bool
+    ext: Ext = exts.NONE
+
+
+class Known(_Message, frozen=True, tag=18):
+    """
+    Asks for evidence, where proofs show that the two hold other: for all that is not named in it.
+
+    Attributes:
+        evidence: Short names of the evidence that the sender holds, ascending; a page of them.
+        more: Whether the rest follows.
+        ext: Room to grow.
+    """
+
+    evidence: tuple[Short, ...]
+    more: bool
     ext: Ext = exts.NONE
 
 
@@ -295,6 +319,7 @@ Message = (
     | Cells
     | Listed
     | Evidence
+    | Known
     | Branch
     | Fetch
     | Found

@@ -94,9 +94,12 @@ class Rates:
         births: Lives, by the device's key.
         proofs: Proofs that a chain forks, by the key that signed both sides: each has entities folded anew.
         scans: Looks at all that is here, to find what differs.
+        asks, answers: Questions what evidence is lacking here or there, each of which concerns all that there is.
     """
 
     def __init__(self) -> None:
         self.births = Rate(limits.BIRTHS_MAX, limits.BIRTHS_WINDOW_S)
         self.proofs = Rate(limits.PROOFS_MAX, limits.PROOFS_WINDOW_S)
         self.scans = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)
+        self.asks = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)
+        self.answers = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)

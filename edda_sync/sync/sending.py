@@ -6,7 +6,7 @@ Sending: the stream of data to one peer. What was sent and not acknowledged is b
 3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
 4. A segment is sent only to a peer that asked for it by name.
 5. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
-   makes nobody say it all at once. What is still to be told is kept by name.
+   makes nobody say it all at once. Which evidence the peer lacks, :class:`~edda_sync.sync.telling.Telling` knows.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from edda_sync.protocols import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
-from edda_sync.sync.messages import Evidence, Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
 from edda_sync.sync.owed import Owed
+from edda_sync.sync.telling import Telling
 
 
 class Sending:
@@ -36,12 +37,13 @@ class Sending:
         exchange: What the store gives.
 
     Attributes:
-        owed: The log behind the peer's segment.
+        telling: Evidence to the peer.
+        owed: The log behind its segment.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.owed = Owed(exchange)
+        self.telling, self.owed = Telling(exchange.forks), Owed(exchange)
         self._known: Frontier = {}
         self._queue: list[int] = []
         self._news = False
@@ -53,7 +55,6 @@ class Sending:
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
-        self._evidence: dict[bytes, None] = {}  # what is still to be told, by name, in order
         self._pieces: dict[bytes, Wanted] = {}  # one of each chain: what was asked for last
         self._under_way: deque[int] = deque()
         self._sent = 0
@@ -80,10 +81,6 @@ class Sending:
             self._known[actor] = SEQ_MAX
         if actors:
             self._queue, self._large, self._news = [], None, True
-
-    def tell(self, evidence: Iterable[bytes]) -> None:
-        """Tell some evidence, by name, before anything else."""
-        self._evidence.update(dict.fromkeys(evidence))
 
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
         """Tell pieces of chains of which the peer holds other changes."""
@@ -118,6 +115,7 @@ class Sending:
             raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames, of {self._sent:,} that were sent")
         while self._under_way and len(self._under_way) > self._sent - frames:
             self._under_way.popleft()
+        self.telling.acknowledged(frames)
         if not again:
             self._known = frontier.join(self._known, held)
             if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
@@ -164,15 +162,14 @@ class Sending:
         """Note that a frame of data was sent: its size in bytes."""
         self._under_way.append(size)
         self._sent += 1
+        self.telling.sent(self._sent)
 
     def next(self) -> Message | None:
         """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
         self._follow_log()
-        if self._evidence:
-            items, count = self._exchange.forks.told(self._evidence)
-            self._evidence = dict.fromkeys(list(self._evidence)[count:])
-            if items:
-                return Evidence(tuple(items))
+        evidence = self.telling.next()
+        if evidence is not None:
+            return evidence
         while self._pieces:
             piece = self._exchange.forks.piece(self._pieces.pop(next(iter(self._pieces))))
             if piece is not None:

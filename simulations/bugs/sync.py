@@ -188,9 +188,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a hello is one page",
         "A hello tells as many lives as fit into a message, and no more.",
         (18, 20),
-        "sync.session:Session.open",
-        "or [()]",
-        "or [()]\n    del pages[1:]",
+        "sync.exchange:Introduction.pages",
+        "most = max(len(self.heads), len(self.evidence), 1)",
+        "most = min(size, max(len(self.heads), len(self.evidence), 1))",
     ),
     one(
         "what comes is what was asked for",
@@ -223,6 +223,15 @@ BUGS: Final[tuple[Bug, ...]] = (
         "sync.rates:Trial.__call__",
         "if self._tried[key] >= self._rate.left(key, self._now):",
         "if self._tried[key] < 0:",
+    ),
+    one(
+        "evidence is told whole",
+        "Whoever asks for the evidence that it lacks is told all of it, and not what it has not named: a bug of this code.",
+        (20,),
+        "sync.telling:Telling.tell_rest",
+        "if short(name) not in self._theirs)",
+        "if name)",
+        needs="sync.telling:Telling.ask",
     ),
     one(
         "each question names all heads",

@@ -27,6 +27,7 @@ from simulations.simulator import Simulation
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
 EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
+NAME_BYTES: Final = 24  # of each piece of evidence, in a hello or a question
 HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
 
 
@@ -38,9 +39,9 @@ def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
 
 
 def evidence_of(device: SimulatedDevice) -> int:
-    """Return how many bytes of evidence a device holds, as they are sent."""
+    """Return how many bytes of evidence a device holds, as they are sent and named."""
     with device.running.store.read() as reader:
-        return sum(len(piece) + EVIDENCE_BYTES for piece in reader.evidence().values())
+        return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence().values())
 
 
 def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
@@ -73,7 +74,7 @@ class BoundedBytes(Checker):
     Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
 
     A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
-    of each life that there is, since a hello names all of them, and twice all evidence: once after the
+    of each life that there is, since a hello names all of them, and twice all evidence, with its names: once after the
     hellos, and once where proofs show that not all of it could be taken then; and, where somebody forked, what it takes to
     find that their heads differ. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
