@@ -26,7 +26,7 @@ from simulations import (
 )
 from simulations.checker import Checker
 from simulations.checkers.convergence import Convergence
-from simulations.checkers.evidence import Innocent
+from simulations.checkers.evidence import Innocent, OnlyNews
 from simulations.checkers.history import (
     Authority,
     CausalDelivery,
@@ -83,6 +83,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     RejectedMeansUnchanged,
     NothingHeldBack,
     BoundedBytes,
+    OnlyNews,
     Everywhere,
     Kept,
     Repair,

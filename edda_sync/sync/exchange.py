@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from edda_sync import limits
 from edda_sync.crdt import frontier
 from edda_sync.crdt.chains import Chains, names_of
 from edda_sync.crdt.change import decode_header
@@ -28,8 +29,9 @@ from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
 from edda_sync.sync.merging import Merging, provisional
-from edda_sync.sync.messages import Summary, Wish
+from edda_sync.sync.messages import Heads, Summary, Wish
 from edda_sync.sync.taking import Taking
+from edda_sync.sync.telling import short_names
 
 SUMMARY_HASH_BYTES: Final = 16
 
@@ -66,9 +68,18 @@ class Introduction(NamedTuple):
     """What a store holds at one moment, as a hello says it; see there."""
 
     heads: tuple[Summary, ...]
-    evidence: bytes
+    evidence: tuple[bytes, ...]
     waiting: int
     wanted: tuple[Wish, ...]
+
+    def pages(self) -> list[Heads]:
+        """Return heads and evidence cut up to travel: how many there are has no limit."""
+        size = limits.HEADS_MAX
+        most = max(len(self.heads), len(self.evidence), 1)
+        return [
+            Heads(self.heads[at : at + size], self.evidence[at : at + size], at + size < most)
+            for at in range(0, most, size)
+        ]
 
 
 class Standing(NamedTuple):
@@ -148,7 +159,9 @@ class Exchange:
     def introduction(self) -> Introduction:
         """Return what a hello says."""
         with self.store.read() as reader:
-            return Introduction(_summaries(reader), evidence_hash(reader), reader.waiting(), _wanted(reader))
+            return Introduction(
+                _summaries(reader), short_names(reader.evidence_names()), reader.waiting(), _wanted(reader)
+            )
 
     def moves(self) -> int:
         """Return how often changes that were here have come to stand elsewhere in the log."""

@@ -79,7 +79,7 @@ class Replica:
         self._watch(now)
         for learned in [effect for effect in effects if isinstance(effect, Learned)]:
             for each in list(self._sessions.values()):
-                effects += each.learned(learned.evidence, learned.renamed, now)
+                effects += each.learned(learned, now)
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)

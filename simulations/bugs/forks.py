@@ -34,14 +34,14 @@ BUGS: Final[tuple[Bug, ...]] = (
         "sync.exchange:evidence_hash",
         "for name in reader.evidence_names():",
         "for name in ():",
-        needs="sync.sending:Sending.tell",
+        needs="sync.telling:Telling.tell",
     ),
     one(
         "new names are nobody's news",
         "Once a fork is proved nobody says by its new names what it holds.",
         (18,),
         "sync.session:Session.learned",
-        "return effects + self.open() if renamed or self.progress.apart else effects",
+        "return effects + self.open() if says_hello else effects",
         "return effects",
     ),
     one(

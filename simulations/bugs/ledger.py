@@ -101,8 +101,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a fork is nobody's news",
         "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
         (1, 18),
-        "sync.sending:Sending.tell",
-        "dict.fromkeys(evidence)",
-        "dict.fromkeys(())",
+        "sync.telling:Telling.tell",
+        "if short(name) not in self._theirs)",
+        "if ())",
     ),
 )

@@ -104,6 +104,13 @@ TESTS: Final = {
         "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
         "crdt/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
     ),
+    "a member that names evidence it does not hold, or asks for some without end": (
+        "attacks/test_floods.py::test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more",
+        "attacks/test_floods.py::test_a_peer_that_does_not_answer_is_not_asked_again",
+        "attacks/test_floods.py::test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_more",
+        "sync/test_telling.py::test_evidence_that_somebody_claims_to_have_reaches_everybody_through_others",
+        "sync/test_telling.py::test_of_names_that_nobody_here_knows_only_so_many_are_kept_and_all_that_count",
+    ),
     "a member that claims actors without end": (
         "attacks/test_floods.py::test_pages_of_heads_without_end_make_nothing_grow",
         "attacks/test_floods.py::test_acknowledgements_of_what_nobody_knows_make_nothing_grow",
