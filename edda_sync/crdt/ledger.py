@@ -174,10 +174,10 @@ class Ledger:
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
-        """Tell whether the change that this store's life continues is not here yet."""
-        if head is not None:
-            return early.is_pending(tx)
-        return early.is_missing(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
+        """Tell whether the change that this store's life continues, or a life before it, is not here yet."""
+        if early.is_pending(tx):
+            return True
+        return head is None and early.is_missing(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
 
     def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
         """Return this store's head, if it has written, and what its next change depends on by that alone."""
