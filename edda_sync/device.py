@@ -233,7 +233,7 @@ class Device:
         Args:
             peers: Device ids; every peer with a link by default, of which there must be one.
         """
-        target = await self.run(StorageEngine.frontier)
+        target = await self.run(standing.given)  # what is kept back may have to become other changes first
 
         def proved() -> bool:
             asked = peers or self._progress.keys()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from edda_sync import limits, opening
+from edda_sync import limits, opening, standing
 from edda_sync.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ledger as ledgers
@@ -102,7 +102,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
             return None
         counts, members = store.counts(), store.members()
         device = identities.device_of(changes.decode_birth(birth).public_key)
-        own = next((each.name for each in members if each.device == device), store.name)
+        own = standing.names(store).get(device, store.name)
         others = max(0, len(members) - 1)
         held = counts["tasks"], counts["documents"], counts["tags"]
         return Holdings(workspace, device, own, *held, others, shut_out)

@@ -127,6 +127,13 @@ def _admission(store: StorageEngine) -> Facts:
     return {"shut_out_by": shut_out_by(store), "unshared": waiting}
 
 
+def given(store: StorageEngine) -> Frontier:
+    """Return which changes are here that others are given; while there are more, nobody is equal."""
+    with store.store.read() as reader:
+        kept = early.held_back(reader)
+        return {name: head.seq for name, head in reader.heads().items() if name not in kept}
+
+
 def shut_out_by(store: StorageEngine) -> str | None:
     """Return the id of the device that knew this one and does not know it any more, as far as this one has heard."""
     with store.store.read() as reader:
