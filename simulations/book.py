@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edda_sync.crdt.change import decode_birth, decode_header
 from edda_sync.crdt.early import REISSUED_KEY
 from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
-from edda_sync.crdt.ledger import actor_of
+from edda_sync.crdt.ledger import BIRTH_KEY, actor_of
 from edda_sync.protocols import Logged, StoreReader
 from edda_sync.sync import behind
 from edda_sync.sync.readmission import WHY
@@ -139,7 +139,8 @@ class Book:
             return False
         seen.add(mark)
         life = reader.heads().get(mark[ACTOR_BYTES:])
-        if life is None or decode_birth(life.birth).why != WHY:
+        birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
+        if decode_birth(birth).why != WHY:
             return False  # its drafts: see :meth:`_fell_back`
         self.fell[device.name] += 1
         self.began_again.setdefault(device.name, set()).update(self._take_out(device, reader))

@@ -194,10 +194,7 @@ class Simulation:
         known = inviter.running.certificates()
         for device in self.honest():
             if device.id not in known:
-                card = card_of(device)
-                welcome = inviter.act(lambda engine, card=card: engine.welcome(card))  # type: ignore[misc]
-                if welcome is not None:
-                    device.act(lambda engine, welcome=welcome: engine.adopt(welcome))  # type: ignore[misc]
+                self.let_in_again(inviter, device)
 
     def _step(self, until: float) -> bool:
         """Let the next event happen; False when there is none before ``until``."""
@@ -270,6 +267,13 @@ class Simulation:
         self.boot(device)
         self.network.join(device)
         return device
+
+    def let_in_again(self, inviter: SimulatedDevice, device: SimulatedDevice) -> None:
+        """Pair a device once more with a member of its workspace; its store stays."""
+        welcome = inviter.act(lambda engine: engine.welcome(card_of(device)))
+        if welcome is not None:
+            self.note("let in again", device, by=inviter.name)
+            device.act(lambda engine: engine.adopt(welcome))
 
     def folder_of(self, name: str) -> Path | None:
         """Return where a device keeps its files; None when it has none."""
