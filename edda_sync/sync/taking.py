@@ -101,7 +101,8 @@ class Taking:
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
             check_body(change)
-        return self._count(self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted)))
+        taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        return self._count(taken)
 
     def _count(self, taken: Taken) -> Taken:
         self.settled += taken.settled
