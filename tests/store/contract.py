@@ -955,7 +955,11 @@ class StoreContract:
             assert list(tx.rewritten()) == []
             raise ValueError("stop")
 
-        store.transact(lambda tx: [tx.keep_rewritten(each) for each in kept])
+        def keep(tx: StoreWriter) -> None:
+            for each in kept:
+                tx.keep_rewritten(each)
+
+        store.transact(keep)
         with pytest.raises(ValueError, match="stop"):
             store.transact(forget)
         with store.read() as reader:

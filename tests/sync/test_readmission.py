@@ -198,6 +198,15 @@ def test_a_store_that_was_stuck_goes_on_as_soon_as_it_is_opened_with_what_it_hol
     assert scene.phone.get_task(mine) is not None
 
 
+def test_a_later_life_names_nothing_either_while_what_the_first_one_continues_is_not_here(scene: Scene) -> None:
+    tablet = scene.tablet
+    tablet.create_task(edda.Task(title="first"))
+    Talk(scene.phone, tablet).run()
+    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "a copy"))
+    tablet.create_task(edda.Task(title="second"))
+    assert [each.deps for each in made_by(tablet, tablet)] == [(), ()]
+
+
 def test_who_was_let_in_by_a_newcomer_is_let_in_again_with_it(scene: Scene) -> None:
     tablet = scene.tablet
     tablet.create_task(edda.Task(title="of the tablet"))
