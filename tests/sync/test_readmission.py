@@ -220,6 +220,17 @@ def test_who_was_let_in_by_a_newcomer_is_let_in_again_with_it(scene: Scene) -> N
     assert scene.phone.get_task(mine) is not None
 
 
+def test_who_was_let_in_by_a_newcomer_and_by_another_member_before_it_is_let_in_once(scene: Scene) -> None:
+    watch = scene.new(scene.tablet)
+    mine = watch.create_task(edda.Task(title="of the watch"))
+    pair(scene.old, watch)
+    scene.let_in_again()
+    sync(scene.old, watch)
+    scene.everybody(watch)
+    assert admissions(scene.phone, watch) == 1
+    assert scene.phone.get_task(mine) is not None
+
+
 # --- what it had seen -------------------------------------------------------------------------------------------------
 
 
