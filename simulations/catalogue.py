@@ -37,7 +37,15 @@ from simulations.checkers.history import (
 )
 from simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
-from simulations.checkers.progress import BoundedBytes, Everywhere, Kept, NothingHeldBack, Repair, Unfolded
+from simulations.checkers.progress import (
+    BoundedBytes,
+    Everywhere,
+    Kept,
+    NothingHeldBack,
+    Repair,
+    Unfolded,
+    WrittenAgain,
+)
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.protocols import Action
 
@@ -86,6 +94,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     OnlyNews,
     Everywhere,
     Kept,
+    WrittenAgain,
     Repair,
     Unfolded,
 )

@@ -31,10 +31,12 @@ class Composer:
     Args:
         fold: The fold in which the change was begun.
         again: Whether all of it was acknowledged before: then a ring of parents is no reason to refuse it.
+        keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
+            be lost, the words are written anew from that.
     """
 
-    def __init__(self, fold: Fold, *, again: bool = False) -> None:
-        self._fold, self._again = fold, again
+    def __init__(self, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
+        self._fold, self._again, self._keeps = fold, again, keeps
         self._tagged: set[bytes] = set()
 
     def operations(self, draft: Draft) -> Iterator[Operation]:
@@ -132,12 +134,12 @@ class Composer:
 
     def _made(self, entity: Entity, genesis: bytes, edits: Sequence[TextEdit], *, rewrite: bool) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
-        key, uncertain = (entity.key, field, genesis), bool(fold.tx.segments())
-        before = fold.texts.string(fold.tx, entity, genesis) if uncertain else ""
+        key = (entity.key, field, genesis)
+        before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
         edit = fold.texts.edit(fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite)
         fold.charge_edit(entity, edit)
         fold.note_edit(entity, field, genesis)
-        if uncertain:  # the text came by a segment: should that be a lie, the words are written anew from what is kept
+        if self._keeps:
             after = fold.texts.document(fold.tx, key).string()
             fold.tx.keep_rewritten(Rewritten(fold.position, entity.key, before, after))
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)

@@ -114,6 +114,11 @@ class Fold:
             self._mentioned[UNREADABLE, self.position] = None  # what it does stands in its header alone
             self._wait(UNREADABLE, "only a newer version can read this change")
 
+    def carry(self, one: Operation | Unread, number: int) -> None:
+        """Fold an operation of this device's own, the so-many-th of its change, as everybody else does: it may wait."""
+        self._number = number - 1
+        self._receive_chunk([one], True)
+
     def _receive_chunk(self, chunk: list[Operation | Unread], understood: bool) -> None:
         keys = [UNREADABLE if each.kind is None or each.id is None else key_of(each.kind, each.id) for each in chunk]
         if self._only is None:

@@ -110,7 +110,11 @@ _NESTED: Final = frozenset((list, tuple, dict))
 
 def encode(operation: Operation) -> bytes:
     """Return an operation as it stands in a body: its length, then its bytes."""
-    encoded = _encoder.encode(operation)
+    return framed(_encoder.encode(operation))
+
+
+def framed(encoded: bytes) -> bytes:
+    """Return the bytes of an operation, as :func:`cut` yields them, as they stand in a body."""
     return _LENGTH.pack(len(encoded)) + encoded
 
 

@@ -148,7 +148,7 @@ class Exchange:
         with store.read() as reader:
             workspace = reader.meta(WORKSPACE_KEY) or b""
         self.giving = Giving(store, signer, workspace)
-        self.taking = Taking(store, ledger, verify, workspace)
+        self.taking = Taking(store, ledger, verify, workspace, random)
         self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
         self.merging = Merging(store, ledger, verify, workspace)
         self.behind = LogBehind(store, ledger, verify, workspace, random)
@@ -165,7 +165,11 @@ class Exchange:
 
     def moves(self) -> int:
         """Return how often changes that were here have come to stand elsewhere in the log."""
-        return self.taking.settled + self.behind.fell
+        return self.taking.settled + self.losses()
+
+    def losses(self) -> int:
+        """Return how often less was held here than before: drafts, and what was written early, are other changes then."""
+        return self.taking.readmitted + self.behind.fell
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""

@@ -92,4 +92,21 @@ BUGS: Final[tuple[Bug, ...]] = (
         "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
         "return bool(records)",
     ),
+    one(
+        "who is let in again rests on what is lost",
+        "A newcomer waits for the change that let it in, which nobody has any more, whatever lets it in since: a bug of this"
+        " code, which seed 446758 found.",
+        (18,),
+        "sync.readmission:readmit",
+        "if not is_due(tx):",
+        "if is_due(tx) or True:",
+    ),
+    one(
+        "what was written early falls with what let it in",
+        "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
+        (5, 21),
+        "sync.readmission:readmit",
+        "rewriting.write_again(tx, ledger, left)",
+        "pass",
+    ),
 )

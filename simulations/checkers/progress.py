@@ -8,8 +8,9 @@ from itertools import permutations
 from typing import Final
 
 from edda_sync import limits
-from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.change import DEP_HASH_BYTES, decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.operation import Operation, Put, Unread, cut, decode
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.protocols import Logged
 from edda_sync.sync.giving import missing
@@ -234,6 +235,43 @@ class Kept(Checker):
                     task = device.running.get_task(task_id)
                     if task is None or word not in str(task.description).split():
                         self.fail(device, f"lost {word!r}, which was typed while a segment was believed")
+
+
+class WrittenAgain(Checker):
+    """What a device wrote before it was let in again, since what had let it in was lost, is written again for everybody."""
+
+    number = 21
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._put_back: set[str] = set()
+        self._writes: set[bytes] = set()  # by hash, what writes cells
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """What it wrote again may be gone with its disk."""
+        self._put_back.add(device.name)
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Note what writes cells; what touches or deletes may have no effect any more, and then it is not written."""
+        del device
+        self._writes.update(each.hash for each in own if any(isinstance(one, Put) for one in operations_of(each)))
+
+    def ended(self) -> None:
+        """Look for each of these changes under its new name."""
+        for name, early in self.sim.book.began_again.items():
+            wanted = {digest[:DEP_HASH_BYTES] for digest in early & self._writes}
+            for device in self.sim.honest() if wanted and name not in self._put_back else ():
+                with device.running.store.read() as reader:
+                    logged = [reader.logged(position) for position in reader.positions_missing({})]
+                    is_whole = not reader.segments()
+                lost = wanted - {decode_header(each.raw).again for each in logged}
+                if is_whole and lost:
+                    self.fail(device, f"lacks {len(lost)} changes that {name} wrote before it was let in again")
+
+
+def operations_of(entry: Logged) -> list[Operation | Unread]:
+    """Return the operations of a change whose body is beside its header; of a large one none."""
+    return [decode(each) for each in cut([entry.body])] if entry.body else []
 
 
 class Repair(Checker):

@@ -24,6 +24,12 @@ TESTS: Final = {
         "test_lives.py::test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync",
         "test_lives.py::test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost",
     ),
+    "a disk that is put back to before it let a newcomer in": (
+        "sync/test_readmission.py::test_what_a_newcomer_wrote_reaches_everybody_once_it_is_let_in_again",
+        "sync/test_readmission.py::test_the_lost_change_may_turn_up_after_it_was_let_in_again",
+        "sync/test_readmission.py::test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothing_twice",
+        "cli/test_let_in_again.py::test_a_person_is_told_and_mends_it_with_an_invitation_and_loses_nothing",
+    ),
     "two stores in one life all the same": (
         "sync/test_forks.py::test_two_branches_of_an_actor_end_as_two_lives_and_nothing_is_lost",
         "sync/test_forks.py::test_three_branches_end_equal_in_whatever_order_they_meet",

@@ -267,6 +267,16 @@ def a_word_that_is_gone(sim: Simulation, patch: Patch) -> None:
     sim.at(5, lambda: sim.book.typed.update(gone=sim.book.tasks[0]))
 
 
+def an_early_change_that_is_gone(sim: Simulation, patch: Patch) -> None:
+    del patch
+
+    def forget() -> None:
+        acknowledged = sim.book.acknowledged_by[sim.devices[0].name]
+        sim.book.began_again[sim.devices[0].name] = set(acknowledged)
+
+    sim.at(SPAN_S, forget)
+
+
 PLANTS: dict[str, Plant] = {
     "Convergence": other_content,
     "OrderIndependence": latest_arrival_shows,
@@ -292,6 +302,7 @@ PLANTS: dict[str, Plant] = {
     "Innocent": a_forger_who_is_none,
     "OnlyNews": evidence_that_was_named,
     "Kept": a_word_that_is_gone,
+    "WrittenAgain": an_early_change_that_is_gone,
     "BoundedBirths": lives_without_end,
 }
 
