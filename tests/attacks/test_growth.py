@@ -108,7 +108,8 @@ def forked(liar: Liar, line: Line) -> Liar:
     one, other = base.copied(), base.copied()
     mine, theirs = one.change(touch()), other.change(touch())
     line.send(one.batch(mine))
-    line.send(Evidence((one.proof(other, (base.seq, base.hash), [mine[0]], [theirs[0]]),)))
+    proof = one.proof(other, (base.seq, base.hash), [mine[0]], [theirs[0]])
+    line.send(Evidence((proof,), False))
     assert line.error is None
     return base
 
@@ -180,7 +181,7 @@ def test_a_chain_that_forks_again_and_again_has_one_way_to_its_signature_and_not
     count = 14
     trunk, proofs = comb(liar, count)
     line.send(vouched_far_on(liar, forkproof.UNSIGNED_MAX - count - 1, *trunk))
-    line.send(Evidence(tuple(proofs)))
+    line.send(Evidence(tuple(proofs), False))
     assert line.error is None
     monkeypatch.setattr(limits, "PROOFS_MAX", 100)
     known = b.frontier()
@@ -474,7 +475,7 @@ def test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_
     trunk, proofs = comb(liar, 70)
     line.send(liar.batch(*trunk, letter(liar, entity)))
     for proof in proofs:
-        line.send(Evidence((proof,)))
+        line.send(Evidence((proof,), False))
     assert line.error is None
     for number in range(3):
         before = content(a, document)
@@ -505,7 +506,7 @@ def test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_th
     sys.setrecursionlimit(len(inspect.stack(0)) + 90)
     try:
         for at in range(0, len(proofs), 10):
-            line.send(Evidence(tuple(proofs[at : at + 10])))
+            line.send(Evidence(tuple(proofs[at : at + 10]), False))
         a.rebuild()
         known = b.frontier()
         assert batches(exchange_of(a), known)
