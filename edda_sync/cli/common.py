@@ -22,6 +22,7 @@ from unicodedata import category, east_asian_width
 import click
 
 from edda_sync import limits, values
+from edda_sync.cli import streams
 from edda_sync.config import DATABASE_FILE, absolute
 from edda_sync.errors import InvalidValueError, UsageError
 
@@ -161,7 +162,7 @@ def on_terminal() -> bool:
 
 def can_ask() -> bool:
     """Tell whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return streams.can_read() and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def safe_text(text: str) -> str:
@@ -241,8 +242,8 @@ def json_option(function: F) -> F:
 
 
 def print_json(value: object) -> None:
-    """Print JSON; on a terminal what it would obey is written as JSON's own escapes."""
-    encoded = json.dumps(value, ensure_ascii=False, indent=2)
+    """Print JSON; what a terminal would obey, or the encoding lacks, is written as JSON's own escapes."""
+    encoded = json.dumps(value, ensure_ascii=not streams.is_unicode(), indent=2)
     click.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded))
 
 
@@ -283,6 +284,8 @@ def read_text(path: str) -> str:
 
 def _read_stdin() -> bytes:
     """Return what comes, or what a person types, who is told how to end."""
+    if not streams.can_read():
+        raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was changed.")
     try:
         if sys.stdin.isatty():
             note("Type the text, then Ctrl-D; Ctrl-C gives it up.")

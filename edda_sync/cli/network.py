@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edda_sync import limits
+from edda_sync.cli import streams
 from edda_sync.cli.common import (
     STORE_FILE,
     count,
@@ -77,6 +78,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
             if fresh:
                 note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
             _print_banner(await device.status(), service.addresses())
+            lines.check_printed()
             lines.start()
             await stop.wait()
             lines.end()
@@ -182,9 +184,20 @@ class _Lines:
     def _print(self, text: str) -> None:
         try:
             say(safe_line(text), lead=time.strftime("%H:%M:%S"))
-        except OSError as error:  # a pipe that was closed, a log on a full disk: no reason to sync no more
+        except OSError as error:  # a pipe that was closed: no reason to sync no more
             drop_stdout()
-            note(f"What happens cannot be printed any more ({error.strerror}); the device goes on.")
+            note(_unprinted(error.strerror or str(error)))
+        else:
+            self.check_printed()
+
+    def check_printed(self) -> None:
+        """Say once that a stream is closed, or a log on a disk that is full."""
+        if why := streams.unshown():
+            note(_unprinted(why))
+
+
+def _unprinted(why: str) -> str:
+    return f"What happens cannot be printed any more ({why}); the device goes on."
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------

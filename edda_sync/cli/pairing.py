@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli.common import GivenUpError, count, home, note, on_terminal, safe_line, say
+from edda_sync.cli import streams
+from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Address, Answer, Waiting, answers
 from edda_sync.errors import UsageError
 
@@ -71,6 +72,8 @@ async def _invite(port: int, window: float) -> bool:
                 waiting.__exit__()
                 if "code" in each:
                     _show_code(each)
+                    if why := streams.unshown():
+                        raise UsageError(f"The code cannot be shown ({why}); the invitation was taken back.")
                     counting = asyncio.ensure_future(_count_down(each["window_s"]))
                 if "name" in each:
                     await _end(counting)
@@ -176,7 +179,7 @@ def _ask(held: Holdings) -> bool:
     """Ask what to do with a store that holds something; True to bring it along."""
     content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
     others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(
             f"There is a store here already ({content}{others}): --bring takes its content along into the workspace that "
             "you join, --leave puts it aside; nothing was done."
