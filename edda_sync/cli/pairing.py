@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -166,13 +167,46 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     if bring and leave:
         raise UsageError("Say --bring or --leave, not both.")
     checked = None if name is None else values.line("name", name)
+    along = bring if bring or leave else None
     with only_runner(home()):
         held = joining.holdings(home())
-        if held is not None and not held.is_empty and not (bring or leave):
-            bring = _ask(held)
+        has_content = held is not None and not held.is_empty
+        if held is not None and has_content and along is None and (not held.others or not can_ask()):
+            along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
-        if not asyncio.run(_join(code, at, called, held, bring)):
+        welcome, inviter = asyncio.run(_pair(code, at, called))
+        stays = held is not None and joining.stays(home(), held, welcome)
+        aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
+        if (
+            held is not None and aside is not None and along is None
+        ):  # only now it is known that it is another workspace
+            along = _ask_member(held, welcome)
+        joining.enter(home(), welcome, called, aside)
+        entered = _Entered(welcome, inviter, checked, aside, bool(along), held if stays else None)
+        if not asyncio.run(_sync_in(entered)):
             ctx.exit(EXIT_NOT_EQUAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """
+    How a device went in.
+
+    Attributes:
+        welcome: What the inviter said.
+        inviter: Where it listens.
+        wished: The name that a person wanted for this device, if any.
+        aside: Where the store that made room is, if one did.
+        along: Whether its content is to be brought along.
+        stayed: What the store held that belongs to the workspace already, if it does.
+    """
+
+    welcome: Welcome
+    inviter: tuple[str, int]
+    wished: str | None
+    aside: Path | None
+    along: bool
+    stayed: Holdings | None
 
 
 def _ask(held: Holdings) -> bool:
@@ -180,9 +214,10 @@ def _ask(held: Holdings) -> bool:
     content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
     others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
     if not can_ask():
+        same = " (with either it stays as it is, should it be that workspace's already)" if held.others else ""
         raise UsageError(
             f"There is a store here already ({content}{others}): --bring takes its content along into the workspace that "
-            "you join, --leave puts it aside; nothing was done."
+            f"you join, --leave puts it aside{same}; nothing was done."
         )
     note(f"There is a store here already: {content}{others}.")
     note(
@@ -191,13 +226,26 @@ def _ask(held: Holdings) -> bool:
     return click.confirm("Bring them along?", err=True)
 
 
+def _ask_member(held: Holdings, welcome: Welcome) -> bool:
+    """Ask that once this device is let in; who gives up then is told how it stands."""
+    try:
+        return _ask(held)
+    except click.Abort:
+        others = _others(welcome, {held.device: held.name})
+        note(
+            f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
+            "new code goes in."
+        )
+        raise KeyboardInterrupt from None
+
+
 def _host_name() -> str:
     import platform
 
     return platform.node() or "device"
 
 
-async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings | None, bring: bool) -> bool:
+async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welcome, tuple[str, int]]:
     from edda_sync import joining
 
     with Waiting("Looking for the device that invites") as waiting:
@@ -206,18 +254,23 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
         except asyncio.CancelledError:  # Ctrl-C
             raise GivenUpError from None
         waiting.update("Pairing")
-        welcome, inviter = await joining.pair(home(), code, name, endpoints)
-    moved = held is not None and not held.is_empty and not joining.stays(home(), held, welcome)
-    aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if moved else None
-    joining.enter(home(), welcome, name, aside)
+        return await joining.pair(home(), code, name, endpoints)
+
+
+async def _sync_in(entered: _Entered) -> bool:
+    """Run the device that went in until it is equal with who let it in; say what comes."""
+    from edda_sync import standing
     from edda_sync.device import Device
 
+    aside = entered.aside
     async with Device(home(), discover=False) as device:
-        _say_joined(welcome, device.store.identity.device, name, aside)
-        peer = await _first_sync(device, inviter)
+        _say_joined(entered, device.store.identity.device, await device.run(standing.own_name))
+        peer = await _first_sync(device, entered)
         if peer is None:
+            if entered.along and aside is not None:
+                note(f"Nothing was brought along yet; it is in {safe_line(str(aside))}.")
             return False
-        if bring and aside is not None:
+        if entered.along and aside is not None:
             brought = await device.run(lambda store: _bring(aside, store))
             say(_brought(brought))
             if not await _until_equal(device, peer):
@@ -226,18 +279,32 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     return True
 
 
-def _say_joined(welcome: Welcome, own: str, name: str, aside: Path | None) -> None:
+def _say_joined(entered: _Entered, own: str, name: str) -> None:
+    others = _others(entered.welcome, {own: name})
+    if entered.stayed is not None:
+        say(f'This device, "{safe_line(name)}", is a member of the workspace of {others} already.')
+        say("Its store stays where it is; what it holds goes to the others.")
+    else:
+        say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
+    if entered.wished not in (None, name):
+        say(f'It is not called "{safe_line(entered.wished or "")}": a device keeps the name that it was let in with.')
+    if entered.aside is not None:
+        say(f"The store that was here is in {safe_line(str(entered.aside))}; `edda --home` opens it there.")
+
+
+def _others(welcome: Welcome, own: dict[str, str]) -> str:
+    """Name the members that a welcome tells of, but for this device."""
     from edda_sync.crdt.records import told_apart
 
-    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, own: name})
-    others = ", ".join(sorted(shown for device, shown in names.items() if device != own))
-    say(f'This device, "{safe_line(name)}", joined the workspace of {safe_line(others) or "another device"}.')
-    if aside is not None:
-        say(f"The store that was here is in {safe_line(str(aside))}; `edda --home` opens it there.")
+    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, **own})
+    return (
+        safe_line(", ".join(sorted(shown for device, shown in names.items() if device not in own))) or "another device"
+    )
 
 
-async def _first_sync(device: Device, inviter: tuple[str, int]) -> str | None:
+async def _first_sync(device: Device, entered: _Entered) -> str | None:
     """Sync with the inviter and say what came; return its device id, None when it did not get that far."""
+    inviter = entered.inviter
     try:
         async with asyncio.timeout(LOST_S_MAX):
             with Waiting("Calling the device that invited"):
@@ -250,7 +317,8 @@ async def _first_sync(device: Device, inviter: tuple[str, int]) -> str | None:
         return None
     counts = await device.run(lambda store: store.counts())
     came = f"{count(counts['tasks'], 'task')} and {count(counts['documents'], 'document')}"
-    say(f"{came} came; proved equal with {safe_line(device.name_of(peer))}.")
+    came += " came" if entered.stayed is None else " are here now"
+    say(f"{came}; proved equal with {safe_line(device.name_of(peer))}.")
     return peer
 
 

@@ -56,6 +56,7 @@ class Running:
             environment = {**environment, "TERM": "xterm"}
             self.process = subprocess.Popen(arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
             os.close(theirs)
+            self._typing = ours
         else:
             ours, theirs = os.pipe()
             self.process = subprocess.Popen(
@@ -91,6 +92,10 @@ class Running:
             if line is None:
                 raise AssertionError(f"{pattern!r} was not printed; what was:\n" + "\n".join(self.lines))
             self.lines.append(line)
+
+    def type(self, text: str) -> None:
+        """Type at its terminal."""
+        os.write(self._typing, text.encode())
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; return its exit code, with all that it printed in ``lines``."""
