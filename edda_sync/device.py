@@ -57,6 +57,7 @@ LOG: Final = logging.getLogger("edda_sync.device")
 
 DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 _TALKING: Final = "talking with peers"
+_TAKING: Final = "taking in what peers send"
 _SILENT: Final = contextlib.nullcontext("discovery is switched off")
 
 
@@ -346,7 +347,10 @@ class Device:
         known = self._proofs.get(device, standing.Remembered())
         peer, talk = self.peers.all.get(device), self._progress.get(device)
         if talk is None:
-            return standing.peer(device, member["name"], known, error=peer.error if peer is not None else "")
+            ahead = standing.ahead_of(known, held)
+            return standing.peer(
+                device, member["name"], known, ahead=ahead, error=peer.error if peer is not None else ""
+            )
         return standing.peer(
             device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
             behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
@@ -386,8 +390,9 @@ class Device:
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
         for port in ports:
             self.peers = Peers(
-                self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks
-            )
+                self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks,
+                self.name_of, self._troubled,
+            )  # fmt: skip
             try:
                 await self._stack.enter_async_context(self.peers)
                 break
@@ -425,7 +430,6 @@ class Device:
         self._tasks.worked(_TALKING)
         for device in self._progress.keys() - self._met:
             self._met.add(device)
-            self._troubles.pop(device, None)
             link = self.peers.all[device].link if device in self.peers.all else None
             self._happened(Happening("connected", device, text=link.address if link is not None else ""))
         for effect in effects:
@@ -476,14 +480,15 @@ class Device:
         elif isinstance(effect, Close):
             if outgoing is not None:
                 outgoing.end()
-            if isinstance(effect.error, CorruptError):
-                self._mend_soon(effect.error.what)
             if effect.error is not None:
-                self._troubled(effect.peer, str(effect.error))
+                self._failed(effect.peer, effect.error)
         elif isinstance(effect, Applied):
+            self._tasks.worked(_TAKING)
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._applied.set()
         elif isinstance(effect, Proved):
+            self._tasks.worked(_TAKING)
+            self._troubles.pop(effect.peer, None)
             talk = self._progress.get(effect.peer)
             if talk is not None and talk.proved_at is not None:
                 self._note_proof(effect.peer, talk.proved_at)
@@ -492,6 +497,20 @@ class Device:
             self._damaged.set()
         elif isinstance(effect, Mended):  # what of the log had rotted is here again
             self._mend_soon("", None)
+
+    def _failed(self, device: str, error: EddaError) -> None:
+        """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
+        if isinstance(error, CorruptError):
+            self._mend_soon(error.what)
+        peer = self.peers.all.get(device)
+        if peer is not None:
+            peer.is_failing = True
+        if isinstance(error, StorageError) and not isinstance(error, CorruptError):
+            self._tasks.failed(_TAKING, error)
+            if peer is not None:
+                peer.error = str(error)
+        else:
+            self._troubled(device, error.told(self.name_of(device)) if isinstance(error, RemoteError) else str(error))
 
     def _troubled(self, device: str, text: str) -> None:
         """Note what is wrong with a peer, and say it once, however often it is tried again."""

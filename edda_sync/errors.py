@@ -28,6 +28,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── RemoteError                a peer's, or the network's
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
+    │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
@@ -267,6 +268,12 @@ class DamagedStoreError(CorruptError):
 class RemoteError(EddaError):
     """A peer's fault, or the network's; everything here is safe."""
 
+    peer = ""
+
+    def told(self, name: str) -> str:
+        """Return its text with what people call the peer where it has its id."""
+        return str(self).replace(self.peer, name).replace(self.peer[:12], name) if self.peer else str(self)
+
 
 class RemoteProtocolError(RemoteError):
     """The peer broke the protocol: close its link and keep its data."""
@@ -284,6 +291,14 @@ class RemoteMismatchError(RemoteError):
     def __init__(self, reason: str, peer: str = "") -> None:
         self.reason, self.peer = reason, peer
         super().__init__(f"The other device{_named(peer)} does not fit this one: {_bare(reason)}.")
+
+
+class RemoteFaultError(RemoteError):
+    """The peer's own disk or store failed, as it said when it ended the talk; it is tried again."""
+
+    def __init__(self, reason: str, peer: str = "") -> None:
+        self.reason, self.peer = reason, peer
+        super().__init__(f"The trouble is on the other device{_named(peer)}: {_bare(reason)}.")
 
 
 class RefusedTextError(RemoteError):

@@ -208,6 +208,7 @@ async def test_status_says_of_a_running_device_what_it_says_of_one_that_is_not(b
         await laptop.run(add("Since then"))
         gone = await laptop.status()
         assert (gone["peers"][0]["connected"], gone["peers"][0]["equal"]) == (False, False)
+        assert gone["peers"][0]["ahead"] == 1
     with StorageEngine(bench.folder / "laptop") as store:
         store.open_store(bench.config("laptop"))
         found = standing.status(store)

@@ -264,7 +264,7 @@ def _state(peer: Answer) -> str:
         return "proved equal"
     if peer["state"] == "unreachable":
         return f"not reached ({_inside(peer['error'])})" if peer["error"] else "not reached"
-    return _apart(peer) or "comparing"
+    return _apart(peer) or (f"not equal ({_inside(peer['error'])})" if peer["error"] else "comparing")
 
 
 def _apart(peer: Answer) -> str:
