@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from edda_sync import limits, standing
+from edda_sync import control, limits, service, standing
 from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt.frontier import Frontier, covers, lacking
 from edda_sync.crdt.records import told_apart
@@ -39,7 +39,7 @@ from edda_sync.errors import (
 )
 from edda_sync.model import Item, Member
 from edda_sync.outgoing import Outgoing
-from edda_sync.peers import Endpoint, Peers
+from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
 from edda_sync.process import Owner, hold_loop, release_loop
 from edda_sync.query import DocumentQuery, Query
 from edda_sync.supervisor import Supervisor
@@ -55,7 +55,6 @@ from edda_sync.transport.links import Link
 T = TypeVar("T")
 LOG: Final = logging.getLogger("edda_sync.device")
 
-DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 _TALKING: Final = "talking with peers"
 _TAKING: Final = "taking in what peers send"
 _SILENT: Final = contextlib.nullcontext("discovery is switched off")
@@ -91,7 +90,8 @@ class Happening:
 
 class Device:
     """
-    A store that syncs. Use it as an asynchronous context manager; nothing else need be called.
+    A store that syncs. Use it as an asynchronous context manager; nothing else need be called. One process at a time runs
+    a store's device; the commands ``status``, ``sync``, ``devices`` and ``invite`` ask it by the local socket meanwhile.
 
     Should a bug end it, or somebody take its file away, the task that entered the context is cancelled, and leaving the
     context raises what ended it.
@@ -153,6 +153,7 @@ class Device:
         if not hasattr(self, "_replica"):  # it was made, perhaps in another process, and not opened yet
             self._owner = Owner("This device")
         self._owner.check()
+        self._stack.enter_context(control.only_runner(self.home))
         loop = asyncio.get_running_loop()
         hold_loop(self, loop)
         self._stack.callback(release_loop, self)
@@ -181,6 +182,7 @@ class Device:
             for endpoint in self._at:
                 self._tasks.start(self.dial(*endpoint))
             self._start_duties()
+            await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
         except BaseException:
             await self.__aexit__()
             raise
@@ -640,8 +642,3 @@ class Device:
         self._changes += 1
         async with self._changed:
             self._changed.notify_all()
-
-
-def address(host: str, port: int) -> str:
-    """Return an address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

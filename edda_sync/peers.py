@@ -28,6 +28,7 @@ from edda_sync.supervisor import Supervisor
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.links import Link, Listener, dial, peek
 
+DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
@@ -318,6 +319,11 @@ class Peers:
             await link.close("no answer")
 
 
+def address(host: str, port: int) -> str:
+    """Return an address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _text(error: EddaError, name: str) -> str:
     return error.told(name) if isinstance(error, RemoteError) else str(error)
 
@@ -328,4 +334,4 @@ def _delay(failures: int) -> float:
     return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
-__all__ = ["Endpoint", "NotReachableError", "Peer", "Peers"]
+__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers", "address"]

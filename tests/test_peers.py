@@ -193,7 +193,7 @@ async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_th
             one.peers.found(SECOND.device, [other.endpoint])
             await one.until(lambda: one.begun >= 1 and not one.open)
         async with asyncio.timeout(PATIENCE_S):
-            while peer.is_unsteady:  # until it has called where nobody is any more
+            while peer.is_unsteady:  # noqa: ASYNC110 - until it has called where nobody is any more
                 await asyncio.sleep(0.01)
         peer.failures = 30
         async with Side(SECOND, FIRST, port=port) as again:

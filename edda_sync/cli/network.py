@@ -47,15 +47,12 @@ def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
 
     Other commands may be used meanwhile; what they write is noticed at once.
     """
-    from edda_sync.control import only_runner
-
     fresh = not (home() / STORE_FILE).exists()
-    with only_runner(home()):
-        asyncio.run(_up(port, at, not no_discovery, fresh))
+    asyncio.run(_up(port, at, not no_discovery, fresh))
 
 
 async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool) -> None:
-    from edda_sync import control, service
+    from edda_sync import service
     from edda_sync.device import Device
 
     stop = asyncio.Event()
@@ -74,14 +71,13 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
         lines.device = device
         await device.__aenter__()
     try:
-        async with control.serve(home(), service.handler(device)):
-            if fresh:
-                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-            _print_banner(await device.status(), service.addresses())
-            lines.check_printed()
-            lines.start()
-            await stop.wait()
-            lines.end()
+        if fresh:
+            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+        _print_banner(await device.status(), service.addresses())
+        lines.check_printed()
+        lines.start()
+        await stop.wait()
+        lines.end()
     finally:
         await device.__aexit__()
     say("Stopped; everything is on disk.")

@@ -182,9 +182,9 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
         ):  # only now it is known that it is another workspace
             along = _ask_member(held, welcome)
         joining.enter(home(), welcome, called, aside)
-        entered = _Entered(welcome, inviter, checked, aside, bool(along), held if stays else None)
-        if not asyncio.run(_sync_in(entered)):
-            ctx.exit(EXIT_NOT_EQUAL)
+    entered = _Entered(welcome, inviter, checked, aside, bool(along), held if stays else None)
+    if not asyncio.run(_sync_in(entered)):
+        ctx.exit(EXIT_NOT_EQUAL)
 
 
 @dataclass(frozen=True, slots=True)

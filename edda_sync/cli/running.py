@@ -98,7 +98,7 @@ async def answers(
     request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]]
 ) -> AsyncGenerator[Answer, None]:
     """
-    Yield what the running ``edda up`` answers; without one, what a device of this process does.
+    Yield what the running device answers; without one, what a device of this process does.
 
     Args:
         request: What to ask; see ``control``.
@@ -109,7 +109,7 @@ async def answers(
     """
     from edda_sync import control
 
-    stopped = UsageError("The running `edda up` has stopped meanwhile; try again.")
+    stopped = UsageError("The running device has stopped meanwhile; try again.")
     began = False
     try:
         async with aclosing(control.ask(home(), request)) as answered:
@@ -125,12 +125,11 @@ async def answers(
     from edda_sync.device import Device
 
     fresh = not (home() / STORE_FILE).exists()
-    with control.only_runner(home()):
-        async with Device(home()) as device, aclosing(alone(device)) as own:
-            if fresh:
-                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-            async for each in own:
-                yield each
+    async with Device(home()) as device, aclosing(alone(device)) as own:
+        if fresh:
+            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+        async for each in own:
+            yield each
 
 
 async def last(stream: AsyncIterator[Answer]) -> Answer:
