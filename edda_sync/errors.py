@@ -213,11 +213,9 @@ class NotPrivateError(StorageError):
 class ReadOnlyError(StorageError):
     """The store cannot be written."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, advice: str = "check its permissions or its disk") -> None:
         self.path = path
-        super().__init__(
-            f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk."
-        )
+        super().__init__(f"{path} cannot be written (read-only); nothing was changed: {advice}.")
 
 
 class DiskFullError(StorageError):
@@ -312,12 +310,18 @@ class RefusedTextError(RemoteError):
 
 
 class NotReachableError(RemoteError):
-    """Nobody answered at an address."""
+    """Nobody answered at an address: of a member, or where somebody was said to invite."""
 
-    def __init__(self, address: str, reason: str = "") -> None:
+    def __init__(self, address: str, reason: str = "", *, invites: bool = False) -> None:
         self.address, self.reason = address, reason
         detail = f" ({_bare(reason)})" if reason else ""
-        super().__init__(f"No device answered at {address}{detail}; is `edda up` running there?")
+        advice = "is `edda up` running there?"
+        if invites:
+            advice = (
+                "is `edda invite` open there, and is that the address that it shows behind --at? Nobody was asked, so the "
+                "code is as good as before."
+            )
+        super().__init__(f"No device answered at {address}{detail}; {advice}")
 
 
 class LinkClosedError(RemoteError):

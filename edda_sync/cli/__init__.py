@@ -188,7 +188,8 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
     """
     Tasks and documents on all your devices, offline and in sync.
 
-    The store lies in EDDA_HOME, or where --home says. Ids may be cut to their last 6 or more characters.
+    The store lies in EDDA_HOME, or where --home says; what tells it from its copies, in EDDA_STATE. Ids may be cut to
+    their last 6 or more characters.
     """
     ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
 

@@ -40,6 +40,7 @@ NONE: Final = "none"  # the word that clears a date or a parent
 SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 PROGRESS_EVERY_S: Final = 0.1
+LINE_EVERY_S: Final = 5.0  # where each is a line of its own
 STORE_FILE: Final = DATABASE_FILE
 
 # What a terminal would obey or a reader would be fooled by: controls, bidirectional overrides, half characters.
@@ -163,6 +164,11 @@ def on_terminal() -> bool:
 def can_ask() -> bool:
     """Tell whether a person can be asked."""
     return streams.can_read() and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def can_redraw() -> bool:
+    """Tell whether stderr is a terminal that takes a line back; others, such as an editor's shell, only print."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def safe_text(text: str) -> str:
@@ -339,9 +345,13 @@ class Progress:
         now = self._now()
         if now < self._next or not sys.stderr.isatty():
             return
+        of = f" of {self._total:,}" if self._total else ""
+        if not can_redraw():
+            self._next = now + LINE_EVERY_S
+            note(f"{self._doing} {done:,}{of}")
+            return
         self._next = now + PROGRESS_EVERY_S
         self._shown = True
-        of = f" of {self._total:,}" if self._total else ""
         click.echo(f"\r\x1b[K{self._doing} {done:,}{of}", nl=False, err=True)
 
     def __enter__(self) -> Progress:

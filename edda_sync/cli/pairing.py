@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edda_sync.cli import streams
-from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, on_terminal, safe_line, say
+from edda_sync.cli.common import GivenUpError, can_ask, can_redraw, count, home, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Address, Answer, Waiting, answers
 from edda_sync.errors import UsageError
 
@@ -116,7 +115,7 @@ def _show_code(answer: Answer) -> None:
 
 async def _count_down(window_s: float) -> None:
     """Show the time that is left, on a terminal."""
-    if not sys.stderr.isatty():
+    if not can_redraw():
         return
     end = time.monotonic() + window_s
     try:
@@ -353,7 +352,7 @@ class _Bar:
         self._task: Any = None
 
     def __enter__(self) -> _Bar:
-        if sys.stderr.isatty():
+        if can_redraw():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from edda_sync import limits
-from edda_sync.cli.common import STORE_FILE, home, note, safe_line
+from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
 from edda_sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +54,8 @@ def port_option(function: F) -> F:
 
 class Waiting:
     """
-    Tells what is waited for: with a spinner on a terminal, else with one line, should it take longer than a second.
+    Tells what is waited for: with a spinner on a terminal that can draw one, else with one line, should it take longer than
+    a second.
 
     Use it in a ``with`` block.
     """
@@ -67,7 +67,7 @@ class Waiting:
         self._timer.daemon = True
 
     def __enter__(self) -> Waiting:
-        if sys.stderr.isatty():
+        if can_redraw():
             from rich.console import Console
             from rich.text import Text
 

@@ -22,7 +22,7 @@ PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 AGAIN_S = 2.0
 
 
-def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]:
+def on_a_terminal(home: Path, *args: str, typed: bytes = b"", term: str = "xterm") -> tuple[int, str]:
     """Run the command as a person does; return its code and what it printed."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -30,7 +30,7 @@ def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": term},
     ) as process:
         os.close(theirs)
         os.write(ours, typed)

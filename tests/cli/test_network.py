@@ -15,7 +15,7 @@ import edda_sync
 from edda_sync import testing
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from tests.cli.processes import PATIENCE_S, Machine, Running
+from tests.cli.processes import PATIENCE_S, Machine, Running, on_a_terminal
 
 Machines = Callable[[str], Machine]
 
@@ -189,6 +189,18 @@ def test_joining_the_same_workspace_again_keeps_the_store(pair: tuple[Machine, M
     assert len(laptop.json("devices")) == 2
 
 
+def test_a_wrong_address_of_an_invitation_is_named_and_the_code_stays_good(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", "no-such-host.invalid:22", code=1)
+    assert "No device answered at no-such-host.invalid:22" in printed
+    assert "is `edda invite` open there, and is that the address that it shows behind --at?" in printed
+    assert "edda up" not in printed
+    phone.run("join", code, "--at", address)
+    assert invitation.wait() == 0
+
+
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +336,23 @@ def test_up_on_a_terminal_dims_the_time_and_spells_out_what_is_not_its_own(evil_
     assert all(re.search(r"\x1b\[2m\d\d:\d\d:\d\d\x1b\[0m \S", line) for line in told)
     assert any(re.fullmatch(r"\d\d:\d\d:\d\d connected to ph\\u202eone \(127.*\)", line) for line in shown(running))
     assert not any("\\x1b" in line or "\u202e" in line for line in running.lines)
+
+
+def test_who_waits_on_a_terminal_that_only_prints_is_told_for_what(pair: tuple[Machine, Machine]) -> None:
+    laptop, _ = pair
+    code, printed = on_a_terminal(laptop.home, "sync", "--at", "127.0.0.1:9", "--timeout", "6", term="dumb")
+    assert code == 4
+    assert printed.startswith("Calling 127.0.0.1:9\r\n")
+    assert "\x1b" not in printed.replace("\x1b[1m", "").replace("\x1b[0m", "")
+
+
+def test_an_invitation_on_a_terminal_that_only_prints_has_no_clock(machine: Machines) -> None:
+    laptop = machine("laptop")
+    laptop.run("init")
+    code, printed = on_a_terminal(laptop.home, "invite", "--window", "2", term="dumb")
+    assert code == 1
+    assert "\x1b[K" not in printed
+    assert "Code: " in printed
 
 
 def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
