@@ -20,7 +20,7 @@ from edda_sync.errors import RemoteError, StorageError, UsageError
 from edda_sync.model import Member
 from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
 from edda_sync.sync.session import Progress
-from edda_sync.transport.multicast import interfaces
+from edda_sync.transport.multicast import has_network, interfaces
 
 T = TypeVar("T")
 REPORT_EVERY_S = 0.5  # how often a generator yields while it waits
@@ -223,8 +223,9 @@ async def invite(
         window_s: How long the code is good for, in seconds.
 
     Yields:
-        First ``code``, ``port``, the ``addresses`` of this machine, ``reason`` (why the LAN cannot hear of it, or
-        nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new one.
+        First ``code``, ``port``, the ``addresses`` of this machine, whether it has a ``network``, ``reason`` (why the LAN
+        cannot hear of it, or nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new
+        one.
 
     Raises:
         PairingError: Nobody came, or the code was wrong.
@@ -239,7 +240,8 @@ async def invite(
         await asyncio.wait((opened, inviting), return_when=asyncio.FIRST_COMPLETED)
         if opened.done():
             code, at, reason = opened.result()
-            yield {"code": code, "port": at, "addresses": addresses(), "reason": reason, "window_s": window_s}
+            place = {"port": at, "addresses": addresses(), "network": has_network()}
+            yield {"code": code, **place, "reason": reason, "window_s": window_s}
         member = await inviting
         yield {"name": device.name_of(member.device), "device": member.device, "done": True}
     finally:
@@ -280,7 +282,7 @@ async def _see_off(device: Runner, new: str) -> bool:
 
 
 def addresses() -> list[str]:
-    """Return the addresses at which others reach this machine, IPv4 first; loopback when there is no network."""
+    """Return the addresses at which others reach this machine, IPv4 first, those of a cable last; maybe none."""
     present = {ipaddress.ip_address(each) for interface in interfaces() if interface.up for each in interface.addresses}
-    outward = [each for each in present if not each.is_loopback and not each.is_link_local]
-    return [str(each) for each in sorted(outward, key=lambda each: (each.version, str(each)))] or ["127.0.0.1"]
+    outward = [each for each in present if not each.is_loopback and not (each.version == 6 and each.is_link_local)]
+    return [str(each) for each in sorted(outward, key=lambda each: (each.is_link_local, each.version, str(each)))]

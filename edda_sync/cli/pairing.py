@@ -104,12 +104,17 @@ def _show_code(answer: Answer) -> None:
         click.echo()
     say(f"Code: {code}")
     places = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in answer["addresses"]]
-    if answer["reason"]:
+    if not answer["network"]:
+        say("This machine has no network now; others find this invitation once it has one.")
+        say(f"On the other device, type:  edda join {code}")
+        say(f"On this machine itself:  edda join {code} --at 127.0.0.1:{port}")
+    elif answer["reason"]:
         say(f"The LAN cannot hear of this invitation: {answer['reason']}.")
-        say(f"On the other device, type:  edda join {code} --at {places[0]}")
+        say(f"On the other device, type:  edda join {code} --at {places[0] if places else f'HOST:{port}'}")
     else:
         say(f"On the other device, type:  edda join {code}")
-        say(f"If it does not find this one:  edda join {code} --at {places[0]}")
+        if places:
+            say(f"If it does not find this one:  edda join {code} --at {places[0]}")
     say(f"The code is good for {_duration(answer['window_s'])}, one device and one try. Ctrl-C takes it back.")
 
 

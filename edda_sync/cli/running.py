@@ -20,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Answer = dict[str, Any]
 
 QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
+NO_NETWORK: Final = "This machine has no network now"
 SHORT_DEVICE: Final = limits.SHORT_DEVICE_CHARACTERS
 
 
@@ -130,6 +131,13 @@ async def answers(
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
         async for each in own:
             yield each
+
+
+def on_network() -> bool:
+    """Tell whether this machine has a network."""
+    from edda_sync.transport.multicast import has_network
+
+    return has_network()
 
 
 async def last(stream: AsyncIterator[Answer]) -> Answer:

@@ -367,9 +367,9 @@ def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
 
 def test_a_name_that_would_give_orders_to_a_terminal_gives_none(machine: Machines) -> None:
     script = (
-        "from edda_sync.cli.network import _Lines\nfrom edda_sync.device import Happening\n"
+        "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
-        "lines = _Lines()\nlines.device = Told()\nlines.start()\n"
+        "lines = Lines()\nlines.device = Told()\nlines.start()\n"
         "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id'))\n"
     )
     running = Running([sys.executable, "-c", script], machine("laptop").environment, terminal=True)
