@@ -122,6 +122,7 @@ class Device:
         self.home = absolute(Path(home))
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
+        self._is_on_disk = config is None or config.backend != "memory"
         self._happened = tell
         self._worker = ThreadPoolExecutor(1, "edda-replica")
         self._stack = contextlib.AsyncExitStack()
@@ -153,7 +154,8 @@ class Device:
         if not hasattr(self, "_replica"):  # it was made, perhaps in another process, and not opened yet
             self._owner = Owner("This device")
         self._owner.check()
-        self._stack.enter_context(control.only_runner(self.home))
+        if self._is_on_disk:
+            self._stack.enter_context(control.only_runner(self.home))
         loop = asyncio.get_running_loop()
         hold_loop(self, loop)
         self._stack.callback(release_loop, self)
@@ -182,7 +184,8 @@ class Device:
             for endpoint in self._at:
                 self._tasks.start(self.dial(*endpoint))
             self._start_duties()
-            await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
+            if self._is_on_disk:
+                await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
         except BaseException:
             await self.__aexit__()
             raise

@@ -225,7 +225,7 @@ class Peers:
     def _look_again(self, peer: Peer) -> None:
         """There is news of a peer: the link there is may be dead, a call under way may go nowhere, waiting is over."""
         peer.failures = min(peer.failures, 2)
-        peer.hurry = True
+        peer.hurry = peer.link is None  # else the probe says
         peer.nudge.set()
         if peer.link is not None:
             self._start(self._probe(peer, peer.link))

@@ -230,6 +230,20 @@ def test_devices_that_run_pass_on_what_other_processes_write(pair: tuple[Machine
     assert second.end() == 0
 
 
+def test_a_running_device_says_how_far_behind_one_is_that_is_not_connected(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    running, address = laptop.up()
+    phone.run("sync", "--at", address)
+    running.wait_for("lost phone")
+    laptop.run("task", "add", "Buy bread")
+    laptop.run("task", "add", "Buy butter")
+    assert "not connected; 2 changes here since then" in laptop.run("status")
+    (peer,) = laptop.json("status")["peers"]
+    assert (peer["connected"], peer["ahead"], peer["behind"]) == (False, 2, None)
+    assert running.end() == 0
+    assert "not connected; 2 changes here since then" in laptop.run("status")
+
+
 def test_a_store_is_run_by_one_process_at_a_time(machine: Machines) -> None:
     laptop = machine("laptop")
     running, _ = laptop.up()
