@@ -218,13 +218,15 @@ async def test_status_says_of_a_running_device_what_it_says_of_one_that_is_not(b
     assert found["digest"] == gone["digest"]
 
 
-async def test_a_device_whose_store_is_in_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
-    config = StorageConfig(backend="memory")
-    async with (
-        Device(tmp_path / "a", config=config, discover=False),
-        Device(tmp_path / "a", config=config, discover=False),
-    ):
-        pass
+def test_a_device_whose_store_is_in_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    def device() -> Device:
+        return Device(tmp_path / "home", config=StorageConfig(backend="memory"), discover=False)
+
+    async def run() -> None:
+        async with device(), device():
+            pass
+
+    asyncio.run(run())
     assert list(tmp_path.iterdir()) == []
 
 
