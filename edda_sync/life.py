@@ -94,6 +94,7 @@ class Sidecar:
         self._slot, self._machine, self._inode, self._boot = slot, machine, inode, boot
         self._alone = alone
         self._written: Head | None = None
+        self._last: tuple[bytes, _Remembered | None] = (b"", None)  # what was read last, as bytes and as it means
         self._owner = Owner("The store of this sidecar")
 
     def doubt(self, reader: StoreReader, head: Head) -> str:
@@ -158,12 +159,17 @@ class Sidecar:
 
     def _write(self, head: Head, boot: bytes, *, sync: bool) -> None:
         record = _RECORD.pack(_MAGIC, head.actor, head.seq, head.hash, self._machine, self._inode, boot, b"")[:-16]
-        self._slot.write(record + _checksum(record))
+        raw = record + _checksum(record)
+        self._slot.write(raw)
+        self._last = raw, _Remembered(head.actor, head.seq, head.hash, self._machine, self._inode, boot)
         if sync:
             self._slot.sync()
 
     def _read(self) -> _Remembered | None:
-        return _remembered(self._slot.read())
+        raw = self._slot.read()
+        if raw != self._last[0]:
+            self._last = raw, _remembered(raw)
+        return self._last[1]
 
 
 class _FileSlot:

@@ -49,7 +49,6 @@ OPERATION_BYTES_MAX = (
 INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
-BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again
 PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
 PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
 STRANGERS_MAX = (
@@ -137,7 +136,9 @@ CODED_CELLS_MAX = (
     4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
 )
 CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
-SCANS_MAX = 32  # times that a peer may have all entities looked at within a window: a comparison takes nine
+SCANS_MAX = (
+    32  # times that a peer may have all entities looked at, or evidence named, within a window: comparing takes nine
+)
 SCANS_WINDOW_S = 60.0  # what is compared is compared again after it
 DEFERRED_MAX = 32  # messages of a comparison that wait for the next window: more than a peer has under way
 MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more

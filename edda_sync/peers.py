@@ -80,6 +80,7 @@ class Peers:
         port: TCP port to listen on; 0 lets the system choose.
         on_dialled: Called with a member and the address where it answered.
         supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
+        on_refused: Called with a member that does not know this device.
         name_of: What people call a member.
         on_trouble: Called with a member and what is wrong with it, for a person.
     """
@@ -92,12 +93,13 @@ class Peers:
         port: int,
         on_dialled: Callable[[str, Endpoint], None],
         supervisor: Supervisor,
+        on_refused: Callable[[str], None] = lambda _device: None,
         name_of: Callable[[str], str] = lambda device: device[:12],
         on_trouble: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self._identity, self._members = identity, members
         self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
-        self._name_of, self._on_trouble = name_of, on_trouble
+        self._on_refused, self._name_of, self._on_trouble = on_refused, name_of, on_trouble
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
@@ -157,7 +159,11 @@ class Peers:
         self._meet()
         peer = self.all[device]
         if peer.link is None:
-            link = await dial(self._identity, device, pinned, host, port)
+            try:
+                link = await dial(self._identity, device, pinned, host, port)
+            except NotAMemberError as error:
+                self._note_refusal(device, error)
+                raise
             self._start(self._carry(peer, link, (host, port)))
         self.found(device, [(host, port)])
         return device
@@ -246,6 +252,7 @@ class Peers:
             except RemoteError as error:
                 peer.error = error.told(self._name_of(peer.device))
                 peer.is_unsteady = not isinstance(error, NotReachableError)
+                self._note_refusal(peer.device, error)
                 self._supervisor.worked(_CALLING)
                 continue
             except StorageError as error:  # a key that is used lies on the disk for a moment
@@ -259,6 +266,10 @@ class Peers:
             peer.nudge.clear()
             return True
         return False
+
+    def _note_refusal(self, device: str, error: RemoteError) -> None:
+        if isinstance(error, NotAMemberError) and error.by_peer:
+            self._on_refused(device)
 
     async def _accepted(self, link: Link) -> None:
         self._meet()
@@ -293,11 +304,11 @@ class Peers:
                 lasted = asyncio.get_running_loop().time() - began
                 peer.is_unsteady = peer.is_failing or lasted < STEADY_LINK_S
                 peer.failures = peer.failures + 1 if peer.is_unsteady else 0
-                self._note_refusal(peer, link)
+                self._note_copy(peer, link)
             peer.nudge.set()
             await link.close()
 
-    def _note_refusal(self, peer: Peer, link: Link) -> None:
+    def _note_copy(self, peer: Peer, link: Link) -> None:
         """Notice that a peer ends our links for others, none of which are ours: it has one to a copy of this store."""
         peer.refused = peer.refused + 1 if link.reason in (_ANOTHER, _BETTER) else 0
         if peer.refused >= _REFUSALS:

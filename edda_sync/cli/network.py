@@ -270,6 +270,11 @@ def _print_status(found: Answer) -> None:
         say(
             f"history: nobody had all of what {maker} gave this device to begin with; it took the changes themselves instead"
         )
+    if found["shut_out_by"]:
+        from edda_sync import standing
+
+        name = safe_line(_names(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
+        say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")
     _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")

@@ -161,7 +161,8 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     """
     Join the workspace of another device, where `edda invite` shows CODE.
 
-    All that it holds comes here. A store that is here already and holds something is left aside, or brought along.
+    All that it holds comes here. A store that is here already and holds something is left aside, or brought along; one that
+    belongs there already, and is not known there any more, stays as it is.
     """
     from edda_sync import joining, values
     from edda_sync.control import only_runner
@@ -175,15 +176,14 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     with only_runner(home()):
         held = joining.holdings(home())
         has_content = held is not None and not held.is_empty
-        if held is not None and has_content and along is None and (not held.others or not can_ask()):
+        may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
+        if held is not None and has_content and along is None and not may_stay:
             along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
         welcome, inviter = asyncio.run(_pair(code, at, called))
         stays = held is not None and joining.stays(home(), held, welcome)
         aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
-        if (
-            held is not None and aside is not None and along is None
-        ):  # only now it is known that it is another workspace
+        if held is not None and aside is not None and along is None and can_ask():  # now it is known that it moves
             along = _ask_member(held, welcome)
         joining.enter(home(), welcome, called, aside)
     entered = _Entered(welcome, inviter, checked, aside, bool(along), held if stays else None)
@@ -286,8 +286,9 @@ async def _sync_in(entered: _Entered) -> bool:
 def _say_joined(entered: _Entered, own: str, name: str) -> None:
     others = _others(entered.welcome, {own: name})
     if entered.stayed is not None:
-        say(f'This device, "{safe_line(name)}", is a member of the workspace of {others} already.')
-        say("Its store stays where it is; what it holds goes to the others.")
+        how = "is known again in" if entered.stayed.is_shut_out else "is a member already of"
+        say(f'This device, "{safe_line(name)}", {how} the workspace of {others}.')
+        say("Its store stays, with all that was written here.")
     else:
         say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
     if entered.wished not in (None, name):
@@ -301,9 +302,8 @@ def _others(welcome: Welcome, own: dict[str, str]) -> str:
     from edda_sync.crdt.records import told_apart
 
     names = told_apart({**{device: card.name for device, card in welcome.members.items()}, **own})
-    return (
-        safe_line(", ".join(sorted(shown for device, shown in names.items() if device not in own))) or "another device"
-    )
+    others = ", ".join(sorted(shown for device, shown in names.items() if device not in own))
+    return safe_line(others) or "another device"
 
 
 async def _first_sync(device: Device, entered: _Entered) -> str | None:

@@ -256,7 +256,9 @@ class Names:
         Of two items that one past holds, and neither of which its author's past held, the order is that of their actors,
         or of the branches at which their chains part. A proof that comes later changes neither.
         """
-        return tuple(reversed([run.name for run in self._upwards(name)])) or (name,)
+        if name not in self._runs:
+            return (name,)
+        return tuple(reversed([run.name for run in self._upwards(name)]))
 
     def past(self, dot: Dot) -> Frontier:
         """Return the frontier of a change and of all that stands before it in its chain."""

@@ -202,6 +202,18 @@ class Chains:
         """Return a change and what stands before it in its chain, as a frontier."""
         return {dot[0]: dot[1]} if self.is_plain else self.names.past(dot)
 
+    def goes_on(self, dot: Dot, past: Mapping[bytes, int]) -> bool:
+        """Tell whether a past holds a change that stands after one in its chain, on whichever branch."""
+        name, seq = dot
+        if past.get(name, 0) > seq:
+            return True
+        branches = () if self.is_plain else self.names.branches(self.names.actor(name))
+        return any(self.names.past((each, past[each])).get(name, 0) >= seq for each in branches if each in past)
+
+    def shared(self, dot: Dot, past: Mapping[bytes, int]) -> int:
+        """Return how much of the chain up to a change a past holds: the last seq."""
+        return max(min(past.get(name, 0), last) for name, last in self.past_of(dot).items())
+
     def on(self, name: bytes, seq: int) -> Dot:
         """Return the dot of a change of a chain, by the chain's last name."""
         while seq < self.names.first(name):

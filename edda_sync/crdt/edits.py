@@ -93,7 +93,7 @@ def decode(data: bytes) -> TextEdit:
         raise RefusedTextError(f"{len(data):,} bytes where {limits.TEXT_UPDATE_BYTES_MAX:,} are allowed")
     try:
         edit = _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RefusedTextError(f"it is no edit: {error}") from None
     if _encode(edit) != data:
         raise RefusedTextError("it is not written in its shortest form")

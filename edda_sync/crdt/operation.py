@@ -39,20 +39,20 @@ _LENGTH: Final = Struct(">I")
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 
 
-class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Operation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """An operation is an array: its code, kind and id of an entity, then what it does."""
 
     kind: Kind
     id: EntityId
 
 
-class Put(_Operation, frozen=True, tag=1):
+class Put(_Operation, frozen=True, tag=1, gc=False):
     """Write cells. A string in an empty text field is the text's start."""
 
     cells: dict[str, Any]
 
 
-class Edit(_Operation, frozen=True, tag=2):
+class Edit(_Operation, frozen=True, tag=2, gc=False):
     """Edit a text that began as ``genesis``."""
 
     field: str
@@ -60,13 +60,13 @@ class Edit(_Operation, frozen=True, tag=2):
     edit: bytes
 
 
-class Delete(_Operation, frozen=True, tag=3):
+class Delete(_Operation, frozen=True, tag=3, gc=False):
     """Hide what the author had seen of an entity."""
 
     seen: tuple[tuple[Actor, Seq], ...]
 
 
-class Touch(_Operation, frozen=True, tag=4):
+class Touch(_Operation, frozen=True, tag=4, gc=False):
     """Keep an entity, or bring it back."""
 
 
@@ -110,7 +110,11 @@ _NESTED: Final = frozenset((list, tuple, dict))
 
 def encode(operation: Operation) -> bytes:
     """Return an operation as it stands in a body: its length, then its bytes."""
-    encoded = _encoder.encode(operation)
+    return framed(_encoder.encode(operation))
+
+
+def framed(encoded: bytes) -> bytes:
+    """Return the bytes of an operation, as :func:`cut` yields them, as they stand in a body."""
     return _LENGTH.pack(len(encoded)) + encoded
 
 
@@ -122,12 +126,12 @@ def decode(encoded: bytes | memoryview) -> Operation | Unread:
         return known if not nested or _is_shallow([nested]) else Unread(refused=True)
     except RecursionError:
         return Unread(refused=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except ValueError:
         pass
     try:
         fields = _decode_any(encoded)
         prefix = msgspec.convert(fields, _Prefix)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return Unread(refused=True)
     if not _is_shallow(fields):
         return Unread(refused=True)

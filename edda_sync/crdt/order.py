@@ -117,8 +117,7 @@ class Order:
 
     def is_inside(self, name: int, clock: int) -> bool:
         """Tell whether a unit is the second one of its character."""
-        pairs = self.pairs.get(name)
-        return pairs is not None and pairs.has(clock)
+        return name in self.pairs and self.pairs[name].has(clock)
 
     def find(self, name: int, clock: int) -> tuple[Chunk, int]:
         """Return where the run is that has a unit; there must be one."""

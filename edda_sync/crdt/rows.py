@@ -67,7 +67,8 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
         return entity_id, shown.get("name", entity_id), shown.get("color"), shown.get("description"), created_at
     updated_at = values.time_of(max(walls, default=0))
     title = shown.get("title", values.TITLE_DEFAULT)
-    metadata, agent_context = _object(shown, "metadata."), _object(shown, "agent_context.")
+    members = sorted([name for name in shown if "." in name and shown[name] is not None])
+    metadata, agent_context = _object(shown, members, "metadata."), _object(shown, members, "agent_context.")
     if entity.kind == "document":
         content_type = shown.get("content_type", CONTENT_TYPE_DEFAULT)
         doc_type = shown.get("doc_type", DOC_TYPE_DEFAULT)
@@ -87,12 +88,10 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
     )  # fmt: skip
 
 
-def _object(shown: dict[str, Any], prefix: str) -> str | None:
-    """Return canonical JSON of the cells of one mapping: their values are canonical JSON already."""
-    members = [name for name in shown if name.startswith(prefix) and shown[name] is not None]
-    if not members:
-        return None
-    return "{" + ",".join([f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in sorted(members)]) + "}"
+def _object(shown: dict[str, Any], names: list[str], prefix: str) -> str | None:
+    """Return canonical JSON of the cells of one mapping, of some names in order: their values are canonical JSON already."""
+    members = [f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in names if name.startswith(prefix)]
+    return "{" + ",".join(members) + "}" if members else None
 
 
 def _quote(key: str) -> str:

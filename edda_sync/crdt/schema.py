@@ -31,13 +31,17 @@ def unknown_cells(kind: str, entity_id: bytes, cells: Mapping[str, Any]) -> list
     Raises:
         InvalidValueError: A value is not acceptable. The whole operation has no effect, on any device.
     """
-    unknown = []
-    for name, value in cells.items():
-        try:
-            if not check_cell(kind, name, value):
+    unknown, name = [], ""
+    try:
+        fields = _FIELDS[kind]
+        for name, value in cells.items():
+            check = fields.get(name) or _check_in_group(kind, name)
+            if check is None:
                 unknown.append(name)
-        except (TypeError, ValueError) as error:  # a value of a type that nobody expects there
-            raise InvalidValueError(name, str(error), None) from None
+            else:
+                check(value)
+    except (TypeError, ValueError) as error:  # a value of a type that nobody expects there
+        raise InvalidValueError(name, str(error), None) from None
     if kind == "tag" and "name" in cells and values.tag_id(cells["name"]) != values.id_text(entity_id):
         raise InvalidValueError("name", "is not the name of this tag", cells["name"])
     if kind == "device" and "record" in cells:
@@ -52,16 +56,23 @@ def check_cell(kind: str, name: str, value: Any) -> bool:
     Raises:
         InvalidValueError: It is a cell of this version's, and the value is not acceptable.
     """
-    check = _FIELDS[kind].get(name)
+    check = _FIELDS[kind].get(name) or _check_in_group(kind, name)
     if check is not None:
         check(value)
-        return True
+    return check is not None
+
+
+@lru_cache(maxsize=4_096)  # a few names, again and again
+def _check_in_group(kind: str, name: str) -> _Check | None:
+    """
+    Return what checks the values of a cell of a group; None when this version does not know the cell at all.
+
+    Raises:
+        InvalidValueError: It is a cell of this version's, and its name is not acceptable.
+    """
     group, dot, rest = name.partition(".")
     grouped = _GROUPS.get(kind, {}).get(group) if dot else None
-    if grouped is None:
-        return False
-    grouped(group, rest, value)
-    return True
+    return None if grouped is None else grouped(group, rest)
 
 
 def check_state(entity: Entity, at: Mapping[bytes, int]) -> None:
@@ -129,36 +140,41 @@ def _line(value: Any) -> None:
     values.line("value", value)
 
 
-def _json(group: str, key: str, value: Any) -> None:
-    values.key(group, key)
-    if value is not None:
-        values.canonical_json(group, value)
-
-
-def _tag(_group: str, tag_id: str, value: Any) -> None:
-    _check_id("tag", tag_id)
+def _tagged(value: Any) -> None:
     if value is not None and value is not True:
         _line(value)
 
 
-def _link(_group: str, document_id: str, value: Any) -> None:
-    _check_id("link", document_id)
+def _linked(value: Any) -> None:
     if value is not None:
         _line(value)
 
 
-def _epoch(_group: str, name: str, value: Any) -> None:
-    records.check_epoch(name, value)
+# --- names of cells in a group, and what checks their values ----------------------------------------------------------
+
+
+def _json(group: str, key: str) -> _Check:
+    values.key(group, key)
+    return lambda value: None if value is None else values.canonical_json(group, value)
+
+
+def _tag(_group: str, tag_id: str) -> _Check:
+    _check_id("tag", tag_id)
+    return _tagged
+
+
+def _link(_group: str, document_id: str) -> _Check:
+    _check_id("link", document_id)
+    return _linked
+
+
+def _epoch(_group: str, name: str) -> _Check:
+    return lambda value: records.check_epoch(name, value)
 
 
 def _check_id(cell: str, entity_id: str) -> None:
-    if not _is_canonical(entity_id):
+    if values.id_text(values.id_bytes("id", entity_id)) != entity_id:
         raise InvalidValueError(cell, "is not a canonical id", entity_id)
-
-
-@lru_cache(maxsize=4_096)  # a few tags, again and again
-def _is_canonical(entity_id: str) -> bool:
-    return values.id_text(values.id_bytes("id", entity_id)) == entity_id
 
 
 _FIELDS: Final[dict[str, dict[str, _Check]]] = {
@@ -182,7 +198,7 @@ _FIELDS: Final[dict[str, dict[str, _Check]]] = {
     "device": {"name": _line, "record": records.decode_device, "created_at": _created_at},
     "workspace": {},
 }
-_GROUPS: Final[dict[str, dict[str, Callable[[str, str, Any], None]]]] = {
+_GROUPS: Final[dict[str, dict[str, Callable[[str, str], _Check]]]] = {
     "task": {"metadata": _json, "agent_context": _json, "tag": _tag, "link": _link},
     "document": {"metadata": _json, "agent_context": _json, "tag": _tag},
     "workspace": {"epoch": _epoch},

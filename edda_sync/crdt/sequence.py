@@ -317,6 +317,9 @@ class TextSequence:
 
     def written(self, actor: bytes) -> int:
         """Return how many units an actor has written into the text, in rewrites or not, before its chain forked as well."""
+        if len(actor) == NAME_BYTES:  # nearly always
+            author = self.authors.get(self.index.get(actor, _NEW))
+            return 0 if author is None else author.insertions.clock + author.rewritten
         ends = range(NAME_BYTES, len(actor) + 1, NAME_BYTES)
         authors = (self.authors.get(self.index.get(actor[:end], _NEW)) for end in ends)
         return sum(author.insertions.clock + author.rewritten for author in authors if author is not None)

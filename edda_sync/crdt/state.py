@@ -44,20 +44,20 @@ _decoder = msgspec.msgpack.Decoder(_State)
 
 def encode(entity: Entity) -> bytes:
     """Return the canonical bytes of an entity's state; :func:`decode` reads them."""
+    deleted = sorted(entity.deleted.items()) if entity.deleted else ()
     groups: dict[tuple[bytes, int], tuple[int, dict[str, Any]]] = {}
+    last_actor, last_seq, written = b"", 0, dict[str, Any]()  # one change wrote nearly all cells, nearly always
     for name, siblings in entity.cells.items():
         for actor, seq, wall_ms, value in siblings:
-            group = groups.get((actor, seq))
-            if group is None:
-                groups[actor, seq] = wall_ms, {name: value}
-            else:
-                group[1][name] = value
-    listed = [(*dot, wall_ms, cells) for dot, (wall_ms, cells) in groups.items()]
-    listed.sort(key=lambda group: group[:2])
+            if seq != last_seq or actor != last_actor:
+                last_actor, last_seq = actor, seq
+                _, written = groups.setdefault((actor, seq), (wall_ms, {}))
+            written[name] = value
+    listed = [(*dot, *groups[dot]) for dot in sorted(groups)]
     ext = ((REFUSED, entity.refused.encode()),) if entity.refused.size else exts.NONE
     spent = entity.spent
     touched = [(actor, seq, *spent.get(actor, (0, 0))) for actor, seq in sorted(entity.touched.items())]
-    return _encoder.encode((entity.kind, touched, sorted(entity.deleted.items()), listed, (*ext, *entity.ext)))
+    return _encoder.encode((entity.kind, touched, deleted, listed, (*ext, *entity.ext)))
 
 
 def decode(entity_id: bytes, state: bytes) -> Entity:
@@ -70,7 +70,9 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
     try:
         kind, touched, deleted, groups, ext = _decoder.decode(state)
         entity = Entity(entity_id, kind)
-        entity.touched, entity.deleted = from_pairs([each[:2] for each in touched]), from_pairs(deleted)
+        entity.touched = from_pairs([each[:2] for each in touched])
+        if deleted:
+            entity.deleted = from_pairs(deleted)
         entity.spent = {actor: (count, size) for actor, _, count, size in touched if count or size}
         if ext and not exts.is_canonical(ext):
             raise ValueError("an ext out of order")
@@ -78,10 +80,9 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
         if refused is not None:
             entity.refused = Refused.decode(refused)
             ext = tuple(entry for entry in ext if entry[0] != REFUSED)
-        dots = [group[:2] for group in groups]
-        if any(one >= other for one, other in itertools.pairwise(dots)):
+        if any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
             raise ValueError("changes out of order")
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
     entity.ext = ext
     cells: dict[str, Siblings] = {}

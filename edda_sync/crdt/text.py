@@ -151,6 +151,8 @@ class TextDocument:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
+    decode = staticmethod(codec.decode)  # here as well: who has a document need not load the module
+
     def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
         """
         Make edits, one after another, as one edit of this device; ``edits.encode`` it into the change's operation.

@@ -158,11 +158,8 @@ class Texts:
         Raises:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
-        from edda_sync.crdt import edits
-
-        edit = edits.decode(one.edit)
         document, key = self._of(tx, entity, one.field, one.genesis)
-        self._apply(tx, document, key, edit, one.edit, dot, deps)
+        self._apply(tx, document, key, document.decode(one.edit), one.edit, dot, deps)
 
     def _apply(
         self, tx: StoreWriter, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,

@@ -27,6 +27,7 @@ from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
+from edda_sync.sync.readmission import readmit
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
 
@@ -78,7 +79,7 @@ class LogBehind:
     Attributes:
         ended: How many segments were confirmed or dropped since this was made: what is shown, and can be given, may be
             other than before.
-        fell: How many of them were dropped.
+        fell: How many of them were dropped, or left the drafts on what is lost: these are other changes now.
     """
 
     def __init__(
@@ -203,13 +204,14 @@ class LogBehind:
     def _end(self) -> None:
         """Confirm the segment if the log behind it, which is whole, folds to its root; else fall back to that log."""
         try:
-            self._store.transact(self._confirm)
+            readmitted = self._store.transact(self._confirm)
         except _ForgedError:
             self._fall_back(FORGED_KEY)
         else:
             self.ended += 1
+            self.fell += readmitted
 
-    def _confirm(self, tx: StoreWriter) -> None:
+    def _confirm(self, tx: StoreWriter) -> bool:
         begun = provisional(tx)
         assert begun is not None, "its log has just become whole"
         heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
@@ -230,6 +232,9 @@ class LogBehind:
             raise _ForgedError from None
         if roots != [begun.root]:
             raise _ForgedError
+        if not early.is_pending(tx):
+            tx.forget_rewritten()
+        return readmit(tx, self._ledger, self._random)
 
     def give_up(self) -> None:
         """Fall back to what is here of the log behind: nobody who is here brings the rest. Nothing written is lost."""
@@ -251,6 +256,7 @@ class LogBehind:
         if not keep:
             tx.drop_behind()
         fall_back(tx, self._ledger, begun.segment, self._random(16))
+        readmit(tx, self._ledger, self._random)
         tx.set_meta(blamed, begun.maker)
         return True
 

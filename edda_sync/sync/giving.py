@@ -68,7 +68,7 @@ class Giving:
             chosen: list[Logged] = []
             size = used = 0
             large = None
-            reached, held_back = dict(known), early.held_back(reader, known)
+            reached, held_back = dict(known), early.held_back(reader)
             for position in positions:
                 logged = reader.logged(position)
                 wanted = upto is None or logged.seq <= upto.get(logged.actor, 0)

@@ -42,6 +42,8 @@ class News:
 
     Attributes:
         evidence: What of it was new, by name.
+        brought: What the peer told of it, new or not, by name.
+        forked: Actors whose chains it newly proves to fork.
         renamed: What is called otherwise from now on, since a fork was proved.
         say: Longer pieces, for the peer.
         agrees: Whether a piece is, as far as both go, what is held here.
@@ -51,6 +53,8 @@ class News:
     """
 
     evidence: list[bytes] = field(default_factory=list)
+    brought: list[bytes] = field(default_factory=list)
+    forked: set[bytes] = field(default_factory=set)
     renamed: list[Renaming] = field(default_factory=list)
     say: list[Wanted] = field(default_factory=list)
     agrees: bool = False
@@ -101,6 +105,7 @@ class Learning:
         keep_proof(tx, proof)
         forget_made(tx)
         news.evidence.append(name_of_proof(proof))
+        news.forked.add(proof.actor)
         head = None if shared is None else tx.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
             return  # nothing is held beyond the point, so nothing has another name

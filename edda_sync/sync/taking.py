@@ -29,6 +29,7 @@ from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Incoming, Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import Changes, Part, SignedHead
+from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 
 
@@ -44,6 +45,7 @@ class Taken:
         apart: Actors of whom the peer has other changes than we have.
         held: Under which dots what came is held here: whoever sends a change has all before it too.
         settled: Whether what this store wrote before it had met anybody can be given to everybody now.
+        readmitted: Whether that is written again now, in another life, since what it rested on is lost.
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
     """
 
@@ -53,6 +55,7 @@ class Taken:
     apart: frozenset[bytes] = frozenset()
     held: tuple[Dot, ...] = ()
     settled: bool = False
+    readmitted: bool = False
     unchecked: bool = False
 
 
@@ -64,14 +67,19 @@ class Taking:
         store, ledger: The store, and its ledger's keeper.
         verify: Checks anybody's signature.
         workspace: The workspace's id.
+        random: Source of random bytes.
 
     Attributes:
         settled: How often what was written early has been put elsewhere in the log since this was made.
+        readmitted: How often it was written again in another life.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
+    def __init__(
+        self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes, random: Callable[[int], bytes]
+    ) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
-        self.settled = 0
+        self._random = random
+        self.settled = self.readmitted = 0
 
     def take(
         self,
@@ -94,7 +102,11 @@ class Taking:
         for change in decoded:
             check_body(change)
         taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        return self._count(taken)
+
+    def _count(self, taken: Taken) -> Taken:
         self.settled += taken.settled
+        self.readmitted += taken.readmitted
         return taken
 
     def _take(
@@ -144,8 +156,9 @@ class Taking:
                 break
         fold.flush()
         vouched.keep(tx)
-        settled = waited and not early_writes.is_pending(tx)
-        return Taken(applied, early, late, frozenset(apart), tuple(_dots_of(Chains(tx), batch)), settled)
+        settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(Chains(tx), batch))
+        readmitted = readmit(tx, ledger, self._random)
+        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted)
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
@@ -181,9 +194,7 @@ class Taking:
         Raises:
             RemoteProtocolError: It is not a part that was announced; nothing was taken.
         """
-        taken = self._store.transact(lambda tx: self._take_part(tx, part, parted))
-        self.settled += taken.settled
-        return taken
+        return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted)))
 
     def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
         if tx.segments():
@@ -209,7 +220,9 @@ class Taking:
             self._keep_voucher(tx, change)
         settled = waited and not early_writes.is_pending(tx)
         held = tuple(_dots_of(Chains(tx), [change]))
-        return Taken(int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY, held=held, settled=settled)
+        readmitted = readmit(tx, self._ledger, self._random)
+        applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
+        return Taken(applied, early, held=held, settled=settled, readmitted=readmitted)
 
     @staticmethod
     def _keep_voucher(tx: StoreWriter, change: Change) -> None:

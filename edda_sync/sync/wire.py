@@ -56,7 +56,7 @@ class Codec:
             raise RemoteProtocolError(f"a frame of an unknown kind ({how})")
         try:
             message: Message = _decode(rest)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"a malformed frame ({error})") from None
         return message
 

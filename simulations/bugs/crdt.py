@@ -116,8 +116,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A text edit puts its text in the place of every other one.",
         (1, 2),
         "crdt.fold:Fold.note_edit",
-        "sorted([*kept, (self.actor, self.seq, self.wall_ms, genesis)], key=lambda w: (w[0], w[1]))",
-        "[(self.actor, self.seq, self.wall_ms, genesis)]",
+        "sorted((*kept, own), key=lambda w: (w[0], w[1])) if kept else [own]",
+        "[own]",
     ),
     one(
         "a phantom edit stays in memory",

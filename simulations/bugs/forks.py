@@ -34,14 +34,14 @@ BUGS: Final[tuple[Bug, ...]] = (
         "sync.exchange:evidence_hash",
         "for name in reader.evidence_names():",
         "for name in ():",
-        needs="sync.sending:Sending.tell",
+        needs="sync.telling:Telling.tell",
     ),
     one(
         "new names are nobody's news",
         "Once a fork is proved nobody says by its new names what it holds.",
         (18,),
         "sync.session:Session.learned",
-        "return effects + self.open() if renamed or self.progress.apart else effects",
+        "return effects + self.open() if says_hello else effects",
         "return effects",
     ),
     one(
@@ -81,8 +81,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A change may depend on less than its actor's change before it.",
         (3, 17),
         "crdt.admission:_check_past",
-        "            seq < since\n",
-        "            seq < 0\n",
+        "if chains.goes_on(dot, before):",
+        "if False:",
     ),
     one(
         "a member is who is one here",
@@ -91,5 +91,22 @@ BUGS: Final[tuple[Bug, ...]] = (
         "crdt.authority:is_member_in",
         "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
         "return bool(records)",
+    ),
+    one(
+        "who is let in again rests on what is lost",
+        "A newcomer waits for the change that let it in, which nobody has any more, whatever lets it in since: a bug of this"
+        " code, which seed 446758 found.",
+        (18,),
+        "sync.readmission:readmit",
+        "if not is_due(tx):",
+        "if is_due(tx) or True:",
+    ),
+    one(
+        "what was written early falls with what let it in",
+        "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
+        (5, 21),
+        "sync.readmission:readmit",
+        "rewriting.write_again(tx, ledger, left)",
+        "pass",
     ),
 )

@@ -116,7 +116,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what a failed transaction knew",
         "What a transaction remembered is believed by the next, although it was rolled back.",
         (0, 1, 9, 11),
-        (Edit("store.tables:SqliteWriter.roll_back", "self._known.clear()\n", "pass\n"),),
+        (Edit("store.tables:SqliteWriter.roll_back", "self._forget_all()\n", "self._due.clear()\n"),),
         backend="sqlite",
     ),
 )

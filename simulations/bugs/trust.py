@@ -150,7 +150,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what was typed into a lie is lost",
         "What was typed into a text that a forged segment had made up goes with it.",
         (21,),
-        "sync.fallback:_Plan.parted",
+        "sync.rewriting:_Plan.parted",
         "for each in drafted.rewritten:",
         "for each in ():",
     ),

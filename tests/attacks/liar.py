@@ -104,7 +104,7 @@ class Liar:
         """Return a hello that claims some heads."""
         tag = workspace_tag(self.workspace, self.identity.device)
         versions = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
-        return Hello(versions, tag, self.identity.device, bytes(16), tuple(heads), False, bytes(32), 0, ())
+        return Hello(versions, tag, self.identity.device, bytes(16), tuple(heads), False, (), 0, ())
 
 
 class Line:

@@ -50,8 +50,8 @@ def test_a_member_on_a_terminal_is_not_asked_about_its_store_which_stays(pair: t
     said = "\n".join(joining.lines)
     assert "Bring them along?" not in said
     assert "joined" not in said
-    assert 'This device, "phone", is a member of the workspace of laptop already.' in said
-    assert "Its store stays where it is; what it holds goes to the others." in said
+    assert 'This device, "phone", is a member already of the workspace of laptop.' in said
+    assert "Its store stays, with all that was written here." in said
     assert "2 tasks and 0 documents are here now; proved equal with laptop." in said
     assert titles(laptop) == titles(phone) == {"Buy milk", "Not synced yet"}
 
@@ -60,7 +60,7 @@ def test_a_member_on_a_terminal_is_not_asked_about_its_store_which_stays(pair: t
 def test_a_member_that_wishes_another_name_is_told_the_one_it_has(pair: tuple[Machine, Machine], way: str) -> None:
     laptop, phone = pair
     printed = phone.join(laptop, way, "--name", "telephone")
-    assert 'This device, "phone", is a member of the workspace of laptop already.' in printed
+    assert 'This device, "phone", is a member already of the workspace of laptop.' in printed
     assert 'It is not called "telephone": a device keeps the name that it was let in with.' in printed
     assert "are here now" in printed
     assert "Brought along" not in printed

@@ -52,7 +52,7 @@ PLANTED = {
         "crdt.sequence:TextSequence._judge", "if at + length > (clock if name == own else known[name]):", "if False:"
     ),
     "characters are cut in halves": Edit(
-        "crdt.order:Order.is_inside", "pairs is not None and pairs.has(clock)", "False"
+        "crdt.order:Order.is_inside", "name in self.pairs and self.pairs[name].has(clock)", "False"
     ),
     "characters are forgotten with the last one that shows": Edit(
         "crdt.text_state:encode",

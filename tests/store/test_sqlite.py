@@ -29,7 +29,7 @@ from edda_sync.query import TaskQuery, plan
 from edda_sync.store import connections, schema
 from edda_sync.store.connections import Connection
 from edda_sync.store.sqlite import SqliteStore
-from tests.store.contract import AnyStore, StoreContract, change_all, dump, fill, show, shown_task
+from tests.store.contract import ACTOR, AnyStore, StoreContract, change_all, dump, fill, head, logged, show, shown_task
 
 WAIT_S = 60  # how long a test waits for what always comes
 
@@ -230,6 +230,25 @@ def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
     assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
     assert isinstance(failing.exception(WAIT_S), StorageError)
     assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
+
+
+def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(store: SqliteStore) -> None:
+    def twice(tx: StoreWriter) -> None:
+        tx.set_meta("half", b"")
+        for position in (1, 2):  # one change in two places: nothing is read in between, so both are written at the end
+            tx.append(logged(position, ACTOR, 1), head(ACTOR, 1))
+
+    gate = Gate(store)
+    before, failing, after = store.submit(put("before")), store.submit(twice), store.submit(put("after"))
+    gate.open()
+    assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
+    assert isinstance(failing.exception(WAIT_S), StorageError)
+    assert isinstance(store.submit(twice).exception(WAIT_S), StorageError)
+    with pytest.raises(StorageError):
+        store.transact(twice)
+    assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
+    with store.read() as reader:
+        assert (dict(reader.heads()), reader.log_position()) == ({}, 0)
 
 
 def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
