@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations.bugs.planting import Bug, one
+from simulations.bugs.planting import Bug, Edit, one
 
 PROOF: Final = "sync.learning:Learning.learn"
 """What is called with each proof of a fork."""
@@ -27,14 +27,15 @@ BUGS: Final[tuple[Bug, ...]] = (
         "if deps != other.deps:",
         "if ():",
     ),
-    one(
+    Bug(
         "evidence is in no hash",
         "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
         (1, 18),
-        "sync.exchange:evidence_hash",
-        "for name in reader.evidence_names():",
-        "for name in ():",
-        needs="sync.telling:Telling.tell",
+        (
+            Edit("sync.exchange:evidence_hash", "for name in reader.evidence_names():", "for name in ():"),
+            Edit("sync.session:Session._deal_heads", "self._sending.telling.tell_rest()", "pass"),
+        ),
+        needs="sync.telling:Telling.brought",
     ),
     one(
         "new names are nobody's news",

@@ -101,8 +101,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a fork is nobody's news",
         "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
         (1, 18),
-        "sync.telling:Telling.tell",
-        "if short(name) not in self._theirs)",
-        "if ())",
+        "sync.learning:Learning.learn",
+        "news.evidence.append(name_of_proof(proof))",
+        "pass",
     ),
 )

@@ -62,7 +62,7 @@ def fork(member: StorageEngine, common: int, before: list[Dep] | None = None) ->
 
     proof = forkproof.make(liar.actor, birth, side(liar, one), side(second, other))
     assert proof is not None
-    return Fork(made, one, other, liar, second, Evidence((PROOF + forkproof.encode(proof),)))
+    return Fork(made, one, other, liar, second, Evidence((PROOF + forkproof.encode(proof),), False))
 
 
 def told(engine: StorageEngine, seqs: int) -> Changes:
