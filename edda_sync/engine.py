@@ -733,10 +733,10 @@ class StorageEngine:
 
     def _on_end(self, committed: bool) -> None:
         if not committed:
-            self._ledger.texts.rolled_back()
+            self._ledger.rolled_back()
             self._written = None
             return
-        self._ledger.texts.committed()
+        self._ledger.committed()
         written, self._written = self._written, None
         if written is not None and self._sidecar is not None:
             with suppress(OSError):  # the change is on disk already, and a sidecar may lag

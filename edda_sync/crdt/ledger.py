@@ -54,6 +54,16 @@ class Ledger:
         """Return a fold over a transaction."""
         return Fold(tx, self.texts)
 
+    def committed(self) -> None:
+        """Keep what the transaction that just ended left in memory."""
+        self.texts.committed()
+        self.pasts.committed()
+
+    def rolled_back(self) -> None:
+        """Throw away what a transaction that left no trace has in memory."""
+        self.texts.rolled_back()
+        self.pasts.rolled_back()
+
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
         with _OWN_TEXTS:
@@ -214,7 +224,7 @@ class Ledger:
         if head is not None:
             signed = (head.signed_seq, head.signature) if place.run is None else (0, b"")
             moved = Head(place.name, header.seq, place.hash, added(head.deps, named), head.birth, *signed)
-            self.pasts.follow(head.hash, place.hash, deps)
+            self.pasts.follow(tx, head.hash, place.hash, deps)
         else:
             birth = exts.get(header.ext, changes.BIRTH)
             assert birth is not None, "a first change without a birth was refused when it was decoded"
@@ -245,7 +255,6 @@ class Ledger:
         fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
         if early.is_pending(tx):
             fold.flush()
-            self.pasts.forget()
             self.refold(tx, early.settle(tx, logged))
         return Admitted.APPLIED
 
@@ -284,7 +293,6 @@ class Ledger:
         check: bool = False,
     ) -> int:
         """Fold the whole log into an empty view; as ``refold.rebuild``, with ``check`` who may write is checked anew."""
-        self.texts = Texts()
         workspace = _meta(tx, WORKSPACE_KEY) if check else None
         return refolding.rebuild(
             tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from edda_sync.crdt import anew, operation
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import operation
 from edda_sync.crdt.admission import is_admissible
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.fold import Fold
@@ -39,7 +39,7 @@ def rebuild(
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's; no text may be in use.
+        texts, pasts: The store's.
         take_segment: Takes a segment into the fold.
         stop, reached: What to call once all below a position is folded and in the tables.
         workspace: Its id, to check anew who may write below ``stop``: it was checked by what a segment said of the members.
@@ -47,6 +47,7 @@ def rebuild(
     Raises:
         RemoteProtocolError: A life in the log had no right to begin.
     """
+    anew.note(tx)
     tx.clear_view()
     fold, walk = Fold(tx, texts), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
@@ -88,14 +89,14 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     Raises:
         CorruptError: A change in the log is not what was written; nothing has changed.
     """
-    if tx.segments():
+    if not keys or tx.segments():
         return 0
     positions = sorted({position for key in keys for position in tx.mentions(key)})
     for position in positions:
         verify_logged(tx, tx.logged(position))
     pointing = [key for key in tx.referrers(list(keys)) if key not in keys]
+    anew.note(tx)
     tx.forget(list(keys))
-    texts.forget(list(keys))
     fold, walk = Fold(tx, texts, only=frozenset(keys)), Walk(pasts, tx)
     for position in positions:
         logged = tx.logged(position)

@@ -218,7 +218,6 @@ class LogBehind:
             raise _ElsewhereError
         for actor, below in behind.items():  # what a head depends on was the maker's word
             tx.set_head(tx.heads()[actor]._replace(deps=below.deps))
-        self._ledger.pasts.forget()
         tx.end_segment(begun.segment)
         tx.drop_meta(PROVISIONAL_KEY)
         early.forget_drafted(tx)

@@ -55,7 +55,6 @@ def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> 
     early.forget_drafted(tx)
     tx.fall_back()
     tx.end_segment(segment)
-    ledger.pasts.forget()
     ledger.rebuild(tx, open_taken, check=True)
     if drafted:
         tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, WHY))
