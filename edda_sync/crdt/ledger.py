@@ -160,7 +160,8 @@ class Ledger:
         Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
 
         The two differ while what its life continues is not here: nobody can say then what that does not know already, so
-        nothing is named. It is folded on what is here all the same, and anew once that is here.
+        nothing is named. It is folded on what is here all the same, and anew once that is here. So they do where a segment
+        brought more than a header has room for: there is no log to name bit by bit.
         """
         held = {each.actor: each.seq for each in tx.heads().values()}
         while True:
@@ -169,8 +170,12 @@ class Ledger:
             if self._is_early(tx, head):
                 return head, before, deps, ()
             changed = _named(tx, deps, before)
-            if len(changed) <= limits.DEPS_MAX or not self._catch_up(tx, before, wall_ms):
+            if len(changed) <= limits.DEPS_MAX:
                 return head, deps, deps, changed
+            if tx.segments():
+                early.note_unnamed(tx)
+                return head, before, deps, ()
+            self._catch_up(tx, before, wall_ms)
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
@@ -186,13 +191,8 @@ class Ledger:
             return None, self.pasts.before(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
         return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
 
-    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> bool:
-        """
-        Append a change without operations that depends on as much of the log, from its start, as a header should name.
-
-        Returns:
-            False: The log has nothing more; what else is here came with a segment, and is named at once.
-        """
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> None:
+        """Append a change without operations that depends on as much of the log, from its start, as a header should name."""
         head, _ = self._own(tx)
         actor = actor_of(tx)
         reached, moved = dict(before), set[bytes]()
@@ -203,8 +203,7 @@ class Ledger:
                     break
                 moved.add(logged.actor)
                 reached[logged.actor] = logged.seq
-        if not moved:
-            return False
+        assert moved, "all that is here is in the log"
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
         named = _named(tx, reached, before)
         header = Header(
@@ -214,7 +213,6 @@ class Ledger:
         change = Change(header, changes.encode_header(header), b"")
         self._append(tx, change, _own_place(head, change), _frontier_of(named), reached)
         early.note(tx, birth)
-        return True
 
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
         """Append a change of which the place and the past are known: its author's earlier changes are in that too."""

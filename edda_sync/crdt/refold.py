@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from edda_sync.crdt import anew, operation
+from edda_sync.crdt import anew, early, frontier, operation
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.admission import is_admissible
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.fold import Fold
-from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.past import Pasts, Walk
 from edda_sync.crdt.texts import Texts
 from edda_sync.errors import CorruptError, RemoteProtocolError
@@ -51,6 +51,7 @@ def rebuild(
     tx.clear_view()
     fold, walk = Fold(tx, texts), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
+    seen: Frontier = {}
     for position in sorted([*logged, *taken]):
         if stop is not None and position >= stop:
             stop = None
@@ -59,10 +60,13 @@ def rebuild(
             reached()
             workspace = None
         if position in taken:
-            walk.start(take_segment(fold, taken[position]))
+            heads = take_segment(fold, taken[position])
+            walk.start(heads)
             fold.flush()
+            if early.is_unnamed(tx):
+                seen = {name: head.seq for name, head in heads.items()}
         else:
-            _fold_again(tx, fold, walk, tx.logged(position), workspace)
+            _fold_again(tx, fold, walk, tx.logged(position), workspace, seen)
     fold.flush()
     fold.refresh()
     if stop is not None:
@@ -108,11 +112,21 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     return len(positions)
 
 
-def _fold_again(tx: StoreWriter, fold: Fold, walk: Walk, logged: Logged, workspace: bytes | None) -> None:
+def _fold_again(
+    tx: StoreWriter,
+    fold: Fold,
+    walk: Walk,
+    logged: Logged,
+    workspace: bytes | None,
+    seen: Mapping[bytes, int] | None = None,
+) -> None:
+    """Fold a change of the log, which has seen some things more than it says."""
     header = changes.decode_header(logged.raw)
     raw = tx.heads()[logged.actor].birth
     birth = changes.decode_birth(raw)
     deps = walk.at(logged.actor, logged.seq)
+    if seen:
+        deps = frontier.join(deps, seen)
     if header.birth is not None and workspace is not None:
         fold.flush()
         if not is_admissible(fold.entities, birth, raw, deps, workspace):

@@ -6,11 +6,12 @@ Falling back: what becomes of a store whose segment the log does not bear out, o
 2. The log behind the segment stands, as far as it is here; nothing else was taken meanwhile.
 3. Each draft is written again, in a new life of this device: what the segment showed truly counts as seen, so that it is
    replaced; what it showed falsely does not, so that the truth stays beside what was written. Texts are merged as edits.
+4. The same is done on a segment that the log does bear out, where the drafts could not say what they had seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from edda_sync.backup import segment as segments
@@ -20,13 +21,14 @@ from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.drafts import Delete, Draft, Put, Rewrite, Touch
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
-from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, new_life
+from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, begin_life, new_life
 from edda_sync.crdt.state import decode
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
 from edda_sync.sync.merging import open_taken
 
 WHY: Final = "what it began with was not so"
+UNNAMED: Final = "what it wrote before could not say all that it had seen"
 
 
 class _Drafted(NamedTuple):
@@ -37,7 +39,14 @@ class _Drafted(NamedTuple):
     rewritten: tuple[Rewritten, ...]
 
 
-def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> None:
+def fall_back(
+    tx: StoreWriter,
+    ledger: Ledger,
+    segment: bytes,
+    nonce: bytes,
+    why: str = WHY,
+    stands: Callable[[], None] = lambda: None,
+) -> None:
     """
     Let the log behind a segment stand, and write the drafts again.
 
@@ -46,19 +55,32 @@ def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> 
         ledger: Its ledger's keeper.
         segment: The segment's name.
         nonce: 16 random bytes, for the life in which the drafts are written again.
+        why: Why that begins, for a person.
+        stands: What to call once the log behind the segment is folded, and nothing else.
     """
     drafted = list(_drafted(tx))
     about = {key_of(one.kind, one.id) for each in drafted for one in each.operations}
     entries = segments.read(segments.parts_of(tx, segment)).entries
     showed = {entry.key: decode(entry.key[1:], entry.state) for entry in entries if entry.key in about}
-    wrote = actor_of(tx)
+    wrote, first = actor_of(tx), _first_life(tx)
     early.forget_drafted(tx)
     tx.fall_back()
     tx.end_segment(segment)
     ledger.rebuild(tx, open_taken, check=True)
+    stands()
+    begin_life(tx, first)
     if drafted:
-        tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, WHY))
+        tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, why))
         _write_again(tx, ledger, drafted, showed)
+
+
+def _first_life(tx: StoreReader) -> changes.Birth:
+    """Return the birth of the first life on the segment: what it continues is in the log, and those after it continue it."""
+    birth, heads = changes.decode_birth(tx.meta(BIRTH_KEY) or b""), tx.heads()
+    lives = early.drafted(tx)
+    while birth.parent in lives:
+        birth = changes.decode_birth(heads[birth.parent].birth)
+    return birth
 
 
 def _drafted(tx: StoreReader) -> Iterator[_Drafted]:
