@@ -290,7 +290,7 @@ def test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches
         network = met(tablet, laptop)
         assert len(network.proved) == 2
         assert is_provisional(tablet) is None
-        assert len(tablet.query_tasks(edda.TaskQuery(tags={"work"}))) == 1
+        assert len(tablet.query_tasks(edda.TaskQuery(tags=["work"]))) == 1
         assert len(met(watch, tablet).proved) == 2
         watch.create_task(edda.Task(title="by who began with its segment"))
         for engine in (watch, phone, watch):

@@ -29,7 +29,8 @@ class Composer:
 
     Args:
         fold: The fold in which the change was begun.
-        again: Whether all of it was acknowledged before: then a ring of parents is no reason to refuse it.
+        again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
+            refuse it.
     """
 
     def __init__(self, fold: Fold, *, again: bool = False) -> None:
@@ -133,7 +134,9 @@ class Composer:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key, uncertain = (entity.key, field, genesis), bool(fold.tx.segments())
         before = fold.texts.string(fold.tx, entity, genesis) if uncertain else ""
-        edit = fold.texts.edit(fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite)
+        edit = fold.texts.edit(
+            fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
+        )
         fold.charge_edit(entity, edit)
         fold.note_edit(entity, field, genesis)
         if uncertain:  # the text came by a segment: should that be a lie, the words are written anew from what is kept

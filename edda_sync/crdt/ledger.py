@@ -11,6 +11,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from edda_sync import limits
@@ -105,6 +106,9 @@ class Ledger:
             drafts: What to do, in order.
             header: Of the change that it was: who asked for it, when and why stay as they are.
             seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+
+        Raises:
+            LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
         """
         base = self._next(tx, header.wall_ms)
         if not seen:
@@ -136,7 +140,7 @@ class Ledger:
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
             fold.entities.load([key_of(each.kind, each.id) for each in some])
-            with _OWN_TEXTS:
+            with nullcontext() if again else _OWN_TEXTS:
                 for draft in some:
                     for one in composer.operations(draft):
                         body.add(operation.encode(one))

@@ -61,12 +61,11 @@ class Texts:
             self._open.popitem(last=False)
 
     def rolled_back(self) -> None:
-        """Throw away the documents that a failed transaction touched."""
+        """Throw away the documents that a failed transaction, or a part of one, touched."""
         if self._still.rolled_back():
             self._open.clear()
-        for key in self._touched:
+        for key in self._touched:  # they stay touched: of a part that was undone, the rest may read them again
             self._open.pop(key, None)
-        self._touched.clear()
 
     @staticmethod
     def genesis(entity: Entity, start: str) -> bytes:
@@ -191,6 +190,7 @@ class Texts:
         changes: Sequence[TextEdit],
         *,
         rewrite: bool = False,
+        merging: bool = False,
     ) -> bytes:
         """
         Edit a text of an entity, in a change of this device; return what its operation carries.
@@ -203,6 +203,7 @@ class Texts:
             deps: What this device has applied.
             changes: The edits, one after another.
             rewrite: Whether the whole text was written anew: the same rewrite made elsewhere is made once.
+            merging: Whether it was acknowledged before, in another text; see ``TextDocument.make``.
 
         Raises:
             InvalidValueError: A position lies outside the text.
@@ -211,7 +212,7 @@ class Texts:
         from edda_sync.crdt import edits
 
         document, key = self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)
-        made = document.make(_called(tx, dot)[0], changes, whole=rewrite)
+        made = document.make(_called(tx, dot)[0], changes, whole=rewrite, merging=merging)
         if (names := names_of(tx)) is not NOBODY:
             from edda_sync.crdt.item_names import ItemNames
 

@@ -6,7 +6,8 @@ Falling back: what becomes of a store whose segment the log does not bear out, o
 2. The log behind the segment stands, as far as it is here; nothing else was taken meanwhile.
 3. Each draft is written again, in a new life of this device: what the segment showed truly counts as seen, so that it is
    replaced; what it showed falsely does not, so that the truth stays beside what was written. Texts are merged as edits.
-4. The same is done on a segment that the log does bear out, where the drafts could not say what they had seen.
+4. What does not fit is kept beside (:mod:`~edda_sync.sync.kept`): a segment that is a lie goes in every case.
+5. The same is done on a segment that the log does bear out, where the drafts could not say what they had seen.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, begin_life, new_life
 from edda_sync.crdt.state import decode
+from edda_sync.errors import LocalError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
+from edda_sync.sync.kept import Kept, note
 from edda_sync.sync.merging import open_taken
 
 WHY: Final = "what it began with was not so"
@@ -71,7 +74,7 @@ def fall_back(
     begin_life(tx, first)
     if drafted:
         tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, why))
-        _write_again(tx, ledger, drafted, showed)
+        _write_again(tx, ledger, drafted, showed, nonce)
 
 
 def _first_life(tx: StoreReader) -> changes.Birth:
@@ -160,12 +163,45 @@ def _siblings(entity: Entity | None, cell: str) -> Siblings:
     return [] if entity is None else entity.cells.get(cell, [])
 
 
-def _write_again(tx: StoreWriter, ledger: Ledger, drafted: list[_Drafted], showed: Mapping[bytes, Entity]) -> None:
+def _write_again(
+    tx: StoreWriter, ledger: Ledger, drafted: list[_Drafted], showed: Mapping[bytes, Entity], nonce: bytes
+) -> None:
     """Write drafts again: first what had not seen what stands there, since what a life has seen never grows less."""
     birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"")
     plan = _Plan(ledger.fold(tx).entities, showed, is_early=early.is_missing(tx, birth))
     parted = [plan.parted(each) for each in drafted]
+    kept = Kept()
     for seen in (False, True):
         for each, drafts in zip(drafted, parted, strict=True):
-            if drafts[seen]:
-                ledger.write_again(tx, drafts[seen], each.header, seen=seen)
+            _write_what_fits(tx, ledger, drafts[seen], each.header, kept, seen=seen)
+
+    def title_of(key: bytes) -> str:
+        for entity in (ledger.fold(tx).entities.existing(*kind_and_id(key)), showed.get(key)):
+            title = None if entity is None else entity.value("title")
+            if isinstance(title, str):
+                return title
+        return kind_and_id(key)[0]
+
+    documents = list(kept.documents(title_of, nonce))
+    for document in documents:
+        ledger.write_again(tx, [document], drafted[-1].header, seen=True)
+    note(tx, [document.id for document in documents])
+
+
+def _write_what_fits(
+    tx: StoreWriter, ledger: Ledger, drafts: list[Draft], header: changes.Header, kept: Kept, *, seen: bool
+) -> None:
+    """Write drafts again in one change, or else in as few as they fit in; what fits in none is kept."""
+    if not drafts:
+        return
+    try:
+        with tx.undoing():
+            ledger.write_again(tx, drafts, header, seen=seen)
+    except (LocalError, RefusedTextError):
+        ledger.rolled_back()
+        if len(drafts) == 1:
+            kept.add(drafts[0])
+            return
+        half = len(drafts) // 2
+        for part in (drafts[:half], drafts[half:]):
+            _write_what_fits(tx, ledger, part, header, kept, seen=seen)
