@@ -200,6 +200,7 @@ class StorageEngine:
         if self._store is not None:
             self._store.close()
             self._store = None
+            self._ledger.forget()  # what is opened next may be what was put back
         if self._sidecar is not None:
             self._sidecar.close()
             self._sidecar = None

@@ -65,6 +65,11 @@ class Ledger:
         self.texts.rolled_back()
         self.pasts.rolled_back()
 
+    def forget(self) -> None:
+        """Throw away all that is in memory: another store is opened next, or this one as it was once."""
+        self.texts.forget()
+        self.pasts.forget()
+
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
         with _OWN_TEXTS:

@@ -72,6 +72,10 @@ class Pasts:
             del self._known[before]
             self._remember(after, past)
 
+    def forget(self) -> None:
+        """Forget all of it."""
+        self._known.clear()
+
     def _look(self, reader: StoreReader) -> None:
         """Forget all of it where changes may have other names by now, or what was said of them was no more than said."""
         if not self._still.holds(reader):

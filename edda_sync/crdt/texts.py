@@ -67,6 +67,11 @@ class Texts:
         for key in self._touched:  # they stay touched: of a part that was undone, the rest may read them again
             self._open.pop(key, None)
 
+    def forget(self) -> None:
+        """Throw away every document."""
+        self._open.clear()
+        self._touched.clear()
+
     @staticmethod
     def genesis(entity: Entity, start: str) -> bytes:
         """Return the name of the text of an entity that starts so."""

@@ -7,6 +7,7 @@ Each test ends with a look at the whole store: it is what its log says, and what
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -238,6 +239,28 @@ def test_a_segment_of_before_something_was_folded_anew_is_not_served(
         assert again is not None
         assert again != made
         assert making.given({}) == again
+
+
+def test_a_store_that_was_put_back_while_it_was_closed_is_read_anew(tmp_path: Path) -> None:
+    """The engine is the same, and what it has in memory is of a file that is no more."""
+    with devices(2) as (laptop, phone):
+        document = laptop.create_document(edda.Document(title="Note", content="start"))
+        laptop.edit_text(document, "content", [(0, 0, "a ")])
+        laptop.edit_text(document, "content", [(0, 0, "b ")])
+        laptop.close()
+        shutil.copytree(laptop.home, tmp_path / "backup")
+        laptop.open_store(laptop.config)
+        for word in ("c", "d"):
+            laptop.edit_text(document, "content", [(0, 0, f"{word} ")])
+        laptop.close()
+        shutil.rmtree(laptop.home)
+        shutil.copytree(tmp_path / "backup", laptop.home)
+        laptop.open_store(laptop.config)
+        laptop.edit_text(document, "content", [(0, 0, "e ")])
+        assert content(laptop, document) == "e b a start"
+        assert is_sound(laptop)
+        sync(laptop, phone)
+        assert content(phone, document) == "e b a start"
 
 
 def test_a_process_of_its_own_goes_on_with_a_text_that_another_one_folded_anew(tmp_path: Path) -> None:
