@@ -57,6 +57,7 @@ LOG: Final = logging.getLogger("edda_sync.device")
 
 DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 _TALKING: Final = "talking with peers"
+_REFUSALS: Final = "noting who knows this device"
 _SILENT: Final = contextlib.nullcontext("discovery is switched off")
 
 
@@ -141,6 +142,7 @@ class Device:
         self._trusted: dict[str, bytes] = {}  # whom the open port lets in
         self._met: set[str] = set()
         self._troubles: dict[str, str] = {}
+        self._shut_out: str | None = None  # the device that knew this one and does not any more
         self._changes = 0
         self.proved: dict[str, Frontier] = {}
         self.discovery: Discovery | None = None
@@ -231,7 +233,7 @@ class Device:
         Args:
             peers: Device ids; every peer with a link by default, of which there must be one.
         """
-        target = await self.run(StorageEngine.frontier)
+        target = await self.run(standing.given)  # what is kept back may have to become other changes first
 
         def proved() -> bool:
             asked = peers or self._progress.keys()
@@ -358,6 +360,7 @@ class Device:
 
     def _open(self) -> None:
         self.store.initialize(self._config)
+        self.store.readmit()
         self._version = self.store.store.version()
         self._position = standing.log_position(self.store)
         identity, workspace = self.store.identity, self.store.workspace
@@ -368,6 +371,7 @@ class Device:
         self._proofs = standing.load(self.store)
         self._names = told_apart(standing.names(self.store))
         self._last_port = standing.port(self.store)
+        self._shut_out = standing.shut_out_by(self.store)
 
     async def _let_go(self) -> None:
         """Remember what is known of the peers, and let go of the store."""
@@ -386,8 +390,9 @@ class Device:
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
         for port in ports:
             self.peers = Peers(
-                self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks
-            )
+                self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks,
+                self._refused,
+            )  # fmt: skip
             try:
                 await self._stack.enter_async_context(self.peers)
                 break
@@ -428,6 +433,8 @@ class Device:
             self._troubles.pop(device, None)
             link = self.peers.all[device].link if device in self.peers.all else None
             self._happened(Happening("connected", device, text=link.address if link is not None else ""))
+            if device == self._shut_out:
+                self._tasks.start(self._note_known(device))
         for effect in effects:
             self._carry_out(effect)
         self._set_timer(deadline)
@@ -610,6 +617,32 @@ class Device:
 
     def _remember(self, device: str, endpoint: Endpoint) -> None:
         self._proofs.setdefault(device, standing.Remembered()).endpoint = endpoint
+
+    def _refused(self, device: str) -> None:
+        self._tasks.start(self._note_refusal(device))
+
+    async def _note_refusal(self, device: str) -> None:
+        """Tell that a device does not know this one any more, if it did before."""
+        known = self._proofs.get(device, standing.Remembered())
+        try:
+            knew = await self.run(lambda store: standing.note_refusal(store, device, known))
+        except StorageError as error:
+            self._tasks.failed(_REFUSALS, error)
+            return
+        self._tasks.worked(_REFUSALS)
+        if knew:
+            self._shut_out = device
+            self._troubled(device, standing.shut_out_sentence(self.name_of(device)))
+
+    async def _note_known(self, device: str) -> None:
+        """Take back what was told: the device knows this one."""
+        try:
+            await self.run(lambda store: standing.note_known(store, device))
+        except StorageError as error:
+            self._tasks.failed(_REFUSALS, error)
+            return
+        self._tasks.worked(_REFUSALS)
+        self._shut_out = None
 
     def _found(self, device: str, endpoints: list[Endpoint]) -> None:
         peer = self.peers.all.get(device)

@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync import limits, values
+from edda_sync import limits, standing, values
 from edda_sync.backup import segment as segments
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.chains import Chains
 from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.records import told_apart
 from edda_sync.crdt.refold import verify_logged
 from edda_sync.crdt.scrub import scrub_digest, scrub_entities
 from edda_sync.crdt.texts import Texts
@@ -71,6 +72,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_digest(engine, progress))
     findings.append(_check_lives(engine))
     findings += _check_identity(engine)
+    findings += _check_membership(engine)
     refused = engine.refused()
     if refused:
         findings.append(
@@ -346,6 +348,15 @@ def _check_identity(engine: StorageEngine) -> list[Finding]:
     except LostIdentityError as error:
         return [Finding("identity", False, str(error).rstrip("."))]
     return []
+
+
+def _check_membership(engine: StorageEngine) -> list[Finding]:
+    """Say that another device does not know this one any more; nothing while none is known to do so."""
+    by = standing.shut_out_by(engine)
+    if by is None:
+        return []
+    names = told_apart(standing.names(engine))
+    return [Finding("membership", True, standing.shut_out_sentence(names.get(by, by[:12])).rstrip("."))]
 
 
 def _leaves(lives: Sequence[Life], device: str) -> int:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from edda_sync import conflicts, life, limits, lives, opening, values, workspaces
 from edda_sync.config import StorageConfig, absolute
+from edda_sync.crdt import authority, early, records
+from edda_sync.crdt import ext as exts
 from edda_sync.crdt import ledger as ledgers
-from edda_sync.crdt import records
 from edda_sync.crdt.chains import names_of, points_of
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.drafts import Draft
@@ -54,6 +55,7 @@ from edda_sync.model import (
 )
 from edda_sync.protocols import Head, Row, Store, StoreReader, StoreWriter
 from edda_sync.query import DocumentQuery, Query, TaskQuery, plan
+from edda_sync.sync import readmission
 from edda_sync.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -572,9 +574,25 @@ class StorageEngine:
         self._announce()
 
     def adopt(self, welcome: Welcome) -> None:
-        """Become a member of the workspace that a welcome describes; the store must belong to none yet."""
+        """Become a member of the workspace that a welcome describes, once more if the store belongs to it already."""
         public_key = self.make_identity().public_key
-        self.store.transact(lambda tx: workspaces.adopt(tx, welcome, public_key, self._random(16)))
+
+        def work(tx: StoreWriter) -> None:
+            workspaces.adopt(tx, welcome, public_key, self._random(16))
+            readmission.forget_shut_out(tx)
+
+        self.store.transact(work)
+
+    def readmit(self) -> bool:
+        """
+        Go on behind what let this device in again, if that is here: as ``sync.readmission`` says, and tell whether it is so.
+
+        Call it before the device talks with others; from then on its talks do this themselves.
+        """
+        with self.store.read() as reader:
+            if not readmission.is_due(reader):
+                return False
+        return self.store.transact(lambda tx: readmission.readmit(tx, self._ledger, self._random))
 
     def welcome(self, card: DeviceCard, port: int = 0) -> Welcome:
         """
@@ -584,7 +602,7 @@ class StorageEngine:
             LimitError: The workspace has as many devices as it may have.
             UsageError: What this device holds is not proved yet.
         """
-        from edda_sync.transport.membership import Welcome, fitting
+        from edda_sync.transport.membership import INVITER, Welcome, fitting
 
         added_by = self.identity.public_key
 
@@ -595,11 +613,14 @@ class StorageEngine:
                 self._commit(tx, [workspaces.member_draft(card, added_by)], "paired")
             signing_key = records.certificate_key(card.certificate)
             listed = sorted(workspaces.cards(tx).items(), key=lambda each: each[0] != self.identity.device)
-            return workspaces.added_by_change(tx, signing_key), workspaces.ring(tx), fitting(listed)
+            added = authority.added_by(tx, signing_key)
+            assert added is not None, "it was committed just now, or is in the log"
+            return added, workspaces.ring(tx), fitting(listed)
 
         added, ring, told = self.store.transact(work)
         self._announce()
-        return Welcome(self.workspace, ring, told, port, added)
+        by = exts.of({INVITER: self.identity.device.encode()})
+        return Welcome(self.workspace, ring, told, port, added, by)
 
     def check_can_invite(self) -> None:
         """
@@ -706,6 +727,8 @@ class StorageEngine:
 
     def _live(self, tx: StoreWriter) -> None:
         """Begin a new life when this store may not be what it was, or its present one is known to be over: see ``life``."""
+        if ledgers.actor_of(tx) not in tx.heads() and not early.is_pending(tx):  # else peers must hear of it
+            readmission.readmit(tx, self._ledger, self._random)
         actor = ledgers.actor_of(tx)
         head = tx.heads().get(actor)
         why = self._doubt(tx, actor, head)

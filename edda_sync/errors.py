@@ -31,7 +31,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
-    │   └── NotAMemberError        the peer is no member, or we are none there (peer)
+    │   └── NotAMemberError        the peer is no member, or we are none there (peer, by_peer)
     └── PairingError               an invitation that did not work (reason)
 
 The command turns each into one sentence and an exit code: ``exit_code``.
@@ -317,10 +317,16 @@ class LinkClosedError(RemoteError):
 
 
 class NotAMemberError(RemoteError):
-    """The peer is not a member of this workspace, or this device is none of the peer's."""
+    """
+    The peer is not a member of this workspace, or this device is none of the peer's.
 
-    def __init__(self, peer: str) -> None:
-        self.peer = peer
+    Attributes:
+        peer: Its device id.
+        by_peer: Whether it is the peer that does not know this device.
+    """
+
+    def __init__(self, peer: str, *, by_peer: bool = False) -> None:
+        self.peer, self.by_peer = peer, by_peer
         super().__init__(
             f"{peer} and this device are not members of one workspace; pair them with `edda invite` and `edda join`."
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from edda_sync import limits, opening
+from edda_sync import limits, opening, standing
 from edda_sync.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ledger as ledgers
@@ -23,6 +23,7 @@ from edda_sync.folders import make_folder, state_folder
 from edda_sync.model import Item, Task
 from edda_sync.peers import Endpoint
 from edda_sync.query import DocumentQuery, TaskQuery
+from edda_sync.sync import readmission
 from edda_sync.transaction import Transaction
 from edda_sync.transport import identity as identities
 from edda_sync.transport import membership, pairing
@@ -49,6 +50,7 @@ class Holdings:
         name: What the workspace calls that device.
         tasks, documents, tags: How many are in it.
         others: How many other members its workspace has.
+        is_shut_out: Whether what let it in is not here, or not known there any more: it may have to be let in again.
     """
 
     workspace: bytes
@@ -58,6 +60,7 @@ class Holdings:
     documents: int
     tags: int
     others: int
+    is_shut_out: bool
 
     @property
     def is_empty(self) -> bool:
@@ -94,13 +97,15 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         store.open_store(config)
         with store.store.read() as reader:
             workspace, birth = reader.meta(ledgers.WORKSPACE_KEY), reader.meta(ledgers.BIRTH_KEY)
+            shut_out = birth is not None and readmission.is_shut_out(reader)
         if workspace is None or birth is None:
             return None
         counts, members = store.counts(), store.members()
         device = identities.device_of(changes.decode_birth(birth).public_key)
-        own = next((each.name for each in members if each.device == device), store.name)
+        own = standing.names(store).get(device, store.name)
         others = max(0, len(members) - 1)
-        return Holdings(workspace, device, own, counts["tasks"], counts["documents"], counts["tags"], others)
+        held = counts["tasks"], counts["documents"], counts["tags"]
+        return Holdings(workspace, device, own, *held, others, shut_out)
 
 
 # --- pairing ----------------------------------------------------------------------------------------------------------
@@ -178,7 +183,8 @@ def stays(home: Path, held: Holdings, welcome: Welcome) -> bool:
 
 def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: StorageConfig | None = None) -> None:
     """
-    Make the store in a folder belong to the workspace that a welcome describes; one that does so already stays.
+    Make the store in a folder belong to the workspace that a welcome describes; one that does so already stays, with all
+    that was written in it, and goes on behind what lets it in again if that before is lost.
 
     Args:
         home: The store's folder.
@@ -191,6 +197,10 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
     held = holdings(home, config)
     if held is not None:
         if stays(home, held, welcome):
+            with StorageEngine(home) as store:
+                store.open_store(config)
+                store.adopt(welcome)
+                store.readmit()
             return
         if aside is None and not held.is_empty:
             raise UsageError("This store has got content meanwhile; join again, with --bring or --leave.")

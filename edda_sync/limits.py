@@ -46,10 +46,10 @@ ENTITY_LIFE_CELLS_MAX = 4 * 1024 * 1024  # cells one life writes into one entity
 OPERATION_BYTES_MAX = (
     TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 )  # one operation (wire): a whole text and all that one change may write beside it
-INCOMING_MAX = 64  # large changes of which not every part is here: what has come furthest stays
+INCOMING_MAX = 8  # large changes of one device of which not every part is here: what has come furthest stays
+INCOMING_BYTES_MAX = 2 * CHANGE_BYTES_MAX  # of these, by what they say: one that has come far, and the next one
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
-BIRTHS_PAUSE_S = 5.0  # after so long a peer that brought too many is asked again
 PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
 PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
 STRANGERS_MAX = (
@@ -61,6 +61,15 @@ LEAVES_MAX = 32  # lives of one device that still write: above it status and doc
 # --- wire -------------------------------------------------------------------------------------------------------------
 FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after decompression (wire)
 BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to interleave, large enough to compress
+BATCH_VOUCHERS_BYTES_MAX = 512 * 1024  # what vouches for one batch: four of the longest ways to a signature
+BATCH_ENDS_MAX = 256  # ends of one actor's chain in a batch (wire): for each the way to what is held is followed
+EXPANSION = (
+    32  # times its own size: so much a frame of data may become and not be counted; honest ones shrink to a twentieth
+)
+EXPANDED_BYTES_MAX = (
+    32 * 1024 * 1024
+)  # what frames become beyond that, of a peer within a window: the others are taken after it
+EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
@@ -137,7 +146,9 @@ CODED_CELLS_MAX = (
     4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
 )
 CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
-SCANS_MAX = 32  # times that a peer may have all entities looked at within a window: a comparison takes nine
+SCANS_MAX = (
+    32  # times that a peer may have all entities looked at, or evidence named, within a window: comparing takes nine
+)
 SCANS_WINDOW_S = 60.0  # what is compared is compared again after it
 DEFERRED_MAX = 32  # messages of a comparison that wait for the next window: more than a peer has under way
 MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more

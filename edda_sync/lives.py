@@ -55,9 +55,7 @@ def lives(reader: StoreReader) -> list[Life]:
     for name, head in heads.items():
         actor, first = chains.actor(name), chains.names.first(name)
         key = _birth(head).public_key
-        is_leaf = (key, head.hash) not in continued and not any(
-            chains.names.parent(b) == name for b in chains.names.branches(actor)
-        )
+        is_leaf = (key, head.hash) not in continued and not chains.names.after(name)
         began, wrote = _wall_ms(reader, name, first), _wall_ms(reader, name, head.seq)
         device = device_id(key)
         found.append(Life(device, name, head.seq, began, wrote, is_leaf, actor in ended, _birth(head).why))

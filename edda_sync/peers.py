@@ -69,6 +69,7 @@ class Peers:
         port: TCP port to listen on; 0 lets the system choose.
         on_dialled: Called with a member and the address where it answered.
         supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
+        on_refused: Called with a member that does not know this device.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Peers:
         port: int,
         on_dialled: Callable[[str, Endpoint], None],
         supervisor: Supervisor,
+        on_refused: Callable[[str], None] = lambda _device: None,
     ) -> None:
         self._identity, self._members = identity, members
         self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
+        self._on_refused = on_refused
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
@@ -139,7 +142,11 @@ class Peers:
         self._meet()
         peer = self.all[device]
         if peer.link is None:
-            link = await dial(self._identity, device, pinned, host, port)
+            try:
+                link = await dial(self._identity, device, pinned, host, port)
+            except NotAMemberError as error:
+                self._note_refusal(device, error)
+                raise
             self._start(self._carry(peer, link, (host, port)))
         self.found(device, [(host, port)])
         return device
@@ -216,6 +223,7 @@ class Peers:
                 link = calling.result()
             except RemoteError as error:
                 peer.error = str(error)
+                self._note_refusal(peer.device, error)
                 self._supervisor.worked(_CALLING)
                 continue
             except StorageError as error:  # a key that is used lies on the disk for a moment
@@ -229,6 +237,10 @@ class Peers:
             peer.nudge.clear()
             return True
         return False
+
+    def _note_refusal(self, device: str, error: RemoteError) -> None:
+        if isinstance(error, NotAMemberError) and error.by_peer:
+            self._on_refused(device)
 
     async def _accepted(self, link: Link) -> None:
         self._meet()

@@ -17,7 +17,7 @@ Where an entity is given or returned as bytes, that is its key (``crdt.entity.ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -282,6 +282,10 @@ class StoreReader(Protocol):
         """Return where in the log changes are of which operations about an entity wait, in order."""
         ...
 
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        """Return where in the log changes are of which operations wait, in order, and the numbers of these: ``1,2,5``."""
+        ...
+
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         """Return the entities that the changes at some positions are about."""
         ...
@@ -428,7 +432,15 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        """Keep what a text read before and after an edit of this device; :meth:`end_segment` forgets it."""
+        """Keep what a text read before and after an edit of this device."""
+        ...
+
+    def forget_rewritten(self) -> None:
+        """Forget what texts read before and after this device's edits: these stand."""
+        ...
+
+    def drop_lives(self, actors: Collection[bytes]) -> None:
+        """Forget all changes of some actors, with all that goes by where they stand, and that there were such actors."""
         ...
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:

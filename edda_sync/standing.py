@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from edda_sync import limits, values
+from edda_sync.crdt import early
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.records import device_id
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
-from edda_sync.sync import behind
+from edda_sync.sync import behind, readmission
 from edda_sync.sync.kept import kept_in
-from edda_sync.transport.membership import decode_welcome
-from edda_sync.workspaces import WELCOME_KEY
+from edda_sync.workspaces import cards_told, inviter
 
 Facts = dict[str, Any]
 
@@ -91,6 +91,7 @@ def facts(store: StorageEngine) -> Facts:
         "forked": store.forked(),
         "lives": _lives(store),
         **_segment(store),
+        **_admission(store),
         "conflicts": len(store.conflicts()),
         **store.counts(),
         **_sizes(store.database),
@@ -122,6 +123,63 @@ def _segment(store: StorageEngine) -> Facts:
         "unproved_by": None if unproved is None else device_id(unproved),
         "kept_in": kept,
     }
+
+
+def _admission(store: StorageEngine) -> Facts:
+    """Return who knew this device and does not any more, and how many changes wait here for what let it in."""
+    with store.store.read() as reader:
+        lives = early.lives(reader)
+        waiting = sum(head.seq for name, head in reader.heads().items() if name in lives)
+    return {"shut_out_by": shut_out_by(store), "unshared": waiting}
+
+
+def given(store: StorageEngine) -> Frontier:
+    """Return which changes are here that others are given; while there are more, nobody is equal."""
+    with store.store.read() as reader:
+        kept = early.held_back(reader)
+        return {name: head.seq for name, head in reader.heads().items() if name not in kept}
+
+
+def shut_out_by(store: StorageEngine) -> str | None:
+    """Return the id of the device that knew this one and does not know it any more, as far as this one has heard."""
+    with store.store.read() as reader:
+        return readmission.shut_out_by(reader)
+
+
+def note_refusal(store: StorageEngine, device: str, known: Remembered) -> bool:
+    """
+    Note that a device refused this one as a stranger, if it knew it before; tell whether it did.
+
+    It did if it let this one in, or was proved equal. Others may not have heard of this device yet.
+
+    Args:
+        store: The store.
+        device: The other device's id.
+        known: What is remembered of it.
+    """
+    with store.store.read() as reader:
+        if device != inviter(reader) and not known.proved_s:
+            return False
+        noted = readmission.shut_out_by(reader)
+    if noted != device:
+        store.store.transact(lambda tx: readmission.note_shut_out(tx, device))
+    return True
+
+
+def note_known(store: StorageEngine, device: str) -> None:
+    """Note that a device knows this one."""
+    if shut_out_by(store) == device:
+        store.store.transact(lambda tx: readmission.note_known(tx, device))
+
+
+def shut_out_sentence(name: str, unshared: int = 0) -> str:
+    """Return what a person must know, and do, whose device is not known any more where it was let in."""
+    waiting = f"; {unshared:,} changes that were written here wait for that" if unshared > 1 else ""
+    return (
+        f"{name} does not know this device any more: it seems that an older state of its disk was put back. All that is"
+        f" here is safe here{waiting}. Let this device in again: type `edda invite` on {name} or another member, and"
+        " `edda join CODE` here; this store stays."
+    )
 
 
 def _lives(store: StorageEngine) -> Facts:
@@ -220,7 +278,6 @@ def names(store: StorageEngine) -> dict[str, str]:
 def _members(store: StorageEngine) -> dict[str, tuple[str, str | None]]:
     """Return name and time of each member: those in the log, and until that is here those of the welcome."""
     with store.store.read() as reader:
-        welcome = reader.meta(WELCOME_KEY)
-    told = {} if welcome is None else decode_welcome(welcome).members
+        told = cards_told(reader)
     found: dict[str, tuple[str, str | None]] = {device: (record.name, None) for device, record in told.items()}
     return found | {member.device: (member.name, member.added_at) for member in store.members()}

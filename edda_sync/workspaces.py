@@ -13,9 +13,8 @@ from edda_sync.crdt import change as changes
 from edda_sync.crdt import ledger as ledgers
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.drafts import Put
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
-from edda_sync.crdt.state import entity_of
 from edda_sync.errors import InvalidValueError, LimitError, UsageError
 from edda_sync.model import Member
 from edda_sync.protocols import StoreReader, StoreWriter
@@ -70,7 +69,7 @@ def check_proved(reader: StoreReader) -> None:
 
 def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) -> None:
     """
-    Make a store belong to the workspace that a welcome describes.
+    Make a store belong to the workspace that a welcome describes; one that does so already learns who its members are.
 
     Args:
         tx: A transaction of the store.
@@ -78,13 +77,20 @@ def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) ->
         public_key, nonce: Of the device's first life, which continues the change that made it a member.
 
     Raises:
-        UsageError: It belongs to one already.
+        UsageError: It belongs to another one.
         InvalidValueError: A member's certificate is none.
     """
-    if tx.meta(ledgers.WORKSPACE_KEY) is not None:
+    held = tx.meta(ledgers.WORKSPACE_KEY)
+    if held not in (None, welcome.workspace):
         raise UsageError("This store belongs to a workspace already.")
     for card in welcome.members.values():
         records.certificate_key(card.certificate)
+    if held is not None:  # it is let in again, and its life goes on: see ``sync.readmission``
+        known = dict(ring(tx))
+        tx.set_meta(RING_KEY, _encode_ring((*known.items(), *(each for each in welcome.ring if each[0] not in known))))
+        told = msgspec.structs.replace(welcome, members=cards_told(tx) | welcome.members)
+        tx.set_meta(WELCOME_KEY, encode(told))
+        return
     tx.set_meta(ledgers.WORKSPACE_KEY, welcome.workspace)
     tx.set_meta(RING_KEY, _encode_ring(welcome.ring))
     tx.set_meta(WELCOME_KEY, encode(welcome))
@@ -159,25 +165,27 @@ def _is_its_own(certificate: bytes) -> bool:
     return True
 
 
-def added_by_change(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes]:
-    """Return the change that made a device a member: actor, seq and hash; the first one by dot, where there are several."""
-    key = key_of("device", records.device_entity(signing_key))
-    entity = entity_of(key, reader.records([key])[key].state)
-    actor, seq = min(write[:2] for write in entity.cells["record"])
-    digest = reader.hash_at(actor, seq)
-    assert digest is not None, "it was committed just now, or is in the log"
-    return actor, seq, digest
-
-
 def cards(reader: StoreReader) -> dict[str, DeviceCard]:
     """
     Return who the members are by device id: those of the log, and those of the welcome until the log says it.
 
     A device that has just joined, and has not synced yet, may let the next one in: it must pass on whom it was told of.
     """
+    return cards_told(reader) | {
+        member.device: DeviceCard(member.certificate, member.name) for member in members(reader)
+    }
+
+
+def cards_told(reader: StoreReader) -> dict[str, DeviceCard]:
+    """Return whom the welcome told this device of, by device id."""
     encoded = reader.meta(WELCOME_KEY)
-    told = {} if encoded is None else decode_welcome(encoded).members
-    return told | {member.device: DeviceCard(member.certificate, member.name) for member in members(reader)}
+    return {} if encoded is None else decode_welcome(encoded).members
+
+
+def inviter(reader: StoreReader) -> str | None:
+    """Return the id of the device that let this one in last, where its welcome says so; None at the founder."""
+    encoded = reader.meta(WELCOME_KEY)
+    return None if encoded is None else decode_welcome(encoded).inviter
 
 
 def certificates(reader: StoreReader) -> dict[str, bytes]:

@@ -33,7 +33,7 @@ def accuse(draws: Draws, liar: Liar) -> list[Message]:
     workspace, true = liar.running.workspace, changes.hash_header(raws[0])
     if what == "closing":
         signature = liar.identity.sign(closing.signed_message(workspace, actor, seq, victim.hash))
-        return [Evidence((CLOSING + closing.encode(Closing(victim.birth, seq, victim.hash, signature)),))]
+        return [Evidence((CLOSING + closing.encode(Closing(victim.birth, seq, victim.hash, signature)),), False)]
     false = true[::-1]
     head = changes.hash_change(before, false)
     signature = liar.identity.sign(changes.signed_message(workspace, actor, seq, head))
@@ -42,7 +42,7 @@ def accuse(draws: Draws, liar: Liar) -> list[Message]:
     sides = Chain(seq - 1, before, (true,), victim.signature or signature), Chain(seq - 1, before, (false,), signature)
     proof = forkproof.make(actor, victim.birth, *sides)
     assert proof is not None, "the two differ"
-    return [Evidence((PROOF + forkproof.encode(proof),))]
+    return [Evidence((PROOF + forkproof.encode(proof),), False)]
 
 
 def _key(head: Head) -> bytes:

@@ -8,14 +8,17 @@ a branch of a fork is the store's.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from edda_sync.crdt.change import decode_header
-from edda_sync.crdt.frontier import Dot, Frontier
-from edda_sync.crdt.ledger import actor_of
+from edda_sync.crdt.change import decode_birth, decode_header
+from edda_sync.crdt.early import REISSUED_KEY
+from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
+from edda_sync.crdt.ledger import BIRTH_KEY, actor_of
 from edda_sync.protocols import Logged, StoreReader
 from edda_sync.sync import behind
+from edda_sync.sync.readmission import WHY
 
 if TYPE_CHECKING:
     from simulations.device import SimulatedDevice
@@ -42,7 +45,9 @@ class Book:
         withdrawn: Of each device, by name, the changes that it took out of its log since what it began with was not proved:
             its own drafts, which it wrote again, and what rests on what is not here.
         catching_up: Names of the devices of which the last reading brought what a segment had stood for.
-        fell: Names of the devices whose log did not bear out what they began with, or never came whole.
+        fell: Names of the devices whose log did not bear out what they began with, or never came whole, or that were let in
+            again: how often each.
+        began_again: Of each device, by name, the early changes that it took out of its log when it was let in again.
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
         makers: Names of the honest devices that wrote under each actor.
@@ -61,7 +66,9 @@ class Book:
         self.held: dict[str, dict[bytes, Dot]] = {}
         self.acknowledged_by: dict[str, dict[bytes, Dot]] = {}
         self.withdrawn: dict[str, set[bytes]] = {}
-        self.fell: set[str] = set()
+        self.fell: Counter[str] = Counter()
+        self.began_again: dict[str, set[bytes]] = {}
+        self._reissued: dict[str, set[bytes]] = {}  # the marks of that which were seen
         self.catching_up: set[str] = set()
         self.destroyed: dict[bytes, Dot] = {}
         self.words: dict[str, Fate] = {}
@@ -95,6 +102,8 @@ class Book:
             elif device.name in self._gaps:
                 self._fell_back(device, reader)
             read = self._read.setdefault(device.name, set())
+            if self._begin_again(device, reader):
+                read.clear()
             if device.name in self._gaps and not read <= set(reader.positions_missing({})):
                 self._take_out(device, reader)  # the log behind a segment started over
                 read.clear()
@@ -120,10 +129,24 @@ class Book:
         self._gaps.discard(device.name)
         self._read.pop(device.name, None)
         if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
-            self.fell.add(device.name)
+            self.fell[device.name] += 1
             self._take_out(device, reader)
 
-    def _take_out(self, device: SimulatedDevice, reader: StoreReader) -> None:
+    def _begin_again(self, device: SimulatedDevice, reader: StoreReader) -> bool:
+        """Look whether a device was let in again, and what it took out of its log then; tell whether it was."""
+        mark, seen = reader.meta(REISSUED_KEY), self._reissued.setdefault(device.name, set())
+        if mark is None or mark in seen:
+            return False
+        seen.add(mark)
+        life = reader.heads().get(mark[ACTOR_BYTES:])
+        birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
+        if decode_birth(birth).why != WHY:
+            return False  # its drafts: see :meth:`_fell_back`
+        self.fell[device.name] += 1
+        self.began_again.setdefault(device.name, set()).update(self._take_out(device, reader))
+        return True
+
+    def _take_out(self, device: SimulatedDevice, reader: StoreReader) -> set[bytes]:
         here = {reader.logged(at).hash for at in reader.positions_missing({})}
         held = self.held.get(device.name, {})
         gone = held.keys() - here
@@ -131,6 +154,7 @@ class Book:
         for digest in gone:
             del held[digest]
             self.acknowledged_by.get(device.name, {}).pop(digest, None)
+        return gone
 
     def _is_behind(self, device: SimulatedDevice, end: int) -> bool:
         """Tell whether a log that ends at a position may have what was not read."""
@@ -138,10 +162,10 @@ class Book:
 
     def came_back(self, device: SimulatedDevice) -> None:
         """Read a device's log anew: it has just started on what its disk holds."""
-        if device.name in self._gaps:
-            with device.running.store.read() as reader:
-                if not reader.segments():
-                    self._fell_back(device, reader)
+        with device.running.store.read() as reader:
+            if device.name in self._gaps and not reader.segments():
+                self._fell_back(device, reader)
+            self._begin_again(device, reader)
         self._read.pop(device.name, None)
         self._gaps.discard(device.name)
         self.held[device.name] = {}

@@ -26,7 +26,7 @@ from simulations import (
 )
 from simulations.checker import Checker
 from simulations.checkers.convergence import Convergence
-from simulations.checkers.evidence import Innocent
+from simulations.checkers.evidence import Innocent, OnlyNews
 from simulations.checkers.history import (
     Authority,
     CausalDelivery,
@@ -37,7 +37,15 @@ from simulations.checkers.history import (
 )
 from simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
-from simulations.checkers.progress import BoundedBytes, Everywhere, Kept, NothingHeldBack, Repair, Unfolded
+from simulations.checkers.progress import (
+    BoundedBytes,
+    Everywhere,
+    Kept,
+    NothingHeldBack,
+    Repair,
+    Unfolded,
+    WrittenAgain,
+)
 from simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
 from simulations.protocols import Action
 
@@ -83,8 +91,10 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     RejectedMeansUnchanged,
     NothingHeldBack,
     BoundedBytes,
+    OnlyNews,
     Everywhere,
     Kept,
+    WrittenAgain,
     Repair,
     Unfolded,
 )

@@ -10,7 +10,7 @@ import zstandard
 
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import NO_HASH, Birth, Dep, Header
+from edda_sync.crdt.change import Birth, Dep, Header
 from edda_sync.sync.exchange import evidence_hash
 from edda_sync.sync.messages import Ack, Changes, Goodbye, Heads, Hello, Message, Part
 from simulations.accused import accuse
@@ -194,10 +194,10 @@ def chatter(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
         Ack(true, 0, False, bytes(32), 0, known),
         Ack(true, 0, False, b"short", 0, known),
         Ack(((b"\5" * 16, 1), (b"\3" * 16, 1)), 0, False, b"", 0),
-        Heads((), False),
+        Heads((), (), False),
         Part(true[0][0], true[0][1] + 1, 0, b"of nothing"),
         Goodbye("x" * 1_000, "yours"),
-        Hello((1, 1), nothing, liar.id, nothing, (), False, NO_HASH, 0, ()),
+        Hello((1, 1), nothing, liar.id, nothing, (), False, (), 0, ()),
     )
     return say(draws.pick("says", says))
 

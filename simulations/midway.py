@@ -15,7 +15,7 @@ from edda_sync.model import Task
 from edda_sync.sync.messages import Message, Part
 from simulations import workload
 from simulations.device import SimulatedDevice
-from simulations.faults import Mishap, cut
+from simulations.faults import Mishap, cut, restore_image
 from simulations.liars import Liar
 from simulations.moods import mood
 from simulations.simulator import Simulation
@@ -23,6 +23,7 @@ from simulations.tape import Draws
 
 FRAMES_MAX: Final = 16
 COMPANY_MAX: Final = 5  # devices, before a newcomer
+WORKS_MAX: Final = 5  # of a newcomer that has met nobody
 LARGE_TASKS: Final = 20  # in one change: larger than a part where limits are tight, and large nowhere else
 
 INTERRUPTED: Final[tuple[Callable[[Simulation, Draws, SimulatedDevice], None], ...]] = (
@@ -86,6 +87,32 @@ def relieve(sim: Simulation, draws: Draws) -> None:
     sim.later(gone_s * 0.9, lambda: None if sim.is_healing else leave())
 
 
+def forget(sim: Simulation, draws: Draws) -> None:
+    """Somebody lets a newcomer in, who works and meets nobody; then an older copy of that one's folder is put back."""
+    host = next((each for each in sim.honest() if each.is_awake and each.is_proved), None)
+    if host is None or len(sim.devices) > COMPANY_MAX:
+        return
+    image, newcomer = host.disk.image(), sim.add_device()
+    if newcomer not in sim.devices:
+        return  # nobody could let it in
+    gone_s = draws.seconds("alone for", 1, 60)
+    cut(sim, [path for other in sim.devices for path in ((newcomer, other), (other, newcomer))], gone_s, "alone")
+    for _ in range(1 + draws.draw("works", WORKS_MAX)):
+        draws.pick("what", INTERRUPTED)(sim, draws, newcomer)
+
+    def restore() -> None:
+        if not sim.is_healing and host.honest:
+            restore_image(sim, host, image, copied=draws.chance("copied", 50))
+
+    def let_in() -> None:
+        if not sim.is_healing and host.is_awake and host.is_proved and newcomer.is_awake:
+            sim.let_in_again(host, newcomer)
+
+    sim.later(draws.pick("after", (0.0, 0.0, 0.5, 5.0)), restore)  # or somebody else has heard of the newcomer
+    if draws.chance("let in again", 60):
+        sim.later(gone_s + draws.seconds("told after", 1, 60), let_in)
+
+
 def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
     """It sends other parts of a large change than were announced: its own, or what it passes on."""
     sim, at = liar.sim, draws.draw("at", 64)
@@ -106,5 +133,6 @@ ACTIONS: Final = (
     Mishap("break off", "flapping", 3, break_off),
     Mishap("interrupt", "crashes", 3, interrupt),
     Mishap("relieve", "joins", 2, relieve),
+    Mishap("forget", "joins", 1, forget),
     mood("spoil", spoil),
 )

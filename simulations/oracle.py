@@ -394,7 +394,7 @@ def _split(encoded: bytes) -> tuple[tuple[str, bytes], int, list[Any]]:
     """
     try:
         fields = _decode(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise Refused from None
     match fields:
         case [code, str(kind), bytes(name), *rest] if type(code) is int and code >= 0 and len(name) == 16:

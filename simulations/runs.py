@@ -25,7 +25,6 @@ TIGHT: Final[dict[str, float]] = {
     "LISTED_ITEMS_MAX": 3,
     "BIRTHS_MAX": 100,
     "BIRTHS_WINDOW_S": 10.0,
-    "BIRTHS_PAUSE_S": 1.0,
     "PROOFS_MAX": 2,
     "PROOFS_WINDOW_S": 5.0,
     "SCANS_MAX": 12,

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync.engine import StorageEngine
 from edda_sync.transport.membership import DeviceCard
 from simulations import branches, ending, levels
 from simulations.book import Book
@@ -188,13 +189,12 @@ class Simulation:
             told()
 
     def _invite_again(self) -> None:
-        """Invite who is no member any more, since the only disk that said so was put back: a person has to do it."""
+        """Let those in again who are not known any more, since the only disk that said so was put back, as people do."""
         inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
         known = inviter.running.certificates()
         for device in self.honest():
             if device.id not in known:
-                card = card_of(device)
-                inviter.act(lambda engine, card=card: engine.welcome(card))  # type: ignore[misc]
+                self.let_in_again(inviter, device)
 
     def _step(self, until: float) -> bool:
         """Let the next event happen; False when there is none before ``until``."""
@@ -268,6 +268,13 @@ class Simulation:
         self.network.join(device)
         return device
 
+    def let_in_again(self, inviter: SimulatedDevice, device: SimulatedDevice) -> None:
+        """Pair a device once more with a member of its workspace; its store stays."""
+        welcome = inviter.act(lambda engine: engine.welcome(card_of(device)))
+        if welcome is not None:
+            self.note("let in again", device, by=inviter.name)
+            device.act(lambda engine: engine.adopt(welcome))
+
     def folder_of(self, name: str) -> Path | None:
         """Return where a device keeps its files; None when it has none."""
         return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
@@ -285,6 +292,7 @@ class Simulation:
                 self.recorder.changed(self.now, device)
             for told in self._hear["booted"]:
                 told(device)
+            device.act(StorageEngine.readmit)
 
     def put_back(self, device: SimulatedDevice) -> None:
         """Say that a device's disk holds something older now, or somebody else's."""

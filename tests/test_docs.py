@@ -30,7 +30,7 @@ from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.protocols import Head
-from edda_sync.sync import messages
+from edda_sync.sync import messages, vouchers
 from edda_sync.sync.session import TRANSITIONS, Event, State
 from edda_sync.transport.membership import DeviceCard, Welcome
 from tests.cli.processes import PATIENCE_S, Running
@@ -193,7 +193,8 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     assert codes == {kind.__struct_config__.tag for kind in get_args(Operation)}
     numbers = {int(row[0]): row[1] for row in table(PROTOCOL, "number")[1:]}
     known = {"wall": change.WALL, "agent": change.AGENT, "birth": change.BIRTH, "reason": change.REASON}
-    assert numbers == {number: name for name, number in (known | {"parts": change.PARTS}).items()}
+    known |= {"parts": change.PARTS, "again": change.AGAIN}
+    assert numbers == {number: name for name, number in known.items()}
 
 
 LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set", "kept"}
@@ -223,13 +224,24 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("at most 1 MiB", limits.FRAME_BYTES_MAX == 1 << 20),
         ("each 512 KiB of the body", limits.PART_BYTES_MAX == 512 << 10),
         ("at most 4 MiB not yet acknowledged", limits.WINDOW_BYTES_MAX == 4 << 20),
-        ("1,000\n   lives and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
+        ("1,000\n   lives and branches of lives, and 16 proofs", (limits.BIRTHS_MAX, limits.PROOFS_MAX) == (1_000, 16)),
+        (
+            "at most 8, of 256 MiB together, are half here",
+            (limits.INCOMING_MAX, limits.INCOMING_BYTES_MAX) == (8, 256 << 20),
+        ),
         ("at least 65,536 such claims", limits.CLAIMS_MAX == 65_536),
         ("for a peer 32 times a minute", (limits.SCANS_MAX, limits.SCANS_WINDOW_S) == (32, 60)),
         ("lacks 5,000 changes or more", limits.SNAPSHOT_CHANGES_MIN == 5_000),
         ("is passed on 150 ms later", limits.RELAY_DELAY_S == 0.15),
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),
         ("made once, kept a day", limits.SNAPSHOT_KEPT_S_MAX == 24 * 3600),
+        (
+            "beyond 32 times their own size is at most 32 MiB a minute",
+            (limits.EXPANSION, limits.EXPANDED_BYTES_MAX, limits.EXPANDED_WINDOW_S) == (32, 32 << 20, 60),
+        ),
+        ("tries at most 256 more", vouchers.TRIES == 256),
+        ("at most 256 branches of one actor", limits.BATCH_ENDS_MAX == 256),
+        ("together at most 512 KiB a batch", limits.BATCH_VOUCHERS_BYTES_MAX == 512 << 10),
         ("at most 8,192 heads", limits.HEADS_MAX == 8_192),
         ("at most 4,096 coded cells", limits.CODED_CELLS_MAX == 4_096),
         ("at most 64 KiB", limits.HEADER_BYTES_MAX == 64 << 10),

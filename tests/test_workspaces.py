@@ -11,9 +11,9 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import limits, values, workspaces
+from edda_sync.crdt import authority, records
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt import records
 from edda_sync.crdt.admission import Admitted
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.entity import OWN_TIME, key_of
@@ -88,7 +88,7 @@ def test_the_first_life_of_a_newcomer_continues_the_change_that_made_it_a_member
                 for head in reader.heads().values()
                 if (birth := changes.decode_birth(head.birth)).public_key == own
             ]
-            added = workspaces.added_by_change(reader, own)
+            added = authority.added_by(reader, own)
         assert (born.parent, born.parent_seq, born.parent_hash) == added
         assert added[0] in laptop.frontier()
 

@@ -177,7 +177,7 @@ def read(pieces: Iterable[bytes]) -> Opened:
         heads: list[Head] = []
         while len(heads) < header.heads:
             heads += _decode_heads(next(blocks))
-    except (StopIteration, msgspec.MsgspecError, UnicodeDecodeError):
+    except (StopIteration, ValueError):
         raise RemoteProtocolError("a segment without a header or heads") from None
     exts.check(header.ext)
     bounded = all(0 < head.seq <= SEQ_MAX for head in heads)
@@ -199,7 +199,7 @@ def _all_pieces(blocks: Iterator[bytes]) -> Iterator[_Piece]:
     for block in blocks:
         try:
             yield from _decode_pieces(block)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise RemoteProtocolError(f"a malformed segment ({error})") from None
 
 

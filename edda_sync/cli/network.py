@@ -343,6 +343,11 @@ def _print_status(found: Answer) -> None:
     if found["kept_in"]:
         ids = ", ".join(each[-12:] for each in found["kept_in"])
         say(f"kept: what did not fit what is true; `edda doc show ID` shows each of {ids}")
+    if found["shut_out_by"]:
+        from edda_sync import standing
+
+        name = safe_line(_names(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
+        say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")
     _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")

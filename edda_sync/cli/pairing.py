@@ -153,7 +153,8 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     """
     Join the workspace of another device, where `edda invite` shows CODE.
 
-    All that it holds comes here. A store that is here already and holds something is left aside, or brought along.
+    All that it holds comes here. A store that is here already and holds something is left aside, or brought along; one that
+    belongs there already, and is not known there any more, stays as it is.
     """
     from edda_sync import joining, values
     from edda_sync.control import only_runner
@@ -165,10 +166,11 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     checked = None if name is None else values.line("name", name)
     with only_runner(home()):
         held = joining.holdings(home())
-        if held is not None and not held.is_empty and not (bring or leave):
-            bring = _ask(held)
+        asked = bring or leave or held is None or held.is_empty
+        if held is not None and not asked and not held.is_shut_out:
+            bring, asked = _ask(held), True
         called = checked or (held.name if held is not None else _host_name())
-        if not asyncio.run(_join(code, at, called, held, bring)):
+        if not asyncio.run(_join(code, at, called, held, bring if asked else None)):
             ctx.exit(EXIT_NOT_EQUAL)
 
 
@@ -194,7 +196,8 @@ def _host_name() -> str:
     return platform.node() or "device"
 
 
-async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings | None, bring: bool) -> bool:
+async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings | None, bring: bool | None) -> bool:
+    """Join; ``bring`` is None where that is to be asked once it is known that the store cannot stay."""
     from edda_sync import joining
 
     with Waiting("Looking for the device that invites") as waiting:
@@ -204,13 +207,16 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
             raise GivenUpError from None
         waiting.update("Pairing")
         welcome, inviter = await joining.pair(home(), code, name, endpoints)
-    moved = held is not None and not held.is_empty and not joining.stays(home(), held, welcome)
+    stays = held is not None and joining.stays(home(), held, welcome)
+    moved = held is not None and not held.is_empty and not stays
+    if held is not None and moved and bring is None:
+        bring = sys.stdin.isatty() and sys.stderr.isatty() and _ask(held)
     aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if moved else None
     joining.enter(home(), welcome, name, aside)
     from edda_sync.device import Device
 
     async with Device(home(), discover=False) as device:
-        _say_joined(welcome, device.store.identity.device, name, aside)
+        _say_joined(welcome, device.store.identity.device, name, aside, stays)
         peer = await _first_sync(device, inviter)
         if peer is None:
             return False
@@ -223,12 +229,15 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     return True
 
 
-def _say_joined(welcome: Welcome, own: str, name: str, aside: Path | None) -> None:
+def _say_joined(welcome: Welcome, own: str, name: str, aside: Path | None, stays: bool) -> None:
     from edda_sync.crdt.records import told_apart
 
     names = told_apart({**{device: card.name for device, card in welcome.members.items()}, own: name})
     others = ", ".join(sorted(shown for device, shown in names.items() if device != own))
-    say(f'This device, "{safe_line(name)}", joined the workspace of {safe_line(others) or "another device"}.')
+    joined = "is known again in" if stays else "joined"
+    say(f'This device, "{safe_line(name)}", {joined} the workspace of {safe_line(others) or "another device"}.')
+    if stays:
+        say("Its store stays, with all that was written here.")
     if aside is not None:
         say(f"The store that was here is in {safe_line(str(aside))}; `edda --home` opens it there.")
 

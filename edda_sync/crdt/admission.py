@@ -76,7 +76,7 @@ def check(
     deps = before
     if named:
         deps = frontier.join(before, named)
-        _check_past(reader, chains, header, before, deps)
+        _check_past(chains, header, before, deps)
     if head is None and not is_admissible(entities, birth, raw, deps, workspace):
         raise RemoteProtocolError("a change by a device that is not a member")
     return Checked(place, named, deps, birth.public_key)
@@ -121,18 +121,13 @@ def is_admissible(entities: Entities, birth: Birth, raw: bytes, deps: Mapping[by
     return authority.is_member_in(device, deps)
 
 
-def _check_past(
-    reader: StoreReader, chains: Chains, header: Header, before: Mapping[bytes, int], deps: Mapping[bytes, int]
-) -> None:
+def _check_past(chains: Chains, header: Header, before: Mapping[bytes, int], deps: Mapping[bytes, int]) -> None:
     """Check that what a change depends on only grows, and is closed: what it names depends on nothing beyond it."""
     for named, seq, digest in header.deps:
         dot = chains.find(chains.actor(named), seq, digest) or (named, seq)
-        since = before.get(dot[0], 0)
-        if (
-            seq < since
-        ):  # the same again is said by who began with a segment, and does not know yet what it need not say
+        if chains.goes_on(dot, before):  # to say the same again is no fault: who began with a segment may have to
             raise RemoteProtocolError("a change that depends on less than the one before it")
-        for raw in reader.headers(dot[0], since + 1, seq):
+        for raw in chains.headers(dot[0], chains.shared(dot, before) + 1, seq):
             theirs = changes.decode_header(raw)
             beyond = chains.deps(theirs.deps) or {}
             if theirs.birth is not None and (continued := chains.continued(theirs.birth)) is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edda_sync.crdt import change as changes
+from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.records import DeviceRecord, decode_device, device_entity
@@ -46,6 +47,20 @@ def device_of(reader: StoreReader, signing_key: bytes) -> Entity | None:
     key = key_of("device", device_entity(signing_key))
     record = reader.records([key]).get(key)
     return None if record is None else entity_of(key, record.state)
+
+
+def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes] | None:
+    """
+    Return the change that made a device a member: actor, seq and hash; the first one by dot, where there are several.
+
+    None where there is none, or only a segment says so.
+    """
+    device = device_of(reader, signing_key)
+    if device is None or "record" not in device.cells:
+        return None
+    name, seq = min(write[:2] for write in device.cells["record"])
+    digest = reader.hash_at(name, seq)
+    return None if digest is None else (names_of(reader).actor(name), seq, digest)
 
 
 def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:

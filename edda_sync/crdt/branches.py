@@ -202,14 +202,16 @@ class Names:
         runs: From :meth:`Tree.path`, of each chain that is held; again is nothing.
     """
 
-    __slots__ = ("_below", "_runs")
+    __slots__ = ("_below", "_branches", "_runs")
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._runs = {run.name: run for run in runs}
         self._below: dict[bytes, list[Run]] = {}
+        self._branches: dict[bytes, list[Run]] = {}  # by actor
         for run in self._runs.values():
             if run.parent is not None:
                 self._below.setdefault(run.parent, []).append(run)
+                self._branches.setdefault(run.actor, []).append(run)
 
     def runs(self) -> frozenset[Run]:
         """Return all of them, as they were given."""
@@ -230,7 +232,19 @@ class Names:
 
     def branches(self, actor: bytes) -> list[bytes]:
         """Return the names of an actor's branches that are held."""
-        return [run.name for run in self._runs.values() if run.actor == actor and run.name != actor]
+        return [run.name for run in self._branches.get(actor, ())]
+
+    def holding(self, actor: bytes, seq: int) -> list[bytes]:
+        """Return the names of an actor's chain that may hold a change with a seq: those that begin no later."""
+        return [actor, *(run.name for run in self._branches.get(actor, ()) if run.first <= seq)]
+
+    def after(self, name: bytes) -> list[bytes]:
+        """Return the names of the branches that go on from a name, in order."""
+        return sorted(run.name for run in self._below.get(name, ()))
+
+    def above(self, name: bytes) -> set[bytes]:
+        """Return the branches that go on from a name, and those that go on from them."""
+        return {each for each, _ in self._downwards(name)} - {name}
 
     def first(self, name: bytes) -> int:
         """Return the seq of the first change of a name."""

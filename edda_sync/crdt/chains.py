@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from edda_sync.crdt.branches import Names, Point, Run, branch_name
-from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Change, decode_birth
+from edda_sync.crdt.change import DEP_HASH_BYTES, HASH_BYTES, NO_HASH, Birth, Change, decode_birth
 from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.forkproof import encode as encode_proof
 from edda_sync.crdt.frontier import Dot, Frontier
@@ -132,13 +132,18 @@ class Chains:
                 return None
             digest = head.hash if head.seq == seq else self._reader.hash_at(actor, seq)
             return (actor, seq) if digest is not None and digest.startswith(prefix) else None
+        is_whole = len(prefix) == HASH_BYTES
+        if is_whole and (begun := branch_name(actor, prefix)) in heads and self.names.first(begun) == seq:
+            return begun, seq  # of many branches at one point most are asked for so
         found: list[tuple[bytes, Dot]] = []
-        for name in (actor, *self.names.branches(actor)):
+        for name in self.names.holding(actor, seq):
             head = heads.get(name)
             if head is None or seq > head.seq:
                 continue
             digest = head.hash if head.seq == seq else self._reader.hash_at(name, seq)
             if digest is not None and digest.startswith(prefix):
+                if is_whole:
+                    return name, seq
                 found.append((digest, (name, seq)))
         return min(found)[1] if found else None
 
@@ -147,7 +152,7 @@ class Chains:
         heads = self._reader.heads()
         return any(
             name in heads and self.names.first(name) <= seq <= heads[name].seq
-            for name in (actor, *self.names.branches(actor))
+            for name in self.names.holding(actor, seq)
         )
 
     def is_uncertain(self, actor: bytes, seq: int) -> bool:
@@ -201,6 +206,18 @@ class Chains:
     def past_of(self, dot: Dot) -> Frontier:
         """Return a change and what stands before it in its chain, as a frontier."""
         return {dot[0]: dot[1]} if self.is_plain else self.names.past(dot)
+
+    def goes_on(self, dot: Dot, past: Mapping[bytes, int]) -> bool:
+        """Tell whether a past holds a change that stands after one in its chain, on whichever branch."""
+        name, seq = dot
+        if past.get(name, 0) > seq:
+            return True
+        branches = () if self.is_plain else self.names.branches(self.names.actor(name))
+        return any(self.names.past((each, past[each])).get(name, 0) >= seq for each in branches if each in past)
+
+    def shared(self, dot: Dot, past: Mapping[bytes, int]) -> int:
+        """Return how much of the chain up to a change a past holds: the last seq."""
+        return max(min(past.get(name, 0), last) for name, last in self.past_of(dot).items())
 
     def on(self, name: bytes, seq: int) -> Dot:
         """Return the dot of a change of a chain, by the chain's last name."""

@@ -38,6 +38,7 @@ AGENT: Final = 2  # who asked for it, UTF-8
 BIRTH: Final = 3  # in an actor's first change: see Birth
 REASON: Final = 4  # why, UTF-8
 PARTS: Final = 5  # hashes of the body's parts, 32 bytes each, where it has more than one
+AGAIN: Final = 6  # the start of the hash of a change that never left this device, and is written again in this one
 WHY: Final = 2  # in a birth's ext: why another life began, UTF-8
 _UNDERSTOOD: Final = frozenset((WALL, BIRTH, PARTS))
 
@@ -135,6 +136,11 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return _text(exts.get(self.ext, REASON))
 
     @property
+    def again(self) -> bytes | None:
+        """By what its hash begins with, the change of the same device that this one writes again."""
+        return exts.get(self.ext, AGAIN)
+
+    @property
     def birth(self) -> Birth | None:
         """How its actor began; in an actor's first change only."""
         raw = exts.get(self.ext, BIRTH) if self.seq == 1 else None
@@ -205,6 +211,7 @@ def header_ext(
     parts: tuple[bytes, ...] = (),
     agent: str | None = None,
     reason: str | None = None,
+    again: bytes | None = None,
 ) -> Ext:
     """Return a header's ext at this version's level; the arguments are the properties of :class:`Header`."""
     return exts.of(
@@ -214,6 +221,7 @@ def header_ext(
             BIRTH: None if birth is None else encode_birth(birth),
             REASON: None if reason is None else reason.encode(),
             PARTS: b"".join(parts) or None,
+            AGAIN: again,
         }
     )
 
@@ -242,7 +250,7 @@ def decode_birth(raw: bytes) -> Birth:
         raise RemoteProtocolError(f"a birth of {len(raw):,} bytes")
     try:
         birth = _decode_birth(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed birth ({error})") from None
     named = birth.parent is not None
     if named != bool(birth.parent_seq) or len(birth.parent_hash) != (HASH_BYTES if named else 0):
@@ -263,7 +271,7 @@ def decode_header(raw: bytes) -> Header:
         raise RemoteProtocolError(f"a change's header of {len(raw):,} bytes")
     try:
         header = _decode_header(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed change ({error})") from None
     _check_header(header)
     return header

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.chains import CLOSING
@@ -26,6 +27,9 @@ from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Seq
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import StoreReader, StoreWriter
+
+CLOSING_BYTES_MAX: Final = limits.BIRTH_BYTES_MAX + 1_024
+"""Of a closing (wire): a birth, what stands beside it, and some hundred bytes of room. Everybody keeps one for each life."""
 
 
 class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -70,13 +74,15 @@ def decode(raw: bytes) -> Closing:
     Read a closing; :func:`check` it next.
 
     Raises:
-        RemoteProtocolError: It is malformed.
+        RemoteProtocolError: It is malformed, over the limit, or not in its one encoding.
     """
+    if len(raw) > CLOSING_BYTES_MAX:
+        raise RemoteProtocolError(f"a closing of {len(raw):,} bytes")
     try:
         closing = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed closing ({error})") from None
-    if not exts.is_canonical(closing.ext):
+    if not exts.is_canonical(closing.ext) or encode(closing) != raw:
         raise RemoteProtocolError("a closing that is not canonical")
     return closing
 

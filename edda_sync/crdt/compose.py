@@ -13,6 +13,7 @@ from typing import Any
 from edda_sync import values
 from edda_sync.crdt import frontier
 from edda_sync.crdt import operation as ops
+from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.fold import Fold
@@ -31,10 +32,12 @@ class Composer:
         fold: The fold in which the change was begun.
         again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
             refuse it.
+        keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
+            be lost, the words are written anew from that.
     """
 
-    def __init__(self, fold: Fold, *, again: bool = False) -> None:
-        self._fold, self._again = fold, again
+    def __init__(self, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
+        self._fold, self._again, self._keeps = fold, again, keeps
         self._tagged: set[bytes] = set()
 
     def operations(self, draft: Draft) -> Iterator[Operation]:
@@ -132,14 +135,14 @@ class Composer:
 
     def _made(self, entity: Entity, genesis: bytes, edits: Sequence[TextEdit], *, rewrite: bool) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
-        key, uncertain = (entity.key, field, genesis), bool(fold.tx.segments())
-        before = fold.texts.string(fold.tx, entity, genesis) if uncertain else ""
+        key = (entity.key, field, genesis)
+        before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
         edit = fold.texts.edit(
             fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
         )
         fold.charge_edit(entity, edit)
         fold.note_edit(entity, field, genesis)
-        if uncertain:  # the text came by a segment: should that be a lie, the words are written anew from what is kept
+        if self._keeps:
             after = fold.texts.document(fold.tx, key).string()
             fold.tx.keep_rewritten(Rewritten(fold.position, entity.key, before, after))
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
@@ -162,8 +165,9 @@ class Composer:
 
     def _hide_or_touch(self, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
-            touched = visible(self._fold, draft.kind, draft.id).touched
-            return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(touched)))
+            fold = self._fold
+            seen = names_of(fold.tx).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
+            return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(seen)))
         if self._fold.entities.existing(draft.kind, draft.id) is None:
             raise NotFoundError(draft.kind, values.id_text(draft.id))
         return ops.Touch(draft.kind, draft.id)

@@ -88,4 +88,11 @@ class Expect:
     present: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Write an operation of a former change again as it stood there: only a newer version can tell what it says."""
+
+    encoded: bytes
+
+
 Draft = Put | Rewrite | EditText | Delete | Touch | Expect

@@ -3,7 +3,9 @@ Early writes: what a device writes after it was let in, and before the workspace
 
 Its first life continues the change that made it a member. So what it writes depends on that and on all before it, and was
 folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it,
-and what it is about is folded anew. Until then it is given to nobody who lacks that change too.
+and what it is about is folded anew. Until then it is given to nobody: that change may be lost for good, with the disk of
+the one device that had it. Then all of it is written again behind another one (``sync.readmission``), and nobody can
+hold it twice.
 
 What it writes on a segment is given to nobody at all until the log has confirmed that: should it not, nobody's work rests
 on what never was. Where the segment brought more lives than a header has room for, what is written on it names nothing: it
@@ -12,7 +14,6 @@ has seen all of the segment all the same, and is written again once the log is h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from edda_sync.crdt import change as changes
@@ -67,19 +68,26 @@ def is_unnamed(reader: StoreReader) -> bool:
     return reader.meta(UNNAMED_KEY) is not None
 
 
-def held_back(reader: StoreReader, known: Mapping[bytes, int]) -> frozenset[bytes]:
-    """Return the names of the lives of which a peer can take nothing yet, by what it holds."""
-    raw, kept = reader.meta(EARLY_KEY), drafted(reader)
-    if raw is None:
-        return kept
-    birth = changes.decode_birth(raw)
-    taken = birth.parent is not None and known.get(birth.parent, 0) >= birth.parent_seq
-    return kept if taken else kept | _lives(reader, raw)
+def held_back(reader: StoreReader) -> frozenset[bytes]:
+    """Return the names of the lives of which nobody is given anything yet: drafts, and what was written early."""
+    return drafted(reader) | lives(reader)
 
 
 def is_pending(reader: StoreReader) -> bool:
     """Tell whether something was written early, and what it continues is not here yet."""
     return reader.meta(EARLY_KEY) is not None
+
+
+def lives(reader: StoreReader) -> frozenset[bytes]:
+    """Return the life that wrote early, and those that continue it; none while nothing is pending."""
+    raw = reader.meta(EARLY_KEY)
+    return frozenset() if raw is None else _lives(reader, raw)
+
+
+def forget(tx: StoreWriter) -> None:
+    """Forget that something was written early: it is in its place now, or is no more."""
+    tx.drop_meta(EARLY_KEY)
+    tx.forget_rewritten()
 
 
 def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
@@ -93,19 +101,19 @@ def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
     raw = tx.meta(EARLY_KEY)
     if raw is None or changes.decode_birth(raw).parent_hash != logged.hash:
         return []
-    tx.drop_meta(EARLY_KEY)
-    lives = _lives(tx, raw)
-    early = [at for at in tx.positions_missing({}) if tx.logged(at).actor in lives]
+    written = lives(tx)
+    early = [at for at in tx.positions_missing({}) if tx.logged(at).actor in written]
+    forget(tx)
     tx.move_to_end(early)
     return list(tx.entities_at([tx.log_position() - number for number in range(len(early))]))
 
 
 def _lives(reader: StoreReader, raw: bytes) -> frozenset[bytes]:
     """Return the life of a birth, and those that continue it."""
-    lives, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.heads().items()}
+    found, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.heads().items()}
     parents = {name: changes.decode_birth(birth).parent for name, birth in births.items()}
-    found = 0
-    while found < len(lives):
-        found = len(lives)
-        lives.update(name for name, parent in parents.items() if parent in lives)
-    return frozenset(lives)
+    size = 0
+    while size < len(found):
+        size = len(found)
+        found.update(name for name, parent in parents.items() if parent in found)
+    return frozenset(found)

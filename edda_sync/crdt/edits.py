@@ -39,7 +39,7 @@ TABLE: Final = 2  # index of the first name in an edit's table
 _Index = Annotated[int, msgspec.Meta(ge=0)]
 _Clock = Annotated[int, msgspec.Meta(ge=0, lt=limits.TEXT_CLOCK_MAX)]
 _Length = Annotated[int, msgspec.Meta(ge=1, le=limits.TEXT_CLOCK_MAX)]
-_Name = Annotated[bytes, msgspec.Meta(min_length=NAME_BYTES, max_length=64 * NAME_BYTES)]
+_Name = Annotated[bytes, msgspec.Meta(min_length=NAME_BYTES)]  # as long as its chain has branches; the edit has a limit
 
 Id = tuple[_Index, _Clock]
 """A unit inside an edit: index of its name, clock."""
@@ -93,7 +93,7 @@ def decode(data: bytes) -> TextEdit:
         raise RefusedTextError(f"{len(data):,} bytes where {limits.TEXT_UPDATE_BYTES_MAX:,} are allowed")
     try:
         edit = _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RefusedTextError(f"it is no edit: {error}") from None
     if _encode(edit) != data:
         raise RefusedTextError("it is not written in its shortest form")

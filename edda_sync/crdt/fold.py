@@ -65,6 +65,7 @@ class Fold:
         self._spent: dict[bytes, tuple[int, int]] = {}  # of a change's budget: cells and bytes, by entity
         self._waiting: dict[bytes, set[int]] = {}  # where operations wait that are not in the store yet, by entity
         self._waits: dict[bytes, bool] = {}  # whether something in the change's past waits, by entity
+        self._passed_over: int | None = None  # once it was looked up
         self.actor, self.seq, self.wall_ms, self.position = b"", 0, 0, 0
         self.author = b""
         self.deps: Mapping[bytes, int] = {}
@@ -90,7 +91,7 @@ class Fold:
         self.deps, self.past = deps, {**deps, actor: seq}
         self._chain = names_of(self.tx).order(actor)
         self._number = 0
-        self._spent, self._waits = {}, {}
+        self._spent, self._waits, self._passed_over = {}, {}, None
 
     # --- a peer's operations ------------------------------------------------------------------------------------------
 
@@ -112,6 +113,11 @@ class Fold:
         if not understood and self._number == 0 and (self._only is None or UNREADABLE in self._only):
             self._mentioned[UNREADABLE, self.position] = None  # what it does stands in its header alone
             self._wait(UNREADABLE, "only a newer version can read this change")
+
+    def carry(self, one: Operation | Unread, number: int) -> None:
+        """Fold an operation of this device's own, the so-many-th of its change, as everybody else does: it may wait."""
+        self._number = number - 1
+        self._receive_chunk([one], True)
 
     def _receive_chunk(self, chunk: list[Operation | Unread], understood: bool) -> None:
         keys = [UNREADABLE if each.kind is None or each.id is None else key_of(each.kind, each.id) for each in chunk]
@@ -233,16 +239,28 @@ class Fold:
         self._waits[key] = True
 
     def _waits_in_past(self, key: bytes) -> bool:
-        """Tell whether something in the change's past, on the same entity or on one that nobody can read, waits."""
+        """Tell whether something before an operation, on the same entity or on one that nobody can read, waits."""
         for about in (key, UNREADABLE):
             if about not in self._waits:  # looked up once a change: it may refuse a hundred thousand operations
                 stored = self.tx.waiting_at(about) if self.tx.waiting() else ()
                 self._waits[about] = any(map(self._is_in_past, {*stored, *self._waiting.get(about, ())}))
-        return self._waits[key] or self._waits[UNREADABLE]
+        return self._waits[key] or self._waits[UNREADABLE] or self._first_passed_over() < self._number
 
     def _is_in_past(self, position: int) -> bool:
+        if position == self.position:
+            return False  # of the change itself, what comes before an operation counts, and is noted as it comes
         logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
         return logged.seq <= self.past.get(logged.actor, 0)
+
+    def _first_passed_over(self) -> int:
+        """Return the first operation of the change that waits and is not folded now, as nobody can read what it is about."""
+        if self._only is None or UNREADABLE in self._only:
+            return limits.CHANGE_OPERATIONS_MAX
+        if self._passed_over is None:
+            stored = [each for each in self.tx.unapplied(UNREADABLE) if each.position == self.position]
+            waiting = [each.number for each in stored if not each.refused]
+            self._passed_over = min(waiting, default=limits.CHANGE_OPERATIONS_MAX)
+        return self._passed_over
 
     # --- applying -----------------------------------------------------------------------------------------------------
 

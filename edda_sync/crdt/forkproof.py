@@ -128,7 +128,7 @@ def decode(raw: bytes) -> ForkProof:
         raise RemoteProtocolError(f"a fork proof of {len(raw):,} bytes")
     try:
         proof = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed fork proof ({error})") from None
     _check_shape(proof)
     if encode(proof) != raw:

@@ -53,8 +53,16 @@ def encode(meant: Meant) -> bytes:
 
 
 def decode(stored: bytes) -> tuple[bytes, TextEdit] | None:
-    """Return what :func:`encode` wrote: own name and edit; None for an edit as it travels."""
-    return _decode(stored) if stored[0] == _PAIR else None
+    """
+    Return what :func:`encode` wrote: own name and edit; None for an edit as it travels.
+
+    Raises:
+        RefusedTextError: It wrote nothing such.
+    """
+    try:
+        return _decode(stored) if stored[0] == _PAIR else None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RefusedTextError(f"it is no edit: {error}") from None
 
 
 class ItemNames:

@@ -21,10 +21,10 @@ from edda_sync.crdt import ext as exts
 from edda_sync.crdt import refold as refolding
 from edda_sync.crdt.admission import Admitted, Checked
 from edda_sync.crdt.body import Body
-from edda_sync.crdt.chains import Chains, Place, keep_names, names_of
+from edda_sync.crdt.chains import NOBODY, Chains, Place, keep_names, names_of
 from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header
 from edda_sync.crdt.compose import Composer
-from edda_sync.crdt.drafts import Draft, Put
+from edda_sync.crdt.drafts import Draft, Put, Verbatim
 from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.fold import Fold
 from edda_sync.crdt.frontier import Dot, Frontier
@@ -102,35 +102,39 @@ class Ledger:
         wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
         return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
 
-    def write_again(self, tx: StoreWriter, drafts: Sequence[Draft], header: Header, *, seen: bool) -> Dot | None:
+    def write_again(
+        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool
+    ) -> Dot | None:
         """
         As :meth:`commit`, for what was acknowledged already and has to become another change.
 
         Args:
             tx: A transaction of the store.
             drafts: What to do, in order.
-            header: Of the change that it was: who asked for it, when and why stay as they are.
+            former: The change that it was: who asked for it, when and why stay as they are.
             seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
 
         Raises:
             LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
         """
+        header = former.header
         base = self._next(tx, header.wall_ms)
         if not seen:
             head, before = self._own(tx)
             base = head, before, before, ()
-        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, again=True)
+        again = former.hash[:DEP_HASH_BYTES]
+        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, again=again)
 
     def _write(
         self,
         tx: StoreWriter,
-        drafts: Sequence[Draft],
+        drafts: Sequence[Draft | Verbatim],
         base: _Base,
         wall_ms: int,
         agent: str | None,
         reason: str | None,
         *,
-        again: bool = False,
+        again: bytes | None = None,
     ) -> Dot | None:
         head, past, deps, changed = base
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
@@ -140,13 +144,18 @@ class Ledger:
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
-        composer = Composer(fold, again=again)
+        keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
+        composer = Composer(fold, again=again is not None, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
-            fold.entities.load([key_of(each.kind, each.id) for each in some])
+            fold.entities.load([key_of(each.kind, each.id) for each in some if not isinstance(each, Verbatim)])
             with nullcontext() if again else _OWN_TEXTS:
                 for draft in some:
+                    if isinstance(draft, Verbatim):
+                        body.add(operation.framed(draft.encoded))
+                        fold.carry(operation.decode(draft.encoded), body.operations)
+                        continue
                     for one in composer.operations(draft):
                         body.add(operation.encode(one))
                 fold.flush_if_full()
@@ -154,11 +163,11 @@ class Ledger:
             return None
         whole, parts = body.end()
         content = changes.hash_parts(parts) if parts else changes.hash_part(whole)
-        ext = changes.header_ext(wall_ms, birth=birth, parts=parts, agent=agent, reason=reason)
+        ext = changes.header_ext(wall_ms, birth=birth, parts=parts, agent=agent, reason=reason, again=again)
         previous = NO_HASH if head is None else head.hash
         header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
         change = Change(header, changes.encode_header(header), whole)
-        self._append(tx, change, _own_place(head, change), _frontier_of(changed), past)
+        self._append(tx, change, _own_place(head, change), _held(tx, changed), past)
         early.note(tx, birth)
         with _OWN_TEXTS:
             fold.flush()
@@ -188,10 +197,10 @@ class Ledger:
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
-        """Tell whether the change that this store's life continues is not here yet."""
-        if head is not None:
-            return early.is_pending(tx)
-        return early.is_missing(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
+        """Tell whether the change that this store's life continues, or a life before it, is not here yet."""
+        if early.is_pending(tx):
+            return True
+        return head is None and early.is_missing(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
 
     def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
         """Return this store's head, if it has written, and what its next change depends on by that alone."""
@@ -220,7 +229,7 @@ class Ledger:
             changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
         )  # fmt: skip
         change = Change(header, changes.encode_header(header), b"")
-        self._append(tx, change, _own_place(head, change), _frontier_of(named), reached)
+        self._append(tx, change, _own_place(head, change), _held(tx, named), reached)
         early.note(tx, birth)
 
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
@@ -318,18 +327,26 @@ def _own_place(head: Head | None, change: Change) -> Place:
     return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
 
 
-def _frontier_of(named: Iterable[Dep]) -> Frontier:
-    return {actor: seq for actor, seq, _ in named}
+def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
+    """Return what a header of this store's own names, in the names under which it is held."""
+    held = Chains(reader).deps(named)
+    assert held is not None, "a store depends on what it holds"
+    return held
 
 
 def _named(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
     """Return what a header must name of what its change depends on: what moved, with hashes."""
-    heads = reader.heads()
+    heads, names = reader.heads(), names_of(reader)
+    latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
+    for name, seq in frontier.difference(deps, before).items():
+        on = name if names is NOBODY else names.called(name, deps)
+        if seq > latest.get(on, (b"", 0))[1]:
+            latest[on] = name, seq
     named = []
-    for actor, seq in sorted(frontier.difference(deps, before).items()):
-        digest = heads[actor].hash if heads[actor].seq == seq else reader.hash_at(actor, seq)
+    for on, (name, seq) in sorted(latest.items()):
+        digest = heads[name].hash if heads[name].seq == seq else reader.hash_at(name, seq)
         assert digest is not None, "a store depends on what it holds"
-        named.append((actor, seq, digest[:DEP_HASH_BYTES]))
+        named.append((on, seq, digest[:DEP_HASH_BYTES]))
     return tuple(named)
 
 

@@ -110,7 +110,11 @@ _NESTED: Final = frozenset((list, tuple, dict))
 
 def encode(operation: Operation) -> bytes:
     """Return an operation as it stands in a body: its length, then its bytes."""
-    encoded = _encoder.encode(operation)
+    return framed(_encoder.encode(operation))
+
+
+def framed(encoded: bytes) -> bytes:
+    """Return the bytes of an operation, as :func:`cut` yields them, as they stand in a body."""
     return _LENGTH.pack(len(encoded)) + encoded
 
 
@@ -122,12 +126,12 @@ def decode(encoded: bytes | memoryview) -> Operation | Unread:
         return known if not nested or _is_shallow([nested]) else Unread(refused=True)
     except RecursionError:
         return Unread(refused=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except ValueError:
         pass
     try:
         fields = _decode_any(encoded)
         prefix = msgspec.convert(fields, _Prefix)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return Unread(refused=True)
     if not _is_shallow(fields):
         return Unread(refused=True)

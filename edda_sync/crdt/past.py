@@ -9,7 +9,7 @@ the whole frontier; the price is that a past is gathered along the chain of live
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -57,7 +57,7 @@ class Pasts:
         self._look(reader)
         known = self._known.get(head.hash)
         if known is None:
-            past, whole = gather(reader, reader.heads(), head)
+            past, whole = gather(reader, reader.heads(), head, self._known)
             if not whole:
                 return past
             known = past
@@ -88,12 +88,15 @@ class Pasts:
 
     def through(self, reader: StoreReader, dot: Dot) -> Frontier:
         """Return all that a change of the log depends on, itself included."""
+        self._look(reader)
         head = reader.heads()[dot[0]]
         past = None
-        if head.seq != dot[1]:
+        digest = head.hash if head.seq == dot[1] else reader.hash_at(*dot) or b""
+        if head.seq != dot[1] and digest in self._known:
+            head = head._replace(seq=dot[1], hash=digest)
+        elif head.seq != dot[1]:
             named = _named_until(reader, Chains(reader), dot)
-            digest = reader.hash_at(*dot)
-            head = head._replace(seq=dot[1], hash=digest or b"", deps=encode_pairs(named or []))
+            head = head._replace(seq=dot[1], hash=digest, deps=encode_pairs(named or []))
             if named is None:  # a segment stands for it: there is more to it, once the log behind that is here
                 past, _ = gather(reader, reader.heads(), head)
         return {**(self.of(reader, head) if past is None else past), **Chains(reader).past_of(dot)}
@@ -132,28 +135,38 @@ class Walk:
 
     def at(self, name: bytes, seq: int) -> Frontier:
         """Return all that a change of the log depends on, its actor's earlier changes included; the caller's own."""
+        names, ends = self._chains.names, [(name, seq)]
+        while not 0 < self._reached.get(name, (0, {}))[0] <= seq and (first := names.first(name)) > 1:
+            name, seq = names.parent(name), first - 1  # nothing of it is walked yet: from where it branches off
+            ends.append((name, seq))
         reached, past = self._reached.get(name, (0, {}))
         if not 0 < reached <= seq:
-            reached, past = self._start_of(name)
-        for raw in self._reader.headers(name, reached + 1, seq):
-            past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
-        before = self._chains.before((name, seq))
-        if before is not None:
-            past.update(self._chains.past_of(before))
-        self._reached[name] = seq, past
-        return dict(past)
-
-    def _start_of(self, name: bytes) -> tuple[int, Frontier]:
-        """Return what is walked already when a name begins: nothing, or the chain up to where it branches off."""
-        first = self._chains.names.first(name)
-        if first > 1:
-            return first - 1, self.at(self._chains.names.parent(name), first - 1)
-        birth = changes.decode_birth(self._reader.heads()[name].birth)
-        return 0, self._pasts.before(self._reader, birth)
+            birth = changes.decode_birth(self._reader.heads()[name].birth)
+            reached, past = 0, self._pasts.before(self._reader, birth)
+        for name, seq in reversed(ends):
+            for raw in self._reader.headers(name, reached + 1, seq):
+                past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
+            before = self._chains.before((name, seq))
+            if before is not None:
+                past.update(self._chains.past_of(before))
+            self._reached[name] = seq, past
+            reached, past = seq, dict(past)
+        return past
 
 
-def gather(reader: StoreReader, heads: Mapping[bytes, Head], head: Head) -> tuple[Frontier, bool]:
-    """Return a head's past, and whether the whole chain of lives that it continues is among some heads and their log."""
+def gather(
+    reader: StoreReader, heads: Mapping[bytes, Head], head: Head, known: Mapping[bytes, Frontier] | None = None
+) -> tuple[Frontier, bool]:
+    """
+    Return a head's past, and whether the whole chain of lives that it continues is among some heads and their log.
+
+    Args:
+        reader: The store's.
+        heads: Those that it holds, or that a segment brought.
+        head: Whose past it is.
+        known: Whole pasts by the hashes of their changes, so that nothing is gathered twice.
+    """
+    known = known or {}
     chains = Chains(reader)
     parts: list[list[tuple[bytes, int]]] = []
     whole = True
@@ -166,6 +179,9 @@ def gather(reader: StoreReader, heads: Mapping[bytes, Head], head: Head) -> tupl
             break
         dot = chains.continued(birth) or (birth.parent, birth.parent_seq)
         parts.append(list(chains.past_of(dot).items()))
+        if birth.parent_hash in known:
+            parts.append(list(known[birth.parent_hash].items()))
+            break
         parent = heads.get(dot[0])
         if parent is not None and parent.seq != dot[1]:
             until = _named_until(reader, chains, dot)
@@ -178,6 +194,30 @@ def gather(reader: StoreReader, heads: Mapping[bytes, Head], head: Head) -> tupl
             if seq > past.get(actor, 0):
                 past[actor] = seq
     return past, whole
+
+
+def joined(reader: StoreReader, dots: Iterable[Dot]) -> Frontier:
+    """Return all that some changes of the log depend on, themselves included; each chain of theirs is read once."""
+    chains, heads = Chains(reader), reader.heads()
+    reached: Frontier = {}
+    waiting = list(dots)
+    while waiting:
+        name, seq = waiting.pop()
+        is_new = name not in reached
+        reached[name] = max(seq, reached.get(name, 0))
+        birth = changes.decode_birth(heads[name].birth) if is_new and name in heads else None
+        if birth is not None and birth.parent is not None:
+            waiting.append(chains.continued(birth) or (birth.parent, birth.parent_seq))
+    past: Frontier = {}
+    for name, seq in reached.items():
+        named = list(chains.past_of((name, seq)).items())
+        head = heads.get(name)
+        if head is not None:
+            named += _decode_pairs(head.deps) if head.seq == seq else _named_until(reader, chains, (name, seq)) or []
+        for actor, last in named:
+            if last > past.get(actor, 0):
+                past[actor] = last
+    return past
 
 
 def renamed_pairs(deps: bytes, by: Renaming) -> bytes:

@@ -110,7 +110,7 @@ def decode_device(encoded: Any) -> DeviceRecord:
         raise InvalidValueError("record", "is not a device's record", None)
     try:
         record = _decode_device(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InvalidValueError("record", f"is not a device's record ({error})", None) from None
     if not exts.is_canonical(record.ext) or certificate_key(record.certificate) != record.signing_key:
         raise InvalidValueError("record", "has a certificate of another key", None)
@@ -141,7 +141,7 @@ def decode_epoch(encoded: Any) -> EpochRecord:
         raise InvalidValueError("epoch", "is not an epoch's record", None)
     try:
         record = _decode_epoch(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InvalidValueError("epoch", f"is not an epoch's record ({error})", None) from None
     if not exts.is_canonical(record.ext) or (record.follows is None) != (record.depth == 0):
         raise InvalidValueError("epoch", "follows nothing, or an epoch at depth 0", None)

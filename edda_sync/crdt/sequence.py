@@ -27,6 +27,7 @@ from edda_sync.crdt.clients import NAME_BYTES
 from edda_sync.crdt.edits import GENESIS, OWN, TABLE, Deletion, Id, TextEdit, rewrite_name
 from edda_sync.crdt.order import Order
 from edda_sync.crdt.runs import EDGE, Run, Unit
+from edda_sync.crdt.trails import Trails, View
 from edda_sync.crdt.units import Pairs, pairs_of, units
 from edda_sync.errors import RefusedTextError
 
@@ -90,7 +91,7 @@ class _Past(dict[int, int]):
 class TextSequence:
     """One text: :meth:`make` an edit here and :meth:`accept` it, as every other device's."""
 
-    __slots__ = ("authors", "genesis", "index", "names", "order", "rewrites", "started", "starts")
+    __slots__ = ("authors", "genesis", "index", "names", "order", "rewrites", "started", "starts", "trails")
 
     def __init__(self, genesis: bytes, start: str, starts: Iterable[Dot]) -> None:
         self.genesis = genesis
@@ -104,6 +105,7 @@ class TextSequence:
         self.order = Order([], {0: pairs} if pairs.starts else {})
         if start:
             self.order.insert(EDGE, Run(0, 0, self.started, start, *EDGE, *EDGE))
+        self.trails = Trails()
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
@@ -124,6 +126,7 @@ class TextSequence:
             raise RefusedTextError("its author does not know the text")
         name = self._own_name(edit, dot[0]) if own is None else own
         names = self._table(edit, name)
+        self.trails.view = View(dot, past)
         end, pairs = self._judge(edit, names, _Past(self, dot, past), self.written(dot[0]))
         self._bring(edit, dot, name, names, end, pairs)
 
@@ -141,7 +144,7 @@ class TextSequence:
         """
         name = self._own_name(edit, dot[0]) if own is None else own
         names = self._table(edit, name)
-        known = _Past(self, dot, None)
+        known, self.trails.view = _Past(self, dot, None), None
         if edit.is_rewrite:  # it may be here, brought by another change
             known[names[OWN]] = 0
         end, pairs = self._judge(edit, names, known, 0, was_accepted=True)
@@ -184,8 +187,10 @@ class TextSequence:
                 following = after[left]
             elif left[0] == own and left[1] >= first:
                 following = own, left[1] + 1
+            elif was_accepted or (self.trails and self.trails.is_next(own, left, right)):
+                following = right
             else:
-                following = right if was_accepted else self.order.after_known(left, known)
+                following = self.order.after_known(left, known)
             if following != right:
                 raise RefusedTextError("a block's right neighbour does not stand directly after its left one")
             if pairs.has(right[1]) if right[0] == own and right[1] >= first else self.order.is_inside(*right):
@@ -222,6 +227,7 @@ class TextSequence:
             for index, clock, length in edit.deletions:
                 author.deletions.add(seq, (names[index], clock, length))
             return
+        self.trails.forget(self.index[actor])
         if names[OWN] in self.rewrites:  # another change brought the same
             self.rewrites[names[OWN]].dots.add(dot)
         else:
@@ -233,7 +239,7 @@ class TextSequence:
 
     def _take(self, edit: TextEdit, names: list[int], pairs: Pairs) -> None:
         """Put an edit that was accepted where it belongs."""
-        own, order = names[OWN], self.order
+        own, order, trails = names[OWN], self.order, self.trails
         if pairs.starts:
             order.pairs.setdefault(own, Pairs()).extend(pairs)
         clock = edit.clock or 0
@@ -241,12 +247,17 @@ class TextSequence:
         for left_id, right_id, text in edit.blocks:
             left, right = _unit(names, left_id), _unit(names, right_id)
             run = Run(own, clock, units(text), text, *left, *right)
-            if begun.get(right) == left:
+            follows = bool(trails) and trails.before(own, left) == right
+            if begun.get(right) == left or follows:
                 # What YATA let pass before that block it would let pass again, and find nothing else: a shortcut, since
                 # somebody may write a thousand blocks so, each before the last one, where a thousand others stand.
                 order.insert_before(right, run)
             else:
-                order.insert(self.place(own, left, right), run)
+                place = self.place(own, left, right)
+                order.insert(place, run)
+                follows = place != left
+            if trails or follows:
+                trails.placed(order, self.names, own, left, (own, clock), passed=follows)
             begun[own, clock] = left
             clock += run.size
         for index, at, length in edit.deletions:
@@ -296,6 +307,7 @@ class TextSequence:
         names = sorted(self.names)
         if names == self.names:
             return
+        self.trails.clear()
         self.index = {name: at for at, name in enumerate(names)}
         indices = [self.index[name] for name in self.names]
         self.names = names

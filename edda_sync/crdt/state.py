@@ -82,7 +82,7 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
             ext = tuple(entry for entry in ext if entry[0] != REFUSED)
         if any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
             raise ValueError("changes out of order")
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
     entity.ext = ext
     cells: dict[str, Siblings] = {}

@@ -78,7 +78,7 @@ def decode(data: bytes) -> TextSequence:
     """
     try:
         state = _decode(data)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:
         raise ValueError(str(error)) from None
     names = state.names
     if state.format != FORMAT:

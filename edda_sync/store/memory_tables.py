@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -246,6 +246,13 @@ class MemoryReader:
 
     def waiting_at(self, entity: bytes) -> Sequence[int]:
         return sorted({each.position for each in self.unapplied(entity) if not each.refused})
+
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        found: dict[int, list[str]] = {}
+        for each in self.unapplied():
+            if not each.refused:
+                found.setdefault(each.position, []).append(str(each.number))
+        return [(position, ",".join(numbers)) for position, numbers in found.items()]
 
     def digest(self) -> int:
         total: int = self._tables["digest"].get("sum", 0)
@@ -509,12 +516,29 @@ class MemoryWriter(MemoryReader):
             self._drop("segments", position)
         self._drop_where("segment_parts", lambda key: key[0] == segment)
         self._drop_where("behind", lambda _key: True)
-        self._drop_where("rewritten", lambda _key: True)
         newest = max((*self._tables["log"], *self._tables["segments"]), default=0)
         self._set("serials", "log", newest)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        self._set("rewritten", len(self._tables["rewritten"]), rewritten)
+        self._set("rewritten", max(self._tables["rewritten"], default=-1) + 1, rewritten)
+
+    def forget_rewritten(self) -> None:
+        self._drop_where("rewritten", lambda _key: True)
+
+    def drop_lives(self, actors: Collection[bytes]) -> None:
+        gone = {at for at, logged in self._tables["log"].items() if logged.actor in actors}
+        self._drop_where("log", lambda key: key in gone)
+        for name in ("dots", "signatures"):
+            self._drop_where(name, lambda key: key[0] in actors)
+        self._drop_where("heads", lambda key: key in actors)
+        for name in ("log_parts", "unapplied"):
+            self._drop_where(name, lambda key: key[0] in gone)
+        for entity, mentioned in list(self._tables["mentions"].items()):
+            self._set("mentions", entity, mentioned - gone)
+        for key in [key for key, each in self._tables["rewritten"].items() if each.position in gone]:
+            self._drop("rewritten", key)
+        newest = max((*self._tables["log"], *self._tables["segments"]), default=0)
+        self._set("serials", "log", newest)
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
         self._keep("evidence", bytes(name), bytes(evidence))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -316,6 +316,12 @@ class SqliteReader:
             "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND NOT refused ORDER BY position", (entity,)
         )
         return [row[0] for row in rows]
+
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        return self._all(
+            "SELECT position, group_concat(number) FROM (SELECT position, number FROM unapplied WHERE NOT refused"
+            " ORDER BY position, number) GROUP BY position ORDER BY position"
+        )
 
     def digest(self) -> int:
         row = self._one("SELECT sum FROM digest")
@@ -646,12 +652,25 @@ class SqliteWriter(SqliteReader):
         self._execute("DELETE FROM segments WHERE hash = ?", (segment,))
         self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))
         self._execute("DELETE FROM behind")
-        self._execute("DELETE FROM rewritten")
         self._known.pop("segments", None)
         self._known.pop("log_position", None)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
         self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?)", rewritten)
+
+    def forget_rewritten(self) -> None:
+        self._execute("DELETE FROM rewritten")
+
+    def drop_lives(self, actors: Collection[bytes]) -> None:
+        for actor in actors:
+            for table in ("log_parts", "mentions", "unapplied", "rewritten"):
+                self._execute(
+                    f"DELETE FROM {table} WHERE position IN (SELECT position FROM log WHERE actor = ?)", (actor,)
+                )
+            for table in ("log", "heads", "signatures"):
+                self._execute(f"DELETE FROM {table} WHERE actor = ?", (actor,))
+        for name in ("heads", "log_position", "waiting"):
+            self._known.pop(name, None)
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
         self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))

@@ -27,6 +27,7 @@ from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
+from edda_sync.sync.readmission import readmit
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
 
@@ -78,8 +79,8 @@ class LogBehind:
     Attributes:
         ended: How many segments were confirmed or dropped since this was made: what is shown, and can be given, may be
             other than before.
-        fell: On how many of them what was written was written again, or would have been: those that were dropped, and those
-            on which it could not say what it had seen.
+        fell: On how many of them what was written became other changes: those that were dropped, those that left the drafts
+            on what is lost, and those on which drafts could not say what they had seen.
     """
 
     def __init__(
@@ -236,7 +237,11 @@ class LogBehind:
             raise _ForgedError from None
         if roots != [begun.root]:
             raise _ForgedError
-        return unnamed
+        if unnamed:
+            return True
+        if not early.is_pending(tx):
+            tx.forget_rewritten()
+        return readmit(tx, self._ledger, self._random)
 
     def give_up(self) -> None:
         """Fall back to what is here of the log behind: nobody who is here brings the rest. Nothing written is lost."""
@@ -258,6 +263,7 @@ class LogBehind:
         if not keep:
             tx.drop_behind()
         fall_back(tx, self._ledger, begun.segment, self._random(16))
+        readmit(tx, self._ledger, self._random)
         tx.set_meta(blamed, begun.maker)
         return True
 

@@ -67,11 +67,13 @@ class Learned:
     Attributes:
         peer: Who.
         evidence: Its names.
-        renamed: What is called otherwise from now on, where it proves that a chain forks of which something is here.
+        forked: Actors whose chains it proves to fork.
+        renamed: What is called otherwise from now on, where something is here of such a chain.
     """
 
     peer: str
     evidence: tuple[bytes, ...]
+    forked: frozenset[bytes]
     renamed: tuple[Renaming, ...]
 
 

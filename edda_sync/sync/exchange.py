@@ -8,11 +8,13 @@ What it gives, takes, and serves to newcomers are parts of their own: :class:`~e
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from edda_sync import limits
 from edda_sync.crdt import frontier
 from edda_sync.crdt.chains import Chains, names_of
 from edda_sync.crdt.change import decode_header
@@ -27,8 +29,9 @@ from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
 from edda_sync.sync.merging import Merging, provisional
-from edda_sync.sync.messages import Summary, Wish
+from edda_sync.sync.messages import Heads, Summary, Wish
 from edda_sync.sync.taking import Taking
+from edda_sync.sync.telling import short_names
 
 SUMMARY_HASH_BYTES: Final = 16
 
@@ -65,9 +68,18 @@ class Introduction(NamedTuple):
     """What a store holds at one moment, as a hello says it; see there."""
 
     heads: tuple[Summary, ...]
-    evidence: bytes
+    evidence: tuple[bytes, ...]
     waiting: int
     wanted: tuple[Wish, ...]
+
+    def pages(self) -> list[Heads]:
+        """Return heads and evidence cut up to travel: how many there are has no limit."""
+        size = limits.HEADS_MAX
+        most = max(len(self.heads), len(self.evidence), 1)
+        return [
+            Heads(self.heads[at : at + size], self.evidence[at : at + size], at + size < most)
+            for at in range(0, most, size)
+        ]
 
 
 class Standing(NamedTuple):
@@ -136,7 +148,7 @@ class Exchange:
         with store.read() as reader:
             workspace = reader.meta(WORKSPACE_KEY) or b""
         self.giving = Giving(store, signer, workspace)
-        self.taking = Taking(store, ledger, verify, workspace)
+        self.taking = Taking(store, ledger, verify, workspace, random)
         self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
         self.merging = Merging(store, ledger, verify, workspace)
         self.behind = LogBehind(store, ledger, verify, workspace, random)
@@ -147,11 +159,17 @@ class Exchange:
     def introduction(self) -> Introduction:
         """Return what a hello says."""
         with self.store.read() as reader:
-            return Introduction(_summaries(reader), evidence_hash(reader), reader.waiting(), _wanted(reader))
+            return Introduction(
+                _summaries(reader), short_names(reader.evidence_names()), reader.waiting(), _wanted(reader)
+            )
 
     def moves(self) -> int:
         """Return how often changes that were here have come to stand elsewhere in the log."""
-        return self.taking.settled + self.behind.fell
+        return self.taking.settled + self.losses()
+
+    def losses(self) -> int:
+        """Return how often less was held here than before: drafts, and what was written early, are other changes then."""
+        return self.taking.readmitted + self.behind.fell
 
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
@@ -266,10 +284,9 @@ def _unread(reader: StoreReader) -> bytes:
     if not reader.waiting():
         return b""
     waiting = []
-    for each in reader.unapplied():
-        if not each.refused:
-            logged = reader.logged(each.position)
-            waiting.append(logged.hash + each.number.to_bytes(4, "big"))
+    for position, listed in reader.waiting_numbers():  # a change at a time: 100,000 operations of one may wait
+        numbers = [int(number) for number in listed.split(",")]
+        waiting.append(reader.logged(position).hash + struct.pack(f">{1 + len(numbers)}I", len(numbers), *numbers))
     return blake2b(b"".join(sorted(waiting)), digest_size=16, person=b"edda-unread").digest()
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import closing, forkproof
-from edda_sync.crdt.chains import CLOSING, PROOF, Chains
+from edda_sync.crdt.chains import CLOSING, PROOF, Chains, name_of_proof
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH
 from edda_sync.crdt.closing import Closing
 from edda_sync.crdt.forkproof import Chain, ForkProof
@@ -206,6 +206,7 @@ class Forks:
 
     def _take(self, tx: StoreWriter, proofs: list[ForkProof], ends: list[Closing], allows: Allows) -> News:
         news, learning = News(), Learning(self._ledger, tx, allows)
+        news.brought = [*map(name_of_proof, proofs), *map(closing.name_of, ends)]
         wanted = [proof for proof in proofs if learning.is_wanted(proof, news)]
         for proof in wanted:
             forkproof.check(proof, self._workspace, self)

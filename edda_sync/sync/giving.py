@@ -7,8 +7,10 @@ Giving: what a store sends to peers of its log, in batches that a signature vouc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from edda_sync import limits
 from edda_sync.crdt import change as changes
@@ -16,11 +18,13 @@ from edda_sync.crdt import early, frontier
 from edda_sync.crdt.chains import NOBODY, Chains, names_of
 from edda_sync.crdt.change import HASH_BYTES
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
-from edda_sync.crdt.past import Pasts
+from edda_sync.crdt.past import joined
 from edda_sync.protocols import Head, Logged, Store, StoreReader
 from edda_sync.sync.keys import Signer
 from edda_sync.sync.messages import Behind, Changes, Earlier, Part, SignedHead
-from edda_sync.sync.vouchers import beyond
+from edda_sync.sync.vouchers import beyond, last_signed
+
+_HEADS_BYTES: Final = 256  # what a signature beside its way has, and the one before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,11 @@ class Giving:
         """
         with self._store.read() as reader:
             heads = reader.heads()
+            names, vouchers = names_of(reader), _Ends(reader)
             chosen: list[Logged] = []
             size = used = 0
             large = None
-            reached, held_back = dict(known), early.held_back(reader, known)
+            reached, held_back = dict(known), early.held_back(reader)
             for position in positions:
                 logged = reader.logged(position)
                 wanted = upto is None or logged.seq <= upto.get(logged.actor, 0)
@@ -76,8 +81,12 @@ class Giving:
                 if wanted and logged.seq > reached.get(logged.actor, 0):
                     if chosen and size + len(logged.raw) + len(logged.body) > limits.BATCH_BYTES_MAX:
                         break
-                    if not self._is_vouched_for(reader, heads[logged.actor], logged):
+                    own = self.is_own(heads[logged.actor])
+                    until = logged.seq if own else vouchers.signed(logged)
+                    if until is None:
                         break  # it was relayed to us ahead of its signature, which is on its way
+                    if not vouchers.add(logged, until):
+                        break
                     chosen.append(logged)
                     size += len(logged.raw) + len(logged.body)
                     reached[logged.actor] = logged.seq
@@ -87,16 +96,16 @@ class Giving:
                 if large is not None:
                     break
             del positions[:used]
-            last = {logged.actor: logged for logged in chosen}
-            signed = [self._signed(reader, heads[name], logged) for name, logged in sorted(last.items())]
+            ends = vouchers.ends()
+            signed = [self._signed(reader, heads[logged.actor], logged) for logged in ends]
             vouching = [each for each in signed if each is not None]
             if not chosen or len(vouching) < len(signed):
                 return None
-            for name, logged in sorted(last.items()):  # beside what vouches for its end, the last signature before that
-                inner = reader.last_signed(name, logged.seq)
-                if inner is not None and inner < logged.seq and not self.is_own(heads[name]):
-                    signature = reader.signature_at(name, inner) or b""
-                    vouching.append(SignedHead(names_of(reader).actor(name), inner, signature, b""))
+            for logged in ends:  # beside what vouches for its end, the last signature before that
+                inner = last_signed(reader, names, (logged.actor, logged.seq))
+                if inner is not None and inner[1] < logged.seq and not self.is_own(heads[logged.actor]):
+                    signature = reader.signature_at(*inner) or b""
+                    vouching.append(SignedHead(names.actor(logged.actor), inner[1], signature, b""))
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
         return Given(message, reached, large)
 
@@ -110,12 +119,12 @@ class Giving:
         with self._store.read() as reader:
             chains = Chains(reader)
             found = [dot for each in behind.upto if (dot := chains.find(each.actor, each.seq, each.hash)) is not None]
-            past, pasts = chains.past_of, Pasts()
-            if len(found) < len(behind.upto):
-                past = lambda dot: pasts.through(reader, dot)  # noqa: E731 - one of two
             upto: Frontier = {}
-            for dot in found:
-                upto = frontier.join(upto, past(dot))
+            if len(found) < len(behind.upto):
+                upto = joined(reader, found)
+            else:
+                for dot in found:
+                    upto = frontier.join(upto, chains.past_of(dot))
             known = dict.fromkeys(reader.heads(), SEQ_MAX)
             known |= {name: max(chains.names.first(name) - 1, held.get(chains.actor(name), 0)) for name in upto}
             missed = list(reader.positions_missing(known))
@@ -136,9 +145,6 @@ class Giving:
         message = changes.signed_message(self._workspace, changes.actor_of(head.birth), head.seq, head.hash)
         return head._replace(signed_seq=head.seq, signature=self._signer.sign(message))
 
-    def _is_vouched_for(self, reader: StoreReader, head: Head, logged: Logged) -> bool:
-        return self.is_own(head) or beyond(reader, names_of(reader), logged.actor, logged.seq) is not None
-
     def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead | None:
         """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
         if self.is_own(head):
@@ -157,6 +163,58 @@ class Giving:
         with self._store.read() as reader:
             data, actor = reader.log_part(large.position, number), names_of(reader).actor(large.actor)
         return None if data is None else Part(actor, large.seq, number, data)
+
+
+class _Ends:
+    """
+    The ends of the chains in a batch, and how many bytes vouch for them: there is a limit to both.
+
+    Args:
+        reader: The store's.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader, self._names = reader, names_of(reader)
+        self._until: dict[bytes, int] = {}  # by name: where what vouches for any of it that was asked about is signed
+        self._ends: dict[bytes, tuple[Logged, int]] = {}  # by name, in the order of the batch; and its bytes
+        self._of_actor = Counter[bytes]()
+        self._size = 0
+
+    def signed(self, logged: Logged) -> int | None:
+        """Return the seq of what vouches for a change of another's chain; None when nothing does."""
+        until = self._until.get(logged.actor, 0)
+        if until < logged.seq:
+            found = beyond(self._reader, self._names, logged.actor, logged.seq)
+            if found is None:
+                return None
+            until = found.signed.seq
+            self._until |= {name: until for name, _, _ in found.between}
+        return until
+
+    def add(self, logged: Logged, until: int) -> bool:
+        """Take a change in after which so much of its chain is signed, unless there is no room for what vouches for it."""
+        names, name = self._names, logged.actor
+        follows = [name] if name in self._ends else []
+        if names is not NOBODY and not follows and logged.seq > 1 and logged.seq == names.first(name):
+            before = self._ends.get(names.parent(name))
+            follows = [names.parent(name)] if before is not None and before[0].seq == logged.seq - 1 else []
+        size = HASH_BYTES * (until - logged.seq) + _HEADS_BYTES
+        total = self._size + size - sum(self._ends[each][1] for each in follows)
+        if self._ends and total > limits.BATCH_VOUCHERS_BYTES_MAX:
+            return False
+        if names is not NOBODY and not follows:
+            actor = names.actor(name)
+            if self._of_actor[actor] >= limits.BATCH_ENDS_MAX:
+                return False
+            self._of_actor[actor] += 1
+        for each in follows:
+            del self._ends[each]
+        self._ends[name], self._size = (logged, size), total
+        return True
+
+    def ends(self) -> list[Logged]:
+        """Return the last change of each chain, in the order of the batch."""
+        return [logged for logged, _ in self._ends.values()]
 
 
 def missing(reader: StoreReader, known: Mapping[bytes, int]) -> list[int] | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from edda_sync import limits, values
 from edda_sync.crdt import rows
-from edda_sync.crdt.drafts import Draft, Put, Rewrite
+from edda_sync.crdt.drafts import Draft, Put, Rewrite, Verbatim
 from edda_sync.crdt.entity import OWN_TIME, key_of
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import StoreReader, StoreWriter
@@ -32,7 +32,7 @@ class Kept:
         self._texts: dict[bytes, str] = {}
         self._cells: dict[bytes, dict[str, Any]] = {}
 
-    def add(self, draft: Draft) -> None:
+    def add(self, draft: Draft | Verbatim) -> None:
         """Keep what a draft says; that it hides or brings back something is dropped."""
         if isinstance(draft, Rewrite):
             self._texts[key_of(draft.kind, draft.id)] = draft.new or ""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from edda_sync.crdt import anew, authority, branches
 from edda_sync.crdt import change as changes
-from edda_sync.crdt.branches import Names, Renaming
+from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
 from edda_sync.crdt.forkproof import ForkProof
 from edda_sync.crdt.frontier import SEQ_MAX, Dot
@@ -42,6 +42,8 @@ class News:
 
     Attributes:
         evidence: What of it was new, by name.
+        brought: What the peer told of it, new or not, by name.
+        forked: Actors whose chains it newly proves to fork.
         renamed: What is called otherwise from now on, since a fork was proved.
         say: Longer pieces, for the peer.
         agrees: Whether a piece is, as far as both go, what is held here.
@@ -51,6 +53,8 @@ class News:
     """
 
     evidence: list[bytes] = field(default_factory=list)
+    brought: list[bytes] = field(default_factory=list)
+    forked: set[bytes] = field(default_factory=set)
     renamed: list[Renaming] = field(default_factory=list)
     say: list[Wanted] = field(default_factory=list)
     agrees: bool = False
@@ -101,6 +105,7 @@ class Learning:
         keep_proof(tx, proof)
         forget_made(tx)
         news.evidence.append(name_of_proof(proof))
+        news.forked.add(proof.actor)
         head = None if shared is None else tx.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
             return  # nothing is held beyond the point, so nothing has another name
@@ -130,7 +135,7 @@ class Learning:
         if tx.meta(ACTOR_KEY) == by.old:
             tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
         anew.note(tx)
-        above = _above(names_of(tx), by.new)  # whose items texts call by the whole way down to them
+        above = names_of(tx).above(by.new)  # whose items texts call by the whole way down to them
         known = {name: SEQ_MAX for name in tx.heads() if name not in above}
         self._positions.update(tx.positions_missing(known))
 
@@ -148,9 +153,3 @@ def is_member(reader: StoreReader, key: bytes) -> bool:
     """Tell whether the log says that a key is a member's, or was one's."""
     device = authority.device_of(reader, key)
     return device is not None and bool(device.cells.get("record"))
-
-
-def _above(names: Names, name: bytes) -> set[bytes]:
-    """Return the branches that go on from a name, and those that go on from them."""
-    found = {each for each in names.branches(names.actor(name)) if names.parent(each) == name}
-    return found.union(*(_above(names, each) for each in found))

@@ -18,7 +18,7 @@ import msgspec
 from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, Text
-from edda_sync.crdt import anew, digests, frontier
+from edda_sync.crdt import anew, digests, early, frontier
 from edda_sync.crdt.chains import NOBODY, names_of
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.crdt.state import state_of
@@ -86,11 +86,12 @@ class Making:
         return None
 
     def _can_make(self) -> bool:
-        """Tell whether a segment of what is here can be vouched for: all is applied, from the log, and every head signed."""
+        """Tell whether a segment of what is here can be vouched for: all is applied, and from the log, and may be given."""
         with self._store.read() as reader:
             return (
                 not reader.segments()
                 and not reader.waiting()
+                and not early.is_pending(reader)
                 and names_of(reader) is NOBODY  # which branch a head is of, only the log can tell
                 and all(self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.heads().values())
             )

@@ -166,7 +166,7 @@ class Merging:
         for head in opened.heads:
             try:
                 closed = frontier.covers(at, dict(msgspec.msgpack.decode(head.deps, type=list[tuple[bytes, int]])))
-            except msgspec.MsgspecError:
+            except ValueError:
                 closed = False
             birth = changes.decode_birth(head.birth)
             if not closed or changes.actor_of(head.birth) != head.actor:

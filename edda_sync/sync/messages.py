@@ -53,8 +53,8 @@ class Hello(_Message, frozen=True, tag=1):
         device: The sender, as its certificate says.
         nonce: Random: both sides' key the coded cells of this talk.
         heads: Its frontier, with hashes, sorted by actor; a page of it.
-        more: Whether :class:`Heads` follow with the rest of it.
-        evidence: Hash of the set of signed evidence that it holds.
+        more: Whether :class:`Heads` follow with the rest of it, and of the names.
+        evidence: Short names of the signed evidence that it holds, ascending; a page of them.
         waiting: How much is held there but not applied.
         wanted: Large changes half received.
         ext: Room to grow.
@@ -66,16 +66,17 @@ class Hello(_Message, frozen=True, tag=1):
     nonce: Short
     heads: tuple[Summary, ...]
     more: bool
-    evidence: Hash
+    evidence: tuple[Short, ...]
     waiting: Count
     wanted: tuple[Wish, ...]
     ext: Ext = exts.NONE
 
 
 class Heads(_Message, frozen=True, tag=8):
-    """The next page of a hello's heads."""
+    """The next page of a hello's heads and names of evidence."""
 
     heads: tuple[Summary, ...]
+    evidence: tuple[Short, ...]
     more: bool
     ext: Ext = exts.NONE
 
@@ -142,8 +143,9 @@ class Behind(_Message, frozen=True, tag=15):
     Asks for the log behind a segment, a batch of it.
 
     Attributes:
-        held: What is here of it; a page of that.
-        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page.
+        held: What is here of it, as the difference to what was said of that before in this talk; a page of it.
+        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page;
+            nothing where the question before was about the same segment, and less of its log was here then.
         more: Whether the rest of both follows.
         ext: Room to grow.
     """
@@ -152,6 +154,13 @@ class Behind(_Message, frozen=True, tag=15):
     upto: tuple[Summary, ...]
     more: bool = False
     ext: Ext = exts.NONE
+
+    def since(self, before: Behind | None) -> Behind:
+        """Return what to say of this question to a peer that was asked another one before."""
+        said = {} if before is None else dict(before.held)
+        moved = tuple(pair for pair in self.held if said.get(pair[0]) != pair[1])
+        is_further = said.keys() <= dict(self.held).keys() and all(seq > said.get(actor, 0) for actor, seq in moved)
+        return Behind(moved, ()) if before is not None and before.upto == self.upto and is_further else self
 
     def pages(self) -> list[Behind]:
         """Return it cut up to travel: how many actors there are has no limit."""
@@ -224,9 +233,32 @@ class Listed(_Message, frozen=True, tag=9):
 
 
 class Evidence(_Message, frozen=True, tag=10):
-    """Signed evidence that the sender holds; sent whole where the hashes of the two sets differ."""
+    """
+    Signed evidence that the receiver lacks; empty to one who asked and lacks nothing.
+
+    Attributes:
+        items: The evidence.
+        more: Whether the sender has more to tell.
+        ext: Room to grow.
+    """
 
     items: tuple[bytes, ...]
+    more: bool
+    ext: Ext = exts.NONE
+
+
+class Known(_Message, frozen=True, tag=18):
+    """
+    Asks for evidence, where proofs show that the two hold other: for all that is not named in it.
+
+    Attributes:
+        evidence: Short names of the evidence that the sender holds, ascending; a page of them.
+        more: Whether the rest follows.
+        ext: Room to grow.
+    """
+
+    evidence: tuple[Short, ...]
+    more: bool
     ext: Ext = exts.NONE
 
 
@@ -287,6 +319,7 @@ Message = (
     | Cells
     | Listed
     | Evidence
+    | Known
     | Branch
     | Fetch
     | Found

@@ -71,15 +71,16 @@ class Replica:
         if session is None:
             return []
         behind = self.exchange.behind
-        ended, fell = behind.ended, behind.fell
+        ended, losses = behind.ended, self.exchange.losses()
         effects = session.frame_received(frame, now)
-        if behind.ended != ended:  # what is shown, and can be given, may be other than before
+        lost = self.exchange.losses() != losses
+        if lost or behind.ended != ended:  # what is shown, and can be given, may be other than before
             for each in list(self._sessions.values()):
-                effects += each.anew(now) if behind.fell != fell else each.proved(now)
+                effects += each.anew(now) if lost else each.proved(now)
         self._watch(now)
         for learned in [effect for effect in effects if isinstance(effect, Learned)]:
             for each in list(self._sessions.values()):
-                effects += each.learned(learned.evidence, learned.renamed, now)
+                effects += each.learned(learned, now)
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)

@@ -6,7 +6,7 @@ Sending: the stream of data to one peer. What was sent and not acknowledged is b
 3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
 4. A segment is sent only to a peer that asked for it by name.
 5. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
-   makes nobody say it all at once. What is still to be told is kept by name.
+   makes nobody say it all at once. Which evidence the peer lacks, :class:`~edda_sync.sync.telling.Telling` knows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from edda_sync.protocols import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
-from edda_sync.sync.messages import Behind, Evidence, Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
+from edda_sync.sync.owed import Owed
+from edda_sync.sync.telling import Telling
 
 
 class Sending:
@@ -33,10 +35,15 @@ class Sending:
 
     Args:
         exchange: What the store gives.
+
+    Attributes:
+        telling: Evidence to the peer.
+        owed: The log behind its segment.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.telling, self.owed = Telling(exchange.forks), Owed(exchange)
         self._known: Frontier = {}
         self._queue: list[int] = []
         self._news = False
@@ -45,13 +52,9 @@ class Sending:
         self._offered: MadeSegment | None = None
         self._segment: tuple[MadeSegment, int] | None = None
         self._declined = False
-        self._behind: Behind | None = None
-        self._owed: Behind | None = None  # what was asked for in vain
-        self._pages: list[Behind] = []  # of a wish for the log behind the peer's segment, while they come
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
-        self._evidence: dict[bytes, None] = {}  # what is still to be told, by name, in order
         self._pieces: dict[bytes, Wanted] = {}  # one of each chain: what was asked for last
         self._under_way: deque[int] = deque()
         self._sent = 0
@@ -67,7 +70,8 @@ class Sending:
 
         The answer to an offer that was made before is still to come.
         """
-        self._known, self._queue, self._large, self._segment, self._owed = dict(held), [], None, None, None
+        self._known, self._queue, self._large, self._segment = dict(held), [], None, None
+        self.owed.introduced()
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
         self._news = True
 
@@ -77,10 +81,6 @@ class Sending:
             self._known[actor] = SEQ_MAX
         if actors:
             self._queue, self._large, self._news = [], None, True
-
-    def tell(self, evidence: Iterable[bytes]) -> None:
-        """Tell some evidence, by name, before anything else."""
-        self._evidence.update(dict.fromkeys(evidence))
 
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
         """Tell pieces of chains of which the peer holds other changes."""
@@ -115,6 +115,7 @@ class Sending:
             raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames, of {self._sent:,} that were sent")
         while self._under_way and len(self._under_way) > self._sent - frames:
             self._under_way.popleft()
+        self.telling.acknowledged(frames)
         if not again:
             self._known = frontier.join(self._known, held)
             if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
@@ -139,23 +140,6 @@ class Sending:
         else:
             self._declined, self._news = True, True
 
-    def asked(self, behind: Behind) -> None:
-        """
-        Learn that the peer wants the log behind its segment, or a page of that.
-
-        Raises:
-            RemoteProtocolError: The pages are not in order.
-        """
-        last = self._pages[-1].upto[-1:] if self._pages else ()
-        actors = [each.actor for each in (*last, *behind.upto)]
-        if actors != sorted(set(actors)) or (behind.more and not behind.upto):
-            raise RemoteProtocolError("heads behind a segment that are not in order")
-        self._pages.append(behind)
-        if not behind.more:
-            held = (pair for page in self._pages for pair in page.held)
-            upto = (each for page in self._pages for each in page.upto)
-            self._behind, self._pages = Behind(tuple(held), tuple(upto)), []
-
     def fetch(self, fetch: Fetch) -> None:
         """
         Learn that changes rotted at the peer, and that it asks for them.
@@ -178,15 +162,14 @@ class Sending:
         """Note that a frame of data was sent: its size in bytes."""
         self._under_way.append(size)
         self._sent += 1
+        self.telling.sent(self._sent)
 
     def next(self) -> Message | None:
         """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
         self._follow_log()
-        if self._evidence:
-            items, count = self._exchange.forks.told(self._evidence)
-            self._evidence = dict.fromkeys(list(self._evidence)[count:])
-            if items:
-                return Evidence(tuple(items))
+        evidence = self.telling.next()
+        if evidence is not None:
+            return evidence
         while self._pieces:
             piece = self._exchange.forks.piece(self._pieces.pop(next(iter(self._pieces))))
             if piece is not None:
@@ -204,8 +187,11 @@ class Sending:
                 self._large = (large, number + 1)
                 return part
             self._large = None
-        earlier = self._next_earlier()
-        if earlier is not None:
+        owed = self.owed.next(news=self._news)
+        if owed is not None:
+            earlier, long = owed
+            if long is not None:
+                self._large, self._is_new = (long, self._first_part(long)), False
             return earlier
         if not self._queue and self._news:
             self._news = False
@@ -237,18 +223,6 @@ class Sending:
             large = self._large[0]
             self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)
         self._queue, self._large, self._news = [], None, True
-
-    def _next_earlier(self) -> Message | None:
-        """Return an answer to whoever asked for the log behind its segment; in vain once, and later what has come since."""
-        asked = self._behind or (self._owed if self._news else None)
-        if asked is None:
-            return None
-        earlier, long = self._exchange.giving.earlier(asked)
-        is_answer, self._behind = self._behind is not None, None
-        self._owed = None if earlier.changes else asked
-        if long is not None:
-            self._large, self._is_new = (long, self._first_part(long)), False
-        return earlier if earlier.changes or is_answer else None
 
     def _next_fetched(self) -> Message | None:
         """Return the next that is here of what rotted at the peer: a change, then its parts."""

@@ -12,6 +12,7 @@ in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,7 +20,6 @@ from typing import Final
 
 from edda_sync import limits
 from edda_sync.crdt import frontier
-from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.pages import BEFORE_ALL
@@ -40,6 +40,7 @@ from edda_sync.sync.messages import (
     Goodbye,
     Heads,
     Hello,
+    Known,
     Listed,
     Message,
     Offer,
@@ -105,6 +106,7 @@ EVENT_OF: Final[dict[type[Message], Event]] = {
     Branch: Event.DATA,
     Listed: Event.DATA,
     Behind: Event.OFFER,
+    Known: Event.OFFER,
     Offer: Event.OFFER,
     Want: Event.OFFER,
     Ack: Event.ACK,
@@ -161,6 +163,8 @@ class Session:
         self._sending = Sending(exchange)
         self._proving = Proving(exchange, self._nonce, lambda: self._rates.scans.allows(b"", self._now))
         self._deferred: list[Cells | Listed] = []  # of a comparison: for when all may be looked at again
+        self._frames: deque[bytes] = deque()  # of data, for when they may be expanded; and how many bytes
+        self._frames_bytes = 0
         self._now = 0.0
         self._hello: Hello | None = None  # the peer's, while its pages come
         self._pages: list[Summary] = []
@@ -170,13 +174,13 @@ class Session:
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
+        self._question: Behind | None = None  # what was asked of it last
         self._awaited: Dot | None = None  # a large change of it, whose parts are to come first
         self._in_vain = False  # whether the peer did not have it
         self._strangers: set[bytes] = set()  # keys that are no members here, of whose forks the peer has proofs
         self._unlooked = False  # whether evidence came that cannot be looked at before the segment is confirmed
-        self._brought = frozenset[bytes]()  # what the peer told in its last frame of evidence
         self._passed_over = False  # whether changes came that cannot be checked before it is here
-        self._answered = b""  # hash of the peer's evidence when ours was sent last
+        self._differed: tuple[bytes, bytes] | None = None  # hashes of the two sets of evidence, as it was asked last
         self._fetched = False  # whether changes that rotted here were asked for
         self._answers = 0  # how many may still come: for each, the whole log is looked at
         self._deadlines: dict[str, float] = {}
@@ -187,15 +191,11 @@ class Session:
         """Say hello."""
         ours = self._exchange.introduction()
         self._told = {head.actor: head.seq for head in ours.heads}
-        pages = [ours.heads[at : at + limits.HEADS_MAX] for at in range(0, len(ours.heads), limits.HEADS_MAX)] or [()]
-        more = len(pages) > 1
-        tag = self._tag(self._device)
-        hello = Hello(
-            PROTOCOLS, tag, self._device, self._nonce, pages[0], more, ours.evidence, ours.waiting, ours.wanted
-        )  # fmt: skip
-        rest = [Heads(page, number < len(pages) - 1) for number, page in enumerate(pages) if number]
-        messages: list[Message] = [hello, *rest]
-        return [self._send(message) for message in messages]
+        self._sending.telling.is_asking = False  # it says all that a question does
+        tag, (first, *rest) = self._tag(self._device), ours.pages()
+        page = first.heads, first.more, first.evidence
+        hello = Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted)
+        return [self._send(hello), *map(self._send, rest)]
 
     def frame_received(self, frame: bytes, now: float) -> list[Effect]:
         """
@@ -213,16 +213,44 @@ class Session:
         self.progress.rcvd_bytes += len(frame)
         self._now = now
         try:
-            message = self._codec.decode(frame)
-            event = EVENT_OF[type(message)]
-            following = TRANSITIONS.get((self.state, event))
-            if following is None:
-                raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
-            effects = self._deal(message, now)
-            self._follow(State.READING if isinstance(message, (Hello, Heads)) and message.more else following)
-            return effects + self._evaluate(now)
+            return self._take_frame(frame, now)
         except EddaError as error:
             return self._fail(error)
+
+    def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> list[Effect]:
+        message = self._codec.decode(frame)
+        event = EVENT_OF[type(message)]
+        following = TRANSITIONS.get((self.state, event))
+        if following is None:
+            raise RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
+        if event is Event.DATA and not waited and (self._frames or not self._may_expand(frame)):
+            self._frames.append(frame)
+            self._frames_bytes += len(frame)
+            if self._frames_bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
+                raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", self.peer)
+            return []
+        effects = self._deal(message, now)
+        self._follow(State.READING if isinstance(message, (Hello, Heads)) and message.more else following)
+        return effects + self._evaluate(now)
+
+    def _may_expand(self, frame: bytes) -> bool:
+        """Tell whether a frame that becomes much more than itself may be taken now; else it is taken in a while."""
+        excess = self._codec.excess(frame)
+        if not excess or self._rates.expanded.allows(b"", self._now, excess):
+            return True
+        if self._exchange.standing().is_provisional:
+            return True  # what we asked for: a log behind a segment that comes so slowly would be given up
+        self._deadlines.setdefault("expand", self._rates.expanded.ends(b"", self._now))
+        return False
+
+    def _take_waiting(self, now: float) -> list[Effect]:
+        """Take the frames of data that waited, in order, as many as may be taken now."""
+        effects: list[Effect] = []
+        while self._frames and self.state is State.OPEN and self._may_expand(self._frames[0]):
+            frame = self._frames.popleft()
+            self._frames_bytes -= len(frame)
+            effects += self._take_frame(frame, now, waited=True)
+        return effects
 
     def _follow(self, following: State) -> None:
         if self.state is not State.CLOSED:  # dealing with a message may have ended the talk
@@ -258,7 +286,11 @@ class Session:
         effects: list[Effect] = []
         if "relay" in due:
             self._sending.grown()
+        if "answer" in due:
+            self._sending.telling.asked()
         try:
+            if "expand" in due:
+                effects += self._take_waiting(now)
             if "compare" in due:
                 deferred, self._deferred = self._deferred, []
                 effects += [*self._compare(), *(effect for each in deferred for effect in self._deal_compared(each))]
@@ -334,7 +366,7 @@ class Session:
         if isinstance(message, Hello):
             return self._deal_hello(message)
         if isinstance(message, Heads):
-            return self._deal_heads(message.heads, message.more)
+            return self._deal_heads(message)
         if isinstance(message, Ack):
             return self._deal_ack(message)
         if isinstance(message, Cells | Listed):
@@ -351,7 +383,14 @@ class Session:
             self._sending.wanted(message)
             return []
         if isinstance(message, Behind):
-            self._sending.asked(message)
+            self._sending.owed.asked(message)
+            return []
+        if isinstance(message, Known):
+            if self._sending.telling.said(message.evidence, more=message.more):
+                if self._rates.answers.allows(b"", now):
+                    self._sending.telling.asked()
+                else:
+                    self._deadlines.setdefault("answer", now + limits.SCANS_WINDOW_S)
             return []
         if isinstance(message, Fetch):
             self._sending.fetch(message)
@@ -362,12 +401,15 @@ class Session:
             self._answers -= 1
             return self._mended(self._exchange.mending.take(message))
         if isinstance(message, Evidence):
-            news = self._exchange.forks.take_evidence(message.items, lambda key: self._rates.proofs.allows(key, now))
-            self._brought = frozenset(news.evidence)
+            proofs = self._rates.proofs.trial(now)
+            news = self._exchange.forks.take_evidence(message.items, proofs)
+            proofs.done()
+            self._sending.telling.brought(news.brought, more=message.more)
             return self._after_evidence(news, now)
         if isinstance(message, Branch):
-            news = self._exchange.forks.take_piece(message, lambda key: self._rates.proofs.allows(key, now))
-            self._brought = frozenset()
+            proofs = self._rates.proofs.trial(now)
+            news = self._exchange.forks.take_piece(message, proofs)
+            proofs.done()
             if not news.agrees:  # so the peer says; else it was said before what it says next of all that it holds
                 self._part(frozenset((message.actor,)))
             return self._after_evidence(news, now)
@@ -375,10 +417,11 @@ class Session:
             if "resume" in self._deadlines:
                 self._dealt += 1
                 return []  # it is asked for again
-            allows = lambda key: self._rates.births.allows(key, now)  # noqa: E731 - of this moment
-            taken = self._exchange.taking.take(message, allows, self.progress.apart)
-            if taken.late:
-                self._deadlines["resume"] = now + limits.BIRTHS_PAUSE_S
+            births = self._rates.births.trial(now)
+            taken = self._exchange.taking.take(message, births, self.progress.apart)
+            births.done()
+            if births.again_s is not None:
+                self._deadlines["resume"] = births.again_s
         elif isinstance(message, Earlier):
             taken = self._exchange.behind.take(message)
             # Without changes the peer cannot help; with a large one at the end, its parts come first.
@@ -408,9 +451,10 @@ class Session:
         if hello.device != self.peer or hello.workspace != self._tag(self.peer):
             raise RemoteMismatchError("it belongs to another workspace", self.peer)
         self._hello = hello
-        return self._deal_heads(hello.heads, hello.more)
+        return self._deal_heads(hello)
 
-    def _deal_heads(self, heads: tuple[Summary, ...], more: bool) -> list[Effect]:
+    def _deal_heads(self, page: Hello | Heads) -> list[Effect]:
+        heads = page.heads
         actors = [self._last, *(each.actor for each in heads)]
         if len(heads) > limits.HEADS_MAX or actors != sorted(set(actors)):
             raise RemoteProtocolError("heads that are not in order, or too many at once", self.peer)
@@ -419,7 +463,7 @@ class Session:
         for each in heads:
             if self._is_kept(each.actor, self._pages, ours):
                 self._pages.append(each)
-        if more:
+        if not self._sending.telling.said(page.evidence, more=page.more):
             return []
         hello, summaries = self._hello, tuple(self._pages)
         assert hello is not None, "pages come after it"
@@ -429,8 +473,7 @@ class Session:
         self._proving.introduced(hello.nonce)
         self._sending.introduced(self._held, hello.wanted)
         self._part(apart)
-        if hello.evidence != self._exchange.introduction().evidence:
-            self._sending.tell(self._exchange.forks.evidence())
+        self._sending.telling.tell_rest()
         return []
 
     def _part(self, actors: frozenset[bytes]) -> None:
@@ -456,31 +499,32 @@ class Session:
             self._strangers |= news.strangers
         if news.late:
             self._deadlines.setdefault("evidence", now + limits.PROOFS_WINDOW_S)
-        learned = [Learned(self.peer, tuple(news.evidence), tuple(news.renamed))] if news.evidence else []
-        return [*self._ack(), *learned]
+        evidence, forked, renamed = tuple(news.evidence), frozenset(news.forked), tuple(news.renamed)
+        return [*self._ack(), *([Learned(self.peer, evidence, forked, renamed)] if evidence else [])]
 
-    def learned(self, evidence: tuple[bytes, ...], renamed: tuple[Renaming, ...], now: float) -> list[Effect]:
+    def learned(self, news: Learned, now: float) -> list[Effect]:
         """
-        Learn that there is new evidence, and pass it on.
+        Learn that there is new evidence, and pass it on: a peer that lacks more is told when it says so.
+
+        Where something is called otherwise from now on, or the two were apart in a chain that is proved to fork, say also
+        what is held by the names that it has now; the peer does the same if it holds anything of that chain.
 
         Args:
-            evidence: What is new of it, by name: a peer that lacks more is told when it says so.
-            renamed: What is called otherwise from now on. Then say also what is held by the names that it has now, and
-                where the two were apart; the peer does the same if it holds anything of that chain.
+            news: What is new of it.
             now: Monotonic time in seconds.
         """
         if self.state is not State.OPEN:  # our hello is on its way, and says what is held by the names of before
-            return self.open() if renamed and self.state is not State.CLOSED else []
-        self._sending.tell(name for name in evidence if name not in self._brought)
-        self._brought = frozenset()
-        for by in renamed:
+            return self.open() if news.renamed and self.state is not State.CLOSED else []
+        self._sending.telling.tell(news.evidence)
+        says_hello = bool(news.renamed or news.forked & self.progress.apart)
+        for by in news.renamed:
             apart = self._exchange.actor(by.new) in self.progress.apart
             self._held = renamed_held(self._held, by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self.recheck(now)
         try:
             effects = self._evaluate(now)
-            return effects + self.open() if renamed or self.progress.apart else effects
+            return effects + self.open() if says_hello else effects
         except EddaError as error:
             return self._fail(error)
 
@@ -518,19 +562,26 @@ class Session:
         self.progress.waiting = ack.waiting
         self._sending.acknowledged(self._held, ack.frames, again=ack.again)
         if ack.proof:
-            if ack.evidence != self._exchange.proof().evidence:  # content is a function of the changes and the evidence
-                if ack.evidence == self._answered:
-                    return []
-                self._answered = ack.evidence
-                self._proving.recheck()  # it could not look at what we said of our content
-                self._sending.tell(self._exchange.forks.evidence())
-                return []
-            if self._answered:  # what we said of our content, before the evidence was the same, it could not look at
-                self._answered = b""
-                self._proving.recheck()
             self._proving.heard(self._held, ack.proof, ack.unread, ack.evidence)
+            evidence = self._exchange.proof().evidence
+            if ack.evidence != evidence:  # content is a function of the changes and the evidence
+                return self._ask_for_evidence(evidence, ack.evidence)
+            if self._differed:  # what we said of our content, before the evidence was the same, it could not look at
+                self._differed = None
+                self._proving.recheck()
             return self._compare()
         return []
+
+    def _ask_for_evidence(self, ours: bytes, theirs: bytes) -> list[Effect]:
+        """Ask for what is lacking of the peer's evidence, once for each pair of sets that differ: of both, the hashes."""
+        if (ours, theirs) == self._differed or self._sending.telling.is_asking:
+            return []
+        if not self._rates.asks.allows(b"", self._now):
+            self._deadlines.setdefault("evidence", self._now + limits.SCANS_WINDOW_S)
+            return []
+        self._differed = ours, theirs
+        self._proving.recheck()  # it could not look at what we said of our content
+        return [self._send(page) for page in self._sending.telling.ask()]
 
     @staticmethod
     def _is_kept(actor: bytes, claims: Sized, ours: Frontier) -> bool:
@@ -609,7 +660,8 @@ class Session:
             self._awaited, self._asked = None, False  # somebody else was faster
         if is_provisional and not self._asked and (wanted := self._exchange.behind.wanted()) is not None:
             self._asked = True
-            effects += [self._send(page) for page in wanted.pages()]
+            effects += [self._send(page) for page in wanted.since(self._question).pages()]
+            self._question = wanted
         if self._strangers and self._exchange.forks.are_members(self._strangers):
             self._strangers.clear()
             effects += self.open()  # the peer hears in it that we lack its evidence

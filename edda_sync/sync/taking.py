@@ -21,14 +21,16 @@ from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import early as early_writes
 from edda_sync.crdt.admission import Admitted, place_of
-from edda_sync.crdt.chains import Chains
-from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.crdt.branches import Point
+from edda_sync.crdt.chains import Chains, forked_keys, points_of
+from edda_sync.crdt.change import HASH_BYTES, Change, Header
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Incoming, Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import Changes, Part, SignedHead
+from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 
 
@@ -44,6 +46,7 @@ class Taken:
         apart: Actors of whom the peer has other changes than we have.
         held: Under which dots what came is held here: whoever sends a change has all before it too.
         settled: Whether what this store wrote before it had met anybody can be given to everybody now.
+        readmitted: Whether that is written again now, in another life, since what it rested on is lost.
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
     """
 
@@ -53,6 +56,7 @@ class Taken:
     apart: frozenset[bytes] = frozenset()
     held: tuple[Dot, ...] = ()
     settled: bool = False
+    readmitted: bool = False
     unchecked: bool = False
 
 
@@ -64,14 +68,19 @@ class Taking:
         store, ledger: The store, and its ledger's keeper.
         verify: Checks anybody's signature.
         workspace: The workspace's id.
+        random: Source of random bytes.
 
     Attributes:
         settled: How often what was written early has been put elsewhere in the log since this was made.
+        readmitted: How often it was written again in another life.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
+    def __init__(
+        self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes, random: Callable[[int], bytes]
+    ) -> None:
         self._store, self._ledger, self._verify_signature, self._workspace = store, ledger, verify, workspace
-        self.settled = 0
+        self._random = random
+        self.settled = self.readmitted = 0
 
     def take(
         self,
@@ -84,7 +93,7 @@ class Taking:
 
         Args:
             batch: From the peer.
-            allows: Of a device's key: whether one more life of it may be taken now.
+            allows: Of a device's key: whether one more life of it, or branch of one, may be taken now.
             parted: Actors of whom the peer is known to have other changes than we have: what waits for these is passed over.
 
         Raises:
@@ -94,7 +103,11 @@ class Taking:
         for change in decoded:
             check_body(change)
         taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
+        return self._count(taken)
+
+    def _count(self, taken: Taken) -> Taken:
         self.settled += taken.settled
+        self.readmitted += taken.readmitted
         return taken
 
     def _take(
@@ -114,6 +127,7 @@ class Taking:
         ledger = self._ledger
         fold = ledger.fold(tx)
         halves, waited = list(tx.incoming()), early_writes.is_pending(tx)
+        has_forks = bool(forked_keys(tx))
         applied = 0
         early = late = False
         for change in fresh:
@@ -121,7 +135,8 @@ class Taking:
             if actor in apart:
                 continue
             birth = change.header.birth
-            if birth is not None and not allows(birth.public_key):
+            key = birth.public_key if birth is not None else _key_of_branch(tx, change) if has_forks else None
+            if key is not None and not allows(key):
                 late = True
                 break
             if change.header.parts:
@@ -144,8 +159,9 @@ class Taking:
                 break
         fold.flush()
         vouched.keep(tx)
-        settled = waited and not early_writes.is_pending(tx)
-        return Taken(applied, early, late, frozenset(apart), tuple(_dots_of(Chains(tx), batch)), settled)
+        settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(Chains(tx), batch))
+        readmitted = readmit(tx, ledger, self._random)
+        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted)
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
@@ -181,9 +197,7 @@ class Taking:
         Raises:
             RemoteProtocolError: It is not a part that was announced; nothing was taken.
         """
-        taken = self._store.transact(lambda tx: self._take_part(tx, part, parted))
-        self.settled += taken.settled
-        return taken
+        return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted)))
 
     def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
         if tx.segments():
@@ -209,7 +223,9 @@ class Taking:
             self._keep_voucher(tx, change)
         settled = waited and not early_writes.is_pending(tx)
         held = tuple(_dots_of(Chains(tx), [change]))
-        return Taken(int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY, held=held, settled=settled)
+        readmitted = readmit(tx, self._ledger, self._random)
+        applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
+        return Taken(applied, early, held=held, settled=settled, readmitted=readmitted)
 
     @staticmethod
     def _keep_voucher(tx: StoreWriter, change: Change) -> None:
@@ -235,6 +251,15 @@ def check_body(change: Change) -> None:
             raise RemoteProtocolError("a change whose body is beside its parts")
     elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
         raise RemoteProtocolError("a change whose body is not the one that its header names")
+
+
+def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
+    """Return the key of a device of whose chain another branch begins with a change, a life as others are; else None."""
+    actor, seq = change.header.dot
+    if Point(seq - 1, change.header.previous) not in points_of(reader, actor):
+        return None
+    before = Chains(reader).find(actor, seq - 1, change.header.previous)
+    return None if before is None else changes.decode_birth(reader.heads()[before[0]].birth).public_key
 
 
 def _needed(reader: StoreReader, change: Change) -> set[bytes]:
@@ -290,9 +315,30 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
 
 
 def expect(tx: StoreWriter, change: Change) -> None:
-    """Expect the parts of a large change. Two may be under one dot, and so they go by their hashes."""
-    incoming = {(each.actor, each.seq): each for each in tx.incoming()}
-    incoming.pop(change.half, None)
-    if len(incoming) >= limits.INCOMING_MAX:
-        tx.forget_incoming(*min(incoming, key=lambda dot: len(incoming[dot].parts)))
+    """
+    Expect the parts of a large change. Two may be under one dot, and so they go by their hashes.
+
+    Each device has room of its own, so that none can push out what another one wrote.
+    """
+    device = _device_of(tx, change.header)
+    halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming()}
+    halves.pop(change.half, None)
+    halves = {half: each for half, each in halves.items() if _device_of(tx, each[0]) == device}
+    sizes = {half: len(header.parts) * limits.PART_BYTES_MAX for half, (header, _) in halves.items()}
+    room = limits.INCOMING_BYTES_MAX - len(change.header.parts) * limits.PART_BYTES_MAX
+    for half in sorted(halves, key=lambda half: halves[half][1]):
+        if len(sizes) < limits.INCOMING_MAX and sum(sizes.values()) <= room:
+            break
+        tx.forget_incoming(*half)
+        del sizes[half]
     tx.expect(*change.half, change.raw)
+
+
+def _device_of(reader: StoreReader, header: Header) -> bytes:
+    """Return the key of a change's device; its actor where nothing of that is here."""
+    birth = header.birth
+    if birth is None:
+        heads = reader.heads()
+        held = [heads[name] for name in Chains(reader).names.holding(header.actor, header.seq) if name in heads]
+        birth = changes.decode_birth(held[0].birth) if held else None
+    return header.actor if birth is None else birth.public_key

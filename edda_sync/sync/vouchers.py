@@ -7,15 +7,21 @@ batch keeps both: should nobody ever send the rest, what is here can still be pa
 From one signed head of a chain to the next there are at most ``UNSIGNED_MAX`` changes, or a fork between them could not be
 proved. A batch that leaves more unsigned is refused. So an honest one brings, beside what vouches for its end, the last
 signature within it, and what vouched for more than was here is kept once that is here.
+
+A signature does not say of which change it is, where a chain forks: so those of one actor stand in the order of the ends
+that they are for, and a batch has no more tries than signatures, and ``TRIES`` beside them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
+from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import forkproof
 from edda_sync.crdt.branches import Names
@@ -26,6 +32,8 @@ from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import SignedHead
+
+TRIES: Final = 256  # signatures tried in vain, beside as many as there are: for those that stand in another order
 
 
 class _Voucher(msgspec.Struct, frozen=True, array_like=True):
@@ -76,20 +84,23 @@ def beyond(reader: StoreReader, names: Names, name: bytes, seq: int) -> Beyond |
         names: Of the branches that it holds.
         name, seq: The change; or where a branch begins, the change before its first.
     """
-    signed = reader.next_signed(name, seq)
-    if signed is not None:
-        head = SignedHead(names.actor(name), signed, reader.signature_at(name, signed) or b"", b"")
-        return Beyond(head, ((name, seq + 1, signed),))
-    last = reader.heads()[name].seq
-    kept = voucher_of(reader, name, last)
-    if kept is not None:
-        return Beyond(kept, ((name, seq + 1, last),))
-    for branch in sorted(names.branches(names.actor(name))):
-        if (
-            names.parent(branch) == name
-            and (found := beyond(reader, names, branch, names.first(branch) - 1)) is not None
-        ):
-            return Beyond(found.signed, ((name, seq + 1, last), *found.between))
+    actor, heads = names.actor(name), reader.heads()
+    waiting: list[tuple[bytes, int, tuple[bytes, int, int] | None]] = [(name, seq, None)]
+    way: list[tuple[bytes, int, int]] = []
+    while waiting:
+        name, seq, before = waiting.pop()
+        while way and way[-1] != before:
+            way.pop()
+        signed = reader.next_signed(name, seq)
+        if signed is not None:
+            head = SignedHead(actor, signed, reader.signature_at(name, signed) or b"", b"")
+            return Beyond(head, (*way, (name, seq + 1, signed)))
+        last = heads[name].seq
+        way.append((name, seq + 1, last))
+        kept = voucher_of(reader, name, last)
+        if kept is not None:
+            return Beyond(kept, tuple(way))
+        waiting += [(each, names.first(each) - 1, way[-1]) for each in reversed(names.after(name))]
     return None
 
 
@@ -149,17 +160,24 @@ class Vouched:
             ends[digest] = None
             self._follows[digest] = change
         offered = list(signed)
+        signatures = _Signatures(verify, workspace, offered)
+        least = _least(offered)
+        of_actor = Counter(self._follows[digest].header.actor for digest in ends)
+        if any(count > limits.BATCH_ENDS_MAX for count in of_actor.values()):
+            raise RemoteProtocolError("a batch with too many branches of one chain")
         for digest in ends:
             header = self._follows[digest].header
-            head = _signature(verify, workspace, keys[digest], header.actor, header.seq, digest, offered)
+            head = signatures.of(keys[digest], header.actor, header.seq, digest)
             self._ends[digest] = head
             before, chain = self._chain(chains, digest)
-            inner = [
-                each for each in offered if each.actor == header.actor and not each.proof and each.seq < header.seq
-            ]
+            lesser = least.get(header.actor, [])
+            at = bisect_right(lesser, -header.seq, key=lambda each: -each.seq)
+            inner = lesser[at : at + 1]
             former = None if before is None else voucher_of(reader, *before)
-            first, last = header.seq - len(chain) + 1, 0 if before is None else _last_signed(reader, chains, before)
-            for each in (*inner[:1], *([former] if former is not None else ())):
+            first, last = header.seq - len(chain) + 1, 0
+            if before is not None and (signature := last_signed(reader, chains.names, before)) is not None:
+                last = signature[1]
+            for each in (*inner, *([former] if former is not None else ())):
                 at = each.seq - first
                 held = chains.hash(before[0], each.seq) if at < 0 and before is not None else None
                 named = chain[at] if 0 <= at < len(chain) else held
@@ -206,29 +224,62 @@ class Vouched:
                 break
 
 
-def _last_signed(reader: StoreReader, chains: Chains, dot: Dot) -> int:
-    """Return the seq of the last signed head of a chain up to a change; 0 where there is none."""
-    at: Dot | None = dot
-    while at is not None:
-        name, seq = at
-        found = reader.last_signed(name, seq)
-        if found is not None:
-            return found
-        at = chains.before((name, chains.names.first(name)))
-    return 0
+def last_signed(reader: StoreReader, names: Names, dot: Dot) -> Dot | None:
+    """Return the last signed head of a chain up to a change; None where there is none."""
+    name, seq = dot
+    while (found := reader.last_signed(name, seq)) is None:
+        if names.first(name) == 1:
+            return None
+        name, seq = names.parent(name), names.first(name) - 1
+    return name, found
 
 
-def _signature(
-    verify: Verify, workspace: bytes, key: bytes, actor: bytes, seq: int, digest: bytes, offered: list[SignedHead]
-) -> SignedHead:
-    """Return which of the signed heads vouches for a chain up to a change."""
-    fitting = [each for each in offered if each.actor == actor and len(each.proof) == HASH_BYTES * (each.seq - seq)]
-    if not fitting:
-        raise RemoteProtocolError("a batch without a signed head")
-    for each in fitting:
-        head = digest
-        for at in range(0, len(each.proof), HASH_BYTES):
-            head = changes.hash_change(head, each.proof[at : at + HASH_BYTES])
-        if verify(key, each.signature, changes.signed_message(workspace, actor, each.seq, head)):
-            return each
-    raise RemoteProtocolError("a batch whose signature is not its author's")
+class _Signatures:
+    """
+    The signatures of one batch: which of them vouches for what.
+
+    Each end takes one away, and what does not fit it goes behind the others: where they stand in the order of the ends,
+    each is tried once.
+
+    Args:
+        verify: Checks anybody's signature.
+        workspace: The workspace's id.
+        offered: In the order in which they came.
+    """
+
+    def __init__(self, verify: Verify, workspace: bytes, offered: list[SignedHead]) -> None:
+        self._verify, self._workspace = verify, workspace
+        self._tries = len(offered) + TRIES
+        self._fitting: defaultdict[tuple[bytes, int], deque[SignedHead]] = defaultdict(deque)
+        for each in offered:
+            if len(each.proof) % HASH_BYTES == 0:
+                self._fitting[each.actor, each.seq - len(each.proof) // HASH_BYTES].append(each)
+
+    def of(self, key: bytes, actor: bytes, seq: int, digest: bytes) -> SignedHead:
+        """Return which of them vouches for a chain up to a change."""
+        fitting = self._fitting.get((actor, seq))
+        if not fitting:
+            raise RemoteProtocolError("a batch without a signed head")
+        for _ in range(len(fitting)):
+            if not self._tries:
+                raise RemoteProtocolError("a batch whose signatures are not in the order of what they vouch for")
+            self._tries -= 1
+            each = fitting.popleft()
+            head = digest
+            for at in range(0, len(each.proof), HASH_BYTES):
+                head = changes.hash_change(head, each.proof[at : at + HASH_BYTES])
+            if self._verify(key, each.signature, changes.signed_message(self._workspace, actor, each.seq, head)):
+                return each
+            fitting.append(each)
+        raise RemoteProtocolError("a batch whose signature is not its author's")
+
+
+def _least(offered: list[SignedHead]) -> dict[bytes, list[SignedHead]]:
+    """Return, by actor, the first of its signatures without a way, and the first one of a lesser seq than that."""
+    found: dict[bytes, list[SignedHead]] = {}
+    for each in offered:
+        if not each.proof:
+            of_actor = found.setdefault(each.actor, [])
+            if not of_actor or each.seq < of_actor[-1].seq:
+                of_actor.append(each)
+    return found

@@ -56,9 +56,17 @@ class Codec:
             raise RemoteProtocolError(f"a frame of an unknown kind ({how})")
         try:
             message: Message = _decode(rest)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"a malformed frame ({error})") from None
         return message
+
+    @staticmethod
+    def excess(frame: bytes) -> int:
+        """Return how many bytes a frame that was decoded becomes beyond ``EXPANSION`` times its own size."""
+        if frame[0] != ZSTD:
+            return 0
+        size: int = zstandard.frame_content_size(frame[1:])
+        return max(0, size - limits.EXPANSION * len(frame))
 
     def _decompress(self, compressed: bytes) -> bytes:
         try:

@@ -148,7 +148,7 @@ def _decode(frame: bytes) -> _AnyFrame:
         raise RemoteProtocolError(f"a pairing frame of {len(frame):,} bytes")
     try:
         decoded = _DECODER.decode(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RemoteProtocolError("a malformed pairing frame") from error
     if msgspec.msgpack.encode(decoded) != frame:
         raise RemoteProtocolError("a pairing frame that is not in its one encoding")

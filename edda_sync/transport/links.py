@@ -238,7 +238,7 @@ class Link:
         if first is None:
             return LinkClosedError(self.peer, "it broke")
         if first.code == CloseCode.POLICY_VIOLATION:
-            return NotAMemberError(self.peer)
+            return NotAMemberError(self.peer, by_peer=not ours)
         if ours and first.code in _BROKEN_RULES:
             return RemoteProtocolError(first.reason, self.peer)
         return LinkClosedError(self.peer, first.reason if ours else f"it said {shown(first.reason)}")
@@ -490,12 +490,16 @@ async def peek(host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S) -> bytes
 def _refusal(error: Exception, peer: str, address: str) -> RemoteError:
     """What a failed call means."""
     match error:
-        case InvalidStatus(response=Response(status_code=403)) | ssl.SSLCertVerificationError():
+        case ssl.SSLCertVerificationError():
             return NotAMemberError(peer)
+        case InvalidStatus(response=Response(status_code=403)):
+            return NotAMemberError(peer, by_peer=True)
         case InvalidStatus(response=Response(status_code=503)):
             return NotReachableError(address, "it is going away or its members are changing")
         case ConnectionClosed() | InvalidMessage(__cause__=EOFError()):
-            return NotAMemberError(peer)  # rule 3: the peer has proved itself, and hung up on our certificate
+            return NotAMemberError(
+                peer, by_peer=True
+            )  # rule 3: the peer has proved itself, and hung up on our certificate
         case WebSocketException():
             return RemoteMismatchError(f"it speaks another version of the protocol ({shown(str(error))})", peer)
         case TimeoutError():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 from hashlib import blake2b, sha256
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,6 +21,8 @@ from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq
 from edda_sync.crdt.records import SEALING_KEYS_MAX, PublicKey, Suite
 from edda_sync.errors import InvalidValueError, RemoteProtocolError
+
+INVITER: Final = 2  # in a welcome's ext: the id of the device that says it
 
 
 class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
@@ -50,7 +52,7 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
         members: Cards of its members by device id, as far as they fit; the log says the others.
         port: Where the inviter listens for members; 0 when it does not.
         added: The change that made the device a member: actor, seq and hash. Its first life continues it.
-        ext: Room to grow.
+        ext: Room to grow: who says it.
     """
 
     workspace: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -64,6 +66,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
     def key(self) -> bytes:
         """The key under which one writes."""
         return self.ring[-1][1]
+
+    @property
+    def inviter(self) -> str | None:
+        """The id of the device that says this, if it says so."""
+        said = exts.get(self.ext, INVITER)
+        return None if said is None else said.decode(errors="replace")
 
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
@@ -85,7 +93,7 @@ def decode_card(encoded: bytes) -> DeviceCard:
     """
     try:
         card = _decode_card(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed device card ({error})") from None
     if not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX:
         raise RemoteProtocolError("a device card out of bounds")
@@ -105,7 +113,7 @@ def decode_welcome(encoded: bytes) -> Welcome:
     """
     try:
         welcome = _decode_welcome(encoded)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RemoteProtocolError(f"a malformed welcome ({error})") from None
     exts.check(welcome.ext)
     return welcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulations.bugs.planting import Bug, one
+from simulations.bugs.planting import Bug, Edit, one
 
 PROOF: Final = "sync.learning:Learning.learn"
 """What is called with each proof of a fork."""
@@ -27,21 +27,22 @@ BUGS: Final[tuple[Bug, ...]] = (
         "if deps != other.deps:",
         "if ():",
     ),
-    one(
+    Bug(
         "evidence is in no hash",
         "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
         (1, 18),
-        "sync.exchange:evidence_hash",
-        "for name in reader.evidence_names():",
-        "for name in ():",
-        needs="sync.sending:Sending.tell",
+        (
+            Edit("sync.exchange:evidence_hash", "for name in reader.evidence_names():", "for name in ():"),
+            Edit("sync.session:Session._deal_heads", "self._sending.telling.tell_rest()", "pass"),
+        ),
+        needs="sync.telling:Telling.brought",
     ),
     one(
         "new names are nobody's news",
         "Once a fork is proved nobody says by its new names what it holds.",
         (18,),
         "sync.session:Session.learned",
-        "return effects + self.open() if renamed or self.progress.apart else effects",
+        "return effects + self.open() if says_hello else effects",
         "return effects",
     ),
     one(
@@ -81,8 +82,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A change may depend on less than its actor's change before it.",
         (3, 17),
         "crdt.admission:_check_past",
-        "            seq < since\n",
-        "            seq < 0\n",
+        "if chains.goes_on(dot, before):",
+        "if False:",
     ),
     one(
         "a member is who is one here",
@@ -91,5 +92,22 @@ BUGS: Final[tuple[Bug, ...]] = (
         "crdt.authority:is_member_in",
         "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
         "return bool(records)",
+    ),
+    one(
+        "who is let in again rests on what is lost",
+        "A newcomer waits for the change that let it in, which nobody has any more, whatever lets it in since: a bug of this"
+        " code, which seed 446758 found.",
+        (18,),
+        "sync.readmission:readmit",
+        "if not is_due(tx):",
+        "if is_due(tx) or True:",
+    ),
+    one(
+        "what was written early falls with what let it in",
+        "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
+        (5, 21),
+        "sync.readmission:readmit",
+        "rewriting.write_again(tx, ledger, left)",
+        "pass",
     ),
 )

@@ -37,9 +37,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         (
             Edit(
                 "sync.session:Session._deal",
-                "allows = lambda key:",
+                "births = self._rates.births.trial(now)",
                 "self.__dict__.setdefault('came', {}).update(decode_header(raw).dot for raw, _ in message.changes)\n"
-                "        allows = lambda key:",
+                "        births = self._rates.births.trial(now)",
             ),
             Edit(
                 "sync.session:Session._ack",
@@ -188,9 +188,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a hello is one page",
         "A hello tells as many lives as fit into a message, and no more.",
         (18, 20),
-        "sync.session:Session.open",
-        "or [()]",
-        "or [()]\n    del pages[1:]",
+        "sync.exchange:Introduction.pages",
+        "most = max(len(self.heads), len(self.evidence), 1)",
+        "most = min(size, max(len(self.heads), len(self.evidence), 1))",
     ),
     one(
         "what comes is what was asked for",
@@ -220,8 +220,25 @@ BUGS: Final[tuple[Bug, ...]] = (
         "lives are not counted",
         "A peer may bring as many lives of a device as it likes, all at once.",
         (16,),
-        "sync.rates:Rate.allows",
-        "if count >= self._most:",
-        "if count < 0:",
+        "sync.rates:Trial.__call__",
+        "if self._tried[key] >= self._rate.left(key, self._now):",
+        "if self._tried[key] < 0:",
+    ),
+    one(
+        "evidence is told whole",
+        "Whoever asks for the evidence that it lacks is told all of it, and not what it has not named: a bug of this code.",
+        (20,),
+        "sync.telling:Telling.tell_rest",
+        "if short(name) not in self._theirs)",
+        "if name)",
+        needs="sync.telling:Telling.ask",
+    ),
+    one(
+        "each question names all heads",
+        "With each question for the log behind its segment a store says anew up to which heads: a bug of this code.",
+        (20,),
+        "sync.messages:Behind.since",
+        "if before is not None and before.upto == self.upto and is_further",
+        "if ()",
     ),
 )

@@ -18,7 +18,7 @@ def rows_of(device: SimulatedDevice) -> dict[str, list[Row]]:
 
 class Convergence(Checker):
     """
-    Equal frontiers, equal digests, at any moment; at the end, equal rows and conflicts.
+    Equal frontiers, equal digests, at any moment; at the end, equal rows, evidence and conflicts.
 
     But for a device that believes a segment: it knows what came since only in part, until it has the log behind that.
     """
@@ -56,7 +56,11 @@ class Convergence(Checker):
                     self.fail(device, f"{name} differ from {first.name}'s: {other[:2]}")
             with first.running.store.read() as one, device.running.store.read() as other_reader:
                 digests = one.digest(), other_reader.digest()
+                is_whole = not one.segments() and not other_reader.segments()
+                evidence = one.evidence_names(), other_reader.evidence_names()
             if digests[0] != digests[1]:
                 self.fail(device, f"what is not shown differs from {first.name}'s")
+            if is_whole and evidence[0] != evidence[1]:
+                self.fail(device, f"holds other evidence than {first.name}")
             if device.running.conflicts() != first.running.conflicts():
                 self.fail(device, f"lists other conflicts than {first.name}")

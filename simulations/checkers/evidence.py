@@ -1,12 +1,18 @@
-"""Evidence: it names whoever did something, and nobody else."""
+"""Evidence: it names whoever did something, and nobody else; and nobody is told what it has."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from edda_sync.crdt import closing, forkproof
-from edda_sync.crdt.chains import PROOF
+from edda_sync.crdt.chains import PROOF, name_of_proof
 from edda_sync.crdt.change import decode_birth
+from edda_sync.errors import RemoteError
 from edda_sync.sync.behind import forged_by
+from edda_sync.sync.messages import Evidence, Heads, Hello, Known
+from edda_sync.sync.telling import short
 from simulations.checker import Checker
+from simulations.checkers.history import CODEC
 from simulations.device import SimulatedDevice
 from simulations.ending import shown
 from simulations.simulator import Simulation
@@ -45,3 +51,50 @@ class Innocent(Checker):
         message = closing.signed_message(device.running.workspace, end.actor, end.seq, end.hash)
         if key in honest and not self.sim.keys.verify(key, end.signature, message):
             self.fail(device, f"says that {honest[key].name} ended its life {end.actor.hex()[:8]}")
+
+
+class OnlyNews(Checker):
+    """Nobody is told a piece of evidence that it has named, or brought, in that very talk."""
+
+    number = 20
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._named: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(
+            set
+        )  # by both ends and link: who named it
+        self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # while they come
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
+        """Note what a device names, all of it as soon as the last page is here, and what it brings."""
+        try:
+            message = CODEC.decode(frame)
+        except RemoteError:
+            return
+        if not isinstance(message, Hello | Heads | Known | Evidence):
+            return
+        talk = sender.name, device.name, device.links[sender.id].number
+        if isinstance(message, Evidence):
+            self._named[talk] |= set(map(_name_of, message.items))
+            return
+        self._pages[talk] |= set(message.evidence)
+        if not message.more:
+            self._named[talk] = self._pages.pop(talk)
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Compare with what its receiver has named."""
+        message = CODEC.decode(frame)
+        if isinstance(message, Evidence):
+            named = self._named[receiver.name, device.name, device.links[receiver.id].number]
+            if not named.isdisjoint(map(_name_of, message.items)):
+                self.fail(device, f"told {receiver.name} evidence that it has")
+
+
+def _name_of(piece: bytes) -> bytes:
+    """Return what is said of a piece of evidence; nothing of one that is none."""
+    try:
+        if piece[:1] == PROOF:
+            return short(name_of_proof(forkproof.decode(piece[1:])))
+        return short(closing.name_of(closing.decode(piece[1:])))
+    except RemoteError:
+        return b""

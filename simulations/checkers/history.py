@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -266,7 +267,7 @@ class MonotonicReads(Checker):
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._frontiers: dict[str, Frontier] = {}
-        self._fell: set[str] = set()
+        self._fell: Counter[str] = Counter()
 
     def put_back(self, device: SimulatedDevice) -> None:
         """It may: somebody wanted it."""
@@ -276,8 +277,9 @@ class MonotonicReads(Checker):
         """Compare with where it stood."""
         with device.running.store.read() as reader:
             now = reach_of(reader)
-        if device.name in self.sim.book.fell - self._fell:  # what it began with was not so, or nobody had it
-            self._fell.add(device.name)
+        fell = self.sim.book.fell[device.name]
+        if fell != self._fell[device.name]:  # what it began with was not so, or what let it in is lost
+            self._fell[device.name] = fell
             self._frontiers.pop(device.name, None)
         before = self._frontiers.get(device.name, {})
         for actor, seq in before.items():

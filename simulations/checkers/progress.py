@@ -8,8 +8,9 @@ from itertools import permutations
 from typing import Final
 
 from edda_sync import limits
-from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.change import DEP_HASH_BYTES, decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.operation import Operation, Put, Unread, cut, decode
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.protocols import Logged
 from edda_sync.sync.giving import missing
@@ -27,6 +28,7 @@ from simulations.simulator import Simulation
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
 EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
+NAME_BYTES: Final = 24  # of each piece of evidence, in a hello or a question
 HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
 
 
@@ -38,9 +40,9 @@ def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
 
 
 def evidence_of(device: SimulatedDevice) -> int:
-    """Return how many bytes of evidence a device holds, as they are sent."""
+    """Return how many bytes of evidence a device holds, as they are sent and named."""
     with device.running.store.read() as reader:
-        return sum(len(piece) + EVIDENCE_BYTES for piece in reader.evidence().values())
+        return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence().values())
 
 
 def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
@@ -73,12 +75,12 @@ class BoundedBytes(Checker):
     Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
 
     A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
-    of each life that there is, since a hello names all of them, and twice all evidence: once where the hellos show that the
-    two hold other evidence, and once where their
-    proofs do; and, where somebody forked, what it takes to find that their heads differ. What a device was sent by another
+    of each life that there is, since a hello names all of them, and twice all evidence, with its names: once after the
+    hellos, and once where proofs show that not all of it could be taken then; and, where somebody forked, what it takes to
+    find that their heads differ. What a device was sent by another
     it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
-    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. For
-    each batch of the log behind a segment its receiver may have asked.
+    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. Of a
+    link its receiver may have asked once for the log behind a segment, and for each batch of that again, by what has moved.
     """
 
     number = 20
@@ -94,6 +96,7 @@ class BoundedBytes(Checker):
         self._put_back: set[str] = set()
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
         self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
+        self._questions: set[tuple[str, int]] = set()  # on which links, and by whom, it was asked for
         self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
@@ -116,14 +119,22 @@ class BoundedBytes(Checker):
         if receiver.name in self._held:
             self._allow_segment(device, receiver, frame)
             message = CODEC.decode(frame)
-            if isinstance(message, Earlier) and message.changes:
-                ask = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
-                said = [] if ask is None else ask.pages()
-                self._asked[receiver.name, device.name] += sum(len(CODEC.encode(page)) for page in said)
+            if isinstance(message, Earlier):
+                self._allow_question(device, receiver, message)
 
     def _stays(self, device: SimulatedDevice) -> bool:
         """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
         return device.name not in self._put_back and device.name not in self.sim.book.fell
+
+    def _allow_question(self, device: SimulatedDevice, receiver: SimulatedDevice, answer: Earlier) -> None:
+        """Note what it takes to ask for a batch of the log behind a segment: the first of a link, or what moved since."""
+        link = receiver.name, device.links[receiver.id].number
+        behind = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
+        if behind is not None and link not in self._questions:
+            self._questions.add(link)
+            self._asked[receiver.name, device.name] += sum(len(CODEC.encode(page)) for page in behind.pages())
+        moved = {decode_header(raw).actor for raw, _ in answer.changes}
+        self._asked[receiver.name, device.name] += HEAD_BYTES * (1 + len(moved))
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Note a part of a segment whose sender cannot give changes instead."""
@@ -224,6 +235,43 @@ class Kept(Checker):
                     task = device.running.get_task(task_id)
                     if task is None or word not in str(task.description).split():
                         self.fail(device, f"lost {word!r}, which was typed while a segment was believed")
+
+
+class WrittenAgain(Checker):
+    """What a device wrote before it was let in again, since what had let it in was lost, is written again for everybody."""
+
+    number = 21
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._put_back: set[str] = set()
+        self._writes: set[bytes] = set()  # by hash, what writes cells
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """What it wrote again may be gone with its disk."""
+        self._put_back.add(device.name)
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Note what writes cells; what touches or deletes may have no effect any more, and then it is not written."""
+        del device
+        self._writes.update(each.hash for each in own if any(isinstance(one, Put) for one in operations_of(each)))
+
+    def ended(self) -> None:
+        """Look for each of these changes under its new name."""
+        for name, early in self.sim.book.began_again.items():
+            wanted = {digest[:DEP_HASH_BYTES] for digest in early & self._writes}
+            for device in self.sim.honest() if wanted and name not in self._put_back else ():
+                with device.running.store.read() as reader:
+                    logged = [reader.logged(position) for position in reader.positions_missing({})]
+                    is_whole = not reader.segments()
+                lost = wanted - {decode_header(each.raw).again for each in logged}
+                if is_whole and lost:
+                    self.fail(device, f"lacks {len(lost)} changes that {name} wrote before it was let in again")
+
+
+def operations_of(entry: Logged) -> list[Operation | Unread]:
+    """Return the operations of a change whose body is beside its header; of a large one none."""
+    return [decode(each) for each in cut([entry.body])] if entry.body else []
 
 
 class Repair(Checker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,11 @@ import msgspec
 
 from edda_sync import limits
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import operation
+from edda_sync.crdt import forkproof, operation
+from edda_sync.crdt.chains import PROOF
 from edda_sync.crdt.change import NO_HASH, Birth, Dep, Header
 from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.forkproof import Chain
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError
 from edda_sync.sync.effects import Close, Effect, Send
@@ -80,6 +83,36 @@ class Liar:
         self.hash = changes.hash_change(self.hash, changes.hash_header(raw))
         return raw, body
 
+    def copied(self) -> Liar:
+        """Return a second life of the same actor from here on, which nobody announces."""
+        return copy.copy(self)
+
+    def proof(self, other: Liar, since: tuple[int, bytes], ours: Sequence[bytes], theirs: Sequence[bytes]) -> bytes:
+        """
+        Return evidence that its chain and a copy's part.
+
+        Args:
+            other: The copy.
+            since: Seq and hash of the last change that both have.
+            ours, theirs: The headers of the changes after it, of each.
+        """
+        sides = [
+            Chain(*since, tuple(map(changes.hash_header, headers)), liar.batch().heads[0].signature)
+            for liar, headers in ((self, ours), (other, theirs))
+        ]
+        proof = forkproof.make(self.actor, changes.encode_birth(self.birth), *sides)
+        assert proof is not None
+        return PROOF + forkproof.encode(proof)
+
+    def continued(self) -> Liar:
+        """Return the next life, which continues this one and names nothing beside it."""
+        other = self.copied()
+        other._parent = self._parent._replace(actor=self.actor, seq=self.seq, hash=self.hash)
+        other.deps = ()
+        other.be_born()
+        other.seq, other.hash = 0, NO_HASH
+        return other
+
     def be_born(self, ext: Ext = ()) -> None:
         """Begin a life, whose birth may say more."""
         parent = self._parent
@@ -104,7 +137,7 @@ class Liar:
         """Return a hello that claims some heads."""
         tag = workspace_tag(self.workspace, self.identity.device)
         versions = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
-        return Hello(versions, tag, self.identity.device, bytes(16), tuple(heads), False, bytes(32), 0, ())
+        return Hello(versions, tag, self.identity.device, bytes(16), tuple(heads), False, (), 0, ())
 
 
 class Line:

@@ -22,7 +22,7 @@ from edda_sync.crdt.ledger import Ledger, actor_of
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
 from edda_sync.sync.effects import Send
-from edda_sync.sync.messages import Ack, Cells, Changes, Evidence, Heads, Hello, Listed, SignedHead, Summary
+from edda_sync.sync.messages import Ack, Cells, Changes, Evidence, Heads, Hello, Known, Listed, SignedHead, Summary
 from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
 from tests.attacks.liar import Liar, Line
@@ -67,7 +67,7 @@ def test_a_proof_by_a_key_that_is_no_member_is_kept_by_nobody(three: Engines) ->
     a, _, c = three
     line = Line(Liar(c), a)
     for _ in range(3):
-        line.send(Evidence(tuple(proof_by(Identity.create(), a.workspace) for _ in range(3))))
+        line.send(Evidence(tuple(proof_by(Identity.create(), a.workspace) for _ in range(3)), False))
     assert line.error is None
     assert evidence(a) == set()
 
@@ -95,10 +95,10 @@ def test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_adde
         if first == "the proof":
             for each in (a, b):
                 line = Line(Liar(c), each)
-                line.send(Evidence((proof,)))
+                line.send(Evidence((proof,), False))
                 assert evidence(each) == set()
         pair(a, d)
-        Line(Liar(c), a).send(Evidence((proof,)))
+        Line(Liar(c), a).send(Evidence((proof,), False))
         assert len(evidence(a)) == 1
         network = Network(a, b)
         network.connect(a, b)
@@ -116,7 +116,7 @@ def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(t
             head = reader.heads()[actor_of(reader)]
             logged = reader.logged(reader.positions_missing(c.frontier())[0])
         line = Line(Liar(c), a)
-        line.send(Evidence((proof,)))
+        line.send(Evidence((proof,), False))
         line.heard.clear()
         signature = b.identity.sign(changes.signed_message(b.workspace, head.actor, head.seq, head.hash))
         line.send(Changes(((logged.raw, logged.body),), (SignedHead(head.actor, head.seq, signature, b""),)))
@@ -131,7 +131,7 @@ def test_a_proof_that_was_left_is_asked_for_again_though_somebody_else_brings_it
     with strangers(1, tmp_path) as (d,):
         proof = proof_by(d.make_identity(), a.workspace)
         line = Line(Liar(c), a)
-        line.send(Evidence((proof,)))
+        line.send(Evidence((proof,), False))
         pair(b, d)
         sync(a, b)
         line.heard.clear()
@@ -162,7 +162,7 @@ def test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them(
     a, b, c = three
     line = Line(Liar(c), a)
     for _ in range(5):
-        line.send(Evidence((proof_by(c.identity, a.workspace),)))
+        line.send(Evidence((proof_by(c.identity, a.workspace),), False))
     assert len(evidence(a)) == 5
     monkeypatch.setattr(limits, "PROOFS_MAX", 2)
     network = Network(a, b)
@@ -185,7 +185,7 @@ def test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds
     a, b, c = three
     line = Line(Liar(c), a)
     for _ in range(12):
-        line.send(Evidence((proof_by(c.identity, a.workspace, forkproof.SIDE_HASHES_MAX),)))
+        line.send(Evidence((proof_by(c.identity, a.workspace, forkproof.SIDE_HASHES_MAX),), False))
     assert len(evidence(a)) == 12
     network = Network(a, b)
     hello = [each.frame for each in network.replicas[name_of(b)].connected(name_of(a)) if isinstance(each, Send)]
@@ -199,6 +199,57 @@ def test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds
     assert evidence(b) == evidence(a), "and the rest follows as it is taken"
 
 
+def test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_more(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCANS_MAX", 4)
+    a, _, c = three
+    line = Line(Liar(c), a)
+    for number in range(20):
+        line.send(proof_of_other_evidence(a, number))
+        line.send(Evidence((), False))
+    assert line.error is None
+    assert len([each for each in line.heard if isinstance(each, Known)]) == 4
+    line.heard.clear()
+    line.wait(limits.SCANS_WINDOW_S)
+    assert [type(each) for each in line.heard if isinstance(each, Hello)] == [Hello], "which names it all once more"
+
+
+def test_a_peer_that_does_not_answer_is_not_asked_again(three: Engines) -> None:
+    a, _, c = three
+    line = Line(Liar(c), a)
+    for number in range(20):
+        line.send(proof_of_other_evidence(a, number))
+    assert len([each for each in line.heard if isinstance(each, Known)]) == 1
+
+
+def proof_of_other_evidence(victim: StorageEngine, number: int) -> Ack:
+    """Whatever the victim holds, and a set of evidence that is nowhere."""
+    return Ack(tuple(sorted(victim.frontier().items())), 0, False, bytes(32), 0, number.to_bytes(32, "big"))
+
+
+def test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more(
+    three: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCANS_MAX", 4)
+    a, _, c = three
+    line = Line(Liar(c), a)
+    line.send(Evidence((proof_by(c.identity, a.workspace),), False))
+    assert len(evidence(a)) == 1
+    for _ in range(20):
+        line.send(Known((), False))
+    assert line.error is None
+    answers = [each for each in line.heard if isinstance(each, Evidence)]
+    assert len(answers) == 4
+    assert sum(len(each.items) for each in answers) == 1, "it has not even acknowledged that"
+    for frames in range(1, 21):
+        line.send(Ack((), min(frames, 5), False, b"", 0))
+        line.send(Known((), False))
+    assert len([each for each in line.heard if isinstance(each, Evidence)]) == 4
+    line.wait(limits.SCANS_WINDOW_S)
+    assert len([each for each in line.heard if isinstance(each, Evidence)]) == 5, "once more, after a while"
+
+
 def test_evidence_of_which_nothing_is_held_is_passed_on_without_another_hello(three: Engines) -> None:
     a, b, c = three
     network = Network(a, b)
@@ -208,7 +259,7 @@ def test_evidence_of_which_nothing_is_held_is_passed_on_without_another_hello(th
     replica = network.replicas[name_of(a)] = line.replica
     assert [type(m).__name__ for m in line.heard].count("Hello") == 1
     for _ in range(3):
-        line.send(Evidence((proof_by(c.identity, a.workspace),)))
+        line.send(Evidence((proof_by(c.identity, a.workspace),), False))
     assert [type(m).__name__ for m in line.heard].count("Hello") == 1
     assert replica.exchange.forks.evidence()
 
@@ -241,7 +292,7 @@ def test_several_proofs_in_one_message_have_all_folded_anew_once(
 
         monkeypatch.setattr(Ledger, "refold", counted)
         line = Line(Liar(c), a)
-        line.send(Evidence(proofs))
+        line.send(Evidence(proofs, False))
         assert line.error is None
         assert evidence(a) == evidence(c)
         assert len(folded) == 1
@@ -265,8 +316,8 @@ def test_pages_of_heads_without_end_make_nothing_grow(three: Engines, monkeypatc
     liar = Liar(b)
     line = Line(liar, a, msgspec.structs.replace(liar.hello(), more=True))
     for number in range(20):
-        line.send(Heads(claims(500, number * 500), True))
-    line.send(Heads((), False))
+        line.send(Heads(claims(500, number * 500), (), True))
+    line.send(Heads((), (), False))
     assert line.error is None
     theirs = line.replica.progress()[line.device].theirs
     assert len(theirs) <= len(a.frontier()) + 100

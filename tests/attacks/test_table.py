@@ -24,6 +24,12 @@ TESTS: Final = {
         "test_lives.py::test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync",
         "test_lives.py::test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost",
     ),
+    "a disk that is put back to before it let a newcomer in": (
+        "sync/test_readmission.py::test_what_a_newcomer_wrote_reaches_everybody_once_it_is_let_in_again",
+        "sync/test_readmission.py::test_the_lost_change_may_turn_up_after_it_was_let_in_again",
+        "sync/test_readmission.py::test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothing_twice",
+        "cli/test_let_in_again.py::test_a_person_is_told_and_mends_it_with_an_invitation_and_loses_nothing",
+    ),
     "two stores in one life all the same": (
         "sync/test_forks.py::test_two_branches_of_an_actor_end_as_two_lives_and_nothing_is_lost",
         "sync/test_forks.py::test_three_branches_end_equal_in_whatever_order_they_meet",
@@ -69,6 +75,8 @@ TESTS: Final = {
     "a member that writes nonsense under its own name": (
         "attacks/test_operations.py::test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing",
         "test_counterexamples_sync.py::test_what_cannot_be_applied_is_kept_and_relayed_what_follows_arrives_and_all_are_proved_equal",
+        "crdt/test_operation.py::test_a_moment_in_a_cell_ends_nothing",
+        "attacks/test_waiting.py::test_of_one_change_only_what_comes_before_an_operation_lets_it_wait",
     ),
     "a member that forges a segment": (
         "sync/test_fallback.py::test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced",
@@ -94,12 +102,22 @@ TESTS: Final = {
         "test_limits_reached.py::test_a_signature_further_from_what_it_vouches_for_than_any_device_makes_one_vouches_for_nothing",
         "sync/test_forks.py::test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come",
         "sync/test_forks.py::test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it",
+        "attacks/test_forked_pasts.py::test_a_change_that_rests_on_one_branch_is_taken_where_nobody_has_heard_of_the_fork",
+        "attacks/test_forked_pasts.py::test_a_change_that_goes_back_on_a_branch_is_refused_by",
     ),
     "a member that tells proofs without end, long ones or by strangers' keys": (
         "attacks/test_floods.py::test_a_proof_by_a_key_that_is_no_member_is_kept_by_nobody",
         "attacks/test_floods.py::test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_added_or_after",
         "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them",
         "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
+        "crdt/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
+    ),
+    "a member that names evidence it does not hold, or asks for some without end": (
+        "attacks/test_floods.py::test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more",
+        "attacks/test_floods.py::test_a_peer_that_does_not_answer_is_not_asked_again",
+        "attacks/test_floods.py::test_a_peer_whose_proofs_name_ever_other_evidence_is_asked_so_often_and_no_more",
+        "sync/test_telling.py::test_evidence_that_somebody_claims_to_have_reaches_everybody_through_others",
+        "sync/test_telling.py::test_of_names_that_nobody_here_knows_only_so_many_are_kept_and_all_that_count",
     ),
     "a member that claims actors without end": (
         "attacks/test_floods.py::test_pages_of_heads_without_end_make_nothing_grow",
@@ -111,6 +129,17 @@ TESTS: Final = {
         "test_limits_reached.py::test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer",
         "test_limits_reached.py::test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches_everybody",
         "cli/test_status.py::test_a_device_with_more_lives_than_can_be_meant_is_named",
+    ),
+    "a member that has others work, keep or send more than it does itself": (
+        "attacks/test_growth.py::test_signatures_in_another_order_than_their_changes_are_tried_a_bounded_number_of_times",
+        "attacks/test_growth.py::test_the_ways_to_signatures_fit_a_frame_however_many_lives_have_the_longest",
+        "attacks/test_growth.py::test_a_text_in_which_a_branch_of_70_branches_wrote_is_read_again_and_passed_on",
+        "attacks/test_growth.py::test_a_chain_that_forks_100_times_one_above_another_needs_no_deeper_stack_than_one",
+        "attacks/test_growth.py::test_branches_that_begin_where_a_chain_is_proved_to_fork_come_as_slowly_as_lives",
+        "attacks/test_growth.py::test_versions_and_lives_with_large_changes_push_out_nobody_elses",
+        "attacks/test_growth.py::test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_write_letters",
+        "attacks/test_growth.py::test_the_pasts_of_lives_that_continue_each_other_are_gathered_once",
+        "attacks/test_growth.py::test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them",
     ),
     "a member that lies about its content": (
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import closing
 from edda_sync.crdt.change import Birth
@@ -51,6 +52,24 @@ def test_a_closing_that_its_device_signed_is_sound_and_names_the_life() -> None:
 def test_a_closing_that_says_anything_else_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(RemoteProtocolError):
         closing.check(msgspec.structs.replace(SOUND, **changed), WORKSPACE, verify)
+
+
+def test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on() -> None:
+    def with_room(size: int) -> bytes:
+        return closing.encode(msgspec.structs.replace(SOUND, ext=((2, bytes(size)),)))
+
+    most = closing.CLOSING_BYTES_MAX - len(with_room(300)) + 300  # the length's own bytes counted
+    assert len(with_room(most)) == closing.CLOSING_BYTES_MAX
+    closing.decode(with_room(most))
+    with pytest.raises(RemoteProtocolError):
+        closing.decode(with_room(most + 1))
+    assert limits.BIRTH_BYTES_MAX + len(closing.encode(SOUND)) <= closing.CLOSING_BYTES_MAX
+
+
+def test_a_closing_has_one_encoding() -> None:
+    encoded = closing.encode(SOUND)
+    with pytest.raises(RemoteProtocolError):
+        closing.decode(encoded.replace(b"\x07\xc4\x20", b"\xcc\x07\xc4\x20"))
 
 
 def test_a_closing_is_of_its_workspace_alone() -> None:

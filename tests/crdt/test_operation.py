@@ -17,6 +17,9 @@ from edda_sync.model import KINDS
 
 ENTITY, ACTOR = bytes(range(16)), bytes.fromhex("c1da55d321a4f21e76ad392620ad4900")
 GENESIS = b"\7" * 16
+AFTER_THE_LAST_YEAR = b"\xc7\x0c\xff" + struct.pack(
+    ">Iq", 0, 253_402_300_800
+)  # msgpack's own moment, of the year 10000
 
 kinds = st.sampled_from(KINDS)
 names = st.binary(min_size=16, max_size=16)
@@ -121,6 +124,9 @@ REFUSED: dict[str, bytes] = {
     "delete-of-three": packed(3, "task", ENTITY, [[ACTOR, 5, 5]]),
     "touch-with-one-more": packed(4, "task", ENTITY, 5),
     "touch-with-nothing-more": packed(4, "task", ENTITY, None),
+    "a-time-after-the-last-year": packed(1, "task", ENTITY, {"title": None})[:-1] + AFTER_THE_LAST_YEAR,
+    "a-time-after-the-last-year-in-a-newer-code": packed(9, "task", ENTITY, None)[:-1] + AFTER_THE_LAST_YEAR,
+    "a-time-after-the-last-year-in-a-newer-kind": packed(1, "project", ENTITY, None)[:-1] + AFTER_THE_LAST_YEAR,
     "nothing": b"",
     "no-msgpack": b"\xc1",
     "a-map": msgspec.msgpack.encode({"a": 1}),
@@ -170,6 +176,14 @@ def test_a_code_or_kind_of_a_newer_version_is_unknown_and_not_refused(encoded: b
 )
 def test_any_bytes_are_an_operation_or_unread_and_never_worse(encoded: bytes) -> None:
     found = ops.decode(encoded)
+    if not isinstance(found, Unread):
+        assert ops.decode(ops.encode(found)[4:]) == found
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-(2**63), 2**63 - 1), st.booleans())
+def test_a_moment_in_a_cell_ends_nothing(nanoseconds: int, seconds: int, is_known: bool) -> None:
+    moment = b"\xc7\x0c\xff" + struct.pack(">Iq", nanoseconds, seconds)
+    found = ops.decode(packed(1 if is_known else 9, "task", ENTITY, {"title": None})[:-1] + moment)
     if not isinstance(found, Unread):
         assert ops.decode(ops.encode(found)[4:]) == found
 

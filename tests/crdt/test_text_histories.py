@@ -69,7 +69,7 @@ PLANTED = {
         "crdt.sequence:TextSequence.place", "if beside not in undecided:", "if True:"
     ),
     "a block goes before every one of its edit that it was written before": Edit(
-        "crdt.sequence:TextSequence._take", "if begun.get(right) == left:", "if begun:"
+        "crdt.sequence:TextSequence._take", "if begun.get(right) == left or", "if begun or"
     ),
     "a rewrite belongs to who made it first": Edit(
         "crdt.sequence:TextSequence._bring", "self.rewrites[names[OWN]].dots.add(dot)", "pass"

@@ -147,11 +147,11 @@ def _lying_bomb(scene: Scene) -> bytes:
 
 
 def _page_of_no_hello(_: Scene) -> bytes:
-    return Codec().encode(Heads((), more=False))
+    return Codec().encode(Heads((), (), more=False))
 
 
 def _evidence_of_nothing(_: Scene) -> bytes:
-    return Codec().encode(Evidence((PROOF + b"no proof",)))
+    return Codec().encode(Evidence((PROOF + b"no proof",), False))
 
 
 def _unsigned(scene: Scene) -> bytes:

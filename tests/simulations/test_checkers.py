@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from edda_sync import limits, values
-from edda_sync.crdt import cells
+from edda_sync.crdt import cells, closing
 from edda_sync.crdt.change import Birth, encode_birth, hash_part
+from edda_sync.crdt.ledger import actor_of
 from edda_sync.crdt.text import TextDocument
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Document, Task
@@ -20,9 +21,10 @@ from edda_sync.sync.forks import Forks
 from edda_sync.sync.learning import News
 from edda_sync.sync.merging import Merging
 from edda_sync.sync.messages import Snapshot, Wish
-from edda_sync.sync.rates import Rate
+from edda_sync.sync.rates import Trial
 from edda_sync.sync.session import Session
 from edda_sync.sync.taking import Taken
+from edda_sync.sync.telling import Telling
 from edda_sync.transaction import Transaction
 from simulations import liars, lies
 from simulations.births import _changes as many_changes
@@ -232,7 +234,7 @@ def what_was_not_asked_for(sim: Simulation, patch: Patch) -> None:
 
 def lives_without_end(sim: Simulation, patch: Patch) -> None:
     patch.setattr(limits, "BIRTHS_MAX", 100)
-    patch.setattr(Rate, "allows", lambda *_: True)
+    patch.setattr(Trial, "__call__", lambda *_: True)
     liar = sim.add_device(liars.Liar)
     assert isinstance(liar, liars.Liar)
     sim.at(8, lambda: liar.tell("many lives", lies.say(many_changes(sim, sim.tape.source("lives"), liar, 300))))
@@ -242,9 +244,37 @@ def a_forger_who_is_none(sim: Simulation, patch: Patch) -> None:
     patch.setattr("simulations.checkers.evidence.forged_by", lambda _: sim.devices[0].identity.public_key)
 
 
+def evidence_that_was_named(sim: Simulation, patch: Patch) -> None:
+    said = Telling.said
+    patch.setattr(Telling, "said", lambda self, _, *, more: said(self, (), more=more))
+    laptop = sim.devices[0]
+
+    def end(engine: StorageEngine) -> bool:
+        with engine.store.read() as reader:
+            head = reader.heads()[actor_of(reader)]
+        message = closing.signed_message(engine.workspace, head.actor, head.seq, head.hash)
+        ended = closing.Closing(head.birth, head.seq, head.hash, engine.identity.sign(message))
+        return bool(engine.store.transact(lambda tx: closing.keep(tx, ended)))
+
+    sim.at(5, lambda: laptop.act(end))
+    for at in (6, 8):  # the first talk brings it to the phone, and in the second one each names it
+        sim.at(at, partial(laptop.crash, power=False))
+        sim.at(at + 0.5, partial(sim.boot, laptop))
+
+
 def a_word_that_is_gone(sim: Simulation, patch: Patch) -> None:
     sim.book.words["gone"] = Fate.ACKNOWLEDGED
     sim.at(5, lambda: sim.book.typed.update(gone=sim.book.tasks[0]))
+
+
+def an_early_change_that_is_gone(sim: Simulation, patch: Patch) -> None:
+    del patch
+
+    def forget() -> None:
+        acknowledged = sim.book.acknowledged_by[sim.devices[0].name]
+        sim.book.began_again[sim.devices[0].name] = set(acknowledged)
+
+    sim.at(SPAN_S, forget)
 
 
 PLANTS: dict[str, Plant] = {
@@ -270,7 +300,9 @@ PLANTS: dict[str, Plant] = {
     "Unfolded": false_count,
     "AskedFor": what_was_not_asked_for,
     "Innocent": a_forger_who_is_none,
+    "OnlyNews": evidence_that_was_named,
     "Kept": a_word_that_is_gone,
+    "WrittenAgain": an_early_change_that_is_gone,
     "BoundedBirths": lives_without_end,
 }
 

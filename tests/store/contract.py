@@ -247,6 +247,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
             [list(reader.unapplied(each)) for each in KEYS],
             reader.waiting(),
             [list(reader.waiting_at(each)) for each in KEYS],
+            list(reader.waiting_numbers()),
         ),
         "digest": reader.digest(),
         "tables": [reader.table(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")],
@@ -911,12 +912,6 @@ class StoreContract:
         store.transact(lambda tx: tx.append(logged(1, OTHER, 1), head(OTHER, 8)))
 
     def test_how_far_the_log_behind_a_segment_is_here_is_known_until_the_segment_ends(self, store: AnyStore) -> None:
-        kept = [
-            Rewritten(12, entity(2), "before", ""),
-            Rewritten(11, entity(1), "", "ünï"),
-            Rewritten(12, entity(1), "", ""),
-        ]
-
         def begin(tx: StoreWriter) -> None:
             tx.append_segment(9, b"segment")
             tx.keep_segment_part(b"segment", 0, b"part")
@@ -924,8 +919,6 @@ class StoreContract:
             tx.append(logged(1, OTHER, 1), head(OTHER, 8))
             for each in (head(OTHER, 1), head(ACTOR, 1), head(OTHER, 2)):
                 tx.set_behind(each)
-            for rewritten in kept:
-                tx.keep_rewritten(rewritten)
 
         def end(tx: StoreWriter) -> int:
             tx.end_segment(b"segment")
@@ -940,18 +933,80 @@ class StoreContract:
             store.transact(fail)
         with store.read() as reader:
             assert dict(reader.behind()) == {OTHER: head(OTHER, 2), ACTOR: head(ACTOR, 1)}
-            assert list(reader.rewritten()) == [kept[1], kept[0], kept[2]]
             assert reader.heads() == {OTHER: head(OTHER, 8)}
             assert reader.log_position() == 9
         assert store.transact(end) == 1
         with store.read() as reader:
             assert dict(reader.behind()) == {}
-            assert list(reader.rewritten()) == []
             assert list(reader.segments()) == []
             assert reader.segment_part(b"segment", 0) is None
             assert [tuple(each) for each in reader.kept_segments()] == [(b"half", 1)]
             assert reader.log_position() == 1
             assert [reader.logged(position) for position in reader.positions_missing({})] == [logged(1, OTHER, 1)]
+
+    def test_what_texts_read_is_kept_in_log_order_until_it_is_forgotten(self, store: AnyStore) -> None:
+        kept = [
+            Rewritten(12, entity(2), "before", ""),
+            Rewritten(11, entity(1), "", "ünï"),
+            Rewritten(12, entity(1), "", ""),
+        ]
+
+        def forget(tx: StoreWriter) -> None:
+            tx.forget_rewritten()
+            assert list(tx.rewritten()) == []
+            raise ValueError("stop")
+
+        def keep(tx: StoreWriter) -> None:
+            for each in kept:
+                tx.keep_rewritten(each)
+
+        store.transact(keep)
+        with pytest.raises(ValueError, match="stop"):
+            store.transact(forget)
+        with store.read() as reader:
+            assert list(reader.rewritten()) == [kept[1], kept[0], kept[2]]
+        store.transact(lambda tx: tx.forget_rewritten())
+        with store.read() as reader:
+            assert list(reader.rewritten()) == []
+
+    def test_lives_are_dropped_with_all_that_goes_by_where_their_changes_stand(self, store: AnyStore) -> None:
+        def fill(tx: StoreWriter) -> None:
+            for position, actor, seq in ((1, ACTOR, 1), (2, OTHER, 1), (3, ACTOR, 2), (4, OTHER, 2)):
+                tx.append(logged(position, actor, seq), head(actor, seq))
+                tx.append_part(position, 0, b"part")
+                tx.mention([(entity(1), position)])
+                tx.set_unapplied([Unapplied(position, 1, entity(1), False, "waits")])
+                tx.keep_rewritten(Rewritten(position, entity(1), "", "x"))
+                tx.sign(actor, seq, b"signed")
+
+        def drop(tx: StoreWriter) -> int:
+            tx.drop_lives([OTHER])
+            return tx.log_position()
+
+        def fail(tx: StoreWriter) -> None:
+            assert drop(tx) == 3
+            raise ValueError("stop")
+
+        store.transact(fill)
+        with pytest.raises(ValueError, match="stop"):
+            store.transact(fail)
+        with store.read() as reader:
+            assert list(reader.positions_missing({})) == [1, 2, 3, 4]
+            assert reader.waiting() == 4
+        assert store.transact(drop) == 3
+        with store.read() as reader:
+            assert set(reader.heads()) == {ACTOR}
+            assert list(reader.positions_missing({})) == list(reader.mentions(entity(1))) == [1, 3]
+            assert [reader.position_of(OTHER, seq) for seq in (1, 2)] == [None, None]
+            assert [list(reader.parts(position)) for position in (1, 2)] == [[b"part"], []]
+            assert [each.position for each in reader.unapplied()] == [1, 3]
+            assert [each.position for each in reader.rewritten()] == [1, 3]
+            assert (reader.signature_at(OTHER, 2), reader.signature_at(ACTOR, 2)) == (None, b"signed")
+            assert (reader.waiting(), reader.log_position()) == (2, 3)
+        store.transact(lambda tx: tx.append(logged(4, OTHER, 1), head(OTHER, 1)))
+        store.transact(lambda tx: tx.keep_rewritten(Rewritten(4, entity(2), "", "y")))
+        with store.read() as reader:
+            assert [each.after for each in reader.rewritten()] == ["x", "x", "y"]
 
     def test_the_log_ends_with_its_last_change_when_a_segment_below_it_ends(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> list[int]:
@@ -1083,6 +1138,7 @@ class StoreContract:
             assert list(reader.unapplied(entity(1))) == [both, twice, rest[1]]
             assert list(reader.waiting_at(entity(1))) == [2, 10]
             assert list(reader.waiting_at(entity(2))) == []
+            assert list(reader.waiting_numbers()) == [(2, "3"), (10, "1")]
             assert list(reader.unapplied(entity(2))) == rest[:1]
             assert list(reader.unapplied(entity(2, "document"))) == []
             assert all(type(each.refused) is bool for each in reader.unapplied())

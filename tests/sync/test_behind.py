@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import edda_sync as edda
@@ -13,7 +14,8 @@ from edda_sync.crdt.ledger import actor_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Rewritten
-from edda_sync.sync.messages import Behind, Earlier
+from edda_sync.sync.messages import Behind, Earlier, Summary
+from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
 from tests.backup.newcomers import (
     Newcomers,
@@ -143,6 +145,56 @@ def test_what_is_wanted_is_the_segment_s_frontier_and_what_is_here_of_it(
     assert held == sorted(set(held))
     assert len(held) > 2
     scene.assert_equal()
+
+
+def test_each_question_but_the_first_says_only_what_came_since(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 500)
+    scene.begin()
+    laptop, behind = replica_of(scene.laptop).exchange, replica_of(scene.tablet).exchange.behind
+    owed, said = Owed(laptop), list[Behind]()
+    before: Behind | None = None
+    while (wanted := behind.wanted()) is not None:
+        said.append(wanted.since(before))
+        before = wanted
+        for page in said[-1].pages():
+            owed.asked(page)
+        answer = owed.next(news=False)
+        assert answer is not None
+        assert answer[0].changes
+        behind.take(answer[0])
+    assert said[0].upto == laptop.introduction().heads
+    assert len(said) > 2
+    assert all(not each.upto and len(each.held) <= 2 for each in said[1:])
+    scene.assert_equal()
+
+
+def test_whoever_starts_over_or_has_another_segment_says_all_of_its_question() -> None:
+    heads = (Summary(b"a" * 16, 5, b"h" * 16),)
+    before = Behind(((b"a" * 16, 3), (b"b" * 16, 1)), heads)
+    further = Behind(((b"a" * 16, 4), (b"b" * 16, 1)), heads)
+    assert further.since(None) == further
+    assert further.since(before) == Behind(((b"a" * 16, 4),), ())
+    for other in (Behind(((b"a" * 16, 2), (b"b" * 16, 1)), heads), Behind(((b"a" * 16, 4),), heads), Behind((), heads)):
+        assert other.since(before) == other
+    assert further.since(msgspec.structs.replace(before, upto=())) == further
+
+
+def test_of_a_question_about_lives_that_nobody_here_knows_only_so_many_are_kept(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CLAIMS_MAX", 10)
+    laptop = replica_of(scene.laptop).exchange
+    owed, heads = Owed(laptop), laptop.introduction().heads
+    names = [number.to_bytes(16, "big") for number in range(1, 500)]
+    for name in names:
+        owed.asked(Behind(((name, 1),), (Summary(name, 1, b"h" * 16),), more=True))
+    known = tuple(head for head in heads if head.actor > names[-1])
+    owed.asked(Behind((), known))
+    assert len(owed._upto) <= 10 + 2 * len(heads)
+    assert len(owed._held) <= 10 + 2 * len(heads)
+    answer = owed.next(news=False)
+    assert answer is not None
+    assert len(answer[0].changes) == sum(head.seq for head in heads)
 
 
 def test_a_store_that_began_with_no_segment_wants_nothing_and_takes_nothing(scene: Scene) -> None:

@@ -15,9 +15,11 @@ from edda_sync.crdt.admission import Admitted
 from edda_sync.crdt.change import Birth, Change, Header
 from edda_sync.crdt.ledger import new_life
 from edda_sync.engine import StorageEngine
+from edda_sync.errors import DiskFullError
 from edda_sync.protocols import StoreWriter
 from edda_sync.sync.messages import Ack, Changes, Heads, Hello
 from edda_sync.sync.rates import Rates
+from edda_sync.sync.vouchers import Vouched
 from edda_sync.testing import devices, sync
 from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
 from tests.sync.network import Network, name_of
@@ -101,6 +103,45 @@ def test_whoever_drops_and_comes_back_brings_no_more_lives_than_before(
     network.connect(laptop, phone)
     network.run()
     assert phone.frontier() == laptop.frontier()
+
+
+def test_lives_that_the_disk_refused_count_for_nothing_and_come_again(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 5)
+    laptop, phone, _ = three
+    live(laptop, 4)
+    network = Network(laptop, phone)
+    with monkeypatch.context() as full:
+        full.setattr(Vouched, "keep", no_room)
+        for _ in range(3):
+            network.connect(laptop, phone)
+            while not network.errors:
+                assert network.step()
+            assert isinstance(network.errors.pop(), DiskFullError)
+            network.cut(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    assert phone.frontier() == laptop.frontier()
+    assert network.now < limits.BIRTHS_WINDOW_S
+
+
+def no_room(*_: object) -> None:
+    raise DiskFullError("no room")
+
+
+def test_a_peer_that_brought_too_many_lives_is_asked_again_once_and_as_soon_as_there_is_room(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 3)
+    laptop, phone, _ = three
+    live(laptop, 8)
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+    assert phone.frontier() == laptop.frontier()
+    assert [each.again for each in network.said(Ack, phone)].count(True) == 2, "eight lives, of which three at a time"
+    assert 2 * limits.BIRTHS_WINDOW_S <= network.now < 3 * limits.BIRTHS_WINDOW_S
 
 
 def test_while_lives_come_late_all_else_of_other_devices_goes_on(

@@ -352,7 +352,9 @@ def test_a_device_that_holds_nothing_of_the_fork_keeps_the_proof_and_passes_it_o
     sync(twin, c)
     sync(b, c)
     frontier = d.frontier()
-    assert replica_of(d).exchange.forks.take_evidence(list(evidence(b).values())) == News(list(evidence(b)))
+    news = replica_of(d).exchange.forks.take_evidence(list(evidence(b).values()))
+    assert news.evidence == news.brought == list(evidence(b))
+    assert (news.renamed, news.late, news.unchecked) == ([], False, False)
     assert d.frontier() == frontier
     assert evidence(d) == evidence(b)
     sync(d, a)  # which hears of it from whoever cannot have found it

@@ -27,6 +27,7 @@ from edda_sync.sync.messages import (
     Goodbye,
     Heads,
     Hello,
+    Known,
     Listed,
     Message,
     Offer,
@@ -48,11 +49,11 @@ CHANGE = "92" + "c40468656164" + "c404626f6479"
 
 PINNED: list[tuple[Message, str]] = [
     (
-        Hello((1, 1), b"t" * 16, "dev", b"n" * 16, (Summary(ACTOR, 2, SHORT),), False, HASH, 3, (Wish(OTHER, 5, 1),)),
-        "9b" + "01" + "920101" + "c410" + "74" * 16 + "a3646576" + "c410" + "6e" * 16 + "91" + SUMMARY + "c2" + H + "03"
-        + "91" + "93" + B + "0501" + "90",
+        Hello((1, 1), b"t" * 16, "dev", b"n" * 16, (Summary(ACTOR, 2, SHORT),), False, (SHORT,), 3, (Wish(OTHER, 5, 1),)),
+        "9b" + "01" + "920101" + "c410" + "74" * 16 + "a3646576" + "c410" + "6e" * 16 + "91" + SUMMARY + "c2" + "91" + S
+        + "03" + "91" + "93" + B + "0501" + "90",
     ),
-    (Heads((Summary(ACTOR, 2, SHORT),), True), "94" + "08" + "91" + SUMMARY + "c3" + "90"),
+    (Heads((Summary(ACTOR, 2, SHORT),), (SHORT,), True), "95" + "08" + "91" + SUMMARY + "91" + S + "c3" + "90"),
     (
         Changes(((b"head", b"body"),), (SignedHead(ACTOR, 2, b"sig", b""),)),
         "94" + "02" + "91" + CHANGE + "91" + SIGNED + "90",
@@ -70,7 +71,7 @@ PINNED: list[tuple[Message, str]] = [
         Listed(HASH, b"", b"k" * 17, b"records"),
         "96" + "09" + H + "c400" + "c411" + "6b" * 17 + "c4077265636f726473" + "90",
     ),
-    (Evidence((b"proof",)), "93" + "0a" + "91" + "c40570726f6f66" + "90"),
+    (Evidence((b"proof",), True), "94" + "0a" + "91" + "c40570726f6f66" + "c3" + "90"),
     (Offer(HASH, 4), "94" + "0b" + H + "04" + "90"),
     (Want(HASH, 2), "94" + "0c" + H + "02" + "90"),
     (Fetch(((ACTOR, 2, HASH),)), "93" + "0d" + "91" + "93" + A + "02" + H + "90"),
@@ -87,6 +88,7 @@ PINNED: list[tuple[Message, str]] = [
         Branch(ACTOR, b"birth", 4, HASH, (HASH,), b"sig"),
         "98" + "11" + A + "c4056269727468" + "04" + H + "91" + H + "c403736967" + "90",
     ),
+    (Known((SHORT,), True), "94" + "12" + "91" + S + "c3" + "90"),
 ]  # fmt: skip
 NAMES: Any = lambda each: type(each).__name__ if isinstance(each, msgspec.Struct) else ""  # noqa: E731 - of a parameter
 
@@ -134,7 +136,7 @@ def test_the_room_to_grow_may_be_left_out_and_no_field_without_which_a_message_s
 
 
 def test_a_message_of_an_unknown_tag_is_none() -> None:
-    for tag in (0, 18, 99, 1 << 20, -1):
+    for tag in (0, 19, 99, 1 << 20, -1):
         with pytest.raises(RemoteProtocolError):
             Codec().decode(b"\0" + msgspec.msgpack.encode([tag, b"whatever"]))
 
@@ -155,6 +157,7 @@ def test_a_message_of_an_unknown_tag_is_none() -> None:
         [13, [[ACTOR, 1, b"h" * 16]]],
         [15, [[ACTOR, 1], [ACTOR]], []],
         [15, [], [[ACTOR, 1]]],
+        [18, [b"h" * 15], False],
         [17, ACTOR, b"birth", 0, HASH, [b"h" * 31], b"sig"],
     ],
 )
@@ -176,12 +179,14 @@ def test_the_largest_honest_messages_fit_a_frame() -> None:
     seq = (1 << 48) - 1
     heads = tuple(Summary(n.to_bytes(16, "little"), seq, n.to_bytes(16, "big")) for n in range(limits.HEADS_MAX))
     pairs = tuple((n.to_bytes(16, "little"), seq) for n in range(limits.HEADS_MAX))
-    wishes = tuple(Wish(ACTOR, seq, 255) for _ in range(limits.INCOMING_MAX))
+    wishes = tuple(Wish(ACTOR, seq, 255) for _ in range(limits.INCOMING_MAX * limits.MEMBERS_MAX))
+    names = tuple(n.to_bytes(16, "big") for n in range(limits.HEADS_MAX))
     records = limits.LISTED_ITEMS_MAX * (KEY_BYTES + ROOT_BYTES)
     signed = (SignedHead(ACTOR, seq, b"s" * 64, b"p" * HASH_BYTES * 4_000),)
     for message in (
-        Hello((1, 1), b"t" * 16, "d" * 52, b"n" * 16, heads, True, HASH, 0, wishes),
-        Heads(heads, True),
+        Hello((1, 1), b"t" * 16, "d" * 52, b"n" * 16, heads, True, names, 0, wishes),
+        Heads(heads, names, True),
+        Known(names, True),
         Ack(pairs, 1 << 40, False, HASH, 0),
         Behind(pairs, heads[: limits.HEADS_MAX // 2]),
         Cells(HASH, 0, noise[: limits.CODED_CELLS_MAX * CELL_BYTES]),

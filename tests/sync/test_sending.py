@@ -186,7 +186,7 @@ def test_the_log_behind_is_given_a_batch_for_each_time_it_is_asked_for(
     assert all_of(sending) == []
     with laptop.store.read() as reader:
         head = reader.heads()[actor]
-    sending.asked(Behind((), (Summary(actor, seq, head.hash[:16]),)))
+    sending.owed.asked(Behind((), (Summary(actor, seq, head.hash[:16]),)))
     (earlier,) = all_of(sending)
     assert isinstance(earlier, Earlier)
     assert 0 < len(earlier.changes) < seq

@@ -23,7 +23,7 @@ from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import EddaError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.protocols import Incoming
-from edda_sync.sync.effects import Close, Differs, Effect, Send
+from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
@@ -39,6 +39,7 @@ from edda_sync.sync.messages import (
     Goodbye,
     Heads,
     Hello,
+    Known,
     Listed,
     Message,
     Offer,
@@ -139,18 +140,19 @@ def failure(effects: list[Effect]) -> EddaError | None:
 HASH = b"h" * 32
 SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
     Event.HELLO: [lambda bench: bench.hello()],
-    Event.PAGE: [lambda bench: Heads((), False)],
+    Event.PAGE: [lambda bench: Heads((), (), False)],
     Event.DATA: [
         lambda bench: Changes((), ()),
         lambda bench: Part(NAME, 1, 0, b""),
         lambda bench: Earlier((), ()),
         lambda bench: Listed(HASH, b"", b"k" * 17, b""),
-        lambda bench: Evidence(()),
-        lambda bench: Evidence((b"\x7f of a newer version",)),
+        lambda bench: Evidence((), False),
+        lambda bench: Evidence((b"\x7f of a newer version",), False),
     ],
     Event.OFFER: [
         lambda bench: Offer(HASH, 2),
         lambda bench: Behind((), ()),
+        lambda bench: Known((), False),
     ],
     Event.ACK: [lambda bench: Ack((), 0, False, b"", 0)],
     Event.CELLS: [
@@ -290,7 +292,7 @@ def test_heads_that_are_no_frontier_are_refused(bench: Bench, pages: list[tuple[
     first, *rest = pages
     effects = bench.say(bench.hello(heads=first, more=bool(rest)))
     for number, page in enumerate(rest, 1):
-        effects += bench.say(Heads(page, number < len(rest)))
+        effects += bench.say(Heads(page, (), number < len(rest)))
     assert isinstance(failure(effects), RemoteProtocolError)
 
 
@@ -306,8 +308,8 @@ def test_nothing_is_sent_before_the_last_page_of_a_hello(bench: Bench) -> None:
     held = bench.theirs.introduction().heads
     assert said(bench.say(bench.hello(heads=held[:1], more=True))) == []
     assert said(bench.session.news(0.0, own=True)) == []
-    assert said(bench.say(Heads((), True))) == []
-    sent = said(bench.say(Heads(held[1:], False)))
+    assert said(bench.say(Heads((), (), True))) == []
+    sent = said(bench.say(Heads(held[1:], (), False)))
     assert [type(message) for message in sent] == [Changes]
     assert sum(len(message.changes) for message in sent if isinstance(message, Changes)) == 1
 
@@ -863,16 +865,35 @@ def test_two_devices_that_talk_end_equal_whoever_wrote_what() -> None:
         assert len(laptop.query_tasks(edda.TaskQuery())) == 30
 
 
+def learned(*renamed: Renaming, forked: frozenset[bytes] = frozenset()) -> Learned:
+    """Evidence that some other peer brought."""
+    return Learned("another", (b"name",), forked, renamed)
+
+
 def test_whoever_learns_of_a_fork_before_the_peer_s_hello_is_here_says_its_own_again_by_the_new_names(
     bench: Bench,
 ) -> None:
     """The first one is on its way, and says what is held by the old ones."""
     bench.session.open()
     by = Renaming(bytes(16), 1, b"\1" * 16)
-    assert [type(message) for message in said(bench.session.learned((b"name",), (by,), 0.0))] == [Hello]
-    assert bench.session.learned((b"name",), (), 0.0) == []
+    assert [type(message) for message in said(bench.session.learned(learned(by), 0.0))] == [Hello]
+    assert bench.session.learned(learned(), 0.0) == []
     assert [type(message) for message in said(bench.session.anew(0.0))] == [Hello]
     bench.say(bench.hello())
     assert bench.session.state is State.OPEN
     bench.session.close()
-    assert bench.session.learned((b"name",), (by,), 0.0) == []
+    assert bench.session.learned(learned(by), 0.0) == []
+
+
+def test_evidence_about_another_chain_than_the_two_are_apart_in_brings_no_hello(bench: Bench) -> None:
+    bench.opened()
+    actor = actor_of_device(bench)
+    bench.session.progress.apart = frozenset([actor])
+    for forked, expected in ((frozenset[bytes](), []), (frozenset([NAME]), []), (frozenset([actor]), [Hello])):
+        effects = bench.session.learned(learned(forked=forked), 0.0)
+        assert [type(message) for message in said(effects) if isinstance(message, Hello)] == expected
+
+
+def actor_of_device(bench: Bench) -> bytes:
+    with bench.device.store.read() as reader:
+        return actor_of(reader)

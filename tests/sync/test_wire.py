@@ -35,7 +35,15 @@ LONG = Changes(
 )
 MESSAGES: list[Message] = [
     Hello(
-        (1, 1), b"w" * 16, "device", b"n" * 16, (Summary(ACTOR, 3, b"h" * 16),), False, HASH, 0, (Wish(ACTOR, 4, 2),)
+        (1, 1),
+        b"w" * 16,
+        "device",
+        b"n" * 16,
+        (Summary(ACTOR, 3, b"h" * 16),),
+        False,
+        (b"e" * 16,),
+        0,
+        (Wish(ACTOR, 4, 2),),
     ),
     LONG,
     Part(ACTOR, 3, 0, bytes(limits.PART_BYTES_MAX)),

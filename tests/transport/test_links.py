@@ -424,7 +424,7 @@ async def test_a_stranger_learns_in_the_handshake_that_it_is_no_member() -> None
     async with listening(Inbox(), BOB) as listener:
         with pytest.raises(NotAMemberError) as caught:
             await dial(EVE, ADA.device, ADA.certificate, "127.0.0.1", listener.port)
-        assert caught.value.peer == ADA.device
+        assert (caught.value.peer, caught.value.by_peer) == (ADA.device, True)
         assert listener.requests == 0
 
 
@@ -445,8 +445,9 @@ async def test_a_device_has_no_link_with_itself() -> None:
 async def test_a_caller_refuses_whoever_shows_another_certificate() -> None:
     inbox = Inbox()
     async with listening(inbox, BOB, identity=EVE) as listener:
-        with pytest.raises(NotAMemberError):
+        with pytest.raises(NotAMemberError) as caught:
             await dial(BOB, ADA.device, ADA.certificate, "127.0.0.1", listener.port)
+        assert not caught.value.by_peer
         assert inbox.links.empty()
 
 

@@ -1,0 +1,171 @@
+"""
+Being let in again: what becomes of a device after the change that let it in is lost.
+
+A device's first life continues the change that made it a member. The device that wrote that change may lose it, with a
+disk that is put back to an earlier state, before anybody else has it. Then what the newcomer wrote rests on what nobody has,
+and nobody can take it. Nobody has to: what is written early is given to nobody before that change is here (``crdt.early``).
+
+1. The newcomer is refused as a stranger where it was let in, and tells its person so (:func:`shut_out_by`).
+2. A member lets it in once more: another change, which comes like any other.
+3. Once that is here and the lost one is not, the newcomer forgets its early lives, begins one that continues what is here,
+   and writes again in it what it had written. What it had received when it wrote counts as seen.
+
+Should the lost change turn up after all, the device was let in twice, which changes nothing. Should it come first, what was
+early takes its place behind it, and the other one changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from edda_sync.crdt import anew, authority, early, frontier
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.change import DEP_HASH_BYTES, Birth
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, Ledger, actor_of, begin_life
+from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.sync import rewriting
+from edda_sync.sync.making import forget_made
+from edda_sync.sync.rewriting import Drafted, Seen
+
+WHY: Final = "it was let in again: what had let it in before was lost"
+_SHUT_OUT_KEY: Final = "shut out"
+
+
+def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> bool:
+    """
+    Go on behind the change that let this device in again, if there is one here, and the one before it is lost.
+
+    Args:
+        tx: A transaction of the store.
+        ledger: Its ledger's keeper.
+        random: Source of random bytes, for the new life.
+
+    Returns:
+        Whether it was so: then changes that were here are no more, and others say the same.
+    """
+    if not is_due(tx):
+        return False
+    key, lives = _own_key(tx), early.lives(tx)
+    added, drafted = authority.added_by(tx, key), list(rewriting.drafted(tx, lives))
+    assert added is not None, "it is due"
+    if not all(each.change.header.is_understood for each in drafted):
+        return False  # only a newer version can tell what is to be written again: it waits for that
+    left, about = _left(tx, drafted), tx.entities_at([each.position for each in drafted])
+    wrote = actor_of(tx)
+    early.forget(tx)
+    forget_shut_out(tx)
+    forget_made(tx)
+    tx.drop_lives(lives)
+    anew.note(tx)
+    ledger.refold(tx, about)
+    why = exts.of({changes.WHY: WHY.encode()})
+    actor = begin_life(tx, Birth(key, random(16), *added, why))
+    if drafted:
+        tx.set_meta(early.REISSUED_KEY, wrote + actor)
+        rewriting.write_again(tx, ledger, left, random(16))
+    return True
+
+
+def is_due(reader: StoreReader) -> bool:
+    """Tell whether what this store wrote rests on what is lost, and there is something else to go on behind."""
+    if not _rests_on_nothing(reader) or reader.segments():
+        return False
+    key, lives = _own_key(reader), early.lives(reader)
+    births = [changes.decode_birth(head.birth) for name, head in reader.heads().items() if name in lives]
+    if any(birth.public_key != key for birth in births):
+        return False  # another device builds on what is early here, as a former version let it
+    return authority.added_by(reader, key) is not None
+
+
+def is_shut_out(reader: StoreReader) -> bool:
+    """Tell whether this device may have to be let in again."""
+    return shut_out_by(reader) is not None or _rests_on_nothing(reader)
+
+
+def _rests_on_nothing(reader: StoreReader) -> bool:
+    """Tell whether what this store wrote, or would write next, continues a change that is not here."""
+    if early.is_pending(reader):
+        return True
+    raw, actor = reader.meta(BIRTH_KEY), reader.meta(ACTOR_KEY)
+    return raw is not None and actor not in reader.heads() and early.is_missing(reader, changes.decode_birth(raw))
+
+
+def _own_key(reader: StoreReader) -> bytes:
+    return changes.decode_birth(reader.meta(BIRTH_KEY) or b"").public_key
+
+
+# --- what is to be written again --------------------------------------------------------------------------------------
+
+
+class _Arrived:
+    """What had arrived when a change was made: by its place in the log, all that is before it there."""
+
+    def __init__(self, arrived: Frontier) -> None:
+        self._arrived = arrived
+
+    def cell(self, key: bytes, entity: Entity | None, cell: str) -> bool:  # noqa: ARG002 - a segment goes by it
+        siblings = () if entity is None else entity.cells.get(cell, ())
+        return all(seq <= self._arrived.get(actor, 0) for actor, seq, _, _ in siblings)
+
+    def whole(self, key: bytes, entity: Entity | None) -> bool:  # noqa: ARG002 - a segment goes by it
+        return entity is None or frontier.covers(self._arrived, entity.touched)
+
+
+def _left(tx: StoreReader, drafted: Sequence[Drafted]) -> list[tuple[Drafted, Seen]]:
+    """Return what was written early and is not written again yet, with what had been seen by then."""
+    done, arrived = _written_again(tx, {each.change.hash[:DEP_HASH_BYTES] for each in drafted})
+    early_at = {each.position: each for each in drafted}
+    left: list[tuple[Drafted, Seen]] = []
+    for position in tx.positions_missing({}):
+        each = early_at.get(position)
+        if each is None:
+            logged = tx.logged(position)
+            arrived[logged.actor] = max(logged.seq, arrived.get(logged.actor, 0))
+        elif each.change.hash[:DEP_HASH_BYTES] not in done:
+            left.append((each, _Arrived(dict(arrived))))
+    return left
+
+
+def _written_again(reader: StoreReader, early_hashes: Collection[bytes]) -> tuple[set[bytes], Frontier]:
+    """
+    Return which early changes are here under another life, and how far that reaches in it.
+
+    So it is where this store was put back to a state from before it was let in again.
+    """
+    done, reached = set[bytes](), Frontier()
+    for name, head in reader.heads().items():
+        if changes.decode_birth(head.birth).public_key == _own_key(reader):
+            for header in map(changes.decode_header, reader.headers(name, 1, head.seq)):
+                if header.again is not None and header.again in early_hashes:
+                    done.add(header.again)
+                    reached[name] = header.seq
+    return done, reached
+
+
+# --- telling people ---------------------------------------------------------------------------------------------------
+
+
+def note_shut_out(tx: StoreWriter, device: str) -> None:
+    """Note that a device that knew this one refused it as a stranger."""
+    tx.set_meta(_SHUT_OUT_KEY, device.encode())
+
+
+def note_known(tx: StoreWriter, device: str) -> None:
+    """Note that a device knows this one."""
+    if shut_out_by(tx) == device:
+        forget_shut_out(tx)
+
+
+def forget_shut_out(tx: StoreWriter) -> None:
+    """Forget who refused this device: it is let in again."""
+    tx.drop_meta(_SHUT_OUT_KEY)
+
+
+def shut_out_by(reader: StoreReader) -> str | None:
+    """Return the id of the device that knew this one and does not know it any more, as far as this store has heard."""
+    noted = reader.meta(_SHUT_OUT_KEY)
+    return None if noted is None else noted.decode()
