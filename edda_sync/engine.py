@@ -202,6 +202,7 @@ class StorageEngine:
         if self._store is not None:
             self._store.close()
             self._store = None
+            self._ledger.forget()  # what is opened next may be what was put back
         if self._sidecar is not None:
             self._sidecar.close()
             self._sidecar = None
@@ -764,10 +765,10 @@ class StorageEngine:
 
     def _on_end(self, committed: bool) -> None:
         if not committed:
-            self._ledger.texts.rolled_back()
+            self._ledger.rolled_back()
             self._written = None
             return
-        self._ledger.texts.committed()
+        self._ledger.committed()
         written, self._written = self._written, None
         if written is not None and self._sidecar is not None:
             with suppress(OSError):  # the change is on disk already, and a sidecar may lag

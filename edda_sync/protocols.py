@@ -326,6 +326,10 @@ class StoreReader(Protocol):
 class StoreWriter(StoreReader, Protocol):
     """A transaction: what is written is seen by its own reads at once, and by others when it ends."""
 
+    def undoing(self) -> AbstractContextManager[None]:
+        """Undo what is done inside where an error ends it, and nothing else of the transaction."""
+        ...
+
     def set_meta(self, key: str, value: bytes) -> None:
         """Keep a small named value."""
         ...

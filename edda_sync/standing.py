@@ -15,6 +15,7 @@ from edda_sync.crdt.records import device_id
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
 from edda_sync.sync import behind, readmission
+from edda_sync.sync.kept import kept_in
 from edda_sync.workspaces import cards_told, inviter
 
 Facts = dict[str, Any]
@@ -109,13 +110,18 @@ def _copies(store: StorageEngine) -> Facts:
 
 
 def _segment(store: StorageEngine) -> Facts:
-    """Return how much of the log behind a segment is here, and whose segment was a lie, or could not be proved."""
+    """
+    Return how much of the log behind a segment is here, whose segment was a lie, or could not be proved, and in which
+    documents is kept what was written on it and did not fit.
+    """
     with store.store.read() as reader:
         reached, forger, unproved = behind.progress(reader), behind.forged_by(reader), behind.unproved_by(reader)
+        kept = kept_in(reader)
     return {
         "provisional": None if reached is None else {"here": reached[0], "of": reached[1]},
         "forged_by": None if forger is None else device_id(forger),
         "unproved_by": None if unproved is None else device_id(unproved),
+        "kept_in": kept,
     }
 
 

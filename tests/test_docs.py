@@ -197,7 +197,7 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     assert numbers == {number: name for name, number in known.items()}
 
 
-LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set"}
+LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set", "kept"}
 """Personalisations of hashes that no other device compares."""
 
 

@@ -29,7 +29,7 @@ from edda_sync.testing import devices, sync
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.membership import DeviceCard
 from tests.attacks.liar import Liar, Line
-from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
+from tests.backup.newcomers import begin_with_segment, is_provisional, met, newcomers, segments_taken
 from tests.sync.network import Network
 from tests.sync.test_births import many_lives
 
@@ -272,6 +272,30 @@ def test_a_life_that_depends_on_more_than_a_header_names_serves_a_newcomer(
         laptop.create_task(edda.Task(title=f"in life {number}"))
     phone.create_task(edda.Task(title="apart"))
     goes_on(laptop, phone, tmp_path, monkeypatch)
+
+
+def test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches_everybody(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 1 << 30)
+    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+    with newcomers(tmp_path, "memory") as newcomer:
+        tablet, watch = newcomer(laptop), newcomer(laptop)
+        laptop.store.transact(lambda tx: many_lives(laptop, tx, 1_800))  # all named at once: 68 KB
+        begin_with_segment(laptop, tablet)
+        tablet.create_task(edda.Task(title="on a segment", tags={"work"}))
+        with tablet.store.read() as reader:
+            assert all(len(reader.logged(at).raw) < limits.HEADER_BYTES_MAX for at in reader.positions_missing({}))
+        network = met(tablet, laptop)
+        assert len(network.proved) == 2
+        assert is_provisional(tablet) is None
+        assert len(tablet.query_tasks(edda.TaskQuery(tags=["work"]))) == 1
+        assert len(met(watch, tablet).proved) == 2
+        watch.create_task(edda.Task(title="by who began with its segment"))
+        for engine in (watch, phone, watch):
+            sync(engine, laptop)
+        assert laptop.digest() == phone.digest() == watch.digest()
 
 
 # --- what travels -----------------------------------------------------------------------------------------------------

@@ -345,11 +345,11 @@ def test_a_newcomer_may_write_while_it_believes_a_segment(
     joining.hear(steps)
     empty, catch_up = 0, Ledger._catch_up
 
-    def counted(ledger: Ledger, tx: StoreWriter, before: dict[bytes, int], wall_ms: int) -> bool:
+    def counted(ledger: Ledger, tx: StoreWriter, before: dict[bytes, int], wall_ms: int) -> None:
         nonlocal empty
         empty += 1
         assert empty < 50, "it would go on for ever"
-        return catch_up(ledger, tx, before, wall_ms)
+        catch_up(ledger, tx, before, wall_ms)
 
     monkeypatch.setattr(Ledger, "_catch_up", counted)
     monkeypatch.setattr(limits, "DEPS_MAX", deps_max)

@@ -270,6 +270,9 @@ def _print_status(found: Answer) -> None:
         say(
             f"history: nobody had all of what {maker} gave this device to begin with; it took the changes themselves instead"
         )
+    if found["kept_in"]:
+        ids = ", ".join(each[-12:] for each in found["kept_in"])
+        say(f"kept: what did not fit what is true; `edda doc show ID` shows each of {ids}")
     if found["shut_out_by"]:
         from edda_sync import standing
 

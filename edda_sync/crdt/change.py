@@ -227,8 +227,10 @@ def header_ext(
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the bytes of a header."""
-    return _encoder.encode(header)
+    """Return the bytes of a header: so many at most as :func:`decode_header` takes."""
+    raw = _encoder.encode(header)
+    assert len(raw) <= limits.HEADER_BYTES_MAX, "tests/test_limits.py: all that one of ours may say has room in it"
+    return raw
 
 
 def encode_birth(birth: Birth) -> bytes:

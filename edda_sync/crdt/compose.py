@@ -30,7 +30,8 @@ class Composer:
 
     Args:
         fold: The fold in which the change was begun.
-        again: Whether all of it was acknowledged before: then a ring of parents is no reason to refuse it.
+        again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
+            refuse it.
         keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
             be lost, the words are written anew from that.
     """
@@ -136,7 +137,9 @@ class Composer:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key = (entity.key, field, genesis)
         before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
-        edit = fold.texts.edit(fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite)
+        edit = fold.texts.edit(
+            fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
+        )
         fold.charge_edit(entity, edit)
         fold.note_edit(entity, field, genesis)
         if self._keeps:

@@ -8,7 +8,8 @@ the one device that had it. Then all of it is written again behind another one (
 hold it twice.
 
 What it writes on a segment is given to nobody at all until the log has confirmed that: should it not, nobody's work rests
-on what never was.
+on what never was. Where the segment brought more lives than a header has room for, what is written on it names nothing: it
+has seen all of the segment all the same, and is written again once the log is here, which can be named bit by bit.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edda_sync.protocols import Logged, StoreReader, StoreWriter
 
 EARLY_KEY: Final = "early"  # the birth of the life that wrote early
 DRAFTED_KEY: Final = "drafted"  # the lives in which this store wrote on a segment that is provisional
+UNNAMED_KEY: Final = "unnamed"  # there are drafts that name nothing of the segment on which they were written
 REISSUED_KEY: Final = "reissued"  # a life whose drafts this store wrote again, and the one in which it did so
 
 
@@ -53,6 +55,17 @@ def drafted(reader: StoreReader) -> frozenset[bytes]:
 def forget_drafted(tx: StoreWriter) -> None:
     """Give drafts to everybody from now on: the segment is confirmed; or forget that there were any."""
     tx.drop_meta(DRAFTED_KEY)
+    tx.drop_meta(UNNAMED_KEY)
+
+
+def note_unnamed(tx: StoreWriter) -> None:
+    """Note that a draft names nothing of the segment on which it is written."""
+    tx.set_meta(UNNAMED_KEY, b"1")
+
+
+def is_unnamed(reader: StoreReader) -> bool:
+    """Tell whether there are drafts that have seen all of the segment on which they were written, and do not say so."""
+    return reader.meta(UNNAMED_KEY) is not None
 
 
 def held_back(reader: StoreReader) -> frozenset[bytes]:

@@ -11,6 +11,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from edda_sync import limits
@@ -53,6 +54,21 @@ class Ledger:
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold over a transaction."""
         return Fold(tx, self.texts)
+
+    def committed(self) -> None:
+        """Keep what the transaction that just ended left in memory."""
+        self.texts.committed()
+        self.pasts.committed()
+
+    def rolled_back(self) -> None:
+        """Throw away what a transaction that left no trace has in memory."""
+        self.texts.rolled_back()
+        self.pasts.rolled_back()
+
+    def forget(self) -> None:
+        """Throw away all that is in memory: another store is opened next, or this one as it was once."""
+        self.texts.forget()
+        self.pasts.forget()
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
@@ -97,6 +113,9 @@ class Ledger:
             drafts: What to do, in order.
             former: The change that it was: who asked for it, when and why stay as they are.
             seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+
+        Raises:
+            LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
         """
         header = former.header
         base = self._next(tx, header.wall_ms)
@@ -131,7 +150,7 @@ class Ledger:
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
             fold.entities.load([key_of(each.kind, each.id) for each in some if not isinstance(each, Verbatim)])
-            with _OWN_TEXTS:
+            with nullcontext() if again else _OWN_TEXTS:
                 for draft in some:
                     if isinstance(draft, Verbatim):
                         body.add(operation.framed(draft.encoded))
@@ -159,7 +178,8 @@ class Ledger:
         Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
 
         The two differ while what its life continues is not here: nobody can say then what that does not know already, so
-        nothing is named. It is folded on what is here all the same, and anew once that is here.
+        nothing is named. It is folded on what is here all the same, and anew once that is here. So they do where a segment
+        brought more than a header has room for: there is no log to name bit by bit.
         """
         held = {each.actor: each.seq for each in tx.heads().values()}
         while True:
@@ -168,8 +188,12 @@ class Ledger:
             if self._is_early(tx, head):
                 return head, before, deps, ()
             changed = _named(tx, deps, before)
-            if len(changed) <= limits.DEPS_MAX or not self._catch_up(tx, before, wall_ms):
+            if len(changed) <= limits.DEPS_MAX:
                 return head, deps, deps, changed
+            if tx.segments():
+                early.note_unnamed(tx)
+                return head, before, deps, ()
+            self._catch_up(tx, before, wall_ms)
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
@@ -185,13 +209,8 @@ class Ledger:
             return None, self.pasts.before(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
         return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
 
-    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> bool:
-        """
-        Append a change without operations that depends on as much of the log, from its start, as a header should name.
-
-        Returns:
-            False: The log has nothing more; what else is here came with a segment, and is named at once.
-        """
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> None:
+        """Append a change without operations that depends on as much of the log, from its start, as a header should name."""
         head, _ = self._own(tx)
         actor = actor_of(tx)
         reached, moved = dict(before), set[bytes]()
@@ -202,8 +221,7 @@ class Ledger:
                     break
                 moved.add(logged.actor)
                 reached[logged.actor] = logged.seq
-        if not moved:
-            return False
+        assert moved, "all that is here is in the log"
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
         named = _named(tx, reached, before)
         header = Header(
@@ -213,7 +231,6 @@ class Ledger:
         change = Change(header, changes.encode_header(header), b"")
         self._append(tx, change, _own_place(head, change), _held(tx, named), reached)
         early.note(tx, birth)
-        return True
 
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
         """Append a change of which the place and the past are known: its author's earlier changes are in that too."""
@@ -223,7 +240,7 @@ class Ledger:
         if head is not None:
             signed = (head.signed_seq, head.signature) if place.run is None else (0, b"")
             moved = Head(place.name, header.seq, place.hash, added(head.deps, named), head.birth, *signed)
-            self.pasts.follow(head.hash, place.hash, deps)
+            self.pasts.follow(tx, head.hash, place.hash, deps)
         else:
             birth = exts.get(header.ext, changes.BIRTH)
             assert birth is not None, "a first change without a birth was refused when it was decoded"
@@ -254,7 +271,6 @@ class Ledger:
         fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
         if early.is_pending(tx):
             fold.flush()
-            self.pasts.forget()
             self.refold(tx, early.settle(tx, logged))
         return Admitted.APPLIED
 
@@ -293,7 +309,6 @@ class Ledger:
         check: bool = False,
     ) -> int:
         """Fold the whole log into an empty view; as ``refold.rebuild``, with ``check`` who may write is checked anew."""
-        self.texts = Texts()
         workspace = _meta(tx, WORKSPACE_KEY) if check else None
         return refolding.rebuild(
             tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace

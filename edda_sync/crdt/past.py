@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from edda_sync.crdt import anew
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.chains import Chains
@@ -28,10 +29,24 @@ _decode_pairs = msgspec.msgpack.Decoder(list[tuple[bytes, int]]).decode
 
 
 class Pasts:
-    """The pasts of one store's changes. What is remembered goes by the hash of its change, and by the names of then."""
+    """
+    The pasts of one store's changes.
+
+    What is remembered goes by the hash of its change, and by the names of then: see :mod:`~edda_sync.crdt.anew`.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Frontier] = OrderedDict()
+        self._still = anew.Still()
+
+    def committed(self) -> None:
+        """Keep what the transaction that just ended came to know."""
+        self._still.committed()
+
+    def rolled_back(self) -> None:
+        """Forget all of it, if a transaction that left no trace had called changes by other names."""
+        if self._still.rolled_back():
+            self._known.clear()
 
     def of(self, reader: StoreReader, head: Head) -> Frontier:
         """
@@ -39,6 +54,7 @@ class Pasts:
 
         What its chain of lives continues and this store does not hold, as just after joining, is named and not looked into.
         """
+        self._look(reader)
         known = self._known.get(head.hash)
         if known is None:
             past, whole = gather(reader, reader.heads(), head, self._known)
@@ -49,15 +65,21 @@ class Pasts:
         self._known.move_to_end(head.hash)
         return dict(known)
 
-    def follow(self, before: bytes, after: bytes, past: Frontier) -> None:
+    def follow(self, reader: StoreReader, before: bytes, after: bytes, past: Frontier) -> None:
         """Remember the past of the change that follows one, by their hashes, if that one's is remembered: it is whole."""
+        self._look(reader)
         if before in self._known:
             del self._known[before]
             self._remember(after, past)
 
     def forget(self) -> None:
-        """Forget all of it: names have changed, or a transaction came to nothing."""
+        """Forget all of it."""
         self._known.clear()
+
+    def _look(self, reader: StoreReader) -> None:
+        """Forget all of it where changes may have other names by now, or what was said of them was no more than said."""
+        if not self._still.holds(reader):
+            self._known.clear()
 
     def _remember(self, name: bytes, past: Frontier) -> None:
         self._known[name] = past
@@ -66,6 +88,7 @@ class Pasts:
 
     def through(self, reader: StoreReader, dot: Dot) -> Frontier:
         """Return all that a change of the log depends on, itself included."""
+        self._look(reader)
         head = reader.heads()[dot[0]]
         past = None
         digest = head.hash if head.seq == dot[1] else reader.hash_at(*dot) or b""

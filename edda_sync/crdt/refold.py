@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from edda_sync.crdt import anew, early, frontier, operation
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import operation
 from edda_sync.crdt.admission import is_admissible
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.fold import Fold
-from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.past import Pasts, Walk
 from edda_sync.crdt.texts import Texts
 from edda_sync.errors import CorruptError, RemoteProtocolError
@@ -39,7 +39,7 @@ def rebuild(
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's; no text may be in use.
+        texts, pasts: The store's.
         take_segment: Takes a segment into the fold.
         stop, reached: What to call once all below a position is folded and in the tables.
         workspace: Its id, to check anew who may write below ``stop``: it was checked by what a segment said of the members.
@@ -47,9 +47,11 @@ def rebuild(
     Raises:
         RemoteProtocolError: A life in the log had no right to begin.
     """
+    anew.note(tx)
     tx.clear_view()
     fold, walk = Fold(tx, texts), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
+    seen: Frontier = {}
     for position in sorted([*logged, *taken]):
         if stop is not None and position >= stop:
             stop = None
@@ -58,10 +60,13 @@ def rebuild(
             reached()
             workspace = None
         if position in taken:
-            walk.start(take_segment(fold, taken[position]))
+            heads = take_segment(fold, taken[position])
+            walk.start(heads)
             fold.flush()
+            if early.is_unnamed(tx):
+                seen = {name: head.seq for name, head in heads.items()}
         else:
-            _fold_again(tx, fold, walk, tx.logged(position), workspace)
+            _fold_again(tx, fold, walk, tx.logged(position), workspace, seen)
     fold.flush()
     fold.refresh()
     if stop is not None:
@@ -88,14 +93,14 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     Raises:
         CorruptError: A change in the log is not what was written; nothing has changed.
     """
-    if tx.segments():
+    if not keys or tx.segments():
         return 0
     positions = sorted({position for key in keys for position in tx.mentions(key)})
     for position in positions:
         verify_logged(tx, tx.logged(position))
     pointing = [key for key in tx.referrers(list(keys)) if key not in keys]
+    anew.note(tx)
     tx.forget(list(keys))
-    texts.forget(list(keys))
     fold, walk = Fold(tx, texts, only=frozenset(keys)), Walk(pasts, tx)
     for position in positions:
         logged = tx.logged(position)
@@ -107,11 +112,21 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     return len(positions)
 
 
-def _fold_again(tx: StoreWriter, fold: Fold, walk: Walk, logged: Logged, workspace: bytes | None) -> None:
+def _fold_again(
+    tx: StoreWriter,
+    fold: Fold,
+    walk: Walk,
+    logged: Logged,
+    workspace: bytes | None,
+    seen: Mapping[bytes, int] | None = None,
+) -> None:
+    """Fold a change of the log, which has seen some things more than it says."""
     header = changes.decode_header(logged.raw)
     raw = tx.heads()[logged.actor].birth
     birth = changes.decode_birth(raw)
     deps = walk.at(logged.actor, logged.seq)
+    if seen:
+        deps = frontier.join(deps, seen)
     if header.birth is not None and workspace is not None:
         fold.flush()
         if not is_admissible(fold.entities, birth, raw, deps, workspace):

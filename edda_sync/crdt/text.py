@@ -230,7 +230,7 @@ class TextDocument:
             raise CorruptError(f"a text that refuses this device's own edit ({refused.reason})") from None
         return edit
 
-    def make(self, actor: bytes, edits: Sequence[Edit], *, whole: bool) -> TextEdit:
+    def make(self, actor: bytes, edits: Sequence[Edit], *, whole: bool, merging: bool = False) -> TextEdit:
         """
         Say edits of this device as one edit, and change nothing; :meth:`apply` makes them.
 
@@ -238,13 +238,14 @@ class TextDocument:
             actor: Who makes them.
             edits: As for :meth:`edit`.
             whole: Whether it is to be a rewrite.
+            merging: Whether it was acknowledged before, in another text: then that may become as large as a merge makes it.
 
         Raises:
             InvalidValueError, LimitError: As for :meth:`edit`.
         """
-        return self._text.make(actor, self._hunks(actor, edits), whole=whole)
+        return self._text.make(actor, self._hunks(actor, edits, merging=merging), whole=whole)
 
-    def _hunks(self, actor: bytes, edits: Sequence[Edit]) -> list[Hunk]:
+    def _hunks(self, actor: bytes, edits: Sequence[Edit], *, merging: bool) -> list[Hunk]:
         """Return what edits do to the text as it reads now; refuse them if they cannot all be made."""
         order = self._text.order
         for _, _, inserted in edits:
@@ -255,7 +256,9 @@ class TextDocument:
         written = self._text.written(actor) + added  # at least as many bytes as units
         if written > limits.TEXT_CLOCK_MAX:
             raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX, "begin a new text")
-        if added and order.size_bytes + added > limits.TEXT_BYTES_MAX:  # what is deleted counts only where it matters
+        if (
+            added and not merging and order.size_bytes + added > limits.TEXT_BYTES_MAX
+        ):  # what is deleted counts only where it matters
             size = len(apply_edits(self.string(), edits).encode())
             if size > max(order.size_bytes, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
                 raise LimitError("the text", size, limits.TEXT_BYTES_MAX)

@@ -2,8 +2,9 @@
 Texts: the edited text documents of a store, kept in memory while they are in use.
 
 A document is caught up with the store's tail inside the transaction that edits it, since another process may have
-edited it too. A document touched by a transaction that does not commit is thrown away: it holds edits that never were,
-and a stale or phantom document diverges from its peers.
+edited it too; where one folded something anew, it is loaded anew (:mod:`~edda_sync.crdt.anew`). A document touched by a
+transaction that does not commit is thrown away: it holds edits that never were, and a stale or phantom document diverges
+from its peers.
 
 What makes and reads texts is imported where one is met: commands that only list tasks hold this module, too.
 """
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edda_sync import limits
-from edda_sync.crdt import operation
+from edda_sync.crdt import anew, operation
 from edda_sync.crdt.chains import NOBODY, names_of
 from edda_sync.crdt.clients import NAME_BYTES
 from edda_sync.crdt.entity import Entity
@@ -50,23 +51,26 @@ class Texts:
     def __init__(self) -> None:
         self._open: OrderedDict[Key, _Open] = OrderedDict()
         self._touched: set[Key] = set()
+        self._still = anew.Still()
 
     def committed(self) -> None:
         """Keep what the transaction that just ended did to documents."""
+        self._still.committed()
         self._touched.clear()
         while len(self._open) > limits.DOCUMENTS_CACHED_MAX:
             self._open.popitem(last=False)
 
     def rolled_back(self) -> None:
-        """Throw away the documents that a failed transaction touched."""
-        for key in self._touched:
+        """Throw away the documents that a failed transaction, or a part of one, touched."""
+        if self._still.rolled_back():
+            self._open.clear()
+        for key in self._touched:  # they stay touched: of a part that was undone, the rest may read them again
             self._open.pop(key, None)
-        self._touched.clear()
 
-    def forget(self, entities: Sequence[bytes]) -> None:
-        """Throw away the documents of entities that are folded anew."""
-        for key in [key for key in self._open if key[0] in entities]:
-            del self._open[key]
+    def forget(self) -> None:
+        """Throw away every document."""
+        self._open.clear()
+        self._touched.clear()
 
     @staticmethod
     def genesis(entity: Entity, start: str) -> bytes:
@@ -110,6 +114,8 @@ class Texts:
             RefusedTextError: There is no such text and no start.
             CorruptError: The stored text cannot be read.
         """
+        if not self._still.holds(reader):
+            self._open.clear()
         found = self._open.get(key)
         stored = reader.text(*key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
@@ -189,6 +195,7 @@ class Texts:
         changes: Sequence[TextEdit],
         *,
         rewrite: bool = False,
+        merging: bool = False,
     ) -> bytes:
         """
         Edit a text of an entity, in a change of this device; return what its operation carries.
@@ -201,6 +208,7 @@ class Texts:
             deps: What this device has applied.
             changes: The edits, one after another.
             rewrite: Whether the whole text was written anew: the same rewrite made elsewhere is made once.
+            merging: Whether it was acknowledged before, in another text; see ``TextDocument.make``.
 
         Raises:
             InvalidValueError: A position lies outside the text.
@@ -209,7 +217,7 @@ class Texts:
         from edda_sync.crdt import edits
 
         document, key = self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)
-        made = document.make(_called(tx, dot)[0], changes, whole=rewrite)
+        made = document.make(_called(tx, dot)[0], changes, whole=rewrite, merging=merging)
         if (names := names_of(tx)) is not NOBODY:
             from edda_sync.crdt.item_names import ItemNames
 

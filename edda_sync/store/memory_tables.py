@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from edda_sync import values
@@ -318,6 +319,18 @@ class MemoryWriter(MemoryReader):
         super().__init__(tables)
         self._shared = shared
         self.journal: Journal = []
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        begun = len(self.journal)
+        try:
+            yield
+        except BaseException:
+            for name, _, _ in self.journal[begun:]:
+                self._own(name)
+            undo(self._tables, self.journal[begun:])
+            del self.journal[begun:]
+            raise
 
     def _own(self, name: str) -> Table:
         if name in self._shared:

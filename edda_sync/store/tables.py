@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 from edda_sync import limits, values
@@ -452,6 +453,19 @@ class SqliteWriter(SqliteReader):
         if self.in_transaction:
             self._execute("ROLLBACK TO job")
             self._execute("RELEASE job")
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        self._execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._forget_all()
+            if self.in_transaction:
+                self._execute("ROLLBACK TO part")
+                self._execute("RELEASE part")
+            raise
+        self._execute("RELEASE part")
 
     @property
     def in_transaction(self) -> bool:

@@ -22,7 +22,7 @@ from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
-from edda_sync.sync.fallback import fall_back
+from edda_sync.sync.fallback import UNNAMED, fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
@@ -79,7 +79,8 @@ class LogBehind:
     Attributes:
         ended: How many segments were confirmed or dropped since this was made: what is shown, and can be given, may be
             other than before.
-        fell: How many of them were dropped, or left the drafts on what is lost: these are other changes now.
+        fell: On how many of them what was written became other changes: those that were dropped, those that left the drafts
+            on what is lost, and those on which drafts could not say what they had seen.
     """
 
     def __init__(
@@ -204,34 +205,40 @@ class LogBehind:
     def _end(self) -> None:
         """Confirm the segment if the log behind it, which is whole, folds to its root; else fall back to that log."""
         try:
-            readmitted = self._store.transact(self._confirm)
+            written_again = self._store.transact(self._confirm)
         except _ForgedError:
             self._fall_back(FORGED_KEY)
-        else:
-            self.ended += 1
-            self.fell += readmitted
+            return
+        self.ended += 1
+        self.fell += written_again
 
     def _confirm(self, tx: StoreWriter) -> bool:
+        """Confirm the segment; tell whether what was written on it had to be written again."""
         begun = provisional(tx)
         assert begun is not None, "its log has just become whole"
         heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
         behind = tx.behind()
         if any(behind[actor].hash != head.hash for actor, head in heads.items()):
             raise _ElsewhereError
-        for actor, below in behind.items():  # what a head depends on was the maker's word
-            tx.set_head(tx.heads()[actor]._replace(deps=below.deps))
-        self._ledger.pasts.forget()
-        tx.end_segment(begun.segment)
         tx.drop_meta(PROVISIONAL_KEY)
-        early.forget_drafted(tx)
         roots: list[bytes] = []
         whole = lambda: roots.append(root_of(tx))  # noqa: E731 - of this transaction
+        unnamed = early.is_unnamed(tx)
         try:
-            self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=whole, check=True)
+            if unnamed:
+                fall_back(tx, self._ledger, begun.segment, self._random(16), UNNAMED, whole)
+            else:
+                for actor, below in behind.items():  # what a head depends on was the maker's word
+                    tx.set_head(tx.heads()[actor]._replace(deps=below.deps))
+                tx.end_segment(begun.segment)
+                early.forget_drafted(tx)
+                self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=whole, check=True)
         except RemoteProtocolError:
             raise _ForgedError from None
         if roots != [begun.root]:
             raise _ForgedError
+        if unnamed:
+            return True
         if not early.is_pending(tx):
             tx.forget_rewritten()
         return readmit(tx, self._ledger, self._random)

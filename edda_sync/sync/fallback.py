@@ -6,28 +6,38 @@ Falling back: what becomes of a store whose segment the log does not bear out, o
 2. The log behind the segment stands, as far as it is here; nothing else was taken meanwhile.
 3. Each draft is written again, in a new life (:mod:`~edda_sync.sync.rewriting`): what the segment showed truly counts as
    seen, so that it is replaced; what it showed falsely does not, so that the truth stays beside what was written.
+4. The same is done on a segment that the log does bear out, where the drafts could not say what they had seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from edda_sync.backup import segment as segments
+from edda_sync.crdt import change as changes
 from edda_sync.crdt import early
 from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.drafts import Verbatim
 from edda_sync.crdt.entity import Entity, key_of
-from edda_sync.crdt.ledger import Ledger, actor_of, new_life
+from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, begin_life, new_life
 from edda_sync.crdt.state import decode
-from edda_sync.protocols import StoreWriter
+from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.merging import open_taken
 
 WHY: Final = "what it began with was not so"
+UNNAMED: Final = "what it wrote before could not say all that it had seen"
 
 
-def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> None:
+def fall_back(
+    tx: StoreWriter,
+    ledger: Ledger,
+    segment: bytes,
+    nonce: bytes,
+    why: str = WHY,
+    stands: Callable[[], None] = lambda: None,
+) -> None:
     """
     Let the log behind a segment stand, and write the drafts again.
 
@@ -36,22 +46,34 @@ def fall_back(tx: StoreWriter, ledger: Ledger, segment: bytes, nonce: bytes) -> 
         ledger: Its ledger's keeper.
         segment: The segment's name.
         nonce: 16 random bytes, for the life in which the drafts are written again.
+        why: Why that begins, for a person.
+        stands: What to call once the log behind the segment is folded, and nothing else.
     """
     drafted = list(rewriting.drafted(tx, early.drafted(tx)))
     wrote_to = (one for each in drafted for one in each.operations if not isinstance(one, Verbatim))
     about = {key_of(one.kind, one.id) for one in wrote_to}
     entries = segments.read(segments.parts_of(tx, segment)).entries
     showed = _Showed({entry.key: decode(entry.key[1:], entry.state) for entry in entries if entry.key in about})
-    wrote = actor_of(tx)
+    wrote, first = actor_of(tx), _first_life(tx)
     early.forget_drafted(tx)
     early.forget(tx)
     tx.fall_back()
     tx.end_segment(segment)
-    ledger.pasts.forget()
     ledger.rebuild(tx, open_taken, check=True)
+    stands()
+    begin_life(tx, first)
     if drafted:
-        tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, WHY))
-        rewriting.write_again(tx, ledger, [(each, showed) for each in drafted])
+        tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, why))
+        rewriting.write_again(tx, ledger, [(each, showed) for each in drafted], nonce)
+
+
+def _first_life(tx: StoreReader) -> changes.Birth:
+    """Return the birth of the first life on the segment: what it continues is in the log, and those after it continue it."""
+    birth, heads = changes.decode_birth(tx.meta(BIRTH_KEY) or b""), tx.heads()
+    lives = early.drafted(tx)
+    while birth.parent in lives:
+        birth = changes.decode_birth(heads[birth.parent].birth)
+    return birth
 
 
 class _Showed:

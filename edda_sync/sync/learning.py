@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edda_sync.crdt import authority, branches
+from edda_sync.crdt import anew, authority, branches
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.branches import Renaming
 from edda_sync.crdt.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
@@ -134,7 +134,7 @@ class Learning:
                 tx.set_head(other._replace(deps=deps))
         if tx.meta(ACTOR_KEY) == by.old:
             tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
-        self._ledger.pasts.forget()
+        anew.note(tx)
         above = names_of(tx).above(by.new)  # whose items texts call by the whole way down to them
         known = {name: SEQ_MAX for name in tx.heads() if name not in above}
         self._positions.update(tx.positions_missing(known))

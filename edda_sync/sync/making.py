@@ -18,7 +18,7 @@ import msgspec
 from edda_sync import limits
 from edda_sync.backup import segment as segments
 from edda_sync.backup.segment import Entry, SegmentHeader, Text
-from edda_sync.crdt import digests, early, frontier
+from edda_sync.crdt import anew, digests, early, frontier
 from edda_sync.crdt.chains import NOBODY, names_of
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.crdt.state import state_of
@@ -32,12 +32,16 @@ _MADE_SEGMENT: Final = "made_segment"
 
 
 class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
-    """A segment that can be served: its name, when it was made (wall seconds), how many parts, at which frontier."""
+    """
+    A segment that can be served: its name, when it was made (wall seconds), how many parts, at which frontier; and how often
+    something had been folded anew by then, since it may hold what the view was before that.
+    """
 
     hash: bytes
     made_s: float
     parts: int
     frontier: tuple[tuple[bytes, int], ...]
+    folded: int = 0
 
 
 class Making:
@@ -107,7 +111,7 @@ class Making:
             made = made_segment(tx)
             if made is not None:
                 whole = dict(tx.kept_segments()).get(made.hash) == made.parts
-                fresh = 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
+                fresh = made.folded == anew.times(tx) and 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
                 if whole and fresh and missing(tx, frontier.join(known, dict(made.frontier))) is not None:
                     return made
                 tx.drop_segment(made.hash)
@@ -147,7 +151,7 @@ class Making:
             count += 1
         name = digest.digest()
         tx.name_segment(draft, name)
-        return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads))
+        return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads), anew.times(tx))
 
     def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
         texts: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)

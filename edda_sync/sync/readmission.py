@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from edda_sync.crdt import authority, early, frontier
+from edda_sync.crdt import anew, authority, early, frontier
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.change import DEP_HASH_BYTES, Birth
@@ -60,13 +60,13 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     forget_shut_out(tx)
     forget_made(tx)
     tx.drop_lives(lives)
-    ledger.pasts.forget()
+    anew.note(tx)
     ledger.refold(tx, about)
     why = exts.of({changes.WHY: WHY.encode()})
     actor = begin_life(tx, Birth(key, random(16), *added, why))
     if drafted:
         tx.set_meta(early.REISSUED_KEY, wrote + actor)
-        rewriting.write_again(tx, ledger, left)
+        rewriting.write_again(tx, ledger, left, random(16))
     return True
 
 

@@ -3,7 +3,8 @@ Writing again: what a device wrote in lives that nobody was given becomes change
 
 So it is where what it was written on does not stand: it was in a segment that the log does not bear out
 (:mod:`~edda_sync.sync.fallback`), or it rests on a change that is lost (:mod:`~edda_sync.sync.readmission`). What was truly
-seen when it was written counts as seen, and is replaced; what was not stays beside it. Texts are merged as edits. Who asked
+seen when it was written counts as seen, and is replaced; what was not stays beside it. Texts are merged as edits. What does
+not fit is kept beside (:mod:`~edda_sync.sync.kept`): nothing of it keeps a device from going on. Who asked
 for it, when and why stay as they are, and each change names the one that it was, so that none is written again twice.
 """
 
@@ -20,9 +21,10 @@ from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.ledger import BIRTH_KEY, Ledger
 from edda_sync.crdt.schema import unknown_cells
-from edda_sync.errors import InvalidValueError
+from edda_sync.errors import InvalidValueError, LocalError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
+from edda_sync.sync.kept import Kept, note
 
 
 class Drafted(NamedTuple):
@@ -76,19 +78,56 @@ def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | 
     try:
         is_newer = isinstance(one, operation.Put) and unknown_cells(one.kind, one.id, one.cells)
     except InvalidValueError:
-        return None
+        return one  # it was acknowledged: it is kept
     return Verbatim(bytes(encoded)) if is_newer else one
 
 
-def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen]]) -> None:
-    """Write drafts again: first what had not seen what stands there, since what a life has seen never grows less."""
+def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen]], nonce: bytes) -> None:
+    """
+    Write drafts again: first what had not seen what stands there, since what a life has seen never grows less.
+
+    Args:
+        tx: A transaction of the store.
+        ledger: Its ledger's keeper.
+        drafts: Each with what had been seen.
+        nonce: Random bytes, for the ids of documents in which is kept what does not fit.
+    """
     birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"")
     plan = _Plan(ledger.fold(tx).entities, is_early=early.is_missing(tx, birth))
     parted = [plan.parted(*each) for each in drafts]
+    kept = Kept()
     for seen in (False, True):
         for (each, _), parts in zip(drafts, parted, strict=True):
-            if parts[seen]:
-                ledger.write_again(tx, parts[seen], each.change, seen=seen)
+            _write_what_fits(tx, ledger, parts[seen], each.change, kept, seen=seen)
+
+    def title_of(key: bytes) -> str:
+        entity = ledger.fold(tx).entities.existing(*kind_and_id(key))
+        title = None if entity is None else entity.value("title")
+        return title if isinstance(title, str) else kind_and_id(key)[0]
+
+    documents = list(kept.documents(title_of, nonce))
+    for document in documents:
+        ledger.write_again(tx, [document], drafts[-1][0].change, seen=True)
+    note(tx, [document.id for document in documents])
+
+
+def _write_what_fits(
+    tx: StoreWriter, ledger: Ledger, drafts: list[Draft | Verbatim], former: Change, kept: Kept, *, seen: bool
+) -> None:
+    """Write drafts again in one change, or else in as few as they fit in; what fits in none is kept."""
+    if not drafts:
+        return
+    try:
+        with tx.undoing():
+            ledger.write_again(tx, drafts, former, seen=seen)
+    except (LocalError, RefusedTextError):
+        ledger.rolled_back()
+        if len(drafts) == 1:
+            kept.add(drafts[0])
+            return
+        half = len(drafts) // 2
+        for part in (drafts[:half], drafts[half:]):
+            _write_what_fits(tx, ledger, part, former, kept, seen=seen)
 
 
 class _Plan:

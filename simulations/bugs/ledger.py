@@ -77,8 +77,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a rebuild trusts its cache",
         "Texts in memory are kept when the view is folded anew.",
         (0, 11, 23),
-        "crdt.ledger:Ledger.rebuild",
-        "self.texts = Texts()",
+        "crdt.refold:rebuild",
+        "anew.note(tx)",
         "pass",
     ),
     one(

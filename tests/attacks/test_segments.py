@@ -14,7 +14,7 @@ from edda_sync.crdt import admission
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.change import Birth
 from edda_sync.crdt.operation import Put, Touch
-from edda_sync.crdt.past import encode_pairs
+from edda_sync.crdt.past import Pasts, encode_pairs
 from edda_sync.crdt.records import device_entity
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
@@ -168,7 +168,7 @@ def test_what_a_maker_says_that_a_head_depends_on_is_forgotten_once_the_log_is_h
         return tx.heads()[actor].deps
 
     assert new.store.transact(heads) == true.deps
-    new.ledger.pasts.forget()  # as a restart does
+    new.ledger.pasts = Pasts()  # as a restart does
     laptop.update_task(edda.Task(id=scene.task, title="of the laptop"))
     sync(laptop, new)
     sync(phone, new)

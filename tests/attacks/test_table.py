@@ -85,6 +85,8 @@ TESTS: Final = {
         "sync/test_behind.py::test_a_forged_segment_is_provisional_and_dropped_when_its_log_is_here_and_its_maker_named",
         "sync/test_behind.py::test_what_one_wrote_on_top_of_a_forged_segment_survives",
         "sync/test_behind.py::test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_life",
+        "sync/test_kept.py::test_words_for_which_the_true_text_has_no_room_are_in_it_all_the_same",
+        "sync/test_kept.py::test_what_is_about_an_entity_that_takes_nothing_is_kept",
     ),
     "a member that signs a change for a segment, and shows it to nobody": (
         "sync/test_fallback.py::test_a_segment_at_a_change_that_nobody_shows_is_given_up_and_what_was_written_goes_to_all",
@@ -125,6 +127,7 @@ TESTS: Final = {
         "attacks/test_trust.py::test_thousands_of_lives_stop_nobody",
         "sync/test_births.py::test_lives_beyond_the_rate_come_late_and_are_not_refused",
         "test_limits_reached.py::test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer",
+        "test_limits_reached.py::test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches_everybody",
         "cli/test_status.py::test_a_device_with_more_lives_than_can_be_meant_is_named",
     ),
     "a member that has others work, keep or send more than it does itself": (

@@ -17,13 +17,15 @@ from edda_sync import limits
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.engine import StorageEngine
-from edda_sync.model import Task
+from edda_sync.model import Document, Task
 from edda_sync.protocols import StoreWriter, Unapplied
+from edda_sync.sync.kept import note
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.testing import pair, sync
+from edda_sync.values import id_bytes
 from tests.sync.test_births import many_lives
 
-QUIET = ("waiting:", "refused:", "history:", "lie:", "copies:", "lives:", "fork:")
+QUIET = ("waiting:", "refused:", "history:", "lie:", "kept:", "copies:", "lives:", "fork:")
 
 
 @contextmanager
@@ -85,6 +87,18 @@ def test_whose_segment_was_a_lie_is_told(edda: Any) -> None:
     change(edda, lambda tx: tx.set_meta(FORGED_KEY, maker.public_key))
     assert edda.json("status")["forged_by"] == maker.device
     assert f"lie: {maker.device[:8]}" in edda("status").stdout
+
+
+def test_what_did_not_fit_what_is_true_is_named(edda: Any) -> None:
+    with opened(edda.home) as engine:
+        kept = engine.create_document(Document(title="Kept: Note", content="words"))
+        gone = engine.create_document(Document(title="Kept: Other", content="seen, and deleted"))
+        engine.delete_document(gone)
+    change(edda, lambda tx: note(tx, [id_bytes("id", each) for each in (kept, gone)]))
+    assert edda.json("status")["kept_in"] == [kept]
+    assert (
+        f"kept: what did not fit what is true; `edda doc show ID` shows each of {kept[-12:]}" in edda("status").stdout
+    )
 
 
 @pytest.fixture

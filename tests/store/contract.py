@@ -1262,6 +1262,43 @@ class StoreContract:
             assert reader.records([old.key]) == {old.key: new}
             assert reader.conflicted() == []
 
+    def test_a_part_of_a_transaction_that_ends_in_an_error_leaves_no_trace_and_the_rest_goes_on(
+        self, store: AnyStore
+    ) -> None:
+        key = (entity(1), "content", GENESIS)
+
+        def inner(tx: StoreWriter) -> None:
+            with tx.undoing():
+                tx.set_meta("inner", b"3")
+                tx.save_text(*key, b"another", 99)
+                raise RuntimeError("inner")
+
+        def outer(tx: StoreWriter) -> None:
+            with tx.undoing():
+                tx.set_meta("before", b"2")
+                with tx.undoing():
+                    tx.append_text(*key, ACTOR, 2, b"b")
+                with pytest.raises(RuntimeError, match="inner"):
+                    inner(tx)
+                assert tx.meta("inner") is None
+                assert len((tx.text(*key) or (b"", 0, []))[2]) == 2
+                raise RuntimeError("outer")
+
+        def work(tx: StoreWriter) -> None:
+            tx.set_meta("before", b"1")
+            tx.save_text(*key, b"state", 0)
+            first = tx.append_text(*key, ACTOR, 1, b"a")
+            with pytest.raises(RuntimeError, match="outer"):
+                outer(tx)
+            assert tx.text(*key) == (b"state", 0, [(first, ACTOR, 1, b"a")])
+            with tx.undoing():
+                tx.set_meta("after", b"4")
+
+        store.transact(work)
+        with store.read() as reader:
+            assert [reader.meta(name) for name in ("before", "inner", "after")] == [b"1", None, b"4"]
+            assert len((reader.text(*key) or (b"", 0, []))[2]) == 1
+
     # --- texts --------------------------------------------------------------------------------------------------------
 
     def test_a_text_is_its_state_and_the_updates_since(self, store: AnyStore) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import doctor, limits, standing
-from edda_sync.crdt.ledger import actor_of
+from edda_sync.crdt.change import decode_header
+from edda_sync.crdt.ledger import actor_of, new_life
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import UsageError
 from edda_sync.testing import devices, pair, replica_of, sync
@@ -23,7 +24,7 @@ from tests.backup.newcomers import (
     met,
     newcomers,
 )
-from tests.sync.copies import Copier, assert_equal, copier, titles
+from tests.sync.copies import Copier, assert_equal, copier, shown, titles
 from tests.sync.network import Network, name_of
 
 
@@ -124,6 +125,47 @@ def test_who_holds_what_is_not_proved_lets_nobody_in(scene: Scene, tmp_path: Pat
     watch.close()
 
 
+@pytest.mark.parametrize("forged", [False, True])
+def test_drafts_that_cannot_name_all_that_they_have_seen_are_written_again_once_the_log_is_here(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, forged: bool
+) -> None:
+    laptop, tablet = scene.laptop, scene.tablet
+    for number in range(6):
+        laptop.store.transact(lambda tx: new_life(tx, laptop.random(16)))
+        laptop.update_task(edda.Task(id=scene.task, title=f"Buy {number} eggs"))
+    text = laptop.create_document(edda.Document(title="Note", content="one three"))
+    laptop.edit_text(text, "content", [(4, 0, "two ")])
+    sync(laptop, scene.phone)
+    monkeypatch.setattr(limits, "DEPS_MAX", 2)
+    if forged:
+        alter(laptop, "task", scene.task, title="Buy a yacht")
+    begin_with_segment(laptop, tablet)
+    if forged:
+        laptop.rebuild()
+    tablet.update_task(edda.Task(id=scene.task, title="Buy a dozen", tags={"home", "work"}))
+    tablet.edit_text(text, "content", [(4, 3, "2")])
+    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+    tablet.edit_text(text, "content", [(0, 3, "1")])
+    tablet.delete_task(scene.other)
+    before = shown(tablet)
+    tablet.rebuild()
+    assert shown(tablet) == before, "they have seen all of the segment"
+    assert [finding for finding in doctor.check(tablet) if not finding.sound] == []
+    network = met(tablet, scene.phone)
+    assert len(network.proved) == 2
+    assert forged_by(tablet) == (name_of(laptop) if forged else None)
+    scene.everybody()
+    read = laptop.get_document(text)
+    assert read is not None
+    assert read.content == "1 2 three"
+    assert [each.field for each in laptop.conflicts()] == (["title"] if forged else [])
+    assert "Buy a dozen" in titles(laptop) or forged
+    assert laptop.get_task(scene.other) is None
+    with tablet.store.read() as reader:
+        raws = [reader.logged(at).raw for at in reader.positions_missing({})]
+    assert all(len(decode_header(raw).deps) <= limits.DEPS_MAX for raw in raws[-3:])
+
+
 # --- a log that never comes -------------------------------------------------------------------------------------------
 
 
@@ -150,6 +192,19 @@ def test_a_segment_at_a_change_that_nobody_shows_is_given_up_and_what_was_writte
     assert (task.title, task.priority, task.description) == ("Buy milk", 0, "and eggs and oats")
     assert scene.laptop.get_task(scene.other) is None, "what the segment showed truly counts as seen"
     assert scene.laptop.conflicts() == []
+
+
+def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_goes_to_all(scene: Scene) -> None:
+    """Nobody will ever hold what the later ones continue."""
+    scene.withhold()
+    tablet = scene.tablet
+    for number in range(3):
+        tablet.create_task(edda.Task(title=f"in life {number}"))
+        tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+    assert len(met(tablet, scene.phone).proved) == 2
+    tablet.create_task(edda.Task(title="in life 3"))
+    scene.everybody()
+    assert {f"in life {number}" for number in range(4)} < set(titles(scene.laptop))
 
 
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:

@@ -1,0 +1,93 @@
+"""
+What could not be written again is kept beside: nothing that was acknowledged is lost.
+
+A draft was made on what a segment showed, and may not fit what is true: one life may write only so much into one text or
+task. Then what it says becomes a document of its own, which every device shows and finds by its words, and `edda status`
+names. Where several drafts wrote the same thing, it is what that read at last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from edda_sync import limits, values
+from edda_sync.crdt import rows
+from edda_sync.crdt.drafts import Draft, Put, Rewrite, Verbatim
+from edda_sync.crdt.entity import OWN_TIME, key_of
+from edda_sync.model import TEXT_FIELDS
+from edda_sync.protocols import StoreReader, StoreWriter
+
+KEPT_KEY: Final = "kept"
+_ID_BYTES: Final = 16
+
+
+class Kept:
+    """What could not be written again, by the key of the entity that it is about."""
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, str] = {}
+        self._cells: dict[bytes, dict[str, Any]] = {}
+
+    def add(self, draft: Draft | Verbatim) -> None:
+        """Keep what a draft says; that it hides or brings back something is dropped."""
+        if isinstance(draft, Rewrite):
+            self._texts[key_of(draft.kind, draft.id)] = draft.new or ""
+        elif isinstance(draft, Put):
+            cells, key = draft.cells, key_of(draft.kind, draft.id)
+            text = cells.pop(TEXT_FIELDS.get(draft.kind, ""), None)
+            if text is not None:
+                self._texts[key] = text
+            if cells:
+                self._cells.setdefault(key, {}).update(cells)
+
+    def documents(self, title_of: Callable[[bytes], str], nonce: bytes) -> Iterator[Put]:
+        """
+        Yield the documents that it becomes.
+
+        Args:
+            title_of: Returns what an entity is called.
+            nonce: Random bytes, for their ids.
+        """
+        cells = {key: msgspec.json.format(msgspec.json.encode(held)).decode() for key, held in self._cells.items()}
+        for number, (key, text) in enumerate([*self._texts.items(), *cells.items()]):
+            title = f"Kept: {_title(self._cells.get(key), title_of(key))}"[: limits.TITLE_CODE_POINTS_MAX]
+            for part, piece in enumerate(_pieces(text)):
+                name = blake2b(nonce + b"%d %d" % (number, part), digest_size=_ID_BYTES, person=b"edda-kept").digest()
+                yield Put.of("document", name, {
+                    "title": title, "content": piece, "content_type": rows.CONTENT_TYPE_DEFAULT,
+                    "doc_type": rows.DOC_TYPE_DEFAULT, "created_at": OWN_TIME,
+                })  # fmt: skip
+
+
+def _title(cells: dict[str, Any] | None, title: str) -> str:
+    """Return the title that was to be written, or the one that there is."""
+    written = (cells or {}).get("title")
+    return written if isinstance(written, str) else title
+
+
+def note(tx: StoreWriter, documents: list[bytes]) -> None:
+    """Note documents in which something is kept, by their ids."""
+    if documents:
+        tx.set_meta(KEPT_KEY, (tx.meta(KEPT_KEY) or b"") + b"".join(documents))
+
+
+def kept_in(reader: StoreReader) -> list[str]:
+    """Return the ids of the documents in which something is kept, as far as they are still here."""
+    raw = reader.meta(KEPT_KEY) or b""
+    ids = [values.id_text(raw[at : at + _ID_BYTES]) for at in range(0, len(raw), _ID_BYTES)]
+    return [each for each in ids if reader.row("document", each) is not None]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield a text in pieces that a document has room for: two devices together may have made it larger."""
+    rest = text.encode()
+    while True:
+        piece = rest[: limits.TEXT_BYTES_MAX].decode(errors="ignore")
+        yield piece
+        rest = rest[len(piece.encode()) :]
+        if not rest:
+            return
