@@ -38,7 +38,7 @@ class Planted(Round):
         self._deaths = 0
 
     async def kill_twice(self, first: int, second: int) -> Verdict:
-        shutil.copytree(self._home, self._home.with_name("before"))
+        shutil.copytree(self._home, self._home.with_name("before"), ignore=shutil.ignore_patterns("run"))
         honest = await self.kill(first)
         assert not honest.faults
         return await self.kill(second)
@@ -62,7 +62,7 @@ def _tear(home: Path, state: Path) -> None:
 
 
 def _begin_a_life(home: Path, state: Path) -> None:
-    shutil.copytree(home, home.with_name("copy"))
+    shutil.copytree(home, home.with_name("copy"), ignore=shutil.ignore_patterns("run"))
     shutil.rmtree(home)
     home.with_name("copy").rename(home)
     with StorageEngine(home) as engine:
