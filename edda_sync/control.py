@@ -1,6 +1,6 @@
 """
-The local socket: how commands talk to a running ``edda up``. JSON, a line each way at a time, over a Unix socket that
-only the owner may open.
+The local socket: how commands talk to a running device, of ``edda up`` or of any program. JSON, a line each way at a time,
+over a Unix socket that only the owner may open.
 
 A request is ``{"do": "status" | "sync" | "invite", ...}``; answers are objects, the last with ``"done": true``, or
 ``{"error": {...}}``.
@@ -16,6 +16,7 @@ import json
 import os
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from edda_sync.folders import make_folder
 from edda_sync.process import Owner, held
 
 SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
+HOLDER_BYTES_MAX: Final = 200  # of who holds the lock
 LINE_BYTES_MAX: Final = 1024 * 1024
 
 Answer = dict[str, Any]
@@ -63,11 +65,22 @@ def only_runner(home: Path) -> Any:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UsageError(f"Another edda is syncing {home} already; stop it first, or use its commands.") from None
+            raise UsageError(
+                f"Another edda is syncing {home} already{_holder(fd)}; stop it first, or use commands beside it."
+            ) from None
+        with contextlib.suppress(OSError):  # a full disk is no reason not to run
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()}, {Path(sys.argv[0]).name or 'python'}".encode(), 0)
         with held(fd):
             yield
     finally:
         os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    """Return who holds a lock, in brackets; nothing when it did not say."""
+    said = os.pread(fd, HOLDER_BYTES_MAX, 0).decode(errors="replace")
+    return f" ({said})" if said.startswith("process ") else ""
 
 
 def _is_private(folder: Path) -> bool:
@@ -172,7 +185,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
 
 async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:
     """
-    Ask a running ``edda up`` and yield its answers.
+    Ask the running device and yield its answers.
 
     Raises:
         ConnectionError: None is running.

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from edda_sync import limits, standing
+from edda_sync import control, limits, service, standing
 from edda_sync.config import StorageConfig, absolute
 from edda_sync.crdt.frontier import Frontier, covers, lacking
 from edda_sync.crdt.records import told_apart
@@ -39,7 +39,7 @@ from edda_sync.errors import (
 )
 from edda_sync.model import Item, Member
 from edda_sync.outgoing import Outgoing
-from edda_sync.peers import Endpoint, Peers
+from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
 from edda_sync.process import Owner, hold_loop, release_loop
 from edda_sync.query import DocumentQuery, Query
 from edda_sync.supervisor import Supervisor
@@ -55,8 +55,8 @@ from edda_sync.transport.links import Link
 T = TypeVar("T")
 LOG: Final = logging.getLogger("edda_sync.device")
 
-DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 _TALKING: Final = "talking with peers"
+_TAKING: Final = "taking in what peers send"
 _REFUSALS: Final = "noting who knows this device"
 _SILENT: Final = contextlib.nullcontext("discovery is switched off")
 
@@ -91,7 +91,8 @@ class Happening:
 
 class Device:
     """
-    A store that syncs. Use it as an asynchronous context manager; nothing else need be called.
+    A store that syncs. Use it as an asynchronous context manager; nothing else need be called. One process at a time runs
+    a store's device; the commands ``status``, ``sync``, ``devices`` and ``invite`` ask it by the local socket meanwhile.
 
     Should a bug end it, or somebody take its file away, the task that entered the context is cancelled, and leaving the
     context raises what ended it.
@@ -122,6 +123,7 @@ class Device:
         self.home = absolute(Path(home))
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
+        self._is_on_disk = config is None or config.backend != "memory"
         self._happened = tell
         self._worker = ThreadPoolExecutor(1, "edda-replica")
         self._stack = contextlib.AsyncExitStack()
@@ -154,6 +156,8 @@ class Device:
         if not hasattr(self, "_replica"):  # it was made, perhaps in another process, and not opened yet
             self._owner = Owner("This device")
         self._owner.check()
+        if self._is_on_disk:
+            self._stack.enter_context(control.only_runner(self.home))
         loop = asyncio.get_running_loop()
         hold_loop(self, loop)
         self._stack.callback(release_loop, self)
@@ -182,6 +186,8 @@ class Device:
             for endpoint in self._at:
                 self._tasks.start(self.dial(*endpoint))
             self._start_duties()
+            if self._is_on_disk:
+                await self._stack.enter_async_context(control.serve(self.home, service.handler(self)))
         except BaseException:
             await self.__aexit__()
             raise
@@ -348,7 +354,10 @@ class Device:
         known = self._proofs.get(device, standing.Remembered())
         peer, talk = self.peers.all.get(device), self._progress.get(device)
         if talk is None:
-            return standing.peer(device, member["name"], known, error=peer.error if peer is not None else "")
+            ahead = standing.ahead_of(known, held)
+            return standing.peer(
+                device, member["name"], known, ahead=ahead, error=peer.error if peer is not None else ""
+            )
         return standing.peer(
             device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
             behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
@@ -391,7 +400,7 @@ class Device:
         for port in ports:
             self.peers = Peers(
                 self.store.identity, lambda: self._certificates, self._carry, port, self._remember, self._tasks,
-                self._refused,
+                self._refused, self.name_of, self._troubled,
             )  # fmt: skip
             try:
                 await self._stack.enter_async_context(self.peers)
@@ -430,7 +439,6 @@ class Device:
         self._tasks.worked(_TALKING)
         for device in self._progress.keys() - self._met:
             self._met.add(device)
-            self._troubles.pop(device, None)
             link = self.peers.all[device].link if device in self.peers.all else None
             self._happened(Happening("connected", device, text=link.address if link is not None else ""))
             if device == self._shut_out:
@@ -483,14 +491,15 @@ class Device:
         elif isinstance(effect, Close):
             if outgoing is not None:
                 outgoing.end()
-            if isinstance(effect.error, CorruptError):
-                self._mend_soon(effect.error.what)
             if effect.error is not None:
-                self._troubled(effect.peer, str(effect.error))
+                self._failed(effect.peer, effect.error)
         elif isinstance(effect, Applied):
+            self._tasks.worked(_TAKING)
             self._happened(Happening("applied", effect.peer, effect.changes))
             self._applied.set()
         elif isinstance(effect, Proved):
+            self._tasks.worked(_TAKING)
+            self._troubles.pop(effect.peer, None)
             talk = self._progress.get(effect.peer)
             if talk is not None and talk.proved_at is not None:
                 self._note_proof(effect.peer, talk.proved_at)
@@ -499,6 +508,20 @@ class Device:
             self._damaged.set()
         elif isinstance(effect, Mended):  # what of the log had rotted is here again
             self._mend_soon("", None)
+
+    def _failed(self, device: str, error: EddaError) -> None:
+        """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
+        if isinstance(error, CorruptError):
+            self._mend_soon(error.what)
+        peer = self.peers.all.get(device)
+        if peer is not None:
+            peer.is_failing = True
+        if isinstance(error, StorageError) and not isinstance(error, CorruptError):
+            self._tasks.failed(_TAKING, error)
+            if peer is not None:
+                peer.error = str(error)
+        else:
+            self._troubled(device, error.told(self.name_of(device)) if isinstance(error, RemoteError) else str(error))
 
     def _troubled(self, device: str, text: str) -> None:
         """Note what is wrong with a peer, and say it once, however often it is tried again."""
@@ -551,6 +574,7 @@ class Device:
         if version != self._version:
             position = await self.run(standing.log_position)
             if position != self._position:
+                self._tasks.worked(_TAKING)  # as far as anybody can tell: the disk takes what is written
                 self._committed.set()
                 self._applied.set()
             self._version, self._position = version, position
@@ -654,8 +678,3 @@ class Device:
         self._changes += 1
         async with self._changed:
             self._changed.notify_all()
-
-
-def address(host: str, port: int) -> str:
-    """Return an address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -38,7 +38,7 @@ from edda_sync.errors import (
     NotFoundError,
     UsageError,
 )
-from edda_sync.folders import make_folder, state_folder
+from edda_sync.folders import make_folder, naming_state, state_folder
 from edda_sync.items import item_of_row
 from edda_sync.life import Sidecar, open_sidecar
 from edda_sync.lives import Life
@@ -279,14 +279,18 @@ class StorageEngine:
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in rows]
 
     def trash(self, kind: str) -> list[Item]:
-        """Return the tasks or documents in the trash."""
+        """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
         from edda_sync.crdt import rows
 
         def look(tx: StoreWriter) -> list[Item]:
             fold = self._ledger.fold(tx)
             readable = [kind_and_id(key) for key in tx.hidden(kind) if fold.is_readable(key)]
             found = (fold.entities.existing(*each) for each in readable)
-            return [item_of_row(kind, rows.row_of(e, fold.text_of(e), None), []) for e in found if e is not None]
+            return [
+                item_of_row(kind, rows.row_of(e, fold.text_of(e), rows.parent_of(e)), [])
+                for e in found
+                if e is not None
+            ]
 
         return self.store.transact(look)
 
@@ -508,9 +512,12 @@ class StorageEngine:
         else:
             from edda_sync.store.sqlite import SqliteStore
 
+            state = state_folder(self.config)
+            with naming_state():
+                make_folder(state)  # first: without it no store is made either
             make_folder(self.home)
             self.home = self.home.resolve()  # once: a link on the way may point elsewhere by the time of the next look
-            database, state = self.config.database(self.home), state_folder(self.config)
+            database = self.config.database(self.home)
             make_folder(database.parent)
             opening.check_not_lost(self.home, database, state, anew=anew)
             try:
@@ -525,7 +532,8 @@ class StorageEngine:
                 store_id = reader.meta(STORE_ID)
             if store_id is None:
                 store_id = store.transact(self._name_store)
-            self._sidecar = open_sidecar(state, store_id, store.path)
+            with naming_state():
+                self._sidecar = open_sidecar(state, store_id, store.path)
 
     def attach(
         self,

@@ -28,6 +28,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     ├── RemoteError                a peer's, or the network's
     │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
     │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
+    │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
     │   ├── RefusedTextError       a text update that no honest device writes (reason)
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
@@ -212,11 +213,9 @@ class NotPrivateError(StorageError):
 class ReadOnlyError(StorageError):
     """The store cannot be written."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, advice: str = "check its permissions or its disk") -> None:
         self.path = path
-        super().__init__(
-            f"{path} cannot be written (read-only); nothing was changed: check its permissions or its disk."
-        )
+        super().__init__(f"{path} cannot be written (read-only); nothing was changed: {advice}.")
 
 
 class DiskFullError(StorageError):
@@ -267,6 +266,12 @@ class DamagedStoreError(CorruptError):
 class RemoteError(EddaError):
     """A peer's fault, or the network's; everything here is safe."""
 
+    peer = ""
+
+    def told(self, name: str) -> str:
+        """Return its text with what people call the peer where it has its id."""
+        return str(self).replace(self.peer, name).replace(self.peer[:12], name) if self.peer else str(self)
+
 
 class RemoteProtocolError(RemoteError):
     """The peer broke the protocol: close its link and keep its data."""
@@ -286,6 +291,14 @@ class RemoteMismatchError(RemoteError):
         super().__init__(f"The other device{_named(peer)} does not fit this one: {_bare(reason)}.")
 
 
+class RemoteFaultError(RemoteError):
+    """The peer's own disk or store failed, as it said when it ended the talk; it is tried again."""
+
+    def __init__(self, reason: str, peer: str = "") -> None:
+        self.reason, self.peer = reason, peer
+        super().__init__(f"The trouble is on the other device{_named(peer)}: {_bare(reason)}.")
+
+
 class RefusedTextError(RemoteError):
     """A text update or state is not what an honest device writes; the text stays as it was."""
 
@@ -297,12 +310,18 @@ class RefusedTextError(RemoteError):
 
 
 class NotReachableError(RemoteError):
-    """Nobody answered at an address."""
+    """Nobody answered at an address: of a member, or where somebody was said to invite."""
 
-    def __init__(self, address: str, reason: str = "") -> None:
+    def __init__(self, address: str, reason: str = "", *, invites: bool = False) -> None:
         self.address, self.reason = address, reason
         detail = f" ({_bare(reason)})" if reason else ""
-        super().__init__(f"No device answered at {address}{detail}; is `edda up` running there?")
+        advice = "is `edda up` running there?"
+        if invites:
+            advice = (
+                "is `edda invite` open there, and is that the address that it shows behind --at? Nobody was asked, so the "
+                "code is as good as before."
+            )
+        super().__init__(f"No device answered at {address}{detail}; {advice}")
 
 
 class LinkClosedError(RemoteError):

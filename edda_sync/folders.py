@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from edda_sync.config import StorageConfig, absolute
-from edda_sync.errors import NotAStoreError
+from edda_sync.errors import NotAStoreError, ReadOnlyError
 from edda_sync.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
 """A device's identity, in the folder of its store; what is in them is ``transport.identity``'s."""
+
+STATE_ADVICE: Final = "check its permissions, or set EDDA_STATE to a folder that can be written"
 
 
 def make_folder(path: Path) -> None:
@@ -29,6 +33,20 @@ def make_folder(path: Path) -> None:
         raise NotAStoreError(str(path)) from None
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+@contextmanager
+def naming_state() -> Iterator[None]:
+    """
+    Name the way out where the block finds that nothing can be written in the folder of sidecars.
+
+    Raises:
+        ReadOnlyError: As it says.
+    """
+    try:
+        yield
+    except ReadOnlyError as error:
+        raise ReadOnlyError(error.path, STATE_ADVICE) from None
 
 
 def state_folder(config: StorageConfig) -> Path:

@@ -30,6 +30,7 @@ from edda_sync.transport import membership, pairing
 from edda_sync.transport.discovery import find_pairing
 from edda_sync.transport.handshake import SENTENCES
 from edda_sync.transport.membership import DeviceCard, Welcome
+from edda_sync.transport.multicast import has_network
 
 PAIRING_FOLDER: Final = "joining"
 """In a store's folder: the identity of a device that may be a member already, and has no store yet."""
@@ -37,6 +38,8 @@ NOBODY = (
     "nobody on this network invites with that code (is `edda invite` still open there? It also shows the HOST:PORT that "
     "--at takes, for a network that does not let devices find each other)"
 )
+
+NO_NETWORK = "this machine has no network now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ async def find(code: str) -> list[Endpoint]:
     """
     found = await find_pairing(pairing.parse_code(code).nameplate, limits.PAIRING_SEARCH_S)
     if not found:
-        raise PairingError(NOBODY, nobody_asked=True)
+        raise PairingError(NOBODY if has_network() else NO_NETWORK, nobody_asked=True)
     return found
 
 

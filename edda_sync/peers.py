@@ -28,10 +28,13 @@ from edda_sync.supervisor import Supervisor
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.links import Link, Listener, dial, peek
 
+DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
 STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that failed: the two may never get along
+_ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
+_REFUSALS: Final = 2  # in a row, with no link of ours there: it is not ours that the peer means
 _CALLING: Final = "calling peers"
 
 Endpoint = tuple[str, int]
@@ -47,6 +50,10 @@ class Peer:
         link: The open link; None when there is none.
         error: Why the last try failed, for a person.
         failures: Tries in a row that came to nothing.
+        is_failing: Whether what goes over a link to it meets a fault, on either side.
+        is_unsteady: Whether the last link ended too soon, or over a fault: hints of where it is are no reason to hurry.
+        refused: Links in a row that it ended for another one, when there was no other.
+        hurry: Whether the pause before the next try is over.
     """
 
     device: str
@@ -54,6 +61,10 @@ class Peer:
     link: Link | None = None
     error: str = ""
     failures: int = 0
+    is_failing: bool = False
+    is_unsteady: bool = False
+    refused: int = 0
+    hurry: bool = False
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
 
@@ -70,6 +81,8 @@ class Peers:
         on_dialled: Called with a member and the address where it answered.
         supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
         on_refused: Called with a member that does not know this device.
+        name_of: What people call a member.
+        on_trouble: Called with a member and what is wrong with it, for a person.
     """
 
     def __init__(
@@ -81,10 +94,12 @@ class Peers:
         on_dialled: Callable[[str, Endpoint], None],
         supervisor: Supervisor,
         on_refused: Callable[[str], None] = lambda _device: None,
+        name_of: Callable[[str], str] = lambda device: device[:12],
+        on_trouble: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self._identity, self._members = identity, members
         self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
-        self._on_refused = on_refused
+        self._on_refused, self._name_of, self._on_trouble = on_refused, name_of, on_trouble
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.all: dict[str, Peer] = {}
@@ -115,8 +130,10 @@ class Peers:
         """Take a hint of where a member is."""
         peer = self.all.get(device)
         if peer is not None:
+            is_news = not set(endpoints) <= set(peer.endpoints)
             peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
-            self._look_again(peer)
+            if is_news or not peer.is_unsteady:
+                self._look_again(peer)
 
     def network_changed(self) -> None:
         """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
@@ -186,9 +203,7 @@ class Peers:
                 peer.nudge.clear()
                 continue
             if peer.failures:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_delay(peer.failures)):  # wait_for of 3.11 may swallow a cancellation
-                        await peer.nudge.wait()
+                await self._pause(peer)
             if self._identity.device > peer.device:
                 await asyncio.sleep(PATIENCE_S)
             peer.nudge.clear()
@@ -198,12 +213,25 @@ class Peers:
                 peer.failures += 1
 
     @staticmethod
+    async def _pause(peer: Peer) -> None:
+        """Wait for as long as the failures say. News of the peer ends that; a link that it dialled and lost does not."""
+        now = asyncio.get_running_loop().time
+        end = now() + _delay(peer.failures)
+        while not peer.hurry and (left_s := end - now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):  # wait_for of 3.11 may swallow a cancellation
+                    await peer.nudge.wait()
+            peer.nudge.clear()
+        peer.hurry = False
+
+    @staticmethod
     def _is_linked(peer: Peer) -> bool:
         return peer.link is not None
 
     def _look_again(self, peer: Peer) -> None:
         """There is news of a peer: the link there is may be dead, a call under way may go nowhere, waiting is over."""
         peer.failures = min(peer.failures, 2)
+        peer.hurry = peer.link is None  # else the probe says
         peer.nudge.set()
         if peer.link is not None:
             self._start(self._probe(peer, peer.link))
@@ -222,7 +250,8 @@ class Peers:
                     return False
                 link = calling.result()
             except RemoteError as error:
-                peer.error = str(error)
+                peer.error = error.told(self._name_of(peer.device))
+                peer.is_unsteady = not isinstance(error, NotReachableError)
                 self._note_refusal(peer.device, error)
                 self._supervisor.worked(_CALLING)
                 continue
@@ -255,12 +284,12 @@ class Peers:
         while peer.link is not None:
             former = peer.link
             if not self._is_better(link, former) and await former.probe(PROBE_S):
-                await link.close("another link is open")
+                await link.close(_ANOTHER)
                 return
             if peer.link is former:
                 peer.link = None
-                self._start(former.close("a better link is open"))  # which takes its time where nobody answers
-        peer.link, peer.error = link, ""
+                self._start(former.close(_BETTER))  # which takes its time where nobody answers
+        peer.link, peer.error, peer.is_failing, peer.hurry = link, "", False, False
         self._supervisor.worked(_CALLING)
         began = asyncio.get_running_loop().time()
         if endpoint is not None:
@@ -268,14 +297,24 @@ class Peers:
         try:
             await self._on_link(link)
         except EddaError as error:
-            peer.error = str(error)
+            peer.error, peer.is_failing = _text(error, self._name_of(peer.device)), True
         finally:
             if peer.link is link:
                 peer.link = None
                 lasted = asyncio.get_running_loop().time() - began
-                peer.failures = 0 if lasted >= STEADY_LINK_S else peer.failures + 1
+                peer.is_unsteady = peer.is_failing or lasted < STEADY_LINK_S
+                peer.failures = peer.failures + 1 if peer.is_unsteady else 0
+                self._note_copy(peer, link)
             peer.nudge.set()
             await link.close()
+
+    def _note_copy(self, peer: Peer, link: Link) -> None:
+        """Notice that a peer ends our links for others, none of which are ours: it has one to a copy of this store."""
+        peer.refused = peer.refused + 1 if link.reason in (_ANOTHER, _BETTER) else 0
+        if peer.refused >= _REFUSALS:
+            name = self._name_of(peer.device)
+            peer.error = f"Another copy of this device's store is connected to {name}; use only one of the two."
+            self._on_trouble(peer.device, peer.error)
 
     def _is_better(self, link: Link, former: Link) -> bool:
         """Of two links to a peer the one dialled by the lower id is better; of two by the same, the newer."""
@@ -286,8 +325,18 @@ class Peers:
     async def _probe(self, peer: Peer, link: Link) -> None:
         if not await link.probe(PROBE_S) and peer.link is link:
             peer.link = None
+            peer.hurry = True
             peer.nudge.set()
             await link.close("no answer")
+
+
+def address(host: str, port: int) -> str:
+    """Return an address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _text(error: EddaError, name: str) -> str:
+    return error.told(name) if isinstance(error, RemoteError) else str(error)
 
 
 def _delay(failures: int) -> float:
@@ -296,4 +345,4 @@ def _delay(failures: int) -> float:
     return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
-__all__ = ["Endpoint", "NotReachableError", "Peer", "Peers"]
+__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers", "address"]

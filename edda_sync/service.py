@@ -9,22 +9,56 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 from edda_sync import limits, standing
 from edda_sync.control import Answer, Handler
-from edda_sync.crdt.frontier import covers
-from edda_sync.device import DIAL_AGAIN_S, Device, address
+from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteError, StorageError, UsageError
-from edda_sync.peers import Endpoint
-from edda_sync.transport.multicast import interfaces
+from edda_sync.model import Member
+from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
+from edda_sync.sync.session import Progress
+from edda_sync.transport.multicast import has_network, interfaces
 
+T = TypeVar("T")
 REPORT_EVERY_S = 0.5  # how often a generator yields while it waits
 
 
-def handler(device: Device) -> Handler:
+class Runner(Protocol):
+    """What is asked here of a running device; ``Device`` says what each promises."""
+
+    peers: Peers
+    proved: dict[str, Frontier]
+
+    @property
+    def progress(self) -> dict[str, Progress]:
+        """How it stands with each peer that there is a talk with."""
+        ...
+
+    def name_of(self, device: str) -> str:
+        """Return what people call a member."""
+        ...
+
+    async def run(self, work: Callable[[StorageEngine], T]) -> T:
+        """Run ``work`` with the store."""
+        ...
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """Return how it stands."""
+        ...
+
+    async def invite(self, opened: Callable[[str, int, str], None], *, port: int, window_s: float) -> Member:
+        """Let one new device in."""
+        ...
+
+
+def handler(device: Runner) -> Handler:
     """Return what answers the requests of the local socket."""
 
     async def answer(request: Answer) -> AsyncIterator[Answer]:
@@ -47,7 +81,7 @@ def handler(device: Device) -> Handler:
     return answer
 
 
-async def devices(device: Device) -> list[standing.Facts]:
+async def devices(device: Runner) -> list[standing.Facts]:
     """Return the devices of the workspace, with what is known of them at this moment."""
     listed = await device.run(standing.devices)
     proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
@@ -58,7 +92,7 @@ async def devices(device: Device) -> list[standing.Facts]:
 
 
 async def sync(
-    device: Device, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
+    device: Runner, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Sync until every peer that can be reached is proved equal, with all that was here when the last one came.
@@ -87,7 +121,7 @@ async def sync(
 class _Sync:
     """One sync. A peer counts from the moment it is linked: should it leave before it is proved, it is waited for."""
 
-    def __init__(self, device: Device, at: list[Endpoint]) -> None:
+    def __init__(self, device: Runner, at: list[Endpoint]) -> None:
         self.is_equal = False
         self._device = device
         self._met: set[str] = set()
@@ -178,7 +212,7 @@ class _Sync:
 
 
 async def invite(
-    device: Device, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+    device: Runner, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Let one new device in.
@@ -189,8 +223,9 @@ async def invite(
         window_s: How long the code is good for, in seconds.
 
     Yields:
-        First ``code``, ``port``, the ``addresses`` of this machine, ``reason`` (why the LAN cannot hear of it, or
-        nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new one.
+        First ``code``, ``port``, the ``addresses`` of this machine, whether it has a ``network``, ``reason`` (why the LAN
+        cannot hear of it, or nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new
+        one.
 
     Raises:
         PairingError: Nobody came, or the code was wrong.
@@ -205,7 +240,8 @@ async def invite(
         await asyncio.wait((opened, inviting), return_when=asyncio.FIRST_COMPLETED)
         if opened.done():
             code, at, reason = opened.result()
-            yield {"code": code, "port": at, "addresses": addresses(), "reason": reason, "window_s": window_s}
+            place = {"port": at, "addresses": addresses(), "network": has_network()}
+            yield {"code": code, **place, "reason": reason, "window_s": window_s}
         member = await inviting
         yield {"name": device.name_of(member.device), "device": member.device, "done": True}
     finally:
@@ -214,7 +250,7 @@ async def invite(
 
 
 async def invite_alone(
-    device: Device, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+    device: Runner, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Let one new device in as :func:`invite` does, and stay for its first sync, since this process ends afterwards.
@@ -232,7 +268,7 @@ async def invite_alone(
     yield {"equal": await _see_off(device, new), "done": True}
 
 
-async def _see_off(device: Device, new: str) -> bool:
+async def _see_off(device: Runner, new: str) -> bool:
     """Stay until a new device is done with its first sync, and has gone; return whether it is proved equal."""
     while True:
         try:
@@ -246,7 +282,7 @@ async def _see_off(device: Device, new: str) -> bool:
 
 
 def addresses() -> list[str]:
-    """Return the addresses at which others reach this machine, IPv4 first; loopback when there is no network."""
+    """Return the addresses at which others reach this machine, IPv4 first, those of a cable last; maybe none."""
     present = {ipaddress.ip_address(each) for interface in interfaces() if interface.up for each in interface.addresses}
-    outward = [each for each in present if not each.is_loopback and not each.is_link_local]
-    return [str(each) for each in sorted(outward, key=lambda each: (each.version, str(each)))] or ["127.0.0.1"]
+    outward = [each for each in present if not each.is_loopback and not (each.version == 6 and each.is_link_local)]
+    return [str(each) for each in sorted(outward, key=lambda each: (each.is_link_local, each.version, str(each)))]

@@ -212,13 +212,13 @@ def _sizes(database: Path | None) -> dict[str, int]:
 
 def status(store: StorageEngine) -> Facts:
     """Return the status of a device that is not running; its keys are those of ``Device.status``."""
-    ours = count(store.frontier())
+    held = store.frontier()
     remembered = load(store)
     peers = []
     for each in devices(store):
         if not each["this"]:
             known = remembered.get(each["device"], Remembered())
-            peers.append(peer(each["device"], each["name"], known, ahead=ours - known.changes))
+            peers.append(peer(each["device"], each["name"], known, ahead=ahead_of(known, held)))
     return {
         **facts(store),
         "running": False,
@@ -246,6 +246,11 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "error": "",
         **now,
     }
+
+
+def ahead_of(known: Remembered, held: Frontier) -> int:
+    """Return how many changes are here since a peer without a link was proved equal."""
+    return max(0, count(held) - known.changes)
 
 
 def proved_at(known: Remembered) -> str | None:

@@ -208,6 +208,7 @@ async def test_status_says_of_a_running_device_what_it_says_of_one_that_is_not(b
         await laptop.run(add("Since then"))
         gone = await laptop.status()
         assert (gone["peers"][0]["connected"], gone["peers"][0]["equal"]) == (False, False)
+        assert gone["peers"][0]["ahead"] == 1
     with StorageEngine(bench.folder / "laptop") as store:
         store.open_store(bench.config("laptop"))
         found = standing.status(store)
@@ -215,6 +216,18 @@ async def test_status_says_of_a_running_device_what_it_says_of_one_that_is_not(b
     assert found["peers"][0].keys() == there.keys()
     assert found["peers"][0]["ahead"] == 1
     assert found["digest"] == gone["digest"]
+
+
+def test_a_device_whose_store_is_in_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    def device() -> Device:
+        return Device(tmp_path / "home", config=StorageConfig(backend="memory"), discover=False)
+
+    async def run() -> None:
+        async with device(), device():
+            pass
+
+    asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- links that come and go -------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ MADE: list[EddaError] = [
     errors.RemoteProtocolError("a frame of 5 bytes", "7abcc6c5yq2b6ai4"),
     errors.RemoteProtocolError("a frame of 5 bytes"),
     errors.RemoteMismatchError("it speaks version 2", "7abcc6c5yq2b6ai4"),
+    errors.RemoteFaultError("The disk that holds /a/edda.db is full", "upv53fgohycoabcdefgh"),
     errors.RefusedTextError("a clock with a gap"),
     errors.NotReachableError("192.0.2.7:4711"),
     errors.NotReachableError("192.0.2.7:4711", "connection refused"),
@@ -153,3 +154,12 @@ def test_a_reason_that_is_a_sentence_of_its_own_ends_ours_once() -> None:
     ):
         assert ".." not in str(error)
     assert "(it is gone);" in str(errors.NotReachableError("192.0.2.7:4711", "it is gone."))
+
+
+def test_an_error_of_a_peer_is_told_with_the_name_that_people_call_it() -> None:
+    error = errors.RemoteFaultError("The disk that holds /a/edda.db is full; nothing was written.", "upv53fgohyco" * 4)
+    assert error.told("small") == (
+        "The trouble is on the other device small: The disk that holds /a/edda.db is full; nothing was written."
+    )
+    assert errors.NotAMemberError("upv53fgohyco" * 4).told("small").startswith("small and this device")
+    assert errors.RemoteMismatchError("it is old").told("small") == str(errors.RemoteMismatchError("it is old"))

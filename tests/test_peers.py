@@ -37,10 +37,12 @@ class Side:
         self._changed = asyncio.Condition()
         self.told: list[str] = []
         self.heard = asyncio.Event()
+        self.troubles: list[tuple[str, str]] = []
+        self.troubled = asyncio.Event()
         self.supervisor = Supervisor(self._hear, self._hear)
         self.peers = Peers(
             identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled),
-            self.supervisor,
+            self.supervisor, on_trouble=self._note,
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -57,6 +59,10 @@ class Side:
     @property
     def endpoint(self) -> Endpoint:
         return HOST, self.peers.port
+
+    def _note(self, device: str, text: str) -> None:
+        self.troubles.append((device, text))
+        self.troubled.set()
 
     def _hear(self, told: str) -> None:
         self.told.append(told)
@@ -149,6 +155,70 @@ async def test_news_of_a_peer_begins_the_backoff_anew() -> None:
             one.peers.found(SECOND.device, [other.endpoint])
             assert peer.failures <= 2
             assert (await one.linked()).peer == SECOND.device
+
+
+async def test_hints_of_where_a_peer_is_do_not_hurry_a_device_whose_links_to_it_end_at_once() -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST, ends_at_once=True) as other:
+        peer = one.peers.all[SECOND.device]
+        one.peers.found(SECOND.device, [other.endpoint])
+        await one.until(lambda: one.begun >= 1 and not one.open)
+        peer.failures = 30  # from here on its keeper waits for half a minute
+        await one.until(lambda: one.begun >= 2 and not one.open)  # but for the pause that was under way
+        begun = one.begun
+        for _ in range(50):  # as mDNS gives them
+            one.peers.found(SECOND.device, [other.endpoint])
+            await asyncio.sleep(0.02)
+        assert one.begun == begun
+        assert peer.failures > 30
+        one.peers.network_changed()  # a person asks, or a cable was plugged in
+        await one.until(lambda: one.begun > begun)
+
+
+async def test_links_that_the_peer_dials_in_vain_do_not_shorten_the_pause_before_the_next_call() -> None:
+    async with Side(FIRST, SECOND, ends_at_once=True) as one, Side(SECOND, FIRST) as other:
+        peer = one.peers.all[SECOND.device]
+        peer.failures = 30
+        peer.endpoints = [other.endpoint]
+        peer.nudge.set()
+        other.peers.found(FIRST.device, [one.endpoint])
+        await one.until(lambda: one.begun >= 4 and not one.open)
+        assert one.dialled == []
+
+
+async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_the_last_link_ended_at_once() -> None:
+    async with Side(FIRST, SECOND) as one:
+        peer = one.peers.all[SECOND.device]
+        async with Side(SECOND, FIRST, ends_at_once=True) as other:
+            port = other.peers.port
+            one.peers.found(SECOND.device, [other.endpoint])
+            await one.until(lambda: one.begun >= 1 and not one.open)
+        async with asyncio.timeout(PATIENCE_S):
+            while peer.is_unsteady:  # noqa: ASYNC110 - until it has called where nobody is any more
+                await asyncio.sleep(0.01)
+        peer.failures = 30
+        async with Side(SECOND, FIRST, port=port) as again:
+            one.peers.found(SECOND.device, [again.endpoint])
+            assert (await one.linked()).peer == SECOND.device
+
+
+# --- a copy of this device's store -----------------------------------------------------------------------------------
+
+
+async def test_who_is_refused_since_a_copy_of_its_store_is_connected_says_so() -> None:
+    async with Side(FIRST, SECOND) as other, Side(SECOND, FIRST) as copy, Side(SECOND, FIRST) as original:
+        other.peers.found(SECOND.device, [copy.endpoint])
+        await copy.linked()
+        peer = original.peers.all[FIRST.device]
+        original.peers.found(FIRST.device, [other.endpoint])
+        async with asyncio.timeout(PATIENCE_S):
+            await original.troubled.wait()
+        assert peer.error == original.troubles[0][1]
+        assert peer.error == (
+            f"Another copy of this device's store is connected to {FIRST.device[:12]}; use only one of the two."
+        )
+        assert peer.refused == 2  # the first one may have crossed a link of ours
+        assert not copy.troubles
+        assert copy.open
 
 
 # --- faults and bugs of this device -----------------------------------------------------------------------------------

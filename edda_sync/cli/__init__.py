@@ -4,7 +4,8 @@ The command ``edda``: one file a group of commands, each imported only when it i
 ``edda task list`` is typed all day and answers at once, so the root knows of each command no more than a name, where it
 is, and one line of help. What a command needs is imported inside of it.
 
-Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not equal yet, 130 interrupted.
+Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not equal yet, 5 done and not
+shown, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from typing import Any, Final
 
 import click
 
+from edda_sync.cli import streams
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
 from edda_sync.config import absolute
 from edda_sync.errors import EddaError
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_UNSHOWN: Final = 5
 EXIT_INTERRUPTED: Final = 130
 EXIT_PIPE: Final = 141  # what a shell reports of a program that a closed pipe ended
 
@@ -105,8 +108,10 @@ class Lazy(click.Group):
         **extra: Any,
     ) -> Any:
         """Run the command line and leave the process; errors of usage are one sentence too."""
+        streams.prepare()
         try:
             code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             code = EXIT_USAGE
@@ -118,7 +123,20 @@ class Lazy(click.Group):
             code = EXIT_FAILED
         except (KeyboardInterrupt, click.Abort):
             code = EXIT_INTERRUPTED
-        sys.exit(code if isinstance(code, int) else 0)
+        except BrokenPipeError:  # of what is printed before a command runs, such as its help
+            drop_stdout()
+            code = EXIT_PIPE
+        sys.exit(_shown(code if isinstance(code, int) else 0))
+
+
+def _shown(code: int) -> int:
+    """Say when not all of the answer could be shown, and that this undid nothing; return the exit code."""
+    why = streams.unshown()
+    if not why:
+        return code
+    done = "what the command was to do is done, but " if code == 0 else ""
+    note(f"Standard output takes nothing ({why}): {done}its answer is not shown, or not all of it.")
+    return code or EXIT_UNSHOWN
 
 
 def _usage(error: click.UsageError) -> str:
@@ -170,7 +188,8 @@ def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str |
     """
     Tasks and documents on all your devices, offline and in sync.
 
-    The store lies in EDDA_HOME, or where --home says. Ids may be cut to their last 6 or more characters.
+    The store lies in EDDA_HOME, or where --home says; what tells it from its copies, in EDDA_STATE. Ids may be cut to
+    their last 6 or more characters.
     """
     ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
 

@@ -22,6 +22,7 @@ from unicodedata import category, east_asian_width
 import click
 
 from edda_sync import limits, values
+from edda_sync.cli import streams
 from edda_sync.config import DATABASE_FILE, absolute
 from edda_sync.errors import InvalidValueError, UsageError
 
@@ -39,6 +40,7 @@ NONE: Final = "none"  # the word that clears a date or a parent
 SHOWN_MAX: Final = 50  # rows of a list, unless --limit or --all says otherwise
 PROGRESS_AFTER_S: Final = 1.0  # shorter work needs no progress
 PROGRESS_EVERY_S: Final = 0.1
+LINE_EVERY_S: Final = 5.0  # where each is a line of its own
 STORE_FILE: Final = DATABASE_FILE
 
 # What a terminal would obey or a reader would be fooled by: controls, bidirectional overrides, half characters.
@@ -161,7 +163,12 @@ def on_terminal() -> bool:
 
 def can_ask() -> bool:
     """Tell whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return streams.can_read() and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def can_redraw() -> bool:
+    """Tell whether stderr is a terminal that takes a line back; others, such as an editor's shell, only print."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def safe_text(text: str) -> str:
@@ -241,8 +248,8 @@ def json_option(function: F) -> F:
 
 
 def print_json(value: object) -> None:
-    """Print JSON; on a terminal what it would obey is written as JSON's own escapes."""
-    encoded = json.dumps(value, ensure_ascii=False, indent=2)
+    """Print JSON; what a terminal would obey, or the encoding lacks, is written as JSON's own escapes."""
+    encoded = json.dumps(value, ensure_ascii=not streams.is_unicode(), indent=2)
     click.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded))
 
 
@@ -283,6 +290,8 @@ def read_text(path: str) -> str:
 
 def _read_stdin() -> bytes:
     """Return what comes, or what a person types, who is told how to end."""
+    if not streams.can_read():
+        raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was changed.")
     try:
         if sys.stdin.isatty():
             note("Type the text, then Ctrl-D; Ctrl-C gives it up.")
@@ -336,9 +345,13 @@ class Progress:
         now = self._now()
         if now < self._next or not sys.stderr.isatty():
             return
+        of = f" of {self._total:,}" if self._total else ""
+        if not can_redraw():
+            self._next = now + LINE_EVERY_S
+            note(f"{self._doing} {done:,}{of}")
+            return
         self._next = now + PROGRESS_EVERY_S
         self._shown = True
-        of = f" of {self._total:,}" if self._total else ""
         click.echo(f"\r\x1b[K{self._doing} {done:,}{of}", nl=False, err=True)
 
     def __enter__(self) -> Progress:

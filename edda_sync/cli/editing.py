@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from edda_sync import limits
 from edda_sync.cli.common import can_ask, decode_text, note, safe_line
 from edda_sync.errors import UsageError, command_of
 
+AT_ONCE_S: Final = (
+    1.5  # nobody reads a text and leaves it sooner; an editor with a window of its own does not wait for it
+)
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
 
@@ -27,7 +31,8 @@ def edited(text: str, suffix: str) -> Iterator[str]:
     """
     Let a person edit a text in their editor (VISUAL, EDITOR, else vi), byte for byte; yield what it became.
 
-    Whatever goes wrong from then on, in the editor or in the block, what they wrote stays in its file, and they are told.
+    Whatever goes wrong from then on, in the editor or in the block, what they wrote stays in its file, and they are told. So
+    does the file of an editor that returned at once without a change: it may be open in a window still.
 
     Raises:
         UsageError: The editor cannot be run.
@@ -35,8 +40,10 @@ def edited(text: str, suffix: str) -> Iterator[str]:
         InvalidValueError: What it left is no text, or too long.
     """
     path = _written(text, suffix)
+    began = time.monotonic()
     try:
         _run_editor(path)
+        at_once = time.monotonic() - began < AT_ONCE_S
         yield decode_text("the edited text", _left(path))
     except BaseException:
         if _is_new(path, text):
@@ -44,7 +51,13 @@ def edited(text: str, suffix: str) -> Iterator[str]:
         else:
             _remove(path)
         raise
-    _remove(path)
+    if at_once and _is_same(path, text):
+        note(
+            f"The editor returned at once; if it is still open, what you save there is in {path} and not here: set VISUAL "
+            "or EDITOR to one that waits, such as `code --wait`."
+        )
+    else:
+        _remove(path)
 
 
 def check_emptied(kind: str, reference: str, before: str | None, after: str | None, *, allowed: bool) -> None:
@@ -121,6 +134,14 @@ def _is_new(path: Path, text: str) -> bool:
     except OSError:
         return path.is_file()  # nobody knows: it stays
     return bool(left.strip()) and left != text.encode()
+
+
+def _is_same(path: Path, text: str) -> bool:
+    """Tell whether a file is as it was given to the editor."""
+    try:
+        return _left(path) == text.encode()
+    except OSError:
+        return False
 
 
 def _remove(path: Path) -> None:

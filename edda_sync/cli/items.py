@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from edda_sync import model, values
-from edda_sync.cli.common import count, note, print_json, safe_line, say, write
+from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
 from edda_sync.crdt.entity import key_of
 from edda_sync.errors import InTrashError, NotFoundError, command_of
 from edda_sync.model import Document, Item, Task
@@ -15,6 +15,8 @@ from edda_sync.model import Document, Item, Task
 if TYPE_CHECKING:
     from edda_sync.engine import StorageEngine
     from edda_sync.transaction import Transaction
+
+LISTED_MAX = 10  # subtasks that a hint names
 
 
 def task(store: StorageEngine, reference: str) -> Task:
@@ -81,6 +83,23 @@ def restore(store: StorageEngine, kind: str, references: Iterable[str]) -> None:
             note(f"Not in the trash: {item.title}")
     if hidden:
         note(f"Restored {count(len(hidden), kind)}.")
+    if kind == "task":
+        _note_subtasks(store, list(here))
+
+
+def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
+    """Say which subtasks of tasks that are back, and subtasks of those, are in the trash still."""
+    trash = [each for each in store.trash("task") if isinstance(each, Task)]
+    above, left = set(restored), list[str]()
+    while found := [each.id for each in trash if each.parent_id in above and each.id not in above]:
+        above.update(found)
+        left += found
+    if left:
+        are = "is" if len(left) == 1 else "are"
+        shorts = short_ids([each.id for each in trash])
+        command = " ".join(["edda task restore", *(shorts[each] for each in left[:LISTED_MAX])])
+        rest = f" the first {LISTED_MAX} of" if len(left) > LISTED_MAX else ""
+        note(f"{count(len(left), 'subtask')} {are} in the trash still; `{command}` brings back{rest} them.")
 
 
 def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False, hint: str = "") -> str:

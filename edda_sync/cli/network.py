@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -14,7 +13,6 @@ from edda_sync import limits
 from edda_sync.cli.common import (
     STORE_FILE,
     count,
-    drop_stdout,
     home,
     json_option,
     note,
@@ -24,13 +22,20 @@ from edda_sync.cli.common import (
     safe_line,
     say,
 )
-from edda_sync.cli.running import SHORT_DEVICE, Answer, Waiting, answers, at_option, last, port_option
-
-if TYPE_CHECKING:
-    from edda_sync.device import Device, Happening
+from edda_sync.cli.happenings import Lines
+from edda_sync.cli.running import (
+    NO_NETWORK,
+    SHORT_DEVICE,
+    Answer,
+    Waiting,
+    answers,
+    at_option,
+    last,
+    on_network,
+    port_option,
+)
 
 EXIT_NOT_EQUAL: Final = 4
-LINE_EVERY_S: Final = 1.0  # a peer that types gets one line in so long
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
@@ -46,15 +51,12 @@ def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
 
     Other commands may be used meanwhile; what they write is noticed at once.
     """
-    from edda_sync.control import only_runner
-
     fresh = not (home() / STORE_FILE).exists()
-    with only_runner(home()):
-        asyncio.run(_up(port, at, not no_discovery, fresh))
+    asyncio.run(_up(port, at, not no_discovery, fresh))
 
 
 async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool) -> None:
-    from edda_sync import control, service
+    from edda_sync import service
     from edda_sync.device import Device
 
     stop = asyncio.Event()
@@ -67,19 +69,19 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopping)
-    lines = _Lines()
+    lines = Lines()
     with Waiting("Opening the store"):
         device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
         lines.device = device
         await device.__aenter__()
     try:
-        async with control.serve(home(), service.handler(device)):
-            if fresh:
-                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-            _print_banner(await device.status(), service.addresses())
-            lines.start()
-            await stop.wait()
-            lines.end()
+        if fresh:
+            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+        _print_banner(await device.status(), service.addresses())
+        lines.check_printed()
+        lines.start()
+        await stop.wait()
+        lines.end()
     finally:
         await device.__aexit__()
     say("Stopped; everything is on disk.")
@@ -87,11 +89,13 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 
 def _print_banner(status: Answer, addresses: list[str]) -> None:
     say(f'This is "{status["name"]}" ({status["device"][:SHORT_DEVICE]}), listening on port {status["port"]}.')
-    if status["discovery"]["available"]:
+    if not status["discovery"]["available"]:
+        where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2]) or "no address yet"
+        say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
+    elif on_network():
         say("Looking for the others on the LAN.")
     else:
-        where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2])
-        say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
+        say(f"{NO_NETWORK}; the others are looked for once it has one.")
     names = _names(status)
     if status["peers"]:
         say(f"In this workspace too: {', '.join(names[each['device']] for each in status['peers'])}.")
@@ -109,82 +113,6 @@ def _names(status: Answer) -> dict[str, str]:
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class _Lines:
-    """Prints what happens, a line each; what a peer does again and again is gathered for a second."""
-
-    def __init__(self) -> None:
-        self.device: Device
-        self._early: list[Happening] | None = []  # before the banner
-        self._applied: dict[str, int] = {}
-        self._equal: set[str] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._last: dict[str, float] = {}
-
-    def start(self) -> None:
-        """Print what has happened so far, and from now on at once."""
-        early, self._early = self._early or [], None
-        for each in early:
-            self.happened(each)
-
-    def end(self) -> None:
-        """Print what is still gathered."""
-        for peer in list(self._timers):
-            self._flush(peer)
-
-    def happened(self, happening: Happening) -> None:
-        """Take in one thing that happens."""
-        if self._early is not None:
-            self._early.append(happening)
-            return
-        peer = happening.device
-        if happening.what in ("applied", "equal"):
-            self._gather(happening)
-            return
-        self._flush(peer)
-        name = self.device.name_of(peer)
-        self._print(
-            {
-                "found": f"found {name} at {happening.text}",
-                "connected": f"connected to {name} ({happening.text})",
-                "lost": f"lost {name}",
-                "joined": f"{name} joined the workspace",
-                "trouble": f"{name}: {happening.text}" if peer else happening.text,
-            }[happening.what]
-        )
-
-    def _gather(self, happening: Happening) -> None:
-        peer = happening.device
-        if happening.what == "applied":
-            self._applied[peer] = self._applied.get(peer, 0) + happening.count
-        else:
-            self._equal.add(peer)
-        wait = self._last.get(peer, 0.0) + LINE_EVERY_S - time.monotonic()
-        if happening.what == "equal" and wait <= 0:
-            self._flush(peer)
-        elif peer not in self._timers:
-            self._timers[peer] = asyncio.get_running_loop().call_later(max(wait, LINE_EVERY_S), self._flush, peer)
-
-    def _flush(self, peer: str) -> None:
-        timer = self._timers.pop(peer, None)
-        if timer is not None:
-            timer.cancel()
-        applied, equal = self._applied.pop(peer, 0), peer in self._equal
-        self._equal.discard(peer)
-        parts = [f"{count(applied, 'change')} applied"] if applied else []
-        if equal:
-            parts.append("proved equal")
-        if parts:
-            self._last[peer] = time.monotonic()
-            self._print(f"{self.device.name_of(peer)}: {', '.join(parts)}")
-
-    def _print(self, text: str) -> None:
-        try:
-            say(safe_line(text), lead=time.strftime("%H:%M:%S"))
-        except OSError as error:  # a pipe that was closed, a log on a full disk: no reason to sync no more
-            drop_stdout()
-            note(f"What happens cannot be printed any more ({error.strerror}); the device goes on.")
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -236,6 +164,8 @@ def _print_synced(final: Answer) -> None:
         say(f"{safe_line(each['name'])}: {_state(each)}")
     if not final["peers"]:
         note("No other device belongs to this workspace yet; `edda invite` lets one in.")
+    elif all(each["state"] == "unreachable" for each in final["peers"]) and not on_network():
+        note(f"{NO_NETWORK}; no other device could be reached.")
     elif all(each["state"] == "unreachable" for each in final["peers"]):
         note(
             "No other device could be reached: is `edda up` running there? --at HOST:PORT dials one that is not found."
@@ -251,7 +181,7 @@ def _state(peer: Answer) -> str:
         return "proved equal"
     if peer["state"] == "unreachable":
         return f"not reached ({_inside(peer['error'])})" if peer["error"] else "not reached"
-    return _apart(peer) or "comparing"
+    return _apart(peer) or (f"not equal ({_inside(peer['error'])})" if peer["error"] else "comparing")
 
 
 def _apart(peer: Answer) -> str:

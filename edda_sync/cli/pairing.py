@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edda_sync.cli.common import GivenUpError, count, home, note, on_terminal, safe_line, say
+from edda_sync.cli import streams
+from edda_sync.cli.common import GivenUpError, can_ask, can_redraw, count, home, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Address, Answer, Waiting, answers
 from edda_sync.errors import UsageError
 
@@ -71,6 +72,8 @@ async def _invite(port: int, window: float) -> bool:
                 waiting.__exit__()
                 if "code" in each:
                     _show_code(each)
+                    if why := streams.unshown():
+                        raise UsageError(f"The code cannot be shown ({why}); the invitation was taken back.")
                     counting = asyncio.ensure_future(_count_down(each["window_s"]))
                 if "name" in each:
                     await _end(counting)
@@ -101,18 +104,23 @@ def _show_code(answer: Answer) -> None:
         click.echo()
     say(f"Code: {code}")
     places = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in answer["addresses"]]
-    if answer["reason"]:
+    if not answer["network"]:
+        say("This machine has no network now; others find this invitation once it has one.")
+        say(f"On the other device, type:  edda join {code}")
+        say(f"On this machine itself:  edda join {code} --at 127.0.0.1:{port}")
+    elif answer["reason"]:
         say(f"The LAN cannot hear of this invitation: {answer['reason']}.")
-        say(f"On the other device, type:  edda join {code} --at {places[0]}")
+        say(f"On the other device, type:  edda join {code} --at {places[0] if places else f'HOST:{port}'}")
     else:
         say(f"On the other device, type:  edda join {code}")
-        say(f"If it does not find this one:  edda join {code} --at {places[0]}")
+        if places:
+            say(f"If it does not find this one:  edda join {code} --at {places[0]}")
     say(f"The code is good for {_duration(answer['window_s'])}, one device and one try. Ctrl-C takes it back.")
 
 
 async def _count_down(window_s: float) -> None:
     """Show the time that is left, on a terminal."""
-    if not sys.stderr.isatty():
+    if not can_redraw():
         return
     end = time.monotonic() + window_s
     try:
@@ -164,24 +172,56 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     if bring and leave:
         raise UsageError("Say --bring or --leave, not both.")
     checked = None if name is None else values.line("name", name)
+    along = bring if bring or leave else None
     with only_runner(home()):
         held = joining.holdings(home())
-        asked = bring or leave or held is None or held.is_empty
-        if held is not None and not asked and not held.is_shut_out:
-            bring, asked = _ask(held), True
+        has_content = held is not None and not held.is_empty
+        may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
+        if held is not None and has_content and along is None and not may_stay:
+            along = _ask(held)
         called = checked or (held.name if held is not None else _host_name())
-        if not asyncio.run(_join(code, at, called, held, bring if asked else None)):
-            ctx.exit(EXIT_NOT_EQUAL)
+        welcome, inviter = asyncio.run(_pair(code, at, called))
+        stays = held is not None and joining.stays(home(), held, welcome)
+        aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
+        if held is not None and aside is not None and along is None and can_ask():  # now it is known that it moves
+            along = _ask_member(held, welcome)
+        joining.enter(home(), welcome, called, aside)
+    entered = _Entered(welcome, inviter, checked, aside, bool(along), held if stays else None)
+    if not asyncio.run(_sync_in(entered)):
+        ctx.exit(EXIT_NOT_EQUAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """
+    How a device went in.
+
+    Attributes:
+        welcome: What the inviter said.
+        inviter: Where it listens.
+        wished: The name that a person wanted for this device, if any.
+        aside: Where the store that made room is, if one did.
+        along: Whether its content is to be brought along.
+        stayed: What the store held that belongs to the workspace already, if it does.
+    """
+
+    welcome: Welcome
+    inviter: tuple[str, int]
+    wished: str | None
+    aside: Path | None
+    along: bool
+    stayed: Holdings | None
 
 
 def _ask(held: Holdings) -> bool:
     """Ask what to do with a store that holds something; True to bring it along."""
     content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
     others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
+        same = " (with either it stays as it is, should it be that workspace's already)" if held.others else ""
         raise UsageError(
             f"There is a store here already ({content}{others}): --bring takes its content along into the workspace that "
-            "you join, --leave puts it aside; nothing was done."
+            f"you join, --leave puts it aside{same}; nothing was done."
         )
     note(f"There is a store here already: {content}{others}.")
     note(
@@ -190,14 +230,26 @@ def _ask(held: Holdings) -> bool:
     return click.confirm("Bring them along?", err=True)
 
 
+def _ask_member(held: Holdings, welcome: Welcome) -> bool:
+    """Ask that once this device is let in; who gives up then is told how it stands."""
+    try:
+        return _ask(held)
+    except click.Abort:
+        others = _others(welcome, {held.device: held.name})
+        note(
+            f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
+            "new code goes in."
+        )
+        raise KeyboardInterrupt from None
+
+
 def _host_name() -> str:
     import platform
 
     return platform.node() or "device"
 
 
-async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings | None, bring: bool | None) -> bool:
-    """Join; ``bring`` is None where that is to be asked once it is known that the store cannot stay."""
+async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welcome, tuple[str, int]]:
     from edda_sync import joining
 
     with Waiting("Looking for the device that invites") as waiting:
@@ -206,21 +258,23 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
         except asyncio.CancelledError:  # Ctrl-C
             raise GivenUpError from None
         waiting.update("Pairing")
-        welcome, inviter = await joining.pair(home(), code, name, endpoints)
-    stays = held is not None and joining.stays(home(), held, welcome)
-    moved = held is not None and not held.is_empty and not stays
-    if held is not None and moved and bring is None:
-        bring = sys.stdin.isatty() and sys.stderr.isatty() and _ask(held)
-    aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if moved else None
-    joining.enter(home(), welcome, name, aside)
+        return await joining.pair(home(), code, name, endpoints)
+
+
+async def _sync_in(entered: _Entered) -> bool:
+    """Run the device that went in until it is equal with who let it in; say what comes."""
+    from edda_sync import standing
     from edda_sync.device import Device
 
+    aside = entered.aside
     async with Device(home(), discover=False) as device:
-        _say_joined(welcome, device.store.identity.device, name, aside, stays)
-        peer = await _first_sync(device, inviter)
+        _say_joined(entered, device.store.identity.device, await device.run(standing.own_name))
+        peer = await _first_sync(device, entered)
         if peer is None:
+            if entered.along and aside is not None:
+                note(f"Nothing was brought along yet; it is in {safe_line(str(aside))}.")
             return False
-        if bring and aside is not None:
+        if entered.along and aside is not None:
             brought = await device.run(lambda store: _bring(aside, store))
             say(_brought(brought))
             if not await _until_equal(device, peer):
@@ -229,21 +283,32 @@ async def _join(code: str, at: tuple[str, int] | None, name: str, held: Holdings
     return True
 
 
-def _say_joined(welcome: Welcome, own: str, name: str, aside: Path | None, stays: bool) -> None:
+def _say_joined(entered: _Entered, own: str, name: str) -> None:
+    others = _others(entered.welcome, {own: name})
+    if entered.stayed is not None:
+        how = "is known again in" if entered.stayed.is_shut_out else "is a member already of"
+        say(f'This device, "{safe_line(name)}", {how} the workspace of {others}.')
+        say("Its store stays, with all that was written here.")
+    else:
+        say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
+    if entered.wished not in (None, name):
+        say(f'It is not called "{safe_line(entered.wished or "")}": a device keeps the name that it was let in with.')
+    if entered.aside is not None:
+        say(f"The store that was here is in {safe_line(str(entered.aside))}; `edda --home` opens it there.")
+
+
+def _others(welcome: Welcome, own: dict[str, str]) -> str:
+    """Name the members that a welcome tells of, but for this device."""
     from edda_sync.crdt.records import told_apart
 
-    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, own: name})
-    others = ", ".join(sorted(shown for device, shown in names.items() if device != own))
-    joined = "is known again in" if stays else "joined"
-    say(f'This device, "{safe_line(name)}", {joined} the workspace of {safe_line(others) or "another device"}.')
-    if stays:
-        say("Its store stays, with all that was written here.")
-    if aside is not None:
-        say(f"The store that was here is in {safe_line(str(aside))}; `edda --home` opens it there.")
+    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, **own})
+    others = ", ".join(sorted(shown for device, shown in names.items() if device not in own))
+    return safe_line(others) or "another device"
 
 
-async def _first_sync(device: Device, inviter: tuple[str, int]) -> str | None:
+async def _first_sync(device: Device, entered: _Entered) -> str | None:
     """Sync with the inviter and say what came; return its device id, None when it did not get that far."""
+    inviter = entered.inviter
     try:
         async with asyncio.timeout(LOST_S_MAX):
             with Waiting("Calling the device that invited"):
@@ -256,7 +321,8 @@ async def _first_sync(device: Device, inviter: tuple[str, int]) -> str | None:
         return None
     counts = await device.run(lambda store: store.counts())
     came = f"{count(counts['tasks'], 'task')} and {count(counts['documents'], 'document')}"
-    say(f"{came} came; proved equal with {safe_line(device.name_of(peer))}.")
+    came += " came" if entered.stayed is None else " are here now"
+    say(f"{came}; proved equal with {safe_line(device.name_of(peer))}.")
     return peer
 
 
@@ -291,7 +357,7 @@ class _Bar:
         self._task: Any = None
 
     def __enter__(self) -> _Bar:
-        if sys.stderr.isatty():
+        if can_redraw():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from edda_sync import limits
-from edda_sync.cli.common import STORE_FILE, home, note, safe_line
+from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
 from edda_sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Answer = dict[str, Any]
 
 QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
+NO_NETWORK: Final = "This machine has no network now"
 SHORT_DEVICE: Final = limits.SHORT_DEVICE_CHARACTERS
 
 
@@ -55,7 +55,8 @@ def port_option(function: F) -> F:
 
 class Waiting:
     """
-    Tells what is waited for: with a spinner on a terminal, else with one line, should it take longer than a second.
+    Tells what is waited for: with a spinner on a terminal that can draw one, else with one line, should it take longer than
+    a second.
 
     Use it in a ``with`` block.
     """
@@ -67,7 +68,7 @@ class Waiting:
         self._timer.daemon = True
 
     def __enter__(self) -> Waiting:
-        if sys.stderr.isatty():
+        if can_redraw():
             from rich.console import Console
             from rich.text import Text
 
@@ -98,7 +99,7 @@ async def answers(
     request: Answer, alone: Callable[[Device], AsyncGenerator[Answer, None]]
 ) -> AsyncGenerator[Answer, None]:
     """
-    Yield what the running ``edda up`` answers; without one, what a device of this process does.
+    Yield what the running device answers; without one, what a device of this process does.
 
     Args:
         request: What to ask; see ``control``.
@@ -109,7 +110,7 @@ async def answers(
     """
     from edda_sync import control
 
-    stopped = UsageError("The running `edda up` has stopped meanwhile; try again.")
+    stopped = UsageError("The running device has stopped meanwhile; try again.")
     began = False
     try:
         async with aclosing(control.ask(home(), request)) as answered:
@@ -125,12 +126,18 @@ async def answers(
     from edda_sync.device import Device
 
     fresh = not (home() / STORE_FILE).exists()
-    with control.only_runner(home()):
-        async with Device(home()) as device, aclosing(alone(device)) as own:
-            if fresh:
-                note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-            async for each in own:
-                yield each
+    async with Device(home()) as device, aclosing(alone(device)) as own:
+        if fresh:
+            note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
+        async for each in own:
+            yield each
+
+
+def on_network() -> bool:
+    """Tell whether this machine has a network."""
+    from edda_sync.transport.multicast import has_network
+
+    return has_network()
 
 
 async def last(stream: AsyncIterator[Answer]) -> Answer:

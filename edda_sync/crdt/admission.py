@@ -1,15 +1,16 @@
 """
 Admission: whether a change may enter the log. A function of the change and its past, so all devices agree.
 
-It waits while something before it is not here. What breaks a rule of its past is refused by everybody alike: dependencies
-that go down, or that are not closed; an author who is no member in the past of its life's birth.
+It waits while something before it is not here, or while only a newer version can tell whether its author was let in. What
+breaks a rule of its past is refused by everybody alike: dependencies that go down, or that are not closed; an author who is
+no member in the past of its life's birth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edda_sync.crdt import authority, frontier
 from edda_sync.crdt import change as changes
@@ -17,11 +18,15 @@ from edda_sync.crdt import ext as exts
 from edda_sync.crdt.chains import Chains, Place, points_of
 from edda_sync.crdt.change import Birth, Change, Header
 from edda_sync.crdt.entities import Entities
+from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.past import Pasts
 from edda_sync.crdt.records import device_entity
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import StoreReader
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.fold import Fold
 
 
 class Admitted(Enum):
@@ -31,6 +36,7 @@ class Admitted(Enum):
     KNOWN = "known"
     EARLY = "early"  # something that it depends on is not here
     FORKED = "forked"  # another change than the one that it depends on, or follows, is here under that dot
+    UNKNOWN = "unknown"  # only a newer version can tell whether its author is a member
 
 
 class Checked(NamedTuple):
@@ -42,16 +48,14 @@ class Checked(NamedTuple):
     author: bytes
 
 
-def check(
-    reader: StoreReader, pasts: Pasts, entities: Entities, workspace: bytes, change: Change
-) -> Checked | Admitted:
+def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, change: Change) -> Checked | Admitted:
     """
     Check a change against its past; say why it cannot be taken now.
 
     Args:
         reader: A transaction of the store.
         pasts: The store's.
-        entities: Where to look up who is a member.
+        fold: Where to look up who is a member, and what waits.
         workspace: Its id.
         change: The change, whose hash a signed head covers.
 
@@ -77,7 +81,9 @@ def check(
     if named:
         deps = frontier.join(before, named)
         _check_past(chains, header, before, deps)
-    if head is None and not is_admissible(entities, birth, raw, deps, workspace):
+    if head is None and not is_admissible(fold.entities, birth, raw, deps, workspace):
+        if fold.waits_within(key_of("device", device_entity(birth.public_key)), deps):
+            return Admitted.UNKNOWN
         raise RemoteProtocolError("a change by a device that is not a member")
     return Checked(place, named, deps, birth.public_key)
 

@@ -247,10 +247,19 @@ class Fold:
         return self._waits[key] or self._waits[UNREADABLE] or self._first_passed_over() < self._number
 
     def _is_in_past(self, position: int) -> bool:
-        if position == self.position:
-            return False  # of the change itself, what comes before an operation counts, and is noted as it comes
+        # of the change itself, what comes before an operation counts, and is noted as it comes
+        return position != self.position and self._is_within(position, self.past)
+
+    def _is_within(self, position: int, past: Mapping[bytes, int]) -> bool:
         logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
-        return logged.seq <= self.past.get(logged.actor, 0)
+        return logged.seq <= past.get(logged.actor, 0)
+
+    def waits_within(self, key: bytes, past: Mapping[bytes, int]) -> bool:
+        """Tell whether something that a past holds waits, on an entity or on one that nobody can read."""
+        waiting = {
+            at for about in (key, UNREADABLE) for at in (*self.tx.waiting_at(about), *self._waiting.get(about, ()))
+        }
+        return any(self._is_within(at, past) for at in sorted(waiting))
 
     def _first_passed_over(self) -> int:
         """Return the first operation of the change that waits and is not folded now, as nobody can read what it is about."""

@@ -295,7 +295,7 @@ class Ledger:
         return Admitted.APPLIED
 
     def _check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
-        return admission.check(tx, self.pasts, fold.entities, _meta(tx, WORKSPACE_KEY), change)
+        return admission.check(tx, self.pasts, fold, _meta(tx, WORKSPACE_KEY), change)
 
     # --- folding anew -------------------------------------------------------------------------------------------------
 

@@ -125,3 +125,8 @@ def edges_of(entity: Entity) -> list[Edge]:
             target = bytes.fromhex(name[-ID_CHARACTERS:].replace("-", ""))
             edges.append(Edge(name, target, write[3], values.time_of(write[2])))
     return edges
+
+
+def parent_of(entity: Entity) -> str | None:
+    """Return the parent that an entity names, whether or not that is there to be shown."""
+    return next((values.id_text(edge.target) for edge in edges_of(entity) if edge.cell == "parent_id"), None)

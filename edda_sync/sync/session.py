@@ -23,7 +23,15 @@ from edda_sync.crdt import frontier
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.pages import BEFORE_ALL
-from edda_sync.errors import EddaError, LocalError, RemoteMismatchError, RemoteProtocolError, StorageError
+from edda_sync.errors import (
+    EddaError,
+    LocalError,
+    RemoteError,
+    RemoteFaultError,
+    RemoteMismatchError,
+    RemoteProtocolError,
+    StorageError,
+)
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import News
@@ -373,9 +381,12 @@ class Session:
             return self._deal_compared(message)
         if isinstance(message, Goodbye):
             self.state = State.CLOSED
-            error = None
-            if message.fault != "none":
-                error = RemoteMismatchError(f"it ended the talk: {message.reason[:WORDS_MAX]}", self.peer)
+            error: RemoteError | None = None
+            reason = message.reason[:WORDS_MAX]
+            if message.fault == "mine":
+                error = RemoteFaultError(reason, self.peer)
+            elif message.fault != "none":
+                error = RemoteMismatchError(f"it ended the talk: {reason}", self.peer)
             return [Close(self.peer, error)]
         if isinstance(message, Offer):
             return self._deal_offer(message)

@@ -5,7 +5,8 @@ Taking: what a store takes of a peer's log.
 2. What is rejected leaves no trace.
 3. Causal order is kept by refusing: a batch that lacks what it depends on is dropped, and asked for again.
 4. An actor of whom the peer has another change under a dot that is here, and what depends on that change, is passed over;
-   everything else is taken. Whose fault it is, only a proof says.
+   everything else is taken. Whose fault it is, only a proof says. So is one whom something that waits for a newer version
+   may have made a member: nobody is at fault there.
 5. Nothing is taken on top of a segment whose log is not here yet: whether a change may be taken is a question to its past,
    and whoever guesses the answer may hold for good what everybody else refuses.
 """
@@ -152,7 +153,9 @@ class Taking:
                 for half in halves:  # its author told somebody else another change under this dot
                     if changes.decode_header(half.raw).dot == (actor, seq):
                         tx.forget_incoming(half.actor, half.seq)
-            elif outcome is Admitted.FORKED or (outcome is Admitted.EARLY and _needed(tx, change) & (parted | apart)):
+            elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
+                outcome is Admitted.EARLY and _needed(tx, change) & (parted | apart)
+            ):
                 apart |= {actor} | _differing(tx, change)
             elif outcome is Admitted.EARLY:
                 early = True
@@ -225,6 +228,8 @@ class Taking:
         held = tuple(_dots_of(Chains(tx), [change]))
         readmitted = readmit(tx, self._ledger, self._random)
         applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
+        if outcome is Admitted.UNKNOWN:
+            tx.forget_incoming(incoming.actor, incoming.seq)
         return Taken(applied, early, held=held, settled=settled, readmitted=readmitted)
 
     @staticmethod

@@ -195,6 +195,11 @@ class Link:
         """
         await self._close(CloseCode.NORMAL_CLOSURE, reason)
 
+    @property
+    def reason(self) -> str:
+        """Why the link was closed, as the side that did it said; empty while it is open."""
+        return self._connection.close_reason or ""
+
     async def probe(self, timeout_s: float) -> bool:
         """
         Whether the peer answers a ping; ask after a sleep or a change of network, and close the link if not.

@@ -65,6 +65,16 @@ def interfaces() -> frozenset[Interface]:
     return frozenset(found)
 
 
+def has_network() -> bool:
+    """Whether this machine has an address on any interface but its loopback."""
+    return any(
+        not ipaddress.ip_address(each).is_loopback
+        for interface in interfaces()
+        if interface.up
+        for each in interface.addresses
+    )
+
+
 def _carries(name: str) -> bool:
     """Whether packets pass. Loopback and tunnels say "unknown"; a system without such files is taken at its word."""
     try:

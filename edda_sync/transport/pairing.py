@@ -356,7 +356,8 @@ async def _dialled(host: str, port: int) -> tuple[_Link, bytes]:
     except (ConnectionError, ssl.SSLError) as error:
         raise PairingError(SENTENCES["closed"]) from error
     except OSError as error:
-        raise NotReachableError(f"{host}:{port}", error.strerror or "no answer in time") from error
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise NotReachableError(place, error.strerror or "no answer in time", invites=True) from error
     certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     assert certificate is not None, "without one there is no handshake, since a TLS 1.3 server must show it"
     return _Link(reader, writer), certificate

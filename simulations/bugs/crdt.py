@@ -140,8 +140,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Whether an operation waits or is refused hangs on what happens to wait here, and not on what its author had seen.",
         (1, 2, 11, 23),
         "crdt.fold:Fold._is_in_past",
-        "return logged.seq <= self.past.get(logged.actor, 0)",
-        "return logged.seq > 0",
+        "self._is_within(position, self.past)",
+        "True",
     ),
     one(
         "early writes are not folded anew",

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import edda_sync as edda
 from edda_sync import doctor
+from edda_sync.crdt import change as changes
+from edda_sync.crdt import records
 from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.operation import Put, Touch
+from edda_sync.crdt.records import DeviceRecord, device_entity
 from edda_sync.engine import StorageEngine
+from edda_sync.protocols import Head
+from edda_sync.sync.messages import Changes
 from edda_sync.testing import devices, replica_of, sync
+from edda_sync.transport.identity import Identity
 from tests.attacks.liar import Liar, Line
 
 TASK, THING = b"t" * 16, b"x" * 16
@@ -93,3 +102,70 @@ def test_a_proof_reads_what_waits_once_a_change_and_not_once_an_operation(
     monkeypatch.setattr(type(reader), "logged", logged)
     replica_of(a).exchange.proof()
     assert len(read) <= 2
+
+
+# --- a device that only a newer version can tell is a member ----------------------------------------------------------
+
+
+def newcomer_of(liar: Liar, ext: dict[int, bytes] | None) -> tuple[tuple[bytes, bytes], Liar]:
+    """Let a liar add a device, in a change that may say more; return that change, and the device's first life."""
+    newcomer = copy.copy(liar)
+    newcomer.identity = Identity.create()
+    added = DeviceRecord(
+        newcomer.identity.public_key, newcomer.identity.certificate, (), "member", liar.identity.public_key
+    )  # fmt: skip
+    device = device_entity(newcomer.identity.public_key)
+    made = liar.change([Put("device", device, {"name": "new", "record": records.encode(added)})], ext=ext)
+    newcomer._parent = Head(liar.actor, liar.seq, liar.hash, b"", b"", 0, b"")
+    newcomer.be_born()
+    newcomer.seq, newcomer.hash = 0, changes.NO_HASH
+    return made, newcomer
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_was_let_in_by_a_change_that_only_a_newer_version_reads_is_passed_over_until_then(
+    engines: tuple[StorageEngine, StorageEngine], monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    a, member = engines
+    liar, other = Liar(member), Liar(member)
+    first = liar.change([Touch("document", TASK)])
+    adding, newcomer = newcomer_of(liar, {7: b"of a newer version"})
+    told = [liar.batch(first, adding)]
+    for operation in (Put("task", TASK, {"title": "by the newcomer"}), Touch("task", TASK)):
+        told.append(newcomer.batch(newcomer.change([operation], deps=[])))
+    told.append(other.batch(other.change([Put("task", THING, {"title": "by somebody else"})])))
+    if at_once:
+        told = [
+            Changes(
+                tuple(one for each in told for one in each.changes), tuple(one for each in told for one in each.heads)
+            )
+        ]
+    line = Line(other, a)
+    for batch in told:
+        line.send(batch)
+    assert line.error is None
+    assert [task.title for task in a.query_tasks(edda.TaskQuery())] == ["by somebody else"]
+    assert a.waiting() == 1
+    monkeypatch.setattr(changes, "_UNDERSTOOD", changes._UNDERSTOOD | {7})
+    a.rebuild()
+    again = Line(other, a)
+    for batch in told:
+        again.send(batch)
+    assert again.error is None
+    assert {task.title for task in a.query_tasks(edda.TaskQuery())} == {"by somebody else", "by the newcomer"}
+    assert a.waiting() == 0
+
+
+def test_a_stranger_is_refused_though_something_waits_that_its_past_does_not_hold(
+    engines: tuple[StorageEngine, StorageEngine],
+) -> None:
+    a, member = engines
+    waits, liar = Liar(member), Liar(member)
+    Line(waits, a).send(waits.batch(waits.change([UNHEARD])))
+    stranger = copy.copy(liar)
+    stranger.identity = Identity.create()
+    stranger.be_born()
+    line = Line(liar, a)
+    line.send(stranger.batch(stranger.change([Touch("task", TASK)])))
+    assert line.error is not None
+    assert "not a member" in str(line.error)

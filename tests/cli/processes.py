@@ -22,7 +22,7 @@ PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 AGAIN_S = 2.0
 
 
-def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]:
+def on_a_terminal(home: Path, *args: str, typed: bytes = b"", term: str = "xterm") -> tuple[int, str]:
     """Run the command as a person does; return its code and what it printed."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -30,7 +30,7 @@ def on_a_terminal(home: Path, *args: str, typed: bytes = b"") -> tuple[int, str]
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": term},
     ) as process:
         os.close(theirs)
         os.write(ours, typed)
@@ -56,6 +56,7 @@ class Running:
             environment = {**environment, "TERM": "xterm"}
             self.process = subprocess.Popen(arguments, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
             os.close(theirs)
+            self._typing = ours
         else:
             ours, theirs = os.pipe()
             self.process = subprocess.Popen(
@@ -91,6 +92,10 @@ class Running:
             if line is None:
                 raise AssertionError(f"{pattern!r} was not printed; what was:\n" + "\n".join(self.lines))
             self.lines.append(line)
+
+    def type(self, text: str) -> None:
+        """Type at its terminal."""
+        os.write(self._typing, text.encode())
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; return its exit code, with all that it printed in ``lines``."""

@@ -81,7 +81,7 @@ def test_the_editor_edits_byte_for_byte(edda: Any, editor: Any) -> None:
     editor("path.write_bytes(path.read_bytes().replace(b'one', b'three'))")
     edda("doc", "edit", document_id)
     assert edda("doc", "show", document_id).stdout_bytes == "\ufeffthree\r\ntwo".encode()
-    editor("assert path.read_bytes()")
+    editor("import time; time.sleep(2); assert path.read_bytes()")
     before = edda.json("doc", "show", document_id)["version"]
     assert "Nothing was changed" in edda("doc", "edit", document_id).stderr
     assert edda.json("doc", "show", document_id)["version"] == before

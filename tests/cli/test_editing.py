@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edda_sync.cli import editing
 from tests.cli.processes import EDDA, on_a_terminal
 
 Editor = Callable[[str], None]
@@ -211,6 +213,38 @@ def test_an_editor_that_cannot_be_run_is_named_with_what_to_do(
     assert list(temporary.iterdir()) == []
 
 
+# --- editors that do not wait -----------------------------------------------------------------------------------------
+
+
+def test_what_is_saved_later_in_an_editor_that_returned_at_once_is_in_the_file_that_was_named(
+    edda: Any, document: str, editor: Editor, temporary: Path
+) -> None:
+    later = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1]).write_text('typed in a window')"
+    editor(f"import subprocess; subprocess.Popen([sys.executable, '-c', {later!r}, sys.argv[1]])")
+    code, printed = on_a_terminal(edda.home, "doc", "edit", document)
+    assert code == 0
+    assert "Nothing was changed." in printed
+    assert "The editor returned at once" in printed
+    assert "such as `code --wait`" in printed
+    named = re.search(r"is in (\S+) and not here", printed)
+    assert named is not None
+    end = time.monotonic() + 20
+    while Path(named[1]).read_text() != "typed in a window":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert list(temporary.iterdir()) == [Path(named[1])]
+    assert content(edda, document) == TEXT
+
+
+@pytest.mark.parametrize("code", ["import time; time.sleep(2)", "path.write_text('other')"])
+def test_an_editor_that_waited_or_changed_the_text_leaves_no_file(
+    edda: Any, document: str, editor: Editor, temporary: Path, code: str
+) -> None:
+    editor(code)
+    assert "returned at once" not in edda("doc", "edit", document).stderr
+    assert list(temporary.iterdir()) == []
+
+
 # --- what was deleted meanwhile ---------------------------------------------------------------------------------------
 
 
@@ -219,7 +253,7 @@ def test_a_document_that_was_deleted_while_the_editor_was_open_is_named_with_the
 ) -> None:
     delete = [*EDDA, "--home", str(edda.home), "doc", "rm", document]
     back = f"The document '{document}' is in the trash; `edda doc restore {document}` brings it back."
-    editor(f"import subprocess; subprocess.run({delete!r}, check=True)")
+    editor(f"import subprocess, time; subprocess.run({delete!r}, check=True); time.sleep({editing.AT_ONCE_S})")
     said = edda("doc", "edit", document).stderr
     assert said == f"Nothing was changed.\nMeanwhile: {back}\n"
     edda("doc", "restore", document)

@@ -15,7 +15,7 @@ import edda_sync
 from edda_sync import testing
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from tests.cli.processes import PATIENCE_S, Machine, Running
+from tests.cli.processes import PATIENCE_S, Machine, Running, on_a_terminal
 
 Machines = Callable[[str], Machine]
 
@@ -189,6 +189,18 @@ def test_joining_the_same_workspace_again_keeps_the_store(pair: tuple[Machine, M
     assert len(laptop.json("devices")) == 2
 
 
+def test_a_wrong_address_of_an_invitation_is_named_and_the_code_stays_good(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", "no-such-host.invalid:22", code=1)
+    assert "No device answered at no-such-host.invalid:22" in printed
+    assert "is `edda invite` open there, and is that the address that it shows behind --at?" in printed
+    assert "edda up" not in printed
+    phone.run("join", code, "--at", address)
+    assert invitation.wait() == 0
+
+
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +228,20 @@ def test_devices_that_run_pass_on_what_other_processes_write(pair: tuple[Machine
     assert first.end() == 0
     second.wait_for("lost laptop")
     assert second.end() == 0
+
+
+def test_a_running_device_says_how_far_behind_one_is_that_is_not_connected(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    running, address = laptop.up()
+    phone.run("sync", "--at", address)
+    running.wait_for("lost phone")
+    laptop.run("task", "add", "Buy bread")
+    laptop.run("task", "add", "Buy butter")
+    assert "not connected; 2 changes here since then" in laptop.run("status")
+    (peer,) = laptop.json("status")["peers"]
+    assert (peer["connected"], peer["ahead"], peer["behind"]) == (False, 2, None)
+    assert running.end() == 0
+    assert "not connected; 2 changes here since then" in laptop.run("status")
 
 
 def test_a_store_is_run_by_one_process_at_a_time(machine: Machines) -> None:
@@ -326,6 +352,23 @@ def test_up_on_a_terminal_dims_the_time_and_spells_out_what_is_not_its_own(evil_
     assert not any("\\x1b" in line or "\u202e" in line for line in running.lines)
 
 
+def test_who_waits_on_a_terminal_that_only_prints_is_told_for_what(pair: tuple[Machine, Machine]) -> None:
+    laptop, _ = pair
+    code, printed = on_a_terminal(laptop.home, "sync", "--at", "127.0.0.1:9", "--timeout", "6", term="dumb")
+    assert code == 4
+    assert printed.startswith("Calling 127.0.0.1:9\r\n")
+    assert "\x1b" not in printed.replace("\x1b[1m", "").replace("\x1b[0m", "")
+
+
+def test_an_invitation_on_a_terminal_that_only_prints_has_no_clock(machine: Machines) -> None:
+    laptop = machine("laptop")
+    laptop.run("init")
+    code, printed = on_a_terminal(laptop.home, "invite", "--window", "2", term="dumb")
+    assert code == 1
+    assert "\x1b[K" not in printed
+    assert "Code: " in printed
+
+
 def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
     laptop, phone = evil_pair
     running, address = laptop.up()
@@ -338,9 +381,9 @@ def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
 
 def test_a_name_that_would_give_orders_to_a_terminal_gives_none(machine: Machines) -> None:
     script = (
-        "from edda_sync.cli.network import _Lines\nfrom edda_sync.device import Happening\n"
+        "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
-        "lines = _Lines()\nlines.device = Told()\nlines.start()\n"
+        "lines = Lines()\nlines.device = Told()\nlines.start()\n"
         "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id'))\n"
     )
     running = Running([sys.executable, "-c", script], machine("laptop").environment, terminal=True)

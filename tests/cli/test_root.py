@@ -546,3 +546,27 @@ def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.Mon
         progress(2_000)
         assert screen.getvalue().endswith("Importing 2,000 of 3,000")
     assert screen.getvalue().endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize(
+    ("variable", "place", "named"),
+    [
+        ("HOME", "/sys", "/sys/.local"),
+        ("EDDA_STATE", "/sys/edda", "/sys/edda"),
+        ("EDDA_STATE", "/sys/kernel", "/sys/kernel/"),
+    ],
+)
+def test_a_folder_beside_the_store_that_cannot_be_written_is_named_with_the_way_out(
+    tmp_path: Path, variable: str, place: str, named: str
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("EDDA_STATE", "XDG_STATE_HOME")}
+    home = tmp_path / "home"
+    refused = run(home, "task", "add", "Buy milk", env={**environment, variable: place})
+    assert refused.returncode == 1
+    said = refused.stderr.decode()
+    assert said.startswith(named)
+    assert "set EDDA_STATE to a folder that can be written" in said
+    if place != "/sys/kernel":
+        assert not home.exists(), "nothing was changed"
+    done = run(home, "task", "add", "Buy milk", env={**environment, variable: place, "EDDA_STATE": str(tmp_path / "s")})
+    assert done.returncode == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -143,6 +144,22 @@ def test_rm_leaves_subtasks_at_the_top_level_and_says_so(edda: Any) -> None:
     assert edda.json("task", "show", child)["parent_id"] is None
     edda("task", "restore", parent[-6:])
     assert edda.json("task", "show", child)["parent_id"] == parent
+
+
+def test_restore_of_a_parent_names_what_of_it_is_in_the_trash_still(edda: Any) -> None:
+    top = edda.id_of("task", "add", "top")
+    middle = edda.id_of("task", "add", "middle", "--parent", top)
+    edda("task", "add", "low", "--parent", middle)
+    edda("task", "add", "other")
+    edda("task", "rm", top, "--recursive")
+    said = edda("task", "restore", top).stderr
+    assert said.startswith("Restored 1 task.\n2 subtasks are in the trash still; `edda task restore ")
+    (command,) = re.findall("`edda ([^`]*)`", said)
+    assert edda(*command.split()).stderr == "Restored 2 tasks.\n"  # what it says holds, word for word
+    assert edda.json("task", "list", "--trash") == []
+    assert {each["title"] for each in edda.json("task", "list")} == {"top", "middle", "low", "other"}
+    edda("task", "rm", middle)
+    assert "1 subtask is in the trash still" in edda("task", "restore", top).stderr
 
 
 def test_rm_recursive_takes_all_that_is_below_and_restore_brings_each_back(edda: Any) -> None:

@@ -245,3 +245,29 @@ async def test_what_finds_no_room_is_not_acknowledged_and_arrives_once_there_is_
         assert (said["waiting"], said["fault"]) == (0, "")
         assert up.poll() is None
         assert not damage(laptop.home / "edda.db")
+
+
+async def test_a_full_disk_is_named_on_both_sides_with_whose_it_is(disk: SmallDisk, tmp_path: Path) -> None:
+    with Machine(disk.path, "laptop") as laptop, Machine(tmp_path, "phone") as phone:
+        settle_in(laptop, phone)
+        up = await bring_together(laptop, phone)
+        disk.leave(ROOM_BYTES)
+        with store_of(phone) as theirs:
+            theirs.create_document(Document(title="From afar", content=random.Random(8).randbytes(700_000).hex()))
+
+        async def both_say_so() -> bool:
+            here, there = await laptop.status(), await phone.status()
+            assert here is not None
+            assert there is not None
+            return "is full" in str(here["fault"]) and "is full" in str(there["peers"][0]["error"])
+
+        await until(both_say_so)
+        there = await phone.status()
+        assert there is not None
+        assert there["peers"][0]["error"].startswith("The trouble is on the other device laptop: The disk that holds ")
+        assert there["fault"] == ""
+        assert "trouble: The disk that holds" in laptop.edda("status")
+        disk.enlarge()
+        await until(lambda: are_equal([laptop, phone]), HEALED_S_MAX)
+        assert laptop.json("status")["fault"] == ""
+        assert up.poll() is None

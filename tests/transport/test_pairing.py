@@ -311,6 +311,9 @@ async def test_joining_at_a_name_that_does_not_exist_says_that_nobody_answered()
     with pytest.raises(NotReachableError) as caught:
         await join(CODE, RECORD, "no-such-host.invalid", 1)
     assert caught.value.address == "no-such-host.invalid:1"
+    assert "is `edda invite` open there" in str(caught.value)
+    assert "the code is as good as before" in str(caught.value)
+    assert "edda up" not in str(caught.value)
 
 
 async def test_an_inviter_that_sends_an_oversize_frame_broke_the_protocol() -> None:

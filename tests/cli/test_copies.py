@@ -1,0 +1,89 @@
+"""A copy of a store that runs beside the original: who is shut out for it says so."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edda_sync import testing
+from edda_sync.config import StorageConfig
+from edda_sync.engine import StorageEngine
+from edda_sync.model import Task
+from edda_sync.transport import identity
+from edda_sync.transport.identity import Identity
+from tests.cli.processes import PATIENCE_S, Machine
+
+SAID = r"Another copy of this device's store is connected to laptop; use only one of the two\."
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    made: list[Machine] = []
+
+    def make(name: str) -> Machine:
+        made.append(Machine(tmp_path, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+def pair(laptop: Machine, phone: Machine, lower: Machine) -> None:
+    """Make them members of one workspace; calls of the one with the lower id are those that count."""
+    keys = sorted((Identity.create(), Identity.create()), key=lambda each: each.device)
+    for each, key in zip((laptop, phone), keys if lower is laptop else reversed(keys), strict=True):
+        each.home.mkdir(mode=0o700)
+        identity.save(each.home, key)
+    with StorageEngine(laptop.home) as first, StorageEngine(phone.home) as second:
+        first.open_store(StorageConfig(name="laptop", state_path=laptop.state), anew=True)
+        first.found()
+        second.open_store(StorageConfig(name="phone", state_path=phone.state), anew=True)
+        testing.pair(first, second)
+        first.create_task(Task(title="Buy milk"))
+        testing.sync(first, second)
+
+
+def check_said(*phones: Machine) -> None:
+    """Look whether status says it too, where each ends the link of the other by turns: some time."""
+    for phone in phones:
+        end = time.monotonic() + PATIENCE_S
+        while (peer := phone.json("status")["peers"][0])["connected"]:
+            assert time.monotonic() < end
+        assert re.fullmatch(SAID, peer["error"])
+
+
+def test_a_store_that_is_shut_out_by_a_copy_of_it_says_so_in_up_and_status(machine: Callable[[str], Machine]) -> None:
+    laptop, phone, copy = machine("laptop"), machine("phone"), machine("copy")
+    pair(laptop, phone, laptop)
+    shutil.copytree(phone.home, copy.home)
+    copied, place = copy.up()
+    running, address = laptop.up("--at", place)
+    running.wait_for("phone: proved equal")
+    original, _ = phone.up("--at", address)
+    original.wait_for(SAID)
+    check_said(phone)
+    printed = phone.run("sync", "--timeout", "3", code=4)
+    assert re.search(rf"laptop: not (reached|equal) \({SAID.removesuffix('.')[:-1]}\)", printed)
+    for each in (copied, running, original):
+        assert each.end() == 0
+
+
+def test_two_copies_of_a_store_that_end_each_others_links_both_say_so(machine: Callable[[str], Machine]) -> None:
+    laptop, phone, copy = machine("laptop"), machine("phone"), machine("copy")
+    pair(laptop, phone, phone)
+    shutil.copytree(phone.home, copy.home)
+    running, address = laptop.up()
+    copied, _ = copy.up("--at", address)
+    running.wait_for("phone: proved equal")
+    original, _ = phone.up("--at", address)
+    original.wait_for(SAID)
+    copied.wait_for(SAID)
+    check_said(phone, copy)
+    for each in (copied, running, original):
+        assert each.end() == 0
