@@ -107,7 +107,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
         (5, 21),
         "sync.readmission:readmit",
-        "rewriting.write_again(tx, ledger, left)",
+        "rewriting.write_again(tx, ledger, left, random(16))",
         "pass",
     ),
 )
