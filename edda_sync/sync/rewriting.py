@@ -155,7 +155,7 @@ class _Plan:
             key = key_of(one.kind, one.id)
             entity = self._entities.existing(one.kind, one.id)
             if isinstance(one, operation.Put):
-                if one.kind == "device" and entity is not None and "record" in entity.cells:
+                if "record" in one.cells and entity is not None and "record" in entity.cells:
                     continue  # somebody else has let that device in meanwhile, and a record is written once
                 cells = dict(one.cells)
                 field = TEXT_FIELDS.get(one.kind)

@@ -252,9 +252,15 @@ class WrittenAgain(Checker):
         self._put_back.add(device.name)
 
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
-        """Note what writes cells; what touches or deletes may have no effect any more, and then it is not written."""
+        """
+        Note what writes cells; what touches or deletes may have no effect any more, and then it is not written.
+
+        Nor is it what lets a device in that somebody else has let in meanwhile: were it known nowhere, it would not end equal.
+        """
         del device
-        self._writes.update(each.hash for each in own if any(isinstance(one, Put) for one in operations_of(each)))
+        for each in own:
+            if any(isinstance(one, Put) and one.kind != "device" for one in operations_of(each)):
+                self._writes.add(each.hash)
 
     def ended(self) -> None:
         """Look for each of these changes under its new name."""

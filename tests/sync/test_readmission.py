@@ -9,7 +9,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import doctor, limits, standing
-from edda_sync.crdt import authority
+from edda_sync.crdt import authority, records
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.ledger import new_life
 from edda_sync.engine import StorageEngine
@@ -229,6 +229,16 @@ def test_who_was_let_in_by_a_newcomer_and_by_another_member_before_it_is_let_in_
     scene.everybody(watch)
     assert admissions(scene.phone, watch) == 1
     assert scene.phone.get_task(mine) is not None
+
+
+def test_what_it_wrote_of_a_device_that_is_a_member_is_written_again(scene: Scene) -> None:
+    Talk(scene.phone, scene.tablet).run()
+    scene.tablet.create_task(edda.Task(title="mine"))
+    phone = records.device_entity(scene.phone.identity.public_key)
+    assert append(scene.tablet, body_of([[PUT, "device", phone, {"name": "the old phone"}]])) is not None
+    scene.let_in_again()
+    scene.everybody()
+    assert "the old phone" in [each.name for each in scene.old.members()]
 
 
 # --- what it had seen -------------------------------------------------------------------------------------------------
