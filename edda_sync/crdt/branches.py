@@ -234,9 +234,12 @@ class Names:
         """Return the names of an actor's branches that are held."""
         return [run.name for run in self._branches.get(actor, ())]
 
-    def holding(self, actor: bytes, seq: int) -> list[bytes]:
-        """Return the names of an actor's chain that may hold a change with a seq: those that begin no later."""
-        return [actor, *(run.name for run in self._branches.get(actor, ()) if run.first <= seq)]
+    def holding(self, actor: bytes, seq: int) -> Iterator[bytes]:
+        """Yield the names of an actor's chain that may hold a change with a seq: those that begin no later."""
+        yield actor
+        for run in self._branches.get(actor, ()):
+            if run.first <= seq:
+                yield run.name
 
     def after(self, name: bytes) -> list[bytes]:
         """Return the names of the branches that go on from a name, in order."""

@@ -186,6 +186,9 @@ class Chains:
 
     def knows(self, change: Change) -> bool:
         """Tell whether a change is held."""
+        header = change.header
+        if not self.is_plain and Point(header.seq - 1, header.previous) in points_of(self._reader, header.actor):
+            return branch_name(header.actor, change.hash) in self._reader.heads()  # as whatever is held behind a point
         return self.find(*change.header.dot, change.hash) is not None
 
     def is_apart(self, change: Change) -> bool:
