@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edda_sync.crdt.branches import Renaming
+from edda_sync.crdt.frontier import Dot
 from edda_sync.errors import EddaError
 
 
@@ -69,12 +70,14 @@ class Learned:
         evidence: Its names.
         forked: Actors whose chains it proves to fork.
         renamed: What is called otherwise from now on, where something is here of such a chain.
+        ends: Up to where a name goes from now on, where nothing more is here of such a chain.
     """
 
     peer: str
     evidence: tuple[bytes, ...]
     forked: frozenset[bytes]
     renamed: tuple[Renaming, ...]
+    ends: tuple[Dot, ...] = ()
 
 
 Effect = Send | Close | Applied | Proved | Differs | Mended | Learned

@@ -45,6 +45,7 @@ class News:
         brought: What the peer told of it, new or not, by name.
         forked: Actors whose chains it newly proves to fork.
         renamed: What is called otherwise from now on, since a fork was proved.
+        ends: Up to where a name goes from now on, of a chain that is proved to fork where nothing more of it is here.
         say: Longer pieces, for the peer.
         agrees: Whether a piece is, as far as both go, what is held here.
         strangers: Keys of which it had proofs, and that are no members here.
@@ -56,6 +57,7 @@ class News:
     brought: list[bytes] = field(default_factory=list)
     forked: set[bytes] = field(default_factory=set)
     renamed: list[Renaming] = field(default_factory=list)
+    ends: list[Dot] = field(default_factory=list)
     say: list[Wanted] = field(default_factory=list)
     agrees: bool = False
     strangers: set[bytes] = field(default_factory=set)
@@ -108,6 +110,7 @@ class Learning:
         news.forked.add(proof.actor)
         head = None if shared is None else tx.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
+            news.ends.append((proof.actor if shared is None else shared[0], point.seq))
             return  # nothing is held beyond the point, so nothing has another name
         after = tx.hash_at(shared[0], point.seq + 1)
         assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"

@@ -265,3 +265,17 @@ def renamed_held(held: Frontier, by: Renaming, *, apart: bool) -> Frontier:
     if not apart:
         return by.frontier(held)
     return {name: min(seq, by.above) if name == by.old else seq for name, seq in held.items()}
+
+
+def ended_held(held: Frontier, ends: Iterable[Dot]) -> Frontier:
+    """
+    Return what a peer holds, once it is known that a chain forks of which nothing more is here.
+
+    Args:
+        held: By the names of before: what is half here is one of them, or was, as a segment said it.
+        ends: Up to where a name goes from now on. What follows goes by names that the peer says.
+    """
+    ended = dict(held)
+    for name, last in ends:
+        ended[name] = min(last, ended.get(name, 0))
+    return {name: seq for name, seq in ended.items() if seq}

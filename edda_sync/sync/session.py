@@ -59,7 +59,7 @@ from edda_sync.sync.messages import (
 )
 from edda_sync.sync.proving import Outcome, Proving
 from edda_sync.sync.rates import Rates
-from edda_sync.sync.sending import Sending, renamed_held
+from edda_sync.sync.sending import Sending, ended_held, renamed_held
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.wire import Codec
 
@@ -510,8 +510,9 @@ class Session:
             self._strangers |= news.strangers
         if news.late:
             self._deadlines.setdefault("evidence", now + limits.PROOFS_WINDOW_S)
-        evidence, forked, renamed = tuple(news.evidence), frozenset(news.forked), tuple(news.renamed)
-        return [*self._ack(), *([Learned(self.peer, evidence, forked, renamed)] if evidence else [])]
+        evidence, forked = tuple(news.evidence), frozenset(news.forked)
+        learned = Learned(self.peer, evidence, forked, tuple(news.renamed), tuple(news.ends))
+        return [*self._ack(), *([learned] if evidence else [])]
 
     def learned(self, news: Learned, now: float) -> list[Effect]:
         """
@@ -532,6 +533,7 @@ class Session:
             apart = self._exchange.actor(by.new) in self.progress.apart
             self._held = renamed_held(self._held, by, apart=apart)
             self._sending.renamed(by, apart=apart)
+        self._held = ended_held(self._held, news.ends)
         self.recheck(now)
         try:
             effects = self._evaluate(now)
@@ -556,7 +558,7 @@ class Session:
         if not taken.early and not taken.late:
             self._sending.learned(taken.held)
             ours = self._exchange.frontier()
-            for actor, seq in taken.held:
+            for actor, seq in taken.held if not taken.unchecked else ():  # else nobody knows by which names
                 if actor in ours and actor not in self.progress.apart:
                     self._held[actor] = max(seq, self._held.get(actor, 0))  # whoever sends a change has it
         if taken.settled:

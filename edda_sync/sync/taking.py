@@ -120,7 +120,7 @@ class Taking:
         parted: frozenset[bytes],
     ) -> Taken:
         if tx.segments():
-            return Taken(0, held=tuple(_dots_of(Chains(tx), batch)), unchecked=True)  # the peer has them all the same
+            return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer has them all the same
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
@@ -162,7 +162,7 @@ class Taking:
                 break
         fold.flush()
         vouched.keep(tx)
-        settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(Chains(tx), batch))
+        settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
         readmitted = readmit(tx, ledger, self._random)
         return Taken(applied, early, late, frozenset(apart), held, settled, readmitted)
 
@@ -218,14 +218,14 @@ class Taking:
         tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
         change = Change(header, incoming.raw, b"")
         if len(incoming.parts | {part.number}) < len(header.parts):
-            return Taken(0, held=tuple(_dots_of(chains, [change])))
+            return Taken(0, held=tuple(_dots_of(tx, [change])))
         fold, waited = self._ledger.fold(tx), early_writes.is_pending(tx)
         outcome = self._ledger.admit(tx, fold, change)
         fold.flush()
         if outcome is Admitted.APPLIED:
             self._keep_voucher(tx, change)
         settled = waited and not early_writes.is_pending(tx)
-        held = tuple(_dots_of(Chains(tx), [change]))
+        held = tuple(_dots_of(tx, [change]))
         readmitted = readmit(tx, self._ledger, self._random)
         applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
         if outcome is Admitted.UNKNOWN:
@@ -288,11 +288,12 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
     }
 
 
-def _dots_of(chains: Chains, batch: list[Change]) -> Iterator[Dot]:
-    """Yield under which dots changes are held; those of chains that never forked whether or not they are."""
+def _dots_of(reader: StoreReader, batch: list[Change]) -> Iterator[Dot]:
+    """Yield under which dots changes are held; while no chain is known to fork, whether or not they are."""
+    chains, has_forks = Chains(reader), bool(forked_keys(reader))
     for change in batch:
         dot: Dot | None = change.header.dot
-        if not chains.is_plain and (dot := chains.find(*change.header.dot, change.hash)) is None:
+        if has_forks and (dot := chains.find(*change.header.dot, change.hash)) is None:
             place = chains.place(change)  # a large one, whose parts are still to come
             dot = None if place is None else (place.name, change.header.seq)
         if dot is not None:

@@ -1,0 +1,178 @@
+"""By which names a peer's changes go that are not here: once a chain is proved to fork, by those of its branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import limits
+from edda_sync.engine import StorageEngine
+from edda_sync.sync.messages import Earlier, Evidence, Part
+from edda_sync.sync.sending import ended_held
+from edda_sync.sync.session import Session
+from edda_sync.testing import devices, replica_of, sync
+from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
+from tests.sync.copies import Copier, add, assert_equal, copier, own_actor, titles
+from tests.sync.network import Network, name_of
+from tests.sync.test_forks import branches_of, evidence
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def three(backend: str) -> Iterator[tuple[StorageEngine, ...]]:
+    """Three devices that hold the same."""
+    with devices(3, backend=backend) as engines:
+        add("base")(engines[0])
+        sync(engines[0], engines[1])
+        sync(engines[0], engines[2])
+        yield engines
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Copier]:
+    with copier(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
+    with newcomers(tmp_path, backend) as made:
+        yield made
+
+
+def test_who_began_with_a_branch_that_is_lost_is_proved_equal_to_who_knows_the_fork(
+    three: tuple[StorageEngine, ...], copy: Copier, newcomer: Newcomers
+) -> None:
+    """What is passed over while a segment is believed goes by names that only the peer knows."""
+    laptop, phone, _ = three
+    watch = newcomer(laptop)
+    sync(laptop, phone)
+    old, older = copy(laptop), copy(laptop)
+    add("kept")(laptop)
+    sync(laptop, phone)
+    add("lost")(laptop)
+    begin_with_segment(laptop, watch)
+    add("other")(old)
+    sync(old, phone)
+    assert len(branches_of(phone)) == 2
+    network = Network(watch, phone, older)
+    network.connect(watch, older)
+    deliver(network)
+    assert network.said(Earlier)
+    network.cut(watch, older)
+    network.connect(watch, phone)
+    network.run()
+    assert is_provisional(watch) is None
+    assert titles(watch) == ["base", "kept", "other"]
+    assert_equal([watch, phone])
+    assert len(network.proved) == 2
+
+
+def test_a_peer_that_holds_another_branch_than_a_segment_shows_is_given_the_one_that_it_lacks(
+    three: tuple[StorageEngine, ...], copy: Copier, newcomer: Newcomers
+) -> None:
+    laptop, phone, tablet = three
+    watch = newcomer(laptop)
+    sync(laptop, phone)
+    old = copy(laptop)
+    add("one")(laptop)
+    add("two")(old)
+    begin_with_segment(laptop, watch)
+    sync(laptop, tablet)
+    early, late = copy(laptop), copy(old)
+    sync(late, tablet)
+    replica_of(phone).exchange.forks.take_evidence(list(evidence(tablet).values()))
+    sync(old, phone)
+    assert titles(phone) == ["base", "two"]
+    network = Network(watch, phone, early)
+    network.connect(watch, phone)
+    deliver(network)
+    assert is_provisional(watch) is not None
+    network.connect(watch, early)
+    network.run()
+    assert is_provisional(watch) is None
+    assert titles(watch) == ["base", "one", "two"]
+    assert_equal([watch, phone])
+    assert len(network.proved) == 4
+
+
+def test_a_large_change_that_is_half_here_when_its_chain_is_proved_to_fork(
+    three: tuple[StorageEngine, ...], copy: Copier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, tablet = three
+    twin = copy(laptop)
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_000)
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 5_000)
+    with laptop.begin_transaction() as tx:
+        for number in range(200):
+            tx.create_task(edda.Task(title=f"task {number}", description=f"{number} " * 100))
+    sync(laptop, phone)
+    add("other")(twin)
+    sync(twin, phone)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    proofs = replica_session(network, tablet, phone)._rates.proofs
+    proofs._most = 0  # it may take none yet
+    network.run_until_said(Part)
+    assert network.said(Evidence)
+    assert evidence(tablet) == {}
+    proofs._most = limits.PROOFS_MAX
+    network.now += limits.PROOFS_WINDOW_S
+    network._do(name_of(tablet), network.replicas[name_of(tablet)].tick(network.now))
+    while not evidence(tablet):
+        assert network.step()
+    assert branches_of(tablet) == set()
+    network.run()
+    assert_equal([tablet, phone])
+    assert len(network.proved) == 2
+
+
+def test_a_large_change_of_a_chain_that_is_known_to_fork_goes_by_its_branch(
+    three: tuple[StorageEngine, ...], copy: Copier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, tablet = three
+    actor, twin = own_actor(laptop), copy(laptop)
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_000)
+    with laptop.begin_transaction() as tx:
+        for number in range(20):
+            tx.create_task(edda.Task(title=f"task {number}", description=f"{number} " * 100))
+    sync(laptop, phone)
+    add("other")(twin)
+    sync(twin, phone)
+    last = tablet.frontier()[actor]
+    exchange = replica_of(tablet).exchange
+    news = exchange.forks.take_evidence(list(evidence(phone).values()))
+    assert (news.renamed, news.ends) == ([], [(actor, last)])
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    network.run_until_said(Part)
+    theirs = network.replicas[name_of(tablet)].progress()[name_of(phone)].theirs
+    assert theirs[actor] == last
+    network.run()
+    assert_equal([tablet, phone])
+    assert len(network.proved) == 2
+
+
+def test_where_a_name_ends_nothing_beyond_is_held_by_it() -> None:
+    a, b = b"a" * 16, b"b" * 16
+    assert ended_held({a: 5, b: 3}, []) == {a: 5, b: 3}
+    assert ended_held({a: 5, b: 3}, [(a, 4), (a, 2), (a, 3)]) == {a: 2, b: 3}
+    assert ended_held({a: 5, b: 3}, [(a, 0), (b"c" * 16, 7), (b, 9)]) == {b: 3}
+
+
+def deliver(network: Network) -> None:
+    """Deliver all that is on its way, and let no time pass."""
+    while network.on_its_way:
+        network.step()
+
+
+def replica_session(network: Network, engine: StorageEngine, peer: StorageEngine) -> Session:
+    """How a device's talk with a peer stands."""
+    return network.replicas[name_of(engine)]._sessions[name_of(peer)]
