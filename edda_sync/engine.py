@@ -38,7 +38,7 @@ from edda_sync.errors import (
     NotFoundError,
     UsageError,
 )
-from edda_sync.folders import make_folder, naming_state, state_folder
+from edda_sync.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.items import item_of_row
 from edda_sync.life import Sidecar, open_sidecar
 from edda_sync.lives import Life
@@ -513,8 +513,7 @@ class StorageEngine:
             from edda_sync.store.sqlite import SqliteStore
 
             state = state_folder(self.config)
-            with naming_state():
-                make_folder(state)  # first: without it no store is made either
+            make_state_folder(state)  # first: without it no store is made either
             make_folder(self.home)
             self.home = self.home.resolve()  # once: a link on the way may point elsewhere by the time of the next look
             database = self.config.database(self.home)

@@ -35,6 +35,20 @@ def make_folder(path: Path) -> None:
         raise disk_error(path, error) from None
 
 
+def make_state_folder(path: Path) -> None:
+    """
+    Make the folder of sidecars, as :func:`make_folder` does.
+
+    Raises:
+        StorageError: It cannot be made: what is in the way is named, or the way out.
+    """
+    with naming_state():
+        try:
+            make_folders(path)
+        except OSError as error:
+            raise disk_error(path, error) from None
+
+
 @contextmanager
 def naming_state() -> Iterator[None]:
     """

@@ -113,14 +113,17 @@ def test_devices_of_two_workspaces_do_not_sync() -> None:
         assert (mine.digest(), theirs.digest()) == digests
 
 
-def test_a_device_joins_once(tmp_path: Path) -> None:
+def test_a_device_that_is_let_in_again_is_the_same_device_with_the_same_store(tmp_path: Path) -> None:
     with devices(1) as (host,), edda.StorageEngine(tmp_path / "newcomer") as newcomer:
         newcomer.open_store(edda.StorageConfig(name="newcomer"))
         pair(host, newcomer)
         sync(host, newcomer)
         assert [member.name for member in newcomer.members()] == ["laptop", "newcomer"]
-        with pytest.raises(UsageError):
-            pair(host, newcomer)
+        newcomer.create_task(edda.Task(title="kept"))
+        pair(host, newcomer)
+        sync(host, newcomer)
+        assert [member.name for member in host.members()] == ["laptop", "newcomer"]
+        assert [task.title for task in host.query_tasks(edda.TaskQuery())] == ["kept"]
 
 
 def test_a_talk_can_be_stopped_anywhere_and_what_was_durable_stays() -> None:
