@@ -431,7 +431,7 @@ def test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_
     assert line.error is None
     assert a.refused() == 0
     assert content(a, document) == "a" + 600 * "x" + "b"
-    assert steps <= 4 * 300
+    assert steps <= 5 * 300  # as ids are drawn; each letter behind all others would take 45,000
 
 
 # --- names of branches ------------------------------------------------------------------------------------------------
