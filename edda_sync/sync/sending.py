@@ -89,6 +89,7 @@ class Sending:
     def renamed(self, by: Renaming, *, apart: bool) -> None:
         """Learn that changes have another name: see :func:`renamed_held`."""
         self._known = renamed_held(self._known, by, apart=apart)
+        self._news = self._news or apart
 
     def learned(self, dots: Iterable[Dot]) -> None:
         """Learn that the peer has some changes: it sent them."""
@@ -260,19 +261,17 @@ def renamed_held(held: Frontier, by: Renaming, *, apart: bool) -> Frontier:
     Args:
         held: By the names of before.
         by: What is called otherwise from now on.
-        apart: Whether the peer holds other changes there than we do: then what it said counts up to where they part.
+        apart: Whether the peer holds other changes there than we do, or may: then what it said counts up to where they part.
     """
-    if not apart:
-        return by.frontier(held)
-    return {name: min(seq, by.above) if name == by.old else seq for name, seq in held.items()}
+    return ended_held(held, [(by.old, by.above)]) if apart else by.frontier(held)
 
 
 def ended_held(held: Frontier, ends: Iterable[Dot]) -> Frontier:
     """
-    Return what a peer holds, once it is known that a chain forks of which nothing more is here.
+    Return what a peer holds, once it is known that a chain forks, where nobody can say which branch it means.
 
     Args:
-        held: By the names of before: what is half here is one of them, or was, as a segment said it.
+        held: By the names of before; also what is half here, or was passed over while a segment was believed.
         ends: Up to where a name goes from now on. What follows goes by names that the peer says.
     """
     ended = dict(held)

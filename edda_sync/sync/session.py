@@ -178,6 +178,7 @@ class Session:
         self._pages: list[Summary] = []
         self._last = b""  # the last actor of which a page said something
         self._held: Frontier = {}  # what the peer itself said that it holds
+        self._unnamed: set[bytes] = set()  # names of which it sent what is not here yet: it may be of another branch
         self._told: Frontier = {}  # what it was told that we hold
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
@@ -480,6 +481,7 @@ class Session:
         assert hello is not None, "pages come after it"
         self._hello, self._pages, self._last = None, [], b""
         self._held, apart = self._exchange.compared(summaries)
+        self._unnamed.clear()
         self.progress.waiting, self.progress.apart = hello.waiting, frozenset()
         self._proving.introduced(hello.nonce)
         self._sending.introduced(self._held, hello.wanted)
@@ -530,7 +532,7 @@ class Session:
         self._sending.telling.tell(news.evidence)
         says_hello = bool(news.renamed or news.forked & self.progress.apart)
         for by in news.renamed:
-            apart = self._exchange.actor(by.new) in self.progress.apart
+            apart = self._exchange.actor(by.new) in self.progress.apart or by.old in self._unnamed
             self._held = renamed_held(self._held, by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self._held = ended_held(self._held, news.ends)
@@ -558,7 +560,9 @@ class Session:
         if not taken.early and not taken.late:
             self._sending.learned(taken.held)
             ours = self._exchange.frontier()
-            for actor, seq in taken.held if not taken.unchecked else ():  # else nobody knows by which names
+            for actor, seq in taken.held:
+                if (taken.unchecked or seq > ours.get(actor, 0)) and self._is_kept(actor, self._unnamed, ours):
+                    self._unnamed.add(actor)
                 if actor in ours and actor not in self.progress.apart:
                     self._held[actor] = max(seq, self._held.get(actor, 0))  # whoever sends a change has it
         if taken.settled:

@@ -255,7 +255,7 @@ class WrittenAgain(Checker):
         """
         Note what writes cells; what touches or deletes may have no effect any more, and then it is not written.
 
-        Nor is what lets a device in that somebody else has let in meanwhile: were it known nowhere, none would end equal.
+        Nor is it what lets a device in that somebody else has let in meanwhile: one that nobody knows would not end equal.
         """
         del device
         for each in own:

@@ -9,9 +9,10 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import limits
+from edda_sync.crdt.branches import Renaming
 from edda_sync.engine import StorageEngine
 from edda_sync.sync.messages import Earlier, Evidence, Part
-from edda_sync.sync.sending import ended_held
+from edda_sync.sync.sending import ended_held, renamed_held
 from edda_sync.sync.session import Session
 from edda_sync.testing import devices, replica_of, sync
 from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
@@ -165,6 +166,12 @@ def test_where_a_name_ends_nothing_beyond_is_held_by_it() -> None:
     assert ended_held({a: 5, b: 3}, []) == {a: 5, b: 3}
     assert ended_held({a: 5, b: 3}, [(a, 4), (a, 2), (a, 3)]) == {a: 2, b: 3}
     assert ended_held({a: 5, b: 3}, [(a, 0), (b"c" * 16, 7), (b, 9)]) == {b: 3}
+
+
+def test_where_a_chain_forks_from_its_first_change_on_a_peer_may_hold_nothing_by_its_name() -> None:
+    by = Renaming(b"a" * 16, 0, b"n" * 16)
+    assert renamed_held({by.old: 5}, by, apart=False) == {by.new: 5}
+    assert renamed_held({by.old: 5}, by, apart=True) == {}
 
 
 def deliver(network: Network) -> None:
