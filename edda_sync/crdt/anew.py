@@ -38,12 +38,13 @@ class Still:
     __slots__ = ("_at", "_committed")
 
     def __init__(self) -> None:
-        self._at = self._committed = 0
+        self._at: bytes | None = None  # the number, as it stands in the store
+        self._committed: bytes | None = None
 
     def holds(self, reader: StoreReader) -> bool:
         """Tell whether nothing was folded anew since this was asked last; what is remembered from now on is of now."""
-        at = times(reader)
-        if at == self._at:
+        at = reader.meta(FOLDED_KEY)
+        if at == self._at:  # nearly always, and each change asks several times
             return True
         self._at = at
         return False

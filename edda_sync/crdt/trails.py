@@ -87,6 +87,8 @@ class Trails:
             first: The first one.
             passed: Whether something stands between the two.
         """
+        if not passed and left not in self._at:  # nearly always
+            return
         for other in tuple(self._at.get(left, ())):
             trail = self._of[other, left]
             if other != own and names[other] < names[own] and _stands_before(order, first, trail.right):

@@ -73,6 +73,7 @@ class Giving:
             chosen: list[Logged] = []
             size = used = 0
             large = None
+            own = {name: self.is_own(head) for name, head in heads.items()}
             reached, held_back = dict(known), early.held_back(reader)
             for position in positions:
                 logged = reader.logged(position)
@@ -81,8 +82,7 @@ class Giving:
                 if wanted and logged.seq > reached.get(logged.actor, 0):
                     if chosen and size + len(logged.raw) + len(logged.body) > limits.BATCH_BYTES_MAX:
                         break
-                    own = self.is_own(heads[logged.actor])
-                    until = logged.seq if own else vouchers.signed(logged)
+                    until = logged.seq if own[logged.actor] else vouchers.signed(logged)
                     if until is None:
                         break  # it was relayed to us ahead of its signature, which is on its way
                     if not vouchers.add(logged, until):
@@ -103,7 +103,7 @@ class Giving:
                 return None
             for logged in ends:  # beside what vouches for its end, the last signature before that
                 inner = last_signed(reader, names, (logged.actor, logged.seq))
-                if inner is not None and inner[1] < logged.seq and not self.is_own(heads[logged.actor]):
+                if inner is not None and inner[1] < logged.seq and not own[logged.actor]:
                     signature = reader.signature_at(*inner) or b""
                     vouching.append(SignedHead(names.actor(logged.actor), inner[1], signature, b""))
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
@@ -199,7 +199,9 @@ class _Ends:
             before = self._ends.get(names.parent(name))
             follows = [names.parent(name)] if before is not None and before[0].seq == logged.seq - 1 else []
         size = HASH_BYTES * (until - logged.seq) + _HEADS_BYTES
-        total = self._size + size - sum(self._ends[each][1] for each in follows)
+        total = self._size + size
+        for each in follows:
+            total -= self._ends[each][1]
         if self._ends and total > limits.BATCH_VOUCHERS_BYTES_MAX:
             return False
         if names is not NOBODY and not follows:
