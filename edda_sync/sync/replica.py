@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from edda_sync import limits
+from edda_sync.errors import StorageError
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.rates import Rates
@@ -102,11 +103,19 @@ class Replica:
             effects += session.tick(now)
         if self._stalled is not None and now >= self._stalled[0]:
             self._stalled = None
-            if any(session.in_vain for session in self._sessions.values()):
-                self.exchange.behind.give_up()
-                for session in list(self._sessions.values()):
-                    effects += session.anew(now)
+            effects += self._give_up(now)
         return self._settled(effects)
+
+    def _give_up(self, now: float) -> list[Effect]:
+        """Give up the log behind a segment; who was asked for it in vain is asked again, if that could not be written."""
+        asked = [session for session in self._sessions.values() if session.in_vain]
+        if not asked:
+            return []
+        try:
+            self.exchange.behind.give_up()
+        except StorageError as error:  # these talks end over it, as over all that cannot be written
+            return [effect for session in asked for effect in session.fail(error)]
+        return [effect for session in list(self._sessions.values()) for effect in session.anew(now)]
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
@@ -121,7 +130,7 @@ class Replica:
         It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way.
         """
         asked = [session for session in self._sessions.values() if session.in_vain]
-        if not asked:
+        if not asked or not self.exchange.standing().is_provisional:
             self._stalled = None
             return
         reached = self.exchange.behind.reached()

@@ -224,7 +224,7 @@ class Session:
         try:
             return self._take_frame(frame, now)
         except EddaError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> list[Effect]:
         message = self._codec.decode(frame)
@@ -313,7 +313,7 @@ class Session:
                 effects += self._ack()
             return effects + self._evaluate(now)
         except EddaError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
@@ -541,7 +541,7 @@ class Session:
             effects = self._evaluate(now)
             return effects + self.open() if says_hello else effects
         except EddaError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     def _deal_offer(self, offer: Offer) -> list[Effect]:
         first = self._exchange.merging.first_wanted(offer)
@@ -657,7 +657,7 @@ class Session:
         try:
             return self._evaluate(now)
         except EddaError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     def _evaluate(self, now: float) -> list[Effect]:
         """Decide, from all that is known, what to send."""
@@ -716,7 +716,7 @@ class Session:
         self.progress.sent_bytes += len(frame)
         return Send(self.peer, frame)
 
-    def _fail(self, error: EddaError) -> list[Effect]:
+    def fail(self, error: EddaError) -> list[Effect]:
         """End the talk over an error, and tell the peer whose it is."""
         self.state = State.CLOSED
         fault = "mine" if isinstance(error, (StorageError, LocalError)) else "yours"

@@ -186,13 +186,13 @@ def hoarding(sim: Simulation, patch: Patch) -> None:
 
 
 def a_refusal_that_leaves_a_trace(sim: Simulation, patch: Patch) -> None:
-    fail = Session._fail
+    fail = Session.fail
 
     def fail_and_write(session: Any, error: Any) -> Any:
         session._exchange.store.transact(lambda tx: tx.add_to_digest(1))
         return fail(session, error)
 
-    patch.setattr(Session, "_fail", fail_and_write)
+    patch.setattr(Session, "fail", fail_and_write)
     liar = sim.add_device(liars.Liar)
 
     def lie() -> None:

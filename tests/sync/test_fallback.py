@@ -13,7 +13,8 @@ from edda_sync import doctor, limits, standing
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.ledger import actor_of, new_life
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import UsageError
+from edda_sync.errors import DiskFullError, UsageError
+from edda_sync.sync.behind import LogBehind
 from edda_sync.testing import devices, pair, replica_of, sync
 from tests.backup.newcomers import (
     Newcomers,
@@ -242,6 +243,30 @@ def test_a_store_that_was_given_a_segment_without_its_log_takes_the_log_from_the
     assert scene.tablet.frontier() == {}
     network = met(scene.tablet, scene.laptop)
     assert len(network.proved) == 2
+    assert is_provisional(scene.tablet) is None
+    scene.everybody()
+
+
+def test_what_cannot_be_given_up_since_the_disk_is_full_is_given_up_later(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.withhold()
+    network = Network(scene.tablet, scene.phone, scene.laptop)
+    network.connect(scene.tablet, scene.phone)
+
+    def refuse(_behind: LogBehind) -> None:
+        raise DiskFullError("edda.db")
+
+    with monkeypatch.context() as full:
+        full.setattr(LogBehind, "give_up", refuse)
+        with pytest.raises(DiskFullError):
+            network.run()
+    assert is_provisional(scene.tablet) is not None
+    assert network.replicas[name_of(scene.tablet)].progress() == {}, "the talk ended, as over any write that fails"
+    network.errors.clear()
+    network.cut(scene.tablet, scene.phone)
+    network.connect(scene.tablet, scene.phone)
+    network.run()
     assert is_provisional(scene.tablet) is None
     scene.everybody()
 
