@@ -55,14 +55,14 @@ def level_of(reader: StoreReader) -> bytes | None:
 
 def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
     """Let a device run the newer version, which folds the log anew; once more later, if something comes between."""
-    if not device.is_awake:
-        return
 
     def begin(engine: StorageEngine) -> bool:
         engine.store.transact(lambda tx: tx.set_meta(KEY, FOLDING))
         return True
 
-    if device.act(begin) is None:
+    if not device.is_awake or device.act(begin) is None:
+        if device.newer:  # it was upgraded before, and its store is not yet
+            sim.later(AGAIN_S, lambda: booted(sim, device))
         return
     device.newer = True
     sim.note("upgrade", device)
