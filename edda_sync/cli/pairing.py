@@ -234,7 +234,7 @@ def _ask_member(held: Holdings, welcome: Welcome) -> bool:
     """Ask that once this device is let in; who gives up then is told how it stands."""
     try:
         return _ask(held)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):  # while it reads, or as it was about to
         others = _others(welcome, {held.device: held.name})
         note(
             f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
