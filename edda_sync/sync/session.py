@@ -557,7 +557,7 @@ class Session:
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
-        if not taken.early and not taken.late:
+        if not taken.late:  # what came too early the peer has all the same
             self._sending.learned(taken.held)
             ours = self._exchange.frontier()
             for actor, seq in taken.held:

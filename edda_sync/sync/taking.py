@@ -124,7 +124,7 @@ class Taking:
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
-            return Taken(0, early=True, apart=frozenset(apart))
+            return Taken(0, early=True, apart=frozenset(apart), held=tuple(_dots_of(tx, batch)))
         ledger = self._ledger
         fold = ledger.fold(tx)
         halves, waited = list(tx.incoming()), early_writes.is_pending(tx)
@@ -289,11 +289,12 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
 
 
 def _dots_of(reader: StoreReader, batch: list[Change]) -> Iterator[Dot]:
-    """Yield under which dots changes are held; while no chain is known to fork, whether or not they are."""
+    """Yield under which dots changes are held; of chains that are not known to fork, whether or not they are."""
     chains, has_forks = Chains(reader), bool(forked_keys(reader))
     for change in batch:
         dot: Dot | None = change.header.dot
-        if has_forks and (dot := chains.find(*change.header.dot, change.hash)) is None:
+        is_forked = has_forks and bool(points_of(reader, change.header.actor))
+        if is_forked and (dot := chains.find(*change.header.dot, change.hash)) is None:
             place = chains.place(change)  # a large one, whose parts are still to come
             dot = None if place is None else (place.name, change.header.seq)
         if dot is not None:

@@ -320,7 +320,9 @@ def test_a_batch_that_begins_after_what_is_here_is_asked_for_again(two: Pair) ->
     laptop.create_task(edda.Task(title="second"))
     (message,) = batches(exchange_of(laptop), first)
     before = trace(phone)
-    assert exchange_of(phone).taking.take(message).early
+    taken = exchange_of(phone).taking.take(message)
+    assert taken.early
+    assert taken.held == (changes.decode_header(message.changes[0][0]).dot,), "the peer has it, and is not sent it"
     assert trace(phone) == before
 
 
