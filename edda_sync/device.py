@@ -371,7 +371,7 @@ class Device:
         self.store.initialize(self._config)
         self.store.readmit()
         self._version = self.store.store.version()
-        self._position = standing.log_position(self.store)
+        self._position, self._own = standing.written(self.store)
         identity, workspace = self.store.identity, self.store.workspace
         exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s, self.store.random)
         self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
@@ -415,8 +415,8 @@ class Device:
 
     async def _refresh_members(self) -> None:
         """Trust those who are members now."""
-        certificates = self._certificates = await self.run(StorageEngine.certificates)
-        self._names = told_apart(await self.run(standing.names))
+        certificates, names = await self.run(standing.met)
+        self._certificates, self._names = certificates, told_apart(names)
         if certificates != self._trusted:
             await self.peers.refresh()
             if self.discovery is not None:
@@ -554,7 +554,14 @@ class Device:
 
     async def _push(self) -> None:
         """Tell the replica of this device's own commits, as soon as they are durable."""
-        await self._drive(self._replica.committed, time.monotonic())
+
+        def push(now: float) -> list[Effect]:
+            own = standing.written(self.store).own  # first: what is written meanwhile may be told twice, and not never
+            effects = self._replica.committed(now)
+            self._own = own
+            return effects
+
+        await self._drive(push, time.monotonic())
         await self._tell()
 
     async def _tick(self) -> None:
@@ -572,10 +579,13 @@ class Device:
         self._check_still_there()
         version = self.store.store.version()
         if version != self._version:
-            position = await self.run(standing.log_position)
+            position, own = await self.run(standing.written)
             if position != self._position:
                 self._tasks.worked(_TAKING)  # as far as anybody can tell: the disk takes what is written
-                self._committed.set()
+                if own != self._own:
+                    self._committed.set()
+                else:  # of peers', which no other one waits for
+                    await self._drive(self._replica.grown, time.monotonic())
                 self._applied.set()
             self._version, self._position = version, position
 

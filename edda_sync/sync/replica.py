@@ -8,6 +8,8 @@ store is durable before any effect is returned, so nothing leaves the device bef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from edda_sync import limits
 from edda_sync.errors import StorageError
@@ -16,6 +18,20 @@ from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _event(deal: Callable[Concatenate[Replica, P], T]) -> Callable[Concatenate[Replica, P], T]:
+    """Mark a method that deals with one event: the store is asked for its version once in it."""
+
+    @wraps(deal)
+    def within(replica: Replica, /, *args: P.args, **named: P.kwargs) -> T:
+        with replica.exchange.store.event():
+            return deal(replica, *args, **named)
+
+    return within
 
 
 class Replica:
@@ -39,6 +55,7 @@ class Replica:
         self._stalled: tuple[float, int] | None = None  # when the log behind is given up, and how much of it is here
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
+    @_event
     def connected(self, peer: str) -> list[Effect]:
         """
         Begin to talk with a peer over a new link. A session that there was ends: its link is another one's.
@@ -55,6 +72,7 @@ class Replica:
         """Forget the talk with a peer whose link is gone."""
         self._sessions.pop(peer, None)
 
+    @_event
     def frame_received(self, peer: str, frame: bytes, now: float) -> list[Effect]:
         """
         Take one whole frame that arrived from a peer.
@@ -87,6 +105,7 @@ class Replica:
                 effects += other.news(now, own=False)
         return self._settled(effects)
 
+    @_event
     def committed(self, now: float) -> list[Effect]:
         """Learn that this device's own changes are durable."""
         self._now = now
@@ -95,6 +114,16 @@ class Replica:
             effects += session.news(now, own=True)
         return self._settled(effects)
 
+    @_event
+    def grown(self, now: float) -> list[Effect]:
+        """Learn that there is more in the log that peers sent, be it by another process: what is new of it is passed on."""
+        self._now = now
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.news(now, own=False)
+        return self._settled(effects)
+
+    @_event
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
@@ -140,12 +169,14 @@ class Replica:
         if self._stalled is None or self._stalled[1] != reached:
             self._stalled = now + patience, reached
 
+    @_event
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""
         self._now = now
         for session in self._sessions.values():
             session.recheck(now)
 
+    @_event
     def fetch(self, now: float) -> list[Effect]:
         """Ask every peer for changes of the log that rotted here; the answers are effects of the frames that bring them."""
         self._now = now
@@ -157,6 +188,7 @@ class Replica:
             effects += session.fetch(wanted)
         return effects
 
+    @_event
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye to everyone."""
         effects: list[Effect] = []

@@ -180,6 +180,8 @@ class Session:
         self._held: Frontier = {}  # what the peer itself said that it holds
         self._unnamed: set[bytes] = set()  # names of which it sent what is not here yet: it may be of another branch
         self._told: Frontier = {}  # what it was told that we hold
+        self._told_waiting = 0  # and how much of that is not applied
+        self._relaying: Frontier = {}  # what was here when it was last put off to pass something on
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
@@ -199,7 +201,7 @@ class Session:
     def open(self) -> list[Effect]:
         """Say hello."""
         ours = self._exchange.introduction()
-        self._told = {head.actor: head.seq for head in ours.heads}
+        self._told, self._told_waiting = {head.actor: head.seq for head in ours.heads}, ours.waiting
         self._sending.telling.is_asking = False  # it says all that a question does
         tag, (first, *rest) = self._tag(self._device), ours.pages()
         page = first.heads, first.more, first.evidence
@@ -279,10 +281,23 @@ class Session:
         if own:
             self._sending.grown()
             return self._guarded(now)
-        self._measure(self._exchange.frontier())
-        self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)
+        ours = self._exchange.frontier()
+        self._measure(ours)
+        self._relay_later(ours, now)
         self._deadlines.setdefault("announce", now + limits.ANNOUNCE_DELAY_S)
         return []
+
+    def _relay_later(self, ours: Frontier, now: float) -> None:
+        """Pass on in a while what the peer lacks now, unless that is to be done for what came before."""
+        if "relay" not in self._deadlines and not frontier.covers(self._held, ours):
+            self._deadlines["relay"], self._relaying = now + limits.RELAY_DELAY_S, ours
+
+    def _relay(self, now: float) -> None:
+        """Pass on what the peer lacks; if that is only what has just come, give others the time to be faster."""
+        if frontier.covers(self._held, self._relaying):
+            self._relay_later(self._exchange.frontier(), now)
+        else:
+            self._sending.grown()
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
@@ -293,11 +308,11 @@ class Session:
         if self.state is not State.OPEN or not due:
             return []
         effects: list[Effect] = []
-        if "relay" in due:
-            self._sending.grown()
         if "answer" in due:
             self._sending.telling.asked()
         try:
+            if "relay" in due:
+                self._relay(now)
             if "expand" in due:
                 effects += self._take_waiting(now)
             if "compare" in due:
@@ -309,7 +324,7 @@ class Session:
                 effects += self.open()  # the peer hears in it what of its evidence was left
             elif "resume" in due:
                 effects += self._ack(again=True)
-            elif "announce" in due:
+            elif "announce" in due and self._exchange.standing()[:2] != (self._told, self._told_waiting):
                 effects += self._ack()
             return effects + self._evaluate(now)
         except EddaError as error:
@@ -701,7 +716,7 @@ class Session:
         """Say what is durable here; in several messages where more actors have moved than one has room for."""
         ours, waiting = self._exchange.standing()[:2] if proof is None else (proof.frontier, proof.waiting)
         moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
-        self._told = ours
+        self._told, self._told_waiting = ours, waiting
         effects: list[Effect] = []
         size = limits.HEADS_MAX
         while len(moved) > size:

@@ -69,7 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a peer sent is not passed on to the others: fine until two of them have no link.",
         (18,),
         "sync.session:Session.news",
-        'self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)',
+        "self._relay_later(ours, now)",
         "pass",
     ),
     one(
