@@ -37,6 +37,7 @@ from edda_sync.errors import (
     StorageError,
     UsageError,
 )
+from edda_sync.lookout import Lookout
 from edda_sync.model import Item, Member
 from edda_sync.outgoing import Outgoing
 from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
@@ -131,7 +132,9 @@ class Device:
         self._changed = asyncio.Condition()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Supervisor(lambda fault: tell(Happening("trouble", text=fault)), self._mend_soon)
-        self._committed, self._ticked, self._applied, self._damaged, self._unsaved = (asyncio.Event() for _ in range(5))
+        self._committed, self._ticked, self._applied, self._damaged = (asyncio.Event() for _ in range(4))
+        self._unsaved, self._noticed = asyncio.Event(), asyncio.Event()
+        self._lookout = Lookout(self._is_quiet, self._noticed)
         self._damage: list[str] = []  # what was found and is not mended yet
         self._differing: set[bytes] = set()  # keys of entities to fold anew
         self._all_damaged = False
@@ -549,7 +552,9 @@ class Device:
         keep("looking for members", self._take_in, due=self._applied)
         keep(MENDING, self._mend, due=self._damaged)
         keep("saving proofs", self._save_proofs, due=self._unsaved, pause_s=limits.PROOF_SAVED_EVERY_S)
-        keep("watching the store", self._watch, pause_s=limits.WATCH_INTERVAL_S)
+        keep("watching the store", self._watch, due=self._noticed)
+        self._lookout.begin()
+        self._stack.callback(self._lookout.end)
         keep("scrubbing", self._scrub, pause_s=limits.SCRUB_INTERVAL_S)
 
     async def _push(self) -> None:
@@ -574,8 +579,14 @@ class Device:
         finally:
             await self._tell()
 
+    def _is_quiet(self) -> bool:
+        """Tell whether nobody has committed, and the store's file is where it was."""
+        self.store.check_still_there()
+        return self.store.store.version() == self._version
+
     async def _watch(self) -> None:
         """Notice what other processes have committed to the same store, and that its file was taken away."""
+        self._lookout.check()
         self._check_still_there()
         version = self.store.store.version()
         if version != self._version:
@@ -588,6 +599,7 @@ class Device:
                     await self._drive(self._replica.grown, time.monotonic())
                 self._applied.set()
             self._version, self._position = version, position
+        self._lookout.begin()
 
     def _check_still_there(self) -> None:
         """

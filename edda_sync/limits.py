@@ -132,7 +132,7 @@ PROVE_DELAY_S = (
     0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
-RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or two of it, to those who have not said that they have it
+RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
 BEHIND_ABSENT_S = 600.0  # as BEHIND_STALLED_S, where nobody has any of it: whoever does may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
 CLAIMS_MAX = (
