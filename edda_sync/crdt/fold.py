@@ -479,5 +479,8 @@ def _size_of(cells: Mapping[str, Any]) -> int:
     size_of, size = operation.size_of, 0
     for name, value in cells.items():
         size += len(name) if name.isascii() else size_of(name)
-        size += len(value) if type(value) is str and value.isascii() else size_of(value)
+        if type(value) is str and value.isascii():
+            size += len(value)
+        else:
+            size += 8 if value is True or type(value) is int else size_of(value)  # most of what is no text
     return size
