@@ -209,6 +209,33 @@ def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_g
     assert {f"in life {number}" for number in range(4)} < set(titles(scene.laptop))
 
 
+def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(scene: Scene) -> None:
+    """Then the life in which it is written again can have seen nothing, and what it says keeps its order."""
+    tablet = scene.new(scene.liar)
+    begin_with_segment(scene.liar, tablet)
+    mine = tablet.create_task(edda.Task(title="mine", description="one two"))
+    tablet.edit_text(mine, "description", [(7, 0, " three")])
+    tablet.update_task(edda.Task(id=mine, priority=0))
+    gone = tablet.create_task(edda.Task(title="gone", description="four"))
+    tablet.edit_text(gone, "description", [(4, 0, " five")])
+    tablet.delete_task(gone)
+    tablet.edit_text(scene.task, "description", [(8, 0, " and oats")])
+    replica_of(tablet).exchange.behind.give_up()
+    shown = tablet.get_task(mine)
+    assert shown is not None
+    assert (shown.title, shown.description, shown.priority) == ("mine", "one two three", 0)
+    assert tablet.get_task(gone) is None
+    assert standing.facts(tablet)["kept_in"] == []
+    pair(scene.laptop, tablet)
+    tablet.readmit()
+    sync(scene.laptop, tablet)
+    scene.everybody(tablet)
+    again = scene.phone.get_task(mine)
+    assert again is not None
+    assert (again.title, again.description, again.priority) == ("mine", "one two three", 0)
+    assert standing.facts(tablet)["kept_in"] == []
+
+
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
     begin_with_segment(scene.laptop, scene.tablet)
