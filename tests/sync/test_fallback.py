@@ -209,7 +209,9 @@ def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_g
     assert {f"in life {number}" for number in range(4)} < set(titles(scene.laptop))
 
 
-def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(scene: Scene) -> None:
+def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(
+    scene: Scene,
+) -> None:
     """Then the life in which it is written again can have seen nothing, and what it says keeps its order."""
     tablet = scene.new(scene.liar)
     begin_with_segment(scene.liar, tablet)
