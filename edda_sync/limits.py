@@ -133,7 +133,7 @@ PROVE_DELAY_S = (
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
-BEHIND_ABSENT_S = 600.0  # as BEHIND_STALLED_S, where nobody has any of it: whoever does may only be asleep
+BEHIND_ABSENT_S = 600.0  # the same, where whoever made the segment, or wrote it, is not here: it may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
 CLAIMS_MAX = (
     65_536  # actors not known here of which it is kept what a peer says that it holds: the others it says again

@@ -35,6 +35,16 @@ def believers(sim: Simulation) -> list[SimulatedDevice]:
     return provisional if len(provisional) < len(sim.honest()) else []
 
 
+def wait_for_the_absent(sim: Simulation) -> bool:
+    """Tell whether somebody believes a segment, and talks to nobody who ever held the log behind: that it waits is meant."""
+    return any(_talks_to_no_witness(device) for device in believers(sim))
+
+
+def _talks_to_no_witness(device: SimulatedDevice) -> bool:
+    assert device.replica is not None, "everyone is up in the second act"
+    return device.replica.exchange.behind.witnesses().isdisjoint(device.replica.progress())
+
+
 def _has_segments(device: SimulatedDevice) -> bool:
     with device.running.store.read() as reader:
         return bool(reader.segments())

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from edda_sync import limits
 from edda_sync.engine import StorageEngine
 from edda_sync.transport.membership import DeviceCard
 from simulations import branches, ending, levels
@@ -141,12 +142,13 @@ class Simulation:
             told()
 
     def _wait_for(self, is_so: Callable[[], bool]) -> None:
-        deadline = self.now + EQUAL_WITHIN_S
-        while self.now < deadline and not is_so():
-            if not self._step(deadline):
-                break
+        within_s = EQUAL_WITHIN_S
+        self._run_until(self.now + within_s, is_so)
+        if not is_so() and ending.wait_for_the_absent(self):
+            within_s += limits.BEHIND_ABSENT_S
+            self._run_until(self.now + limits.BEHIND_ABSENT_S, is_so)
         if not is_so():
-            raise Violation(*ending.who_is_apart(self, EQUAL_WITHIN_S))
+            raise Violation(*ending.who_is_apart(self, within_s))
 
     def _holds_the_same(self) -> bool:
         """Tell whether all honest devices hold the same changes, or cannot."""
@@ -208,8 +210,8 @@ class Simulation:
         work()
         return True
 
-    def _run_until(self, until: float) -> None:
-        while self._step(until):
+    def _run_until(self, until: float, is_so: Callable[[], bool] = lambda: False) -> None:
+        while not is_so() and self._step(until):
             pass
 
     # --- for actions --------------------------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ class Simulation:
         if self.is_healing and not device.honest:
             return
         device.boot()
-        levels.booted(self, device)
+        levels.recognize(device)
         self.book.came_back(device)
         self.network.try_again(device)
         if device.honest:
@@ -292,6 +294,8 @@ class Simulation:
                 self.recorder.changed(self.now, device)
             for told in self._hear["booted"]:
                 told(device)
+        levels.booted(self, device)
+        if device.honest:
             device.act(StorageEngine.readmit)
 
     def put_back(self, device: SimulatedDevice) -> None:

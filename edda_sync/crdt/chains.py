@@ -216,7 +216,8 @@ class Chains:
         if past.get(name, 0) > seq:
             return True
         branches = () if self.is_plain else self.names.branches(self.names.actor(name))
-        return any(self.names.past((each, past[each])).get(name, 0) >= seq for each in branches if each in past)
+        others = (each for each in branches if each in past and each != name)
+        return any(self.names.past((each, past[each])).get(name, 0) >= seq for each in others)
 
     def shared(self, dot: Dot, past: Mapping[bytes, int]) -> int:
         """Return how much of the chain up to a change a past holds: the last seq."""

@@ -20,6 +20,7 @@ from edda_sync.crdt.admission import Admitted, place_of
 from edda_sync.crdt.change import DEP_HASH_BYTES, Change
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import Ledger
+from edda_sync.crdt.records import device_id
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import UNNAMED, fall_back
@@ -115,6 +116,21 @@ class LogBehind:
         """Return how many changes of the log behind are here."""
         with self._store.read() as reader:
             return sum(head.seq for head in reader.behind().values())
+
+    def witnesses(self) -> frozenset[str]:
+        """
+        Return the devices that held what is not here of the log behind: who made the segment, and who wrote its changes.
+
+        Where such a device is here and does not have it, it lost it, or never had it: few others can still bring it.
+        """
+        with self._store.read() as reader:
+            begun = provisional(reader)
+            if begun is None:
+                return frozenset()
+            behind, heads = reader.behind(), segments.read(_parts(reader, begun)).heads
+            births = (head.birth for head in heads if _held(behind, head.actor) < head.seq)
+            keys = {begun.maker, *(changes.decode_birth(birth).public_key for birth in births)}
+            return frozenset(map(device_id, keys))
 
     def take(self, batch: Earlier) -> Taken:
         """

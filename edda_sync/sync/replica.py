@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from math import inf
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from edda_sync import limits
 from edda_sync.errors import StorageError
@@ -34,6 +35,21 @@ def _event(deal: Callable[Concatenate[Replica, P], T]) -> Callable[Concatenate[R
     return within
 
 
+class _Stall(NamedTuple):
+    """
+    No more of the log behind a segment comes, although peers were asked.
+
+    Attributes:
+        reached: How many changes of it are here.
+        witnesses: The devices that held what is not.
+        due: When it is given up, in monotonic seconds; None while nobody who is here knows more than this store does.
+    """
+
+    reached: int
+    witnesses: frozenset[str]
+    due: float | None
+
+
 class Replica:
     """
     One device.
@@ -52,7 +68,7 @@ class Replica:
         self._sessions: dict[str, Session] = {}
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
-        self._stalled: tuple[float, int] | None = None  # when the log behind is given up, and how much of it is here
+        self._stall: _Stall | None = None  # while no more of the log behind comes
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
     @_event
@@ -130,8 +146,8 @@ class Replica:
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.tick(now)
-        if self._stalled is not None and now >= self._stalled[0]:
-            self._stalled = None
+        if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
+            self._stall = None
             effects += self._give_up(now)
         return self._settled(effects)
 
@@ -149,7 +165,7 @@ class Replica:
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
         deadlines = [session.next_deadline() for session in self._sessions.values()]
-        deadlines.append(None if self._stalled is None else self._stalled[0])
+        deadlines.append(None if self._stall is None else self._stall.due)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _watch(self, now: float) -> None:
@@ -160,14 +176,20 @@ class Replica:
         """
         asked = [session for session in self._sessions.values() if session.in_vain]
         if not asked or not self.exchange.standing().is_provisional:
-            self._stalled = None
+            self._stall = None
             return
-        reached = self.exchange.behind.reached()
-        if not reached and not any(session.has_more for session in asked):
-            return  # those who are here know no more than this store does
-        patience = limits.BEHIND_STALLED_S if reached else limits.BEHIND_ABSENT_S
-        if self._stalled is None or self._stalled[1] != reached:
-            self._stalled = now + patience, reached
+        behind = self.exchange.behind
+        reached = behind.reached()
+        stall = self._stall
+        if stall is None or stall.reached != reached:
+            stall = _Stall(reached, behind.witnesses(), None)
+        is_lost = any(session.peer in stall.witnesses for session in asked)
+        due = stall.due
+        if reached or is_lost:
+            due = min(now + limits.BEHIND_STALLED_S, due or inf)
+        elif due is None and any(session.has_more for session in asked):  # else nobody here knows more than this store
+            due = now + limits.BEHIND_ABSENT_S
+        self._stall = stall._replace(due=due)
 
     @_event
     def rebuilt(self, now: float) -> None:

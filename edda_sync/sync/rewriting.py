@@ -166,15 +166,14 @@ class _Plan:
                         drafts.append(Put.of(one.kind, one.id, {cell: cells[cell] for cell in cells if cell in which}))
                 self._made.add(key)
                 if text is not None:
-                    (unseen if self._is_early else seen).extend(self._text(one.kind, one.id, None, text))
+                    seen.extend(self._text(one.kind, one.id, None, text))
             elif isinstance(one, operation.Touch) and self._is_here(key, entity):
                 seen.append(Touch(one.kind, one.id))
             elif isinstance(one, operation.Delete) and saw.whole(key, entity) and self._is_visible(key, entity):
                 seen.append(Delete(one.kind, one.id))
         for each in drafted.rewritten:
-            texts = self._text(*kind_and_id(each.entity), each.before, each.after)
-            (unseen if self._is_early else seen).extend(texts)
-        return unseen, seen
+            seen.extend(self._text(*kind_and_id(each.entity), each.before, each.after))
+        return ([*unseen, *seen], []) if self._is_early else (unseen, seen)
 
     def _text(self, kind: str, entity_id: bytes, before: str | None, after: str) -> list[Draft]:
         key, entity = key_of(kind, entity_id), self._entities.existing(kind, entity_id)

@@ -7,9 +7,10 @@ from collections import defaultdict
 from edda_sync.crdt import closing, forkproof
 from edda_sync.crdt.chains import PROOF, name_of_proof
 from edda_sync.crdt.change import decode_birth
+from edda_sync.crdt.frontier import covers, join
 from edda_sync.errors import RemoteError
 from edda_sync.sync.behind import forged_by
-from edda_sync.sync.messages import Evidence, Heads, Hello, Known
+from edda_sync.sync.messages import Behind, Evidence, Heads, Hello, Known
 from edda_sync.sync.telling import short
 from simulations.checker import Checker
 from simulations.checkers.history import CODEC
@@ -54,7 +55,11 @@ class Innocent(Checker):
 
 
 class OnlyNews(Checker):
-    """Nobody is told a piece of evidence that it has named, or brought, in that very talk."""
+    """
+    Nobody is told in a talk what it has said, or heard, in that very talk.
+
+    That is a piece of evidence that it has named, or brought, and the heads of a segment of whose log one wants more.
+    """
 
     number = 20
 
@@ -64,6 +69,8 @@ class OnlyNews(Checker):
             set
         )  # by both ends and link: who named it
         self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # while they come
+        self._asked: dict[tuple[str, str, int], Behind] = {}  # by both ends and link: what was asked last
+        self._asks: dict[tuple[str, str, int], Behind] = {}  # while its pages are sent
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
         """Note what a device names, all of it as soon as the last page is here, and what it brings."""
@@ -88,6 +95,25 @@ class OnlyNews(Checker):
             named = self._named[receiver.name, device.name, device.links[receiver.id].number]
             if not named.isdisjoint(map(_name_of, message.items)):
                 self.fail(device, f"told {receiver.name} evidence that it has")
+        elif isinstance(message, Behind):
+            self._look_at(message, device, receiver)
+
+    def _look_at(self, page: Behind, device: SimulatedDevice, receiver: SimulatedDevice) -> None:
+        """Compare a question for the log behind a segment with the one before: it names its heads once."""
+        talk = device.name, receiver.name, device.links[receiver.id].number
+        begun = self._asks.pop(talk, Behind((), ()))
+        asked = Behind(begun.held + page.held, begun.upto + page.upto)
+        if page.more:
+            self._asks[talk] = asked
+            return
+        before = self._asked.get(talk)
+        if before is None or asked.upto:
+            if before is not None and before.upto == asked.upto and covers(dict(asked.held), dict(before.held)):
+                self.fail(device, f"named the heads of its segment to {receiver.name} anew")
+            self._asked[talk] = asked
+        else:
+            held = join(dict(before.held), dict(asked.held))
+            self._asked[talk] = Behind(tuple(sorted(held.items())), before.upto)
 
 
 def _name_of(piece: bytes) -> bytes:

@@ -170,6 +170,28 @@ def test_a_change_that_goes_back_on_a_branch_is_refused_by(
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["who knows of the fork", "who does not"])
+@pytest.mark.parametrize("seq", [2, 3, 4], ids=["far below the branching", "below it", "on the branch"])
+def test_a_change_that_says_again_what_the_one_before_it_said_is_taken_by(
+    engines: tuple[StorageEngine, StorageEngine, StorageEngine], knows: bool, seq: int
+) -> None:
+    """Who began with a segment cannot tell what the life that it continues has said."""
+    a, _, c = engines
+    parted = fork(c, 3)
+    line = Line(parted.on_one, a)
+    line.send(parted.on_one.batch(*parted.common, parted.one))
+    if knows:
+        line.send(parted.proof)
+    chain, author = [*parted.common, parted.one], Liar(c)
+    named: Dep = (parted.on_one.actor, seq, hash_of(chain[:seq])[:16])
+    made = [author.change([Touch("task", ONE)], deps=sorted([*author.deps_but_parent(), named]))]
+    made += [author.change([Touch("task", ONE)], deps=[named]) for _ in range(2)]
+    liar = Line(author, a)
+    liar.send(author.batch(*made))
+    assert liar.error is None
+    assert a.frontier()[author.actor] == 3
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["who knows of the fork", "who does not"])
 def test_a_change_on_a_branch_that_leaves_out_what_stands_below_the_branching_is_refused_by(
     engines: tuple[StorageEngine, StorageEngine, StorageEngine], knows: bool
 ) -> None:

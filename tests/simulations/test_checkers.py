@@ -20,7 +20,7 @@ from edda_sync.sync.exchange import Exchange, Introduction, Proof
 from edda_sync.sync.forks import Forks
 from edda_sync.sync.learning import News
 from edda_sync.sync.merging import Merging
-from edda_sync.sync.messages import Snapshot, Wish
+from edda_sync.sync.messages import Behind, Snapshot, Wish
 from edda_sync.sync.rates import Trial
 from edda_sync.sync.session import Session
 from edda_sync.sync.taking import Taken
@@ -441,6 +441,13 @@ def tell_halves(sim: Simulation) -> None:
     sim.at(5, send)
 
 
+def heads_of_a_segment_that_were_named(sim: Simulation, patch: Patch) -> None:
+    del sim  # what the phone begins with is a segment, and the log behind it takes several questions
+    patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    patch.setattr(limits, "BATCH_BYTES_MAX", 500)
+    patch.setattr(Behind, "since", lambda asked, _: asked)
+
+
 MORE: tuple[tuple[str, Plant], ...] = (
     ("Meaning", an_edit_without_effect),
     ("Meaning", a_deletion_of_what_is_yet_to_come),
@@ -454,6 +461,7 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("NoPhantom", a_refused_word_under_another),
     ("PersistBeforePublish", a_segment_from_nowhere),
     ("BoundedHostility", halves_of_segments),
+    ("OnlyNews", heads_of_a_segment_that_were_named),
 )
 
 

@@ -15,6 +15,7 @@ from edda_sync.crdt.ledger import actor_of, new_life
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import DiskFullError, UsageError
 from edda_sync.sync.behind import LogBehind
+from edda_sync.sync.messages import Earlier
 from edda_sync.testing import devices, pair, replica_of, sync
 from tests.backup.newcomers import (
     Newcomers,
@@ -208,6 +209,35 @@ def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_g
     assert {f"in life {number}" for number in range(4)} < set(titles(scene.laptop))
 
 
+def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(
+    scene: Scene,
+) -> None:
+    """Then the life in which it is written again can have seen nothing, and what it says keeps its order."""
+    tablet = scene.new(scene.liar)
+    begin_with_segment(scene.liar, tablet)
+    mine = tablet.create_task(edda.Task(title="mine", description="one two"))
+    tablet.edit_text(mine, "description", [(7, 0, " three")])
+    tablet.update_task(edda.Task(id=mine, priority=0))
+    gone = tablet.create_task(edda.Task(title="gone", description="four"))
+    tablet.edit_text(gone, "description", [(4, 0, " five")])
+    tablet.delete_task(gone)
+    tablet.edit_text(scene.task, "description", [(8, 0, " and oats")])
+    replica_of(tablet).exchange.behind.give_up()
+    shown = tablet.get_task(mine)
+    assert shown is not None
+    assert (shown.title, shown.description, shown.priority) == ("mine", "one two three", 0)
+    assert tablet.get_task(gone) is None
+    assert standing.facts(tablet)["kept_in"] == []
+    pair(scene.laptop, tablet)
+    tablet.readmit()
+    sync(scene.laptop, tablet)
+    scene.everybody(tablet)
+    again = scene.phone.get_task(mine)
+    assert again is not None
+    assert (again.title, again.description, again.priority) == ("mine", "one two three", 0)
+    assert standing.facts(tablet)["kept_in"] == []
+
+
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
     begin_with_segment(scene.laptop, scene.tablet)
@@ -229,6 +259,53 @@ def test_those_who_know_no_more_give_nothing_up(scene: Scene) -> None:
     assert is_provisional(watch) is not None
     sync(scene.laptop, scene.phone)
     scene.everybody(watch)
+
+
+@pytest.fixture
+def alone(backend: str, tmp_path: Path) -> Iterator[Scene]:
+    """A scene in which all that the segment stands for is the laptop's, and the phone has written more since."""
+    with (
+        devices(2, backend=backend) as (laptop, phone),
+        copier(tmp_path) as copy,
+        newcomers(tmp_path, backend) as newcomer,
+    ):
+        scene = Scene.__new__(Scene)
+        scene.laptop, scene.phone, scene.new = laptop, phone, newcomer
+        scene.task = laptop.create_task(edda.Task(title="Buy milk", description="and eggs"))
+        scene.tablet = newcomer(laptop)
+        sync(laptop, phone)
+        scene.liar = copy(laptop)
+        scene.withhold()
+        phone.create_task(edda.Task(title="more"))
+        yield scene
+
+
+def test_a_log_that_only_the_absent_ever_had_is_waited_for(alone: Scene) -> None:
+    network = met(alone.tablet, alone.phone)
+    assert is_provisional(alone.tablet) is None
+    assert network.now >= limits.BEHIND_ABSENT_S
+    alone.everybody()
+
+
+def test_a_log_that_its_own_author_does_not_have_is_given_up_soon(alone: Scene) -> None:
+    """The laptop was put back to before the change that its segment stands at: nobody will bring it."""
+    network = met(alone.tablet, alone.laptop)
+    assert is_provisional(alone.tablet) is None
+    assert limits.BEHIND_STALLED_S <= network.now < limits.BEHIND_ABSENT_S / 2
+    alone.everybody()
+
+
+def test_who_wrote_what_is_missing_comes_without_it_while_one_waits(alone: Scene) -> None:
+    network = Network(alone.tablet, alone.phone, alone.laptop)
+    network.connect(alone.tablet, alone.phone)
+    network.run_until_said(Earlier)
+    assert network.said(Earlier)[0].changes == ()
+    assert is_provisional(alone.tablet) is not None
+    network.connect(alone.tablet, alone.laptop)
+    network.run()
+    assert is_provisional(alone.tablet) is None
+    assert network.now < limits.BEHIND_ABSENT_S / 2
+    alone.everybody()
 
 
 def test_a_store_that_was_given_a_segment_without_its_log_takes_the_log_from_then_on(
