@@ -135,6 +135,16 @@ def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> 
         assert f"more than once (a copy wrote on {wrote[:10]})" in each("doctor").stdout
 
 
+def test_a_store_that_goes_on_in_another_life_says_why(another_edda: Callable[[str], Any]) -> None:
+    edda, moved = another_edda("laptop"), another_edda("moved")
+    edda("task", "add", "before")
+    assert "begun anew" not in edda("doctor").stdout
+    shutil.copytree(edda.home, moved.home)
+    moved("task", "add", "in the copy")
+    assert "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost)" in moved("status").stdout
+    assert "2 lives of the stores of 1 device; begun anew: 1 (a copy, or a store whose" in moved("doctor").stdout
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: int) -> None:
     with opened(edda.home) as engine:
