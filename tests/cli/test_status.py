@@ -141,7 +141,10 @@ def test_a_store_that_goes_on_in_another_life_says_why(another_edda: Callable[[s
     assert "begun anew" not in edda("doctor").stdout
     shutil.copytree(edda.home, moved.home)
     moved("task", "add", "in the copy")
-    assert "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost)" in moved("status").stdout
+    assert (
+        "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost)"
+        in moved("status").stdout
+    )
     assert "2 lives of the stores of 1 device; begun anew: 1 (a copy, or a store whose" in moved("doctor").stdout
 
 
