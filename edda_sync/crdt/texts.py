@@ -111,8 +111,7 @@ class Texts:
             start, dots: What it starts with, and the changes that wrote that, should it never have been edited here.
 
         Raises:
-            RefusedTextError: There is no such text and no start.
-            CorruptError: The stored text cannot be read.
+            CorruptError: The stored text cannot be read, or there is none and no start.
         """
         if not self._still.holds(reader):
             self._open.clear()
@@ -123,7 +122,7 @@ class Texts:
 
             if stored is None:
                 if start is None:
-                    raise RefusedTextError("an edit of a text that never started")
+                    raise CorruptError("A text of this store")
                 found = _Open(
                     TextDocument.start(key[2], start, dots), -1, 0
                 )  # older than the first edit, stored under 0
@@ -230,7 +229,13 @@ class Texts:
         return encoded
 
     def _of(self, tx: StoreWriter, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
-        """Return one of an entity's texts, begun from its start if it was never edited."""
+        """
+        Return one of an entity's texts, begun from its start if it was never edited.
+
+        Raises:
+            RefusedTextError: It never started.
+            CorruptError: It cannot be read; or it is gone, although the entity names it: a fault of this device.
+        """
         key = (entity.key, field, genesis)
         for write in entity.cells.get(field, ()):
             if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
@@ -240,6 +245,8 @@ class Texts:
                     if dot not in document.sequence.starts:  # those of which it was begun are void
                         self._started(tx, document, key, dot, write[3])
                 return document, key
+        if (field, genesis) not in entity.edited_texts() and tx.text(*key) is None:
+            raise RefusedTextError("an edit of a text that never started")
         return self.document(tx, key), key
 
     def string(self, tx: StoreWriter, entity: Entity, genesis: bytes) -> str:
