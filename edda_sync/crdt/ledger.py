@@ -31,6 +31,7 @@ from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.past import Pasts, added
 from edda_sync.crdt.refold import TakeSegment
 from edda_sync.crdt.texts import Texts
+from edda_sync.crdt.waiting import Waiting
 from edda_sync.errors import CorruptError, RefusedTextError, UsageError
 from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
 
@@ -50,25 +51,29 @@ class Ledger:
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
         self.pasts = Pasts()
+        self._waiting = Waiting()
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold over a transaction."""
-        return Fold(tx, self.texts)
+        return Fold(tx, self.texts, waiting=self._waiting)
 
     def committed(self) -> None:
         """Keep what the transaction that just ended left in memory."""
         self.texts.committed()
         self.pasts.committed()
+        self._waiting.committed()
 
     def rolled_back(self) -> None:
         """Throw away what a transaction that left no trace has in memory."""
         self.texts.rolled_back()
         self.pasts.rolled_back()
+        self._waiting.rolled_back()
 
     def forget(self) -> None:
         """Throw away all that is in memory: another store is opened next, or this one as it was once."""
         self.texts.forget()
         self.pasts.forget()
+        self._waiting.forget()
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
@@ -259,7 +264,7 @@ class Ledger:
         Raises:
             RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
         """
-        checked = self._check(tx, fold, change)
+        checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
         header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
@@ -286,7 +291,7 @@ class Ledger:
         Raises:
             RemoteProtocolError: As :meth:`admit`.
         """
-        checked = self._check(tx, fold, change)
+        checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
         logged = self._append(tx, change, checked.place, checked.named, checked.deps)
@@ -294,7 +299,13 @@ class Ledger:
             tx.complete(*change.half, logged.position)
         return Admitted.APPLIED
 
-    def _check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+    def check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+        """
+        Tell whether a change may be taken, by its header alone: before anything of a large one is kept.
+
+        Raises:
+            RemoteProtocolError: As :meth:`admit`.
+        """
         return admission.check(tx, self.pasts, fold, _meta(tx, WORKSPACE_KEY), change)
 
     # --- folding anew -------------------------------------------------------------------------------------------------

@@ -287,10 +287,12 @@ class Session:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
+        if self.state is not State.OPEN:
+            return []  # what is due then is due all the same once the rest of the peer's hello is here
         due = [name for name, deadline in self._deadlines.items() if deadline <= now]
         for name in due:
             del self._deadlines[name]
-        if self.state is not State.OPEN or not due:
+        if not due:
             return []
         effects: list[Effect] = []
         if "relay" in due:
@@ -317,7 +319,7 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
-        return min(self._deadlines.values(), default=None)
+        return min(self._deadlines.values(), default=None) if self.state is State.OPEN else None
 
     def recheck(self, now: float) -> None:
         """Compare anew: the view was folded anew, and until then nothing is proved."""
@@ -558,8 +560,8 @@ class Session:
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
         if not taken.late:  # what came too early the peer has all the same
-            self._sending.learned(taken.held)
             ours = self._exchange.frontier()
+            self._sending.learned(taken.held, ours)
             for actor, seq in taken.held:
                 if (taken.unchecked or seq > ours.get(actor, 0)) and self._is_kept(actor, self._unnamed, ours):
                     self._unnamed.add(actor)
