@@ -10,6 +10,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
@@ -187,6 +188,7 @@ class Ledger:
         brought more than a header has room for: there is no log to name bit by bit.
         """
         held = {each.actor: each.seq for each in tx.heads().values()}
+        unnamed: deque[int] | None = None
         while True:
             head, before = self._own(tx)
             deps = frontier.join(before, held)
@@ -198,7 +200,9 @@ class Ledger:
             if tx.segments():
                 early.note_unnamed(tx)
                 return head, before, deps, ()
-            self._catch_up(tx, before, wall_ms)
+            if unnamed is None:  # listed once: a thousand lives may take many changes to name
+                unnamed = deque(tx.positions_missing(before))
+            self._catch_up(tx, before, wall_ms, unnamed)
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
@@ -214,18 +218,27 @@ class Ledger:
             return None, self.pasts.before(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
         return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
 
-    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> None:
-        """Append a change without operations that depends on as much of the log, from its start, as a header should name."""
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int, unnamed: deque[int]) -> None:
+        """
+        Append a change without operations that depends on as much of the log as a header should name.
+
+        Args:
+            tx: A transaction of the store.
+            before: What the change depends on by its own chain alone.
+            wall_ms: Its wall time in milliseconds.
+            unnamed: Where the log stands that is not in that, in order; what is named now is taken off.
+        """
         head, _ = self._own(tx)
         actor = actor_of(tx)
         reached, moved = dict(before), set[bytes]()
-        for position in tx.positions_missing({}):
-            logged = tx.logged(position)
+        while unnamed:
+            logged = tx.logged(unnamed[0])
             if logged.seq > reached.get(logged.actor, 0):
-                if len(moved | {logged.actor}) > limits.DEPS_MAX:
+                if logged.actor not in moved and len(moved) >= limits.DEPS_MAX:
                     break
                 moved.add(logged.actor)
                 reached[logged.actor] = logged.seq
+            unnamed.popleft()
         assert moved, "all that is here is in the log"
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
         named = _named(tx, reached, before)
