@@ -253,6 +253,10 @@ class Names:
             if first <= seq:
                 yield each
 
+    def is_parted(self, name: bytes) -> bool:
+        """Tell whether branches go on from a name."""
+        return name in self._below
+
     def after(self, name: bytes) -> list[bytes]:
         """Return the names of the branches that go on from a name, in order."""
         return sorted(run.name for run in self._below.get(name, ()))

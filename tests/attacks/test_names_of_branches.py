@@ -9,6 +9,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import doctor, limits
+from edda_sync.crdt import change as changes
 from edda_sync.crdt import edits
 from edda_sync.crdt.branches import branch_name
 from edda_sync.crdt.chains import Chains
@@ -18,7 +19,7 @@ from edda_sync.crdt.operation import Delete, Edit, Put, Touch
 from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.sync.messages import Changes
+from edda_sync.sync.messages import Branch, Changes, Summary
 from edda_sync.testing import Talk, devices, sync
 from edda_sync.values import id_bytes
 from tests.attacks.liar import Liar, Line
@@ -202,3 +203,58 @@ def test_the_heads_are_read_once_of_one_state_of_a_store() -> None:
         assert reader.heads() is reader.heads()
         a.create_task(edda.Task(title="which the reader does not see"))
         assert reader.heads() is reader.heads()
+
+
+def test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are_held(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, _, c = engines
+    looked = []
+    for count in (20, 40):
+        parted = fork(c, 1)
+        line = tell_one_branch(a, parted)
+        line.send(parted.proof)
+        base = copy.copy(parted.on_one)
+        base.seq, base.hash = 1, hash_of(parted.common)
+        ends = [copy.copy(base) for _ in range(count)]
+        made = [one.change([], ext={102: number.to_bytes(2, "big")}) for number, one in enumerate(ends)]
+        line.send(Changes(tuple(made), tuple(one.batch().heads[0] for one in ends)))
+        unknown = copy.copy(base)
+        raw, _ = unknown.change([], ext={102: b"of this nobody has heard"})
+        head = unknown.batch().heads[0]
+        birth = changes.encode_birth(base.birth)
+        piece = Branch(base.actor, birth, 1, base.hash, (changes.hash_header(raw),), head.signature)
+        times = 0
+        hash_of_chain = Chains.hash
+
+        def counting(self: Chains, name: bytes, seq: int, called: object = hash_of_chain) -> bytes | None:
+            nonlocal times
+            times += 1
+            return called(self, name, seq)  # type: ignore[operator, no-any-return]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Chains, "hash", counting)
+            exchange_of(a).forks.take_piece(piece)
+        looked.append(times)
+    assert looked[0] == looked[1]
+    assert looked[0] < 10
+
+
+def test_pieces_of_chains_are_told_so_often_a_minute_and_all_of_them(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PIECES_MAX", 4)
+    a, _, c = engines
+    lives = [Liar(c) for _ in range(10)]
+    for liar in lives:
+        Line(liar, a).send(liar.batch(liar.change([])))
+    claims = [Summary(actor, 1, b"another change's") for actor in sorted(liar.actor for liar in lives)]
+    line = Line(lives[0], a, lives[0].hello(claims))
+    told = []
+    for _ in range(3):
+        told.append([message.actor for message in line.heard if isinstance(message, Branch)])
+        line.heard.clear()
+        line.wait(limits.PIECES_WINDOW_S)
+    assert [len(actors) for actors in told] == [4, 4, 2]
+    assert {actor for actors in told for actor in actors} == {liar.actor for liar in lives}
+    assert line.error is None
