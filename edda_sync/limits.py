@@ -75,10 +75,10 @@ EXPANDED_BYTES_MAX = (
 )  # what frames become beyond that, of a peer within a window: the others are taken after it
 EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
-SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
+SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a segment is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
 SEGMENT_HALVES_MAX = 4  # segments that are half here: one from each peer that a newcomer is likely to meet at once
-SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so that a broken transfer can resume
+SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a segment that was made is served for this long, so that a broken transfer can resume
 HEADS_MAX = 8_192  # heads of one page of a hello (wire): 350 KB; how many pages there are has no limit
 
 # --- links ------------------------------------------------------------------------------------------------------------

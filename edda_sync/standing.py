@@ -240,6 +240,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "behind": None,
         "ahead": None,
         "waiting": None,
+        "differs": 0,
         "sent_bytes": 0,
         "rcvd_bytes": 0,
         "proved_at": proved_at(known),

@@ -140,6 +140,9 @@ class Progress:
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
+    differs: int = (
+        0  # entities that were found to differ where the changes are the same, and were not proved equal since
+    )
 
 
 _P = ParamSpec("_P")
@@ -676,10 +679,12 @@ class Session:
             self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
         if outcome.proved:
             self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
+            self.progress.differs = 0
             effects.append(Proved(self.peer))
         elif outcome.say or outcome.differing:
             self.progress.proved, self.progress.proved_at = False, None
         if outcome.differing:
+            self.progress.differs = len(outcome.differing)
             effects.append(Differs(self.peer, outcome.differing))
         return effects
 

@@ -153,6 +153,14 @@ BUGS: Final[tuple[Bug, ...]] = (
         "if stored is not None:",
     ),
     one(
+        "a segment's reader knows another rule than its writer",
+        "Who reads a segment refuses what every store may hold; newcomers get the log instead, and nobody hears of it.",
+        (24,),
+        "crdt.schema:check_state",
+        "if len(value) != 16:",
+        "if value:",
+    ),
+    one(
         "a segment is believed",
         "The log behind a segment is fetched, and nobody compares what comes of it with what the segment said.",
         (1, 17),
