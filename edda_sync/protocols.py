@@ -278,8 +278,8 @@ class StoreReader(Protocol):
         """Return how many operations wait for a newer version."""
         ...
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
-        """Return where in the log changes are of which operations about an entity wait, in order."""
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
+        """Return where in the log, after a position, changes are of which operations about an entity wait, in order."""
         ...
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:

@@ -244,8 +244,9 @@ class MemoryReader:
     def waiting(self) -> int:
         return sum(not each.refused for each in self._tables["unapplied"].values())
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
-        return sorted({each.position for each in self.unapplied(entity) if not each.refused})
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
+        waiting = {each.position for each in self.unapplied(entity) if not each.refused}
+        return sorted(position for position in waiting if position > after)
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:
         found: dict[int, list[str]] = {}

@@ -78,6 +78,9 @@ class SqliteReader:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self._heads: Mapping[bytes, Head] | None = (
+            None  # once somebody asked: of a thousand lives that is a thousand rows
+        )
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection is the parent's."""
@@ -96,6 +99,11 @@ class SqliteReader:
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def heads(self) -> Mapping[bytes, Head]:
+        if self._heads is None:
+            self._heads = self._read_heads()
+        return self._heads
+
+    def _read_heads(self) -> dict[bytes, Head]:
         rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM heads")
         return {row[0]: Head(*row) for row in rows}
 
@@ -311,9 +319,10 @@ class SqliteReader:
     def waiting(self) -> int:
         return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
         rows = self._execute(
-            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND NOT refused ORDER BY position", (entity,)
+            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
+            (entity, after),
         )
         return [row[0] for row in rows]
 
@@ -494,7 +503,7 @@ class SqliteWriter(SqliteReader):
 
     def heads(self) -> Mapping[bytes, Head]:
         known: Mapping[bytes, Head] | None = self._known.get("heads")  # likewise
-        return self._remembered("heads", super().heads) if known is None else known
+        return self._remembered("heads", self._read_heads) if known is None else known
 
     def log_position(self) -> int:
         return self._remembered("log_position", super().log_position)
