@@ -138,7 +138,7 @@ class Book:
         if mark is None or mark in seen:
             return False
         seen.add(mark)
-        life = reader.heads().get(mark[ACTOR_BYTES:])
+        life = reader.heads().get(mark[-ACTOR_BYTES:])
         birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
         if decode_birth(birth).why != WHY:
             return False  # its drafts: see :meth:`_fell_back`

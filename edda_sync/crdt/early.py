@@ -25,7 +25,7 @@ from edda_sync.protocols import Logged, StoreReader, StoreWriter
 EARLY_KEY: Final = "early"  # the birth of the life that wrote early
 DRAFTED_KEY: Final = "drafted"  # the lives in which this store wrote on a segment that is provisional
 UNNAMED_KEY: Final = "unnamed"  # there are drafts that name nothing of the segment on which they were written
-REISSUED_KEY: Final = "reissued"  # a life whose drafts this store wrote again, and the one in which it did so
+REISSUED_KEY: Final = "reissued"  # lives of which this store wrote all again in the next, and the last one of these
 
 
 def is_missing(reader: StoreReader, birth: Birth) -> bool:
@@ -66,6 +66,19 @@ def note_unnamed(tx: StoreWriter) -> None:
 def is_unnamed(reader: StoreReader) -> bool:
     """Tell whether there are drafts that have seen all of the segment on which they were written, and do not say so."""
     return reader.meta(UNNAMED_KEY) is not None
+
+
+def note_reissued(tx: StoreWriter, former: bytes, actor: bytes) -> None:
+    """Note that what was written in one life is written again in another one, as may happen more than once."""
+    before = tx.meta(REISSUED_KEY) or b""
+    tx.set_meta(REISSUED_KEY, (before if before.endswith(former) else former) + actor)
+
+
+def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
+    """Tell whether this store itself wrote again in one life what it had written in a former one."""
+    raw = reader.meta(REISSUED_KEY) or b""
+    lives = [raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES)]
+    return actor in lives[1:] and former in lives[: lives.index(actor)]
 
 
 def held_back(reader: StoreReader) -> frozenset[bytes]:

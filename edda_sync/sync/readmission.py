@@ -65,7 +65,7 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     why = exts.of({changes.WHY: WHY.encode()})
     actor = begin_life(tx, Birth(key, random(16), *added, why))
     if drafted:
-        tx.set_meta(early.REISSUED_KEY, wrote + actor)
+        early.note_reissued(tx, wrote, actor)
         rewriting.write_again(tx, ledger, left, random(16))
     return True
 
@@ -114,19 +114,23 @@ class _Arrived:
     def whole(self, key: bytes, entity: Entity | None) -> bool:  # noqa: ARG002 - a segment goes by it
         return entity is None or frontier.covers(self._arrived, entity.touched)
 
+    def tag(self, key: bytes) -> str | None:  # noqa: ARG002 - a segment goes by it
+        return None  # what had arrived stands
 
-def _left(tx: StoreReader, drafted: Sequence[Drafted]) -> list[tuple[Drafted, Seen]]:
-    """Return what was written early and is not written again yet, with what had been seen by then."""
+
+def _left(tx: StoreReader, drafted: Sequence[Drafted]) -> list[tuple[Drafted, Seen | None]]:
+    """Return what was written early, with what had been seen by then; with None, if it is written again already."""
     done, arrived = _written_again(tx, {each.change.hash[:DEP_HASH_BYTES] for each in drafted})
     early_at = {each.position: each for each in drafted}
-    left: list[tuple[Drafted, Seen]] = []
+    left: list[tuple[Drafted, Seen | None]] = []
     for position in tx.positions_missing({}):
         each = early_at.get(position)
         if each is None:
             logged = tx.logged(position)
             arrived[logged.actor] = max(logged.seq, arrived.get(logged.actor, 0))
-        elif each.change.hash[:DEP_HASH_BYTES] not in done:
-            left.append((each, _Arrived(dict(arrived))))
+        else:
+            is_left = each.change.hash[:DEP_HASH_BYTES] not in done
+            left.append((each, _Arrived(dict(arrived)) if is_left else None))
     return left
 
 

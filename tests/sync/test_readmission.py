@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -342,6 +343,28 @@ def test_an_operation_of_a_newer_version_is_carried_over_as_it_stands(scene: Sce
     scene.everybody()
     assert scene.phone.waiting() == tablet.waiting() == 1
     assert "newer" in titles(scene.phone)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_what_a_newer_version_wrote_keeps_its_place_among_the_rest(scene: Scene, is_own: bool) -> None:
+    """It is not replaced by what stood there before it."""
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="first")) if is_own else str(uuid.UUID(bytes=bytes(range(16))))
+    tablet.create_task(edda.Task(title="else"))
+    body = body_of([[PUT, "task", uuid.UUID(mine).bytes, {"title": "second", "created_at": 0, "newer": 1}]])
+    assert append(tablet, body) is not None
+    if not is_own:
+        tablet.update_task(edda.Task(id=mine, title="third"))
+        tablet.edit_text(mine, "description", [(0, 0, "words")])
+        tablet.edit_text(mine, "description", [(5, 0, " more")])
+    before = tablet.get_task(mine)
+    scene.let_in_again()
+    scene.everybody()
+    found = scene.phone.get_task(mine)
+    assert before is not None
+    assert found is not None
+    assert (found.title, found.description) == (before.title, before.description)
+    assert scene.phone.conflicts() == []
 
 
 def test_a_change_of_a_newer_level_is_kept_until_this_version_can_read_it(scene: Scene) -> None:
