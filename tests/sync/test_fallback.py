@@ -257,7 +257,9 @@ def test_what_one_change_edits_and_deletes_is_deleted(scene: Scene) -> None:
 def test_what_was_restored_and_deleted_again_is_deleted(scene: Scene) -> None:
     scene.laptop.delete_task(scene.other)
     sync(scene.laptop, scene.phone)
-    scene.withhold()
+    alter(scene.laptop, "task", scene.task, title="Buy a yacht")
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.laptop.rebuild()
     scene.tablet.restore_task(scene.other)
     scene.tablet.delete_task(scene.other)
     met(scene.tablet, scene.phone)
