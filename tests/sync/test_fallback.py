@@ -295,7 +295,6 @@ def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: S
     other = scene.phone.get_task(scene.other)
     assert other is not None
     assert other.title == "mine"
-    assert len(scene.phone.conflicts()) == 1
 
 
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:
