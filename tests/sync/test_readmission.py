@@ -20,7 +20,7 @@ from simulations.liars import PUT, body_of
 from simulations.strange import append
 from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
 from tests.sync.copies import Copier, assert_equal, copier, meet_all, own_actor, titles
-from tests.sync.network import name_of
+from tests.sync.network import Network, name_of
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -328,6 +328,66 @@ def test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothin
     assert description(scene.phone, mine) == "zero one two"
     assert "mine, again" in titles(scene.phone)
     assert len([each for each in made_by(scene.phone, tablet) if each.again is not None]) == 4
+
+
+# --- what comes before what lets it in --------------------------------------------------------------------------------
+
+
+def test_what_it_wrote_into_what_came_before_what_let_it_in_has_seen_that(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another member gives its own changes first, of which the host had not heard; and the tablet writes meanwhile."""
+    laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
+    note = phone.create_document(edda.Document(title="the phone's", content="words"))
+    gone = phone.create_task(edda.Task(title="to be deleted"))
+    phone.update_task(edda.Task(id=scene.other, title="Another"))
+    sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 600)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    while "Another" not in titles(tablet):
+        assert network.step()
+    assert standing.facts(tablet)["shut_out_by"] is None
+    network.cut(tablet, phone)
+    tablet.edit_text(note, "content", [(0, 0, "my ")])
+    tablet.update_document(edda.Document(id=note, title="ours"))
+    tablet.edit_text(note, "content", [(8, 0, " too")])
+    tablet.delete_task(gone)
+    mine = tablet.create_task(edda.Task(title="mine"))
+    phone.update_task(edda.Task(id=scene.other, title="Another one"))
+    sync(tablet, phone)
+    sync(tablet, laptop)
+    meet_all([laptop, phone, tablet])
+    assert_equal([laptop, phone, tablet])
+    found = laptop.get_document(note)
+    assert found is not None
+    assert (found.title, found.content) == ("ours", "my words too")
+    assert laptop.get_task(gone) is None
+    assert laptop.get_task(mine) is not None
+    assert laptop.conflicts() == []
+    assert [each.refused() for each in (laptop, phone, tablet)] == [0, 0, 0]
+    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    assert [(each.seq, each.why) for each in lives] == [(5, readmission.SAW_MORE)]
+
+
+def test_what_it_wrote_before_it_was_let_in_keeps_its_life_where_nothing_else_is_about_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
+    phone.create_document(edda.Document(title="the phone's", content="words"))
+    sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 600)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    while not tablet.query_documents(edda.DocumentQuery()):
+        assert network.step()
+    network.cut(tablet, phone)
+    tablet.create_task(edda.Task(title="mine"))
+    sync(tablet, phone)
+    meet_all([laptop, phone, tablet])
+    assert_equal([laptop, phone, tablet])
+    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    assert [(each.seq, each.why) for each in lives] == [(1, "")]
 
 
 # --- what only a newer version can read -------------------------------------------------------------------------------
