@@ -5,7 +5,7 @@ So it is where what it was written on does not stand: it was in a segment that t
 (:mod:`~edda_sync.sync.fallback`), or it rests on a change that is lost (:mod:`~edda_sync.sync.readmission`). What was truly
 seen when it was written counts as seen, and is replaced; what was not stays beside it. Texts are merged as edits. What does
 not fit is kept beside (:mod:`~edda_sync.sync.kept`): nothing of it keeps a device from going on. Who asked
-for it, when and why stay as they are, and each change names the one that it was, so that none is written again twice.
+for it, when and why stay as they are, and the last change that one becomes names it, so that none is written again twice.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def write_again(
     kept, retold = Kept(), Retold()
     for seen in (False, True):
         for (each, _), parts in zip(drafts, parted, strict=True):
-            told = (_told(one, retold) for one in parts[seen])
-            _write_what_fits(tx, ledger, [one for one in told if one is not None], each.change, kept, seen=seen)
+            told = [written for one in parts[seen] if (written := _told(one, retold)) is not None]
+            _write_what_fits(tx, ledger, told, each.change, kept, seen=seen, last=seen or not parts[True])
 
     def title_of(key: bytes) -> str:
         entity = ledger.fold(tx).entities.existing(*kind_and_id(key))
@@ -177,22 +177,29 @@ def _told(one: _Planned, retold: Retold) -> Draft | Verbatim | None:
 
 
 def _write_what_fits(
-    tx: StoreWriter, ledger: Ledger, drafts: list[Draft | Verbatim], former: Change, kept: Kept, *, seen: bool
+    tx: StoreWriter,
+    ledger: Ledger,
+    drafts: list[Draft | Verbatim],
+    former: Change,
+    kept: Kept,
+    *,
+    seen: bool,
+    last: bool,
 ) -> None:
     """Write drafts again in one change, or else in as few as they fit in; what fits in none is kept."""
     if not drafts:
         return
     try:
         with tx.undoing():
-            ledger.write_again(tx, drafts, former, seen=seen)
+            ledger.write_again(tx, drafts, former, seen=seen, last=last)
     except (LocalError, RefusedTextError):
         ledger.rolled_back()
         if len(drafts) == 1:
             kept.add(drafts[0])
             return
         half = len(drafts) // 2
-        for part in (drafts[:half], drafts[half:]):
-            _write_what_fits(tx, ledger, part, former, kept, seen=seen)
+        _write_what_fits(tx, ledger, drafts[:half], former, kept, seen=seen, last=False)
+        _write_what_fits(tx, ledger, drafts[half:], former, kept, seen=seen, last=last)
 
 
 class _Plan:

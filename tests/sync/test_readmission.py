@@ -330,6 +330,32 @@ def test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothin
     assert len([each for each in made_by(scene.phone, tablet) if each.again is not None]) == 4
 
 
+def test_a_newcomer_that_is_put_back_writes_again_what_only_half_arrived(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change of it becomes two: what had not seen what stands there, and what had."""
+    tablet = scene.tablet
+    Talk(scene.old, tablet).run()
+    with tablet.begin_transaction() as tx:
+        tx.update_task(edda.Task(id=scene.task, title="Buy rye"))
+        tx.edit_text(scene.task, "description", [(0, 0, "zero ")])
+    scene.old.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    former = scene.copies(tablet)
+    pair(scene.old, tablet)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 500)
+    network = Network(tablet, scene.old)
+    network.connect(tablet, scene.old)
+    while not made_by(scene.old, tablet):
+        assert network.step()
+    assert len(made_by(scene.old, tablet)) == 1
+    monkeypatch.undo()
+    pair(scene.old, former)
+    meet_all([scene.old, scene.phone, former])
+    assert_equal([scene.old, scene.phone, former])
+    assert description(scene.phone, scene.task) == "zero one two"
+    assert "Buy rye" in titles(scene.phone)
+
+
 # --- what comes before what lets it in --------------------------------------------------------------------------------
 
 
