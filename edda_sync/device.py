@@ -5,7 +5,8 @@ This is a runner: it carries events to the replica and effects from it. The repl
 that a commit that waits for the disk holds up neither the network nor anybody else's reading.
 
 What it does for as long as it runs are its duties. A fault of the disk or of another process ends none of them; a bug ends
-the device, and so does it when somebody takes the store's file away (see ``supervisor``).
+the device, and so does it when somebody takes the store's file away (see ``supervisor``). But a bug that what a peer sent
+brings to light ends the talk with that peer, and nothing else: no peer is to be able to end a device.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from edda_sync.crdt.records import told_apart
 from edda_sync.duties import MENDING
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import (
+    BugError,
     CorruptError,
     EddaError,
     LinkClosedError,
@@ -513,6 +515,8 @@ class Device:
         """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
         if isinstance(error, CorruptError):
             self._mend_soon(error.what)
+        if isinstance(error, BugError):
+            LOG.error("%s", error, exc_info=error.bug)
         peer = self.peers.all.get(device)
         if peer is not None:
             peer.is_failing = True

@@ -33,6 +33,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── NotReachableError      nobody answered (address)
     │   ├── LinkClosedError        a link has ended (peer, reason)
     │   └── NotAMemberError        the peer is no member, or we are none there (peer, by_peer)
+    ├── BugError                   edda-sync itself failed in a talk, which ends (bug)
     └── PairingError               an invitation that did not work (reason)
 
 The command turns each into one sentence and an exit code: ``exit_code``.
@@ -348,6 +349,22 @@ class NotAMemberError(RemoteError):
         self.peer, self.by_peer = peer, by_peer
         super().__init__(
             f"{peer} and this device are not members of one workspace; pair them with `edda invite` and `edda join`."
+        )
+
+
+class BugError(EddaError):
+    """
+    edda-sync itself failed, in something that ends with a talk and nothing else.
+
+    Attributes:
+        bug: What was raised; its trace is in the log.
+    """
+
+    def __init__(self, bug: Exception) -> None:
+        self.bug = bug
+        super().__init__(
+            f"edda-sync has a bug that ended this talk ({type(bug).__name__}: {_bare(str(bug))}); it is begun anew after a "
+            "while. Please report it, with what the log says."
         )
 
 

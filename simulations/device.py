@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from edda_sync import limits
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError, EddaError, StorageError
+from edda_sync.errors import BugError, CorruptError, EddaError, StorageError
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
@@ -355,6 +355,8 @@ class SimulatedDevice:
             if link is not None:
                 self.send(link, effect.frame)
         elif isinstance(effect, Close):
+            if isinstance(effect.error, BugError):
+                raise effect.error.bug
             if effect.error is not None:
                 self.last_error = effect.error
                 self.sim.note("trouble", self, peer=effect.peer, why=type(effect.error).__name__)

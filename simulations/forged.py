@@ -2,8 +2,9 @@
 A forged segment: a liar alone with a newcomer gives it another content than the log has, well made, and signed by itself.
 
 The newcomer has to begin with it, since nobody else is there, and to believe it no longer than until it has the log. What
-somebody types meanwhile into a text that the liar made up is to outlive that. Some forged segments are badly signed, and
-nobody is to begin with those: they name an honest device as their maker, or a change that its author never made.
+somebody types meanwhile into a text that the liar made up is to outlive that. Some stand at a change of the liar's own that
+it shows to nobody: the newcomer has to give that up. Some forged segments are badly signed, and nobody is to begin with
+those: they name an honest device as their maker, or a change that its author never made.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ OFFERED_S: Final = (6.0, 7.0, 9.0, 10.0)  # when it is offered the segment, and 
 UNASKED_S: Final = 6.5  # when it may be sent a part of another one, for which it did not ask
 TYPED_S: Final = 12.0  # when somebody types into a text of it
 FORGERIES: Final = ("title", "title", "text", "maker", "head")
+WITHHELD_PERCENT: Final = 40  # of those with a false title
 TRUE: Final = (Hello, Ack, Goodbye, Behind)
 """What a liar says truly to a newcomer that it has given a forged segment."""
 
@@ -53,6 +55,8 @@ def forge_segment(sim: Simulation, draws: Draws) -> None:
     if liar is None or liar.mood is not None or len(sim.devices) > COMPANY_MAX:
         return
     alone_s, what = draws.seconds("alone", *ALONE_S), draws.pick("forges", FORGERIES)
+    if what == "title" and draws.chance("withholds", WITHHELD_PERCENT):
+        what = "own head"
     parts = liar.act(lambda engine: Forgery(sim, liar, what).parts(engine, sim.book.word()))
     if not parts:
         return
@@ -108,7 +112,8 @@ class Forgery:
     Args:
         sim: The simulation.
         liar: Who makes it.
-        what: What is forged: a ``title``, a ``text``, or besides a title who made the segment or where a ``head`` stands.
+        what: What is forged: a ``title``, a ``text``, or besides a title who made the segment (``maker``), where a ``head``
+            of somebody else stands, or one of the liar's (``own head``).
     """
 
     def __init__(self, sim: Simulation, liar: Liar, what: str) -> None:
@@ -143,12 +148,12 @@ class Forgery:
         return (self._sim.honest()[0] if self._what == "maker" else self._liar).identity.public_key
 
     def _heads(self, heads: list[Head]) -> list[Head]:
-        """Return a segment's heads; of a forged one the first that is not the liar's is one change further on."""
-        if self._what != "head":
+        """Return a segment's heads; of a forged one the first that is somebody's is one change further on."""
+        if self._what not in ("head", "own head"):
             return heads
         own = self._liar.identity
         for at, head in enumerate(heads):
-            if changes.decode_birth(head.birth).public_key != own.public_key:
+            if (changes.decode_birth(head.birth).public_key == own.public_key) == (self._what == "own head"):
                 seq, digest = head.seq + 1, head.hash[::-1]
                 message = changes.signed_message(self._liar.running.workspace, head.actor, seq, digest)
                 heads[at] = head._replace(seq=seq, hash=digest, signed_seq=seq, signature=own.sign(message))

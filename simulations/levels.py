@@ -76,14 +76,17 @@ def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
         sim.later(AGAIN_S, lambda: booted(sim, device))
 
 
-def booted(sim: Simulation, device: SimulatedDevice) -> None:
-    """Let a device that starts run what its store needs, and what it ran before."""
-    if not device.is_up:
-        return
+def recognize(device: SimulatedDevice) -> bytes | None:
+    """Tell a device that starts from its store's level, which is returned, which version it runs."""
     with device.running.store.read() as reader:
         level = level_of(reader)
     device.newer = device.newer or level is not None
-    if device.newer and level != NEWER:
+    return level
+
+
+def booted(sim: Simulation, device: SimulatedDevice) -> None:
+    """Let a device that starts run what its store needs, and what it ran before."""
+    if device.is_up and recognize(device) != NEWER and device.newer:
         upgrade(sim, device)
 
 

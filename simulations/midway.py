@@ -113,6 +113,37 @@ def forget(sim: Simulation, draws: Draws) -> None:
         sim.later(gone_s + draws.seconds("told after", 1, 60), let_in)
 
 
+def relapse(sim: Simulation, draws: Draws) -> None:
+    """
+    Somebody works alone and lets a newcomer in, who begins with a segment of that; then an older copy is put back.
+
+    Nobody has the log behind that segment any more: the newcomer has to go on without it, and with what it wrote.
+    """
+    host = next((each for each in sim.honest() if each.is_awake and each.is_proved), None)
+    if host is None or len(sim.devices) > COMPANY_MAX:
+        return
+    image, alone_s = host.disk.image(), draws.seconds("alone for", 5, 60)
+    others = [device for device in sim.devices if device is not host]
+    cut(sim, [path for other in others for path in ((host, other), (other, host))], alone_s, "alone")
+    for _ in range(1 + draws.draw("works", WORKS_MAX)):
+        draws.pick("what", INTERRUPTED)(sim, draws, host)
+    newcomer = sim.add_device()
+    if newcomer not in sim.devices:
+        return  # nobody could let it in
+    cut(sim, [path for other in others for path in ((newcomer, other), (other, newcomer))], alone_s, "alone")
+
+    def restore() -> None:
+        if not sim.is_healing and host.honest:
+            restore_image(sim, host, image, copied=draws.chance("copied", 50))
+
+    def work() -> None:
+        if not sim.is_healing and newcomer.is_awake:
+            draws.pick("newcomer's", INTERRUPTED)(sim, draws, newcomer)
+
+    sim.later(alone_s * 0.5, work)
+    sim.later(draws.seconds("put back after", 0.5, 5), restore)
+
+
 def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
     """It sends other parts of a large change than were announced: its own, or what it passes on."""
     sim, at = liar.sim, draws.draw("at", 64)
@@ -134,5 +165,6 @@ ACTIONS: Final = (
     Mishap("interrupt", "crashes", 3, interrupt),
     Mishap("relieve", "joins", 2, relieve),
     Mishap("forget", "joins", 1, forget),
+    Mishap("relapse", "joins", 1, relapse),
     mood("spoil", spoil),
 )

@@ -286,7 +286,7 @@ class Simulation:
         if self.is_healing and not device.honest:
             return
         device.boot()
-        levels.booted(self, device)
+        levels.recognize(device)
         self.book.came_back(device)
         self.network.try_again(device)
         if device.honest:
@@ -294,6 +294,8 @@ class Simulation:
                 self.recorder.changed(self.now, device)
             for told in self._hear["booted"]:
                 told(device)
+        levels.booted(self, device)
+        if device.honest:
             device.act(StorageEngine.readmit)
 
     def put_back(self, device: SimulatedDevice) -> None:

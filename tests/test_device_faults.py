@@ -212,14 +212,19 @@ async def test_a_bug_in_a_duty_ends_the_device_and_is_raised(bench: Bench) -> No
     bench.elsewhere(add("The store was closed in order"))
 
 
-async def test_a_bug_while_a_peer_talks_ends_the_device_too(bench: Bench) -> None:
-    async def run() -> None:
-        async with bench.laptop() as (laptop, faulty):
-            faulty.fail("heads", ZeroDivisionError("a bug"))
-            async with bench.phone(laptop):
-                await asyncio.Event().wait()
-
-    await until_it_fails(run())
+async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench.laptop() as (laptop, faulty):
+        faulty.fail("heads", ZeroDivisionError("a bug"))
+        async with bench.phone(laptop) as phone:
+            await bench.until_told(lambda: any("has a bug" in each.text for each in bench.happened))
+            await until_equal(laptop, phone)
+    (told,) = [each for each in bench.happened if "has a bug" in each.text]
+    assert (told.what, told.device) == ("trouble", phone.store.identity.device)
+    assert "ZeroDivisionError: a bug" in told.text
+    assert "Traceback" in caplog.text, "whoever mends it needs the trace"
+    assert bench.troubles == []
 
 
 async def test_what_a_listener_raises_ends_the_device_and_is_raised_to_whoever_runs_it(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from edda_sync.errors import EddaError
 ID = "0192f0c1-79b0-7cc3-98c4-dc0c0c07398f"
 MADE: list[EddaError] = [
     errors.InvalidValueError("title", "is empty; 1 to 500 are possible", ""),
+    errors.BugError(ZeroDivisionError("division by zero")),
     errors.NotFoundError("task", ID),
     errors.NotFoundError("document", "x\ny" * 100),
     errors.NotFoundError("change", "5:7"),
@@ -83,7 +84,9 @@ def test_an_error_is_one_sentence_for_a_person(error: EddaError) -> None:
     text = str(error)
     assert text.isprintable()  # so no line break either
     assert len(text) < 300
-    assert len(re.findall(r"[.?](?= |$)", text)) == (2 if isinstance(error, errors.PairingError) else 1)
+    assert len(re.findall(r"[.?](?= |$)", text)) == (
+        2 if isinstance(error, errors.PairingError | errors.BugError) else 1
+    )
     assert text[-1] in ".?"
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from edda_sync import values
-from edda_sync.crdt import frontier
+from edda_sync.crdt import frontier, retold
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt import retold
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of

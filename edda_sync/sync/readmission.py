@@ -52,7 +52,9 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     """
     placed = early.placed(tx)
     if placed is not None:
-        goes_on = _had_seen_more(tx, ledger, placed) and _go_on(tx, ledger, random, placed.lives, SAW_MORE, placed.made_at)
+        goes_on = _had_seen_more(tx, ledger, placed) and _go_on(
+            tx, ledger, random, placed.lives, SAW_MORE, placed.made_at
+        )
         if not goes_on:
             early.forget(tx)
         return goes_on
@@ -151,9 +153,7 @@ class _Arrived:
         return None  # what had arrived stands
 
 
-def _left(
-    tx: StoreReader, drafted: Sequence[Drafted], made_at: Sequence[int]
-) -> list[tuple[Drafted, Seen | None]]:
+def _left(tx: StoreReader, drafted: Sequence[Drafted], made_at: Sequence[int]) -> list[tuple[Drafted, Seen | None]]:
     """
     Return what was written early, with what had been seen by then; with None, if it is written again already.
 

@@ -11,9 +11,9 @@ for it, when and why stay as they are, and the last change that one becomes name
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import early, operation
@@ -115,9 +115,7 @@ def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | 
     return Verbatim(bytes(encoded)) if is_newer else one
 
 
-def write_again(
-    tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen | None]], nonce: bytes
-) -> None:
+def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen | None]], nonce: bytes) -> None:
     """
     Write drafts again: first what had not seen what stands there, since what a life has seen never grows less.
 
@@ -206,8 +204,8 @@ class _Plan:
     """
     What to write again of each draft: apart what has not seen what stands where it writes, and what has.
 
-    What is about one cell, or about an entity of which nothing stands, keeps its order: all of it is on one side. So is all that
-    writes cells of an entity about which something says what only a newer version can read.
+    What is about one cell, or about an entity of which nothing stands, keeps its order: all of it is on one side. So is all
+    that writes cells of an entity about which something says what only a newer version can read.
 
     Args:
         entities: What stands now.
@@ -264,9 +262,7 @@ class _Plan:
             self._shown[key] = True
             yield Put.of(one.kind, one.id, cells) if cells else Touch(one.kind, one.id)
 
-    def _put(
-        self, one: operation.Put, entity: Entity, saw: Seen, unseen: list[_Planned], seen: list[_Planned]
-    ) -> None:
+    def _put(self, one: operation.Put, entity: Entity, saw: Seen, unseen: list[_Planned], seen: list[_Planned]) -> None:
         """Part what writes cells of an entity that stands."""
         key, cells = key_of(one.kind, one.id), dict(one.cells)
         if "record" in cells and "record" in entity.cells:

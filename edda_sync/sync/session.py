@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec
 
 from edda_sync import limits
 from edda_sync.crdt import frontier
@@ -24,6 +25,7 @@ from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.pages import BEFORE_ALL
 from edda_sync.errors import (
+    BugError,
     EddaError,
     LocalError,
     RemoteError,
@@ -140,6 +142,24 @@ class Progress:
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
 
 
+_P = ParamSpec("_P")
+
+
+def _ending(work: Callable[Concatenate[Session, _P], list[Effect]]) -> Callable[Concatenate[Session, _P], list[Effect]]:
+    """Let whatever goes wrong in a talk end that talk; a bug, too: all else that the device does goes on."""
+
+    @wraps(work)
+    def ending(session: Session, /, *args: _P.args, **kwargs: _P.kwargs) -> list[Effect]:
+        try:
+            return work(session, *args, **kwargs)
+        except EddaError as error:
+            return session.fail(error)
+        except Exception as bug:  # noqa: BLE001 - it is told, with its trace, by whoever carries out the effects
+            return session.fail(BugError(bug))
+
+    return ending
+
+
 class Session:
     """
     One talk with one peer. Call :meth:`open` first, carry out the effects in order, and ask :meth:`next_deadline`.
@@ -196,6 +216,7 @@ class Session:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
+    @_ending
     def open(self) -> list[Effect]:
         """Say hello."""
         ours = self._exchange.introduction()
@@ -206,6 +227,7 @@ class Session:
         hello = Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted)
         return [self._send(hello), *map(self._send, rest)]
 
+    @_ending
     def frame_received(self, frame: bytes, now: float) -> list[Effect]:
         """
         Take one whole frame that arrived from the peer.
@@ -221,10 +243,7 @@ class Session:
             return []
         self.progress.rcvd_bytes += len(frame)
         self._now = now
-        try:
-            return self._take_frame(frame, now)
-        except EddaError as error:
-            return self.fail(error)
+        return self._take_frame(frame, now)
 
     def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> list[Effect]:
         message = self._codec.decode(frame)
@@ -265,6 +284,7 @@ class Session:
         if self.state is not State.CLOSED:  # dealing with a message may have ended the talk
             self.state = following
 
+    @_ending
     def news(self, now: float, *, own: bool) -> list[Effect]:
         """
         Learn that the log has grown.
@@ -278,12 +298,13 @@ class Session:
             return []
         if own:
             self._sending.grown()
-            return self._guarded(now)
+            return self._evaluate(now)
         self._measure(self._exchange.frontier())
         self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)
         self._deadlines.setdefault("announce", now + limits.ANNOUNCE_DELAY_S)
         return []
 
+    @_ending
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
@@ -297,23 +318,20 @@ class Session:
             self._sending.grown()
         if "answer" in due:
             self._sending.telling.asked()
-        try:
-            if "expand" in due:
-                effects += self._take_waiting(now)
-            if "compare" in due:
-                deferred, self._deferred = self._deferred, []
-                effects += [*self._compare(), *(effect for each in deferred for effect in self._deal_compared(each))]
-            if "prove" in due:
-                effects += self._say_proof()
-            if "evidence" in due:
-                effects += self.open()  # the peer hears in it what of its evidence was left
-            elif "resume" in due:
-                effects += self._ack(again=True)
-            elif "announce" in due:
-                effects += self._ack()
-            return effects + self._evaluate(now)
-        except EddaError as error:
-            return self.fail(error)
+        if "expand" in due:
+            effects += self._take_waiting(now)
+        if "compare" in due:
+            deferred, self._deferred = self._deferred, []
+            effects += [*self._compare(), *(effect for each in deferred for effect in self._deal_compared(each))]
+        if "prove" in due:
+            effects += self._say_proof()
+        if "evidence" in due:
+            effects += self.open()  # the peer hears in it what of its evidence was left
+        elif "resume" in due:
+            effects += self._ack(again=True)
+        elif "announce" in due:
+            effects += self._ack()
+        return effects + self._evaluate(now)
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
@@ -325,6 +343,7 @@ class Session:
         self.progress.proved, self.progress.proved_at = False, None
         self._deadlines["prove"] = now
 
+    @_ending
     def proved(self, now: float) -> list[Effect]:
         """Learn that the log has confirmed our segment: what was kept back meanwhile is given, and looked at."""
         if self.state is not State.OPEN:
@@ -333,6 +352,7 @@ class Session:
         unlooked, self._unlooked = self._unlooked, False
         return (self.open() if unlooked else []) + self.news(now, own=True)
 
+    @_ending
     def anew(self, now: float) -> list[Effect]:
         """Say hello again: less is held here than what was told, or other changes."""
         if self.state is not State.OPEN:
@@ -352,6 +372,7 @@ class Session:
         """Whether the peer sent changes that cannot be taken before the log behind our segment is here."""
         return self._passed_over
 
+    @_ending
     def fetch(self, wanted: Fetch) -> list[Effect]:
         """Ask for changes that rotted here."""
         if self.state is not State.OPEN:
@@ -428,6 +449,7 @@ class Session:
         if isinstance(message, Changes):
             if "resume" in self._deadlines:
                 self._dealt += 1
+                self._sending.learned(self._exchange.taking.named(message))
                 return []  # it is asked for again
             births = self._rates.births.trial(now)
             taken = self._exchange.taking.take(message, births, self.progress.apart)
@@ -516,6 +538,7 @@ class Session:
         learned = Learned(self.peer, evidence, forked, tuple(news.renamed), tuple(news.ends))
         return [*self._ack(), *([learned] if evidence else [])]
 
+    @_ending
     def learned(self, news: Learned, now: float) -> list[Effect]:
         """
         Learn that there is new evidence, and pass it on: a peer that lacks more is told when it says so.
@@ -537,11 +560,8 @@ class Session:
             self._sending.renamed(by, apart=apart)
         self._held = ended_held(self._held, news.ends)
         self.recheck(now)
-        try:
-            effects = self._evaluate(now)
-            return effects + self.open() if says_hello else effects
-        except EddaError as error:
-            return self.fail(error)
+        effects = self._evaluate(now)
+        return effects + self.open() if says_hello else effects
 
     def _deal_offer(self, offer: Offer) -> list[Effect]:
         first = self._exchange.merging.first_wanted(offer)
@@ -557,14 +577,13 @@ class Session:
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
-        if not taken.late:  # what came too early the peer has all the same
-            self._sending.learned(taken.held)
-            ours = self._exchange.frontier()
-            for actor, seq in taken.held:
-                if (taken.unchecked or seq > ours.get(actor, 0)) and self._is_kept(actor, self._unnamed, ours):
-                    self._unnamed.add(actor)
-                if actor in ours and actor not in self.progress.apart:
-                    self._held[actor] = max(seq, self._held.get(actor, 0))  # whoever sends a change has it
+        self._sending.learned(taken.held)  # also of what came too early or too late to be taken
+        ours = self._exchange.frontier()
+        for actor, seq in taken.held:
+            if (taken.unchecked or seq > ours.get(actor, 0)) and self._is_kept(actor, self._unnamed, ours):
+                self._unnamed.add(actor)
+            if actor in ours and actor not in self.progress.apart:
+                self._held[actor] = max(seq, self._held.get(actor, 0))  # whoever sends a change has it
         if taken.settled:
             self._sending.grown()
         self._part(taken.apart)
@@ -653,12 +672,6 @@ class Session:
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
-    def _guarded(self, now: float) -> list[Effect]:
-        try:
-            return self._evaluate(now)
-        except EddaError as error:
-            return self.fail(error)
-
     def _evaluate(self, now: float) -> list[Effect]:
         """Decide, from all that is known, what to send."""
         if self.state is not State.OPEN:
@@ -719,6 +732,6 @@ class Session:
     def fail(self, error: EddaError) -> list[Effect]:
         """End the talk over an error, and tell the peer whose it is."""
         self.state = State.CLOSED
-        fault = "mine" if isinstance(error, (StorageError, LocalError)) else "yours"
+        fault = "mine" if isinstance(error, (StorageError, LocalError, BugError)) else "yours"
         reason = getattr(error, "reason", str(error))
         return [self._send(Goodbye(str(reason)[:WORDS_MAX], fault)), Close(self.peer, error)]

@@ -106,6 +106,12 @@ class Taking:
         taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
         return self._count(taken)
 
+    def named(self, batch: Changes) -> list[Dot]:
+        """Return under which dots the changes of a batch are held, or would be; it is not taken."""
+        decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
+        with self._store.read() as reader:
+            return list(_dots_of(reader, decoded))
+
     def _count(self, taken: Taken) -> Taken:
         self.settled += taken.settled
         self.readmitted += taken.readmitted

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from edda_sync.config import StorageConfig
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError
+from edda_sync.errors import BugError, EddaError
 from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.messages import Message
 from edda_sync.sync.replica import Replica
@@ -147,6 +147,8 @@ class Network:
             elif isinstance(effect, Differs):
                 self.differs.append((here, effect))
             elif isinstance(effect, Close) and effect.error is not None:
+                if isinstance(effect.error, BugError):
+                    raise effect.error.bug
                 self.errors.append(effect.error)
 
 

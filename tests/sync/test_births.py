@@ -12,7 +12,7 @@ import edda_sync as edda
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import Birth, Change, Header
+from edda_sync.crdt.change import Birth, Change, Header, decode_header
 from edda_sync.crdt.ledger import new_life
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import DiskFullError
@@ -142,6 +142,31 @@ def test_a_peer_that_brought_too_many_lives_is_asked_again_once_and_as_soon_as_t
     assert phone.frontier() == laptop.frontier()
     assert [each.again for each in network.said(Ack, phone)].count(True) == 2, "eight lives, of which three at a time"
     assert 2 * limits.BIRTHS_WINDOW_S <= network.now < 3 * limits.BIRTHS_WINDOW_S
+
+
+def test_what_was_not_taken_since_lives_come_too_fast_is_not_sent_back(
+    three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else may bring it meanwhile: whoever sent it has it all the same."""
+    monkeypatch.setattr(limits, "BIRTHS_MAX", 2)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
+    laptop, phone, tablet = three
+    network = Network(laptop, phone, tablet)
+    network.connect(laptop, phone)
+    network.run()
+    live(laptop, 5)
+    own = laptop.frontier().keys() - phone.frontier().keys()
+    sync(laptop, tablet)
+    network.committed(laptop)
+    while network.on_its_way:
+        assert network.step()
+    network.connect(phone, tablet)
+    network.run()
+    assert phone.frontier() == laptop.frontier()
+    given = [each for each in network.heard if each.sender == name_of(phone) and isinstance(each.message, Changes)]
+    back = {decode_header(raw).actor for each in given for raw, _ in each.message.changes}  # type: ignore[union-attr]
+    assert len(own) == 5
+    assert back.isdisjoint(own), "both others had them before"
 
 
 def test_while_lives_come_late_all_else_of_other_devices_goes_on(

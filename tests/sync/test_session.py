@@ -21,7 +21,7 @@ from edda_sync.crdt.ledger import actor_of
 from edda_sync.crdt.operation import Put
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, RemoteMismatchError, RemoteProtocolError
+from edda_sync.errors import BugError, EddaError, RemoteMismatchError, RemoteProtocolError
 from edda_sync.protocols import Incoming
 from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange, Proof
@@ -54,7 +54,7 @@ from edda_sync.sync.session import EVENT_OF, TRANSITIONS, Event, Session, State
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.membership import workspace_tag
-from tests.sync.network import Network
+from tests.sync.network import Network, name_of
 
 CODEC = Codec()
 NAME = b"n" * 16
@@ -897,3 +897,37 @@ def test_evidence_about_another_chain_than_the_two_are_apart_in_brings_no_hello(
 def actor_of_device(bench: Bench) -> bytes:
     with bench.device.store.read() as reader:
         return actor_of(reader)
+
+
+def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with devices(3) as (laptop, phone, tablet):
+        phone.create_task(edda.Task(title="of the phone"))
+        tablet.create_task(edda.Task(title="of the tablet"))
+        network = Network(laptop, phone, tablet)
+        network.connect(laptop, tablet)
+        network.run()
+        take = Session._take_frame
+
+        def fail_over_the_phone(session: Session, frame: bytes, now: float) -> list[Effect]:
+            if session.peer == name_of(phone):
+                raise ZeroDivisionError("a bug")
+            return take(session, frame, now)
+
+        with monkeypatch.context() as faulty:
+            faulty.setattr(Session, "_take_frame", fail_over_the_phone)
+            replica = network.replicas[name_of(laptop)]
+            replica.connected(name_of(phone))
+            *said, end = replica.frame_received(name_of(phone), b"any", 1.0)
+        assert isinstance(end, Close)
+        assert isinstance(end.error, BugError)
+        assert isinstance(end.error.bug, ZeroDivisionError)
+        (goodbye,) = [CODEC.decode(each.frame) for each in said if isinstance(each, Send)]
+        assert isinstance(goodbye, Goodbye)
+        assert goodbye.fault == "mine", "the peer has done nothing"
+        tablet.create_task(edda.Task(title="more"))
+        network.committed(tablet)
+        network.connect(laptop, phone)
+        network.run()
+        assert laptop.digest() == phone.digest() == tablet.digest()
