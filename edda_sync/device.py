@@ -39,6 +39,7 @@ from edda_sync.errors import (
     StorageError,
     UsageError,
 )
+from edda_sync.lookout import Lookout
 from edda_sync.model import Item, Member
 from edda_sync.outgoing import Outgoing
 from edda_sync.peers import DIAL_AGAIN_S, Endpoint, Peers, address
@@ -133,7 +134,9 @@ class Device:
         self._changed = asyncio.Condition()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Supervisor(lambda fault: tell(Happening("trouble", text=fault)), self._mend_soon)
-        self._committed, self._ticked, self._applied, self._damaged, self._unsaved = (asyncio.Event() for _ in range(5))
+        self._committed, self._ticked, self._applied, self._damaged = (asyncio.Event() for _ in range(4))
+        self._unsaved, self._noticed = asyncio.Event(), asyncio.Event()
+        self._lookout = Lookout(self._is_quiet, self._noticed)
         self._damage: list[str] = []  # what was found and is not mended yet
         self._differing: set[bytes] = set()  # keys of entities to fold anew
         self._all_damaged = False
@@ -364,7 +367,7 @@ class Device:
             device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
             behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
             address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
-            sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
+            differs=talk.differs, sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
         )  # fmt: skip
 
     # --- opening ------------------------------------------------------------------------------------------------------
@@ -373,7 +376,7 @@ class Device:
         self.store.initialize(self._config)
         self.store.readmit()
         self._version = self.store.store.version()
-        self._position = standing.log_position(self.store)
+        self._position, self._own = standing.written(self.store)
         identity, workspace = self.store.identity, self.store.workspace
         exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s, self.store.random)
         self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
@@ -417,8 +420,8 @@ class Device:
 
     async def _refresh_members(self) -> None:
         """Trust those who are members now."""
-        certificates = self._certificates = await self.run(StorageEngine.certificates)
-        self._names = told_apart(await self.run(standing.names))
+        certificates, names = await self.run(standing.met)
+        self._certificates, self._names = certificates, told_apart(names)
         if certificates != self._trusted:
             await self.peers.refresh()
             if self.discovery is not None:
@@ -553,12 +556,21 @@ class Device:
         keep("looking for members", self._take_in, due=self._applied)
         keep(MENDING, self._mend, due=self._damaged)
         keep("saving proofs", self._save_proofs, due=self._unsaved, pause_s=limits.PROOF_SAVED_EVERY_S)
-        keep("watching the store", self._watch, pause_s=limits.WATCH_INTERVAL_S)
+        keep("watching the store", self._watch, due=self._noticed)
+        self._lookout.begin()
+        self._stack.callback(self._lookout.end)
         keep("scrubbing", self._scrub, pause_s=limits.SCRUB_INTERVAL_S)
 
     async def _push(self) -> None:
         """Tell the replica of this device's own commits, as soon as they are durable."""
-        await self._drive(self._replica.committed, time.monotonic())
+
+        def push(now: float) -> list[Effect]:
+            own = standing.written(self.store).own  # first: what is written meanwhile may be told twice, and not never
+            effects = self._replica.committed(now)
+            self._own = own
+            return effects
+
+        await self._drive(push, time.monotonic())
         await self._tell()
 
     async def _tick(self) -> None:
@@ -571,17 +583,27 @@ class Device:
         finally:
             await self._tell()
 
+    def _is_quiet(self) -> bool:
+        """Tell whether nobody has committed, and the store's file is where it was."""
+        self.store.check_still_there()
+        return self.store.store.version() == self._version
+
     async def _watch(self) -> None:
         """Notice what other processes have committed to the same store, and that its file was taken away."""
+        self._lookout.check()
         self._check_still_there()
         version = self.store.store.version()
         if version != self._version:
-            position = await self.run(standing.log_position)
+            position, own = await self.run(standing.written)
             if position != self._position:
                 self._tasks.worked(_TAKING)  # as far as anybody can tell: the disk takes what is written
-                self._committed.set()
+                if own != self._own:
+                    self._committed.set()
+                else:  # of peers', which no other one waits for
+                    await self._drive(self._replica.grown, time.monotonic())
                 self._applied.set()
             self._version, self._position = version, position
+        self._lookout.begin()
 
     def _check_still_there(self) -> None:
         """

@@ -8,6 +8,7 @@ own tables anew: the cure for all that is wrong with them, while the log is soun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -322,11 +323,14 @@ def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
 
 
 def _check_lives(engine: StorageEngine) -> Finding:
-    """Say how many lives there are, whether this store exists more than once, and whose chain is proved to fork."""
+    """Say how many lives there are and why, whether this store exists more than once, and whose chain is proved to fork."""
     lives, forked = engine.lives(), engine.forked()
     devices = len({life.device for life in lives})
     many, others = ("life" if len(lives) == 1 else "lives"), ("device" if devices == 1 else "devices")
     detail = f"{len(lives):,} {many} of the stores of {devices:,} {others}"
+    reasons = Counter(life.why for life in lives if life.why)
+    if reasons:
+        detail += f"; begun anew: {', '.join(f'{number:,} ({why})' for why, number in sorted(reasons.items()))}"
     crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
     if crowded:
         detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"

@@ -71,10 +71,10 @@ EXPANDED_BYTES_MAX = (
 )  # what frames become beyond that, of a peer within a window: the others are taken after it
 EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
-SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a snapshot is the cheaper answer
+SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a segment is the cheaper answer
 SEGMENT_PARTS_MAX = 65_536  # parts of one segment (wire): 32 GiB, far above any store that was measured
 SEGMENT_HALVES_MAX = 4  # segments that are half here: one from each peer that a newcomer is likely to meet at once
-SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a made snapshot is served for this long, so that a broken transfer can resume
+SNAPSHOT_KEPT_S_MAX = 24 * 3600  # a segment that was made is served for this long, so that a broken transfer can resume
 HEADS_MAX = 8_192  # heads of one page of a hello (wire): 350 KB; how many pages there are has no limit
 
 # --- links ------------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ PROVE_DELAY_S = (
     0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
-RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, to those who have not said that they have it
+RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
 BEHIND_ABSENT_S = 600.0  # the same, where whoever made the segment, or wrote it, is not here: it may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
 CLAIMS_MAX = (

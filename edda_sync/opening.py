@@ -8,6 +8,7 @@ have a backup or other devices, and part the device from its workspace.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,7 @@ def check_not_overwritten(home: Path, database: Path) -> None:
 def file_of(database: Path) -> int | None:
     """Return what tells a file from one that takes its place later; None for none, or one without content."""
     try:
-        found = database.stat()
+        found = os.stat(database)
     except FileNotFoundError:
         return None
     return found.st_ino if found.st_size else None

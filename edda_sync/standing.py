@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from edda_sync import limits, values
 from edda_sync.crdt import early
-from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.ledger import ACTOR_KEY
 from edda_sync.crdt.records import device_id
 from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
 from edda_sync.sync import behind, readmission
 from edda_sync.sync.kept import kept_in
-from edda_sync.workspaces import cards_told, inviter
+from edda_sync.workspaces import cards, cards_told, inviter, trusted
 
 Facts = dict[str, Any]
 
@@ -29,6 +30,19 @@ class Remembered(msgspec.Struct, array_like=True):
     proved_s: float = 0.0
     changes: int = 0
     endpoint: tuple[str, int] | None = None
+
+
+class Written(NamedTuple):
+    """
+    What a log ends with.
+
+    Attributes:
+        position: Of its newest entry, whoever made that.
+        own: The last change that this device itself made, in whichever process.
+    """
+
+    position: int
+    own: Dot
 
 
 def load(store: StorageEngine) -> dict[str, Remembered]:
@@ -65,10 +79,12 @@ def save_port(store: StorageEngine, number: int) -> None:
         store.store.transact(lambda tx: tx.set_meta(_PORT_KEY, b"%d" % number))
 
 
-def log_position(store: StorageEngine) -> int:
-    """Return the position of the newest entry of the log."""
+def written(store: StorageEngine) -> Written:
+    """Return how far the log goes, and what of that this device itself wrote last."""
     with store.store.read() as reader:
-        return reader.log_position()
+        actor = reader.meta(ACTOR_KEY) or b""
+        head = reader.heads().get(actor)
+        return Written(reader.log_position(), (actor, 0 if head is None else head.seq))
 
 
 def count(frontier: Frontier) -> int:
@@ -240,6 +256,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "behind": None,
         "ahead": None,
         "waiting": None,
+        "differs": 0,
         "sent_bytes": 0,
         "rcvd_bytes": 0,
         "proved_at": proved_at(known),
@@ -278,6 +295,13 @@ def devices(store: StorageEngine) -> list[Facts]:
 def names(store: StorageEngine) -> dict[str, str]:
     """Return what people call the members, by device id."""
     return {device: name for device, (name, _) in _members(store).items()}
+
+
+def met(store: StorageEngine) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return whom links trust, as :func:`~edda_sync.workspaces.certificates`, and :func:`names`, in one look."""
+    with store.store.read() as reader:
+        listed = cards(reader)
+    return trusted(listed), {device: card.name for device, card in listed.items()}
 
 
 def _members(store: StorageEngine) -> dict[str, tuple[str, str | None]]:

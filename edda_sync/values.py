@@ -256,6 +256,7 @@ def tag_name_normal(name: str) -> str:
     return unicode14.fold(name)
 
 
+@lru_cache(maxsize=1_024)  # a few names, again and again; what a name is folded into never changes
 def tag_id(name: str) -> str:
     """Return the id of the tag of a name: its identity is its name."""
     normal = tag_name_normal(name).encode()

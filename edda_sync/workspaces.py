@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -194,4 +195,9 @@ def certificates(reader: StoreReader) -> dict[str, bytes]:
 
     One that its device did not make is left out: it lets nobody in, and TLS would refuse to read the others beside it.
     """
-    return {device: card.certificate for device, card in cards(reader).items() if _is_its_own(card.certificate)}
+    return trusted(cards(reader))
+
+
+def trusted(listed: Mapping[str, DeviceCard]) -> dict[str, bytes]:
+    """Return the certificates of some cards by device id, without those that their devices did not make."""
+    return {device: card.certificate for device, card in listed.items() if _is_its_own(card.certificate)}

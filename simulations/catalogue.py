@@ -37,6 +37,7 @@ from simulations.checkers.history import (
 )
 from simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
 from simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
+from simulations.checkers.newcomers import Served
 from simulations.checkers.progress import (
     BoundedBytes,
     Everywhere,
@@ -97,4 +98,5 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     WrittenAgain,
     Repair,
     Unfolded,
+    Served,
 )

@@ -43,6 +43,7 @@ INVARIANTS: Final = {
     21: "After healing every acknowledged write is visible everywhere",
     22: "A silent divergence is found and repaired",
     23: "What is quarantined is listed, and holds up nothing else",
+    24: "After healing every store can serve a newcomer, whatever its members wrote",
 }
 
 

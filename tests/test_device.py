@@ -162,6 +162,24 @@ async def test_a_commit_of_another_process_is_noticed_and_passed_on(bench: Bench
         assert [item.title for item in (await following(there)).added] == ["From elsewhere"]
 
 
+async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        pushed = list[float]()
+        monkeypatch.setattr(phone._replica, "committed", pushed.append)
+        await laptop.run(add("Buy milk"))
+        await until_equal(laptop, phone)
+        await phone._watch()
+        await phone.run(add("Own"))  # is told of by itself, so the first to be told is it
+        await until(phone, lambda: bool(pushed))
+        await phone._watch()
+        assert not phone._committed.is_set()
+        assert len(pushed) == 1
+
+
 async def test_three_devices_in_a_row_relay_and_are_all_proved_equal(bench: Bench) -> None:
     bench.members("laptop", "phone", "tablet")
     async with (

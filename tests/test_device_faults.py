@@ -150,14 +150,13 @@ async def test_a_fault_that_lasts_is_told_once_and_shown_until_it_is_over(bench:
     assert bench.troubles == [str(FULL)]
 
 
-@pytest.mark.parametrize("after", [0, 1])
 @pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
 async def test_a_member_of_whom_the_device_could_not_read_at_first_is_trusted_all_the_same(
-    bench: Bench, error: EddaError, after: int
+    bench: Bench, error: EddaError
 ) -> None:
     newcomer = Identity.create()
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("all_records", error, after=after)  # in which the members are, with certificates and with names
+        faulty.fail("all_records", error)  # in which the members are, with certificates and with names
         bench.elsewhere(admit(newcomer))
         await until(laptop, lambda: newcomer.device in laptop.peers.all)
         assert laptop.name_of(newcomer.device) == "tablet"

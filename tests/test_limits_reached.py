@@ -244,6 +244,29 @@ def test_the_largest_workspace_lets_nobody_else_in_and_goes_on(
     goes_on(laptop, phone, tmp_path, monkeypatch)
 
 
+def test_a_workspace_into_which_two_let_the_last_device_at_once_goes_on_with_one_too_many(
+    two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    monkeypatch.setattr(limits, "MEMBERS_MAX", 3)
+    with newcomers(tmp_path, "memory") as newcomer:
+        guests = [newcomer(laptop), newcomer(phone)]
+        for _ in range(2):
+            for host, guest in ((laptop, guests[0]), (laptop, phone), (phone, guests[1])):
+                guest.create_task(edda.Task(title="by each of them"))
+                sync(host, guest)
+        sync(guests[0], guests[1])
+        for engine in (laptop, phone, *guests):
+            if engine is not laptop:
+                sync(engine, laptop)
+            assert len(engine.members()) == 4
+            assert len(engine.certificates()) == 4
+            assert (engine.refused(), engine.digest()) == (0, laptop.digest())
+        for host in (laptop, phone):
+            with pytest.raises(LimitError, match="the number of devices"):
+                newcomer(host)
+
+
 @pytest.mark.parametrize(
     "sealing_keys", [((1, b"k" * 31),), ((1, b"k" * 2_049),), ((0, b"k" * 32),), ((1, b"k" * 32),) * 9]
 )

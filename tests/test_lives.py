@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -390,6 +391,24 @@ def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_pa
             assert actor(old) != over
             assert birth(old, actor(old)).parent == over
             assert birth(old, actor(old)).why == life.CLOSED
+
+
+def test_a_life_that_another_one_continues_needs_no_end(tmp_path: Path) -> None:
+    clock = Clock()
+    names = ("first", "second", "third")
+    with founded(tmp_path / names[0], clock) as store:
+        store.create_task(edda.Task(title="before"))
+        lives = [actor(store)]
+    for before, name in itertools.pairwise(names):
+        shutil.copytree(tmp_path / before, tmp_path / name)
+        clock.pass_days(31 if name == "third" else 0)
+        with founded(tmp_path / name, clock) as store:
+            store.create_task(edda.Task(title=f"in the {name}"))
+            lives.append(actor(store))
+            listed = {each.name: each for each in store.lives()}
+    assert len(set(lives)) == 3
+    assert [listed[each].is_leaf for each in lives] == [False, False, True]
+    assert [listed[each].is_closed for each in lives] == [False, True, False]
 
 
 def test_a_quiet_life_is_closed_by_nobody_elses_device(tmp_path: Path) -> None:

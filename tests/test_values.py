@@ -443,3 +443,17 @@ def test_the_normal_form_of_a_name_is_its_own_normal_form_and_that_of_all_its_wa
 
 def test_other_names_are_other_tags() -> None:
     assert len({values.tag_id(name) for name in ("a", "á", "b", "aa", "a b", "ı", "i")}) == 7
+
+
+def test_the_name_of_a_tag_is_folded_once_however_many_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[str] = []
+    fold = unicode14.fold
+
+    def counted(name: str) -> str:
+        folded.append(name)
+        return fold(name)
+
+    monkeypatch.setattr(unicode14, "fold", counted)
+    values.tag_id.cache_clear()
+    assert len({values.tag_id("Counted") for _ in range(100)}) == 1
+    assert folded == ["Counted"]

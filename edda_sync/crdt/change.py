@@ -239,6 +239,7 @@ def encode_birth(birth: Birth) -> bytes:
 
 
 @lru_cache(maxsize=1_024)  # each change asks for its author's
+@lru_cache(maxsize=256)  # each change asks for its author's; what the bytes say never changes
 def decode_birth(raw: bytes) -> Birth:
     """
     Read a birth.

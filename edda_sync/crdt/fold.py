@@ -12,6 +12,8 @@ inside the same transaction.
    the entity's state.
 4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
 5. Inside, and in the store, an entity goes by its key (``entity.key_of``): one id may name several, one of each kind.
+6. Of a change that evidence takes out (*void*) the operations have no effect, and nobody else's vanish with them: what it
+   wrote into texts keeps its place there, hidden, since others may have written beside it.
 """
 
 from __future__ import annotations
@@ -70,11 +72,21 @@ class Fold:
         self.author = b""
         self.deps: Mapping[bytes, int] = {}
         self.past: Frontier = {}
+        self._void = False
+        self._written_void: dict[bytes, bytes | None] = {}  # by a void change: the text that an entity's field reads
         self._chain: Sequence[bytes] = ()  # the names of the author's chain, from the actor down
         self._number = 0
 
     def begin(
-        self, actor: bytes, seq: int, wall_ms: int, deps: Mapping[bytes, int], position: int, author: bytes
+        self,
+        actor: bytes,
+        seq: int,
+        wall_ms: int,
+        deps: Mapping[bytes, int],
+        position: int,
+        author: bytes,
+        *,
+        void: bool = False,
     ) -> None:
         """
         Start a change.
@@ -85,6 +97,7 @@ class Fold:
             deps: All that it depends on, its actor's previous change included.
             position: Where it stands in the log.
             author: The public key of its device.
+            void: Whether evidence takes it out.
         """
         self._chains = None  # as of this change: one before it may have begun a branch
         self.actor, self.seq, self.wall_ms, self.position, self.author = actor, seq, wall_ms, position, author
@@ -92,6 +105,7 @@ class Fold:
         self._chain = names_of(self.tx).order(actor)
         self._number = 0
         self._spent, self._waits, self._passed_over = {}, {}, None
+        self._void, self._written_void = void, {}
 
     # --- a peer's operations ------------------------------------------------------------------------------------------
 
@@ -110,7 +124,7 @@ class Fold:
                 self._receive_chunk(chunk, understood)
                 chunk = []
         self._receive_chunk(chunk, understood)
-        if not understood and self._number == 0 and (self._only is None or UNREADABLE in self._only):
+        if not understood and self._number == 0 and not self._void and (self._only is None or UNREADABLE in self._only):
             self._mentioned[UNREADABLE, self.position] = None  # what it does stands in its header alone
             self._wait(UNREADABLE, "only a newer version can read this change")
 
@@ -129,7 +143,10 @@ class Fold:
                 continue
             self._mentioned[key, self.position] = None
             self._projector.strange(key)
-            if not understood:
+            if self._void:
+                if understood and isinstance(each, (Put, Edit)):
+                    self._receive_void(each)
+            elif not understood:
                 self._wait(key, "it belongs to a change that only a newer version can read")
             elif isinstance(each, Unread):
                 if each.refused:
@@ -159,6 +176,25 @@ class Fold:
             self._refuse(key, str(error))
         except RefusedTextError as error:
             self._refuse(key, error.reason)
+
+    def _receive_void(self, one: Put | Edit) -> None:
+        """Keep the places of what a void change wrote into a text; what would be refused has none."""
+        entity, field = self.entities.of(one.kind, one.id), TEXT_FIELDS.get(one.kind, "")
+        dot, written = (self.actor, self.seq), self._written_void
+        try:
+            if isinstance(one, Edit):
+                if one.field != field or written.get(entity.key, one.genesis) not in (None, one.genesis):
+                    return
+                self.texts.apply(self.tx, entity, one, dot, self.deps, void=True)
+                written[entity.key] = one.genesis
+            elif field in one.cells:
+                self._check_put(one)
+                start = one.cells[field]
+                written[entity.key] = None if start is None else self._genesis(entity, start)
+                if start is not None:
+                    self.texts.started_void(self.tx, entity, field, start, dot)
+        except (InvalidValueError, LimitError, RefusedTextError):
+            return
 
     def _check_put(self, one: Put) -> tuple[list[str], int]:
         """Check what is written; return the cells that only a newer version knows, and how many bytes it is."""
@@ -479,5 +515,8 @@ def _size_of(cells: Mapping[str, Any]) -> int:
     size_of, size = operation.size_of, 0
     for name, value in cells.items():
         size += len(name) if name.isascii() else size_of(name)
-        size += len(value) if type(value) is str and value.isascii() else size_of(value)
+        if type(value) is str and value.isascii():
+            size += len(value)
+        else:
+            size += 8 if value is True or type(value) is int else size_of(value)  # most of what is no text
     return size

@@ -265,17 +265,31 @@ class Order:
         first, last = bisect_right(starts, clock) - 1, bisect_right(starts, end - 1)
         for run in self._runs[name][first:last]:
             if run.text is not None:
-                self._delete(name, max(clock, run.clock), min(end, run.clock + run.size))
+                self._turn(name, max(clock, run.clock), min(end, run.clock + run.size), None)
 
-    def _delete(self, name: int, clock: int, end: int) -> None:
-        """Delete units that are in one visible run."""
+    def show(self, name: int, clock: int, text: str) -> None:
+        """Show units again that were deleted: those of a text, from a clock on; those that are visible stay so."""
+        if not self._runs:
+            self._index()
+        raw = text.encode("utf-16-le")
+        starts, end = self._starts[name], clock + len(raw) // 2
+        first, last = bisect_right(starts, clock) - 1, bisect_right(starts, end - 1)
+        for run in self._runs[name][first:last]:
+            if run.text is None:
+                begin, behind = max(clock, run.clock), min(end, run.clock + run.size)
+                self._turn(name, begin, behind, raw[2 * (begin - clock) : 2 * (behind - clock)].decode("utf-16-le"))
+
+    def _turn(self, name: int, clock: int, end: int, text: str | None) -> None:
+        """Let units that are in one run be deleted, or show their text again."""
         self._cut_at(name, end - 1, 1)
         chunk, at = self._cut_at(name, clock, 0)
         runs = chunk.runs
         run = runs[at]
-        assert run.text is not None, "what is cut out of a visible run is visible"
-        self._show(chunk, run.text, -1)
-        run.text = None
+        if run.text is not None:
+            self._show(chunk, run.text, -1)
+        if text is not None:
+            self._show(chunk, text, 1)
+        run.text = text
         if at + 1 < len(runs) and self._is_one(run, runs[at + 1]):
             self._join(chunk, at, chunk, at + 1)
         if at and self._is_one(runs[at - 1], run):

@@ -25,7 +25,6 @@ X25519_HKDF_SHA256: Final = 0x0020
 ML_KEM_768_X25519: Final = 0x647A
 """The post-quantum hybrid of the same use (X-Wing). Source: draft-connolly-cfrg-xwing-kem, its HPKE KEM id."""
 
-ROLES: Final = ("member",)
 _ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # what a certificate has before such a key
 _COMMON_NAME: Final = bytes.fromhex("0603550403")  # 2.5.4.3
 

@@ -76,7 +76,11 @@ def rebuild(
 
 def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
     """
-    Fold some entities anew from the log, with all that it says of them or without some changes.
+    Fold some entities anew from the log, with all that it says of them or without some changes, which are then *void*.
+
+    A void change stays in the log, and counts as delivered for all that depends on it. Its operations have no effect, and
+    those of others have the effect that they had: words beside its own keep their place, and what it made, and others went
+    on with, is still shown. What it had spent of its life's budget for an entity is free again.
 
     Each change that is folded is first compared with its hash. What came by a segment is not in the log, and such entities
     stay as they are.
@@ -85,7 +89,7 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
         tx: A transaction of the store.
         texts, pasts: The store's.
         keys: The entities, by key.
-        without: Dots of the changes to leave out.
+        without: Dots of the changes that are void, as the log calls them.
 
     Returns:
         How many changes were folded.
@@ -104,8 +108,7 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     fold, walk = Fold(tx, texts, only=frozenset(keys)), Walk(pasts, tx)
     for position in positions:
         logged = tx.logged(position)
-        if (logged.actor, logged.seq) not in without:
-            _fold_again(tx, fold, walk, logged, None)
+        _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
     fold.flush()
     fold.show_again(pointing)
     fold.refresh()
@@ -119,8 +122,10 @@ def _fold_again(
     logged: Logged,
     workspace: bytes | None,
     seen: Mapping[bytes, int] | None = None,
+    *,
+    void: bool = False,
 ) -> None:
-    """Fold a change of the log, which has seen some things more than it says."""
+    """Fold a change of the log, which has seen some things more than it says; or only what stays of one that is void."""
     header = changes.decode_header(logged.raw)
     raw = tx.heads()[logged.actor].birth
     birth = changes.decode_birth(raw)
@@ -131,7 +136,7 @@ def _fold_again(
         fold.flush()
         if not is_admissible(fold.entities, birth, raw, deps, workspace):
             raise RemoteProtocolError("a change by a device that is not a member")
-    fold.begin(logged.actor, logged.seq, header.wall_ms, deps, logged.position, birth.public_key)
+    fold.begin(logged.actor, logged.seq, header.wall_ms, deps, logged.position, birth.public_key, void=void)
     body: Iterable[bytes] = tx.parts(logged.position) if header.parts else (logged.body,)
     fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
 

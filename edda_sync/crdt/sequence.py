@@ -14,6 +14,8 @@ by what its author knew, whatever else is here.
 6. No block stands, and no deletion begins or ends, inside a character of two units.
 7. One actor writes at most ``TEXT_CLOCK_MAX`` units into one text, those of its rewrites included.
 8. What breaks one of these is refused whole and leaves nothing behind: every later edit is judged without it.
+9. What an edit that evidence took out (*void*) had written stays, hidden, and it deletes nothing: all other edits are judged
+   as before. Units that several changes brought, of a start or a rewrite, are shown if one of these is not void.
 """
 
 from __future__ import annotations
@@ -109,7 +111,9 @@ class TextSequence:
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
-    def accept(self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None) -> None:
+    def accept(
+        self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None, *, void: bool = False
+    ) -> None:
         """
         Make an edit, or refuse it: a function of the edit and its past, wherever and whenever it is asked.
 
@@ -118,6 +122,7 @@ class TextSequence:
             dot: The change that carries it; its actor is the edit's author.
             past: What that change depends on, its actor's previous change included: actor to seq.
             own: What the edit's own units are called, where that is not said by the edit itself (``item_names``).
+            void: Whether evidence takes the change out.
 
         Raises:
             RefusedTextError: No honest device writes this, with the reason; nothing has changed.
@@ -128,7 +133,7 @@ class TextSequence:
         names = self._table(edit, name)
         self.trails.view = View(dot, past)
         end, pairs = self._judge(edit, names, _Past(self, dot, past), self.written(dot[0]))
-        self._bring(edit, dot, name, names, end, pairs)
+        self._bring(edit, dot, name, names, end, pairs, void=void)
 
     def replay(self, edit: TextEdit, dot: Dot, own: bytes | None = None) -> None:
         """
@@ -213,32 +218,57 @@ class TextSequence:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    def _bring(self, edit: TextEdit, dot: Dot, name: bytes, names: list[int], end: int, pairs: Pairs) -> None:
+    def _bring(
+        self, edit: TextEdit, dot: Dot, name: bytes, names: list[int], end: int, pairs: Pairs, *, void: bool = False
+    ) -> None:
         """Make an edit that was accepted, and note which change did it."""
-        if not edit.blocks and not edit.deletions:
+        if not edit.blocks and (void or not edit.deletions):
             return
         actor, seq = dot
         author = self.author(actor)
         if edit.clock is not None or not edit.blocks:
             names[OWN] = self.index[actor]
-            self._take(edit, names, pairs)
+            self._take(edit, names, pairs, void=void)
             if edit.clock is not None:
                 author.insertions.add(seq, end - edit.clock)
-            for index, clock, length in edit.deletions:
+            for index, clock, length in () if void else edit.deletions:
                 author.deletions.add(seq, (names[index], clock, length))
             return
         self.trails.forget(self.index[actor])
-        if names[OWN] in self.rewrites:  # another change brought the same
-            self.rewrites[names[OWN]].dots.add(dot)
-        else:
+        rewrite = self.rewrites.get(names[OWN])
+        if rewrite is None:
             names[OWN] = self.named(name)
-            self._take(edit, names, pairs)
-            deleted = ((names[index], clock, length) for index, clock, length in edit.deletions)
-            self.rewrites[names[OWN]] = Rewrite(end, deleted, (dot,))
+            self._take(edit, names, pairs, void=void)
+            rewrite = self.rewrites[names[OWN]] = Rewrite(end, (), (dot,))
+            rewrite.deletions = [] if void else _named(names, edit.deletions)
+        else:  # another change brought the same
+            rewrite.dots.add(dot)
+            if not void and not rewrite.deletions:  # and may be void
+                rewrite.deletions = _named(names, edit.deletions)
+                for deleted in rewrite.deletions:
+                    self.order.delete(*deleted)
+                self.show(names[OWN], "".join([text for _, _, text in edit.blocks]))
         author.rewritten += end
 
-    def _take(self, edit: TextEdit, names: list[int], pairs: Pairs) -> None:
-        """Put an edit that was accepted where it belongs."""
+    def show(self, name: int, text: str) -> None:
+        """Show all that one name has brought, but for what somebody deleted: it may have been void until now."""
+        order, size = self.order, units(text)
+        order.show(name, 0, text)
+        for author in self.authors.values():
+            for _, deleted in author.deletions.of_units(name, 0, size):
+                order.delete(*deleted)
+        for rewrite in self.rewrites.values():
+            for deleted in rewrite.deletions:
+                if deleted[0] == name:
+                    order.delete(*deleted)
+
+    def hide_start(self) -> None:
+        """Hide what the text starts with: the changes that wrote it are void."""
+        if self.started:
+            self.order.delete(self.index[self.genesis], 0, self.started)
+
+    def _take(self, edit: TextEdit, names: list[int], pairs: Pairs, *, void: bool) -> None:
+        """Put an edit that was accepted where it belongs; what is void is hidden there, and deletes nothing."""
         own, order, trails = names[OWN], self.order, self.trails
         if pairs.starts:
             order.pairs.setdefault(own, Pairs()).extend(pairs)
@@ -260,6 +290,9 @@ class TextSequence:
                 trails.placed(order, self.names, own, left, (own, clock), passed=follows)
             begun[own, clock] = left
             clock += run.size
+        if void:
+            order.delete(own, edit.clock or 0, clock - (edit.clock or 0))
+            return
         for index, at, length in edit.deletions:
             order.delete(names[index], at, length)
 
@@ -373,6 +406,10 @@ class TextSequence:
             tuple([(_id(ids, left), _id(ids, right), text) for left, right, text in blocks]),
             tuple(merged((ids[name], clock, length) for name, clock, length in deleted)),
         )
+
+
+def _named(names: Sequence[int], deletions: Iterable[Deletion]) -> list[Range]:
+    return [(names[index], clock, length) for index, clock, length in deletions]
 
 
 def _unit(names: Sequence[int], unit: Id | None) -> Unit:

@@ -71,7 +71,7 @@ class TextDocument:
         self._ids: dict[bytes, int] = {}  # the document's client ids
 
     @classmethod
-    def start(cls, genesis: bytes, start: str, dots: Iterable[Dot]) -> TextDocument:
+    def start(cls, genesis: bytes, start: str, dots: Iterable[Dot], *, void: bool = False) -> TextDocument:
         """
         Derive the text that starts from a string: the same on every device.
 
@@ -79,11 +79,15 @@ class TextDocument:
             genesis: From :func:`genesis_id`.
             start: The string.
             dots: The changes that wrote it; tell of later ones with :meth:`started`.
+            void: Whether evidence takes all of these out: then the start is hidden.
 
         Raises:
             InvalidValueError: The string is too large, or not Unicode.
         """
-        return cls(TextSequence(genesis, values.text("text", start), dots))
+        text = TextSequence(genesis, values.text("text", start), dots)
+        if void:
+            text.hide_start()
+        return cls(text)
 
     @classmethod
     def load(cls, state: bytes) -> TextDocument:
@@ -108,9 +112,21 @@ class TextDocument:
         """What the text is made of, for :mod:`~edda_sync.crdt.item_names` to look at."""
         return self._text
 
-    def started(self, dot: Dot) -> None:
-        """Note one more change that wrote the same start: whoever knows only that one may edit the text."""
-        self._text.starts.add(dot)
+    def started(self, dot: Dot, start: str | None = None) -> None:
+        """
+        Note one more change that wrote the same start: whoever knows only that one may edit the text.
+
+        Args:
+            dot: The change.
+            start: What it wrote, if the changes before it may all be void: it is shown.
+        """
+        text = self._text
+        text.starts.add(dot)
+        if start:
+            points = text.order.points
+            text.show(text.index[text.genesis], start)
+            if text.order.points != points:
+                self._doc = None
         self._hash = None
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -185,7 +201,9 @@ class TextDocument:
         """
         return self._edit(dot, past, edits, whole=True)
 
-    def apply(self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None) -> None:
+    def apply(
+        self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None, *, void: bool = False
+    ) -> None:
         """
         Apply an edit of the log, in the log's order.
 
@@ -194,11 +212,12 @@ class TextDocument:
             dot: The change that carries it.
             past: What that change depends on, its actor's previous change included: actor to seq.
             own: What the edit's units are called, from ``item_names``; where no chain forked, the edit says that itself.
+            void: Whether evidence takes the change out: its units keep their places, hidden, and it deletes nothing.
 
         Raises:
             RefusedTextError: No honest device writes this; the same verdict on every device, and nothing has changed.
         """
-        self._text.accept(edit, dot, past, own)
+        self._text.accept(edit, dot, past, own, void=void)
         self._hash = None
         if self._doc is not None:
             self._follow(edit, dot[0], own)

@@ -111,8 +111,7 @@ class Texts:
             start, dots: What it starts with, and the changes that wrote that, should it never have been edited here.
 
         Raises:
-            RefusedTextError: There is no such text and no start.
-            CorruptError: The stored text cannot be read.
+            CorruptError: The stored text cannot be read, or there is none and no start.
         """
         if not self._still.holds(reader):
             self._open.clear()
@@ -123,7 +122,7 @@ class Texts:
 
             if stored is None:
                 if start is None:
-                    raise RefusedTextError("an edit of a text that never started")
+                    raise CorruptError("A text of this store")
                 found = _Open(
                     TextDocument.start(key[2], start, dots), -1, 0
                 )  # older than the first edit, stored under 0
@@ -150,6 +149,8 @@ class Texts:
         one: operation.Edit,
         dot: Dot,
         deps: Mapping[bytes, int],
+        *,
+        void: bool = False,
     ) -> None:
         """
         Apply an edit that a change brings.
@@ -160,30 +161,31 @@ class Texts:
             one: The operation.
             dot: The change's.
             deps: What its author had applied before it.
+            void: Whether evidence takes the change out.
 
         Raises:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
         document, key = self._of(tx, entity, one.field, one.genesis)
-        self._apply(tx, document, key, document.decode(one.edit), one.edit, dot, deps)
+        self._apply(tx, document, key, document.decode(one.edit), one.edit, dot, deps, void=void)
 
     def _apply(
         self, tx: StoreWriter, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
-        deps: Mapping[bytes, int],
+        deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
         """Apply an edit as it travels, in the names that the text has for what it means."""
         self._touched.add(key)
         names = names_of(tx)
         if names is NOBODY:
-            document.apply(edit, dot, deps)
-            self._append(tx, key, dot, encoded)
+            document.apply(edit, dot, deps, void=void)
+            self._append(tx, key, dot, encoded, void=void)
             return
         from edda_sync.crdt import item_names
 
         meant = item_names.ItemNames(names, document.sequence, dot, deps).meant(edit)
-        document.apply(meant.edit, meant.dot, deps, meant.own)
+        document.apply(meant.edit, meant.dot, deps, meant.own, void=void)
         is_as_said = meant.edit == edit and len(meant.own) == NAME_BYTES
-        self._append(tx, key, meant.dot, encoded if is_as_said else item_names.encode(meant))
+        self._append(tx, key, meant.dot, encoded if is_as_said else item_names.encode(meant), void=void)
 
     def edit(
         self,
@@ -227,11 +229,24 @@ class Texts:
         return encoded
 
     def _of(self, tx: StoreWriter, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
-        """Return one of an entity's texts, begun from its start if it was never edited."""
+        """
+        Return one of an entity's texts, begun from its start if it was never edited.
+
+        Raises:
+            RefusedTextError: It never started.
+            CorruptError: It cannot be read; or it is gone, although the entity names it: a fault of this device.
+        """
         key = (entity.key, field, genesis)
         for write in entity.cells.get(field, ()):
             if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
-                return self.document(tx, key, write[3], self._dots_of(tx, entity, field, write[3])), key
+                dots = self._dots_of(tx, entity, field, write[3])
+                document = self.document(tx, key, write[3], dots)
+                for dot in dots:
+                    if dot not in document.sequence.starts:  # those of which it was begun are void
+                        self._started(tx, document, key, dot, write[3])
+                return document, key
+        if (field, genesis) not in entity.edited_texts() and tx.text(*key) is None:
+            raise RefusedTextError("an edit of a text that never started")
         return self.document(tx, key), key
 
     def string(self, tx: StoreWriter, entity: Entity, genesis: bytes) -> str:
@@ -245,10 +260,9 @@ class Texts:
 
     def keep_start(self, tx: StoreWriter, entity: Entity, field: str, start: str) -> None:
         """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
-        key = (entity.key, field, self.genesis(entity, start))
+        document, key = self._of(tx, entity, field, self.genesis(entity, start))
         if tx.text(*key) is None:
             self._touched.add(key)
-            document = self.document(tx, key, start, self._dots_of(tx, entity, field, start))
             tx.save_text(*key, document.state(), 0)
             self._open[key].serial = 0
 
@@ -256,13 +270,32 @@ class Texts:
         """Note one more change that wrote the start of a text that is kept or edited already."""
         key = (entity.key, field, self.genesis(entity, start))
         if tx.text(*key) is not None:
-            self._touched.add(key)
-            document = self.document(tx, key)
-            document.started(_called(tx, dot))
-            opened = self._open[key]
-            opened.serial = tx.append_text(*key, *dot, b"")  # a number of its own, so that other processes read it anew
-            tx.save_text(*key, document.state(), opened.serial)
-            opened.tail = 0
+            self._started(tx, self.document(tx, key), key, _called(tx, dot), start)
+
+    def started_void(self, tx: StoreWriter, entity: Entity, field: str, start: str, dot: Dot) -> None:
+        """Keep a start, hidden, of which the change that wrote it is void: others may have edited the text."""
+        key, called = (entity.key, field, self.genesis(entity, start)), _called(tx, dot)
+        if tx.text(*key) is not None:
+            self._started(tx, self.document(tx, key), key, called, None)
+            return
+        from edda_sync.crdt.text import TextDocument
+
+        self._touched.add(key)
+        document = TextDocument.start(key[2], start, [called], void=True)
+        tx.save_text(*key, document.state(), 0)
+        self._open[key] = _Open(document, 0, 0)
+
+    def _started(self, tx: StoreWriter, document: TextDocument, key: Key, dot: Dot, start: str | None) -> None:
+        self._touched.add(key)
+        document.started(dot, start)
+        self._save(tx, key, dot)
+
+    def _save(self, tx: StoreWriter, key: Key, dot: Dot) -> None:
+        """Write a text's state, of which a change made what is no edit that could be replayed."""
+        opened = self._open[key]
+        opened.serial = tx.append_text(*key, *dot, b"")  # a number of its own, so that other processes read it anew
+        tx.save_text(*key, opened.document.state(), opened.serial)
+        opened.tail = 0
 
     def take(self, tx: StoreWriter, key: Key, state: bytes) -> bytes:
         """
@@ -280,11 +313,14 @@ class Texts:
         tx.save_text(*key, state, 0)
         return document.hash()
 
-    def _append(self, tx: StoreWriter, key: Key, dot: Dot, edit: bytes) -> None:
+    def _append(self, tx: StoreWriter, key: Key, dot: Dot, edit: bytes, *, void: bool = False) -> None:
         opened = self._open[key]
         if opened.serial < 0:  # its first edit here
             opened.serial = 0
             tx.save_text(*key, opened.document.state(), opened.serial)
+            return
+        if void:
+            self._save(tx, key, dot)
             return
         opened.serial = tx.append_text(*key, *dot, edit)
         opened.tail += 1

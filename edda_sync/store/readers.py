@@ -68,16 +68,28 @@ class Readers:
             self._gate.leave(entered)
 
     def version(self) -> int:
-        """Return a number that changes with every commit, whichever process made it."""
+        """
+        Return a number that changes with every commit, whichever process made it.
+
+        This is asked far more often than anything else, and passes the gate only to make its connection: whoever shuts the
+        gate for a fork has that closed, and waits for the lock, before anything forks.
+        """
+        with translated(self._path):
+            while True:
+                with self._lock:
+                    if self._watcher is not None:
+                        (found,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                        return self._watches * _WATCHES + int(found)
+                self._begin_to_watch()
+
+    def _begin_to_watch(self) -> None:
         entered = self._gate.enter()
         try:
-            with translated(self._path), self._lock:
+            with self._lock:
                 self._check_open()
                 if self._watcher is None:
                     self._watcher = self._connect()  # SQLite tells a connection of the commits of others; it makes none
                     self._watches += 1  # and each begins to count anew
-                found = int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
-                return self._watches * _WATCHES + found
         finally:
             self._gate.leave(entered)
 

@@ -489,14 +489,16 @@ class SqliteWriter(SqliteReader):
         return known
 
     def meta(self, key: str) -> bytes | None:
-        known, name = self._known, f"meta {key}"
-        if name not in known:  # as _remembered, which takes twice as long: every change asks for several
-            known[name] = super().meta(key)
-        value: bytes | None = known[name]
-        return value
+        known: dict[str, bytes | None] | None = self._known.get("meta")
+        if known is None:
+            known = self._known["meta"] = {}
+        if key not in known:  # as _remembered, which takes twice as long: every change asks for several
+            known[key] = super().meta(key)
+        return known[key]
 
     def heads(self) -> Mapping[bytes, Head]:
-        return self._remembered("heads", super().heads)
+        known: Mapping[bytes, Head] | None = self._known.get("heads")  # likewise
+        return self._remembered("heads", super().heads) if known is None else known
 
     def log_position(self) -> int:
         return self._remembered("log_position", super().log_position)
@@ -532,11 +534,11 @@ class SqliteWriter(SqliteReader):
         self._execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
         )
-        self._known[f"meta {key}"] = bytes(value)
+        self._known.setdefault("meta", {})[key] = bytes(value)
 
     def drop_meta(self, key: str) -> None:
         self._execute("DELETE FROM meta WHERE key = ?", (key,))
-        self._known.pop(f"meta {key}", None)
+        self._known.setdefault("meta", {}).pop(key, None)
 
     # --- the log ------------------------------------------------------------------------------------------------------
 

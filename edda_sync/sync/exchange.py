@@ -22,6 +22,7 @@ from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.sync.asked_once import AskedOnce
 from edda_sync.sync.behind import LogBehind
 from edda_sync.sync.forks import Forks
 from edda_sync.sync.giving import Giving
@@ -125,6 +126,7 @@ class Exchange:
         random: Source of random bytes, for the nonces of talks.
 
     Attributes:
+        store: The store, whose version is asked for once an event.
         giving, taking: Changes to peers and from them.
         making, merging: Segments to newcomers, and from the one who lets us in.
         behind: The log behind such a segment.
@@ -142,7 +144,7 @@ class Exchange:
         wall_s: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self.store = store
+        store = self.store = AskedOnce(store)
         self.random = random
         self._ledger = ledger
         with store.read() as reader:

@@ -30,7 +30,6 @@ from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, Ledger, actor_of, begin_life
 from edda_sync.protocols import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
-from edda_sync.sync.making import forget_made
 from edda_sync.sync.rewriting import Drafted, Seen
 
 WHY: Final = "it was let in again: what had let it in before was lost"
@@ -89,6 +88,8 @@ def _go_on(
     assert added is not None, "it is here"
     if not all(each.change.header.is_understood for each in drafted):
         return False  # only a newer version can tell what is to be written again: it waits for that
+    from edda_sync.sync.making import forget_made  # here: with segments comes much that a command has no use for
+
     left = _left(tx, drafted, made_at or [each.position for each in drafted])
     wrote, about = actor_of(tx), tx.entities_at([each.position for each in drafted])
     early.forget(tx)

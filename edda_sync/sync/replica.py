@@ -8,8 +8,9 @@ store is durable before any effect is returned, so nothing leaves the device bef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from math import inf
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from edda_sync import limits
 from edda_sync.errors import StorageError
@@ -18,6 +19,20 @@ from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _event(deal: Callable[Concatenate[Replica, P], T]) -> Callable[Concatenate[Replica, P], T]:
+    """Mark a method that deals with one event: the store is asked for its version once in it."""
+
+    @wraps(deal)
+    def within(replica: Replica, /, *args: P.args, **named: P.kwargs) -> T:
+        with replica.exchange.store.event():
+            return deal(replica, *args, **named)
+
+    return within
 
 
 class _Stall(NamedTuple):
@@ -56,6 +71,7 @@ class Replica:
         self._stall: _Stall | None = None  # while no more of the log behind comes
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
+    @_event
     def connected(self, peer: str) -> list[Effect]:
         """
         Begin to talk with a peer over a new link. A session that there was ends: its link is another one's.
@@ -72,6 +88,7 @@ class Replica:
         """Forget the talk with a peer whose link is gone."""
         self._sessions.pop(peer, None)
 
+    @_event
     def frame_received(self, peer: str, frame: bytes, now: float) -> list[Effect]:
         """
         Take one whole frame that arrived from a peer.
@@ -104,6 +121,7 @@ class Replica:
                 effects += other.news(now, own=False)
         return self._settled(effects)
 
+    @_event
     def committed(self, now: float) -> list[Effect]:
         """Learn that this device's own changes are durable."""
         self._now = now
@@ -112,6 +130,16 @@ class Replica:
             effects += session.news(now, own=True)
         return self._settled(effects)
 
+    @_event
+    def grown(self, now: float) -> list[Effect]:
+        """Learn that there is more in the log that peers sent, be it by another process: what is new of it is passed on."""
+        self._now = now
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.news(now, own=False)
+        return self._settled(effects)
+
+    @_event
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
@@ -163,12 +191,14 @@ class Replica:
             due = now + limits.BEHIND_ABSENT_S
         self._stall = stall._replace(due=due)
 
+    @_event
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""
         self._now = now
         for session in self._sessions.values():
             session.recheck(now)
 
+    @_event
     def fetch(self, now: float) -> list[Effect]:
         """Ask every peer for changes of the log that rotted here; the answers are effects of the frames that bring them."""
         self._now = now
@@ -180,6 +210,7 @@ class Replica:
             effects += session.fetch(wanted)
         return effects
 
+    @_event
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye to everyone."""
         effects: list[Effect] = []

@@ -140,6 +140,9 @@ class Progress:
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
+    differs: int = (
+        0  # entities that were found to differ where the changes are the same, and were not proved equal since
+    )
 
 
 _P = ParamSpec("_P")
@@ -200,6 +203,8 @@ class Session:
         self._held: Frontier = {}  # what the peer itself said that it holds
         self._unnamed: set[bytes] = set()  # names of which it sent what is not here yet: it may be of another branch
         self._told: Frontier = {}  # what it was told that we hold
+        self._told_waiting = 0  # and how much of that is not applied
+        self._relaying: Frontier = {}  # what was here when it was last put off to pass something on
         self._dealt = 0
         self._wants: bytes | None = None  # the segment that was asked for
         self._asked = False  # for the log behind our segment
@@ -220,7 +225,7 @@ class Session:
     def open(self) -> list[Effect]:
         """Say hello."""
         ours = self._exchange.introduction()
-        self._told = {head.actor: head.seq for head in ours.heads}
+        self._told, self._told_waiting = {head.actor: head.seq for head in ours.heads}, ours.waiting
         self._sending.telling.is_asking = False  # it says all that a question does
         tag, (first, *rest) = self._tag(self._device), ours.pages()
         page = first.heads, first.more, first.evidence
@@ -299,10 +304,23 @@ class Session:
         if own:
             self._sending.grown()
             return self._evaluate(now)
-        self._measure(self._exchange.frontier())
-        self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)
+        ours = self._exchange.frontier()
+        self._measure(ours)
+        self._relay_later(ours, now)
         self._deadlines.setdefault("announce", now + limits.ANNOUNCE_DELAY_S)
         return []
+
+    def _relay_later(self, ours: Frontier, now: float) -> None:
+        """Pass on in a while what the peer lacks now, unless that is to be done for what came before."""
+        if "relay" not in self._deadlines and not frontier.covers(self._held, ours):
+            self._deadlines["relay"], self._relaying = now + limits.RELAY_DELAY_S, ours
+
+    def _relay(self, now: float) -> None:
+        """Pass on what the peer lacks; if that is only what has just come, give others the time to be faster."""
+        if frontier.covers(self._held, self._relaying):
+            self._relay_later(self._exchange.frontier(), now)
+        else:
+            self._sending.grown()
 
     @_ending
     def tick(self, now: float) -> list[Effect]:
@@ -314,10 +332,10 @@ class Session:
         if self.state is not State.OPEN or not due:
             return []
         effects: list[Effect] = []
-        if "relay" in due:
-            self._sending.grown()
         if "answer" in due:
             self._sending.telling.asked()
+        if "relay" in due:
+            self._relay(now)
         if "expand" in due:
             effects += self._take_waiting(now)
         if "compare" in due:
@@ -329,7 +347,7 @@ class Session:
             effects += self.open()  # the peer hears in it what of its evidence was left
         elif "resume" in due:
             effects += self._ack(again=True)
-        elif "announce" in due:
+        elif "announce" in due and self._exchange.standing()[:2] != (self._told, self._told_waiting):
             effects += self._ack()
         return effects + self._evaluate(now)
 
@@ -663,10 +681,12 @@ class Session:
             self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
         if outcome.proved:
             self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
+            self.progress.differs = 0
             effects.append(Proved(self.peer))
         elif outcome.say or outcome.differing:
             self.progress.proved, self.progress.proved_at = False, None
         if outcome.differing:
+            self.progress.differs = len(outcome.differing)
             effects.append(Differs(self.peer, outcome.differing))
         return effects
 
@@ -714,7 +734,7 @@ class Session:
         """Say what is durable here; in several messages where more actors have moved than one has room for."""
         ours, waiting = self._exchange.standing()[:2] if proof is None else (proof.frontier, proof.waiting)
         moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
-        self._told = ours
+        self._told, self._told_waiting = ours, waiting
         effects: list[Effect] = []
         size = limits.HEADS_MAX
         while len(moved) > size:

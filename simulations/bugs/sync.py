@@ -69,7 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a peer sent is not passed on to the others: fine until two of them have no link.",
         (18,),
         "sync.session:Session.news",
-        'self._deadlines.setdefault("relay", now + limits.RELAY_DELAY_S)',
+        "self._relay_later(ours, now)",
         "pass",
     ),
     one(
@@ -151,6 +151,14 @@ BUGS: Final[tuple[Bug, ...]] = (
         "sync.making:Making._text_state",
         "if stored is not None and not stored.tail:",
         "if stored is not None:",
+    ),
+    one(
+        "a segment's reader knows another rule than its writer",
+        "Who reads a segment refuses what every store may hold; newcomers get the log instead, and nobody hears of it.",
+        (24,),
+        "crdt.schema:check_state",
+        "if len(value) != 16:",
+        "if value:",
     ),
     one(
         "a segment is believed",

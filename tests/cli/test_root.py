@@ -20,7 +20,9 @@ import edda_sync.cli
 from edda_sync.cli import COMMANDS, root
 from tests.cli.processes import EDDA, Running, on_a_terminal
 
-HEAVY = ("pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2")
+HEAVY = (
+    "pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2", "zstandard",
+)  # fmt: skip
 
 
 def run(home: Path, *args: str | bytes, **how: Any) -> subprocess.CompletedProcess[bytes]:

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from edda_sync import limits
+from edda_sync import limits, standing
+from edda_sync.cli.network import _peer_state
 from edda_sync.config import StorageConfig
 from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.engine import StorageEngine
@@ -135,6 +136,19 @@ def test_a_store_that_exists_more_than_once_says_so(copies: tuple[Any, Any]) -> 
         assert f"more than once (a copy wrote on {wrote[:10]})" in each("doctor").stdout
 
 
+def test_a_store_that_goes_on_in_another_life_says_why(another_edda: Callable[[str], Any]) -> None:
+    edda, moved = another_edda("laptop"), another_edda("moved")
+    edda("task", "add", "before")
+    assert "begun anew" not in edda("doctor").stdout
+    shutil.copytree(edda.home, moved.home)
+    moved("task", "add", "in the copy")
+    assert (
+        "lives: this store goes on in life 2 (1 time: a copy, or a store whose state was lost)"
+        in moved("status").stdout
+    )
+    assert "2 lives of the stores of 1 device; begun anew: 1 (a copy, or a store whose" in moved("doctor").stdout
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: int) -> None:
     with opened(edda.home) as engine:
@@ -144,3 +158,14 @@ def test_a_device_with_more_lives_than_can_be_meant_is_named(edda: Any, more: in
     assert (f"laptop ({device[:8]}) has {limits.LEAVES_MAX + 1} stores that write" in told) == bool(more)
     found = edda("doctor", code=1 if more else 0)
     assert ("more stores write than can be meant" in found.stdout) == bool(more)
+
+
+def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_that_is_compared() -> None:
+    known = standing.Remembered()
+
+    def said(**now: Any) -> str:
+        return _peer_state(standing.peer("d", "phone", known, connected=True, behind=0, ahead=0, waiting=0, **now))
+
+    assert said() == "comparing"
+    assert said(differs=2) == "same changes, and 2 things that they made differ; made anew from the log here"
+    assert said(differs=2, equal=True) == "proved equal"

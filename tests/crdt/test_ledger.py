@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.ledger import actor_of, begin_life, new_life
 from edda_sync.crdt.operation import Operation
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import InvalidValueError, LimitError, NotFoundError, RemoteProtocolError, UsageError
+from edda_sync.errors import CorruptError, InvalidValueError, LimitError, NotFoundError, RemoteProtocolError, UsageError
 from edda_sync.protocols import Logged, StoreWriter
 from edda_sync.testing import devices, sync
 from tests.crdt.authors import LAPTOP, PHONE, TABLET, Life, Peer, device, founded
@@ -105,6 +106,49 @@ def test_a_transaction_that_does_nothing_makes_no_change(store: StorageEngine) -
     assert read is not None
     store.update_task(read)
     assert store.counts()["changes"] == before + 1
+
+
+def lose_texts(store: StorageEngine) -> None:
+    """Let the stored texts be gone, as a process finds it that starts."""
+
+    def lose(tx: Any) -> None:
+        for name in ("texts", "tails"):
+            tx._drop_where(name, lambda _key: True)
+
+    store.store.transact(lose)
+    store.ledger.forget()
+
+
+def test_a_text_that_rotted_away_is_damage_here_and_no_refusal_of_what_its_author_types() -> None:
+    with devices(1, backend="memory") as (laptop,):
+        note = laptop.create_document(edda.Document(title="Note", content="one"))
+        laptop.edit_text(note, "content", [(3, 0, " two")])
+
+        lose_texts(laptop)
+        before = laptop.counts()["changes"]
+        with pytest.raises(CorruptError, match="A text of this store"):
+            laptop.edit_text(note, "content", [(0, 0, "zero ")])
+        assert (laptop.counts()["changes"], laptop.refused()) == (before, 0)
+        laptop.rebuild()
+        laptop.edit_text(note, "content", [(0, 0, "zero ")])
+        found = laptop.get_document(note)
+        assert found is not None
+        assert found.content == "zero one two"
+
+
+def test_a_text_that_rotted_away_is_no_refusal_of_what_a_peer_typed() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        note = laptop.create_document(edda.Document(title="Note", content="one"))
+        laptop.edit_text(note, "content", [(3, 0, " two")])
+        sync(laptop, phone)
+        lose_texts(phone)
+        laptop.edit_text(note, "content", [(0, 0, "zero ")])
+        with pytest.raises(CorruptError):
+            sync(laptop, phone)
+        assert phone.refused() == 0
+        phone.rebuild()
+        sync(laptop, phone)
+        assert phone.refused() == 0
 
 
 def test_a_failing_draft_leaves_neither_log_nor_view_behind(store: StorageEngine) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edda_sync import limits, values
 from edda_sync.crdt import edits
 from edda_sync.crdt import operation as ops
+from edda_sync.crdt.admission import Admitted
 from edda_sync.crdt.drafts import Put
 from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.fold import UNREADABLE, Fold
@@ -20,6 +21,7 @@ from edda_sync.crdt.ledger import begin_life
 from edda_sync.crdt.refold import verify_logged
 from edda_sync.crdt.scrub import scrub_digest, scrub_entities
 from edda_sync.crdt.text import TextDocument, genesis_id
+from edda_sync.crdt.texts import Texts
 from edda_sync.errors import CorruptError
 from edda_sync.model import KINDS
 from edda_sync.protocols import Logged, StoreWriter
@@ -273,3 +275,242 @@ def test_every_change_that_a_peer_took_is_what_was_written() -> None:
     with peer.store.read() as reader:
         for position in (1, 2, 3):
             verify_logged(reader, reader.logged(position))
+
+
+# --- void -------------------------------------------------------------------------------------------------------------
+
+
+class Writers:
+    """A text that the laptop and the phone edit as any devices do: each change names all that is there."""
+
+    def __init__(self, start: str | None = "milk") -> None:
+        laptop = Life(LAPTOP)
+        self.peer, self.first = Peer(laptop), laptop.write(device(LAPTOP, LAPTOP, "laptop"))
+        self.peer.admit(self.first)
+        self.changes = [laptop.write(device(PHONE, LAPTOP))]
+        self.peer.admit(*self.changes)
+        self.lives = {"laptop": laptop, "phone": Life(PHONE, continues=laptop)}
+        self.past = {laptop.actor: laptop.seq}
+        self.genesis = b""
+        if start is not None:
+            self.write("laptop", ops.Put("task", TASK, {"title": "t", "description": start}))
+            self.begin(start, "laptop")
+
+    def begin(self, start: str, *who: str) -> None:
+        """The text that starts so, of which changes of some wrote the start, is edited from now on."""
+        self.genesis = genesis_id(TASK, "description", start)
+        dots = [(self.lives[each].actor, self.lives[each].seq) for each in who]
+        self.text = TextDocument.start(self.genesis, start, dots)
+
+    def write(self, who: str, *operations: ops.Operation) -> Dot:
+        life = self.lives[who]
+        before = {actor: seq for actor, seq in self.past.items() if actor != life.actor}
+        continued = life.birth.continues
+        if life.seq == 0 and continued is not None and before.get(continued[0]) == continued[1]:
+            del before[continued[0]]  # its birth says that
+        deps = [other.dep_at(before[other.actor]) for other in self.lives.values() if other.actor in before]
+        self.changes.append(life.write(*operations, deps=deps))
+        assert self.peer.admit(self.changes[-1]) is Admitted.APPLIED
+        self.past[life.actor] = life.seq
+        return life.actor, life.seq
+
+    def edit(self, who: str, position: int, deleted: int, inserted: str, *, whole: bool = False) -> Dot:
+        life = self.lives[who]
+        dot = life.actor, life.seq + 1
+        make = self.text.rewrite if whole else self.text.edit
+        made = edits.encode(make(dot, dict(self.past), [(position, deleted, inserted)]))
+        return self.write(who, ops.Edit("task", TASK, "description", self.genesis, made))
+
+    def reads(self, without: Collection[Dot] = ()) -> str | None:
+        """What is shown when some changes are void: by which nothing else may be refused."""
+        refold(self.peer, [key_of("task", TASK)], without)
+        assert (self.peer.refused, damage(self.peer)) == (0, [])
+        rows = self.peer.table("tasks")
+        return str(rows[0][2]) if rows else None
+
+    def kept(self) -> str:
+        """What the text reads, shown or not."""
+        key = key_of("task", TASK), "description", self.genesis
+        return self.peer.look(lambda reader: Texts().document(reader, key).string())
+
+
+def test_what_others_wrote_beside_void_words_stays_and_so_does_what_their_author_wrote_next() -> None:
+    two = Writers()
+    eggs = two.edit("laptop", 4, 0, " and eggs")
+    two.edit("phone", 13, 0, ", six")  # beside the last letter of the eggs
+    two.edit("laptop", 0, 0, "oat ")  # goes on where the eggs ended
+    two.edit("phone", 9, 3, "AND")  # in the midst of them
+    assert two.reads() == "oat milk AND eggs, six"
+    assert two.reads([eggs]) == "oat milkAND, six"
+    assert two.reads() == "oat milk AND eggs, six"
+
+
+def test_what_a_void_change_deleted_and_replaced_is_back_and_what_others_deleted_of_its_words_stays_deleted() -> None:
+    two = Writers("one two three")
+    replaced = two.edit("laptop", 4, 3, "2")
+    deleted = two.edit("phone", 0, 4, "")
+    two.edit("phone", 0, 1, "")  # what the laptop wrote, alone
+    two.edit("laptop", 0, 1, "")
+    assert two.reads() == "three"
+    assert two.reads([replaced]) == "twothree"
+    assert two.reads([deleted]) == "one three"
+    assert two.reads([replaced, deleted]) == two.kept() == "one twothree"
+
+
+def test_a_start_that_is_void_is_hidden_and_what_others_wrote_beside_it_is_shown() -> None:
+    two = Writers()
+    made = two.lives["laptop"].actor, two.lives["laptop"].seq
+    two.edit("phone", 4, 0, " and eggs")
+    assert two.reads([made]) == " and eggs"
+    assert two.peer.table("tasks")[0][1] == values.TITLE_DEFAULT  # what made it is void, and others' work is here
+    assert two.reads() == "milk and eggs"
+
+
+@pytest.mark.parametrize("void", [0, 1])
+@pytest.mark.parametrize("edited", ["between", "afterwards", "never"])
+def test_a_start_that_two_changes_wrote_is_shown_while_one_of_them_is_not_void(void: int, edited: str) -> None:
+    two = Writers(None)
+    put = ops.Put("task", TASK, {"title": "t", "description": "milk 🥛"})
+    dots = [two.write("laptop", put)]
+    two.begin("milk 🥛", "laptop")
+    if edited == "between":
+        two.edit("laptop", 0, 0, "oat ")
+    two.past.pop(two.lives["laptop"].actor)  # the phone has not seen it
+    dots.append(two.write("phone", put))
+    two.text.started(dots[1])
+    two.past = {life.actor: life.seq for life in two.lives.values()}
+    if edited == "afterwards":
+        two.edit("phone", 0, 0, "oat ")
+    shown = "milk 🥛" if edited == "never" else "oat milk 🥛"
+    assert two.reads() == shown
+    assert two.reads([dots[void]]) == shown
+    assert two.reads(dots) == (None if edited == "never" else "oat ")
+
+
+def test_a_text_of_which_one_start_is_void_is_edited_on_by_who_knows_the_other_one_though_that_was_replaced() -> None:
+    two = Writers(None)
+    put = ops.Put("task", TASK, {"title": "t", "description": "milk"})
+    void = two.write("laptop", put)
+    two.past.pop(two.lives["laptop"].actor)
+    two.write("phone", put)
+    two.begin("milk", "phone")
+    seen, other_life = dict(two.past), Life(PHONE, continues=two.lives["phone"], nonce=b"another nonce...")
+    two.write("phone", ops.Put("task", TASK, {"description": "tea"}))
+    two.past, two.lives["copy"] = seen, other_life
+    two.edit("copy", 4, 0, " and eggs")
+    for without in ([], [void]):
+        two.reads(without)
+        assert two.kept() == "milk and eggs"
+
+
+@pytest.mark.parametrize("void", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("between", [False, True])
+def test_a_rewrite_that_two_changes_made_stands_while_one_of_them_is_not_void(
+    void: tuple[int, ...], between: bool
+) -> None:
+    two = Writers("buy milk and eggs")
+    once, seen = TextDocument.load(two.text.state()), dict(two.past)
+    dots = [two.edit("laptop", 4, 4, "oat milk 🥛", whole=True)]
+    if between:  # the laptop changes what it has just written
+        two.edit("laptop", 4, 3, "")
+        two.edit("laptop", 4, 1, "a ", whole=True)
+        also_void = two.edit("laptop", 6, 4, "x")
+    after, text = dict(two.past), two.text
+    two.past, two.text = seen, once  # the phone has not seen it
+    dots.append(two.edit("phone", 4, 4, "oat milk 🥛", whole=True))
+    two.past, two.text = {**two.past, **after}, text
+    if not between:
+        assert two.reads() == "buy oat milk 🥛 and eggs"
+        assert two.reads([dots[at] for at in void]) == two.kept()
+        assert two.kept() == ("buy milk and eggs" if len(void) == 2 else "buy oat milk 🥛 and eggs")
+        return
+    assert two.reads() == "buy a x 🥛 and eggs"
+    assert two.reads([also_void, *(dots[at] for at in void)]) == two.kept()
+    assert two.kept() == ("buy milka  and eggs" if len(void) == 2 else "buy a milk 🥛 and eggs")
+
+
+def test_what_a_void_change_might_not_have_written_stays_refused_with_all_that_rests_on_it() -> None:
+    def refused(*void: ops.Operation) -> tuple[int, int]:
+        """How many operations are refused, the change void or not, of which the last one edits one letter more."""
+        two = Writers()
+        document = TextDocument.load(two.text.state())
+        dot = two.lives["laptop"].actor, two.lives["laptop"].seq + 1
+        made = document.edit(dot, dict(two.past), [(4, 0, "s")])
+        two.write("laptop", *void, ops.Edit("task", TASK, "description", two.genesis, edits.encode(made)))
+        two.text = document
+        two.edit("phone", 5, 0, "!")  # beside that letter
+        first = two.peer.refused
+        refold(two.peer, [key_of("task", TASK)], [dot])
+        return first, two.peer.refused
+
+    assert refused(ops.Touch("task", TASK)) == (0, 0)
+    assert refused(ops.Put("task", TASK, {"description": None})) == (0, 0)
+    assert refused(ops.Put("task", TASK, {"description": "tea"})) == (2, 1)  # and an edit of the other text
+    assert refused(ops.Put("task", TASK, {"description": "tea", "title": ""})) == (1, 0)  # no other text
+
+
+def test_a_start_that_was_refused_is_none_though_its_change_is_void() -> None:
+    two = Writers(None)
+    void = two.write("laptop", ops.Put("task", TASK, {"title": "", "description": "milk"}))
+    two.write("laptop", ops.Touch("task", TASK))
+    two.begin("milk", "laptop")
+    two.text.started(void)
+    two.edit("phone", 4, 0, "!")
+    assert two.peer.refused == 2
+    refold(two.peer, [key_of("task", TASK)], [void])
+    assert two.peer.refused == 1
+
+
+@st.composite
+def typed(draw: st.DrawFn) -> tuple[Writers, dict[Dot, tuple[str, str]]]:
+    """Two devices that type into one text, each having seen what it had seen; and what each change inserted and deleted."""
+    two, done, letters = Writers("abcd"), dict[Dot, tuple[str, str]](), iter(map(chr, range(0x1F600, 0x1F700)))
+    both = {who: (TextDocument.load(two.text.state()), dict(two.past), set[Dot]()) for who in two.lives}
+    made: dict[Dot, tuple[Any, dict[bytes, int]]] = {}
+    for _ in range(draw(st.integers(1, 9))):
+        who = draw(st.sampled_from(list(both)))
+        text, past, seen = both[who]
+        if draw(st.booleans()):  # it takes all that there is, in the order in which it was made
+            for dot, (edit, before) in made.items():
+                if dot not in seen:
+                    text.apply(edit, dot, before)
+                    seen.add(dot)
+                    past[dot[0]] = dot[1]
+        two.text, two.past = text, past
+        reads = text.string()
+        position = draw(st.integers(0, len(reads)))
+        size = draw(st.integers(0, len(reads) - position))
+        inserted = next(letters) * draw(st.integers(0, 1)) + next(letters)
+        life, before = two.lives[who], dict(past)
+        dot = life.actor, life.seq + 1
+        whole = draw(st.booleans())
+        edit = text.make(life.actor, [(position, size, inserted)], whole=whole)
+        text.apply(edit, dot, before)
+        two.write(who, ops.Edit("task", TASK, "description", two.genesis, edits.encode(edit)))
+        seen.add(dot)
+        made[dot] = edit, before
+        done[dot] = inserted, reads[position : position + size]
+    return two, done
+
+
+@given(st.data())
+def test_of_a_text_all_is_shown_that_somebody_wrote_and_nobody_deleted_whatever_is_void(data: st.DataObject) -> None:
+    two, done = data.draw(typed())
+    whole = two.reads()
+    void = data.draw(st.sets(st.sampled_from(sorted(done))))
+    shown = two.reads(void)
+    sound = [work for dot, work in done.items() if dot not in void]
+    expected = set("abcd").union(*(inserted for inserted, _ in sound)).difference(*(deleted for _, deleted in sound))
+    assert whole is not None
+    assert shown is not None
+    assert sorted(shown) == sorted(expected)
+    other = Peer(two.lives["laptop"])  # which took all of it in another order
+    waiting = data.draw(st.permutations(two.changes))
+    other.admit(two.first)
+    while waiting:
+        waiting = [change for change in waiting if other.admit(change) is not Admitted.APPLIED]
+    refold(other, [key_of("task", TASK)], void)
+    assert other.view() == two.peer.view()
+    assert two.kept() == shown
+    assert [each for each in whole if each in shown] == [each for each in shown if each in whole]
+    assert two.reads() == whole

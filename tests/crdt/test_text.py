@@ -401,6 +401,22 @@ def test_a_document_for_a_yjs_editor_reads_as_the_text_and_follows_it() -> None:
     assert len(heard) == 3, "an editor is told of each edit"
 
 
+def test_a_document_for_a_yjs_editor_reads_as_a_text_of_which_something_is_void() -> None:
+    laptop, phone = pair("base")
+    document, doc = laptop.document, laptop.document.doc()
+    edit, dot, past = phone.edit((0, 4, "nonsense"))
+    document.apply(codec.decode(edit), dot, past, void=True)
+    assert document.doc() is not doc
+    assert str(document.doc()["t"]) == document.string() == "base"
+    hidden = TextDocument.start(document.genesis, "base", [dot], void=True)
+    assert str(hidden.doc()["t"]) == hidden.string() == ""
+    doc = hidden.doc()
+    hidden.started(dot)
+    assert hidden.doc() is doc
+    hidden.started((laptop.actor, 1), "base")
+    assert str(hidden.doc()["t"]) == hidden.string() == "base"
+
+
 def test_a_document_that_does_not_read_as_the_text_is_made_anew() -> None:
     laptop, _ = pair("base")
     doc = laptop.document.doc()

@@ -44,7 +44,7 @@ PLANTED = {
     "a text that is known here is known to everybody": Edit(
         "crdt.sequence:TextSequence.accept", "if not meets(self.starts, dot, past):", "if False:"
     ),
-    "a later start is not noted": Edit("crdt.text:TextDocument.started", "self._text.starts.add(dot)", "pass"),
+    "a later start is not noted": Edit("crdt.text:TextDocument.started", "text.starts.add(dot)", "pass"),
     "neighbours need not be neighbours": Edit(
         "crdt.sequence:TextSequence._judge", "if following != right:", "if False:"
     ),
@@ -72,7 +72,7 @@ PLANTED = {
         "crdt.sequence:TextSequence._take", "if begun.get(right) == left or", "if begun or"
     ),
     "a rewrite belongs to who made it first": Edit(
-        "crdt.sequence:TextSequence._bring", "self.rewrites[names[OWN]].dots.add(dot)", "pass"
+        "crdt.sequence:TextSequence._bring", "rewrite.dots.add(dot)", "pass"
     ),
     "a rewrite is named by its words alone": Edit("crdt.edits:rewrite_name", "_encode(edit)", "_encode(edit.blocks)"),
     "runs are not joined when their chunks are": Edit(

@@ -9,12 +9,15 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import limits, values
+from edda_sync.crdt import edits as codec
 from edda_sync.crdt import texts as module
+from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.entities import Entities
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.operation import Edit
 from edda_sync.crdt.texts import Texts
 from edda_sync.engine import StorageEngine
-from edda_sync.errors import RefusedTextError
+from edda_sync.errors import CorruptError, RefusedTextError
 from edda_sync.protocols import StoreWriter
 from edda_sync.testing import devices, sync
 
@@ -92,9 +95,20 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
     assert content(store, document) == ">01234567890"
 
 
-def test_an_edit_of_a_text_that_never_started_is_refused(store: StorageEngine) -> None:
-    with pytest.raises(RefusedTextError):
-        store.store.transact(lambda tx: store.ledger.texts.document(tx, (bytes(17), "content", bytes(16))))
+def test_an_edit_of_a_text_that_never_started_is_refused_and_one_that_is_named_and_gone_is_damage(
+    store: StorageEngine,
+) -> None:
+    entity = Entity(bytes(16), "document")
+    edit = Edit("document", bytes(16), "content", b"g" * 16, codec.encode(TextEdit((), None, (), ())))
+
+    def apply(tx: StoreWriter) -> None:
+        store.ledger.texts.apply(tx, entity, edit, (b"a" * 16, 1), {})
+
+    with pytest.raises(RefusedTextError, match="never started"):
+        store.store.transact(apply)
+    entity.put("content", (b"a" * 16, 1, 0, edit.genesis), {})
+    with pytest.raises(CorruptError, match="A text of this store"):
+        store.store.transact(apply)
 
 
 def test_documents_that_were_not_used_for_long_are_let_go(

@@ -18,7 +18,9 @@ from edda_sync.engine import StorageEngine
 from edda_sync.model import Document, Task
 from edda_sync.sync.exchange import Exchange, Introduction, Proof
 from edda_sync.sync.forks import Forks
+from edda_sync.sync.giving import Giving
 from edda_sync.sync.learning import News
+from edda_sync.sync.making import Making
 from edda_sync.sync.merging import Merging
 from edda_sync.sync.messages import Behind, Snapshot, Wish
 from edda_sync.sync.rates import Trial
@@ -277,6 +279,10 @@ def an_early_change_that_is_gone(sim: Simulation, patch: Patch) -> None:
     sim.at(SPAN_S, forget)
 
 
+def a_state_that_no_newcomer_takes(sim: Simulation, patch: Patch) -> None:
+    sim.at(LATE_S, lambda: patch.setattr(limits, "TITLE_CODE_POINTS_MAX", 1))
+
+
 PLANTS: dict[str, Plant] = {
     "Convergence": other_content,
     "OrderIndependence": latest_arrival_shows,
@@ -304,6 +310,7 @@ PLANTS: dict[str, Plant] = {
     "Kept": a_word_that_is_gone,
     "WrittenAgain": an_early_change_that_is_gone,
     "BoundedBirths": lives_without_end,
+    "Served": a_state_that_no_newcomer_takes,
 }
 
 
@@ -316,7 +323,7 @@ def an_edit_without_effect(sim: Simulation, patch: Patch) -> None:
     sim.at(
         5, lambda: laptop.act(lambda engine: made.append(engine.create_document(Document(title="t", content="one "))))
     )
-    patch.setattr(TextDocument, "apply", lambda *_: None)
+    patch.setattr(TextDocument, "apply", lambda *_, **__: None)
     sim.at(7, lambda: phone.act(lambda engine: engine.edit_text(made[0], "content", [(4, 0, "two ")])))
 
 
@@ -448,6 +455,26 @@ def heads_of_a_segment_that_were_named(sim: Simulation, patch: Patch) -> None:
     patch.setattr(Behind, "since", lambda asked, _: asked)
 
 
+def a_segment_that_leaves_texts_as_they_began(sim: Simulation, patch: Patch) -> None:
+    def edit(engine: StorageEngine) -> None:
+        for at in range(2):  # the first words of a text are its start
+            engine.edit_text(sim.book.tasks[0], "description", [(at, 0, "x")])
+
+    def begun(_making: Making, _tx: Any, key: tuple[bytes, str, bytes]) -> bytes:
+        return TextDocument.start(key[2], "", [(b"a" * 16, 1)]).state()
+
+    sim.at(5, lambda: sim.devices[0].act(edit))
+    sim.at(LATE_S, lambda: patch.setattr(Making, "_text_state", begun))
+
+
+def a_log_without_its_end(sim: Simulation, patch: Patch) -> None:
+    def spoil() -> None:
+        patch.setattr(Making, "_can_make", lambda _: False)
+        patch.setattr(Giving, "batch", lambda *_: None)
+
+    sim.at(LATE_S, spoil)
+
+
 MORE: tuple[tuple[str, Plant], ...] = (
     ("Meaning", an_edit_without_effect),
     ("Meaning", a_deletion_of_what_is_yet_to_come),
@@ -462,6 +489,8 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("PersistBeforePublish", a_segment_from_nowhere),
     ("BoundedHostility", halves_of_segments),
     ("OnlyNews", heads_of_a_segment_that_were_named),
+    ("Served", a_segment_that_leaves_texts_as_they_began),
+    ("Served", a_log_without_its_end),
 )
 
 
@@ -497,5 +526,5 @@ def test_none_fails_in_a_sound_run(monkeypatch: Patch) -> None:
 
 def test_every_checker_has_a_number_and_a_sentence() -> None:
     for checker in CHECKERS:
-        assert 1 <= checker.number <= 23
+        assert 1 <= checker.number <= 24
         assert (checker.__doc__ or "").strip().endswith(".")

@@ -127,6 +127,17 @@ class Network:
         if self.errors:
             raise self.errors[0]
 
+    def run_for(self, duration_s: float) -> None:
+        """Let them talk, and do what is due, for so long by their clock."""
+        end = self.now + duration_s
+        while self._between or self._due_by(end):
+            self.step()
+        self.now = end
+
+    def _due_by(self, moment: float) -> bool:
+        deadlines = [replica.next_deadline() for replica in self.replicas.values()]
+        return any(due is not None and due <= moment for due in deadlines)
+
     def run_until_said(self, kind: type[Message], number: int = 1) -> None:
         """Let them talk until so many messages of a kind were delivered."""
         while len(self.said(kind)) < number:

@@ -20,12 +20,13 @@ from edda_sync.crdt import forkproof
 from edda_sync.crdt.chains import PROOF, names_of
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.drafts import Put
-from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.entity import OWN_TIME, key_of
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.learning import News
 from edda_sync.sync.messages import Branch, Changes, Offer, Part, Summary
 from edda_sync.testing import devices, pair, replica_of, sync
+from edda_sync.values import id_bytes
 from tests.sync.copies import (
     Copier,
     add,
@@ -463,6 +464,31 @@ def test_what_both_branches_and_others_typed_into_one_text_all_stands(four: Engi
     assert "oBrth" in text(d, base)
     assert "oCuth" in text(d, base)
     assert d.refused() == 0
+
+
+def test_of_a_text_into_which_a_chain_wrote_that_forks_one_branch_may_be_void(four: Engines, copy: Copier) -> None:
+    a, b, c, d = four
+    base = one_task(a, "base").id
+    twin = copy(a)
+    for store, word in ((a, "north"), (twin, "south")):
+        store.edit_text(base, "description", [(0, 0, word)])
+    sync(a, b)
+    sync(twin, c)
+    b.edit_text(base, "description", [(3, 0, "B")])  # inside a branch's word
+    c.edit_text(base, "description", [(3, 0, "C"), (0, 1, "")])
+    sync(b, c)
+    meet_all([a, twin, b, c, d])
+    key, shown = key_of("task", id_bytes("id", base)), text(d, base)
+    with d.store.read() as reader:
+        ends = [(name, head.seq) for name, head in reader.heads().items() if len(names_of(reader).order(name)) == 2]
+    left = []
+    for end in ends:
+        d.store.transact(lambda tx, end=end: d.ledger.refold(tx, [key], [end]))  # type: ignore[misc]
+        left.append(text(d, base).removesuffix("one and a half two three"))
+    assert d.refused() == 0
+    assert {*left} in ({"CnorBth", "ouCthB"}, {"norBthC", "BouCth"}), "which branch comes first, its name decides"
+    d.refold([key])
+    assert text(d, base) == shown
 
 
 def test_a_rewrite_that_two_branches_made_in_the_same_words_is_two_where_it_means_other_letters(

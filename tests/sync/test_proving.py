@@ -104,6 +104,25 @@ def test_a_proof_of_another_frontier_is_not_compared(two: Two) -> None:
     assert two.here.compare() == Outcome()
 
 
+def test_cells_hang_on_the_nonces_of_both_and_not_on_who_said_which(two: Two) -> None:
+    """Whoever chose the key alone could make content that does not come out."""
+    skew(two.phone, two.tasks[0])
+
+    def cells(own: bytes, theirs: bytes) -> bytes:
+        two.here, two.there = Proving(exchange_of(two.laptop), own), Proving(exchange_of(two.phone), theirs)
+        two.here.introduced(theirs)
+        two.there.introduced(own)
+        two.told()
+        (message,) = two.here.compare().say
+        assert isinstance(message, Cells)
+        return message.cells
+
+    low, middle, high = (bytes([number]) * 16 for number in (0, 7, 255))
+    made = [cells(*pair) for pair in ((low, middle), (low, high), (middle, high), (low, low))]
+    assert len(set(made)) == 4
+    assert cells(middle, low) == made[0]
+
+
 @pytest.mark.parametrize("count", [1, 2, 9, 20])
 def test_a_few_differences_come_out_of_a_few_cells_on_both_sides(two: Two, count: int) -> None:
     for task in two.tasks[:count]:

@@ -544,6 +544,31 @@ def test_goodbye_is_said_to_everyone_and_ends_every_talk(trio: Trio) -> None:
     assert network.replicas[name_of(laptop)].progress() == {}
 
 
+def test_what_differs_though_both_hold_the_same_changes_is_told_until_it_does_not(trio: Trio) -> None:
+    """Rules of equality: where folding anew does not help, it is a fault of the software, and a person is to hear of it."""
+    laptop, phone, _ = trio
+    tasks = [laptop.create_task(edda.Task(title=f"task {number}")) for number in range(3)]
+    line(*trio)
+    keys = [skew(phone, task) for task in tasks[:2]]
+    network = Network(laptop, phone)
+    network.connect(laptop, phone)
+    network.run()
+
+    def told() -> list[int]:
+        talks = [each.progress() for each in network.replicas.values()]
+        return [talk.differs for each in talks for talk in each.values()]
+
+    assert told() == [2, 2]
+    laptop.refold(keys)  # it is the phone's fault: this does not help
+    network.rebuilt(laptop)
+    network.run()
+    assert told() == [2, 2]
+    phone.refold(keys)
+    network.rebuilt(phone)
+    network.run()
+    assert told() == [0, 0]
+
+
 def test_a_difference_is_said_once_until_the_two_are_equal_again(trio: Trio) -> None:
     """A fold that changed nothing says that the damage is the peer's: another one would not help, and costs a pass."""
     laptop, phone, _ = trio
