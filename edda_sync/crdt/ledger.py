@@ -109,7 +109,7 @@ class Ledger:
         return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
 
     def write_again(
-        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool
+        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool, last: bool = True
     ) -> Dot | None:
         """
         As :meth:`commit`, for what was acknowledged already and has to become another change.
@@ -119,6 +119,7 @@ class Ledger:
             drafts: What to do, in order.
             former: The change that it was: who asked for it, when and why stay as they are.
             seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+            last: Whether nothing more of that change follows: only then it says which one it was.
 
         Raises:
             LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
@@ -128,8 +129,8 @@ class Ledger:
         if not seen:
             head, before = self._own(tx)
             base = head, before, before, ()
-        again = former.hash[:DEP_HASH_BYTES]
-        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, again=again)
+        again = former.hash[:DEP_HASH_BYTES] if last else None
+        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, merging=True, again=again)
 
     def _write(
         self,
@@ -140,6 +141,7 @@ class Ledger:
         agent: str | None,
         reason: str | None,
         *,
+        merging: bool = False,
         again: bytes | None = None,
     ) -> Dot | None:
         head, past, deps, changed = base
@@ -151,12 +153,12 @@ class Ledger:
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
         keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
-        composer = Composer(fold, again=again is not None, keeps=keeps)
+        composer = Composer(fold, again=merging, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
             fold.entities.load([key_of(each.kind, each.id) for each in some if not isinstance(each, Verbatim)])
-            with nullcontext() if again else _OWN_TEXTS:
+            with nullcontext() if merging else _OWN_TEXTS:
                 for draft in some:
                     if isinstance(draft, Verbatim):
                         body.add(operation.framed(draft.encoded))

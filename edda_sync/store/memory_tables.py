@@ -154,6 +154,11 @@ class MemoryReader:
         held = self._tables["rewritten"].items()
         return [each for number, each in sorted(held, key=lambda item: (item[1].position, item[0]))]
 
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        held = self._tables["rewritten"]
+        last = max((number for number, each in held.items() if each.entity == entity), default=None)
+        return None if last is None else held[last].leaves
+
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(sorted(self._tables["evidence"].items()))
 

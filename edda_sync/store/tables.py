@@ -192,8 +192,12 @@ class SqliteReader:
         return {row[0]: Head(*row) for row in rows}
 
     def rewritten(self) -> Sequence[Rewritten]:
-        rows = self._execute("SELECT position, entity, before, after FROM rewritten ORDER BY position, rowid")
+        rows = self._execute("SELECT position, entity, before, edits, leaves FROM rewritten ORDER BY position, rowid")
         return [Rewritten(*row) for row in rows]
+
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        row = self._one("SELECT leaves FROM rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
+        return None if row is None else bytes(row[0])
 
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
@@ -667,7 +671,7 @@ class SqliteWriter(SqliteReader):
         self._known.pop("log_position", None)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?)", rewritten)
+        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?, ?)", rewritten)
 
     def forget_rewritten(self) -> None:
         self._execute("DELETE FROM rewritten")
