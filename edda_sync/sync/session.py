@@ -487,11 +487,11 @@ class Session:
             self._awaited = last.dot if last is not None and last.parts else None
             self._asked = self._in_vain or self._awaited is not None
         elif isinstance(message, Part):
-            whole = self._exchange.behind.take_part(message)
-            if whole:
+            is_over = self._exchange.behind.take_part(message)
+            if is_over:
                 self._awaited = None
                 self._asked = False
-            taken = self._exchange.taking.take_part(message, self.progress.apart) if whole is None else Taken(0)
+            taken = self._exchange.taking.take_part(message, self.progress.apart) if is_over is None else Taken(0)
             mended = self._mended(self._exchange.mending.take_part(message) if self._fetched else 0)
             return mended + self._after_data(taken)
         else:

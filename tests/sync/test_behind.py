@@ -15,7 +15,7 @@ from edda_sync.crdt.retold import Retold
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Rewritten
-from edda_sync.sync.messages import Behind, Earlier, Summary
+from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
 from tests.backup.newcomers import (
@@ -27,6 +27,7 @@ from tests.backup.newcomers import (
     lose,
     met,
     newcomers,
+    segments_taken,
 )
 from tests.sync.copies import Copier, copier
 from tests.sync.network import Network, name_of
@@ -196,6 +197,48 @@ def test_of_a_question_about_lives_that_nobody_here_knows_only_so_many_are_kept(
     answer = owed.next(news=False)
     assert answer is not None
     assert len(answer[0].changes) == sum(head.seq for head in heads)
+
+
+@pytest.fixture
+def halved(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Scene, Network]]:
+    """A scene in which the very first change goes in parts; the tablet has one of them, and is offered a segment then."""
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 300)
+    with (
+        devices(2, backend=backend) as (laptop, phone),
+        copier(tmp_path) as copy,
+        newcomers(tmp_path, backend) as newcomer,
+    ):
+        scene = Scene(laptop, phone, copy, newcomer)
+        network = Network(scene.tablet, laptop)
+        network.connect(scene.tablet, laptop)
+        network.run_until_said(Part)
+        network.cut(scene.tablet, laptop)
+        monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+        network.connect(scene.tablet, laptop)
+        yield scene, network
+
+
+def test_parts_that_were_here_before_the_segment_are_not_sent_again(halved: tuple[Scene, Network]) -> None:
+    scene, network = halved
+    network.run()
+    assert is_provisional(scene.tablet) is None
+    assert segments_taken(network)
+    numbers = [part.number for part in network.said(Part, scene.laptop) if part.seq == 1]
+    assert numbers == sorted(set(numbers)), "each came once, over two links"
+    assert len(numbers) > 2
+
+
+@pytest.mark.parametrize("lost_after", [0, 1])
+def test_a_change_behind_a_segment_of_which_parts_were_lost_is_asked_for_again(
+    halved: tuple[Scene, Network], lost_after: int
+) -> None:
+    scene, network = halved
+    network.run_until_said(Part, 1 + lost_after)
+    halves = scene.tablet.store.transact(lambda tx: [tx.forget_incoming(*each[:2]) for each in tx.incoming()])
+    assert len(halves) == 1
+    network.run()
+    assert is_provisional(scene.tablet) is None
+    scene.assert_equal()
 
 
 def test_a_store_that_began_with_no_segment_wants_nothing_and_takes_nothing(scene: Scene) -> None:
