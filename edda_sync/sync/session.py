@@ -313,15 +313,15 @@ class Session:
 
     def _relay_later(self, ours: Frontier, now: float) -> None:
         """Pass on in a while what the peer lacks now, unless that is to be done for what came before."""
-        if "relay" not in self._deadlines and not frontier.covers(self._held, ours):
+        if "relay" not in self._deadlines and (self._sending.owed.in_vain or not frontier.covers(self._held, ours)):
             self._deadlines["relay"], self._relaying = now + limits.RELAY_DELAY_S, ours
 
     def _relay(self, now: float) -> None:
         """Pass on what the peer lacks; if that is only what has just come, give others the time to be faster."""
-        if frontier.covers(self._held, self._relaying):
-            self._relay_later(self._exchange.frontier(), now)
-        else:
+        if self._sending.owed.in_vain or not frontier.covers(self._held, self._relaying):
             self._sending.grown()
+        else:
+            self._relay_later(self._exchange.frontier(), now)
 
     @_ending
     def tick(self, now: float) -> list[Effect]:

@@ -14,7 +14,7 @@ from edda_sync.crdt.ledger import actor_of
 from edda_sync.crdt.retold import Retold
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Rewritten
+from edda_sync.protocols import Rewritten, StoreWriter
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
@@ -199,6 +199,22 @@ def test_of_a_question_about_lives_that_nobody_here_knows_only_so_many_are_kept(
     assert len(answer[0].changes) == sum(head.seq for head in heads)
 
 
+def test_a_peer_that_was_asked_in_vain_gives_the_log_as_soon_as_it_has_it(scene: Scene) -> None:
+    """The newcomer says that it holds all of that already: by its segment."""
+    scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    begin_with_segment(scene.laptop, scene.tablet)
+    network = Network(scene.tablet, scene.phone, scene.laptop)
+    network.connect(scene.tablet, scene.phone)
+    while network.on_its_way:
+        network.step()
+    assert is_provisional(scene.tablet) is not None
+    network.connect(scene.phone, scene.laptop)
+    network.run_for(limits.BEHIND_STALLED_S / 2)
+    assert is_provisional(scene.tablet) is None
+    assert standing.facts(scene.tablet)["unproved_by"] is None
+    scene.assert_equal()
+
+
 @pytest.fixture
 def halved(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Scene, Network]]:
     """A scene in which the very first change goes in parts; the tablet has one of them, and is offered a segment then."""
@@ -228,14 +244,18 @@ def test_parts_that_were_here_before_the_segment_are_not_sent_again(halved: tupl
     assert len(numbers) > 2
 
 
+def forget_halves(tx: StoreWriter) -> None:
+    (half,) = tx.incoming()
+    tx.forget_incoming(half.actor, half.seq)
+
+
 @pytest.mark.parametrize("lost_after", [0, 1])
 def test_a_change_behind_a_segment_of_which_parts_were_lost_is_asked_for_again(
     halved: tuple[Scene, Network], lost_after: int
 ) -> None:
     scene, network = halved
     network.run_until_said(Part, 1 + lost_after)
-    halves = scene.tablet.store.transact(lambda tx: [tx.forget_incoming(*each[:2]) for each in tx.incoming()])
-    assert len(halves) == 1
+    scene.tablet.store.transact(forget_halves)
     network.run()
     assert is_provisional(scene.tablet) is None
     scene.assert_equal()
