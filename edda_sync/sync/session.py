@@ -59,7 +59,7 @@ from edda_sync.sync.messages import (
     Summary,
     Want,
 )
-from edda_sync.sync.proving import Outcome, Proving
+from edda_sync.sync.proving import Difference, Outcome, Proving
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.sending import Sending, ended_held, renamed_held
 from edda_sync.sync.taking import Taken
@@ -140,9 +140,9 @@ class Progress:
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
-    differs: int = (
-        0  # entities that were found to differ where the changes are the same, and were not proved equal since
-    )
+    differing: tuple[
+        Difference, ...
+    ] = ()  # entities that differ where the changes are the same, not proved equal since
 
 
 _P = ParamSpec("_P")
@@ -694,13 +694,13 @@ class Session:
             self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
         if outcome.proved:
             self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
-            self.progress.differs = 0
+            self.progress.differing = ()
             effects.append(Proved(self.peer))
         elif outcome.say or outcome.differing:
             self.progress.proved, self.progress.proved_at = False, None
         if outcome.differing:
-            self.progress.differs = len(outcome.differing)
-            effects.append(Differs(self.peer, outcome.differing))
+            self.progress.differing = outcome.differing
+            effects.append(Differs(self.peer, tuple(each.key for each in outcome.differing)))
         return effects
 
     # --- out ----------------------------------------------------------------------------------------------------------
