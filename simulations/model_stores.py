@@ -206,19 +206,19 @@ class Rules:
 
     def deps(self, store: Store, number: int) -> dict[bytes, int] | None:
         """Return what a change's header, and those before it in its chain, say of its past; None while that is not here."""
+        names = self.names(store.runs)
 
-        def find(actor: bytes, seq: int, prefix: bytes) -> Dot | None:
-            return next((dot for at, dot in store.dots if self.fits(at, actor, seq, prefix)), None)
+        def find(name: bytes, seq: int, prefix: bytes) -> Dot | None:
+            held = {(each, seq) for each in names.holding(name, seq)}
+            return next((dot for at, dot in store.dots if dot in held and self.fits(at, prefix)), None)
 
         changes, told = self.history.changes, self.history.told
         named = [dep for at in told[number].chain for dep in changes[at].deps]
-        return self.names(store.runs).deps([(name, told[at].seq, told[at].hash[:16]) for name, at in named], find)
+        return names.deps([(name, told[at].seq, told[at].hash[:16]) for name, at in named], find)
 
-    def fits(self, number: int, actor: bytes, seq: int, prefix: bytes) -> bool:
-        """Tell whether a held change is the one that a dependency names."""
-        told = self.history.told[number]
-        its_actor = self.history.actors[self.history.changes[number].life]
-        return (its_actor, told.seq) == (actor, seq) and told.hash.startswith(prefix)
+    def fits(self, number: int, prefix: bytes) -> bool:
+        """Tell whether a held change is the one that a dependency names by its hash."""
+        return self.history.told[number].hash.startswith(prefix)
 
     # --- folding ------------------------------------------------------------------------------------------------------
 

@@ -284,9 +284,9 @@ def test_up_ends_loudly_when_a_bug_ends_one_of_its_duties(machine: Machines) -> 
     laptop = machine("laptop")
     laptop.run("task", "add", "Buy milk")
     script = (
-        "from edda_sync import standing\nreal, calls = standing.log_position, []\n"
+        "from edda_sync import standing\nreal, calls = standing.written, []\n"
         "def broken(store):\n    calls.append(store)\n    return real(store) if len(calls) == 1 else 1 / 0\n"
-        "standing.log_position = broken\nfrom edda_sync.cli import main\nmain(['up', '--no-discovery'])\n"
+        "standing.written = broken\nfrom edda_sync.cli import main\nmain(['up', '--no-discovery'])\n"
     )
     running = Running([sys.executable, "-c", script], laptop.environment)
     running.wait_for("^ZeroDivisionError")

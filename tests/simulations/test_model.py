@@ -133,8 +133,8 @@ class ComparesWithoutHashes(Rules):
 class DependsOnNumbers(Rules):
     """A dependency is satisfied by any change of its number."""
 
-    def fits(self, number: int, actor: bytes, seq: int, prefix: bytes) -> bool:
-        return super().fits(number, actor, seq, b"")
+    def fits(self, number: int, prefix: bytes) -> bool:
+        return super().fits(number, b"")
 
 
 class DeletesInTheNamesOfThen(Rules):
@@ -215,7 +215,7 @@ PLANTED: Final = [
     (FreezesAtTheLastCommonChange, "forks", LOST),
     (LetsTheFirstKeepTheName, "forks", HISTORY),
     (ComparesWithoutHashes, "forks", "two stores compare equal and are not"),
-    (DependsOnNumbers, "forks", LOST),
+    (DependsOnNumbers, "forks", UNEQUAL),
     (WritesTheNamesThatItKnows, "deletions", DELETED),
     (DeletesInTheNamesOfThen, "deletions", DELETED),
     (TakesALifeOnAClaim, "backups", "a store opened a life for nothing"),
