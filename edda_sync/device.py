@@ -367,7 +367,8 @@ class Device:
             device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
             behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
             address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
-            differs=talk.differs, sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
+            differs=[standing.difference(each) for each in talk.differing],
+            sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
         )  # fmt: skip
 
     # --- opening ------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from edda_sync.crdt.early import REISSUED_KEY
+from edda_sync.crdt.early import is_reissued
 from edda_sync.files import disk_error, make_folders, open_file
 from edda_sync.process import Owner
 from edda_sync.protocols import Head, StoreReader, StoreWriter
@@ -114,7 +114,7 @@ class Sidecar:
             kept = reader.meta(INODE_KEY)
             is_itself = self._alone and kept is not None and int.from_bytes(kept, "big") == self._inode
             return "" if is_itself else COPIED
-        reissued = reader.meta(REISSUED_KEY) == known.actor + head.actor
+        reissued = is_reissued(reader, known.actor, head.actor)
         if known.actor != head.actor and not reissued:
             return (
                 PUT_BACK  # a later life wrote here; that peers brought its changes back makes this store no later one

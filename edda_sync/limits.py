@@ -58,6 +58,10 @@ BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: th
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
 PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
 PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
+PIECES_MAX = (
+    256  # pieces of chains that a peer is told within a window: each may be a thousand times what it said itself
+)
+PIECES_WINDOW_S = 60.0  # the others are told after it
 STRANGERS_MAX = (
     512  # keys of which a peer brought proofs and that are no members here: as many as a workspace has devices
 )

@@ -78,12 +78,22 @@ class Unapplied(NamedTuple):
 
 
 class Rewritten(NamedTuple):
-    """What a text read before and after an edit of this device, made while the text itself was not certain."""
+    """
+    What a change of this device made of a text, while the text itself was not certain; see ``crdt.retold``.
+
+    Attributes:
+        position: Of the change, in the log.
+        entity: Whose text it is, by key.
+        before: What that read before; None where it is what the one before this, of the same entity, left.
+        edits: What was made of it, encoded.
+        leaves: Hash of what it read then.
+    """
 
     position: int
     entity: bytes
-    before: str
-    after: str
+    before: str | None
+    edits: bytes
+    leaves: bytes
 
 
 class Shown(NamedTuple):
@@ -203,7 +213,11 @@ class StoreReader(Protocol):
         ...
 
     def rewritten(self) -> Sequence[Rewritten]:
-        """Return what texts read before and after this device's edits, as far as that is kept, in log order."""
+        """Return what this device's edits made of texts, as far as that is kept, in log order."""
+        ...
+
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        """Return the hash of what the last of these, of an entity's text, left; None when there is none."""
         ...
 
     def evidence(self) -> Mapping[bytes, bytes]:
@@ -278,8 +292,8 @@ class StoreReader(Protocol):
         """Return how many operations wait for a newer version."""
         ...
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
-        """Return where in the log changes are of which operations about an entity wait, in order."""
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
+        """Return where in the log, after a position, changes are of which operations about an entity wait, in order."""
         ...
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:
@@ -432,11 +446,11 @@ class StoreWriter(StoreReader, Protocol):
         ...
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        """Keep what a text read before and after an edit of this device."""
+        """Keep what an edit of this device made of a text."""
         ...
 
     def forget_rewritten(self) -> None:
-        """Forget what texts read before and after this device's edits: these stand."""
+        """Forget what this device's edits made of texts: these stand."""
         ...
 
     def drop_lives(self, actors: Collection[bytes]) -> None:

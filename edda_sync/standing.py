@@ -10,6 +10,7 @@ import msgspec
 
 from edda_sync import limits, values
 from edda_sync.crdt import early
+from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.ledger import ACTOR_KEY
 from edda_sync.crdt.records import device_id
@@ -17,6 +18,7 @@ from edda_sync.engine import StorageEngine
 from edda_sync.protocols import StoreWriter
 from edda_sync.sync import behind, readmission
 from edda_sync.sync.kept import kept_in
+from edda_sync.sync.proving import Difference
 from edda_sync.workspaces import cards, cards_told, inviter, trusted
 
 Facts = dict[str, Any]
@@ -256,13 +258,20 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
         "behind": None,
         "ahead": None,
         "waiting": None,
-        "differs": 0,
+        "differs": [],
         "sent_bytes": 0,
         "rcvd_bytes": 0,
         "proved_at": proved_at(known),
         "error": "",
         **now,
     }
+
+
+def difference(each: Difference) -> Facts:
+    """Return what is to be said of an entity that a peer has otherwise: whoever looks for the fault compares both hashes."""
+    kind, entity_id = kind_and_id(each.key)
+    ours, theirs = each.ours.hex() or None, each.theirs.hex() or None
+    return {"kind": kind, "id": values.id_text(entity_id), "ours": ours, "theirs": theirs}
 
 
 def ahead_of(known: Remembered, held: Frontier) -> int:

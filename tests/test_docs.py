@@ -231,6 +231,8 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ),
         ("at least 65,536 such claims", limits.CLAIMS_MAX == 65_536),
         ("for a peer 32 times a minute", (limits.SCANS_MAX, limits.SCANS_WINDOW_S) == (32, 60)),
+        ("told 256 times a minute", (limits.PIECES_MAX, limits.PIECES_WINDOW_S) == (256, 60)),
+        ("A hello names 8,192 at most", limits.HEADS_MAX == 8_192),
         ("lacks 5,000 changes or more", limits.SNAPSHOT_CHANGES_MIN == 5_000),
         ("is passed on 150 ms later", limits.RELAY_DELAY_S == 0.15),
         ("equal for 20 ms", limits.PROVE_DELAY_S == 0.02),

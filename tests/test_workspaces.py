@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -345,11 +346,11 @@ def test_a_newcomer_may_write_while_it_believes_a_segment(
     joining.hear(steps)
     empty, catch_up = 0, Ledger._catch_up
 
-    def counted(ledger: Ledger, tx: StoreWriter, before: dict[bytes, int], wall_ms: int) -> None:
+    def counted(ledger: Ledger, tx: StoreWriter, before: dict[bytes, int], wall_ms: int, unnamed: deque[int]) -> None:
         nonlocal empty
         empty += 1
         assert empty < 50, "it would go on for ever"
-        catch_up(ledger, tx, before, wall_ms)
+        catch_up(ledger, tx, before, wall_ms, unnamed)
 
     monkeypatch.setattr(Ledger, "_catch_up", counted)
     monkeypatch.setattr(limits, "DEPS_MAX", deps_max)

@@ -327,7 +327,8 @@ def _peer_state(peer: Answer) -> str:
     if peer["waiting"] and not _apart(peer):
         return f"equal but for {peer['waiting']:,} waiting there"
     if peer["differs"] and not _apart(peer):
-        return f"same changes, and {count(peer['differs'], 'thing')} that they made differ; made anew from the log here"
+        things = count(len(peer["differs"]), "thing")
+        return f"same changes, and {things} that they made differ; made anew from the log here"
     return _apart(peer) or "comparing"
 
 

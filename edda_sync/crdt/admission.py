@@ -68,6 +68,9 @@ def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, chang
         return place
     named = chains.deps(header.deps)
     assert named is not None, "it is ready"
+    continued = None if header.birth is None else header.birth.parent
+    if continued is not None and chains.actor(continued) != continued:
+        raise RemoteProtocolError("a life that names what it continues by a branch")
     head = None if place.before is None else reader.heads()[place.before[0]]
     raw = head.birth if head is not None else exts.get(header.ext, changes.BIRTH)
     assert raw is not None, "a first change without a birth was refused when it was decoded"
@@ -111,9 +114,8 @@ def place_of(reader: StoreReader, change: Change, chains: Chains | None = None) 
         needed.append(continued)
     outcome = None
     for name, seq, digest in needed:
-        actor = chains.actor(name)
-        if chains.find(actor, seq, digest) is None:
-            if not chains.holds_some(actor, seq):
+        if chains.find(name, seq, digest) is None:
+            if not chains.holds_some(chains.actor(name), seq):
                 return Admitted.EARLY
             outcome = Admitted.FORKED
     return place if outcome is None else outcome
@@ -130,7 +132,11 @@ def is_admissible(entities: Entities, birth: Birth, raw: bytes, deps: Mapping[by
 def _check_past(chains: Chains, header: Header, before: Mapping[bytes, int], deps: Mapping[bytes, int]) -> None:
     """Check that what a change depends on only grows, and is closed: what it names depends on nothing beyond it."""
     for named, seq, digest in header.deps:
-        dot = chains.find(chains.actor(named), seq, digest) or (named, seq)
+        dot = chains.find(named, seq, digest) or (named, seq)
+        if chains.names.called(dot[0], deps) != named:  # who has not heard of the fork could not read it
+            raise RemoteProtocolError(
+                "a change that names a branch where its past holds no other one, or none of several"
+            )
         if chains.goes_on(dot, before):  # to say the same again is no fault: who began with a segment may have to
             raise RemoteProtocolError("a change that depends on less than the one before it")
         for raw in chains.headers(dot[0], chains.shared(dot, before) + 1, seq):

@@ -48,6 +48,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from typing import Final, NamedTuple
 
 from edda_sync.errors import RefusedTextError
@@ -63,10 +64,10 @@ HashAt = Callable[[int], bytes]
 
 Find = Callable[[bytes, int, bytes], Dot | None]
 """
-``find(actor, seq, prefix)``: the dot under which a held change now goes.
+``find(name, seq, prefix)``: the dot under which a held change now goes.
 
-Asked with the actor of a birth, the change's seq, and the first 16 bytes of its hash. None when no such change is held:
-the dependency is not satisfied. Where two held changes fit, the one of the lesser hash, on every device.
+Asked with a name as a header says it, the change's seq, and the first 16 bytes of its hash. None when no such change is
+held: the dependency is not satisfied. Where two held changes fit, the one of the lesser hash, on every device.
 """
 
 Written = Callable[[bytes, int], int]
@@ -217,11 +218,23 @@ class Names:
         """Return all of them, as they were given."""
         return frozenset(self._runs.values())
 
+    def listed(self) -> list[Run]:
+        """Return all of them, in the order in which they became known."""
+        return list(self._runs.values())
+
     def joined(self, runs: Iterable[Run]) -> Names:
         """Return these and more: of a chain whose first change after a point was just taken."""
-        more = list(runs)
-        roots = [Run(run.actor, run.actor, 1, None) for run in more if run.actor not in self._runs]
-        return Names((*self._runs.values(), *roots, *more))
+        after = (
+            Names()
+        )  # copied whole, and not run by run: somebody may have a thousand branches begin, one after another
+        after._runs, after._below, after._branches = dict(self._runs), dict(self._below), dict(self._branches)
+        for run in runs:
+            after._runs.setdefault(run.actor, Run(run.actor, run.actor, 1, None))
+            if run.parent is not None and run.name not in after._runs:
+                after._below[run.parent] = [*after._below.get(run.parent, ()), run]
+                after._branches[run.actor] = [*after._branches.get(run.actor, ()), run]
+            after._runs[run.name] = run
+        return after
 
     def renamed(self, by: Renaming) -> Names:
         """Return the names after a renaming: one run ends earlier, and a new one goes on with what began in it."""
@@ -234,12 +247,15 @@ class Names:
         """Return the names of an actor's branches that are held."""
         return [run.name for run in self._branches.get(actor, ())]
 
-    def holding(self, actor: bytes, seq: int) -> Iterator[bytes]:
-        """Yield the names of an actor's chain that may hold a change with a seq: those that begin no later."""
-        yield actor
-        for run in self._branches.get(actor, ()):
-            if run.first <= seq:
-                yield run.name
+    def holding(self, name: bytes, seq: int) -> Iterator[bytes]:
+        """Yield a name and those that go on from it that may hold a change with a seq: those that begin no later."""
+        for each, first in self._downwards(name):
+            if first <= seq:
+                yield each
+
+    def is_parted(self, name: bytes) -> bool:
+        """Tell whether branches go on from a name."""
+        return name in self._below
 
     def after(self, name: bytes) -> list[bytes]:
         """Return the names of the branches that go on from a name, in order."""
@@ -335,9 +351,14 @@ class Names:
             run = self._runs[run.parent]
         return name if run is None else run.name
 
+    def goes_on(self, name: bytes, past: Mapping[bytes, int]) -> bool:
+        """Tell whether a past holds a branch that goes on from a name."""
+        return bool(self._on(name, past))
+
     def _on(self, name: bytes, past: Mapping[bytes, int]) -> list[bytes]:
-        """Return the runs that go on from one, of those that a past holds."""
-        return [run.name for run in self._below.get(name, ()) if past.get(run.name, 0) >= run.first]
+        """Return the runs that go on from one, of those that a past holds: two, where there are more."""
+        held = (run.name for run in self._below.get(name, ()) if past.get(run.name, 0) >= run.first)
+        return list(islice(held, 2))
 
     # --- what it means ------------------------------------------------------------------------------------------------
 
@@ -357,7 +378,7 @@ class Names:
         """
         frontier: Frontier = {}
         for name, seq, prefix in entries:
-            dot = find(self.actor(name), seq, prefix)
+            dot = find(name, seq, prefix)
             if dot is None:
                 return None
             for held, last in self.past(dot).items():
@@ -370,11 +391,14 @@ class Names:
         had seen.
 
         Args:
-            pairs: As the operation has them. What was not in the author's past is not covered, whatever they say.
+            pairs: As the operation has them. What was not in the author's past is not covered, whatever they say; nor is
+                what they call otherwise than :meth:`written_as` does, which only who knows of the fork could read.
             past: Frontier of the past of the change that carries them.
         """
         seen: Frontier = {}
         for named, seq in pairs:
+            if self.called(named, past) != named:
+                continue
             for name, first in self._downwards(named):
                 last = min(seq, past.get(name, 0))
                 if last >= first:

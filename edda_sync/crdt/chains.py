@@ -7,8 +7,8 @@ name of its own (:mod:`~edda_sync.crdt.branches`); which of them a change, a dep
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from edda_sync.protocols import StoreReader, StoreWriter
 
 RUNS_KEY: Final = "branches"
 FORKED_KEY: Final = "forked"
+NAMES_READ_MAX: Final = 16  # of stores whose names are kept in memory: as many as a process has open
 PROOF: Final = b"\x01"  # begins a piece of evidence: a fork proof follows,
 CLOSING: Final = b"\x02"  # or a closing
 
@@ -33,20 +34,29 @@ _decode_keys = msgspec.msgpack.Decoder(list[bytes]).decode
 NOBODY: Final = Names()
 
 
-@lru_cache(maxsize=16)
-def _names(encoded: bytes) -> Names:
-    return Names(_decode_runs(encoded))
+_read: Final[OrderedDict[bytes, Names]] = OrderedDict()  # by their bytes: those of the stores that are in use
+
+
+def _remember(encoded: bytes, names: Names) -> Names:
+    _read[encoded] = names
+    while len(_read) > NAMES_READ_MAX:
+        _read.popitem(last=False)
+    return names
 
 
 def names_of(reader: StoreReader) -> Names:
     """Return the names of the branches that a store holds; of none while nobody's chain forked."""
     encoded = reader.meta(RUNS_KEY)
-    return NOBODY if encoded is None else _names(encoded)
+    if encoded is None:
+        return NOBODY
+    return _read.get(encoded) or _remember(encoded, Names(_decode_runs(encoded)))
 
 
 def keep_names(tx: StoreWriter, names: Names) -> None:
     """Keep the names of the branches that a store holds."""
-    tx.set_meta(RUNS_KEY, _encode(sorted(names.runs(), key=lambda run: run.name)))
+    encoded = _encode(names.listed())
+    tx.set_meta(RUNS_KEY, encoded)
+    _remember(encoded, names)
 
 
 def points_of(reader: StoreReader, actor: bytes) -> set[Point]:
@@ -123,29 +133,38 @@ class Chains:
         """Return whose chain a name belongs to."""
         return self.names.actor(name)
 
-    def find(self, actor: bytes, seq: int, prefix: bytes) -> Dot | None:
-        """Return under which dot a change is held, by what its hash begins with; None when it is not."""
-        heads = self._reader.heads()
+    def find(self, name: bytes, seq: int, prefix: bytes) -> Dot | None:
+        """
+        Return under which dot a change is held, by what its hash begins with; None when it is not.
+
+        Args:
+            name: Its actor, or the name of a branch that holds it, or from which one that does goes on.
+            seq: Its number.
+            prefix: At least 16 bytes.
+        """
+        digest = self._hash_at(name, seq)
+        if digest is not None and digest.startswith(prefix):
+            return name, seq  # nearly always; and what goes on from a name has other numbers
         if self.is_plain:
-            head = heads.get(actor)
-            if head is None or seq > head.seq:
-                return None
-            digest = head.hash if head.seq == seq else self._reader.hash_at(actor, seq)
-            return (actor, seq) if digest is not None and digest.startswith(prefix) else None
+            return None
         is_whole = len(prefix) == HASH_BYTES
-        if is_whole and (begun := branch_name(actor, prefix)) in heads and self.names.first(begun) == seq:
-            return begun, seq  # of many branches at one point most are asked for so
+        if is_whole and (begun := branch_name(self.actor(name), prefix)) in self._reader.heads():
+            return (begun, seq) if self.names.first(begun) == seq else None  # as most are of many branches at one point
         found: list[tuple[bytes, Dot]] = []
-        for name in self.names.holding(actor, seq):
-            head = heads.get(name)
-            if head is None or seq > head.seq:
-                continue
-            digest = head.hash if head.seq == seq else self._reader.hash_at(name, seq)
+        for each in self.names.holding(name, seq):
+            digest = self._hash_at(each, seq)
             if digest is not None and digest.startswith(prefix):
                 if is_whole:
-                    return name, seq
-                found.append((digest, (name, seq)))
+                    return each, seq
+                found.append((digest, (each, seq)))
         return min(found)[1] if found else None
+
+    def _hash_at(self, name: bytes, seq: int) -> bytes | None:
+        """Return the hash of a change that is held under a name."""
+        head = self._reader.heads().get(name)
+        if head is None or seq > head.seq:
+            return None
+        return head.hash if head.seq == seq else self._reader.hash_at(name, seq)
 
     def holds_some(self, actor: bytes, seq: int) -> bool:
         """Tell whether some change of an actor with a seq is held, whichever."""
@@ -213,11 +232,7 @@ class Chains:
     def goes_on(self, dot: Dot, past: Mapping[bytes, int]) -> bool:
         """Tell whether a past holds a change that stands after one in its chain, on whichever branch."""
         name, seq = dot
-        if past.get(name, 0) > seq:
-            return True
-        branches = () if self.is_plain else self.names.branches(self.names.actor(name))
-        others = (each for each in branches if each in past and each != name)
-        return any(self.names.past((each, past[each])).get(name, 0) >= seq for each in others)
+        return past.get(name, 0) > seq or self.names.goes_on(name, past)
 
     def shared(self, dot: Dot, past: Mapping[bytes, int]) -> int:
         """Return how much of the chain up to a change a past holds: the last seq."""
@@ -256,7 +271,7 @@ class Chains:
         """Return the dot of the change that a life continues; None where there is none, or it is not held."""
         if birth.parent is None:
             return None
-        return self.find(self.actor(birth.parent), birth.parent_seq, birth.parent_hash)
+        return self.find(birth.parent, birth.parent_seq, birth.parent_hash)
 
     def pairs(self, pairs: Iterable[tuple[bytes, int]], past: Mapping[bytes, int]) -> Frontier:
         """Return what the pairs of a deletion cover: of what they name, what is in its past."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from edda_sync import values
-from edda_sync.crdt import frontier
+from edda_sync.crdt import frontier, retold
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
@@ -21,7 +21,6 @@ from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.texts import TextEdit
 from edda_sync.errors import InTrashError, InvalidValueError, NotFoundError
 from edda_sync.model import TEXT_FIELDS
-from edda_sync.protocols import Rewritten
 
 
 class Composer:
@@ -144,7 +143,7 @@ class Composer:
         fold.note_edit(entity, field, genesis)
         if self._keeps:
             after = fold.texts.document(fold.tx, key).string()
-            fold.tx.keep_rewritten(Rewritten(fold.position, entity.key, before, after))
+            retold.keep(fold.tx, fold.position, entity.key, before, edits, after)
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:

@@ -5,7 +5,8 @@ Its first life continues the change that made it a member. So what it writes dep
 folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it,
 and what it is about is folded anew. Until then it is given to nobody: that change may be lost for good, with the disk of
 the one device that had it. Then all of it is written again behind another one (``sync.readmission``), and nobody can
-hold it twice.
+hold it twice. So it is where what it is about had come from others before that change, and is not in its past: in its
+place it would have seen less than it had.
 
 What it writes on a segment is given to nobody at all until the log has confirmed that: should it not, nobody's work rests
 on what never was. Where the segment brought more lives than a header has room for, what is written on it names nothing: it
@@ -14,7 +15,9 @@ has seen all of the segment all the same, and is written again once the log is h
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from edda_sync.crdt import change as changes
 from edda_sync.crdt.chains import Chains
@@ -25,7 +28,12 @@ from edda_sync.protocols import Logged, StoreReader, StoreWriter
 EARLY_KEY: Final = "early"  # the birth of the life that wrote early
 DRAFTED_KEY: Final = "drafted"  # the lives in which this store wrote on a segment that is provisional
 UNNAMED_KEY: Final = "unnamed"  # there are drafts that name nothing of the segment on which they were written
-REISSUED_KEY: Final = "reissued"  # a life whose drafts this store wrote again, and the one in which it did so
+PLACED_KEY: Final = "placed"  # what was early and has just come to its place: see :func:`placed`
+REISSUED_KEY: Final = "reissued"  # lives of which this store wrote all again in the next, and the last one of these
+
+
+_placed_encoder = msgspec.msgpack.Encoder()
+_decode_placed = msgspec.msgpack.Decoder(tuple[bytes, tuple[int, ...]]).decode
 
 
 def is_missing(reader: StoreReader, birth: Birth) -> bool:
@@ -68,6 +76,19 @@ def is_unnamed(reader: StoreReader) -> bool:
     return reader.meta(UNNAMED_KEY) is not None
 
 
+def note_reissued(tx: StoreWriter, former: bytes, actor: bytes) -> None:
+    """Note that what was written in one life is written again in another one, as may happen more than once."""
+    before = tx.meta(REISSUED_KEY) or b""
+    tx.set_meta(REISSUED_KEY, (before if before.endswith(former) else former) + actor)
+
+
+def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
+    """Tell whether this store itself wrote again in one life what it had written in a former one."""
+    raw = reader.meta(REISSUED_KEY) or b""
+    lives = [raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES)]
+    return actor in lives[1:] and former in lives[: lives.index(actor)]
+
+
 def held_back(reader: StoreReader) -> frozenset[bytes]:
     """Return the names of the lives of which nobody is given anything yet: drafts, and what was written early."""
     return drafted(reader) | lives(reader)
@@ -87,12 +108,15 @@ def lives(reader: StoreReader) -> frozenset[bytes]:
 def forget(tx: StoreWriter) -> None:
     """Forget that something was written early: it is in its place now, or is no more."""
     tx.drop_meta(EARLY_KEY)
+    tx.drop_meta(PLACED_KEY)
     tx.forget_rewritten()
 
 
 def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
     """
     Put what was early behind the change that it continues; return the entities to fold anew, by key.
+
+    Whoever calls it asks :func:`placed` in the same transaction.
 
     Args:
         tx: A transaction of the store.
@@ -103,9 +127,34 @@ def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
         return []
     written = lives(tx)
     early = [at for at in tx.positions_missing({}) if tx.logged(at).actor in written]
-    forget(tx)
+    tx.drop_meta(EARLY_KEY)
+    tx.set_meta(PLACED_KEY, _placed_encoder.encode((raw, early)))
     tx.move_to_end(early)
     return list(tx.entities_at([tx.log_position() - number for number in range(len(early))]))
+
+
+class Placed(NamedTuple):
+    """
+    What was early, and has just come to its place.
+
+    Attributes:
+        birth: Of the first life that wrote early.
+        lives: The lives that did, by name.
+        made_at: Of each of their changes, in their order, where it stood in the log: what came before it had been seen.
+    """
+
+    birth: Birth
+    lives: frozenset[bytes]
+    made_at: tuple[int, ...]
+
+
+def placed(reader: StoreReader) -> Placed | None:
+    """Return what has come to its place, until it is forgotten that it was early."""
+    stored = reader.meta(PLACED_KEY)
+    if stored is None:
+        return None
+    raw, made_at = _decode_placed(stored)
+    return Placed(changes.decode_birth(raw), _lives(reader, raw), made_at)
 
 
 def _lives(reader: StoreReader, raw: bytes) -> frozenset[bytes]:

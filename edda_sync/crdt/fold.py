@@ -36,6 +36,7 @@ from edda_sync.crdt.records import EpochRecord, check_device, decode_epoch
 from edda_sync.crdt.rings import Rings
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.crdt.texts import Texts
+from edda_sync.crdt.waiting import Waiting
 from edda_sync.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Record, StoreWriter, Unapplied
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from edda_sync.crdt.edits import TextEdit
 
 CHUNK: Final = 2_000
+_NEVER: Final = (
+    limits.CHANGE_OPERATIONS_MAX + 2
+)  # beyond the number of any operation, that of what is too much included
 _NEVER_DELETED: Final = ("device", "workspace")  # who is a member is no question of what is in the trash
 UNREADABLE: Final = key_of("workspace", bytes(16))
 """Key of the entity that stands for whatever is refused and is about nothing that can be read."""
@@ -57,11 +61,19 @@ class Fold:
         tx: The store's transaction.
         texts: The text documents in use.
         only: Keys of the entities to fold, when others are to be left as they are.
+        waiting: Where operations wait in the store; looked up anew by default.
     """
 
-    def __init__(self, tx: StoreWriter, texts: Texts, only: Collection[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        tx: StoreWriter,
+        texts: Texts,
+        only: Collection[bytes] | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
         self.tx = tx
         self.texts = texts
+        self._stored_waiting = waiting or Waiting()
         self.entities = Entities(tx)
         self._chains: Chains | None = None
         self._rings = Rings(tx, self.entities)
@@ -70,7 +82,7 @@ class Fold:
         self._unapplied: list[Unapplied] = []
         self._mentioned: dict[tuple[bytes, int], None] = {}  # entity, and position of the change that is about it
         self._spent: dict[bytes, tuple[int, int]] = {}  # of a change's budget: cells and bytes, by entity
-        self._waiting: dict[bytes, set[int]] = {}  # where operations wait that are not in the store yet, by entity
+        self._waiting: dict[bytes, dict[bytes, int]] = {}  # what is not in the store yet: by entity, then first by name
         self._waits: dict[bytes, bool] = {}  # whether something in the change's past waits, by entity
         self._passed_over: int | None = None  # once it was looked up
         self.actor, self.seq, self.wall_ms, self.position = b"", 0, 0, 0
@@ -281,40 +293,33 @@ class Fold:
 
     def _wait(self, key: bytes, why: str) -> None:
         self._unapplied.append(Unapplied(self.position, self._number, key, False, why))
-        self._waiting.setdefault(key, set()).add(self.position)
+        self._waiting.setdefault(key, {}).setdefault(self.actor, self.seq)
         self._waits[key] = True
 
     def _waits_in_past(self, key: bytes) -> bool:
         """Tell whether something before an operation, on the same entity or on one that nobody can read, waits."""
         for about in (key, UNREADABLE):
-            if about not in self._waits:  # looked up once a change: it may refuse a hundred thousand operations
-                stored = self.tx.waiting_at(about) if self.tx.waiting() else ()
-                self._waits[about] = any(map(self._is_in_past, {*stored, *self._waiting.get(about, ())}))
+            if about not in self._waits:  # of the change itself, what comes before an operation is noted as it comes
+                self._waits[about] = self._waits_about(about, self.deps)
         return self._waits[key] or self._waits[UNREADABLE] or self._first_passed_over() < self._number
 
-    def _is_in_past(self, position: int) -> bool:
-        # of the change itself, what comes before an operation counts, and is noted as it comes
-        return position != self.position and self._is_within(position, self.past)
-
-    def _is_within(self, position: int, past: Mapping[bytes, int]) -> bool:
-        logged = self.tx.logged(position)  # under the name that its branch goes by, as in a past
-        return logged.seq <= past.get(logged.actor, 0)
+    def _waits_about(self, about: bytes, past: Mapping[bytes, int]) -> bool:
+        pending = self._waiting.get(about, {})
+        waits = any(seq <= past.get(name, 0) for name, seq in pending.items())
+        return waits or self._stored_waiting.within(self.tx, about, past)
 
     def waits_within(self, key: bytes, past: Mapping[bytes, int]) -> bool:
         """Tell whether something that a past holds waits, on an entity or on one that nobody can read."""
-        waiting = {
-            at for about in (key, UNREADABLE) for at in (*self.tx.waiting_at(about), *self._waiting.get(about, ()))
-        }
-        return any(self._is_within(at, past) for at in sorted(waiting))
+        return any(self._waits_about(about, past) for about in (key, UNREADABLE))
 
     def _first_passed_over(self) -> int:
         """Return the first operation of the change that waits and is not folded now, as nobody can read what it is about."""
         if self._only is None or UNREADABLE in self._only:
-            return limits.CHANGE_OPERATIONS_MAX
+            return _NEVER
         if self._passed_over is None:
             stored = [each for each in self.tx.unapplied(UNREADABLE) if each.position == self.position]
             waiting = [each.number for each in stored if not each.refused]
-            self._passed_over = min(waiting, default=limits.CHANGE_OPERATIONS_MAX)
+            self._passed_over = min(waiting, default=_NEVER)
         return self._passed_over
 
     # --- applying -----------------------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ class ItemNames:
         self._names, self._text = names, text
         self._past = {**past, dot[0]: dot[1]}
         self._branch, self._actor = dot[0], names.actor(dot[0])
+        self._by_hash: dict[bytes, list[int]] | None = None  # the rewrites, by the hash that their names begin with
         self.dot = item_name(names, dot[0]), dot[1]
 
     # --- what came ----------------------------------------------------------------------------------------------------
@@ -215,11 +216,15 @@ class ItemNames:
 
     def _rewrites(self, name: bytes) -> list[bytes]:
         """Return the rewrites that the author had seen, of those whose bytes have the hash that a name begins with."""
-        text, root = self._text, name[:NAME_BYTES]
-        found = ((text.names[index], rewrite) for index, rewrite in text.rewrites.items())
-        return [
-            each for each, rewrite in found if each[:NAME_BYTES] == root and meets(rewrite.dots, self.dot, self._past)
-        ]
+        text = self._text
+        if (
+            self._by_hash is None
+        ):  # looked through once: an edit may name a thousand units in a text of a thousand rewrites
+            self._by_hash = {}
+            for index in text.rewrites:
+                self._by_hash.setdefault(text.names[index][:NAME_BYTES], []).append(index)
+        found = self._by_hash.get(name[:NAME_BYTES], ())
+        return [text.names[at] for at in found if meets(text.rewrites[at].dots, self.dot, self._past)]
 
 
 def _called(name: bytes, among: Iterable[bytes]) -> bytes:

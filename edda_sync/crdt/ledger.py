@@ -10,6 +10,7 @@ The ledger: changes into a store's log, and their fold beside it, in one transac
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
@@ -31,6 +32,7 @@ from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.past import Pasts, added
 from edda_sync.crdt.refold import TakeSegment
 from edda_sync.crdt.texts import Texts
+from edda_sync.crdt.waiting import Waiting
 from edda_sync.errors import CorruptError, RefusedTextError, UsageError
 from edda_sync.protocols import Head, Logged, StoreReader, StoreWriter
 
@@ -50,25 +52,29 @@ class Ledger:
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
         self.pasts = Pasts()
+        self._waiting = Waiting()
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold over a transaction."""
-        return Fold(tx, self.texts)
+        return Fold(tx, self.texts, waiting=self._waiting)
 
     def committed(self) -> None:
         """Keep what the transaction that just ended left in memory."""
         self.texts.committed()
         self.pasts.committed()
+        self._waiting.committed()
 
     def rolled_back(self) -> None:
         """Throw away what a transaction that left no trace has in memory."""
         self.texts.rolled_back()
         self.pasts.rolled_back()
+        self._waiting.rolled_back()
 
     def forget(self) -> None:
         """Throw away all that is in memory: another store is opened next, or this one as it was once."""
         self.texts.forget()
         self.pasts.forget()
+        self._waiting.forget()
 
     def refresh(self, tx: StoreWriter) -> int:
         """Bring rows and hashes of edited texts up to date; return how many there were."""
@@ -103,7 +109,7 @@ class Ledger:
         return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
 
     def write_again(
-        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool
+        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool, last: bool = True
     ) -> Dot | None:
         """
         As :meth:`commit`, for what was acknowledged already and has to become another change.
@@ -113,6 +119,7 @@ class Ledger:
             drafts: What to do, in order.
             former: The change that it was: who asked for it, when and why stay as they are.
             seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+            last: Whether nothing more of that change follows: only then it says which one it was.
 
         Raises:
             LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
@@ -122,8 +129,8 @@ class Ledger:
         if not seen:
             head, before = self._own(tx)
             base = head, before, before, ()
-        again = former.hash[:DEP_HASH_BYTES]
-        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, again=again)
+        again = former.hash[:DEP_HASH_BYTES] if last else None
+        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, merging=True, again=again)
 
     def _write(
         self,
@@ -134,6 +141,7 @@ class Ledger:
         agent: str | None,
         reason: str | None,
         *,
+        merging: bool = False,
         again: bytes | None = None,
     ) -> Dot | None:
         head, past, deps, changed = base
@@ -145,12 +153,12 @@ class Ledger:
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
         keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
-        composer = Composer(fold, again=again is not None, keeps=keeps)
+        composer = Composer(fold, again=merging, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
             fold.entities.load([key_of(each.kind, each.id) for each in some if not isinstance(each, Verbatim)])
-            with nullcontext() if again else _OWN_TEXTS:
+            with nullcontext() if merging else _OWN_TEXTS:
                 for draft in some:
                     if isinstance(draft, Verbatim):
                         body.add(operation.framed(draft.encoded))
@@ -182,6 +190,7 @@ class Ledger:
         brought more than a header has room for: there is no log to name bit by bit.
         """
         held = {each.actor: each.seq for each in tx.heads().values()}
+        unnamed: deque[int] | None = None
         while True:
             head, before = self._own(tx)
             deps = frontier.join(before, held)
@@ -193,7 +202,9 @@ class Ledger:
             if tx.segments():
                 early.note_unnamed(tx)
                 return head, before, deps, ()
-            self._catch_up(tx, before, wall_ms)
+            if unnamed is None:  # listed once: a thousand lives may take many changes to name
+                unnamed = deque(tx.positions_missing(before))
+            self._catch_up(tx, before, wall_ms, unnamed)
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
@@ -209,18 +220,27 @@ class Ledger:
             return None, self.pasts.before(tx, changes.decode_birth(_meta(tx, BIRTH_KEY)))
         return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
 
-    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int) -> None:
-        """Append a change without operations that depends on as much of the log, from its start, as a header should name."""
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int, unnamed: deque[int]) -> None:
+        """
+        Append a change without operations that depends on as much of the log as a header should name.
+
+        Args:
+            tx: A transaction of the store.
+            before: What the change depends on by its own chain alone.
+            wall_ms: Its wall time in milliseconds.
+            unnamed: Where the log stands that is not in that, in order; what is named now is taken off.
+        """
         head, _ = self._own(tx)
         actor = actor_of(tx)
         reached, moved = dict(before), set[bytes]()
-        for position in tx.positions_missing({}):
-            logged = tx.logged(position)
+        while unnamed:
+            logged = tx.logged(unnamed[0])
             if logged.seq > reached.get(logged.actor, 0):
-                if len(moved | {logged.actor}) > limits.DEPS_MAX:
+                if logged.actor not in moved and len(moved) >= limits.DEPS_MAX:
                     break
                 moved.add(logged.actor)
                 reached[logged.actor] = logged.seq
+            unnamed.popleft()
         assert moved, "all that is here is in the log"
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
         named = _named(tx, reached, before)
@@ -259,7 +279,7 @@ class Ledger:
         Raises:
             RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
         """
-        checked = self._check(tx, fold, change)
+        checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
         header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
@@ -286,7 +306,7 @@ class Ledger:
         Raises:
             RemoteProtocolError: As :meth:`admit`.
         """
-        checked = self._check(tx, fold, change)
+        checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
             return checked
         logged = self._append(tx, change, checked.place, checked.named, checked.deps)
@@ -294,7 +314,13 @@ class Ledger:
             tx.complete(*change.half, logged.position)
         return Admitted.APPLIED
 
-    def _check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+    def check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+        """
+        Tell whether a change may be taken, by its header alone: before anything of a large one is kept.
+
+        Raises:
+            RemoteProtocolError: As :meth:`admit`.
+        """
         return admission.check(tx, self.pasts, fold, _meta(tx, WORKSPACE_KEY), change)
 
     # --- folding anew -------------------------------------------------------------------------------------------------

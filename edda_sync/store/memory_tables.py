@@ -154,6 +154,11 @@ class MemoryReader:
         held = self._tables["rewritten"].items()
         return [each for number, each in sorted(held, key=lambda item: (item[1].position, item[0]))]
 
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        held = self._tables["rewritten"]
+        last = max((number for number, each in held.items() if each.entity == entity), default=None)
+        return None if last is None else held[last].leaves
+
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(sorted(self._tables["evidence"].items()))
 
@@ -244,8 +249,9 @@ class MemoryReader:
     def waiting(self) -> int:
         return sum(not each.refused for each in self._tables["unapplied"].values())
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
-        return sorted({each.position for each in self.unapplied(entity) if not each.refused})
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
+        waiting = {each.position for each in self.unapplied(entity) if not each.refused}
+        return sorted(position for position in waiting if position > after)
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:
         found: dict[int, list[str]] = {}

@@ -105,7 +105,10 @@ CREATE TABLE behind (
     actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE rewritten (position INTEGER NOT NULL, entity BLOB NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
+CREATE TABLE rewritten (
+    position INTEGER NOT NULL, entity BLOB NOT NULL, before TEXT, edits BLOB NOT NULL, leaves BLOB NOT NULL
+);
+CREATE INDEX idx_rewritten ON rewritten(entity);
 CREATE TABLE signatures (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
 ) WITHOUT ROWID;

@@ -78,6 +78,9 @@ class SqliteReader:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self._heads: Mapping[bytes, Head] | None = (
+            None  # once somebody asked: of a thousand lives that is a thousand rows
+        )
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection is the parent's."""
@@ -96,6 +99,11 @@ class SqliteReader:
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def heads(self) -> Mapping[bytes, Head]:
+        if self._heads is None:
+            self._heads = self._read_heads()
+        return self._heads
+
+    def _read_heads(self) -> dict[bytes, Head]:
         rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM heads")
         return {row[0]: Head(*row) for row in rows}
 
@@ -184,8 +192,12 @@ class SqliteReader:
         return {row[0]: Head(*row) for row in rows}
 
     def rewritten(self) -> Sequence[Rewritten]:
-        rows = self._execute("SELECT position, entity, before, after FROM rewritten ORDER BY position, rowid")
+        rows = self._execute("SELECT position, entity, before, edits, leaves FROM rewritten ORDER BY position, rowid")
         return [Rewritten(*row) for row in rows]
+
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        row = self._one("SELECT leaves FROM rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
+        return None if row is None else bytes(row[0])
 
     def evidence(self) -> Mapping[bytes, bytes]:
         return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
@@ -311,9 +323,10 @@ class SqliteReader:
     def waiting(self) -> int:
         return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
 
-    def waiting_at(self, entity: bytes) -> Sequence[int]:
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
         rows = self._execute(
-            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND NOT refused ORDER BY position", (entity,)
+            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
+            (entity, after),
         )
         return [row[0] for row in rows]
 
@@ -494,7 +507,7 @@ class SqliteWriter(SqliteReader):
 
     def heads(self) -> Mapping[bytes, Head]:
         known: Mapping[bytes, Head] | None = self._known.get("heads")  # likewise
-        return self._remembered("heads", super().heads) if known is None else known
+        return self._remembered("heads", self._read_heads) if known is None else known
 
     def log_position(self) -> int:
         return self._remembered("log_position", super().log_position)
@@ -658,7 +671,7 @@ class SqliteWriter(SqliteReader):
         self._known.pop("log_position", None)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?)", rewritten)
+        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?, ?)", rewritten)
 
     def forget_rewritten(self) -> None:
         self._execute("DELETE FROM rewritten")

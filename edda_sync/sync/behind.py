@@ -190,20 +190,28 @@ class LogBehind:
         return Taken(0, held=dots), _is_whole(tx, upto)
 
     def take_part(self, part: Part) -> bool | None:
-        """Take a part of a large change of the log behind, and tell whether it is whole; None when it is of none."""
+        """
+        Take a part of a large change of the log behind; None when it is of none.
+
+        Returns:
+            Whether no more of the change is under way that could be taken: it is whole, or parts of it that came before are
+            not here any more.
+        """
 
         def work(tx: StoreWriter) -> tuple[bool | None, bool]:  # of the change, and of the log
             begun = provisional(tx)
-            incoming = None if begun is None else incoming_of(tx, part)
-            if begun is None or incoming is None:
+            if begun is None:
                 return None, False
             upto = _frontier_of(tx, begun)
             if not _held(tx.behind(), part.actor) < part.seq <= upto.get(part.actor, 0):
                 return None, False
+            incoming = incoming_of(tx, part)
+            if incoming is None:
+                return True, False
             header = changes.decode_header(incoming.raw)
             tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
             if len(incoming.parts | {part.number}) < len(header.parts):
-                return False, False
+                return part.number + 1 == len(header.parts), False
             below = cast(StoreWriter, _Below(tx))
             outcome = self._ledger.append(below, self._ledger.fold(tx), Change(header, incoming.raw, b""))
             if outcome is not Admitted.APPLIED:
@@ -211,10 +219,10 @@ class LogBehind:
             return True, _is_whole(tx, upto)
 
         with self._starting_over():
-            complete, whole = self._store.transact(work)
+            is_over, whole = self._store.transact(work)
             if whole:
                 self._end()
-        return complete
+        return is_over
 
     # --- the end of a segment -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from edda_sync import limits
-from edda_sync.crdt import frontier
 from edda_sync.crdt.chains import Chains, names_of
 from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.digests import Item
@@ -234,9 +233,10 @@ class Exchange:
             chains, heads = Chains(reader), reader.heads()
             for name, seq, digest in ((each.actor, each.seq, each.hash) for each in summaries):
                 actor = chains.actor(name)
-                dot = chains.find(actor, seq, digest)
+                dot = chains.find(name, seq, digest)
                 if dot is not None:
-                    held = frontier.join(held, chains.past_of(dot))
+                    for each, last in chains.past_of(dot).items():
+                        held[each] = max(last, held.get(each, 0))
                     continue
                 held[name] = max(seq, held.get(name, 0))
                 known = heads.get(name)
@@ -293,12 +293,16 @@ def _unread(reader: StoreReader) -> bytes:
 
 
 def _wanted(reader: StoreReader) -> tuple[Wish, ...]:
-    """Return what is half here; of two large changes under one dot, the part that is missing of either."""
+    """
+    Return what is half here; of two large changes under one dot, the part that is missing of either.
+
+    As many as one message has room for: the others come again from their first part.
+    """
     first: dict[Dot, int] = {}
     for each in reader.incoming():
         dot, missing = decode_header(each.raw).dot, _first_missing(each.parts)
         first[dot] = min(missing, first.get(dot, missing))
-    return tuple(Wish(actor, seq, number) for (actor, seq), number in sorted(first.items()))
+    return tuple(Wish(actor, seq, number) for (actor, seq), number in sorted(first.items())[: limits.HEADS_MAX])
 
 
 def _first_missing(parts: frozenset[int]) -> int:

@@ -63,7 +63,7 @@ def fall_back(
     stands()
     begin_life(tx, first)
     if drafted:
-        tx.set_meta(early.REISSUED_KEY, wrote + new_life(tx, nonce, why))
+        early.note_reissued(tx, wrote, new_life(tx, nonce, why))
         rewriting.write_again(tx, ledger, [(each, showed) for each in drafted], nonce)
 
 
@@ -92,6 +92,11 @@ class _Showed:
 
     def whole(self, key: bytes, entity: Entity | None) -> bool:
         return entity == self._showed.get(key)
+
+    def tag(self, key: bytes) -> str | None:
+        showed = self._showed.get(key)
+        name = None if showed is None else showed.value("name")
+        return name if isinstance(name, str) else None
 
 
 def _siblings(entity: Entity | None, cell: str) -> Siblings:

@@ -15,10 +15,12 @@ from functools import partial
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import closing, forkproof
+from edda_sync.crdt.branches import branch_name
 from edda_sync.crdt.chains import CLOSING, PROOF, Chains, name_of_proof
 from edda_sync.crdt.change import HASH_BYTES, NO_HASH
 from edda_sync.crdt.closing import Closing
 from edda_sync.crdt.forkproof import Chain, ForkProof
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.ledger import Ledger
 from edda_sync.errors import RemoteProtocolError
 from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
@@ -130,31 +132,47 @@ class Forks:
 
     def _compare(self, tx: StoreWriter, branch: Branch, hashes: list[bytes], allows: Allows) -> News:
         news, learning = News(), Learning(self._ledger, tx, allows)
-        for name in _ends(Chains(tx), tx.heads(), branch.actor):
-            chains = Chains(tx)  # a proof just now may have cut it
-            if name not in tx.heads():
-                continue
-            last = min(tx.heads()[name].seq, branch.seq + len(branch.headers))
-            common = _common(partial(chains.hash, name), branch.seq, last, hashes)
-            if common < branch.seq:
-                if last > branch.seq > 0:
-                    news.say.append(Wanted(name, branch.seq))  # they part further back than this one reaches
-            elif common < last:
-                ours = self._vouch(tx, chains, name, common + 1)
-                header = chains.headers(name, common + 1, common + 1)
-                if ours is not None and header:
-                    rest = [ours.proof[at : at + HASH_BYTES] for at in range(0, len(ours.proof), HASH_BYTES)]
-                    digest = hashes[common - branch.seq]
-                    side = Chain(common, digest, (changes.hash_header(header[0]), *rest), ours.signature)
-                    theirs = Chain(common, digest, branch.headers[common - branch.seq :], branch.signature)
-                    proof = forkproof.make(branch.actor, branch.birth, side, theirs)
-                    if proof is not None and learning.is_wanted(proof, news):
-                        forkproof.check(proof, self._workspace, self)
-                        learning.learn(proof, news)
-            else:
-                news.agrees = True
+        chains, heads, actor = Chains(tx), tx.heads(), branch.actor
+        begun = (actor, 0) if branch.seq == 0 else chains.find(actor, branch.seq, branch.hash)
+        if begun is None:  # they part further back than this one reaches, if they do
+            longer = [name for name in _ends(chains, heads, actor) if heads[name].seq > branch.seq > 0]
+            news.say += [Wanted(name, branch.seq) for name in longer]
+            return news
+        name, common = begun
+        end = branch.seq + len(branch.headers)
+        while True:  # from name to name as the piece goes, and not once for each branch
+            last = min(heads[name].seq if name in heads else 0, end)
+            common = _common(partial(chains.hash, name), common, last, hashes[common - branch.seq :])
+            if common < last or common == end:
+                break
+            following = branch_name(actor, hashes[common + 1 - branch.seq])
+            if following not in heads:
+                break
+            name = following
+        if common < last:
+            self._prove(tx, branch, hashes, (name, common), learning, news)
+        else:
+            news.agrees = common == end or (name in heads and not chains.names.is_parted(name))
         learning.fold_anew(news)
         return news
+
+    def _prove(
+        self, tx: StoreWriter, branch: Branch, hashes: list[bytes], shared: Dot, learning: Learning, news: News
+    ) -> None:
+        """Prove that a chain forks behind a change that a peer's piece and a chain that is held share."""
+        chains, (name, common) = Chains(tx), shared
+        ours = self._vouch(tx, chains, name, common + 1)
+        header = chains.headers(name, common + 1, common + 1)
+        if ours is None or not header:
+            return
+        rest = [ours.proof[at : at + HASH_BYTES] for at in range(0, len(ours.proof), HASH_BYTES)]
+        digest = hashes[common - branch.seq]
+        side = Chain(common, digest, (changes.hash_header(header[0]), *rest), ours.signature)
+        theirs = Chain(common, digest, branch.headers[common - branch.seq :], branch.signature)
+        proof = forkproof.make(branch.actor, branch.birth, side, theirs)
+        if proof is not None and learning.is_wanted(proof, news):
+            forkproof.check(proof, self._workspace, self)
+            learning.learn(proof, news)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

@@ -147,8 +147,6 @@ class Merging:
         tx.append_segment(behind + 1, name)
         provisional = Provisional(name, opened.header.maker, opened.header.root, behind + 1, behind)
         tx.set_meta(PROVISIONAL_KEY, msgspec.msgpack.encode(provisional))
-        for each in tx.incoming():
-            tx.forget_incoming(each.actor, each.seq)
         for half, _ in halves_of(tx):
             tx.drop_segment(half)
         return Taken(behind)

@@ -59,6 +59,11 @@ class Owed:
         """Learn that the peer said anew what it holds: what it asked for in vain is not owed it any more."""
         self._in_vain = False
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether the peer asked for what was not here, and is told when it is."""
+        return self._in_vain
+
     def next(self, *, news: bool) -> tuple[Earlier, Logged | None] | None:
         """
         Return an answer, and a large change whose parts must follow: in vain once, and later what has come since.

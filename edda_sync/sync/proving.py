@@ -32,6 +32,20 @@ from edda_sync.sync.messages import Cells, Listed, Message
 HEAD: Final = b"\xfe"  # begins the key of a head among the items: the number of no kind of entity
 
 
+class Difference(NamedTuple):
+    """
+    An entity in which two devices differ.
+
+    Attributes:
+        key: Its key.
+        ours, theirs: The hash of its state here, and the one that the peer says; empty where there is none.
+    """
+
+    key: bytes
+    ours: bytes
+    theirs: bytes
+
+
 class Outcome(NamedTuple):
     """
     What came of comparing.
@@ -39,14 +53,14 @@ class Outcome(NamedTuple):
     Attributes:
         say: Messages for the peer.
         proved: Whether the two are equal.
-        differing: Keys of the entities in which they differ.
+        differing: The entities in which they differ, by key.
         apart: Actors of whom the two hold different changes.
         late: Whether it was put off: ask for it again in a while.
     """
 
     say: tuple[Message, ...] = ()
     proved: bool = False
-    differing: tuple[bytes, ...] = ()
+    differing: tuple[Difference, ...] = ()
     apart: frozenset[bytes] = frozenset()
     late: bool = False
 
@@ -228,6 +242,7 @@ class Proving:
 
     @staticmethod
     def _named(found: Decoded, say: list[Message]) -> Outcome:
-        keys = sorted({key for key, _ in (*found.ours_only, *found.theirs_only)})
-        differing = tuple(key for key in keys if key[0] < len(KINDS))
+        ours, theirs = dict(found.ours_only), dict(found.theirs_only)
+        keys = sorted(ours.keys() | theirs.keys())
+        differing = tuple(Difference(k, ours.get(k, b""), theirs.get(k, b"")) for k in keys if k[0] < len(KINDS))
         return Outcome(tuple(say), differing=differing, apart=frozenset(key[1:] for key in keys if key[:1] == HEAD))

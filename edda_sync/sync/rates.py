@@ -95,6 +95,7 @@ class Rates:
         births: Lives, by the device's key.
         proofs: Proofs that a chain forks, by the key that signed both sides: each has entities folded anew.
         scans: Looks at all that is here, to find what differs.
+        pieces: Pieces of chains that were told because of what it said.
         expanded: Bytes that frames of data became, beyond what honest ones do.
         asks, answers: Questions what evidence is lacking here or there, each of which concerns all that there is.
     """
@@ -103,6 +104,7 @@ class Rates:
         self.births = Rate(limits.BIRTHS_MAX, limits.BIRTHS_WINDOW_S)
         self.proofs = Rate(limits.PROOFS_MAX, limits.PROOFS_WINDOW_S)
         self.scans = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)
+        self.pieces = Rate(limits.PIECES_MAX, limits.PIECES_WINDOW_S)
         self.expanded = Rate(limits.EXPANDED_BYTES_MAX, limits.EXPANDED_WINDOW_S)
         self.asks = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)
         self.answers = Rate(limits.SCANS_MAX, limits.SCANS_WINDOW_S)

@@ -16,6 +16,7 @@ early takes its place behind it, and the other one changes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -23,6 +24,7 @@ from edda_sync.crdt import anew, authority, early, frontier
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.change import DEP_HASH_BYTES, Birth
+from edda_sync.crdt.early import Placed
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, Ledger, actor_of, begin_life
@@ -31,6 +33,7 @@ from edda_sync.sync import rewriting
 from edda_sync.sync.rewriting import Drafted, Seen
 
 WHY: Final = "it was let in again: what had let it in before was lost"
+SAW_MORE: Final = "what it had written had seen more than what let it in"
 _SHUT_OUT_KEY: Final = "shut out"
 
 
@@ -46,27 +49,59 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     Returns:
         Whether it was so: then changes that were here are no more, and others say the same.
     """
-    if not is_due(tx):
-        return False
-    key, lives = _own_key(tx), early.lives(tx)
+    placed = early.placed(tx)
+    if placed is not None:
+        goes_on = _had_seen_more(tx, ledger, placed) and _go_on(
+            tx, ledger, random, placed.lives, SAW_MORE, placed.made_at
+        )
+        if not goes_on:
+            early.forget(tx)
+        return goes_on
+    return is_due(tx) and _go_on(tx, ledger, random, early.lives(tx), WHY)
+
+
+def _had_seen_more(tx: StoreWriter, ledger: Ledger, placed: Placed) -> bool:
+    """Tell whether something that was written early is about what had come from others, and is not in its past."""
+    past = ledger.pasts.before(tx, placed.birth)
+    own: list[int] = []
+    more: list[int] = []
+    for position in tx.positions_missing({}):
+        logged = tx.logged(position)
+        if logged.actor in placed.lives:
+            own.append(position)
+        elif position < placed.made_at[-1] and logged.seq > past.get(logged.actor, 0):
+            more.append(position)
+    return bool(more) and not set(tx.entities_at(more)).isdisjoint(tx.entities_at(own))
+
+
+def _go_on(
+    tx: StoreWriter,
+    ledger: Ledger,
+    random: Callable[[int], bytes],
+    lives: frozenset[bytes],
+    because: str,
+    made_at: Sequence[int] = (),
+) -> bool:
+    """Forget some lives, begin one behind what lets this device in, and write again in it what was written in those."""
+    key = _own_key(tx)
     added, drafted = authority.added_by(tx, key), list(rewriting.drafted(tx, lives))
-    assert added is not None, "it is due"
+    assert added is not None, "it is here"
     if not all(each.change.header.is_understood for each in drafted):
         return False  # only a newer version can tell what is to be written again: it waits for that
     from edda_sync.sync.making import forget_made  # here: with segments comes much that a command has no use for
 
-    left, about = _left(tx, drafted), tx.entities_at([each.position for each in drafted])
-    wrote = actor_of(tx)
+    left = _left(tx, drafted, made_at or [each.position for each in drafted])
+    wrote, about = actor_of(tx), tx.entities_at([each.position for each in drafted])
     early.forget(tx)
     forget_shut_out(tx)
     forget_made(tx)
     tx.drop_lives(lives)
     anew.note(tx)
     ledger.refold(tx, about)
-    why = exts.of({changes.WHY: WHY.encode()})
+    why = exts.of({changes.WHY: because.encode()})
     actor = begin_life(tx, Birth(key, random(16), *added, why))
     if drafted:
-        tx.set_meta(early.REISSUED_KEY, wrote + actor)
+        early.note_reissued(tx, wrote, actor)
         rewriting.write_again(tx, ledger, left, random(16))
     return True
 
@@ -115,19 +150,29 @@ class _Arrived:
     def whole(self, key: bytes, entity: Entity | None) -> bool:  # noqa: ARG002 - a segment goes by it
         return entity is None or frontier.covers(self._arrived, entity.touched)
 
+    def tag(self, key: bytes) -> str | None:  # noqa: ARG002 - a segment goes by it
+        return None  # what had arrived stands
 
-def _left(tx: StoreReader, drafted: Sequence[Drafted]) -> list[tuple[Drafted, Seen]]:
-    """Return what was written early and is not written again yet, with what had been seen by then."""
+
+def _left(tx: StoreReader, drafted: Sequence[Drafted], made_at: Sequence[int]) -> list[tuple[Drafted, Seen | None]]:
+    """
+    Return what was written early, with what had been seen by then; with None, if it is written again already.
+
+    Args:
+        tx: The store.
+        drafted: What was written.
+        made_at: Where each of these stood in the log when it was made.
+    """
     done, arrived = _written_again(tx, {each.change.hash[:DEP_HASH_BYTES] for each in drafted})
-    early_at = {each.position: each for each in drafted}
-    left: list[tuple[Drafted, Seen]] = []
-    for position in tx.positions_missing({}):
-        each = early_at.get(position)
-        if each is None:
-            logged = tx.logged(position)
+    own = {each.position for each in drafted}
+    others = deque(position for position in tx.positions_missing({}) if position not in own)
+    left: list[tuple[Drafted, Seen | None]] = []
+    for each, made in zip(drafted, made_at, strict=True):
+        while others and others[0] < made:
+            logged = tx.logged(others.popleft())
             arrived[logged.actor] = max(logged.seq, arrived.get(logged.actor, 0))
-        elif each.change.hash[:DEP_HASH_BYTES] not in done:
-            left.append((each, _Arrived(dict(arrived))))
+        is_left = each.change.hash[:DEP_HASH_BYTES] not in done
+        left.append((each, _Arrived(dict(arrived)) if is_left else None))
     return left
 
 

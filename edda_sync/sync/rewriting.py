@@ -5,12 +5,14 @@ So it is where what it was written on does not stand: it was in a segment that t
 (:mod:`~edda_sync.sync.fallback`), or it rests on a change that is lost (:mod:`~edda_sync.sync.readmission`). What was truly
 seen when it was written counts as seen, and is replaced; what was not stays beside it. Texts are merged as edits. What does
 not fit is kept beside (:mod:`~edda_sync.sync.kept`): nothing of it keeps a device from going on. Who asked
-for it, when and why stay as they are, and each change names the one that it was, so that none is written again twice.
+for it, when and why stay as they are, and the last change that one becomes names it, so that none is written again twice.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from edda_sync.crdt import change as changes
@@ -18,8 +20,9 @@ from edda_sync.crdt import early, operation
 from edda_sync.crdt.change import Change
 from edda_sync.crdt.drafts import Delete, Draft, Put, Rewrite, Touch, Verbatim
 from edda_sync.crdt.entities import Entities
-from edda_sync.crdt.entity import Entity, key_of, kind_and_id
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
 from edda_sync.crdt.ledger import BIRTH_KEY, Ledger
+from edda_sync.crdt.retold import Retold
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.errors import InvalidValueError, LocalError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
@@ -35,7 +38,7 @@ class Drafted(NamedTuple):
         position: Where it stands in the log.
         change: What it is.
         operations: What it does; as it stands there what only a newer version can read.
-        rewritten: What it made of texts.
+        rewritten: What it made of texts, an edit after another.
     """
 
     position: int
@@ -55,19 +58,49 @@ class Seen(Protocol):
         """Tell whether all that stands in an entity was seen."""
         ...
 
+    def tag(self, key: bytes) -> str | None:
+        """Return what a tag was called that was seen, and does not stand now."""
+        ...
+
+
+class _Becomes(Enum):
+    MERGED = "edits of the text"
+    WHOLE = "a text of its own"
+    NOTHING = "it is written again already"
+
+
+class _Text(NamedTuple):
+    """
+    An edit of a text that is to be written again; what the text read is told when its turn has come, for lack of room.
+
+    Attributes:
+        kind, id: The entity's.
+        kept: What was kept of the edit.
+        becomes: What becomes of it.
+    """
+
+    kind: operation.Kind
+    id: bytes
+    kept: Rewritten
+    becomes: _Becomes
+
+
+_Planned = Draft | Verbatim | _Text
+
 
 def drafted(tx: StoreReader, lives: Collection[bytes]) -> Iterator[Drafted]:
     """Yield the changes of some lives, in log order."""
-    rewritten = tx.rewritten()
+    rewritten: defaultdict[int, list[Rewritten]] = defaultdict(list)
+    for each in tx.rewritten():
+        rewritten[each.position].append(each)
     for position in tx.positions_missing({}):
         logged = tx.logged(position)
         if logged.actor in lives:
             header = changes.decode_header(logged.raw)
             body = tx.parts(position) if header.parts else (logged.body,)
             found = map(_operation, operation.cut(body, header.operations))
-            operations = tuple(each for each in found if each is not None)
-            texts = tuple(each for each in rewritten if each.position == position)
-            yield Drafted(position, Change(header, logged.raw, logged.body), operations, texts)
+            operations = tuple(one for one in found if one is not None)
+            yield Drafted(position, Change(header, logged.raw, logged.body), operations, tuple(rewritten[position]))
 
 
 def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | None:
@@ -82,23 +115,25 @@ def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | 
     return Verbatim(bytes(encoded)) if is_newer else one
 
 
-def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen]], nonce: bytes) -> None:
+def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen | None]], nonce: bytes) -> None:
     """
     Write drafts again: first what had not seen what stands there, since what a life has seen never grows less.
 
     Args:
         tx: A transaction of the store.
         ledger: Its ledger's keeper.
-        drafts: Each with what had been seen.
+        drafts: All that there are, each with what had been seen; or with None, if it is written again already.
         nonce: Random bytes, for the ids of documents in which is kept what does not fit.
     """
     birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"")
-    plan = _Plan(ledger.fold(tx).entities, is_early=early.is_missing(tx, birth))
+    strange = {key for each, saw in drafts if saw is not None for key in _about_strange(each)}
+    plan = _Plan(ledger.fold(tx).entities, strange, is_early=early.is_missing(tx, birth))
     parted = [plan.parted(*each) for each in drafts]
-    kept = Kept()
+    kept, retold = Kept(), Retold()
     for seen in (False, True):
         for (each, _), parts in zip(drafts, parted, strict=True):
-            _write_what_fits(tx, ledger, parts[seen], each.change, kept, seen=seen)
+            told = [written for one in parts[seen] if (written := _told(one, retold)) is not None]
+            _write_what_fits(tx, ledger, told, each.change, kept, seen=seen, last=seen or not parts[True])
 
     def title_of(key: bytes) -> str:
         entity = ledger.fold(tx).entities.existing(*kind_and_id(key))
@@ -111,80 +146,160 @@ def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted,
     note(tx, [document.id for document in documents])
 
 
+def _about_strange(drafted: Drafted) -> Iterator[bytes]:
+    """Yield the entities, by key, about which a change says what only a newer version can read."""
+    for one in drafted.operations:
+        if isinstance(one, Verbatim):
+            read = operation.decode(one.encoded)
+            if read.kind is not None and read.id is not None:
+                yield key_of(read.kind, read.id)
+
+
+def _made_by(one: Verbatim) -> Iterator[bytes]:
+    """Yield the entity, by key, that an operation makes, whatever else it says."""
+    read = operation.decode(one.encoded)
+    if isinstance(read, operation.Put):
+        yield key_of(read.kind, read.id)
+
+
+def _told(one: _Planned, retold: Retold) -> Draft | Verbatim | None:
+    """Return what to write, texts and all; None where nothing is to be."""
+    if not isinstance(one, _Text):
+        return one
+    before, after = retold.next(one.kept)
+    if one.becomes is _Becomes.NOTHING:
+        return None
+    if one.becomes is _Becomes.WHOLE:
+        return Put.of(one.kind, one.id, {TEXT_FIELDS[one.kind]: after})
+    return Rewrite(one.kind, one.id, before, after)
+
+
 def _write_what_fits(
-    tx: StoreWriter, ledger: Ledger, drafts: list[Draft | Verbatim], former: Change, kept: Kept, *, seen: bool
+    tx: StoreWriter,
+    ledger: Ledger,
+    drafts: list[Draft | Verbatim],
+    former: Change,
+    kept: Kept,
+    *,
+    seen: bool,
+    last: bool,
 ) -> None:
     """Write drafts again in one change, or else in as few as they fit in; what fits in none is kept."""
     if not drafts:
         return
     try:
         with tx.undoing():
-            ledger.write_again(tx, drafts, former, seen=seen)
+            ledger.write_again(tx, drafts, former, seen=seen, last=last)
     except (LocalError, RefusedTextError):
         ledger.rolled_back()
         if len(drafts) == 1:
             kept.add(drafts[0])
             return
         half = len(drafts) // 2
-        for part in (drafts[:half], drafts[half:]):
-            _write_what_fits(tx, ledger, part, former, kept, seen=seen)
+        _write_what_fits(tx, ledger, drafts[:half], former, kept, seen=seen, last=False)
+        _write_what_fits(tx, ledger, drafts[half:], former, kept, seen=seen, last=last)
 
 
 class _Plan:
     """
     What to write again of each draft: apart what has not seen what stands where it writes, and what has.
 
+    What is about one cell, or about an entity of which nothing stands, keeps its order: all of it is on one side. So is all
+    that writes cells of an entity about which something says what only a newer version can read.
+
     Args:
         entities: What stands now.
+        strange: Those entities, by key.
         is_early: Whether what the new life continues is not here: then it can have seen nothing, and edits no text, but
             puts its own beside each.
     """
 
-    def __init__(self, entities: Entities, *, is_early: bool) -> None:
-        self._entities, self._is_early = entities, is_early
-        self._made: set[bytes] = set()
+    def __init__(self, entities: Entities, strange: Collection[bytes], *, is_early: bool) -> None:
+        self._entities, self._strange, self._is_early = entities, strange, is_early
+        self._shown: dict[bytes, bool] = {}  # whether what was written so far leaves an entity visible, by its key
 
-    def parted(self, drafted: Drafted, saw: Seen) -> tuple[list[Draft | Verbatim], list[Draft | Verbatim]]:
+    def parted(self, drafted: Drafted, saw: Seen | None) -> tuple[list[_Planned], list[_Planned]]:
         """Return the drafts of a change that have not seen what stands there, and those that have."""
-        unseen: list[Draft | Verbatim] = []
-        seen: list[Draft | Verbatim] = []
+        unseen: list[_Planned] = []
+        seen: list[_Planned] = []
+        edits: defaultdict[bytes, deque[Rewritten]] = defaultdict(deque)
+        for each in drafted.rewritten:
+            edits[each.entity].append(each)
         for one in drafted.operations:
             if isinstance(one, Verbatim):
-                unseen.append(one)
+                if saw is not None:
+                    unseen.append(one)
+                    self._shown |= dict.fromkeys(_made_by(one), True)
                 continue
             key = key_of(one.kind, one.id)
             entity = self._entities.existing(one.kind, one.id)
-            if isinstance(one, operation.Put):
-                if "record" in one.cells and entity is not None and "record" in entity.cells:
-                    continue  # somebody else has let that device in meanwhile, and a record is written once
-                cells = dict(one.cells)
-                field = TEXT_FIELDS.get(one.kind)
-                text = cells.pop(field) if field is not None and entity is not None and cells.get(field) else None
-                true = {cell for cell in cells if saw.cell(key, entity, cell)}
-                for drafts, which in ((unseen, cells.keys() - true), (seen, true)):
-                    if which:
-                        drafts.append(Put.of(one.kind, one.id, {cell: cells[cell] for cell in cells if cell in which}))
-                self._made.add(key)
-                if text is not None:
-                    seen.extend(self._text(one.kind, one.id, None, text))
-            elif isinstance(one, operation.Touch) and self._is_here(key, entity):
-                seen.append(Touch(one.kind, one.id))
-            elif isinstance(one, operation.Delete) and saw.whole(key, entity) and self._is_visible(key, entity):
-                seen.append(Delete(one.kind, one.id))
-        for each in drafted.rewritten:
-            seen.extend(self._text(*kind_and_id(each.entity), each.before, each.after))
+            fitting = unseen if entity is None and key in self._strange else seen
+            if isinstance(one, operation.Edit):
+                if edits[key]:
+                    fitting.extend(self._text(one, entity, edits[key].popleft(), is_done=saw is None))
+            elif saw is None:
+                continue
+            elif isinstance(one, operation.Delete):
+                if self._is_visible(key, entity) and (entity is None or saw.whole(key, entity)):
+                    self._shown[key] = False
+                    fitting.append(Delete(one.kind, one.id))  # where nothing stands, of what this device wrote itself
+            elif isinstance(one, operation.Put) and entity is not None:
+                self._put(one, entity, saw, unseen, seen)
+            else:
+                fitting.extend(self._made_anew(one, entity, saw))
         return ([*unseen, *seen], []) if self._is_early else (unseen, seen)
 
-    def _text(self, kind: str, entity_id: bytes, before: str | None, after: str) -> list[Draft]:
-        key, entity = key_of(kind, entity_id), self._entities.existing(kind, entity_id)
-        if not self._is_here(key, entity) or (self._is_early and entity is not None):
-            self._made.add(key)
-            return [Put.of(kind, entity_id, {TEXT_FIELDS[kind]: after})]
-        merged = Rewrite(kind, entity_id, before, after)
-        return [merged] if self._is_visible(key, entity) else [Touch(kind, entity_id), merged]
+    def _made_anew(
+        self, one: operation.Put | operation.Touch, entity: Entity | None, saw: Seen
+    ) -> Iterator[Put | Touch]:
+        """Yield what makes an entity of which nothing stands, or brings one back. Whoever tags with a tag means its name."""
+        key, cells = key_of(one.kind, one.id), one.cells if isinstance(one, operation.Put) else {}
+        is_here = entity is not None or key in self._shown
+        name = saw.tag(key) if one.kind == "tag" and not is_here else None
+        if name is not None:
+            cells = {"created_at": OWN_TIME, "name": name, **cells}
+        if cells or is_here:
+            self._shown[key] = True
+            yield Put.of(one.kind, one.id, cells) if cells else Touch(one.kind, one.id)
 
-    def _is_here(self, key: bytes, entity: Entity | None) -> bool:
-        return entity is not None or key in self._made
+    def _put(self, one: operation.Put, entity: Entity, saw: Seen, unseen: list[_Planned], seen: list[_Planned]) -> None:
+        """Part what writes cells of an entity that stands."""
+        key, cells = key_of(one.kind, one.id), dict(one.cells)
+        if "record" in cells and "record" in entity.cells:
+            return  # somebody else has let that device in meanwhile, and a record is written once
+        field = TEXT_FIELDS.get(one.kind, "")
+        text = cells.pop(field) if cells.get(field) else None
+        true = set[str]() if key in self._strange else {cell for cell in cells if saw.cell(key, entity, cell)}
+        for drafts, which in ((unseen, cells.keys() - true), (seen, true)):
+            if which:
+                drafts.append(Put.of(one.kind, one.id, {cell: cells[cell] for cell in cells if cell in which}))
+        if text is not None and self._is_early:
+            seen.append(Put.of(one.kind, one.id, {field: text}))
+        elif text is not None:
+            seen.extend(self._back(one.kind, one.id, entity))
+            seen.append(Rewrite(one.kind, one.id, None, text))
+        self._shown[key] = True
+
+    def _text(
+        self, one: operation.Edit, entity: Entity | None, kept: Rewritten, *, is_done: bool
+    ) -> Iterator[_Text | Touch]:
+        """Yield what makes an edit of a text again."""
+        key = key_of(one.kind, one.id)
+        becomes = _Becomes.MERGED
+        if is_done:
+            becomes = _Becomes.NOTHING
+        elif (entity is None and key not in self._shown) or (entity is not None and self._is_early):
+            becomes = _Becomes.WHOLE
+        else:
+            yield from self._back(one.kind, one.id, entity)
+        if not is_done:
+            self._shown[key] = True
+        yield _Text(one.kind, one.id, kept, becomes)
+
+    def _back(self, kind: operation.Kind, entity_id: bytes, entity: Entity | None) -> Iterator[Touch]:
+        """Yield what brings an entity back, if it is hidden."""
+        if not self._is_visible(key_of(kind, entity_id), entity):
+            yield Touch(kind, entity_id)
 
     def _is_visible(self, key: bytes, entity: Entity | None) -> bool:
-        return not entity.hidden if entity is not None else key in self._made
+        return self._shown.get(key, entity is not None and not entity.hidden)

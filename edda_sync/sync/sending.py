@@ -91,10 +91,17 @@ class Sending:
         self._known = renamed_held(self._known, by, apart=apart)
         self._news = self._news or apart
 
-    def learned(self, dots: Iterable[Dot]) -> None:
-        """Learn that the peer has some changes: it sent them."""
+    def learned(self, dots: Iterable[Dot], ours: Frontier) -> None:
+        """
+        Learn that the peer has some changes: it sent them. Of what is not here, and so never sent, it keeps only so much.
+
+        Args:
+            dots: The changes.
+            ours: What is here.
+        """
         for actor, seq in dots:
-            self._known[actor] = max(seq, self._known.get(actor, 0))
+            if actor in ours or actor in self._known or len(self._known) < len(ours) + limits.CLAIMS_MAX:
+                self._known[actor] = max(seq, self._known.get(actor, 0))
 
     def grown(self) -> None:
         """Learn that the log has grown."""

@@ -13,7 +13,7 @@ in :class:`~edda_sync.sync.proving.Proving`; each has its invariants.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
@@ -36,7 +36,7 @@ from edda_sync.errors import (
 )
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange, Proof
-from edda_sync.sync.learning import News
+from edda_sync.sync.learning import News, Wanted
 from edda_sync.sync.messages import (
     Ack,
     Behind,
@@ -59,7 +59,7 @@ from edda_sync.sync.messages import (
     Summary,
     Want,
 )
-from edda_sync.sync.proving import Outcome, Proving
+from edda_sync.sync.proving import Difference, Outcome, Proving
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.sending import Sending, ended_held, renamed_held
 from edda_sync.sync.taking import Taken
@@ -140,9 +140,9 @@ class Progress:
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
-    differs: int = (
-        0  # entities that were found to differ where the changes are the same, and were not proved equal since
-    )
+    differing: tuple[
+        Difference, ...
+    ] = ()  # entities that differ where the changes are the same, not proved equal since
 
 
 _P = ParamSpec("_P")
@@ -217,6 +217,7 @@ class Session:
         self._differed: tuple[bytes, bytes] | None = None  # hashes of the two sets of evidence, as it was asked last
         self._fetched = False  # whether changes that rotted here were asked for
         self._answers = 0  # how many may still come: for each, the whole log is looked at
+        self._later: dict[bytes, Wanted] = {}  # pieces of chains, by name, for when more of them may be told
         self._deadlines: dict[str, float] = {}
 
     # --- in -----------------------------------------------------------------------------------------------------------
@@ -312,26 +313,30 @@ class Session:
 
     def _relay_later(self, ours: Frontier, now: float) -> None:
         """Pass on in a while what the peer lacks now, unless that is to be done for what came before."""
-        if "relay" not in self._deadlines and not frontier.covers(self._held, ours):
+        if "relay" not in self._deadlines and (self._sending.owed.in_vain or not frontier.covers(self._held, ours)):
             self._deadlines["relay"], self._relaying = now + limits.RELAY_DELAY_S, ours
 
     def _relay(self, now: float) -> None:
         """Pass on what the peer lacks; if that is only what has just come, give others the time to be faster."""
-        if frontier.covers(self._held, self._relaying):
-            self._relay_later(self._exchange.frontier(), now)
-        else:
+        if self._sending.owed.in_vain or not frontier.covers(self._held, self._relaying):
             self._sending.grown()
+        else:
+            self._relay_later(self._exchange.frontier(), now)
 
     @_ending
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
+        if self.state is not State.OPEN:
+            return []  # what is due then is due all the same once the rest of the peer's hello is here
         due = [name for name, deadline in self._deadlines.items() if deadline <= now]
         for name in due:
             del self._deadlines[name]
-        if self.state is not State.OPEN or not due:
+        if not due:
             return []
         effects: list[Effect] = []
+        if "pieces" in due:
+            self._tell_pieces(())
         if "answer" in due:
             self._sending.telling.asked()
         if "relay" in due:
@@ -353,7 +358,7 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
-        return min(self._deadlines.values(), default=None)
+        return min(self._deadlines.values(), default=None) if self.state is State.OPEN else None
 
     def recheck(self, now: float) -> None:
         """Compare anew: the view was folded anew, and until then nothing is proved."""
@@ -467,7 +472,7 @@ class Session:
         if isinstance(message, Changes):
             if "resume" in self._deadlines:
                 self._dealt += 1
-                self._sending.learned(self._exchange.taking.named(message))
+                self._sending.learned(self._exchange.taking.named(message), self._exchange.frontier())
                 return []  # it is asked for again
             births = self._rates.births.trial(now)
             taken = self._exchange.taking.take(message, births, self.progress.apart)
@@ -482,11 +487,11 @@ class Session:
             self._awaited = last.dot if last is not None and last.parts else None
             self._asked = self._in_vain or self._awaited is not None
         elif isinstance(message, Part):
-            whole = self._exchange.behind.take_part(message)
-            if whole:
+            is_over = self._exchange.behind.take_part(message)
+            if is_over:
                 self._awaited = None
                 self._asked = False
-            taken = self._exchange.taking.take_part(message, self.progress.apart) if whole is None else Taken(0)
+            taken = self._exchange.taking.take_part(message, self.progress.apart) if is_over is None else Taken(0)
             mended = self._mended(self._exchange.mending.take_part(message) if self._fetched else 0)
             return mended + self._after_data(taken)
         else:
@@ -540,13 +545,21 @@ class Session:
         if not fresh:
             return
         self._sending.part(self._exchange.names(actors))
-        self._sending.tell_pieces(self._exchange.forks.pieces(fresh))
+        self._tell_pieces(self._exchange.forks.pieces(fresh))
         self.progress.apart |= actors
+
+    def _tell_pieces(self, pieces: Iterable[Wanted]) -> None:
+        """Tell the peer pieces of chains, so many within a window: what it says itself is much shorter. The others wait."""
+        self._later.update((each.name, each) for each in pieces)
+        while self._later and self._rates.pieces.allows(b"", self._now):
+            self._sending.tell_pieces([self._later.pop(next(iter(self._later)))])
+        if self._later:
+            self._deadlines.setdefault("pieces", self._rates.pieces.ends(b"", self._now))
 
     def _after_evidence(self, news: News, now: float) -> list[Effect]:
         """Tell what came of evidence or of a piece of a chain; what was left is asked for again, by a hello."""
         self._dealt += 1
-        self._sending.tell_pieces(news.say)
+        self._tell_pieces(news.say)
         self._unlooked = self._unlooked or news.unchecked
         if len(self._strangers) < limits.STRANGERS_MAX:
             self._strangers |= news.strangers
@@ -595,8 +608,8 @@ class Session:
         effects: list[Effect] = []
         if taken.applied:
             effects.append(Applied(self.peer, taken.applied))
-        self._sending.learned(taken.held)  # also of what came too early or too late to be taken
         ours = self._exchange.frontier()
+        self._sending.learned(taken.held, ours)  # also of what came too early or too late to be taken
         for actor, seq in taken.held:
             if (taken.unchecked or seq > ours.get(actor, 0)) and self._is_kept(actor, self._unnamed, ours):
                 self._unnamed.add(actor)
@@ -681,13 +694,13 @@ class Session:
             self._deadlines.setdefault("compare", self._now + limits.SCANS_WINDOW_S)
         if outcome.proved:
             self.progress.proved, self.progress.proved_at = True, self._exchange.frontier()
-            self.progress.differs = 0
+            self.progress.differing = ()
             effects.append(Proved(self.peer))
         elif outcome.say or outcome.differing:
             self.progress.proved, self.progress.proved_at = False, None
         if outcome.differing:
-            self.progress.differs = len(outcome.differing)
-            effects.append(Differs(self.peer, outcome.differing))
+            self.progress.differing = outcome.differing
+            effects.append(Differs(self.peer, tuple(each.key for each in outcome.differing)))
         return effects
 
     # --- out ----------------------------------------------------------------------------------------------------------

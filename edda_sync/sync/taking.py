@@ -14,6 +14,7 @@ Taking: what a store takes of a peer's log.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +22,7 @@ import msgspec
 from edda_sync import limits
 from edda_sync.crdt import change as changes
 from edda_sync.crdt import early as early_writes
-from edda_sync.crdt.admission import Admitted, place_of
+from edda_sync.crdt.admission import Admitted
 from edda_sync.crdt.branches import Point
 from edda_sync.crdt.chains import Chains, forked_keys, points_of
 from edda_sync.crdt.change import HASH_BYTES, Change, Header
@@ -147,11 +148,11 @@ class Taking:
                 late = True
                 break
             if change.header.parts:
-                place = place_of(tx, change)
-                if not isinstance(place, Admitted):
+                checked = ledger.check(tx, fold, change)
+                if not isinstance(checked, Admitted):
                     expect(tx, change)
                     break
-                outcome = place
+                outcome = checked
             else:
                 outcome = ledger.admit(tx, fold, change)
             if outcome is Admitted.APPLIED:
@@ -160,7 +161,7 @@ class Taking:
                     if changes.decode_header(half.raw).dot == (actor, seq):
                         tx.forget_incoming(half.actor, half.seq)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
-                outcome is Admitted.EARLY and _needed(tx, change) & (parted | apart)
+                outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)
             ):
                 apart |= {actor} | _differing(tx, change)
             elif outcome is Admitted.EARLY:
@@ -273,12 +274,18 @@ def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
     return None if before is None else changes.decode_birth(reader.heads()[before[0]].birth).public_key
 
 
-def _needed(reader: StoreReader, change: Change) -> set[bytes]:
-    """Return the actors whose changes a change depends on by its header, its own among them."""
-    chains, header = Chains(reader), change.header
-    birth = header.birth
+def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) -> bool:
+    """
+    Tell whether a change may wait for some actors of whom the peer has other changes, by what its header depends on.
+
+    Whose a branch is that it names can only be told once the fork is proved: until then it may be one of these.
+    """
+    chains, header, heads = Chains(reader), change.header, reader.heads()
+    birth, named = header.birth, [dep[0] for dep in header.deps]
     continued = [] if birth is None or birth.parent is None else [birth.parent]
-    return {chains.actor(name) for name in (header.actor, *continued, *(dep[0] for dep in header.deps))}
+    if any(chains.actor(name) in apart for name in (header.actor, *continued, *named)):
+        return True
+    return bool(apart) and any(name not in heads and chains.actor(name) == name for name in named)
 
 
 def _differing(reader: StoreReader, change: Change) -> set[bytes]:
@@ -286,11 +293,10 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
     chains, header = Chains(reader), change.header
     continued = None if header.birth is None else header.birth.continues
     needed = [*header.deps, *([] if continued is None else [continued])]
-    dots = [(chains.actor(name), seq, digest) for name, seq, digest in needed]
     return {
-        actor
-        for actor, seq, digest in dots
-        if chains.find(actor, seq, digest) is None and chains.holds_some(actor, seq)
+        chains.actor(name)
+        for name, seq, digest in needed
+        if chains.find(name, seq, digest) is None and chains.holds_some(chains.actor(name), seq)
     }
 
 

@@ -139,9 +139,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "refused as it came",
         "Whether an operation waits or is refused hangs on what happens to wait here, and not on what its author had seen.",
         (1, 2, 11, 23),
-        "crdt.fold:Fold._is_in_past",
-        "self._is_within(position, self.past)",
-        "True",
+        "crdt.waiting:Waiting.within",
+        "any(seq <= past.get(name, 0) for name, seq in first.items())",
+        "bool(first)",
     ),
     one(
         "early writes are not folded anew",

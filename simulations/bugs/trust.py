@@ -28,8 +28,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What is here under a dot is known, and nobody compares hashes: a fork passes for agreement.",
         (1, 3, 10, 18),
         "crdt.chains:Chains.find",
-        "return (actor, seq) if digest is not None and digest.startswith(prefix) else None",
-        "return (actor, seq) if digest is not None else None",
+        "digest = self._hash_at(name, seq)\n    if digest is not None and digest.startswith(prefix):",
+        "digest = self._hash_at(name, seq)\n    if digest is not None:",
     ),
     one(
         "an unknown operation ends its change",

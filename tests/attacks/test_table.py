@@ -147,6 +147,10 @@ TESTS: Final = {
         "attacks/test_growth.py::test_two_lives_that_write_at_one_place_of_a_text_take_as_many_steps_as_they_write_letters",
         "attacks/test_growth.py::test_the_pasts_of_lives_that_continue_each_other_are_gathered_once",
         "attacks/test_growth.py::test_frames_that_become_much_more_than_they_are_come_slowly_and_all_of_them",
+        "attacks/test_strangers.py::test_no_part_of_a_large_change_is_awaited_of_who_is_no_member",
+        "attacks/test_strangers.py::test_what_waits_is_looked_up_once_however_many_changes_are_refused",
+        "attacks/test_names_of_branches.py::test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are_held",
+        "attacks/test_names_of_branches.py::test_pieces_of_chains_are_told_so_often_a_minute_and_all_of_them",
     ),
     "a member that lies about its content": (
         "attacks/test_trust.py::test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again",

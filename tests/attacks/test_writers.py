@@ -113,10 +113,10 @@ def test_what_waits_is_looked_up_once_a_change_and_not_once_an_operation(
         kind = type(reader)
     waiting_at = kind.waiting_at
 
-    def counting(self: object, entity: bytes) -> object:
+    def counting(self: object, entity: bytes, after: int = 0) -> object:
         nonlocal looked
         looked += 1
-        return waiting_at(self, entity)  # type: ignore[arg-type]
+        return waiting_at(self, entity, after)  # type: ignore[arg-type]
 
     for each in kind.__mro__:
         if "waiting_at" in vars(each):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -22,6 +23,7 @@ from edda_sync.model import Document, Task
 from edda_sync.protocols import StoreWriter, Unapplied
 from edda_sync.sync.kept import note
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
+from edda_sync.sync.proving import Difference
 from edda_sync.testing import pair, sync
 from edda_sync.values import id_bytes
 from tests.sync.test_births import many_lives
@@ -167,5 +169,7 @@ def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_t
         return _peer_state(standing.peer("d", "phone", known, connected=True, behind=0, ahead=0, waiting=0, **now))
 
     assert said() == "comparing"
-    assert said(differs=2) == "same changes, and 2 things that they made differ; made anew from the log here"
-    assert said(differs=2, equal=True) == "proved equal"
+    two = [standing.difference(Difference(bytes(17), b"ours", b"")) for _ in range(2)]
+    assert two[0] == {"kind": "task", "id": str(uuid.UUID(int=0)), "ours": b"ours".hex(), "theirs": None}
+    assert said(differs=two) == "same changes, and 2 things that they made differ; made anew from the log here"
+    assert said(differs=two, equal=True) == "proved equal"

@@ -95,9 +95,8 @@ class View:
                 found[name] = max(seq, found.get(name, 0))
         return found
 
-    def find(self, actor: bytes, seq: int, prefix: bytes) -> Dot | None:
+    def find(self, name: bytes, seq: int, prefix: bytes) -> Dot | None:
         fitting = [node for node in self.held if self.whole.hashes[node].startswith(prefix)]
-        assert actor == X
         return next((self.dot(node) for node in fitting if self.whole.seqs[node] == seq), None)
 
 

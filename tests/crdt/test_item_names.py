@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from edda_sync.crdt import edits, item_names
 from edda_sync.crdt.branches import Names, Run
 from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.item_names import ItemNames, item_name
+from edda_sync.crdt.sequence import Rewrite
 from edda_sync.crdt.text import TextDocument
 from edda_sync.errors import RefusedTextError
 
@@ -159,6 +163,27 @@ def test_two_rewrites_of_the_same_bytes_stand_in_one_order_and_are_told_apart(or
     with pytest.raises(RefusedTextError):  # who saw one does not tell it from another
         reader.take(TextEdit((root + B,), None, (), ((2, 0, 3),)), (b"V" * 16, 1), one)
     assert reader.take(TextEdit((root,), None, (), ((2, 0, 3),)), (b"V" * 16, 1), one) == "124.ew"
+
+
+def test_the_rewrites_of_a_text_are_looked_through_once_for_an_edit_however_many_units_it_names() -> None:
+    class Watched(dict[int, Rewrite]):
+        times = 0
+
+        def __iter__(self) -> Iterator[int]:
+            self.times += 1
+            return super().__iter__()
+
+        def items(self) -> Any:
+            self.times += 1
+            return super().items()
+
+    reader = grown()
+    for number, text in enumerate(("one", "two", "three")):
+        reader.take(TextEdit((), None, (((1, 0), None, text),), ()), (b"Z" * 16, 1 + number), {X: 2})
+    watched = reader.document.sequence.rewrites = Watched(reader.document.sequence.rewrites)
+    read = ItemNames(FORKED, reader.document.sequence, (b"W" * 16, 1), {Y: 1, X: 2, A: 4})
+    read.meant(TextEdit((X,), None, (), ((2, 0, 1), (2, 2, 1))))
+    assert watched.times == 1
 
 
 # --- what this device writes ------------------------------------------------------------------------------------------

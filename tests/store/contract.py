@@ -155,7 +155,7 @@ def fill(tx: StoreWriter) -> None:
     tx.expect(OTHER, 2, b"raw")
     tx.keep_part(OTHER, 2, 1, b"late part")
     tx.set_behind(head(OTHER, 1))
-    tx.keep_rewritten(Rewritten(31, entity(1), "before", "after"))
+    tx.keep_rewritten(Rewritten(31, entity(1), "before", b"edits", b"left"))
     tx.add_evidence(b"name", EVERY_BYTE)
     tx.mention([(entity(1), 1), (entity(2, "document"), 1)])
     tx.mention([(entity(1), 2)])
@@ -191,7 +191,7 @@ def change_all(tx: StoreWriter) -> None:
     tx.name_segment(b"draft", b"named")
     tx.complete(OTHER, 2, 6)
     tx.set_behind(head(OTHER, 2))
-    tx.keep_rewritten(Rewritten(32, entity(1), "after", ""))
+    tx.keep_rewritten(Rewritten(32, entity(1), None, b"", b""))
     tx.end_segment(b"segment")
     tx.add_evidence(b"another name", b"more")
     tx.mention([(entity(1), 4), (entity(9), 4)])
@@ -666,7 +666,7 @@ class StoreContract:
             assert list(reader.positions_missing({ACTOR: 2})) == [2, 4, 5]
 
     def test_changes_move_behind_all_others_with_all_that_goes_by_where_they_stand(self, store: AnyStore) -> None:
-        kept = Rewritten(4, entity(4), "before", "after")
+        kept = Rewritten(4, entity(4), "before", b"edits", b"left")
 
         def begin(tx: StoreWriter) -> None:
             tx.append_segment(9, b"segment")
@@ -944,11 +944,11 @@ class StoreContract:
             assert reader.log_position() == 1
             assert [reader.logged(position) for position in reader.positions_missing({})] == [logged(1, OTHER, 1)]
 
-    def test_what_texts_read_is_kept_in_log_order_until_it_is_forgotten(self, store: AnyStore) -> None:
+    def test_what_edits_made_of_texts_is_kept_in_log_order_until_it_is_forgotten(self, store: AnyStore) -> None:
         kept = [
-            Rewritten(12, entity(2), "before", ""),
-            Rewritten(11, entity(1), "", "ünï"),
-            Rewritten(12, entity(1), "", ""),
+            Rewritten(12, entity(2), "before ünï", b"", b"first"),
+            Rewritten(11, entity(1), None, b"edits", b"second"),
+            Rewritten(12, entity(1), "", b"", b"third"),
         ]
 
         def forget(tx: StoreWriter) -> None:
@@ -965,9 +965,12 @@ class StoreContract:
             store.transact(forget)
         with store.read() as reader:
             assert list(reader.rewritten()) == [kept[1], kept[0], kept[2]]
+            left = [reader.left_by_rewriting(entity(number)) for number in (1, 2, 3)]
+            assert left == [b"third", b"first", None]
         store.transact(lambda tx: tx.forget_rewritten())
         with store.read() as reader:
             assert list(reader.rewritten()) == []
+            assert reader.left_by_rewriting(entity(1)) is None
 
     def test_lives_are_dropped_with_all_that_goes_by_where_their_changes_stand(self, store: AnyStore) -> None:
         def fill(tx: StoreWriter) -> None:
@@ -976,7 +979,7 @@ class StoreContract:
                 tx.append_part(position, 0, b"part")
                 tx.mention([(entity(1), position)])
                 tx.set_unapplied([Unapplied(position, 1, entity(1), False, "waits")])
-                tx.keep_rewritten(Rewritten(position, entity(1), "", "x"))
+                tx.keep_rewritten(Rewritten(position, entity(1), "x", b"", b""))
                 tx.sign(actor, seq, b"signed")
 
         def drop(tx: StoreWriter) -> int:
@@ -1004,9 +1007,9 @@ class StoreContract:
             assert (reader.signature_at(OTHER, 2), reader.signature_at(ACTOR, 2)) == (None, b"signed")
             assert (reader.waiting(), reader.log_position()) == (2, 3)
         store.transact(lambda tx: tx.append(logged(4, OTHER, 1), head(OTHER, 1)))
-        store.transact(lambda tx: tx.keep_rewritten(Rewritten(4, entity(2), "", "y")))
+        store.transact(lambda tx: tx.keep_rewritten(Rewritten(4, entity(2), "y", b"", b"")))
         with store.read() as reader:
-            assert [each.after for each in reader.rewritten()] == ["x", "x", "y"]
+            assert [each.before for each in reader.rewritten()] == ["x", "x", "y"]
 
     def test_the_log_ends_with_its_last_change_when_a_segment_below_it_ends(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> list[int]:

@@ -11,10 +11,11 @@ import pytest
 import edda_sync as edda
 from edda_sync import doctor, limits, standing
 from edda_sync.crdt.ledger import actor_of
+from edda_sync.crdt.retold import Retold
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Rewritten
-from edda_sync.sync.messages import Behind, Earlier, Summary
+from edda_sync.protocols import Rewritten, StoreWriter
+from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
 from tests.backup.newcomers import (
@@ -26,6 +27,7 @@ from tests.backup.newcomers import (
     lose,
     met,
     newcomers,
+    segments_taken,
 )
 from tests.sync.copies import Copier, copier
 from tests.sync.network import Network, name_of
@@ -197,6 +199,68 @@ def test_of_a_question_about_lives_that_nobody_here_knows_only_so_many_are_kept(
     assert len(answer[0].changes) == sum(head.seq for head in heads)
 
 
+def test_a_peer_that_was_asked_in_vain_gives_the_log_as_soon_as_it_has_it(scene: Scene) -> None:
+    """The newcomer says that it holds all of that already: by its segment."""
+    scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    begin_with_segment(scene.laptop, scene.tablet)
+    network = Network(scene.tablet, scene.phone, scene.laptop)
+    network.connect(scene.tablet, scene.phone)
+    while network.on_its_way:
+        network.step()
+    assert is_provisional(scene.tablet) is not None
+    network.connect(scene.phone, scene.laptop)
+    network.run_for(limits.BEHIND_STALLED_S / 2)
+    assert is_provisional(scene.tablet) is None
+    assert standing.facts(scene.tablet)["unproved_by"] is None
+    scene.assert_equal()
+
+
+@pytest.fixture
+def halved(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Scene, Network]]:
+    """A scene in which the very first change goes in parts; the tablet has one of them, and is offered a segment then."""
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 300)
+    with (
+        devices(2, backend=backend) as (laptop, phone),
+        copier(tmp_path) as copy,
+        newcomers(tmp_path, backend) as newcomer,
+    ):
+        scene = Scene(laptop, phone, copy, newcomer)
+        network = Network(scene.tablet, laptop)
+        network.connect(scene.tablet, laptop)
+        network.run_until_said(Part)
+        network.cut(scene.tablet, laptop)
+        monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+        network.connect(scene.tablet, laptop)
+        yield scene, network
+
+
+def test_parts_that_were_here_before_the_segment_are_not_sent_again(halved: tuple[Scene, Network]) -> None:
+    scene, network = halved
+    network.run()
+    assert is_provisional(scene.tablet) is None
+    assert segments_taken(network)
+    numbers = [part.number for part in network.said(Part, scene.laptop) if part.seq == 1]
+    assert numbers == sorted(set(numbers)), "each came once, over two links"
+    assert len(numbers) > 2
+
+
+def forget_halves(tx: StoreWriter) -> None:
+    (half,) = tx.incoming()
+    tx.forget_incoming(half.actor, half.seq)
+
+
+@pytest.mark.parametrize("lost_after", [0, 1])
+def test_a_change_behind_a_segment_of_which_parts_were_lost_is_asked_for_again(
+    halved: tuple[Scene, Network], lost_after: int
+) -> None:
+    scene, network = halved
+    network.run_until_said(Part, 1 + lost_after)
+    scene.tablet.store.transact(forget_halves)
+    network.run()
+    assert is_provisional(scene.tablet) is None
+    scene.assert_equal()
+
+
 def test_a_store_that_began_with_no_segment_wants_nothing_and_takes_nothing(scene: Scene) -> None:
     behind = replica_of(scene.phone).exchange.behind
     before = shown(scene.phone)
@@ -284,7 +348,7 @@ def test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_li
     tablet.edit_text(scene.task, "description", [(11, 0, " I typed")])
     with tablet.store.read() as reader:
         before = actor_of(reader)
-        assert [(each.before, each.after) for each in reader.rewritten()] == [("other words", "other words I typed")]
+        assert list(map(Retold().next, reader.rewritten())) == [("other words", "other words I typed")]
     scene.tell_the_truth()
     with tablet.store.read() as reader:
         assert actor_of(reader) != before

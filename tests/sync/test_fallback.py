@@ -14,6 +14,7 @@ from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.ledger import actor_of, new_life
 from edda_sync.engine import StorageEngine
 from edda_sync.errors import DiskFullError, UsageError
+from edda_sync.sync import readmission
 from edda_sync.sync.behind import LogBehind
 from edda_sync.sync.messages import Earlier
 from edda_sync.testing import devices, pair, replica_of, sync
@@ -238,6 +239,64 @@ def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_ev
     assert standing.facts(tablet)["kept_in"] == []
 
 
+def test_what_one_change_edits_and_deletes_is_deleted(scene: Scene) -> None:
+    """Its texts are written again where they stood among what else it did, and nothing of it is kept beside."""
+    scene.withhold()
+    with scene.tablet.begin_transaction() as tx:
+        mine = tx.create_task(edda.Task(title="mine", description="one two"))
+        tx.edit_text(mine, "description", [(7, 0, " three")])
+        tx.edit_text(scene.other, "description", [(0, 0, "words")])
+        tx.delete_task(mine)
+        tx.delete_task(scene.other)
+    assert len(met(scene.tablet, scene.phone).proved) == 2
+    scene.everybody()
+    assert [scene.laptop.get_task(each) for each in (mine, scene.other)] == [None, None]
+    assert standing.facts(scene.tablet)["kept_in"] == []
+
+
+def test_what_was_restored_and_deleted_again_is_deleted(scene: Scene) -> None:
+    scene.laptop.delete_task(scene.other)
+    sync(scene.laptop, scene.phone)
+    alter(scene.laptop, "task", scene.task, title="Buy a yacht")
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.laptop.rebuild()
+    scene.tablet.restore_task(scene.other)
+    scene.tablet.delete_task(scene.other)
+    met(scene.tablet, scene.phone)
+    scene.everybody()
+    assert scene.laptop.get_task(scene.other) is None
+
+
+def test_tags_that_only_a_segment_showed_are_made_anew_by_whoever_tagged_with_them(scene: Scene) -> None:
+    scene.laptop.transact(lambda tx: tx.create_tag("hidden"))
+    scene.laptop.transact(lambda tx: tx.delete_tag("hidden"))
+    begin_with_segment(scene.laptop, scene.tablet)
+    mine = scene.tablet.create_task(edda.Task(title="mine", tags={"home", "hidden"}))
+    scene.tablet.transact(lambda tx: tx.create_tag("home", color="red"))
+    replica_of(scene.tablet).exchange.behind.give_up()
+    task = scene.tablet.get_task(mine)
+    assert task is not None
+    assert task.tags == {"home", "hidden"}
+    assert {each.name: each.color for each in scene.tablet.tags()} == {"home": "red", "hidden": None}
+    sync(scene.laptop, scene.tablet)
+    scene.everybody()
+    assert scene.phone.conflicts() == []
+
+
+def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: Scene) -> None:
+    """What stands there may come yet: that is not deleted."""
+    begin_with_segment(scene.laptop, scene.tablet)
+    scene.tablet.update_task(edda.Task(id=scene.other, title="mine"))
+    scene.tablet.delete_task(scene.other)
+    replica_of(scene.tablet).exchange.behind.give_up()
+    assert scene.tablet.get_task(scene.other) is None
+    sync(scene.laptop, scene.tablet)
+    scene.everybody()
+    other = scene.phone.get_task(scene.other)
+    assert other is not None
+    assert other.title == "mine"
+
+
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
     begin_with_segment(scene.laptop, scene.tablet)
@@ -388,3 +447,21 @@ def test_writing_drafts_again_begins_one_life_and_no_more(tmp_path: Path) -> Non
         assert [(each.seq, each.why) for each in own] == [(7, "what it began with was not so")]
         scene.everybody()
         assert [finding for finding in doctor.check(tablet) if not finding.sound] == []
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_what_is_written_again_twice_begins_no_life_of_a_store_that_was_put_back(tmp_path: Path, writes: bool) -> None:
+    """Its segment is given up, and it is let in again after that."""
+    with devices(2) as (laptop, phone), newcomers(tmp_path, "sqlite") as newcomer, copier(tmp_path) as copy:
+        scene = Scene(laptop, phone, copy, newcomer)
+        tablet = newcomer(scene.liar)
+        begin_with_segment(scene.liar, tablet)
+        tablet.create_task(edda.Task(title="draft"))
+        replica_of(tablet).exchange.behind.give_up()
+        if writes:
+            tablet.create_task(edda.Task(title="in between"))
+        pair(phone, tablet)
+        sync(phone, tablet)
+        tablet.create_task(edda.Task(title="after"))
+        own = [each for each in tablet.lives() if each.device == name_of(tablet)]
+        assert [(each.seq, each.why) for each in own] == [(2 + writes, readmission.WHY)]

@@ -56,7 +56,7 @@ class Two:
             else:
                 assert isinstance(message, Listed)
                 outcome = receiver.take_page(message)
-            found[1 - sender].update(outcome.differing)
+            found[1 - sender].update(each.key for each in outcome.differing)
             waiting += [(1 - sender, each) for each in outcome.say]
             for side, proving in enumerate((self.here, self.there)):
                 page = proving.next_page()

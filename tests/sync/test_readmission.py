@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from simulations.liars import PUT, body_of
 from simulations.strange import append
 from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
 from tests.sync.copies import Copier, assert_equal, copier, meet_all, own_actor, titles
-from tests.sync.network import name_of
+from tests.sync.network import Network, name_of
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -329,6 +330,92 @@ def test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothin
     assert len([each for each in made_by(scene.phone, tablet) if each.again is not None]) == 4
 
 
+def test_a_newcomer_that_is_put_back_writes_again_what_only_half_arrived(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change of it becomes two: what had not seen what stands there, and what had."""
+    tablet = scene.tablet
+    Talk(scene.old, tablet).run()
+    with tablet.begin_transaction() as tx:
+        tx.update_task(edda.Task(id=scene.task, title="Buy rye"))
+        tx.edit_text(scene.task, "description", [(0, 0, "zero ")])
+    scene.old.update_task(edda.Task(id=scene.task, title="Buy oats"))
+    former = scene.copies(tablet)
+    pair(scene.old, tablet)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 500)
+    network = Network(tablet, scene.old)
+    network.connect(tablet, scene.old)
+    while not made_by(scene.old, tablet):
+        assert network.step()
+    assert len(made_by(scene.old, tablet)) == 1
+    monkeypatch.undo()
+    pair(scene.old, former)
+    meet_all([scene.old, scene.phone, former])
+    assert_equal([scene.old, scene.phone, former])
+    assert description(scene.phone, scene.task) == "zero one two"
+    assert "Buy rye" in titles(scene.phone)
+
+
+# --- what comes before what lets it in --------------------------------------------------------------------------------
+
+
+def test_what_it_wrote_into_what_came_before_what_let_it_in_has_seen_that(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another member gives its own changes first, of which the host had not heard; and the tablet writes meanwhile."""
+    laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
+    note = phone.create_document(edda.Document(title="the phone's", content="words"))
+    gone = phone.create_task(edda.Task(title="to be deleted"))
+    phone.update_task(edda.Task(id=scene.other, title="Another"))
+    sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 600)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    while "Another" not in titles(tablet):
+        assert network.step()
+    assert standing.facts(tablet)["shut_out_by"] is None
+    network.cut(tablet, phone)
+    tablet.edit_text(note, "content", [(0, 0, "my ")])
+    tablet.update_document(edda.Document(id=note, title="ours"))
+    tablet.edit_text(note, "content", [(8, 0, " too")])
+    tablet.delete_task(gone)
+    mine = tablet.create_task(edda.Task(title="mine"))
+    phone.update_task(edda.Task(id=scene.other, title="Another one"))
+    sync(tablet, phone)
+    sync(tablet, laptop)
+    meet_all([laptop, phone, tablet])
+    assert_equal([laptop, phone, tablet])
+    found = laptop.get_document(note)
+    assert found is not None
+    assert (found.title, found.content) == ("ours", "my words too")
+    assert laptop.get_task(gone) is None
+    assert laptop.get_task(mine) is not None
+    assert laptop.conflicts() == []
+    assert [each.refused() for each in (laptop, phone, tablet)] == [0, 0, 0]
+    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    assert [(each.seq, each.why) for each in lives] == [(5, readmission.SAW_MORE)]
+
+
+def test_what_it_wrote_before_it_was_let_in_keeps_its_life_where_nothing_else_is_about_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
+    phone.create_document(edda.Document(title="the phone's", content="words"))
+    sync(laptop, phone)
+    monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 600)
+    network = Network(tablet, phone)
+    network.connect(tablet, phone)
+    while not tablet.query_documents(edda.DocumentQuery()):
+        assert network.step()
+    network.cut(tablet, phone)
+    tablet.create_task(edda.Task(title="mine"))
+    sync(tablet, phone)
+    meet_all([laptop, phone, tablet])
+    assert_equal([laptop, phone, tablet])
+    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    assert [(each.seq, each.why) for each in lives] == [(1, "")]
+
+
 # --- what only a newer version can read -------------------------------------------------------------------------------
 
 
@@ -342,6 +429,28 @@ def test_an_operation_of_a_newer_version_is_carried_over_as_it_stands(scene: Sce
     scene.everybody()
     assert scene.phone.waiting() == tablet.waiting() == 1
     assert "newer" in titles(scene.phone)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_what_a_newer_version_wrote_keeps_its_place_among_the_rest(scene: Scene, is_own: bool) -> None:
+    """It is not replaced by what stood there before it."""
+    tablet = scene.tablet
+    mine = tablet.create_task(edda.Task(title="first")) if is_own else str(uuid.UUID(bytes=bytes(range(16))))
+    tablet.create_task(edda.Task(title="else"))
+    body = body_of([[PUT, "task", uuid.UUID(mine).bytes, {"title": "second", "created_at": 0, "newer": 1}]])
+    assert append(tablet, body) is not None
+    if not is_own:
+        tablet.update_task(edda.Task(id=mine, title="third"))
+        tablet.edit_text(mine, "description", [(0, 0, "words")])
+        tablet.edit_text(mine, "description", [(5, 0, " more")])
+    before = tablet.get_task(mine)
+    scene.let_in_again()
+    scene.everybody()
+    found = scene.phone.get_task(mine)
+    assert before is not None
+    assert found is not None
+    assert (found.title, found.description) == (before.title, before.description)
+    assert scene.phone.conflicts() == []
 
 
 def test_a_change_of_a_newer_level_is_kept_until_this_version_can_read_it(scene: Scene) -> None:

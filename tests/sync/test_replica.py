@@ -556,7 +556,9 @@ def test_what_differs_though_both_hold_the_same_changes_is_told_until_it_does_no
 
     def told() -> list[int]:
         talks = [each.progress() for each in network.replicas.values()]
-        return [talk.differs for each in talks for talk in each.values()]
+        found = [talk.differing for each in talks for talk in each.values()]
+        assert all(ours.ours == theirs.theirs != ours.theirs for ours, theirs in zip(*found, strict=True))
+        return list(map(len, found))
 
     assert told() == [2, 2]
     laptop.refold(keys)  # it is the phone's fault: this does not help

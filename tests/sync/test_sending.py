@@ -60,7 +60,7 @@ def test_what_a_peer_lacks_is_sent_once(laptop: StorageEngine) -> None:
 def test_what_a_peer_sent_itself_is_not_sent_back(laptop: StorageEngine) -> None:
     ((actor, seq),) = laptop.frontier().items()
     sending = begun(laptop, {actor: 2})
-    sending.learned([(actor, seq - 1)])
+    sending.learned([(actor, seq - 1)], {actor: seq})
     assert changes_in(all_of(sending)) == 1
 
 
