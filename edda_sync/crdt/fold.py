@@ -332,15 +332,14 @@ class Fold:
             InvalidValueError: A reader would refuse it.
             LimitError: The change, or this life, or all lives together, would have written too much into one entity.
         """
-        size, entity = 0, self.entities.of(one.kind, one.id)
+        size = 0
         if isinstance(one, Put):
             unknown, size = self._check_put(one)
             if unknown:
                 raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
         elif isinstance(one, Delete):
             self._check_delete(one)
-        if entity.overfull or self._pay(one, size).is_too_heavy:
-            check_room(entity)
+        check_room(self._pay(one, size))
 
     def _pay(self, one: Operation, size: int) -> Entity:
         """
@@ -351,6 +350,8 @@ class Fold:
             RefusedTextError: The text does not take the edit; nothing has changed.
         """
         entity = self.entities.of(one.kind, one.id)
+        if entity.overfull:
+            check_room(entity)  # a peer's operations have no effect, and come not as far
         if isinstance(one, Put):
             entity.charge(self._chain, len(one.cells), size)
         elif isinstance(one, Edit):
@@ -527,8 +528,8 @@ def check_room(entity: Entity | None) -> None:
     Raises:
         LimitError: All lives together have written as much into it as an entity may hold.
     """
+    most = limits.ENTITY_BYTES_MAX
     if entity is not None and (entity.overfull or entity.is_too_heavy):
-        most = limits.ENTITY_BYTES_MAX
         size = max(entity.weight, most + 1)  # of one that is overfull nobody counts any more
         raise LimitError(f"what all devices wrote into one {entity.kind}", size, most, "go on in a new one")
 
