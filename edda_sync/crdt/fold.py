@@ -528,8 +528,8 @@ def check_room(entity: Entity | None) -> None:
     Raises:
         LimitError: All lives together have written as much into it as an entity may hold.
     """
-    most = limits.ENTITY_BYTES_MAX
     if entity is not None and (entity.overfull or entity.is_too_heavy):
+        most = limits.ENTITY_BYTES_MAX
         size = max(entity.weight, most + 1)  # of one that is overfull nobody counts any more
         raise LimitError(f"what all devices wrote into one {entity.kind}", size, most, "go on in a new one")
 

@@ -88,16 +88,17 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
             entity.deleted = from_pairs(deleted)
         entity.spent = {actor: (count, size) for actor, _, count, size in touched if count or size}
         entity.weight = sum([limits.ENTITY_CELL_BYTES * count + size for _, _, count, size in touched])
-        if ext and not exts.is_canonical(ext):
-            raise ValueError("an ext out of order")
-        if exts.get(ext, OVERFULL) is not None:
-            if touched or deleted or groups or ext != _OVERFULL or kind in NEVER_OVERFULL:
-                raise ValueError("an overfull entity that has something, or cannot be overfull")
-            entity.overfull, ext = True, exts.NONE
-        refused = exts.get(ext, REFUSED)
-        if refused is not None:
-            entity.refused = Refused.decode(refused)
-            ext = tuple(entry for entry in ext if entry[0] != REFUSED)
+        if ext:
+            if not exts.is_canonical(ext):
+                raise ValueError("an ext out of order")
+            if exts.get(ext, OVERFULL) is not None:
+                if touched or deleted or groups or ext != _OVERFULL or kind in NEVER_OVERFULL:
+                    raise ValueError("an overfull entity that has something, or cannot be overfull")
+                entity.overfull, ext = True, exts.NONE
+            refused = exts.get(ext, REFUSED)
+            if refused is not None:
+                entity.refused = Refused.decode(refused)
+                ext = tuple(entry for entry in ext if entry[0] != REFUSED)
         if any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
             raise ValueError("changes out of order")
     except (ValueError, RecursionError):
