@@ -18,7 +18,7 @@ from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
 from edda_sync.crdt.ledger import BIRTH_KEY, actor_of
 from edda_sync.protocols import Logged, StoreReader
 from edda_sync.sync import behind
-from edda_sync.sync.readmission import SAW_MORE, WHY
+from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
 
 if TYPE_CHECKING:
     from simulations.device import SimulatedDevice
@@ -140,7 +140,7 @@ class Book:
         seen.add(mark)
         life = reader.heads().get(mark[-ACTOR_BYTES:])
         birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
-        if decode_birth(birth).why not in (WHY, SAW_MORE):
+        if decode_birth(birth).why not in (WHY, SAW_OTHERWISE):
             return False  # its drafts: see :meth:`_fell_back`
         self.fell[device.name] += 1
         self.began_again.setdefault(device.name, set()).update(self._take_out(device, reader))

@@ -92,9 +92,9 @@ class Composer:
     def _rewrite(self, draft: Rewrite) -> Iterator[Operation]:
         entity = visible(self._fold, draft.kind, draft.id)
         current = self._current(entity)[1]
+        if draft.new == current:
+            return
         if draft.new is None or current is None:
-            if draft.new is None and current is None:
-                return
             yield self._start(entity, draft.new)
             return
         from edda_sync.crdt.diff import diff, rebase

@@ -33,7 +33,7 @@ from edda_sync.sync import rewriting
 from edda_sync.sync.rewriting import Drafted, Seen
 
 WHY: Final = "it was let in again: what had let it in before was lost"
-SAW_MORE: Final = "what it had written had seen more than what let it in"
+SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"
 _SHUT_OUT_KEY: Final = "shut out"
 
 
@@ -51,8 +51,8 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     """
     placed = early.placed(tx)
     if placed is not None:
-        goes_on = _had_seen_more(tx, ledger, placed) and _go_on(
-            tx, ledger, random, placed.lives, SAW_MORE, placed.made_at
+        goes_on = _saw_otherwise(tx, ledger, placed) and _go_on(
+            tx, ledger, random, placed.lives, SAW_OTHERWISE, placed.made_at
         )
         if not goes_on:
             early.forget(tx)
@@ -60,18 +60,31 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
     return is_due(tx) and _go_on(tx, ledger, random, early.lives(tx), WHY)
 
 
-def _had_seen_more(tx: StoreWriter, ledger: Ledger, placed: Placed) -> bool:
-    """Tell whether something that was written early is about what had come from others, and is not in its past."""
+def _saw_otherwise(tx: StoreWriter, ledger: Ledger, placed: Placed) -> bool:
+    """
+    Tell whether what was written early had seen other things of what it is about than its past holds.
+
+    It had seen more where something had come from others that is not in its past. It had seen less where its past holds a
+    text that it would replace as a whole: one that came later, or that was beside it when it was written again.
+    """
     past = ledger.pasts.before(tx, placed.birth)
     own: list[int] = []
     more: list[int] = []
+    later: list[int] = []
+    beside: list[int] = []
     for position in tx.positions_missing({}):
         logged = tx.logged(position)
         if logged.actor in placed.lives:
             own.append(position)
-        elif position < placed.made_at[-1] and logged.seq > past.get(logged.actor, 0):
+        elif logged.seq <= past.get(logged.actor, 0):
+            (beside if position < placed.made_at[0] else later).append(position)
+        elif position < placed.made_at[-1]:
             more.append(position)
-    return bool(more) and not set(tx.entities_at(more)).isdisjoint(tx.entities_at(own))
+    if more and not set(tx.entities_at(more)).isdisjoint(tx.entities_at(own)):
+        return True
+    whole, whole_again = rewriting.whole_texts(rewriting.drafted(tx, placed.lives))
+    less = (whole, later), (whole_again, beside)
+    return any(texts and not texts.isdisjoint(tx.entities_at(positions)) for texts, positions in less)
 
 
 def _go_on(

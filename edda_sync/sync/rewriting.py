@@ -11,7 +11,7 @@ for it, when and why stay as they are, and the last change that one becomes name
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -101,6 +101,18 @@ def drafted(tx: StoreReader, lives: Collection[bytes]) -> Iterator[Drafted]:
             found = map(_operation, operation.cut(body, header.operations))
             operations = tuple(one for one in found if one is not None)
             yield Drafted(position, Change(header, logged.raw, logged.body), operations, tuple(rewritten[position]))
+
+
+def whole_texts(drafts: Iterable[Drafted]) -> tuple[set[bytes], set[bytes]]:
+    """Return the entities, by key, whose text is written as a whole; and those of them where it is written again."""
+    found, again = set[bytes](), set[bytes]()
+    for each in drafts:
+        for one in each.operations:
+            if isinstance(one, operation.Put) and TEXT_FIELDS.get(one.kind) in one.cells:
+                found.add(key_of(one.kind, one.id))
+                if each.change.header.again is not None:
+                    again.add(key_of(one.kind, one.id))
+    return found, again
 
 
 def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | None:

@@ -18,6 +18,7 @@ from edda_sync.sync import readmission
 from edda_sync.sync.behind import LogBehind
 from edda_sync.sync.messages import Earlier
 from edda_sync.testing import devices, pair, replica_of, sync
+from edda_sync.values import id_text
 from tests.backup.newcomers import (
     Newcomers,
     alter,
@@ -295,6 +296,43 @@ def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: S
     other = scene.phone.get_task(scene.other)
     assert other is not None
     assert other.title == "mine"
+
+
+def test_words_typed_on_a_segment_stand_beside_those_that_the_admission_had_seen_and_the_segment_did_not_show(
+    scene: Scene,
+) -> None:
+    """Where even the admission comes later, the words are a text of their own first: it must not replace the true one."""
+    scene.phone.edit_text(scene.task, "description", [(0, 0, "fresh milk ")])
+    scene.phone.create_document(edda.Document(title="More", content="words"))
+    sync(scene.phone, scene.laptop)
+    tablet = scene.new(scene.laptop)
+    scene.liar._sidecar = None
+    scene.liar.update_task(edda.Task(id=scene.task, title="Buy a yacht"))
+    begin_with_segment(scene.liar, tablet)
+    tablet.edit_text(scene.task, "description", [(8, 0, " and oats")])
+    replica_of(tablet).exchange.behind.give_up()
+    task = tablet.get_task(scene.task)
+    assert task is not None
+    assert task.description == "and eggs and oats"
+    sync(scene.laptop, tablet)
+    scene.everybody(tablet)
+    for engine in (scene.laptop, tablet):
+        found = engine.get_task(scene.task)
+        assert found is not None
+        assert {"fresh", "milk", "eggs", "oats"} <= set(str(found.description).split())
+        assert standing.facts(engine)["kept_in"] == []
+
+
+def test_a_text_that_two_brought_along_alike_is_not_doubled_where_one_of_them_is_set_aside(scene: Scene) -> None:
+    same = edda.Task(id=id_text(b"s" * 16), title="imported", description="of the old list")
+    scene.withhold()
+    for engine in (scene.tablet, scene.phone):
+        engine.create_task(edda.Task(id=same.id, title=same.title, description=same.description))
+    met(scene.tablet, scene.phone)
+    scene.everybody()
+    found = scene.laptop.get_task(id_text(b"s" * 16))
+    assert found is not None
+    assert found.description == "of the old list"
 
 
 def test_a_change_that_was_only_late_is_taken_after_its_segment_was_given_up(scene: Scene) -> None:

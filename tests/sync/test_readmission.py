@@ -393,7 +393,7 @@ def test_what_it_wrote_into_what_came_before_what_let_it_in_has_seen_that(
     assert laptop.conflicts() == []
     assert [each.refused() for each in (laptop, phone, tablet)] == [0, 0, 0]
     lives = [each for each in phone.lives() if each.device == name_of(tablet)]
-    assert [(each.seq, each.why) for each in lives] == [(5, readmission.SAW_MORE)]
+    assert [(each.seq, each.why) for each in lives] == [(5, readmission.SAW_OTHERWISE)]
 
 
 def test_what_it_wrote_before_it_was_let_in_keeps_its_life_where_nothing_else_is_about_the_same(
