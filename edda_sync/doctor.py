@@ -74,6 +74,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_lives(engine))
     findings += _check_identity(engine)
     findings += _check_membership(engine)
+    findings += _check_sizes(engine)
     refused = engine.refused()
     if refused:
         findings.append(
@@ -362,6 +363,15 @@ def _check_membership(engine: StorageEngine) -> list[Finding]:
         return []
     names = told_apart(standing.names(engine))
     return [Finding("membership", True, standing.shut_out_sentence(names.get(by, by[:12])).rstrip("."))]
+
+
+def _check_sizes(engine: StorageEngine) -> list[Finding]:
+    """Name what is larger than can be shown; nothing while nothing is."""
+    names = [f"{kind} {entity_id}" for kind, entity_id in engine.overfull()]
+    if not names:
+        return []
+    what = f"larger than can be shown: {_some(names)}; what was written into it is in the log: go on in a new one"
+    return [Finding("size", True, what)]
 
 
 def _leaves(lives: Sequence[Life], device: str) -> int:

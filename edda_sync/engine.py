@@ -343,6 +343,14 @@ class StorageEngine:
         with self.store.read() as reader:
             return sum(each.refused for each in reader.unapplied())
 
+    def overfull(self) -> list[tuple[str, str]]:
+        """Return kind and id of what is larger than can be shown: so much did all devices together write into it."""
+        from edda_sync.crdt import state
+
+        with self.store.read() as reader:
+            found = [kind_and_id(each.key) for each in reader.all_records() if state.is_overfull(each.key, each.state)]
+        return [(kind, values.id_text(entity_id)) for kind, entity_id in found]
+
     def members(self) -> list[Member]:
         """Return the devices of the workspace, by name."""
         with self.store.read() as reader:

@@ -250,6 +250,8 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     known |= {document.id for document in new.query_documents(DocumentQuery())}
     trash = {item.id for kind in ("task", "document") for item in new.trash(kind)}
     tags = {tag.id for tag in new.tags()}
+    overfull = {entity_id for _, entity_id in new.overfull()}  # nothing can be written into these
+    known, tags = known | overfull, tags | overfull
     linked = {(link.task_id, link.document_id) for link in new.links()}
 
     def work(tx: Transaction) -> Brought:

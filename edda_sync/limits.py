@@ -41,8 +41,14 @@ ENTITY_CHANGE_BYTES_MAX = 4 * 1024 * 1024  # one change's cells of one entity, i
 ENTITY_CHANGE_CELLS_MAX = 4_096  # cells that one change writes into one entity (wire): tags, links, keys of metadata
 ENTITY_LIFE_BYTES_MAX = (
     256 * 1024 * 1024
-)  # one life writes into one entity (wire), edits of its text included: nine million letters typed one by one
-ENTITY_LIFE_CELLS_MAX = 4 * 1024 * 1024  # cells one life writes into one entity (wire): one a second, for seven weeks
+)  # one life writes into one entity (wire), edits of its text included: sixteen of the largest
+ENTITY_LIFE_CELLS_MAX = (
+    4 * 1024 * 1024
+)  # cells, and pieces of edits, one life writes into one entity (wire): a letter a second, for seven weeks
+ENTITY_BYTES_MAX = (
+    384 * 1024 * 1024
+)  # what all lives together write into one entity (wire): its state is less than twice that, and SQLite takes 10^9 bytes
+ENTITY_CELL_BYTES = 64  # what a cell counts of that beside its bytes (wire): as much as who wrote it, and when, takes
 OPERATION_BYTES_MAX = (
     TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 )  # one operation (wire): a whole text and all that one change may write beside it

@@ -251,6 +251,14 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("128 MiB a change", limits.CHANGE_BYTES_MAX == 128 << 20),
         ("20 MiB and 128 KiB an operation", limits.OPERATION_BYTES_MAX == (20 << 20) + (128 << 10)),
         ("4,096 cells and 4 MiB", (limits.ENTITY_CHANGE_CELLS_MAX, limits.ENTITY_CHANGE_BYTES_MAX) == (4_096, 4 << 20)),
+        (
+            "beyond 4 Mi cells or 256 MiB",
+            (limits.ENTITY_LIFE_CELLS_MAX, limits.ENTITY_LIFE_BYTES_MAX) == (4 << 20, 256 << 20),
+        ),
+        (
+            "and 64 for each cell. Where that is more than 384 MiB",
+            (limits.ENTITY_CELL_BYTES, limits.ENTITY_BYTES_MAX) == (64, 384 << 20),
+        ),
         ("at most 500 code points", limits.TITLE_CODE_POINTS_MAX == 500),
         ("a name 200, a key 256", (limits.NAME_CODE_POINTS_MAX, limits.KEY_CODE_POINTS_MAX) == (200, 256)),
         (

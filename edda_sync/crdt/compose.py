@@ -16,7 +16,7 @@ from edda_sync.crdt import operation as ops
 from edda_sync.crdt.chains import names_of
 from edda_sync.crdt.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
-from edda_sync.crdt.fold import Fold
+from edda_sync.crdt.fold import Fold, check_room
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.texts import TextEdit
 from edda_sync.errors import InTrashError, InvalidValueError, NotFoundError
@@ -136,10 +136,10 @@ class Composer:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key = (entity.key, field, genesis)
         before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
-        edit = fold.texts.edit(
+        edit, pieces = fold.texts.edit(
             fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
         )
-        fold.charge_edit(entity, edit)
+        fold.charge_edit(entity, pieces, len(edit))
         fold.note_edit(entity, field, genesis)
         if self._keeps:
             after = fold.texts.document(fold.tx, key).string()
@@ -179,9 +179,11 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
     Raises:
         NotFoundError: There is none.
         InTrashError: There is one, and it was deleted.
+        LimitError: There is one, and it is overfull.
     """
     entity = fold.entities.existing(kind, entity_id)
     if entity is None:
+        check_room(fold.entities.get(key_of(kind, entity_id)))
         raise NotFoundError(kind, values.id_text(entity_id))
     if entity.hidden:
         in_trash = kind in ("task", "document")  # a deleted tag is no more

@@ -64,6 +64,11 @@ class TextEdit(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
         """Whether its units are named by itself, and not by its author."""
         return self.clock is None and bool(self.blocks)
 
+    @property
+    def pieces(self) -> int:
+        """How many cells it counts as: one for each block and deletion, each of which a text keeps, and at least one."""
+        return len(self.blocks) + len(self.deletions) or 1
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(TextEdit).decode

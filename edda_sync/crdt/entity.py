@@ -6,7 +6,9 @@ Entities: a task, a document, a tag or a device as a flat map of cells, with wha
    had seen does not, in every order. A deletion carries what its author had seen of the entity, so the join needs no
    cut.
 3. An operation that is refused changes nothing but ``refused``, on every device alike.
-4. An entity is named by kind and id. A task and a document of one id, as a careless or lying member may write them, know
+4. An entity into which all lives together wrote more than it may hold is *overfull*: its state says that and nothing else,
+   and no operation has any effect on it any more, so it hangs on no order. The log keeps all of it.
+5. An entity is named by kind and id. A task and a document of one id, as a careless or lying member may write them, know
    nothing of each other: if the kind that came first owned the id, what is shown would hang on the order of arrival.
 """
 
@@ -31,6 +33,9 @@ OWN_TIME: Final = 0
 _NUMBER: Final = {kind: bytes((number,)) for number, kind in enumerate(KINDS)}
 _SETS_END: Final = 1 << 256
 
+
+NEVER_OVERFULL: Final = ("device", "workspace")
+"""Kinds that no amount of writing takes away: nobody loses their membership so."""
 
 Spent = tuple[int, int]
 """How many cells and how many bytes."""
@@ -84,6 +89,8 @@ class Entity:
         key: Its name in a store: :func:`key_of` both.
         touched: Join of the dots of all operations on it but deletions.
         spent: How many cells and bytes each life has written into it, of those in ``touched``: see :meth:`charge`.
+        weight: What all of that is together, in bytes, with ``limits.ENTITY_CELL_BYTES`` for each cell.
+        overfull: Whether that was more than an entity may hold: then it has nothing of all the rest.
         deleted: Join of what its deletions had seen of ``touched``.
         cells: Siblings by cell name. A text cell's value is its start (a string), the 16-byte genesis of an edited text,
             or None.
@@ -91,7 +98,7 @@ class Entity:
         ext: What a newer version says of it; kept.
     """
 
-    __slots__ = ("cells", "deleted", "ext", "id", "key", "kind", "refused", "spent", "touched")
+    __slots__ = ("cells", "deleted", "ext", "id", "key", "kind", "overfull", "refused", "spent", "touched", "weight")
 
     def __init__(self, entity_id: bytes, kind: str) -> None:
         self.id = entity_id
@@ -99,6 +106,8 @@ class Entity:
         self.key = key_of(kind, entity_id)
         self.touched: Frontier = {}
         self.spent: dict[bytes, Spent] = {}
+        self.weight = 0
+        self.overfull = False
         self.deleted: Frontier = {}
         self.cells: dict[str, Siblings] = {}
         self.refused = _NOTHING_REFUSED
@@ -109,6 +118,7 @@ class Entity:
             isinstance(other, Entity)
             and (self.key, self.cells, self.touched, self.spent) == (other.key, other.cells, other.touched, other.spent)
             and (self.deleted, self.refused, self.ext) == (other.deleted, other.refused, other.ext)
+            and (self.weight, self.overfull) == (other.weight, other.overfull)
         )
 
     def __hash__(self) -> int:
@@ -159,8 +169,27 @@ class Entity:
         else:
             if cells or size:
                 self.spent[chain[-1]] = own_cells + cells, own_bytes + size
+                self.weight += limits.ENTITY_CELL_BYTES * cells + size
             return
         raise LimitError(f"the {what} that one device wrote into one {self.kind}", total, most, "go on in a new one")
+
+    def refund(self, name: bytes, cells: int, size: int) -> None:
+        """Take back what was counted of one life for what was refused after all."""
+        own_cells, own_bytes = self.spent[name]
+        self.spent[name] = own_cells - cells, own_bytes - size
+        if self.spent[name] == (0, 0):
+            del self.spent[name]
+        self.weight -= limits.ENTITY_CELL_BYTES * cells + size
+
+    @property
+    def is_too_heavy(self) -> bool:
+        """Whether all lives together have written more into it than an entity may hold; call :meth:`overfill` then."""
+        return self.weight > limits.ENTITY_BYTES_MAX and self.kind not in NEVER_OVERFULL
+
+    def overfill(self) -> None:
+        """Make it overfull: all that is left of it is that it is."""
+        self.touched, self.deleted, self.spent, self.cells = {}, {}, {}, {}
+        self.refused, self.ext, self.weight, self.overfull = _NOTHING_REFUSED, exts.NONE, 0, True
 
     def delete(self, seen: Mapping[bytes, int]) -> None:
         """Hide what a deletion's author had seen."""

@@ -12,14 +12,16 @@ inside the same transaction.
    the entity's state.
 4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
 5. Inside, and in the store, an entity goes by its key (``entity.key_of``): one id may name several, one of each kind.
-6. Of a change that evidence takes out (*void*) the operations have no effect, and nobody else's vanish with them: what it
+6. What would make an entity overfull makes it so, and from then on nothing has any effect on it; at this device's own
+   commit it is an error. The log holds all of it, and what is about it.
+7. Of a change that evidence takes out (*void*) the operations have no effect, and nobody else's vanish with them: what it
    wrote into texts keeps its place there, hidden, since others may have written beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync import limits
 from edda_sync.crdt import cells, operation
@@ -28,7 +30,7 @@ from edda_sync.crdt.chains import Chains, names_of
 from edda_sync.crdt.entities import Entities
 from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier, from_pairs
-from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Unread
+from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch, Unread
 from edda_sync.crdt.projector import Became, Projector
 from edda_sync.crdt.records import EpochRecord, check_device, decode_epoch
 from edda_sync.crdt.rings import Rings
@@ -38,6 +40,9 @@ from edda_sync.crdt.waiting import Waiting
 from edda_sync.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
 from edda_sync.model import TEXT_FIELDS
 from edda_sync.protocols import Record, StoreWriter, Unapplied
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.edits import TextEdit
 
 CHUNK: Final = 2_000
 _NEVER: Final = (
@@ -147,13 +152,15 @@ class Fold:
 
     def _receive_chunk(self, chunk: list[Operation | Unread], understood: bool) -> None:
         keys = [UNREADABLE if each.kind is None or each.id is None else key_of(each.kind, each.id) for each in chunk]
-        if self._only is None:
-            self.entities.load(keys)
+        self.entities.load(keys if self._only is None else [key for key in keys if key in self._only])
         for each, key in zip(chunk, keys, strict=True):
             self._number += 1
             if self._only is not None and key not in self._only:
                 continue
             self._mentioned[key, self.position] = None
+            held = self.entities.get(key)
+            if held is not None and held.overfull:
+                continue  # nothing is refused of it, and nothing waits: what it is hangs on no order
             self._projector.strange(key)
             if self._void:
                 if understood and isinstance(each, (Put, Edit)):
@@ -183,7 +190,10 @@ class Fold:
                     one, size = Put(one.kind, one.id, known), _size_of(known)
             elif isinstance(one, Delete):
                 self._check_delete(one)
-            self._pay(one, size)
+            entity = self._pay(one, size)
+            if entity.is_too_heavy:
+                entity.overfill()
+                self._projector.note(key, Became.SHOWN)
         except (InvalidValueError, LimitError) as error:
             self._refuse(key, str(error))
         except RefusedTextError as error:
@@ -197,7 +207,7 @@ class Fold:
             if isinstance(one, Edit):
                 if one.field != field or written.get(entity.key, one.genesis) not in (None, one.genesis):
                     return
-                self.texts.apply(self.tx, entity, one, dot, self.deps, void=True)
+                self.texts.apply(self.tx, entity, one, self.texts.decode(one.edit), dot, self.deps, void=True)
                 written[entity.key] = one.genesis
             elif field in one.cells:
                 self._check_put(one)
@@ -320,63 +330,58 @@ class Fold:
 
         Raises:
             InvalidValueError: A reader would refuse it.
-            LimitError: The change writes too much into one entity.
+            LimitError: The change, or this life, or all lives together, would have written too much into one entity.
         """
+        size = 0
         if isinstance(one, Put):
             unknown, size = self._check_put(one)
             if unknown:
                 raise InvalidValueError(unknown[0], "is nothing that this version writes", None)
-            self._pay(one, size)
-            return
-        if isinstance(one, Delete):
+        elif isinstance(one, Delete):
             self._check_delete(one)
-        self._pay(one, 0)
+        check_room(self._pay(one, size))
 
-    def _pay(self, one: Operation, size: int) -> None:
+    def _pay(self, one: Operation, size: int) -> Entity:
         """
-        Apply an operation that its author may still afford; one that is refused costs nothing.
+        Apply an operation that its author may still afford, and return its entity; one that is refused costs nothing.
 
         Raises:
             LimitError: Its author has written as much into the entity as one life may.
             RefusedTextError: The text does not take the edit; nothing has changed.
         """
         entity = self.entities.of(one.kind, one.id)
+        if entity.overfull:
+            check_room(entity)  # a peer's operations have no effect, and come not as far
         if isinstance(one, Put):
             entity.charge(self._chain, len(one.cells), size)
         elif isinstance(one, Edit):
-            before = dict(entity.spent)
+            edit = self.texts.decode(one.edit)
+            entity.charge(self._chain, edit.pieces, len(one.edit))
             try:
-                self.charge_edit(entity, one.edit)
-                self.apply(one)
+                self._edit(entity, one, edit)
             except RefusedTextError:
-                entity.spent = before
+                entity.refund(self._chain[-1], edit.pieces, len(one.edit))
                 raise
-            return
+            return entity
         self.apply(one)
+        return entity
 
-    def charge_edit(self, entity: Entity, edit: bytes) -> None:
+    def charge_edit(self, entity: Entity, pieces: int, size: int) -> None:
         """
-        Count an edit of a text, along its author's chain.
-
-        Raises:
-            LimitError: Its author has written as much into the entity as one life may; nothing has changed.
-        """
-        entity.charge(self._chain, 0, len(edit))
-
-    def apply(self, one: Operation) -> None:
-        """
-        Apply an operation that is known to be sound, but for the text that it edits.
+        Count an edit of this device's own.
 
         Raises:
-            RefusedTextError: The text does not take the edit; nothing has changed.
+            LimitError: This life, or all lives together, would have written too much into the entity.
         """
+        entity.charge(self._chain, pieces, size)
+        check_room(entity)
+
+    def apply(self, one: Put | Delete | Touch) -> None:
+        """Apply an operation that is known to be sound."""
         entity = self.entities.of(one.kind, one.id)
         self._mentioned[entity.key, self.position] = None
         if isinstance(one, Put):
             self._put(entity, one.cells)
-        elif isinstance(one, Edit):
-            self._edit(entity, one)
-            return
         elif isinstance(one, Delete):
             self._chains = self._chains or Chains(self.tx)
             entity.delete(self._chains.pairs(one.seen, self.past))
@@ -404,7 +409,7 @@ class Fold:
                     self.texts.started(self.tx, entity, name, value, (actor, seq))
             entity.put(name, (actor, seq, wall, value), past)
 
-    def _edit(self, entity: Entity, one: Edit) -> None:
+    def _edit(self, entity: Entity, one: Edit, edit: TextEdit) -> None:
         if one.field != TEXT_FIELDS.get(entity.kind):
             raise RefusedTextError("it edits a field that is no text")
         siblings = entity.cells.get(one.field, [])
@@ -414,7 +419,7 @@ class Fold:
             raise RefusedTextError(
                 "its change writes another text of the same field"
             )  # a cell holds one write a change
-        self.texts.apply(self.tx, entity, one, (self.actor, self.seq), self.deps)
+        self.texts.apply(self.tx, entity, one, edit, (self.actor, self.seq), self.deps)
         self.note_edit(entity, one.field, one.genesis)
 
     def _reads(self, entity: Entity, write: Write, genesis: bytes) -> bool:
@@ -456,6 +461,7 @@ class Fold:
         held = self.entities.of(other.kind, other.id)
         held.touched, held.deleted, held.cells = other.touched, other.deleted, other.cells
         held.spent, held.refused, held.ext = other.spent, other.refused, other.ext
+        held.weight, held.overfull = other.weight, other.overfull
         self._projector.note(other.key, Became.SHOWN)
         self.flush_if_full()
 
@@ -515,11 +521,30 @@ class Fold:
         self.entities.clear()
 
 
+def check_room(entity: Entity | None) -> None:
+    """
+    Look whether this device may go on writing into an entity.
+
+    Raises:
+        LimitError: All lives together have written as much into it as an entity may hold.
+    """
+    if entity is not None and (entity.overfull or entity.is_too_heavy):
+        most = limits.ENTITY_BYTES_MAX
+        size = max(entity.weight, most + 1)  # of one that is overfull nobody counts any more
+        raise LimitError(f"what all devices wrote into one {entity.kind}", size, most, "go on in a new one")
+
+
 def _size_of(cells: Mapping[str, Any]) -> int:
-    """Return how many bytes some cells take, by a change's and a life's budget: ``size_of`` names and values."""
+    """
+    Return how many bytes some cells take, by a change's and a life's budget: ``size_of`` names and values.
+
+    A control character of a name, which may be a key of metadata, counts as the six that it takes in JSON.
+    """
     size_of, size = operation.size_of, 0
     for name, value in cells.items():
         size += len(name) if name.isascii() else size_of(name)
+        if not name.isprintable():
+            size += 5 * sum(character < " " for character in name)
         if type(value) is str and value.isascii():
             size += len(value)
         else:

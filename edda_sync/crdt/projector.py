@@ -59,10 +59,15 @@ class Projector:
         Raises:
             CorruptError: What a peer's operations made cannot be read back: a fault of this version. Nothing is kept.
         """
-        tx, entities = self._tx, self._entities
+        tx, entities, texts = self._tx, self._entities, self._texts
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
         new = frozenset(key for key in touched if not entities.was_visible(key))
         affected = self._affected(touched, new) if touched else ()
+        overfull = [key for key in self._changed if entities[key].overfull]
+        if overfull:
+            tx.forget(overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
+            for key in overfull:
+                texts.forget_of(key)
         records, conflicted, shown, added = [], {}, [], 0
         gone = defaultdict[str, list[bytes]](list)
         for key, became in self._changed.items():
@@ -74,7 +79,7 @@ class Projector:
             fresh = old
             if became is not Became.EDITED:
                 fresh = state.hash_entity(key, encoded, self._text_hashes(entity))
-                added = digests.add(added if before is None else digests.sub(added, old), fresh)
+                added = digests.add(added if before is None or entity.overfull else digests.sub(added, old), fresh)
             records.append(Record(key, hidden, fresh, state.to_stored(key, encoded)))
             conflicted[key] = not hidden and bool(conflicts_of(entity, self._texts))
             if hidden and entities.was_visible(key):

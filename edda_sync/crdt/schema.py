@@ -88,6 +88,8 @@ def check_state(entity: Entity, at: Mapping[bytes, int]) -> None:
     """
     if not frontier.covers(at, entity.touched) or not frontier.covers(at, entity.deleted):
         raise InvalidValueError("touched", "is not within the frontier of its segment", None)
+    if entity.is_too_heavy:
+        raise InvalidValueError("spent", "is more than an entity may hold", None)
     for name, siblings in entity.cells.items():
         for actor, seq, _, value in siblings:
             if seq > entity.touched.get(actor, 0):

@@ -4,6 +4,8 @@ States: the canonical bytes of an entity, how a store keeps them, and the hash b
     state   := msgpack [kind, touched, deleted, [[actor, seq, wall_ms, {cell: value}]...], ext]
     touched := [[actor, seq, cells, bytes]...]      ascending: also how many of both that life has written into the entity
 
+Of an overfull entity there is kind and ext alone, which says so: ``[kind, [], [], [], [[3, b""]]]``.
+
 The writes that no other write replaced are grouped by the change that made them, ascending by dot; so no cell holds two
 writes of one dot, by the shape of the format alone, and the cells of a new entity are byte for byte those of the operation
 that made it.
@@ -20,7 +22,7 @@ import msgspec
 from edda_sync import limits, values
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings
-from edda_sync.crdt.entity import Entity, Refused, kind_and_id
+from edda_sync.crdt.entity import NEVER_OVERFULL, Entity, Refused, kind_and_id
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq, from_pairs
 from edda_sync.crdt.operation import Kind
@@ -33,10 +35,14 @@ REFUSED: Final = (
     1  # in a state's ext: count (8 bytes) and set hash (32 bytes) of the operations on it that were refused
 )
 
+OVERFULL: Final = 3  # in a state's ext, and nothing beside it: more was written into it than an entity may hold
+
 Wall = Annotated[int, msgspec.Meta(ge=0, le=limits.WALL_MS_MAX)]
 _Group = tuple[Actor, Seq, Wall, Annotated[dict[str, Any], msgspec.Meta(min_length=1)]]
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 _State = tuple[Kind, list[tuple[Actor, Seq, _Count, _Count]], list[tuple[Actor, Seq]], list[_Group], Ext]
+
+_OVERFULL: Final[Ext] = ((OVERFULL, b""),)
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _decoder = msgspec.msgpack.Decoder(_State)
@@ -44,6 +50,8 @@ _decoder = msgspec.msgpack.Decoder(_State)
 
 def encode(entity: Entity) -> bytes:
     """Return the canonical bytes of an entity's state; :func:`decode` reads them."""
+    if entity.overfull:
+        return overfull(entity.kind)
     deleted = sorted(entity.deleted.items()) if entity.deleted else ()
     groups: dict[tuple[bytes, int], tuple[int, dict[str, Any]]] = {}
     last_actor, last_seq, written = b"", 0, dict[str, Any]()  # one change wrote nearly all cells, nearly always
@@ -60,6 +68,11 @@ def encode(entity: Entity) -> bytes:
     return _encoder.encode((entity.kind, touched, deleted, listed, (*ext, *entity.ext)))
 
 
+def overfull(kind: str) -> bytes:
+    """Return the state of every overfull entity of a kind."""
+    return _encoder.encode((kind, (), (), (), _OVERFULL))
+
+
 def decode(entity_id: bytes, state: bytes) -> Entity:
     """
     Return the entity of canonical bytes.
@@ -74,12 +87,18 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
         if deleted:
             entity.deleted = from_pairs(deleted)
         entity.spent = {actor: (count, size) for actor, _, count, size in touched if count or size}
-        if ext and not exts.is_canonical(ext):
-            raise ValueError("an ext out of order")
-        refused = exts.get(ext, REFUSED)
-        if refused is not None:
-            entity.refused = Refused.decode(refused)
-            ext = tuple(entry for entry in ext if entry[0] != REFUSED)
+        entity.weight = sum([limits.ENTITY_CELL_BYTES * count + size for _, _, count, size in touched])
+        if ext:
+            if not exts.is_canonical(ext):
+                raise ValueError("an ext out of order")
+            if exts.get(ext, OVERFULL) is not None:
+                if touched or deleted or groups or ext != _OVERFULL or kind in NEVER_OVERFULL:
+                    raise ValueError("an overfull entity that has something, or cannot be overfull")
+                entity.overfull, ext = True, exts.NONE
+            refused = exts.get(ext, REFUSED)
+            if refused is not None:
+                entity.refused = Refused.decode(refused)
+                ext = tuple(entry for entry in ext if entry[0] != REFUSED)
         if any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
             raise ValueError("changes out of order")
     except (ValueError, RecursionError):
@@ -127,6 +146,11 @@ def entity_of(key: bytes, stored: bytes) -> Entity:
         CorruptError: It is not what was written.
     """
     return decode(kind_and_id(key)[1], state_of(key, stored))
+
+
+def is_overfull(key: bytes, stored: bytes) -> bool:
+    """Tell whether what a store holds under a key is the state of an overfull entity; it is not checked for rot."""
+    return stored[:-CHECKSUM_BYTES] == overfull(kind_and_id(key)[0])
 
 
 def _checksum(key: bytes, state: bytes) -> bytes:

@@ -67,6 +67,11 @@ class Texts:
         for key in self._touched:  # they stay touched: of a part that was undone, the rest may read them again
             self._open.pop(key, None)
 
+    def forget_of(self, entity: bytes) -> None:
+        """Throw away the documents of an entity, by its key."""
+        for key in [key for key in self._open if key[0] == entity]:
+            del self._open[key]
+
     def forget(self) -> None:
         """Throw away every document."""
         self._open.clear()
@@ -142,11 +147,24 @@ class Texts:
         self._open.move_to_end(key)
         return found.document
 
+    @staticmethod
+    def decode(edit: bytes) -> edits.TextEdit:
+        """
+        Read what an edit's operation carries.
+
+        Raises:
+            RefusedTextError: It is not in the one form that an edit has.
+        """
+        from edda_sync.crdt import edits
+
+        return edits.decode(edit)
+
     def apply(
         self,
         tx: StoreWriter,
         entity: Entity,
         one: operation.Edit,
+        edit: edits.TextEdit,
         dot: Dot,
         deps: Mapping[bytes, int],
         *,
@@ -159,6 +177,7 @@ class Texts:
             tx: A transaction of the store.
             entity: The text's.
             one: The operation.
+            edit: What it carries, from :meth:`decode`.
             dot: The change's.
             deps: What its author had applied before it.
             void: Whether evidence takes the change out.
@@ -167,7 +186,7 @@ class Texts:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
         document, key = self._of(tx, entity, one.field, one.genesis)
-        self._apply(tx, document, key, document.decode(one.edit), one.edit, dot, deps, void=void)
+        self._apply(tx, document, key, edit, one.edit, dot, deps, void=void)
 
     def _apply(
         self, tx: StoreWriter, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
@@ -198,9 +217,9 @@ class Texts:
         *,
         rewrite: bool = False,
         merging: bool = False,
-    ) -> bytes:
+    ) -> tuple[bytes, int]:
         """
-        Edit a text of an entity, in a change of this device; return what its operation carries.
+        Edit a text of an entity, in a change of this device; return what its operation carries, and how many pieces it has.
 
         Args:
             tx: A transaction of the store.
@@ -226,7 +245,7 @@ class Texts:
             made = ItemNames(names, document.sequence, dot, deps).said(made)
         encoded = edits.encode(made)
         self._apply(tx, document, key, made, encoded, dot, deps)
-        return encoded
+        return encoded, made.pieces
 
     def _of(self, tx: StoreWriter, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
         """

@@ -78,8 +78,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "An entity's former hash stays in the digest when it is hidden or comes back.",
         (1, 11, 18),
         "crdt.projector:Projector.flush",
-        "added if before is None else",
-        "added if before is None or before.hidden != hidden else",
+        "added if before is None or entity.overfull else",
+        "added if before is None or entity.overfull or before.hidden != hidden else",
     ),
     one(
         "the row of what is deleted stays",

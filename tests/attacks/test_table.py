@@ -78,6 +78,13 @@ TESTS: Final = {
         "crdt/test_operation.py::test_a_moment_in_a_cell_ends_nothing",
         "attacks/test_waiting.py::test_of_one_change_only_what_comes_before_an_operation_lets_it_wait",
     ),
+    "members that write more into one entity than a store holds in one piece, told in halves": (
+        "attacks/test_overfull.py::test_two_halves_by_four_lives_told_to_two_devices_part_nobody",
+        "attacks/test_overfull.py::test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have",
+        "attacks/test_overfull.py::test_what_two_wrote_apart_is_more_than_it_may_hold_and_each_is_told_so",
+        "crdt/test_overfull.py::test_every_causal_order_of_what_makes_entities_overfull_ends_in_the_same",
+        "crdt/test_overfull.py::test_all_orders_of_four_writers_end_in_the_same_state_and_hash",
+    ),
     "a member that forges a segment": (
         "sync/test_fallback.py::test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced",
         "attacks/test_segments.py::test_nothing_is_taken_on_top_of_a_segment_that_everybody_else_refuses",

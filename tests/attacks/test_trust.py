@@ -292,6 +292,7 @@ def test_what_one_life_may_write_into_one_entity_is_refused_at_its_commit_with_w
     with pytest.raises(LimitError, match="go on in a new one"):
         a.update_document(edda.Document(id=note, title="one cell too many"))
     b.update_document(edda.Document(id=note, title="another device's budget is its own"))
+    monkeypatch.setattr(limits, "ENTITY_LIFE_CELLS_MAX", 10)
     a.edit_text(note, "content", [(0, 0, "more " * 500)])
     with pytest.raises(LimitError, match="go on in a new one"):
         a.edit_text(note, "content", [(0, 0, "more " * 500)])

@@ -114,6 +114,25 @@ def test_words_that_one_life_may_not_write_into_one_text_become_a_document(
     assert task.title == "Buy two"
 
 
+@pytest.mark.parametrize("room", [2_400, 1_900])
+def test_words_for_which_an_entity_has_no_room_or_that_is_overfull_meanwhile_become_a_document(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """With less room than the truth takes, the note is overfull by that alone."""
+    scene.begin()
+    scene.tablet.edit_text(scene.note, "content", [(0, 0, "the tablet's words " * 40)])
+    scene.tablet.update_task(edda.Task(id=scene.task, title="Buy one"))
+    monkeypatch.setattr(limits, "ENTITY_BYTES_MAX", room)
+    for engine in (scene.laptop, scene.phone):
+        engine.rebuild()
+    (kept,) = scene.end()
+    assert scene.reads(kept) == "the tablet's words " * 40 + "short"
+    assert scene.phone.overfull() == ([("document", scene.note)] if room == 1_900 else [])
+    task = scene.laptop.get_task(scene.task)
+    assert task is not None
+    assert task.title == "Buy one"
+
+
 def test_what_was_one_change_becomes_several_where_it_is_too_large(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +196,7 @@ def test_what_is_about_an_entity_that_takes_nothing_is_kept(scene: Scene, monkey
         write(fold, one)
 
     monkeypatch.setattr(Fold, "write", refuse)
-    monkeypatch.setattr(Fold, "charge_edit", lambda fold, entity, _edit: refuse_edit(entity))
+    monkeypatch.setattr(Fold, "charge_edit", lambda _fold, entity, _pieces, _size: refuse_edit(entity))
     met(scene.tablet, scene.phone)
     monkeypatch.undo()
     kept = scene.end()
