@@ -16,11 +16,11 @@ import msgspec
 
 from edda_sync import limits, values
 from edda_sync.crdt import change as changes
-from edda_sync.crdt import early
+from edda_sync.crdt import early, frontier
 from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import DEP_HASH_BYTES, Birth, Change, Dep
+from edda_sync.crdt.change import Birth, Change, Dep
 from edda_sync.crdt.frontier import Dot
-from edda_sync.crdt.ledger import BIRTH_KEY, actor_of
+from edda_sync.crdt.ledger import BIRTH_KEY, actor_of, header_deps
 from edda_sync.crdt.text import genesis_id
 from edda_sync.engine import StorageEngine
 from edda_sync.model import Task
@@ -88,8 +88,8 @@ def _deps(engine: StorageEngine, tx: StoreWriter, birth: Birth | None) -> tuple[
         return ()
     heads, actor, pasts = tx.heads(), actor_of(tx), engine.ledger.pasts
     before = pasts.of(tx, heads[actor]) if birth is None else pasts.before(tx, birth)
-    moved = [head for head in heads.values() if head.actor != actor and before.get(head.actor, 0) != head.seq]
-    return tuple(sorted((head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in moved))
+    others = {head.actor: head.seq for head in heads.values() if head.actor != actor}
+    return header_deps(tx, frontier.join(before, others), before)
 
 
 def nonsense(sim: Simulation, draws: Draws) -> None:

@@ -196,7 +196,7 @@ class Ledger:
             deps = frontier.join(before, held)
             if self._is_early(tx, head):
                 return head, before, deps, ()
-            changed = _named(tx, deps, before)
+            changed = header_deps(tx, deps, before)
             if len(changed) <= limits.DEPS_MAX:
                 return head, deps, deps, changed
             if tx.segments():
@@ -243,7 +243,7 @@ class Ledger:
             unnamed.popleft()
         assert moved, "all that is here is in the log"
         birth = None if head is not None else changes.decode_birth(_meta(tx, BIRTH_KEY))
-        named = _named(tx, reached, before)
+        named = header_deps(tx, reached, before)
         header = Header(
             changes.LEVEL, actor, 1 if head is None else head.seq + 1, named, 0, 0,
             changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
@@ -360,7 +360,7 @@ def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
     return held
 
 
-def _named(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
+def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
     """Return what a header must name of what its change depends on: what moved, with hashes."""
     heads, names = reader.heads(), names_of(reader)
     latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is

@@ -38,9 +38,9 @@ class Kept:
             self._texts[key_of(draft.kind, draft.id)] = draft.new or ""
         elif isinstance(draft, Put):
             cells, key = draft.cells, key_of(draft.kind, draft.id)
-            text = cells.pop(TEXT_FIELDS.get(draft.kind, ""), None)
-            if text is not None:
-                self._texts[key] = text
+            field = TEXT_FIELDS.get(draft.kind, "")
+            if isinstance(cells.get(field), str):
+                self._texts[key] = cells.pop(field)
             if cells:
                 self._cells.setdefault(key, {}).update(cells)
 

@@ -280,7 +280,8 @@ class _Plan:
         if "record" in cells and "record" in entity.cells:
             return  # somebody else has let that device in meanwhile, and a record is written once
         field = TEXT_FIELDS.get(one.kind, "")
-        text = cells.pop(field) if cells.get(field) else None
+        written = cells.get(field)
+        text = cells.pop(field) if written and isinstance(written, str) else None
         true = set[str]() if key in self._strange else {cell for cell in cells if saw.cell(key, entity, cell)}
         for drafts, which in ((unseen, cells.keys() - true), (seen, true)):
             if which:

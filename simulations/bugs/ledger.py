@@ -53,7 +53,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a newcomer is not depended on",
         "A change names only what its author depended on before, and not who is new since.",
         (1, 3),
-        "crdt.ledger:_named",
+        "crdt.ledger:header_deps",
         "in frontier.difference(deps, before).items():",
         "in [(a, s) for a, s in frontier.difference(deps, before).items() if a in before or not before]:",
     ),

@@ -93,6 +93,7 @@ class NoPhantom(Checker):
     def ended(self) -> None:
         """Look at every word."""
         lied = any(not device.honest for device in self.sim.devices)
+        unnamed = {values.TITLE_DEFAULT} if self.sim.book.fell else set()  # of a task that nobody has any more
         for device in self.sim.honest():
             with device.running.store.read() as reader:
                 rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
@@ -102,7 +103,7 @@ class NoPhantom(Checker):
             tokens = {token for text in rows for token in str(text or "").split()}
             for word in {word for token in tokens if not self._is_put_together(token) for word in words_of(token)}:
                 fate = self.sim.book.words.get(word)
-                if fate is Fate.REFUSED or (fate is None and not lied):
+                if fate is Fate.REFUSED or (fate is None and not lied and word not in unnamed):
                     said = "nobody wrote" if fate is None else "was refused"
                     self.fail(device, f"shows {word!r}, which {said}")
 
