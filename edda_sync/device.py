@@ -267,6 +267,11 @@ class Device:
         """How it stands with each peer that there is a talk with, by device id."""
         return self._progress
 
+    @property
+    def shut_out(self) -> str | None:
+        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        return None if self._shut_out is None else standing.shut_out_sentence(self.name_of(self._shut_out))
+
     def name_of(self, device: str) -> str:
         """Return what people call a member, told apart from others of that name; the start of its id until it is known."""
         return self._names.get(device, device[:12])
@@ -482,7 +487,7 @@ class Device:
                 if link.peer in self._met:
                     self._met.discard(link.peer)
                     self._happened(Happening("lost", link.peer))
-                await self._drive(self._replica.disconnected, link.peer)
+                await self._drive(self._replica.disconnected, link.peer, time.monotonic())
                 await self._tell()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)

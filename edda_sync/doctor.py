@@ -362,7 +362,7 @@ def _check_membership(engine: StorageEngine) -> list[Finding]:
     if by is None:
         return []
     names = told_apart(standing.names(engine))
-    return [Finding("membership", True, standing.shut_out_sentence(names.get(by, by[:12])).rstrip("."))]
+    return [Finding("membership", False, standing.shut_out_sentence(names.get(by, by[:12])).rstrip("."))]
 
 
 def _check_sizes(engine: StorageEngine) -> list[Finding]:

@@ -373,7 +373,10 @@ class PairingError(EddaError):
 
     def __init__(self, reason: str, *, nobody_asked: bool = False) -> None:
         self.reason = reason
-        good = "Nobody was asked, so the code is as good as before: look at its first two digits, and type it again"
+        good = (
+            "Nobody was asked, so the code is as good as before: look at its first two digits, and type it again, unless a "
+            "wrong one was tried already"
+        )
         super().__init__(
             f"Pairing failed: {_bare(reason)}. {good if nobody_asked else 'Ask for a new code with `edda invite`'}."
         )

@@ -41,6 +41,11 @@ class Runner(Protocol):
         """Return what people call a member."""
         ...
 
+    @property
+    def shut_out(self) -> str | None:
+        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        ...
+
     async def run(self, work: Callable[[StorageEngine], T]) -> T:
         """Run ``work`` with the store."""
         ...
@@ -104,7 +109,8 @@ async def sync(
 
     Yields:
         ``peers``: of each device, name and state (``equal``, ``syncing`` or ``unreachable``); at the end ``equal``:
-        whether every one that was met is equal, at least one was met, and each address was answered.
+        whether every one that was met is equal, at least one was met, and each address was answered; and ``shut_out``:
+        what a person must know whose device is not known any more where it was let in.
     """
     talk = _Sync(device, list(at))
     work = asyncio.ensure_future(talk.run(timeout_s))
@@ -115,7 +121,7 @@ async def sync(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-    yield {"peers": talk.peers(), "equal": talk.is_equal, "done": True}
+    yield {"peers": talk.peers(), "equal": talk.is_equal, "shut_out": device.shut_out, "done": True}
 
 
 class _Sync:

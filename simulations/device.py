@@ -290,7 +290,7 @@ class SimulatedDevice:
             if self.links.get(peer) is link:
                 del self.links[peer]
                 if self.replica is not None:
-                    self.replica.disconnected(peer)
+                    self.replica.disconnected(peer, self.sim.now)
             self.sim.network.close(link, self)
 
         self._when_awake(forget)
@@ -301,7 +301,7 @@ class SimulatedDevice:
             peer = link.other(self).id
             if self.links.get(peer) is link and self.replica is not None:
                 del self.links[peer]
-                self.replica.disconnected(peer)
+                self.replica.disconnected(peer, self.sim.now)
             self.sim.note("half-open", self, peer=link.other(self).name)
             self.sim.network.close(link, self, told=False)
 

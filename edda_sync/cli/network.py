@@ -131,7 +131,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
     """
     final = asyncio.run(_sync(at, timeout))
     if as_json:
-        print_json({"equal": final["equal"], "peers": final["peers"]})
+        print_json({"equal": final["equal"], "peers": final["peers"], "shut_out": final["shut_out"]})
     else:
         _print_synced(final)
     if not final["equal"]:
@@ -164,6 +164,8 @@ def _print_synced(final: Answer) -> None:
         say(f"{safe_line(each['name'])}: {_state(each)}")
     if not final["peers"]:
         note("No other device belongs to this workspace yet; `edda invite` lets one in.")
+    elif final["shut_out"]:
+        note(safe_line(final["shut_out"]))
     elif all(each["state"] == "unreachable" for each in final["peers"]) and not on_network():
         note(f"{NO_NETWORK}; no other device could be reached.")
     elif all(each["state"] == "unreachable" for each in final["peers"]):

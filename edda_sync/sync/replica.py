@@ -42,12 +42,24 @@ class _Stall(NamedTuple):
     Attributes:
         reached: How many changes of it are here.
         witnesses: The devices that held what is not.
-        due: When it is given up, in monotonic seconds; None while nobody who is here knows more than this store does.
+        left_s: How long it is waited for in the company of peers that were asked in vain, from ``since`` on.
+        since: When that company was last looked at, in monotonic seconds; None while there is none.
     """
 
     reached: int
     witnesses: frozenset[str]
-    due: float | None
+    left_s: float = inf
+    since: float | None = None
+
+    @property
+    def due(self) -> float | None:
+        """When it is given up, in monotonic seconds; None while nobody who is here knows more than this store does."""
+        return self.since + self.left_s if self.since is not None and self.left_s < inf else None
+
+    def paused(self, now: float) -> _Stall:
+        """Return what is left of it when the company leaves."""
+        waited_s = 0.0 if self.since is None else now - self.since
+        return self._replace(left_s=max(self.left_s - waited_s, 0.0), since=None)
 
 
 class Replica:
@@ -84,9 +96,12 @@ class Replica:
         )
         return session.open()
 
-    def disconnected(self, peer: str) -> None:
+    def disconnected(self, peer: str, now: float) -> None:
         """Forget the talk with a peer whose link is gone."""
+        self._now = now
         self._sessions.pop(peer, None)
+        if self._stall is not None and not self._asked_in_vain():
+            self._stall = self._stall.paused(now)
 
     @_event
     def frame_received(self, peer: str, frame: bytes, now: float) -> list[Effect]:
@@ -147,14 +162,14 @@ class Replica:
         for session in list(self._sessions.values()):
             effects += session.tick(now)
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
-            self._stall = None
             effects += self._give_up(now)
         return self._settled(effects)
 
     def _give_up(self, now: float) -> list[Effect]:
         """Give up the log behind a segment; who was asked for it in vain is asked again, if that could not be written."""
-        asked = [session for session in self._sessions.values() if session.in_vain]
+        asked, stall, self._stall = self._asked_in_vain(), self._stall, None
         if not asked:
+            self._stall = None if stall is None else stall.paused(now)
             return []
         try:
             self.exchange.behind.give_up()
@@ -172,24 +187,29 @@ class Replica:
         """
         Give up the log behind a segment after a while in which no more of it came, although peers were asked.
 
-        It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way.
+        It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way. Links that come
+        and go, as they do with a device of which a copy runs, begin nothing anew.
         """
-        asked = [session for session in self._sessions.values() if session.in_vain]
-        if not asked or not self.exchange.standing().is_provisional:
+        if not self.exchange.standing().is_provisional:
             self._stall = None
             return
-        behind = self.exchange.behind
+        behind, stall = self.exchange.behind, self._stall
         reached = behind.reached()
-        stall = self._stall
+        asked = self._asked_in_vain()
         if stall is None or stall.reached != reached:
-            stall = _Stall(reached, behind.witnesses(), None)
-        is_lost = any(session.peer in stall.witnesses for session in asked)
-        due = stall.due
-        if reached or is_lost:
-            due = min(now + limits.BEHIND_STALLED_S, due or inf)
-        elif due is None and any(session.has_more for session in asked):  # else nobody here knows more than this store
-            due = now + limits.BEHIND_ABSENT_S
-        self._stall = stall._replace(due=due)
+            if not asked:
+                return
+            stall = _Stall(reached, behind.witnesses())
+        left_s = stall.paused(now).left_s
+        if reached or any(session.peer in stall.witnesses for session in asked):
+            left_s = min(left_s, limits.BEHIND_STALLED_S)
+        elif any(session.has_more for session in asked):  # else those who are here know no more than this store does
+            left_s = min(left_s, limits.BEHIND_ABSENT_S)
+        self._stall = stall._replace(left_s=left_s, since=now if asked else None)
+
+    def _asked_in_vain(self) -> list[Session]:
+        """Return the talks with those who were asked for the log behind the segment, and do not have it."""
+        return [session for session in self._sessions.values() if session.in_vain]
 
     @_event
     def rebuilt(self, now: float) -> None:

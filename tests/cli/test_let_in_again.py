@@ -66,7 +66,9 @@ def test_a_person_is_told_and_mends_it_with_an_invitation_and_loses_nothing(two:
     assert f"shut out: {TOLD}" in said
     assert "All that is here is safe here" in said
     assert "type `edda invite` on laptop or another member, and `edda join CODE` here" in said
-    assert TOLD in phone.run("doctor")
+    assert TOLD in phone.run("doctor", code=1)
+    assert TOLD in phone.run("sync", "--at", address, "--timeout", "5", code=4)
+    assert TOLD in phone.json("sync", "--at", address, "--timeout", "5", code=4)["shut_out"]
     printed = phone.join(laptop)
     assert 'This device, "phone", is known again in the workspace of laptop.' in printed
     assert "Its store stays, with all that was written here." in printed

@@ -66,7 +66,7 @@ class Network:
         self._links.discard(frozenset(ends))
         self._between = deque(each for each in self._between if {each[0], each[1]} != ends)
         for here, there in itertools.permutations(ends):
-            self.replicas[here].disconnected(there)
+            self.replicas[here].disconnected(there, self.now)
 
     def are_linked(self, first: StorageEngine, second: StorageEngine) -> bool:
         """Tell whether there is a link."""

@@ -392,6 +392,21 @@ def test_a_log_that_its_own_author_does_not_have_is_given_up_soon(alone: Scene) 
     alone.everybody()
 
 
+def test_links_that_come_and_go_do_not_begin_the_wait_anew(alone: Scene) -> None:
+    """A device of which a copy runs is met for a few seconds at a time."""
+    network = Network(alone.tablet, alone.laptop)
+    for _ in range(30):
+        network.connect(alone.tablet, alone.laptop)
+        network.run_for(limits.BEHIND_STALLED_S / 10)
+        network.cut(alone.tablet, alone.laptop)
+        network.now += 1_000.0  # alone: that is no company in which it waits
+        if is_provisional(alone.tablet) is None:
+            break
+    assert is_provisional(alone.tablet) is None
+    assert network.now > 5 * 1_000.0
+    alone.everybody()
+
+
 def test_who_wrote_what_is_missing_comes_without_it_while_one_waits(alone: Scene) -> None:
     network = Network(alone.tablet, alone.phone, alone.laptop)
     network.connect(alone.tablet, alone.phone)
