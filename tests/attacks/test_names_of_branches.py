@@ -53,6 +53,20 @@ def holds(engine: StorageEngine, liar: Liar) -> bool:
         return Chains(reader).find(liar.actor, liar.seq, liar.hash) is not None
 
 
+def tell_early(author: Liar, batch: Changes, engine: StorageEngine) -> None:
+    """Tell a change before the proof that makes it readable: it waits."""
+    line = Line(author, engine)
+    line.send(batch)
+    assert line.error is None
+
+
+def assert_refused(author: Liar, batch: Changes, engine: StorageEngine) -> None:
+    line = Line(author, engine)
+    line.send(batch)
+    assert isinstance(line.error, RemoteProtocolError)
+    assert not holds(engine, author)
+
+
 # --- a name that only who knows of the fork could read ----------------------------------------------------------------
 
 
@@ -66,14 +80,9 @@ def test_a_dependency_by_a_branchs_name_where_its_past_holds_no_other_one_is_tak
     named: Dep = (branch_of(parted), 3, parted.on_one.hash[:16])
     batch = author.batch(author.change([Touch("task", ONE)], deps=sorted([*author.deps_but_parent(), named])))
     if first == "the change":
-        early = Line(author, a)
-        early.send(batch)
-        assert early.error is None
+        tell_early(author, batch, a)
     line.send(parted.proof)
-    late = Line(author, a)
-    late.send(batch)
-    assert isinstance(late.error, RemoteProtocolError)
-    assert not holds(a, author)
+    assert_refused(author, batch, a)
 
 
 def test_a_life_that_names_by_a_branch_what_it_continues_is_taken_by_nobody(engines: Engines) -> None:
@@ -83,14 +92,9 @@ def test_a_life_that_names_by_a_branch_what_it_continues_is_taken_by_nobody(engi
     author._parent = author._parent._replace(actor=branch_of(parted), seq=3, hash=parted.on_one.hash)
     author.be_born()
     batch = author.batch(author.change([Touch("task", ONE)], deps=[]))
-    early = Line(author, a)
-    early.send(batch)
-    assert early.error is None
+    tell_early(author, batch, a)
     line.send(parted.proof)
-    late = Line(author, a)
-    late.send(batch)
-    assert isinstance(late.error, RemoteProtocolError)
-    assert not holds(a, author)
+    assert_refused(author, batch, a)
 
 
 def test_a_deletion_by_a_branchs_name_deletes_the_same_whoever_has_heard_of_the_fork(engines: Engines) -> None:
