@@ -104,10 +104,7 @@ class StorageEngine:
         Raises:
             NotAStoreError, NewerStoreError, LostStoreError, NotPrivateError, ReadOnlyError, DiskFullError: As they say.
         """
-        self.open_store(config)
-        with self.store.read() as reader:
-            founded = reader.meta(ledgers.WORKSPACE_KEY) is not None
-        if not founded:
+        if not self.open_store(config):
             self.found()
 
     def create_task(self, task: Task) -> TaskId:
@@ -502,13 +499,16 @@ class StorageEngine:
         """What people call this device."""
         return self.config.name or platform.node() or "device"
 
-    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> None:
+    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """
-        Open or make the store's files, without a workspace; :meth:`found` or :meth:`adopt` come next.
+        Open or make the store's files; unless a workspace is in them, :meth:`found` or :meth:`adopt` come next.
 
         Args:
             config: How to keep it.
             anew: Whether an empty store may be made beside the identity of a device, as whoever joins does.
+
+        Returns:
+            Whether the store belongs to a workspace.
         """
         if self._store is not None:
             raise UsageError("This store is open already.")
@@ -517,30 +517,34 @@ class StorageEngine:
             from edda_sync.store.memory import MemoryStore
 
             self._store = MemoryStore(self._on_end)
-        else:
-            from edda_sync.store.sqlite import SqliteStore
+            return False
+        from edda_sync.store.sqlite import SqliteStore
 
-            state = state_folder(self.config)
-            make_state_folder(state)  # first: without it no store is made either
-            make_folder(self.home)
-            self.home = self.home.resolve()  # once: a link on the way may point elsewhere by the time of the next look
-            database = self.config.database(self.home)
+        state = state_folder(self.config)
+        make_state_folder(state)  # first: without it no store is made either
+        make_folder(self.home)
+        # Once: a link on the way may point elsewhere by the time of the next look.
+        self.home = Path(os.path.realpath(self.home))
+        database = self.config.database(self.home)
+        if self.config.database_path is not None:
             make_folder(database.parent)
-            opening.check_not_lost(self.home, database, state, anew=anew)
-            try:
-                store = SqliteStore(database, self._on_end)
-            except NotAStoreError:
-                opening.check_not_overwritten(self.home, database)
-                raise
-            store.on_idle = self.catch_up
-            self._store = store
-            self._file = (database, opening.file_of(database))
-            with store.read() as reader:
-                store_id = reader.meta(STORE_ID)
-            if store_id is None:
-                store_id = store.transact(self._name_store)
-            with naming_state():
-                self._sidecar = open_sidecar(state, store_id, store.path)
+        opening.check_not_lost(self.home, database, state, anew=anew)
+        try:
+            store = SqliteStore(database, self._on_end)
+        except NotAStoreError:
+            opening.check_not_overwritten(self.home, database)
+            raise
+        store.on_idle = self.catch_up
+        self._store = store
+        self._file = (database, opening.file_of(database))
+        with store.read() as reader:
+            store_id = reader.meta(STORE_ID)
+            founded = reader.meta(ledgers.WORKSPACE_KEY) is not None
+        if store_id is None:
+            store_id = store.transact(self._name_store)
+        with naming_state():
+            self._sidecar = open_sidecar(state, store_id, store.path)
+        return founded
 
     def attach(
         self,
@@ -764,7 +768,9 @@ class StorageEngine:
             return life.FORKED
         if lives.is_closed(tx, actor):
             return life.CLOSED
-        return (self._sidecar.doubt(tx, head) or None) if self._sidecar is not None else None
+        if self._sidecar is None or head == self._written:  # this very transaction wrote it, and looked before
+            return None
+        return self._sidecar.doubt(tx, head) or None
 
     @staticmethod
     def _workspace_of(tx: StoreReader) -> bytes:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import os
 import struct
 from contextlib import suppress
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -232,8 +233,9 @@ def _checksum(record: bytes) -> bytes:
     return blake2b(record, digest_size=16, person=b"edda-sidecar").digest()
 
 
+@cache
 def machine_id() -> bytes:
-    """Return a hash of what tells this machine from others."""
+    """Return a hash of what tells this machine from others; looked up once, since a process stays where it is."""
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         with suppress(OSError):
             return blake2b(Path(path).read_bytes().strip(), digest_size=16, person=b"edda-machine").digest()
@@ -241,6 +243,7 @@ def machine_id() -> bytes:
     return blake2b(name.encode(), digest_size=16, person=b"edda-machine").digest()
 
 
+@cache
 def boot_id() -> bytes:
     """Return a hash of what tells this start of this machine from others; the same for all where nothing does."""
     with suppress(OSError):

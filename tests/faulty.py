@@ -111,10 +111,11 @@ class FaultyEngine(StorageEngine):
 
     faulty: FaultyStore
 
-    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> None:
+    def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """Open the real store, and put the faulty one before it."""
-        super().open_store(config, anew=anew)
+        founded = super().open_store(config, anew=anew)
         self._store = self.faulty = FaultyStore(self.store)
+        return founded
 
 
 def rot(home: Path, words: str, others: str) -> None:

@@ -39,10 +39,10 @@ def prepare_file(path: Path) -> Path:
         StorageError: It cannot be made.
     """
     make_file(path)
-    real = path.resolve()
+    real = os.path.realpath(path)
     for suffix in ("", *_BESIDE):
-        mend_file(f"{real}{suffix}")
-    return real
+        mend_file(real + suffix)
+    return Path(real)
 
 
 def check_file(path: Path) -> None:
