@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := edda_sync simulations tests benchmarks
+CODE := edda_sync tests benchmarks
 
 .PHONY: demo test lint format bench kill power fuzz operations simulate hunt model clean
 
@@ -62,18 +62,18 @@ operations: $(STAMP)
 
 # Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
 model: $(STAMP)
-	$(BIN)/python -m simulations.model
+	$(BIN)/python -m edda_sync.simulations.model
 
 # How many runs from seed START on it takes to notice each planted bug; stopped and resumed bug by bug.
 START ?= 0
 hunt: $(STAMP)
-	$(BIN)/python -m simulations.hunt --start $(START)
+	$(BIN)/python -m edda_sync.simulations.hunt --start $(START)
 
 # `make simulate SEEDS=0-9999` runs these seeds on every core, `SEEDS=20000` so many that no campaign has run yet. Stop it
 # with Ctrl-C: what was run is written to docs/evidence.md, with the command that goes on.
 SEEDS ?= 10000
 simulate: $(STAMP)
-	$(BIN)/python -m simulations --seeds $(SEEDS)
+	$(BIN)/python -m edda_sync.simulations --seeds $(SEEDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

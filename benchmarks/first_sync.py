@@ -23,7 +23,7 @@ from benchmarks.measure import (
     seconds,
 )  # fmt: skip
 from benchmarks.pair import Event, Homes, config, cpu_between, running
-from edda_sync.device import Device
+from edda_sync.device.device import Device
 
 AIM_TASKS: Final = 100_000  # the aims are for so many
 AIM_S, AIM_TEXT_S, AIM_WIRE_BYTES, AIM_PEAK_BYTES = 3.5, 2.0, 13e6, 150e6

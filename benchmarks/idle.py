@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Figure, Options, Source, a_folder, megabytes
 from benchmarks.pair import Event, Homes, config, running
-from edda_sync.device import Device
+from edda_sync.device.device import Device
 
 SETTLE_S, WATCH_S = 2.0, 5.0
 AIM_SHARE, AIM_BYTES = 0.005, 90e6

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync as edda
-from edda_sync.store import schema
+from edda_sync.store.sqlite import schema
 
 WORDS: Final = 5_000
 TAGS: Final = 20
@@ -179,7 +179,7 @@ def raw_rows(tasks: list[edda.Task]) -> list[tuple[Row, list[Row]]]:
 
 def edda_id() -> str:
     """Return an id such as a store makes."""
-    from edda_sync import values
+    from edda_sync.words import values
 
     return values.uuid7(int(time.time() * 1000), random.randbytes(10))
 

@@ -11,8 +11,8 @@ from typing import Final
 import edda_sync as edda
 from benchmarks.measure import Figure, Options, a_folder, cpu_s, milliseconds, percentile
 from benchmarks.pair import config
-from edda_sync.device import Device
-from edda_sync.engine import StorageEngine
+from edda_sync.device.device import Device
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair, sync
 
 DEVICES: Final = 10

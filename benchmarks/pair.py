@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import edda_sync as edda
 from benchmarks.measure import fill
-from edda_sync.device import Device, Happening
-from edda_sync.engine import StorageEngine
+from edda_sync.device.device import Device, Happening
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair
 
 TIMEOUT_S: Final = 600.0

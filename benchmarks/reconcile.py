@@ -11,7 +11,7 @@ from typing import Final
 import edda_sync as edda
 from benchmarks.measure import Figure, Options, Source, a_folder, kilobytes, milliseconds
 from benchmarks.pair import Event, Homes, config, cpu_between, running
-from edda_sync.device import Device
+from edda_sync.device.device import Device
 
 CHANGED: Final = 100
 ROUNDS: Final = 5

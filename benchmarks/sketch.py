@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from benchmarks.measure import Figure, Options, median_of, milliseconds
-from edda_sync import limits
 from edda_sync.crdt.digests import HASH_BYTES, KEY_BYTES, Item
 from edda_sync.crdt.sketch import CELL_BYTES, Sketch, differences
+from edda_sync.words import limits
 
 ROUNDS: Final = 21
 DIFFERENCES: Final = (1, 2, 5, 10, 100)

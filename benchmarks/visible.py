@@ -13,8 +13,8 @@ from typing import Final
 import edda_sync as edda
 from benchmarks.measure import Figure, Options, Raw, Source, a_folder, milliseconds, percentile, raw_rows
 from benchmarks.pair import Homes, config, cpu_between, running
-from edda_sync.device import Device
-from edda_sync.engine import StorageEngine
+from edda_sync.device.device import Device
+from edda_sync.engine.engine import StorageEngine
 
 EDITS: Final = 300
 PAUSE_S_MAX: Final = 0.1  # between two edits, at random: some fall into what is put off, some do not

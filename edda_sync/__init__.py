@@ -16,14 +16,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edda_sync import errors
-    from edda_sync.config import StorageConfig
-    from edda_sync.device import Device
-    from edda_sync.engine import StorageEngine, open  # noqa: A004 - edda.open
-    from edda_sync.errors import EddaError, StorageError
-    from edda_sync.model import UNSET, Conflict, ConflictValue, Document, DocumentId, Link, Member, Tag, Task, TaskId
-    from edda_sync.query import MOST_URGENT, DocumentQuery, TaskQuery
-    from edda_sync.transaction import Transaction, TransactionState
+    from edda_sync.device.device import Device
+    from edda_sync.engine.engine import StorageEngine, open  # noqa: A004 - edda.open
+    from edda_sync.engine.transaction import Transaction, TransactionState
+    from edda_sync.words import errors
+    from edda_sync.words.config import StorageConfig
+    from edda_sync.words.errors import EddaError, StorageError
+    from edda_sync.words.model import (
+        UNSET,
+        Conflict,
+        ConflictValue,
+        Document,
+        DocumentId,
+        Link,
+        Member,
+        Tag,
+        Task,
+        TaskId,
+    )
+    from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery
 
     __version__: str
 
@@ -54,15 +65,15 @@ __all__ = [
 
 
 _PLACES = {
-    "config": ("StorageConfig",),
-    "device": ("Device",),
-    "engine": ("StorageEngine", "open"),
-    "errors": ("EddaError", "StorageError"),
-    "model": (
+    "words.config": ("StorageConfig",),
+    "device.device": ("Device",),
+    "engine.engine": ("StorageEngine", "open"),
+    "words.errors": ("EddaError", "StorageError"),
+    "words.model": (
         "UNSET", "Conflict", "ConflictValue", "Document", "DocumentId", "Link", "Member", "Tag", "Task", "TaskId",
     ),
-    "query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
-    "transaction": ("Transaction", "TransactionState"),
+    "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
+    "engine.transaction": ("Transaction", "TransactionState"),
 }  # fmt: skip
 """The module of each name. It is imported when the name is used: a command that lists tasks does not pay for the network."""
 
@@ -75,7 +86,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name == "errors":
-        return import_module(f"{__name__}.errors")
+        return import_module(f"{__name__}.words.errors")
     for module, names in _PLACES.items():
         if name in names:
             found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)

@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.replica import Replica
 from edda_sync.transport.identity import verify
-from edda_sync.transport.membership import DeviceCard, workspace_tag
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import EddaError
+from edda_sync.workspace.welcome import DeviceCard, workspace_tag
 
 NAMES = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import edda_sync.crdt.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
+import edda_sync.crdt.text.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
 
 pytest.register_assert_rewrite("tests.store.contract")
 

@@ -19,9 +19,9 @@ from typing import Any, Final, TypeVar, cast
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import Store, StoreReader, StoreWriter
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.words.config import StorageConfig
 
 T = TypeVar("T")
 

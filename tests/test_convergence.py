@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync as edda
-from edda_sync import limits
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import InvalidValueError
 from edda_sync.testing import Talk, pair, sync
 from edda_sync.transport import identity
 from edda_sync.transport.identity import Identity
+from edda_sync.words import limits
+from edda_sync.words.errors import InvalidValueError
 
 TABLES = ("tasks", "documents", "task_documents", "tags", "entity_tags")
 IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(4)]

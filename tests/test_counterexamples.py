@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import NotFoundError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
+from edda_sync.words.errors import NotFoundError
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 HOUR_S = 3_600

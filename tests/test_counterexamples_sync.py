@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, values
 from edda_sync.crdt.operation import Put
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Cells, Part
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits, values
 from tests.sync.copies import add, assert_equal, titles
 from tests.sync.network import Network
 from tests.sync.strange import write_change

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync.crdt import wordbreak
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import InvalidValueError, NotFoundError
+from edda_sync.crdt.text import wordbreak
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
+from edda_sync.words.errors import InvalidValueError, NotFoundError
 
 Engines = tuple[StorageEngine, StorageEngine]
 NOTE = "0192f0c1-0000-7000-8000-00000000beef"

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, standing, testing
-from edda_sync.config import StorageConfig
-from edda_sync.device import Device, Happening
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import BusyError, CorruptError, DiskFullError, EddaError
+from edda_sync import testing
+from edda_sync.device.device import Device, Happening
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.links import dial
-from edda_sync.transport.membership import DeviceCard
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import BusyError, CorruptError, DiskFullError, EddaError
+from edda_sync.workspace.welcome import DeviceCard
 from tests.faulty import COMMIT, FaultyEngine, FaultyStore, rot
 
 PATIENCE_S = 30.0

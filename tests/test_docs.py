@@ -19,20 +19,22 @@ import pytest
 
 import edda_sync
 import edda_sync.testing
-from edda_sync import limits, values
-from edda_sync.backup import segment
-from edda_sync.backup.segment import SegmentHeader
-from edda_sync.cli import COMMANDS
-from edda_sync.crdt import change, forkproof, schema, text_state
-from edda_sync.crdt.change import Birth, Header
-from edda_sync.crdt.closing import Closing
-from edda_sync.crdt.forkproof import ForkProof
+from edda_sync.changes import change, forkproof
+from edda_sync.changes.change import Birth, Header
+from edda_sync.changes.forkproof import ForkProof
+from edda_sync.cli.main import COMMANDS
+from edda_sync.crdt import schema
 from edda_sync.crdt.operation import Operation
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
-from edda_sync.protocols import Head
+from edda_sync.crdt.text import state as text_state
+from edda_sync.segments import segment
+from edda_sync.segments.segment import SegmentHeader
+from edda_sync.store.seams import Head
 from edda_sync.sync import messages, vouchers
 from edda_sync.sync.session import TRANSITIONS, Event, State
-from edda_sync.transport.membership import DeviceCard, Welcome
+from edda_sync.words import limits, values
+from edda_sync.workspace.closing import Closing
+from edda_sync.workspace.welcome import DeviceCard, Welcome
 from tests.cli.processes import PATIENCE_S, Running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,13 +61,13 @@ def test_readme_lists_every_command_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"import"}))
 def test_every_command_of_the_readme_is_there(name: str) -> None:
-    from edda_sync.cli import root
+    from edda_sync.cli.main import root
 
     assert root.get_command(context(), name) is not None
 
 
 def context() -> click.Context:
-    from edda_sync.cli import root
+    from edda_sync.cli.main import root
 
     return click.Context(root)
 
@@ -197,7 +199,7 @@ def test_protocol_has_the_operations_and_the_numbers_of_a_headers_ext() -> None:
     assert numbers == {number: name for name, number in known.items()}
 
 
-LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set", "kept"}
+LOCAL = {"state", "version", "sidecar", "machine", "boot", "import", "imported", "beads", "set", "kept", "simulated"}
 """Personalisations of hashes that no other device compares."""
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from edda_sync import imports, values
-from edda_sync.crdt.change import decode_header
-from edda_sync.engine import StorageEngine
-from edda_sync.engine import open as open_store
+from edda_sync import imports
+from edda_sync.changes.change import decode_header
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.engine import open as open_store
 from edda_sync.imports import beads, markdown
-from edda_sync.model import Document, Task
-from edda_sync.query import DocumentQuery, TaskQuery
 from edda_sync.testing import devices, sync
+from edda_sync.words import values
+from edda_sync.words.model import Document, Task
+from edda_sync.words.query import DocumentQuery, TaskQuery
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 ISSUES = SHARED / "tasks" / "beads-issues.jsonl"

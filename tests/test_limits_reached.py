@@ -17,20 +17,20 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof
-from edda_sync.crdt.ledger import new_life
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
 from edda_sync.crdt.operation import Touch
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import InvalidValueError, LimitError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Ack, Behind, Changes, Heads, SignedHead
 from edda_sync.testing import devices, sync
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.membership import DeviceCard
+from edda_sync.words import limits
+from edda_sync.words.errors import InvalidValueError, LimitError
+from edda_sync.workspace.actor import new_life
+from edda_sync.workspace.welcome import DeviceCard
 from tests.attacks.liar import Liar, Line
-from tests.backup.newcomers import begin_with_segment, is_provisional, met, newcomers, segments_taken
 from tests.sync.network import Network
+from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers, segments_taken
 from tests.sync.test_births import many_lives
 
 Pair = tuple[StorageEngine, StorageEngine]

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import testing, values
+from edda_sync import testing
 from edda_sync.crdt.entity import key_of
-from edda_sync.crdt.fold import UNREADABLE
-from edda_sync.errors import RemoteMismatchError, UsageError
-from edda_sync.protocols import StoreWriter, Unapplied
+from edda_sync.fold.fold import UNREADABLE
+from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.testing import Talk, devices, pair, sync
+from edda_sync.words import values
+from edda_sync.words.errors import RemoteMismatchError, UsageError
 
 
 def test_the_example_of_the_docstring_runs_as_it_stands() -> None:

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Effect, Proved, Send
 from edda_sync.testing import devices, replica_of, sync
+from edda_sync.workspace.actor import actor_of
 
 TRACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "traces" / "friendsforever.json.gz"
 

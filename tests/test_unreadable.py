@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor
-from edda_sync.engine import StorageEngine
-from edda_sync.store.sqlite import SqliteStore
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices, sync
 
 ROT = {

@@ -21,17 +21,17 @@ from unicodedata import category, east_asian_width
 
 import click
 
-from edda_sync import limits, values
 from edda_sync.cli import streams
-from edda_sync.config import DATABASE_FILE, absolute
-from edda_sync.errors import InvalidValueError, UsageError
+from edda_sync.words import limits, values
+from edda_sync.words.config import DATABASE_FILE, absolute
+from edda_sync.words.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from edda_sync.config import StorageConfig
-    from edda_sync.engine import StorageEngine
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
+    from edda_sync.words.config import StorageConfig
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,7 +82,7 @@ def home() -> Path:
 @contextmanager
 def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
     """Open the store; make it, and say so, if this is the first command here."""
-    from edda_sync.engine import open as open_store
+    from edda_sync.engine.engine import open as open_store
 
     folder = home()
     fresh = not (folder / STORE_FILE).exists()

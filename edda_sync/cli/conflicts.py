@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, say
-from edda_sync.model import Conflict, ConflictValue
+from edda_sync.words.model import Conflict, ConflictValue
 
 SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
-from edda_sync.errors import WAYS_BACK, CorruptError, DamagedStoreError
+from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
+    from edda_sync.engine.engine import StorageEngine
 
 
 @click.command("doctor")
@@ -23,7 +23,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
     It ends with 1 when something is not as it should be.
     """
-    from edda_sync import doctor as doctors
+    from edda_sync.engine import doctor as doctors
 
     try:
         with opened() as store:
@@ -49,7 +49,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
 
 def _rebuild(store: StorageEngine) -> None:
-    from edda_sync import doctor as doctors
+    from edda_sync.engine import doctor as doctors
 
     with Progress("Folding") as progress:
         rebuilt = doctors.rebuild(store, progress)

@@ -25,13 +25,13 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
-from edda_sync.errors import UsageError
-from edda_sync.model import Document
-from edda_sync.query import DOCUMENT_ORDERS, DocumentQuery
+from edda_sync.words.errors import UsageError
+from edda_sync.words.model import Document
+from edda_sync.words.query import DOCUMENT_ORDERS, DocumentQuery
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
 
 
 @click.group("doc")

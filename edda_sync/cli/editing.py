@@ -15,9 +15,9 @@ from typing import Final
 
 import click
 
-from edda_sync import limits
 from edda_sync.cli.common import can_ask, decode_text, note, safe_line
-from edda_sync.errors import UsageError, command_of
+from edda_sync.words import limits
+from edda_sync.words.errors import UsageError, command_of
 
 AT_ONCE_S: Final = (
     1.5  # nobody reads a text and leaves it sooner; an editor with a window of its own does not wait for it

@@ -14,14 +14,14 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
-from edda_sync.errors import UsageError
-from edda_sync.files import make_folders, replace_file
-from edda_sync.model import Document, Item, Link, Tag, as_json
-from edda_sync.query import Plan
+from edda_sync.words.errors import UsageError
+from edda_sync.words.files import make_folders, replace_file
+from edda_sync.words.model import Document, Item, Link, Tag, as_json
+from edda_sync.words.query import Plan
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
-    from edda_sync.protocols import StoreReader
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.store.seams import StoreReader
 
 PAGE: Final = 1_000  # rows read at a time: memory stays the same however many there are
 NAME_BYTES_MAX: Final = 240  # of a file's name: file systems allow 255
@@ -81,7 +81,7 @@ def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
     """Yield all documents or tasks, by id."""
-    from edda_sync.items import item_of_row
+    from edda_sync.engine.items import item_of_row
 
     after = ""
     while True:

@@ -10,7 +10,7 @@ from edda_sync.cli import streams
 from edda_sync.cli.common import count, drop_stdout, note, safe_line, say
 
 if TYPE_CHECKING:
-    from edda_sync.device import Device, Happening
+    from edda_sync.device.device import Device, Happening
 
 LINE_EVERY_S: Final = 1.0  # a peer that types gets one line in so long
 

@@ -15,9 +15,9 @@ def init(name: str | None) -> None:
 
     Other commands make one too; this one lets you name the device, and tells where the store lies.
     """
-    from edda_sync import values
-    from edda_sync.config import StorageConfig
-    from edda_sync.engine import open as open_store
+    from edda_sync.engine.engine import open as open_store
+    from edda_sync.words import values
+    from edda_sync.words.config import StorageConfig
 
     folder = home()
     shown = safe_line(str(folder))

@@ -6,15 +6,15 @@ import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from edda_sync import model, values
 from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
 from edda_sync.crdt.entity import key_of
-from edda_sync.errors import InTrashError, NotFoundError, command_of
-from edda_sync.model import Document, Item, Task
+from edda_sync.words import model, values
+from edda_sync.words.errors import InTrashError, NotFoundError, command_of
+from edda_sync.words.model import Document, Item, Task
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
 
 LISTED_MAX = 10  # subtasks that a hint names
 

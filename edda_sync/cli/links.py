@@ -8,10 +8,10 @@ import click
 
 from edda_sync.cli import items
 from edda_sync.cli.common import opened, write
-from edda_sync.errors import NotLinkedError, UsageError
+from edda_sync.words.errors import NotLinkedError, UsageError
 
 if TYPE_CHECKING:
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.transaction import Transaction
 
 
 @click.command("link")

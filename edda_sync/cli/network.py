@@ -9,7 +9,6 @@ from typing import Final
 
 import click
 
-from edda_sync import limits
 from edda_sync.cli.common import (
     STORE_FILE,
     count,
@@ -34,6 +33,7 @@ from edda_sync.cli.running import (
     on_network,
     port_option,
 )
+from edda_sync.words import limits
 
 EXIT_NOT_EQUAL: Final = 4
 
@@ -56,8 +56,8 @@ def up(port: int, at: tuple[tuple[str, int], ...], no_discovery: bool) -> None:
 
 
 async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh: bool) -> None:
-    from edda_sync import service
-    from edda_sync.device import Device
+    from edda_sync.device import service
+    from edda_sync.device.device import Device
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -139,7 +139,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
 
 
 async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
-    from edda_sync import service
+    from edda_sync.device import service
 
     final: Answer = {}
     request = {"do": "sync", "at": list(at), "timeout_s": timeout_s}
@@ -203,7 +203,7 @@ def devices(as_json: bool) -> None:
     if listed is not None:
         found = listed["devices"]
     else:
-        from edda_sync import standing
+        from edda_sync.engine import standing
 
         with opened() as store:
             found = standing.devices(store)
@@ -223,7 +223,7 @@ def status(as_json: bool) -> None:
     """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""
     found = _asked("status")
     if found is None:
-        from edda_sync import standing
+        from edda_sync.engine import standing
 
         with opened() as store:
             found = standing.status(store)
@@ -236,7 +236,7 @@ def status(as_json: bool) -> None:
 
 def _asked(what: str) -> Answer | None:
     """Return what a running ``edda up`` answers; None when there is none."""
-    from edda_sync import control
+    from edda_sync.device import control
 
     if not control.socket_path(home()).exists():
         return None
@@ -276,7 +276,7 @@ def _print_status(found: Answer) -> None:
         ids = ", ".join(each[-12:] for each in found["kept_in"])
         say(f"kept: what did not fit what is true; `edda doc show ID` shows each of {ids}")
     if found["shut_out_by"]:
-        from edda_sync import standing
+        from edda_sync.engine import standing
 
         name = safe_line(_names(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
         say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")

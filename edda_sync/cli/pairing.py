@@ -13,14 +13,14 @@ import click
 from edda_sync.cli import streams
 from edda_sync.cli.common import GivenUpError, can_ask, can_redraw, count, home, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Address, Answer, Waiting, answers
-from edda_sync.errors import UsageError
+from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edda_sync.device import Device
-    from edda_sync.joining import Brought, Holdings
-    from edda_sync.transport.membership import Welcome
+    from edda_sync.device.device import Device
+    from edda_sync.device.joining import Brought, Holdings
+    from edda_sync.workspace.welcome import Welcome
 
 EXIT_NOT_EQUAL: Final = 4
 WINDOW_S: Final = 300.0
@@ -56,7 +56,7 @@ def invite(ctx: click.Context, port: int, window: float) -> None:
 
 
 async def _invite(port: int, window: float) -> bool:
-    from edda_sync import service
+    from edda_sync.device import service
 
     def alone(device: Device) -> Any:
         return service.invite_alone(device, port=port, window_s=window)
@@ -164,9 +164,10 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
     All that it holds comes here. A store that is here already and holds something is left aside, or brought along; one that
     belongs there already, and is not known there any more, stays as it is.
     """
-    from edda_sync import joining, values
-    from edda_sync.control import only_runner
+    from edda_sync.device import joining
+    from edda_sync.device.control import only_runner
     from edda_sync.transport.pairing import parse_code
+    from edda_sync.words import values
 
     parse_code(code)
     if bring and leave:
@@ -250,7 +251,7 @@ def _host_name() -> str:
 
 
 async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welcome, tuple[str, int]]:
-    from edda_sync import joining
+    from edda_sync.device import joining
 
     with Waiting("Looking for the device that invites") as waiting:
         try:
@@ -263,8 +264,8 @@ async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welco
 
 async def _sync_in(entered: _Entered) -> bool:
     """Run the device that went in until it is equal with who let it in; say what comes."""
-    from edda_sync import standing
-    from edda_sync.device import Device
+    from edda_sync.device.device import Device
+    from edda_sync.engine import standing
 
     aside = entered.aside
     async with Device(home(), discover=False) as device:
@@ -383,8 +384,8 @@ class _Bar:
 
 
 def _bring(aside: Path, store: Any) -> Brought:
-    from edda_sync import joining
-    from edda_sync.engine import open as open_store
+    from edda_sync.device import joining
+    from edda_sync.engine.engine import open as open_store
 
     with open_store(aside) as old:
         return joining.bring(old, store)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from edda_sync import limits
 from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
-from edda_sync.errors import UsageError
+from edda_sync.words import limits
+from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
-    from edda_sync.device import Device
+    from edda_sync.device.device import Device
 
 F = TypeVar("F", bound=Callable[..., Any])
 Answer = dict[str, Any]
@@ -108,7 +108,7 @@ async def answers(
     Raises:
         UsageError: The running device ended before it had answered, or another process is about to run it.
     """
-    from edda_sync import control
+    from edda_sync.device import control
 
     stopped = UsageError("The running device has stopped meanwhile; try again.")
     began = False
@@ -123,7 +123,7 @@ async def answers(
     except ConnectionError:
         if began:
             raise stopped from None
-    from edda_sync.device import Device
+    from edda_sync.device.device import Device
 
     fresh = not (home() / STORE_FILE).exists()
     async with Device(home()) as device, aclosing(alone(device)) as own:

@@ -12,9 +12,9 @@ import click
 from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
 
 if TYPE_CHECKING:
-    from simulations.protocols import Verdict
-    from simulations.recording import Recording
-    from simulations.tape import Tape
+    from edda_sync.simulations.protocols import Verdict
+    from edda_sync.simulations.recording import Recording
+    from edda_sync.simulations.tape import Tape
 
 RUNS: Final = 100
 SAY_EVERY_S: Final = 0.5
@@ -50,7 +50,7 @@ def simulate(
 
     Nothing of yours is touched. The same seed does the same, to the byte; a failure prints the command that repeats it.
     """
-    from simulations.tape import Tape
+    from edda_sync.simulations.tape import Tape
 
     if sum(each is not None for each in (seed, seeds, scenario)) > 1:
         raise click.UsageError("Choose one of --seed, --seeds and --scenario.")
@@ -78,9 +78,9 @@ def simulate(
 
 
 def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], None]) -> Verdict:
-    from simulations.recording import Recording
-    from simulations.runs import run
-    from simulations.shrink import command_of
+    from edda_sync.simulations.recording import Recording
+    from edda_sync.simulations.runs import run
+    from edda_sync.simulations.shrink import command_of
 
     verdict = run(tape)
     if verdict.violation is not None and shrink:
@@ -96,8 +96,8 @@ def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], 
 
 
 def _play(name: str, html: Path | None, tell: Callable[[str], None]) -> Verdict:
-    from simulations.recording import Recording
-    from simulations.scenarios import SCENARIOS
+    from edda_sync.simulations.recording import Recording
+    from edda_sync.simulations.scenarios import SCENARIOS
 
     if name not in SCENARIOS:
         raise click.UsageError(f"There is no scenario {name}; `edda simulate --scenario list` lists them.")
@@ -111,21 +111,21 @@ def _play(name: str, html: Path | None, tell: Callable[[str], None]) -> Verdict:
 
 
 def _draw(html: Path, recording: Recording, verdict: Verdict, command: str, title: str = "", story: str = "") -> None:
-    from simulations.picture import page
+    from edda_sync.simulations.picture import page
 
     html.write_text(page(recording, verdict, command=command, title=title, story=story), encoding="utf-8")
     note(f"The picture is in {html}.")
 
 
 def _list_scenarios() -> None:
-    from simulations.scenarios import SCENARIOS
+    from edda_sync.simulations.scenarios import SCENARIOS
 
     for scenario in SCENARIOS.values():
         say(f"{scenario.name:<16} {scenario.title}")
 
 
 def _run_many(tapes: Sequence[Tape], shrink: bool, tell: Callable[[str], None]) -> list[Verdict]:
-    from simulations.runs import run
+    from edda_sync.simulations.runs import run
 
     verdicts: list[Verdict] = []
     started = said = time.monotonic()
@@ -152,8 +152,8 @@ def _run_many(tapes: Sequence[Tape], shrink: bool, tell: Callable[[str], None]) 
 
 
 def _shrunk(tape: Tape) -> tuple[Tape, Verdict]:
-    from simulations.runs import run
-    from simulations.shrink import Shrinker
+    from edda_sync.simulations.runs import run
+    from edda_sync.simulations.shrink import Shrinker
 
     note(f"Seed {tape.seed} failed; making it small, which may take a minute.")
     shrunk = Shrinker(run, tape).shrink()
@@ -171,13 +171,13 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _explain(tape: Tape, verdict: Verdict) -> None:
-    from simulations.seeds import line_of
-    from simulations.shrink import command_of
+    from edda_sync.simulations.seeds import line_of
+    from edda_sync.simulations.shrink import command_of
 
     if verdict.trace:
         note(verdict.trace.rstrip())
     note(f"Again: {command_of(tape)}")
-    note(f"For simulations/seeds.txt: {line_of(tape, verdict)}")
+    note(f"For edda_sync/simulations/seeds.txt: {line_of(tape, verdict)}")
 
 
 def _facts(verdict: Verdict) -> dict[str, object]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from edda_sync import model
 from edda_sync.cli.common import TagName, json_option, note, opened, print_json, print_table, say, write
+from edda_sync.words import model
 
 
 @click.group("tag")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edda_sync import values
 from edda_sync.cli import editing, items
 from edda_sync.cli.common import (
     NONE,
@@ -27,13 +26,14 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
-from edda_sync.errors import UsageError
-from edda_sync.model import UNSET, Task
-from edda_sync.query import TASK_ORDERS, TaskQuery
+from edda_sync.words import values
+from edda_sync.words.errors import UsageError
+from edda_sync.words.model import UNSET, Task
+from edda_sync.words.query import TASK_ORDERS, TaskQuery
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
 
 ACTIVE = ("open", "in_progress")
 

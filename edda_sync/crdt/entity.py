@@ -18,14 +18,14 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from edda_sync import limits
 from edda_sync.crdt import cells, frontier
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import CorruptError, LimitError
-from edda_sync.model import KINDS, TEXT_FIELDS
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, LimitError
+from edda_sync.words.model import KINDS, TEXT_FIELDS
 
 OWN_TIME: Final = 0
 """Value of a ``created_at`` cell that means: the time of this very write."""

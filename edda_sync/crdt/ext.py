@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.words.errors import RemoteProtocolError
 
 Ext = tuple[tuple[Annotated[int, msgspec.Meta(gt=0, lt=1 << 32)], bytes], ...]
 """``(number, bytes)`` in ascending order of numbers, none twice."""

@@ -7,7 +7,7 @@ first three fields are its code, and kind and id of the entity that it is about.
 
 Reading one has three ends, each a function of its bytes alone:
 
-* it fits its code's type: it is folded (:mod:`~edda_sync.crdt.fold`);
+* it fits its code's type: it is folded (:mod:`~edda_sync.fold.fold`);
 * its code, its kind of entity or one of its cells is a newer version's: it is *unknown*, kept, passed on, and counted as
   waiting until an upgrade folds it;
 * it does not fit: it is *refused*, as a whole and for good, on every device alike. So is what is nested too deep, whoever
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from edda_sync import limits
 from edda_sync.crdt.frontier import Actor, Seq
-from edda_sync.model import KINDS
+from edda_sync.words import limits
+from edda_sync.words.model import KINDS
 
 if TYPE_CHECKING:
     Kind = str  # one of model.KINDS; to the decoder it is no other text

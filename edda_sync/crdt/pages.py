@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
-from edda_sync import limits
 from edda_sync.crdt.digests import HASH_BYTES, KEY_BYTES, Item, ascending
 from edda_sync.crdt.sketch import Decoded
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 BEFORE_ALL: Final = b""
 """Where the first page begins: below every key."""

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from edda_sync import limits
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.ext import Ext
-from edda_sync.errors import InvalidValueError
+from edda_sync.words import limits
+from edda_sync.words.errors import InvalidValueError
 
 X25519_HKDF_SHA256: Final = 0x0020
 """A key with which secrets can be sealed to a device. Source: RFC 9180 section 7.1, "Key Encapsulation Mechanisms"."""

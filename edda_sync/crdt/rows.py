@@ -11,10 +11,10 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from edda_sync import limits, values
 from edda_sync.crdt import cells, frontier
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Pairs
+from edda_sync.words import limits, values
 
 Row = tuple[Any, ...]
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from edda_sync import values
 from edda_sync.crdt import frontier, records
 from edda_sync.crdt.entity import OWN_TIME, Entity
-from edda_sync.errors import InvalidValueError
-from edda_sync.model import TEXT_FIELDS
+from edda_sync.words import values
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import TEXT_FIELDS
 
 _Check = Callable[[Any], object]
 

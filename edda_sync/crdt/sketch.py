@@ -48,9 +48,9 @@ from math import isqrt
 from struct import Struct
 from typing import Final, NamedTuple
 
-from edda_sync import limits
 from edda_sync.crdt.digests import HASH_BYTES, KEY_BYTES, Item
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 ITEM_BYTES: Final = KEY_BYTES + HASH_BYTES
 CODE_KEY_BYTES_MIN: Final = 16

@@ -19,14 +19,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from edda_sync import limits, values
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.entity import NEVER_OVERFULL, Entity, Refused, kind_and_id
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq, from_pairs
 from edda_sync.crdt.operation import Kind
-from edda_sync.errors import CorruptError
+from edda_sync.words import limits, values
+from edda_sync.words.errors import CorruptError
 
 HASH_BYTES: Final = 32
 CHECKSUM_BYTES: Final = 8  # of a stored state: one rotten one in 2**64 passes

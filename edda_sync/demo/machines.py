@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync import control, standing
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError
+from edda_sync.device import control
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import EddaError
 
 ALL: Final = "all"  # said of no one device
 COMMAND_S_MAX: Final = 40.0  # any one command, on a slow and busy machine

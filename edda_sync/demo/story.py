@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.demo.machines import ALL, Machine
-from edda_sync.errors import EddaError
+from edda_sync.words.errors import EddaError
 
 NAMES: Final = ("laptop", "phone", "tablet")
 LOOK_EVERY_S: Final = 0.2

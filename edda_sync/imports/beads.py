@@ -19,10 +19,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync import limits, values
-from edda_sync.errors import InvalidValueError, UsageError
 from edda_sync.imports.merge import Imported, Refused, Source, title_from
-from edda_sync.model import Task
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError, UsageError
+from edda_sync.words.model import Task
 
 KEY: Final = "beads"
 PARENT_CHILD: Final = "parent-child"

@@ -13,10 +13,10 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from edda_sync import limits, values
-from edda_sync.errors import InvalidValueError
 from edda_sync.imports.merge import Imported, Refused, Source, title_from
-from edda_sync.model import Document
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import Document
 
 KEY: Final = "markdown"
 PATH_KEY: Final = "markdown.path"

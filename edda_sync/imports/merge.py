@@ -23,14 +23,14 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync import limits, unicode14, values
 from edda_sync.crdt.entity import key_of
-from edda_sync.items import set_cells
-from edda_sync.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
+from edda_sync.engine.items import set_cells
+from edda_sync.words import limits, unicode14, values
+from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
 
 if TYPE_CHECKING:
-    from edda_sync.engine import StorageEngine
-    from edda_sync.transaction import Transaction
+    from edda_sync.engine.engine import StorageEngine
+    from edda_sync.engine.transaction import Transaction
 
 BATCH_ITEMS_MAX: Final = 1_000  # items of one transaction: a device that syncs beside it waits no longer
 BATCH_CODE_POINTS_MAX: Final = 8 * 1024 * 1024  # the same for long texts

@@ -1,1 +1,1 @@
-"""Stores: the memory store and the SQLite store, which keep one contract (see ``protocols``)."""
+"""Stores: what the pure core asks of one (``seams``), and the two that keep it: in memory and in SQLite."""

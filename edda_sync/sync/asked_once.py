@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from edda_sync.protocols import Store, StoreReader, StoreWriter
+from edda_sync.store.seams import Store, StoreReader, StoreWriter
 
 T = TypeVar("T")
 

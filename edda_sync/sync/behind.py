@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from edda_sync.backup import segment as segments
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import early, frontier
-from edda_sync.crdt.admission import Admitted, place_of
-from edda_sync.crdt.change import DEP_HASH_BYTES, Change
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.change import DEP_HASH_BYTES, Change
+from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import Dot, Frontier
-from edda_sync.crdt.ledger import Ledger
 from edda_sync.crdt.records import device_id
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.ledger.admission import Admitted, place_of
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.segments import segment as segments
+from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import UNNAMED, fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
@@ -31,6 +31,7 @@ from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.readmission import readmit
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
+from edda_sync.words.errors import RemoteProtocolError
 
 
 class _Below:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edda_sync.crdt.branches import Renaming
+from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import Dot
-from edda_sync.errors import EddaError
+from edda_sync.words.errors import EddaError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from edda_sync import limits
-from edda_sync.crdt.chains import Chains, names_of
-from edda_sync.crdt.change import decode_header
+from edda_sync.changes.chains import Chains, names_of
+from edda_sync.changes.change import decode_header
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Dot, Frontier
-from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger
-from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.asked_once import AskedOnce
 from edda_sync.sync.behind import LogBehind
 from edda_sync.sync.forks import Forks
@@ -32,6 +31,8 @@ from edda_sync.sync.merging import Merging, provisional
 from edda_sync.sync.messages import Heads, Summary, Wish
 from edda_sync.sync.taking import Taking
 from edda_sync.sync.telling import short_names
+from edda_sync.words import limits
+from edda_sync.workspace.actor import WORKSPACE_KEY
 
 SUMMARY_HASH_BYTES: Final = 16
 

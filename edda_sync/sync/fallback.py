@@ -14,17 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from edda_sync.backup import segment as segments
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import early
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.drafts import Verbatim
 from edda_sync.crdt.cells import Siblings
-from edda_sync.crdt.drafts import Verbatim
 from edda_sync.crdt.entity import Entity, key_of
-from edda_sync.crdt.ledger import BIRTH_KEY, Ledger, actor_of, begin_life, new_life
 from edda_sync.crdt.state import decode
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.segments import segment as segments
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.merging import open_taken
+from edda_sync.workspace.actor import BIRTH_KEY, actor_of, begin_life, new_life
 
 WHY: Final = "what it began with was not so"
 UNNAMED: Final = "what it wrote before could not say all that it had seen"

@@ -2,9 +2,10 @@
 Forks: how two devices that hold different changes of one actor prove it, and go on with both.
 
 Each tells the other its piece of that chain, up to a signed head. Of the two pieces either makes a proof, which is evidence:
-it is kept, passed on before anything else, and decides under which names changes are held (:mod:`~edda_sync.crdt.branches`).
-What was one name becomes two; nothing is taken out, nothing is written anew, and nobody waits for the author. Until there is
-a proof, nothing happens but that the two exchange no more changes of that actor.
+it is kept, passed on before anything else, and decides under which names changes are held (see
+:mod:`~edda_sync.changes.branches`). What was one name becomes two; nothing is taken out, nothing is written
+anew, and nobody waits for the author. Until there is a proof, nothing happens but that the two exchange no more changes of
+that actor.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import closing, forkproof
-from edda_sync.crdt.branches import branch_name
-from edda_sync.crdt.chains import CLOSING, PROOF, Chains, name_of_proof
-from edda_sync.crdt.change import HASH_BYTES, NO_HASH
-from edda_sync.crdt.closing import Closing
-from edda_sync.crdt.forkproof import Chain, ForkProof
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.branches import branch_name
+from edda_sync.changes.chains import CLOSING, PROOF, Chains, name_of_proof
+from edda_sync.changes.change import HASH_BYTES, NO_HASH
+from edda_sync.changes.forkproof import Chain, ForkProof
 from edda_sync.crdt.frontier import Dot
-from edda_sync.crdt.ledger import Ledger
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.learning import Allows, Learning, News, Wanted, is_member
 from edda_sync.sync.messages import Branch, SignedHead
 from edda_sync.sync.vouchers import beyond
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace import closing
+from edda_sync.workspace.closing import Closing
 
 
 class Forks:

@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import early, frontier
-from edda_sync.crdt.chains import NOBODY, Chains, names_of
-from edda_sync.crdt.change import HASH_BYTES
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.chains import NOBODY, Chains, names_of
+from edda_sync.changes.change import HASH_BYTES
+from edda_sync.changes.past import joined
+from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
-from edda_sync.crdt.past import joined
-from edda_sync.protocols import Head, Logged, Store, StoreReader
+from edda_sync.store.seams import Head, Logged, Store, StoreReader
 from edda_sync.sync.keys import Signer
 from edda_sync.sync.messages import Behind, Changes, Earlier, Part, SignedHead
 from edda_sync.sync.vouchers import beyond, last_signed
+from edda_sync.words import limits
 
 _HEADS_BYTES: Final = 256  # what a signature beside its way has, and the one before it
 

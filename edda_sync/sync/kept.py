@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync import limits, values
+from edda_sync.changes.drafts import Draft, Put, Rewrite, Verbatim
 from edda_sync.crdt import rows
-from edda_sync.crdt.drafts import Draft, Put, Rewrite, Verbatim
 from edda_sync.crdt.entity import OWN_TIME, key_of
-from edda_sync.model import TEXT_FIELDS
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.words import limits, values
+from edda_sync.words.model import TEXT_FIELDS
 
 KEPT_KEY: Final = "kept"
 _ID_BYTES: Final = 16

@@ -12,17 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edda_sync.crdt import anew, authority, branches
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.branches import Renaming
-from edda_sync.crdt.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
-from edda_sync.crdt.forkproof import ForkProof
+from edda_sync.changes import branches
+from edda_sync.changes import change as changes
+from edda_sync.changes.branches import Renaming
+from edda_sync.changes.chains import Chains, keep_names, keep_proof, name_of_proof, names_of, points_of
+from edda_sync.changes.forkproof import ForkProof
+from edda_sync.changes.past import renamed_pairs
 from edda_sync.crdt.frontier import SEQ_MAX, Dot
-from edda_sync.crdt.ledger import ACTOR_KEY, Ledger
-from edda_sync.crdt.past import renamed_pairs
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store import anew
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync.making import forget_made
 from edda_sync.sync.vouchers import voucher_of
+from edda_sync.workspace import authority
+from edda_sync.workspace.actor import ACTOR_KEY
 
 Allows = Callable[[bytes], bool]
 """Tells of a device's key whether one more proof by it may be taken now."""

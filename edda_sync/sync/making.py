@@ -15,18 +15,20 @@ from typing import Final
 
 import msgspec
 
-from edda_sync import limits
-from edda_sync.backup import segment as segments
-from edda_sync.backup.segment import Entry, SegmentHeader, Text
-from edda_sync.crdt import anew, digests, early, frontier
-from edda_sync.crdt.chains import NOBODY, names_of
-from edda_sync.crdt.ledger import Ledger
+from edda_sync.changes import early
+from edda_sync.changes.chains import NOBODY, names_of
+from edda_sync.crdt import digests, frontier
 from edda_sync.crdt.state import state_of
-from edda_sync.crdt.texts import Key
-from edda_sync.errors import CorruptError
-from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.fold.texts import Key
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.segments import segment as segments
+from edda_sync.segments.segment import Entry, SegmentHeader, Text
+from edda_sync.store import anew
+from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.giving import Giving, missing
 from edda_sync.sync.keys import Signer
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError
 
 _MADE_SEGMENT: Final = "made_segment"
 

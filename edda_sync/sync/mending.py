@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.refold import verify_logged
-from edda_sync.errors import CorruptError, RemoteProtocolError
-from edda_sync.protocols import Logged, Store, StoreReader, StoreWriter
+from edda_sync.changes import change as changes
+from edda_sync.ledger.refold import verify_logged
+from edda_sync.store.seams import Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.messages import Fetch, Found, Part
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
 
 
 class Mending:

@@ -20,22 +20,23 @@ from typing import Final
 
 import msgspec
 
-from edda_sync import limits
-from edda_sync.backup import segment as segments
-from edda_sync.backup.segment import Opened
-from edda_sync.crdt import authority, frontier
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.crdt import frontier
 from edda_sync.crdt.digests import root
-from edda_sync.crdt.fold import Fold
-from edda_sync.crdt.ledger import Ledger
 from edda_sync.crdt.schema import check_state
 from edda_sync.crdt.state import decode, encode, hash_entity
-from edda_sync.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
-from edda_sync.protocols import Head, Store, StoreReader, StoreWriter
+from edda_sync.fold.fold import Fold
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.segments import segment as segments
+from edda_sync.segments.segment import Opened
+from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import made_segment, root_of
 from edda_sync.sync.messages import Offer, Snapshot
 from edda_sync.sync.taking import Taken
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
+from edda_sync.workspace import authority
 
 PROVISIONAL_KEY: Final = "provisional"
 FORGED_KEY: Final = "forged"  # who made a segment that the log behind it does not say

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import msgspec
 
-from edda_sync import limits
+from edda_sync.changes.change import DEP_HASH_BYTES, Hash
 from edda_sync.crdt import ext as exts
-from edda_sync.crdt.change import DEP_HASH_BYTES, Hash
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq
+from edda_sync.words import limits
 
 Pairs = tuple[tuple[Actor, Seq], ...]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-from edda_sync import limits
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Logged
+from edda_sync.store.seams import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.messages import Behind, Earlier, Summary
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 
 class Owed:

@@ -19,15 +19,15 @@ from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Final, NamedTuple
 
-from edda_sync import limits
 from edda_sync.crdt import pages
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.sketch import CELL_BYTES, Decoded, Sketch, differences
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.model import KINDS
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.messages import Cells, Listed, Message
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.model import KINDS
 
 HEAD: Final = b"\xfe"  # begins the key of a head among the items: the number of no kind of entity
 

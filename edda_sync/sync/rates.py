@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from edda_sync import limits
+from edda_sync.words import limits
 
 
 class Rate:

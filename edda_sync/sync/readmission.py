@@ -3,7 +3,8 @@ Being let in again: what becomes of a device after the change that let it in is 
 
 A device's first life continues the change that made it a member. The device that wrote that change may lose it, with a
 disk that is put back to an earlier state, before anybody else has it. Then what the newcomer wrote rests on what nobody has,
-and nobody can take it. Nobody has to: what is written early is given to nobody before that change is here (``crdt.early``).
+and nobody can take it. Nobody has to: what is written early is given to nobody before that change is here
+(``changes.early``).
 
 1. The newcomer is refused as a stranger where it was let in, and tells its person so (:func:`shut_out_by`).
 2. A member lets it in once more: another change, which comes like any other.
@@ -20,17 +21,21 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from edda_sync.crdt import anew, authority, early, frontier
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.change import DEP_HASH_BYTES, Birth
+from edda_sync.changes.early import Placed
 from edda_sync.crdt import ext as exts
-from edda_sync.crdt.change import DEP_HASH_BYTES, Birth
-from edda_sync.crdt.early import Placed
+from edda_sync.crdt import frontier
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import ACTOR_KEY, BIRTH_KEY, Ledger, actor_of, begin_life
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store import anew
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.rewriting import Drafted, Seen
+from edda_sync.workspace import authority
+from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, actor_of, begin_life
 
 WHY: Final = "it was let in again: what had let it in before was lost"
 SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"

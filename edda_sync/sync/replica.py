@@ -12,13 +12,13 @@ from functools import wraps
 from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from edda_sync import limits
-from edda_sync.errors import StorageError
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Progress, Session, State
 from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import StorageError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,19 +15,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import early, operation
-from edda_sync.crdt.change import Change
-from edda_sync.crdt.drafts import Delete, Draft, Put, Rewrite, Touch, Verbatim
-from edda_sync.crdt.entities import Entities
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.change import Change
+from edda_sync.changes.drafts import Delete, Draft, Put, Rewrite, Touch, Verbatim
+from edda_sync.crdt import operation
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
-from edda_sync.crdt.ledger import BIRTH_KEY, Ledger
-from edda_sync.crdt.retold import Retold
 from edda_sync.crdt.schema import unknown_cells
-from edda_sync.errors import InvalidValueError, LocalError, RefusedTextError
-from edda_sync.model import TEXT_FIELDS
-from edda_sync.protocols import Rewritten, StoreReader, StoreWriter
+from edda_sync.fold.entities import Entities
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.ledger.retold import Retold
+from edda_sync.store.seams import Rewritten, StoreReader, StoreWriter
 from edda_sync.sync.kept import Kept, note
+from edda_sync.words.errors import InvalidValueError, LocalError, RefusedTextError
+from edda_sync.words.model import TEXT_FIELDS
+from edda_sync.workspace.actor import BIRTH_KEY
 
 
 class Drafted(NamedTuple):

@@ -14,19 +14,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from edda_sync import limits
+from edda_sync.changes.branches import Renaming
+from edda_sync.changes.change import decode_header
 from edda_sync.crdt import frontier
-from edda_sync.crdt.branches import Renaming
-from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Logged
+from edda_sync.store.seams import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
 from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
 from edda_sync.sync.owed import Owed
 from edda_sync.sync.telling import Telling
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 
 class Sending:

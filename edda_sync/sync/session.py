@@ -19,21 +19,10 @@ from enum import Enum
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec
 
-from edda_sync import limits
+from edda_sync.changes.change import decode_header
 from edda_sync.crdt import frontier
-from edda_sync.crdt.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.crdt.pages import BEFORE_ALL
-from edda_sync.errors import (
-    BugError,
-    EddaError,
-    LocalError,
-    RemoteError,
-    RemoteFaultError,
-    RemoteMismatchError,
-    RemoteProtocolError,
-    StorageError,
-)
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Mended, Proved, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import News, Wanted
@@ -64,6 +53,17 @@ from edda_sync.sync.rates import Rates
 from edda_sync.sync.sending import Sending, ended_held, renamed_held
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import (
+    BugError,
+    EddaError,
+    LocalError,
+    RemoteError,
+    RemoteFaultError,
+    RemoteMismatchError,
+    RemoteProtocolError,
+    StorageError,
+)
 
 PROTOCOLS: Final = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
 WORDS_MAX: Final = 200  # of a goodbye's reason that are shown

@@ -19,21 +19,21 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import early as early_writes
-from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.branches import Point
-from edda_sync.crdt.chains import Chains, forked_keys, points_of
-from edda_sync.crdt.change import HASH_BYTES, Change, Header
+from edda_sync.changes import change as changes
+from edda_sync.changes import early as early_writes
+from edda_sync.changes.branches import Point
+from edda_sync.changes.chains import Chains, forked_keys, points_of
+from edda_sync.changes.change import HASH_BYTES, Change, Header
 from edda_sync.crdt.frontier import Dot
-from edda_sync.crdt.ledger import Ledger
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Incoming, Store, StoreReader, StoreWriter
+from edda_sync.ledger.admission import Admitted
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import Incoming, Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import Changes, Part, SignedHead
 from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 
 @dataclass(frozen=True, slots=True)

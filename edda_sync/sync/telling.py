@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 
-from edda_sync import limits
-from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.forks import Forks
 from edda_sync.sync.messages import Evidence, Known
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 
 def short(name: bytes) -> bytes:

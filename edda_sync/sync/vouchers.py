@@ -21,17 +21,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof
-from edda_sync.crdt.branches import Names
-from edda_sync.crdt.chains import Chains
-from edda_sync.crdt.change import HASH_BYTES, Change
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.branches import Names
+from edda_sync.changes.chains import Chains
+from edda_sync.changes.change import HASH_BYTES, Change
 from edda_sync.crdt.frontier import Dot
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import StoreReader, StoreWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.messages import SignedHead
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 TRIES: Final = 256  # signatures tried in vain, beside as many as there are: for those that stand in another order
 

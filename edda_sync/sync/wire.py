@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 import zstandard
 
-from edda_sync import limits
-from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.messages import Message
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 PLAIN: Final = 0
 ZSTD: Final = 1

@@ -23,8 +23,8 @@ from typing import Self
 
 from zeroconf.asyncio import AsyncServiceInfo
 
-from edda_sync.limits import DISCOVERY_KEYS_MAX, ENDPOINTS_MAX
 from edda_sync.transport.multicast import Endpoint, Look, Station, endpoints_of, interfaces
+from edda_sync.words.limits import DISCOVERY_KEYS_MAX, ENDPOINTS_MAX
 
 SYNC = "_edda-sync._tcp.local."
 PAIR = "_edda-pair._tcp.local."

@@ -54,13 +54,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 from spake2.ed25519_basic import NotOnCurve
 
-from edda_sync.errors import EddaError, LimitError, PairingError, RemoteMismatchError, RemoteProtocolError
-from edda_sync.limits import (
-    PAIRING_FRAME_BYTES_MAX,
-    PAIRING_GUESSES_MAX,
-    PAIRING_WINDOW_S,
-    PROTOCOL_VERSION,
-)
+from edda_sync.words.errors import EddaError, LimitError, PairingError, RemoteMismatchError, RemoteProtocolError
+from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_GUESSES_MAX, PAIRING_WINDOW_S, PROTOCOL_VERSION
 
 PURPOSE = b"edda-sync pairing 1 "
 IDENTITIES = (PURPOSE + b"joiner", PURPOSE + b"inviter")  # SPAKE2's idA and idB

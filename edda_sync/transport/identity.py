@@ -32,9 +32,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edda_sync.crdt.records import X25519_HKDF_SHA256, device_id
-from edda_sync.errors import InvalidValueError, StorageError
-from edda_sync.files import disk_error, mend_open_file, replace_file
-from edda_sync.folders import KEY_FILE, NOTE_FILE, make_folder
+from edda_sync.words.errors import InvalidValueError, StorageError
+from edda_sync.words.files import disk_error, mend_open_file, replace_file
+from edda_sync.words.folders import KEY_FILE, NOTE_FILE, make_folder
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

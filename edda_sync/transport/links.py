@@ -42,7 +42,8 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from edda_sync.errors import (
+from edda_sync.transport.identity import Identity, load_into
+from edda_sync.words.errors import (
     LimitError,
     LinkClosedError,
     NotAMemberError,
@@ -53,7 +54,7 @@ from edda_sync.errors import (
     UsageError,
     shown,
 )
-from edda_sync.limits import (
+from edda_sync.words.limits import (
     CLOSE_TIMEOUT_S,
     FRAME_BYTES_MAX,
     LINK_FRAMES_QUEUED_MAX,
@@ -64,7 +65,6 @@ from edda_sync.limits import (
     RETRANSMIT_MS_MAX,
     UNACKNOWLEDGED_MS_MAX,
 )
-from edda_sync.transport.identity import Identity, load_into
 
 PATH = f"/edda/{PROTOCOL_VERSION}"
 SUBPROTOCOL = Subprotocol(f"edda.{PROTOCOL_VERSION}")

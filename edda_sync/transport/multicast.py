@@ -27,7 +27,13 @@ import zeroconf
 from zeroconf import DNSQuestionType, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from edda_sync.limits import ADDRESSES_MAX, DISCOVERY_POLL_S, ENDPOINTS_MAX, OPEN_TIMEOUT_S, RECONNECT_DELAY_S_MAX
+from edda_sync.words.limits import (
+    ADDRESSES_MAX,
+    DISCOVERY_POLL_S,
+    ENDPOINTS_MAX,
+    OPEN_TIMEOUT_S,
+    RECONNECT_DELAY_S_MAX,
+)
 
 LOOPBACK = "127.0.0.1"
 

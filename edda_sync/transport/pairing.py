@@ -19,7 +19,9 @@ import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from edda_sync.errors import (
+from edda_sync.transport.handshake import SENTENCES, Inviter, Joiner, Send, State, Verified, Welcomed, refusal
+from edda_sync.transport.identity import Identity, load_into
+from edda_sync.words.errors import (
     InvalidValueError,
     NotReachableError,
     PairingError,
@@ -27,7 +29,7 @@ from edda_sync.errors import (
     RemoteProtocolError,
     UsageError,
 )
-from edda_sync.limits import (
+from edda_sync.words.limits import (
     CLOSE_TIMEOUT_S,
     LINKS_UNPROVED_MAX,
     OPEN_TIMEOUT_S,
@@ -36,8 +38,6 @@ from edda_sync.limits import (
     PAIRING_REPLY_TIMEOUT_S,
     PAIRING_WINDOW_S,
 )
-from edda_sync.transport.handshake import SENTENCES, Inviter, Joiner, Send, State, Verified, Welcomed, refusal
-from edda_sync.transport.identity import Identity, load_into
 
 NAMEPLATE_DIGITS = 2
 SECRET_DIGITS = 8

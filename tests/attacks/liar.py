@@ -10,21 +10,22 @@ from typing import Any
 
 import msgspec
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof, operation
-from edda_sync.crdt.chains import PROOF
-from edda_sync.crdt.change import NO_HASH, Birth, Dep, Header
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import PROOF
+from edda_sync.changes.change import NO_HASH, Birth, Dep, Header
+from edda_sync.changes.forkproof import Chain
+from edda_sync.crdt import operation
 from edda_sync.crdt.ext import Ext
-from edda_sync.crdt.forkproof import Chain
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Close, Effect, Send
 from edda_sync.sync.messages import Changes, Hello, Message, Part, SignedHead, Summary
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import replica_of
-from edda_sync.transport.membership import workspace_tag
+from edda_sync.words import limits
+from edda_sync.words.errors import EddaError
+from edda_sync.workspace.welcome import workspace_tag
 
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -11,20 +11,21 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.config import StorageConfig
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof
-from edda_sync.crdt.chains import PROOF
-from edda_sync.crdt.change import NO_HASH, Birth
-from edda_sync.crdt.forkproof import Chain
-from edda_sync.crdt.ledger import Ledger, actor_of
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import StoreWriter
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import PROOF
+from edda_sync.changes.change import NO_HASH, Birth
+from edda_sync.changes.forkproof import Chain
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.effects import Send
 from edda_sync.sync.messages import Ack, Cells, Changes, Evidence, Heads, Hello, Known, Listed, SignedHead, Summary
 from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.workspace.actor import actor_of
 from tests.attacks.liar import Liar, Line
 from tests.sync.copies import add, assert_equal, copier
 from tests.sync.network import Network, name_of

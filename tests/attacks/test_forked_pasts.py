@@ -9,18 +9,19 @@ from typing import NamedTuple
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof, operation
-from edda_sync.crdt.chains import PROOF
-from edda_sync.crdt.change import Dep
-from edda_sync.crdt.forkproof import Chain
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import PROOF
+from edda_sync.changes.change import Dep
+from edda_sync.changes.forkproof import Chain
+from edda_sync.crdt import operation
 from edda_sync.crdt.operation import Delete, Put, Touch
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Head, Logged
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Head, Logged
 from edda_sync.sync.messages import Changes, Evidence, SignedHead
 from edda_sync.testing import devices, sync
-from edda_sync.values import id_text
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.values import id_text
 from tests.attacks.liar import Liar, Line
 
 Made = tuple[bytes, bytes]

@@ -10,24 +10,26 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import edits as codec
-from edda_sync.crdt import forkproof, frontier
-from edda_sync.crdt.chains import Chains
-from edda_sync.crdt.change import NO_HASH
-from edda_sync.crdt.edits import TextEdit
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import Chains
+from edda_sync.changes.change import NO_HASH
+from edda_sync.changes.past import Pasts, joined
+from edda_sync.crdt import frontier
 from edda_sync.crdt.operation import Edit, Put, Touch
-from edda_sync.crdt.order import Order
-from edda_sync.crdt.past import Pasts, joined
-from edda_sync.crdt.runs import Run, Unit
-from edda_sync.crdt.text import genesis_id
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text.document import genesis_id
+from edda_sync.crdt.text.edits import TextEdit
+from edda_sync.crdt.text.order import Order
+from edda_sync.crdt.text.runs import Run, Unit
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Behind, Changes, Evidence, SignedHead, Summary
 from edda_sync.sync.vouchers import TRIES
 from edda_sync.testing import devices, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
 from tests.sync.batches import batches, exchange_of
 from tests.sync.copies import assert_equal, shown

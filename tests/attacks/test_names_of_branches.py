@@ -8,20 +8,21 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import edits
-from edda_sync.crdt.branches import branch_name
-from edda_sync.crdt.chains import Chains
-from edda_sync.crdt.change import Dep
-from edda_sync.crdt.edits import TextEdit
+from edda_sync.changes import change as changes
+from edda_sync.changes.branches import branch_name
+from edda_sync.changes.chains import Chains
+from edda_sync.changes.change import Dep
 from edda_sync.crdt.operation import Delete, Edit, Put, Touch
-from edda_sync.crdt.text import genesis_id
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.crdt.text import edits
+from edda_sync.crdt.text.document import genesis_id
+from edda_sync.crdt.text.edits import TextEdit
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Branch, Changes, Summary
 from edda_sync.testing import Talk, devices, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
 from tests.attacks.test_forked_pasts import ONE, Fork, fork, hash_of
 from tests.sync.batches import exchange_of

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, values
 from edda_sync.crdt.records import device_entity
-from edda_sync.engine import StorageEngine
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
+from edda_sync.words import values
 from tests.attacks.liar import Liar, Line
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
-from edda_sync.config import StorageConfig
 from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.operation import Put, Touch
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import LimitError
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Changes
 from edda_sync.testing import devices, pair, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import LimitError
+from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
-from tests.backup.newcomers import begin_with_segment, is_provisional, met, newcomers
 from tests.sync.copies import assert_equal, shown
+from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers
 
 ROOM = 20_000
 Engines = tuple[StorageEngine, ...]

@@ -16,21 +16,22 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
-from edda_sync.crdt import edits as codec
+from edda_sync.changes.change import Dep
 from edda_sync.crdt import schema
-from edda_sync.crdt.change import Dep
-from edda_sync.crdt.edits import TextEdit
 from edda_sync.crdt.operation import Edit, Put
-from edda_sync.crdt.text import genesis_id
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import LimitError, RemoteProtocolError
+from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text.document import genesis_id
+from edda_sync.crdt.text.edits import TextEdit
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Changes
 from edda_sync.testing import devices, replica_of, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.errors import LimitError, RemoteProtocolError
+from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
-from tests.backup.newcomers import begin_with_segment, is_provisional, met, newcomers
 from tests.sync.network import Network
+from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 GENESIS, AUTHOR = 1, 2  # indices in an edit: the text's start, and the first name of its table
@@ -101,7 +102,7 @@ def edit(note: str, start: str, made: TextEdit) -> Edit:
 
 
 def actor_at(engine: StorageEngine) -> bytes:
-    from edda_sync.crdt.ledger import actor_of
+    from edda_sync.workspace.actor import actor_of
 
     with engine.store.read() as reader:
         return actor_of(reader)

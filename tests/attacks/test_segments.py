@@ -10,22 +10,22 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt import admission
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import Birth
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth
+from edda_sync.changes.past import Pasts, encode_pairs
 from edda_sync.crdt.operation import Put, Touch
-from edda_sync.crdt.past import Pasts, encode_pairs
 from edda_sync.crdt.records import device_entity
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import StoreWriter
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.ledger import admission
+from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.identity import Identity
+from edda_sync.words.errors import RemoteProtocolError
 from tests.attacks.liar import Liar, Line
 from tests.attacks.test_trust import record_of
-from tests.backup.newcomers import Newcomers, begin_with_segment, forged_by, is_provisional, met, newcomers
 from tests.sync.copies import own_actor
 from tests.sync.network import name_of
+from tests.sync.newcomers import Newcomers, begin_with_segment, forged_by, is_provisional, met, newcomers
 
 TASK = b"t" * 16
 

@@ -10,15 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import NO_HASH, Birth, Header
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import StoreReader
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import NO_HASH, Birth, Header
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import StoreReader
 from edda_sync.sync.messages import Ack, Changes, Heads, SignedHead
 from edda_sync.sync.session import Session
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 from tests.attacks.liar import Liar, Line
 from tests.sync.batches import exchange_of
 

@@ -18,11 +18,11 @@ TESTS: Final = {
     "links that lose, cut, stall": (
         "e2e/test_bad_lan.py::test_what_is_written_while_frames_are_lost_late_twice_and_out_of_order_is_everywhere_in_the_end",
         "sync/test_forks.py::test_a_large_change_of_a_branch_that_broke_off_goes_on_where_it_stopped",
-        "backup/test_snapshots.py::test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on",
+        "sync/test_snapshots.py::test_a_broken_transfer_goes_on_where_it_stopped_though_the_sender_moved_on",
     ),
     "a copied, restored or rolled-back store": (
-        "test_lives.py::test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync",
-        "test_lives.py::test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost",
+        "workspace/test_lives.py::test_a_copied_folder_writes_under_a_new_actor_and_both_copies_sync",
+        "workspace/test_lives.py::test_a_backup_that_is_put_back_writes_under_a_new_actor_and_gets_back_what_it_had_lost",
     ),
     "a disk that is put back to before it let a newcomer in": (
         "sync/test_readmission.py::test_what_a_newcomer_wrote_reaches_everybody_once_it_is_let_in_again",
@@ -37,9 +37,9 @@ TESTS: Final = {
         "cli/test_status.py::test_a_store_that_exists_more_than_once_says_so",
     ),
     "a store's file that is taken away, emptied or overwritten, in use or not": (
-        "test_opening.py::test_a_store_that_was_lost_is_not_replaced_by_an_empty_one",
-        "test_opening.py::test_a_running_device_ends_when_its_file_is_taken_away",
-        "test_opening.py::test_nothing_is_acknowledged_in_a_file_that_was_taken_away",
+        "engine/test_opening.py::test_a_store_that_was_lost_is_not_replaced_by_an_empty_one",
+        "engine/test_opening.py::test_a_running_device_ends_when_its_file_is_taken_away",
+        "engine/test_opening.py::test_nothing_is_acknowledged_in_a_file_that_was_taken_away",
         "cli/test_lost.py::test_a_store_that_was_overwritten_comes_back_as_the_message_says",
     ),
     "a disk that rots": (
@@ -117,7 +117,7 @@ TESTS: Final = {
         "attacks/test_floods.py::test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_added_or_after",
         "attacks/test_floods.py::test_forks_of_one_device_beyond_the_rate_are_learned_later_and_all_of_them",
         "attacks/test_floods.py::test_one_hello_is_answered_by_no_more_evidence_at_once_than_the_window_holds",
-        "crdt/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
+        "workspace/test_closing.py::test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on",
     ),
     "a member that names evidence it does not hold, or asks for some without end": (
         "attacks/test_floods.py::test_a_peer_that_asks_again_and_again_is_told_so_often_and_no_more",

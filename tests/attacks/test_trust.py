@@ -11,19 +11,20 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, workspaces
-from edda_sync.config import StorageConfig
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth
 from edda_sync.crdt import records
-from edda_sync.crdt.change import Birth
 from edda_sync.crdt.operation import Put, Touch
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, device_entity
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import LimitError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Differs, Proved
 from edda_sync.sync.messages import Ack, Cells, Summary
 from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import LimitError
+from edda_sync.workspace import members as workspaces
 from tests.attacks.liar import Liar, Line
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
 from edda_sync.crdt.operation import Touch
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Changes, SignedHead
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
 from tests.attacks.liar import Liar, Line
 from tests.sync.copies import own_actor
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
 from edda_sync.crdt import records
 from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.operation import Put, Touch
 from edda_sync.crdt.records import DeviceRecord, device_entity
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import Head
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Head
 from edda_sync.sync.messages import Changes
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.identity import Identity

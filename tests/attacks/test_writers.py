@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, values
-from edda_sync.config import StorageConfig
-from edda_sync.crdt.drafts import Put
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import InvalidValueError, LimitError
+from edda_sync.changes.drafts import Put
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
-from edda_sync.transport.membership import DeviceCard
+from edda_sync.words import limits, values
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import InvalidValueError, LimitError
+from edda_sync.workspace.welcome import DeviceCard
 from tests.attacks.liar import Liar, Line
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edda_sync.cli import root
+from edda_sync.cli.main import root
 
 
 class Edda:

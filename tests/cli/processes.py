@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-EDDA = [sys.executable, "-c", "from edda_sync.cli import main; main()"]
+EDDA = [sys.executable, "-c", "from edda_sync.cli.main import main; main()"]
 PATIENCE_S = 30.0  # far above what anything here takes: a test that hangs ends
 
 AGAIN_S = 2.0

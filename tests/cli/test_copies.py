@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from edda_sync import testing
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Task
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import identity
 from edda_sync.transport.identity import Identity
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.model import Task
 from tests.cli.processes import PATIENCE_S, Machine
 
 SAID = r"Another copy of this device's store is connected to laptop; use only one of the two\."

@@ -82,7 +82,7 @@ def test_a_demo_that_fails_says_why_and_leaves_nothing_behind(temporary: Path, e
     script = (
         "import edda_sync.demo.story as story\n"
         "story.TITLES['phone'] = ''\n"  # no task can be called that
-        "from edda_sync.cli import main\n"
+        "from edda_sync.cli.main import main\n"
         "main(['demo'])\n"
     )
     command = [sys.executable, "-c", script]

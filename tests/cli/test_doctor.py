@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from edda_sync import doctor
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.engine import open as open_store
-from edda_sync.errors import CorruptError
-from edda_sync.model import Document, Task
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.engine import open as open_store
 from edda_sync.testing import Talk, devices, pair, sync
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import Document, Task
 
 CHECKS = ["file", "references", "log", "tables", "digest", "lives"]
 
@@ -127,7 +127,7 @@ def test_a_broken_file_is_noticed(home: Path) -> None:
 
 
 def test_a_store_that_began_with_a_segment_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.limits.SNAPSHOT_CHANGES_MIN", 10)
+    monkeypatch.setattr("edda_sync.words.limits.SNAPSHOT_CHANGES_MIN", 10)
     with devices(1) as (laptop,):
         fill(laptop)
         for number in range(20):

@@ -91,7 +91,7 @@ def test_what_is_written_while_the_editor_is_open_is_merged(
     edda: Any, editor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=b"alpha beta gamma")
-    other = [sys.executable, "-c", "from edda_sync.cli import main; main()", "--home", str(edda.home)]
+    other = [sys.executable, "-c", "from edda_sync.cli.main import main; main()", "--home", str(edda.home)]
     other += ["doc", "edit", document_id, "--content", "ALPHA beta gamma"]
     editor(
         f"import subprocess; subprocess.run({other!r}, check=True)\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edda_sync.cli.exports import Names
-from edda_sync.model import Document
+from edda_sync.words.model import Document
 
 
 def fill(edda: Any) -> None:
@@ -171,10 +171,10 @@ def test_nothing_is_written_through_a_link(edda: Any, tmp_path: Path) -> None:
 
 
 def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
-    from edda_sync.config import StorageConfig
-    from edda_sync.engine import StorageEngine
-    from edda_sync.model import Task
+    from edda_sync.engine.engine import StorageEngine
     from edda_sync.testing import pair, sync
+    from edda_sync.words.config import StorageConfig
+    from edda_sync.words.model import Task
 
     edda = another_edda("laptop")
     assert "No conflicts" in edda("conflicts").stderr

@@ -10,8 +10,8 @@ import pytest
 
 import edda_sync
 from edda_sync import testing
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
 from tests.cli.processes import Machine
 
 TOLD = "laptop does not know this device any more"

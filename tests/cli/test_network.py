@@ -13,8 +13,8 @@ import pytest
 
 import edda_sync
 from edda_sync import testing
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
 from tests.cli.processes import PATIENCE_S, Machine, Running, on_a_terminal
 
 Machines = Callable[[str], Machine]
@@ -284,9 +284,9 @@ def test_up_ends_loudly_when_a_bug_ends_one_of_its_duties(machine: Machines) -> 
     laptop = machine("laptop")
     laptop.run("task", "add", "Buy milk")
     script = (
-        "from edda_sync import standing\nreal, calls = standing.written, []\n"
+        "from edda_sync.engine import standing\nreal, calls = standing.written, []\n"
         "def broken(store):\n    calls.append(store)\n    return real(store) if len(calls) == 1 else 1 / 0\n"
-        "standing.written = broken\nfrom edda_sync.cli import main\nmain(['up', '--no-discovery'])\n"
+        "standing.written = broken\nfrom edda_sync.cli.main import main\nmain(['up', '--no-discovery'])\n"
     )
     running = Running([sys.executable, "-c", script], laptop.environment)
     running.wait_for("^ZeroDivisionError")
@@ -381,7 +381,7 @@ def test_up_into_a_pipe_is_plain(evil_pair: tuple[Machine, Machine]) -> None:
 
 def test_a_name_that_would_give_orders_to_a_terminal_gives_none(machine: Machines) -> None:
     script = (
-        "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device import Happening\n"
+        "from edda_sync.cli.happenings import Lines\nfrom edda_sync.device.device import Happening\n"
         "class Told:\n    def name_of(self, device):\n        return 'evil\\x1b[31m\\x9b2J\\nnext\\r'\n"
         "lines = Lines()\nlines.device = Told()\nlines.start()\n"
         "lines.happened(Happening('connected', 'id', text='\\x1b]0;title\\a'))\nlines.happened(Happening('lost', 'id'))\n"

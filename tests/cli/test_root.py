@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import edda_sync.cli
-from edda_sync.cli import COMMANDS, root
+from edda_sync.cli.main import COMMANDS, root
 from tests.cli.processes import EDDA, Running, on_a_terminal
 
 HEAVY = (
@@ -36,7 +36,7 @@ def run(home: Path, *args: str | bytes, **how: Any) -> subprocess.CompletedProce
 def loaded_by(home: Path, *args: str) -> set[str]:
     """Return which heavy modules a command loads."""
     code = (
-        "import sys\nfrom edda_sync.cli import main\n"
+        "import sys\nfrom edda_sync.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
@@ -149,8 +149,8 @@ def test_a_text_that_begins_with_a_dash_goes_behind_two(edda: Any) -> None:
 
 
 def test_agent_and_reason_are_kept_in_the_history(edda: Any) -> None:
-    from edda_sync.crdt.change import decode_header
-    from edda_sync.engine import open as open_store
+    from edda_sync.changes.change import decode_header
+    from edda_sync.engine.engine import open as open_store
 
     edda("--agent", "claude", "--reason", "weekly review", "task", "add", "a")
     with open_store(edda.home) as store, store.store.read() as reader:
@@ -468,12 +468,12 @@ class Loading:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Loading())
-from edda_sync.command import main
+from edda_sync.cli.command import main
 main()
 """
 
 
-@pytest.mark.parametrize("module", ["click", "edda_sync.cli", "edda_sync.cli.common", "edda_sync.config"])
+@pytest.mark.parametrize("module", ["click", "edda_sync.cli.main", "edda_sync.cli.common", "edda_sync.words.config"])
 def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(module: str) -> None:
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")

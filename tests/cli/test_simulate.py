@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edda_sync.cli import root
-from simulations.runs import run
-from simulations.tape import Tape
+from edda_sync.cli.main import root
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.tape import Tape
 
 
 def simulate(*arguments: str) -> Result:
@@ -40,7 +40,7 @@ def test_a_range_of_seeds_in_json_is_a_list_of_verdicts() -> None:
 
 
 def test_a_failure_prints_the_command_that_repeats_it_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.life.Sidecar.doubt", lambda *_: "")
+    monkeypatch.setattr("edda_sync.engine.life.Sidecar.doubt", lambda *_: "")
     failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
     found = simulate("--seeds", f"{failing}-{failing}", "--backend", "memory", "--shrink")
     assert found.exit_code == 1

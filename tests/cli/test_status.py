@@ -14,18 +14,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from edda_sync import limits, standing
 from edda_sync.cli.network import _peer_state
-from edda_sync.config import StorageConfig
-from edda_sync.crdt.fold import UNREADABLE
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Document, Task
-from edda_sync.protocols import StoreWriter, Unapplied
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.fold import UNREADABLE
+from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.sync.kept import note
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.sync.proving import Difference
 from edda_sync.testing import pair, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.model import Document, Task
+from edda_sync.words.values import id_bytes
 from tests.sync.test_births import many_lives
 
 QUIET = ("waiting:", "refused:", "history:", "lie:", "kept:", "copies:", "lives:", "fork:")

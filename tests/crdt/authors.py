@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from edda_sync import workspaces
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import DEP_HASH_BYTES, NO_HASH, Birth, Change, Dep, Header
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Change, Dep, Header
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.crdt.ledger import WORKSPACE_KEY, Ledger
 from edda_sync.crdt.operation import Operation
-from edda_sync.crdt.texts import Texts
-from edda_sync.protocols import Row, StoreReader, StoreWriter
-from edda_sync.store.memory import MemoryStore
+from edda_sync.fold.texts import Texts
+from edda_sync.ledger.admission import Admitted
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.seams import Row, StoreReader, StoreWriter
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.membership import DeviceCard
+from edda_sync.workspace import members as workspaces
+from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.welcome import DeviceCard
 
 T = TypeVar("T")
 

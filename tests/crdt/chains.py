@@ -10,8 +10,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edda_sync.crdt.branches import ROOT
-from edda_sync.crdt.forkproof import Chain
+from edda_sync.changes.branches import ROOT
+from edda_sync.changes.forkproof import Chain
 
 WORKSPACE = b"sixteen of these"
 

@@ -7,8 +7,8 @@ from typing import Final, Generic, TypeVar
 
 from hypothesis import strategies as st
 
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import Birth, Header
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth, Header
 from edda_sync.crdt.frontier import Frontier, covers, join
 
 W = TypeVar("W")

@@ -21,13 +21,13 @@ import msgspec
 
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import state
-from edda_sync.crdt.fold import Fold
-from edda_sync.model import KINDS
-from edda_sync.protocols import Head, Logged, StoreWriter
-from simulations import evidence
+from edda_sync.fold.fold import Fold
+from edda_sync.simulations import evidence
+from edda_sync.store.seams import Head, Logged, StoreWriter
+from edda_sync.words.model import KINDS
 from tests.crdt.histories import ACTORS, header_of
-from tests.crdt.test_fold import AUTHOR, Folded, all_of
 from tests.crdt.works import DOCUMENT, OTHER, TABLET_ID, TAG, TAG_BYTES, TASK
+from tests.fold.test_fold import AUTHOR, Folded, all_of
 
 BATCH: Final = 25  # seeds that one process runs at a time
 CHANGES: Final = 60  # of one log

@@ -11,8 +11,8 @@ from edda_sync.crdt import entity as entities
 from edda_sync.crdt import state
 from edda_sync.crdt.entity import Entity, Refused
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.errors import CorruptError
-from edda_sync.model import KINDS
+from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import KINDS
 from tests.crdt.histories import ACTORS, Event, causal_order, histories
 
 ID = bytes(range(16))

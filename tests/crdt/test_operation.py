@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.frontier import SEQ_MAX
 from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch, Unread
-from edda_sync.model import KINDS
+from edda_sync.words import limits
+from edda_sync.words.model import KINDS
 
 ENTITY, ACTOR = bytes(range(16)), bytes.fromhex("c1da55d321a4f21e76ad392620ad4900")
 GENESIS = b"\7" * 16

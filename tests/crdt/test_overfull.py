@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
-from edda_sync.crdt import edits, state
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.edits import GENESIS, TextEdit
+from edda_sync.crdt import state
 from edda_sync.crdt.entity import Entity, key_of
-from edda_sync.crdt.fold import UNREADABLE
 from edda_sync.crdt.schema import check_state
-from edda_sync.crdt.text import TextDocument, genesis_id
-from edda_sync.errors import CorruptError, InvalidValueError
-from edda_sync.model import KINDS
+from edda_sync.crdt.text import edits
+from edda_sync.crdt.text.document import TextDocument, genesis_id
+from edda_sync.crdt.text.edits import GENESIS, TextEdit
+from edda_sync.fold.fold import UNREADABLE
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, InvalidValueError
+from edda_sync.words.model import KINDS
 from tests.crdt import works
 from tests.crdt.authors import LAPTOP, Life, Peer, device, founded
 from tests.crdt.histories import ACTORS, Event, causal_order, histories
-from tests.crdt.test_refold import KEYS, damage, dots_of, rebuild, refold
 from tests.crdt.works import DOCUMENT, OTHER, TASK, Work, written
+from tests.ledger.test_refold import KEYS, damage, dots_of, rebuild, refold
 
 Events = list[Event[list[Work]]]
 A, B = ACTORS[:2]
@@ -139,7 +140,7 @@ def test_what_was_counted_for_a_refused_edit_is_taken_back() -> None:
 )  # fmt: skip
 def test_a_state_is_less_than_twice_what_was_counted(writes: list[tuple[str, object, int]]) -> None:
     """Nobody has seen the others' writes, so all stay: but for what an actor that only touched it takes."""
-    from edda_sync.crdt.fold import _size_of
+    from edda_sync.fold.fold import _size_of
 
     entity = Entity(TASK, "task")
     for number, (name, value, actor) in enumerate(writes):

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
 from edda_sync.crdt import pages
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.pages import BEFORE_ALL, LAST_KEY, Page
 from edda_sync.crdt.sketch import Decoded
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 
 def key(number: int) -> bytes:

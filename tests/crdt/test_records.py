@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
 from edda_sync.crdt import records
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
-from edda_sync.errors import InvalidValueError
 from edda_sync.transport.identity import Identity, public_key_of
+from edda_sync.words import limits
+from edda_sync.words.errors import InvalidValueError
 from tests.crdt.authors import IDENTITIES, LAPTOP, PHONE
 
 KEY = bytes(range(32))

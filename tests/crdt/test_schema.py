@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import values
 from edda_sync.crdt import records
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.records import DeviceRecord, EpochRecord
 from edda_sync.crdt.schema import check_cell, check_state, unknown_cells
-from edda_sync.errors import InvalidValueError
+from edda_sync.words import values
+from edda_sync.words.errors import InvalidValueError
 from tests.crdt.authors import LAPTOP, PHONE
 from tests.crdt.histories import ACTORS
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
 from edda_sync.crdt import sketch
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.sketch import CELL_BYTES, ITEM_BYTES, Code, Decoded, Sketch, differences
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 KEY = b"nonce of A......nonce of B......"
 codes = st.binary(min_size=16, max_size=64)

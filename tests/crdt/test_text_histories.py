@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulations.bugs.planting import Edit
+from edda_sync.simulations.bugs.planting import Edit
 from tests.crdt.text_histories import differences, lies_accepted, make
 from tests.crdt.text_witness import contradictions
 
@@ -34,52 +34,56 @@ def test_a_history_without_lies_is_accepted_whole() -> None:
 
 PLANTED = {
     "what is known here is known to everybody": Edit(
-        "crdt.sequence:_Past.__missing__", "past.get(actor[-NAME_BYTES:], 0)", "1 << 60"
+        "crdt.text.sequence:_Past.__missing__", "past.get(actor[-NAME_BYTES:], 0)", "1 << 60"
     ),
     "a rewrite that is known here is known to everybody": Edit(
-        "crdt.sequence:_Past.__missing__",
+        "crdt.text.sequence:_Past.__missing__",
         "rewrite.size if past is None or meets(rewrite.dots, self._dot, past) else 0",
         "rewrite.size",
     ),
     "a text that is known here is known to everybody": Edit(
-        "crdt.sequence:TextSequence.accept", "if not meets(self.starts, dot, past):", "if False:"
+        "crdt.text.sequence:TextSequence.accept", "if not meets(self.starts, dot, past):", "if False:"
     ),
-    "a later start is not noted": Edit("crdt.text:TextDocument.started", "text.starts.add(dot)", "pass"),
+    "a later start is not noted": Edit("crdt.text.document:TextDocument.started", "text.starts.add(dot)", "pass"),
     "neighbours need not be neighbours": Edit(
-        "crdt.sequence:TextSequence._judge", "if following != right:", "if False:"
+        "crdt.text.sequence:TextSequence._judge", "if following != right:", "if False:"
     ),
     "anything may be deleted": Edit(
-        "crdt.sequence:TextSequence._judge", "if at + length > (clock if name == own else known[name]):", "if False:"
+        "crdt.text.sequence:TextSequence._judge",
+        "if at + length > (clock if name == own else known[name]):",
+        "if False:",
     ),
     "characters are cut in halves": Edit(
-        "crdt.order:Order.is_inside", "name in self.pairs and self.pairs[name].has(clock)", "False"
+        "crdt.text.order:Order.is_inside", "name in self.pairs and self.pairs[name].has(clock)", "False"
     ),
     "characters are forgotten with the last one that shows": Edit(
-        "crdt.text_state:encode",
+        "crdt.text.state:encode",
         "for name, found in sorted(text.order.pairs.items())",
         "for name, found in sorted(text.order.pairs.items()) if not text.order.string().isascii()",
     ),
     "who came first stands first": Edit(
-        "crdt.sequence:TextSequence.place", "self.names[run.name] < mine", "run.name < name"
+        "crdt.text.sequence:TextSequence.place", "self.names[run.name] < mine", "run.name < name"
     ),
     "what was written behind another insertion stands apart from it": Edit(
-        "crdt.sequence:TextSequence.place", "if beside not in passed or", "if True or"
+        "crdt.text.sequence:TextSequence.place", "if beside not in passed or", "if True or"
     ),
     "an insertion stands between another one and what was written behind that": Edit(
-        "crdt.sequence:TextSequence.place", "if beside not in undecided:", "if True:"
+        "crdt.text.sequence:TextSequence.place", "if beside not in undecided:", "if True:"
     ),
     "a block goes before every one of its edit that it was written before": Edit(
-        "crdt.sequence:TextSequence._take", "if begun.get(right) == left or", "if begun or"
+        "crdt.text.sequence:TextSequence._take", "if begun.get(right) == left or", "if begun or"
     ),
     "a rewrite belongs to who made it first": Edit(
-        "crdt.sequence:TextSequence._bring", "rewrite.dots.add(dot)", "pass"
+        "crdt.text.sequence:TextSequence._bring", "rewrite.dots.add(dot)", "pass"
     ),
-    "a rewrite is named by its words alone": Edit("crdt.edits:rewrite_name", "_encode(edit)", "_encode(edit.blocks)"),
+    "a rewrite is named by its words alone": Edit(
+        "crdt.text.edits:rewrite_name", "_encode(edit)", "_encode(edit.blocks)"
+    ),
     "runs are not joined when their chunks are": Edit(
-        "crdt.order:Order._merge", "if self._is_one(", "if False and self._is_one("
+        "crdt.text.order:Order._merge", "if self._is_one(", "if False and self._is_one("
     ),
     "names stay in the order in which they came": Edit(
-        "crdt.sequence:TextSequence.sort_names", "if names == self.names:", "if names:"
+        "crdt.text.sequence:TextSequence.sort_names", "if names == self.names:", "if names:"
     ),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from edda_sync.crdt.text import TextDocument
+from edda_sync.crdt.text.document import TextDocument
 from tests.crdt.text_histories import Device, History, causal_order, make
 from tests.crdt.text_joining import merged, put_in_order
 

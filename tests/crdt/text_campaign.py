@@ -16,7 +16,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 
-from simulations import evidence
+from edda_sync.simulations import evidence
 from tests.crdt.text_histories import differences, lies_accepted, make
 from tests.crdt.text_witness import contradictions
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from edda_sync.crdt import edits as codec
-from edda_sync.crdt.edits import TABLE, TextEdit
-from edda_sync.crdt.text import TextDocument, genesis_id
-from edda_sync.crdt.units import code_points, units
-from edda_sync.errors import CorruptError, RefusedTextError
+from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text.document import TextDocument, genesis_id
+from edda_sync.crdt.text.edits import TABLE, TextEdit
+from edda_sync.crdt.text.units import code_points, units
+from edda_sync.words.errors import CorruptError, RefusedTextError
 from tests.crdt.text_joining import merged, put_in_order
 
 Dot = tuple[bytes, int]

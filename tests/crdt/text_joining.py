@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from edda_sync.crdt import text_state
-from edda_sync.crdt.attribution import Range
-from edda_sync.crdt.order import Order
-from edda_sync.crdt.runs import EDGE, Run, Unit
-from edda_sync.crdt.sequence import Rewrite, TextSequence
-from edda_sync.crdt.text import TextDocument
-from edda_sync.crdt.units import Pairs, code_points
+from edda_sync.crdt.text import state as text_state
+from edda_sync.crdt.text.attribution import Range
+from edda_sync.crdt.text.document import TextDocument
+from edda_sync.crdt.text.order import Order
+from edda_sync.crdt.text.runs import EDGE, Run, Unit
+from edda_sync.crdt.text.sequence import Rewrite, TextSequence
+from edda_sync.crdt.text.units import Pairs, code_points
 
 
 def join(text: TextSequence, other: TextSequence) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 
 from pycrdt import Doc, Text
 
-from edda_sync.crdt import edits as codec
-from edda_sync.crdt import yjs
-from edda_sync.crdt.clients import client_ids
-from edda_sync.crdt.edits import TextEdit
-from edda_sync.crdt.runs import EDGE, Run
-from edda_sync.crdt.units import units
+from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text import yjs
+from edda_sync.crdt.text.clients import client_ids
+from edda_sync.crdt.text.edits import TextEdit
+from edda_sync.crdt.text.runs import EDGE, Run
+from edda_sync.crdt.text.units import units
 from tests.crdt.text_histories import History, causal_order, tell, units_of
 
 

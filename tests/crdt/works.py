@@ -6,14 +6,14 @@ from typing import Final, NamedTuple
 
 from hypothesis import strategies as st
 
-from edda_sync import values
+from edda_sync.changes.change import Change
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import records
-from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import Change
 from edda_sync.crdt.frontier import Dot, Frontier, difference, to_pairs
 from edda_sync.crdt.operation import Operation
+from edda_sync.ledger.admission import Admitted
 from edda_sync.transport.identity import Identity
+from edda_sync.words import values
 from tests.crdt.authors import IDENTITIES, LAPTOP, TABLET, Life, Peer, device
 from tests.crdt.histories import ACTORS, Event
 

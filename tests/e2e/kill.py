@@ -29,11 +29,11 @@ from typing import Any, Final, Self
 import msgspec
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.config import StorageConfig
-from edda_sync.device import Device
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError
+from edda_sync.device.device import Device
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import EddaError
 from tests.e2e import kill_device
 from tests.e2e.kill_work import Facts, Operation, facts_of, perform, plan, read_facts, settle
 

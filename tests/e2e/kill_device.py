@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.config import StorageConfig
-from edda_sync.device import Device
-from edda_sync.engine import StorageEngine
+from edda_sync.device.device import Device
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
 from tests.e2e.kill_work import Operation, perform, plan
 
 BEGUN: Final = b"?"

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Document, Task
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.model import Document, Task
 
 Key = tuple[str, str, str]  # what it is, whose, which one
 Facts = dict[Key, Any]

@@ -20,11 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from edda_sync import control, testing
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
+from edda_sync import testing
+from edda_sync.device import control
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
 
-EDDA: Final = (sys.executable, "-c", "from edda_sync.cli import main; main()")
+EDDA: Final = (sys.executable, "-c", "from edda_sync.cli.main import main; main()")
 PATIENCE_S: Final = 60.0  # a guard against waiting for ever, far above what anything here takes
 POLL_S: Final = 0.02
 OPENS_SLOWLY: Final = "Opening the store\n"  # said after a second of it: no complaint

@@ -12,8 +12,8 @@ The disk, at any moment of the trace:
   4. A new, renamed or removed name is on disk once its folder was synced. Before, it may be there or not, by itself, the
      same five ways; a rename happens as a whole. The folder itself is there.
   5. The index in shared memory (``-shm``) is never in an image: SQLite makes it anew from the journal at every first open.
-  6. The sidecar (``edda_sync/life.py``) is synced when a store is closed. It is missing, or says so, or stands where it
-     stood some writes ago and says that the store was open, or is a file of zeros.
+  6. The sidecar (``edda_sync/engine/life.py``) is synced when a store is closed. It is missing, or says so, or stands where
+     it stood some writes ago and says that the store was open, or is a file of zeros.
 
 Power fails before each write, sync and change of a name, and after the last. What a store must then show, says
 :class:`~tests.e2e.power_judge.Judge`.

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from simulations import evidence
+from edda_sync.simulations import evidence
 from tests.e2e.power import Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_judge import Verdict, judge_moments, lay_out, sample
 

@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.config import DATABASE_FILE, StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.life import open_sidecar
-from edda_sync.model import Task
-from edda_sync.protocols import Head
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.life import open_sidecar
+from edda_sync.store.seams import Head
+from edda_sync.words.config import DATABASE_FILE, StorageConfig
+from edda_sync.words.model import Task
 from tests.e2e.kill import TABLES, _differences, damage
 from tests.e2e.kill_work import Facts, _id, read_facts
 from tests.e2e.power import Disk, Event, Image, Loss

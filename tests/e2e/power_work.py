@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.store import sqlite
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.sqlite import store as sqlite
+from edda_sync.words.config import StorageConfig
 from tests.e2e.kill_work import Facts, Key, facts_of, perform, plan, read_facts, settle
 
 MARKS: Final = "marks"

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Document, Task
-from edda_sync.query import TaskQuery
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.model import Document, Task
+from edda_sync.words.query import TaskQuery
 from tests.e2e import lan
 from tests.e2e.lan import Lan, Place, Spoiler
 from tests.e2e.machine import Machine, are_equal, settle_in, store_of, until

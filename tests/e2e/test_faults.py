@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Task
-from edda_sync.query import TaskQuery
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import pair, sync
+from edda_sync.words.model import Task
+from edda_sync.words.query import TaskQuery
 from tests.e2e import lan
 from tests.e2e.kill import damage
 from tests.e2e.lan import Lan

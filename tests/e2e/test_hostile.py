@@ -21,19 +21,19 @@ import msgspec
 import pytest
 import zstandard
 
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.chains import PROOF
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import EddaError, NotAMemberError
-from edda_sync.limits import FRAME_BYTES_MAX
-from edda_sync.model import Task
-from edda_sync.protocols import Logged
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import PROOF
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Logged
 from edda_sync.sync.effects import Send
 from edda_sync.sync.messages import Changes, Evidence, Heads, Hello, SignedHead, Snapshot
 from edda_sync.sync.wire import PLAIN, ZSTD, Codec
 from edda_sync.testing import replica_of
 from edda_sync.transport.identity import Identity, load_into
 from edda_sync.transport.links import PATH, Link, dial, peek
+from edda_sync.words.errors import EddaError, NotAMemberError
+from edda_sync.words.limits import FRAME_BYTES_MAX
+from edda_sync.words.model import Task
 from tests.e2e.machine import Facts, Machine, are_equal, settle_in, store_of, until
 
 BOMB_BYTES = 256 * 1024 * 1024

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Task
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.model import Task
 from tests.e2e.kill import MINE, Round, Verdict
 from tests.e2e.kill_campaign import HEADER, line_of, write_down
 from tests.e2e.kill_work import LARGE_DOCUMENTS, Operation, _id, facts_of, perform, plan, read_facts, settle

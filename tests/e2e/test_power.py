@@ -12,9 +12,9 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync import open as open_store
-from edda_sync.config import DATABASE_FILE
-from edda_sync.life import Sidecar
-from edda_sync.model import Task
+from edda_sync.engine.life import Sidecar
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.model import Task
 from tests.e2e.power import Disk, Event, Image, Loss, compile_recorder, read_trace, record, scratch
 from tests.e2e.power_campaign import SECTION, repeat, row_of
 from tests.e2e.power_judge import Account, Judge, Verdict, judge_moments, lay_out, moments, sample

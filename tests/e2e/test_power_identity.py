@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.errors import StorageError
 from edda_sync.transport.identity import Identity, load
+from edda_sync.words.errors import StorageError
 from tests.e2e.power import Disk, Event, Loss, compile_recorder, record, scratch
 from tests.e2e.power_judge import lay_out
 from tests.e2e.power_work import MARKS

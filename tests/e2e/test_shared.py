@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.engine import StorageEngine
-from edda_sync.query import DocumentQuery
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.query import DocumentQuery
 from tests.e2e.machine import Machine, are_equal, pair, until
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

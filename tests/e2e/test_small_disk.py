@@ -16,11 +16,11 @@ from typing import Final
 
 import pytest
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import DiskFullError
-from edda_sync.model import Document, Task
-from edda_sync.query import DocumentQuery, TaskQuery
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import DiskFullError
+from edda_sync.words.model import Document, Task
+from edda_sync.words.query import DocumentQuery, TaskQuery
 from tests.e2e.kill import damage
 from tests.e2e.machine import Machine, are_equal, bring_together, settle_in, store_of, until
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from simulations import faults, workload
-from simulations.device import SimulatedDevice
-from simulations.runs import run
-from simulations.tape import Event, Profile, Tape
+from edda_sync.simulations import faults, workload
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.tape import Event, Profile, Tape
 
 TIMES = 4
 NOTED = {

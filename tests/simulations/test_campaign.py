@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from simulations import evidence
-from simulations.campaign import SECTION, Block, Campaign, Digest, next_seed, repeat, seeds_of, work
-from simulations.runs import run
-from simulations.tape import Tape
+from edda_sync.simulations import evidence
+from edda_sync.simulations.campaign import SECTION, Block, Campaign, Digest, next_seed, repeat, seeds_of, work
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.tape import Tape
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def test_a_digest_that_differs_in_another_process_is_a_failure() -> None:
 
 
 def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.life.Sidecar.doubt", lambda *_: "")
+    monkeypatch.setattr("edda_sync.engine.life.Sidecar.doubt", lambda *_: "")
     failing = next(seed for seed in range(2_000) if run(Tape(seed, backend="memory")).violation is not None)
     _, tally = work(Block(failing, failing, "memory"))
     ((seed, text),) = tally.failures
@@ -79,7 +79,7 @@ def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:
 
 def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on() -> None:
     code = (
-        "import sys; from simulations import campaign, evidence; from pathlib import Path\n"
+        "import sys; from edda_sync.simulations import campaign, evidence; from pathlib import Path\n"
         "evidence.append = lambda section, row: print(row, flush=True)\n"
         "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=10)))"
     )

@@ -9,13 +9,24 @@ from typing import Any
 
 import pytest
 
-from edda_sync import limits, values
-from edda_sync.crdt import cells, closing
-from edda_sync.crdt.change import Birth, encode_birth, hash_part
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.crdt.text import TextDocument
-from edda_sync.engine import StorageEngine
-from edda_sync.model import Document, Task
+from edda_sync.changes.change import Birth, encode_birth, hash_part
+from edda_sync.crdt import cells
+from edda_sync.crdt.text.document import TextDocument
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.transaction import Transaction
+from edda_sync.simulations import liars, lies
+from edda_sync.simulations.births import _changes as many_changes
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.catalogue import CHECKERS
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers import hostility
+from edda_sync.simulations.checkers.history import CODEC
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.liars import DELETE, PUT
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.strange import append
+from edda_sync.simulations.tape import Profile, Tape
 from edda_sync.sync.exchange import Exchange, Introduction, Proof
 from edda_sync.sync.forks import Forks
 from edda_sync.sync.giving import Giving
@@ -27,20 +38,10 @@ from edda_sync.sync.rates import Trial
 from edda_sync.sync.session import Session
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.telling import Telling
-from edda_sync.transaction import Transaction
-from simulations import liars, lies
-from simulations.births import _changes as many_changes
-from simulations.book import Fate
-from simulations.catalogue import CHECKERS
-from simulations.checker import Checker
-from simulations.checkers import hostility
-from simulations.checkers.history import CODEC
-from simulations.device import SimulatedDevice
-from simulations.liars import DELETE, PUT
-from simulations.protocols import Verdict
-from simulations.simulator import Simulation
-from simulations.strange import append
-from simulations.tape import Profile, Tape
+from edda_sync.words import limits, values
+from edda_sync.words.model import Document, Task
+from edda_sync.workspace import closing
+from edda_sync.workspace.actor import actor_of
 
 CALM = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
 SPAN_S = 10.0
@@ -159,7 +160,7 @@ def unawaited_writes(sim: Simulation, patch: Patch) -> None:
 
 
 def one_name_twice(sim: Simulation, patch: Patch) -> None:
-    patch.setattr("edda_sync.life.Sidecar.doubt", lambda *_: "")
+    patch.setattr("edda_sync.engine.life.Sidecar.doubt", lambda *_: "")
     roll_back(sim)
     sim.at(5.001, lambda: sim.devices[0].act(lambda engine: make(sim, engine)))
 
@@ -175,7 +176,7 @@ def least_stamp_shows(sim: Simulation, patch: Patch) -> None:
 
 
 def a_stranger_that_writes(sim: Simulation, patch: Patch) -> None:
-    patch.setattr("edda_sync.crdt.admission.is_admissible", lambda *_: True)
+    patch.setattr("edda_sync.ledger.admission.is_admissible", lambda *_: True)
     liar = sim.add_device(liars.Liar)
     assert isinstance(liar, liars.Liar)
     body = liars.body_of([[PUT, "task", bytes(15) + b"7", {"title": "nobody's"}]])
@@ -243,7 +244,7 @@ def lives_without_end(sim: Simulation, patch: Patch) -> None:
 
 
 def a_forger_who_is_none(sim: Simulation, patch: Patch) -> None:
-    patch.setattr("simulations.checkers.evidence.forged_by", lambda _: sim.devices[0].identity.public_key)
+    patch.setattr("edda_sync.simulations.checkers.evidence.forged_by", lambda _: sim.devices[0].identity.public_key)
 
 
 def evidence_that_was_named(sim: Simulation, patch: Patch) -> None:
@@ -328,7 +329,7 @@ def an_edit_without_effect(sim: Simulation, patch: Patch) -> None:
 
 
 def a_deletion_of_what_is_yet_to_come(sim: Simulation, patch: Patch) -> None:
-    patch.setattr("edda_sync.crdt.chains.Chains.pairs", lambda _, pairs, past: dict(pairs))
+    patch.setattr("edda_sync.changes.chains.Chains.pairs", lambda _, pairs, past: dict(pairs))
     liar = sim.add_device(liars.Liar)
 
     def lie(engine: StorageEngine) -> None:
@@ -354,7 +355,7 @@ def damage_without_rot(sim: Simulation, patch: Patch) -> None:
 
 def other_parts_than_named(sim: Simulation, patch: Patch) -> None:
     patch.setattr(limits, "PART_BYTES_MAX", 600)
-    patch.setattr("simulations.checkers.history.hash_part", lambda part: hash_part(part[::-1]))
+    patch.setattr("edda_sync.simulations.checkers.history.hash_part", lambda part: hash_part(part[::-1]))
     sim.at(5, lambda: sim.devices[0].act(lambda e: e.transact(lambda tx: [make_one(sim, tx) for _ in range(20)])))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edda_sync.errors import DiskFaultError, DiskFullError
-from edda_sync.protocols import Store
-from edda_sync.store.memory_tables import _VIEW as VIEW
-from simulations.disk import Disk, Fault, MemorySlot, PowerCut
+from edda_sync.simulations.disk import Disk, Fault, MemorySlot, PowerCut
+from edda_sync.store.memory.tables import _VIEW as VIEW
+from edda_sync.store.seams import Store
+from edda_sync.words.errors import DiskFaultError, DiskFullError
 from tests.store.contract import AnyStore, StoreContract
 
 MACHINE = bytes(16)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from edda_sync.crdt import schema
-from edda_sync.engine import StorageEngine
-from simulations import levels, upgrades
-from simulations.book import Fate
-from simulations.brims import MORE, MOST
-from simulations.catalogue import CHECKERS
-from simulations.liars import PUT, body_of
-from simulations.runs import run
-from simulations.simulator import Simulation
-from simulations.strange import append
-from simulations.tape import Event, Profile, Tape
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.simulations import levels, upgrades
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.brims import MORE, MOST
+from edda_sync.simulations.catalogue import CHECKERS
+from edda_sync.simulations.liars import PUT, body_of
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.strange import append
+from edda_sync.simulations.tape import Event, Profile, Tape
 from tests.simulations.test_actions import Notes
 
 CALM = Profile(devices=3, backend="memory", groups=frozenset(), real_keys=False, lawless=0)

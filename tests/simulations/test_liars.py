@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from edda_sync.errors import EddaError, RemoteMismatchError, RemoteProtocolError
-from edda_sync.model import Task
-from simulations import liars, lies, moods, strange
-from simulations.branches import forks_between
-from simulations.catalogue import CHECKERS
-from simulations.device import SimulatedDevice
-from simulations.liars import Liar
-from simulations.protocols import Action, Verdict
-from simulations.simulator import Simulation
-from simulations.tape import Profile, Tape
-from simulations.workload import write
+from edda_sync.simulations import liars, lies, moods, strange
+from edda_sync.simulations.branches import forks_between
+from edda_sync.simulations.catalogue import CHECKERS
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.liars import Liar
+from edda_sync.simulations.protocols import Action, Verdict
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.tape import Profile, Tape
+from edda_sync.simulations.workload import write
+from edda_sync.words.errors import EddaError, RemoteMismatchError, RemoteProtocolError
+from edda_sync.words.model import Task
 
 CALM = Profile(devices=3, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
 LIES = {action.name: action for action in (*lies.ACTIONS, *moods.ACTIONS, *liars.ACTIONS, *strange.ACTIONS)}

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.model import Task
-from simulations import midway
-from simulations.book import Fate
-from simulations.catalogue import CHECKERS
-from simulations.device import SimulatedDevice
-from simulations.liars import Liar
-from simulations.protocols import Verdict
-from simulations.runs import run, tightened
-from simulations.seeds import line_of, tape_of
-from simulations.simulator import Simulation
-from simulations.tape import Event, Profile, Tape
-from simulations.workload import write
+from edda_sync.simulations import midway
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.catalogue import CHECKERS
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.liars import Liar
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.runs import run, tightened
+from edda_sync.simulations.seeds import line_of, tape_of
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.workload import write
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.model import Task
 
 DO = {action.name: action for action in midway.ACTIONS}
 

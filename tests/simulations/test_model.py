@@ -9,12 +9,12 @@ from typing import Final
 import click
 import pytest
 
-from edda_sync.crdt.branches import Names
-from simulations import model
-from simulations.model import SMALL, Bounds, Model, check
-from simulations.model_history import NONE, PUT, Change, Fork, History, Log
-from simulations.model_search import search
-from simulations.model_stores import DRAFTED, LIE, Pairs, Rules, Segment, Store
+from edda_sync.changes.branches import Names
+from edda_sync.simulations import model
+from edda_sync.simulations.model import SMALL, Bounds, Model, check
+from edda_sync.simulations.model_history import NONE, PUT, Change, Fork, History, Log
+from edda_sync.simulations.model_search import search
+from edda_sync.simulations.model_stores import DRAFTED, LIE, Pairs, Rules, Segment, Store
 
 # --- the search itself ------------------------------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edda_sync import values
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import edits
-from edda_sync.crdt.change import DEP_HASH_BYTES, NO_HASH, Birth, Header, actor_of, encode_birth, encode_header
-from edda_sync.crdt.text import TextDocument, genesis_id
-from edda_sync.protocols import Logged
-from simulations.oracle import UNTOLD, Oracle
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import DEP_HASH_BYTES, NO_HASH, Birth, Header, actor_of, encode_birth, encode_header
+from edda_sync.crdt.text import edits
+from edda_sync.crdt.text.document import TextDocument, genesis_id
+from edda_sync.simulations.oracle import UNTOLD, Oracle
+from edda_sync.store.seams import Logged
+from edda_sync.words import values
 
 PUT, EDIT, DELETE, TOUCH = range(1, 5)
 BIRTHS: Final = {

@@ -15,21 +15,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from simulations import picture
-from simulations.checker import Checker, Violation
-from simulations.faults import isolate, one_way
-from simulations.picture import words
-from simulations.picture.diagram import LEFT, RIGHT, Diagram
-from simulations.picture.drawing import WIDTH
-from simulations.picture.marks import about, element, span_of
-from simulations.picture.report import verdict_of
-from simulations.picture.scale import Scale
-from simulations.protocols import Verdict
-from simulations.recording import CUTS, Message, Moment, Recording, Spell
-from simulations.runs import run
-from simulations.scenarios import SCENARIOS
-from simulations.simulator import Simulation
-from simulations.tape import Draws, Profile, Tape
+from edda_sync.simulations import picture
+from edda_sync.simulations.checker import Checker, Violation
+from edda_sync.simulations.faults import isolate, one_way
+from edda_sync.simulations.picture import words
+from edda_sync.simulations.picture.diagram import LEFT, RIGHT, Diagram
+from edda_sync.simulations.picture.drawing import WIDTH
+from edda_sync.simulations.picture.marks import about, element, span_of
+from edda_sync.simulations.picture.report import verdict_of
+from edda_sync.simulations.picture.scale import Scale
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.recording import CUTS, Message, Moment, Recording, Spell
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.scenarios import SCENARIOS
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.tape import Draws, Profile, Tape
 
 SVG = "{http://www.w3.org/2000/svg}"
 HTML = "{http://www.w3.org/1999/xhtml}"

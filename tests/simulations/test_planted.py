@@ -8,14 +8,14 @@ from types import CodeType
 import msgspec
 import pytest
 
-from simulations import hunt as hunting
-from simulations.bugs.planting import Bug, Edit, one
-from simulations.checker import Violation
-from simulations.hunt import FEW, Clean, Found, Small, State, conduct, hunt, line, load, row, shrink
-from simulations.planted import BUGS, bug_named
-from simulations.protocols import Verdict
-from simulations.runs import run
-from simulations.tape import Event, Profile, Tape
+from edda_sync.simulations import hunt as hunting
+from edda_sync.simulations.bugs.planting import Bug, Edit, one
+from edda_sync.simulations.checker import Violation
+from edda_sync.simulations.hunt import FEW, Clean, Found, Small, State, conduct, hunt, line, load, row, shrink
+from edda_sync.simulations.planted import BUGS, bug_named
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.tape import Event, Profile, Tape
 
 NO_BUG = Bug("no bug at all", "Nothing is wrong.", (), ())
 EVIDENT = (
@@ -166,7 +166,7 @@ def test_a_hunt_whose_bugs_do_not_fit_the_code_says_so(tmp_path: Path, monkeypat
 
 
 def test_a_hunt_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulations.evidence.commit", lambda: "abc1234")
+    monkeypatch.setattr("edda_sync.simulations.evidence.commit", lambda: "abc1234")
     file = tmp_path / "build" / "hunt.json"
     file.parent.mkdir()
     kept = State(("abc1234", 5, 9), [Found(BUGS[0].name, 3, 7, 1, "seen")], 1.5)

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from edda_sync.model import Conflict, Document, Task
-from edda_sync.query import DocumentQuery, TaskQuery
-from simulations import documents
-from simulations.catalogue import ACTIONS, CHECKERS
-from simulations.checker import Checker
-from simulations.documents import PAGE, PICTURES, draw
-from simulations.protocols import Verdict
-from simulations.recording import Recording
-from simulations.scenarios import SCENARIOS, main
-from simulations.story import known
+from edda_sync.simulations import documents
+from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.documents import PAGE, PICTURES, draw
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.recording import Recording
+from edda_sync.simulations.scenarios import SCENARIOS, main
+from edda_sync.simulations.story import known
+from edda_sync.words.model import Conflict, Document, Task
+from edda_sync.words.query import DocumentQuery, TaskQuery
 
 ALL = sorted(SCENARIOS)
 
@@ -166,7 +166,7 @@ def test_the_picture_in_the_documentation_is_the_one_that_the_code_draws(name: s
     drawn = draw(SCENARIOS[name])
     assert len(drawn.encode()) < 60_000
     there = (PICTURES / f"{name}.svg").read_text(encoding="utf-8")
-    assert drawn == there, "draw it anew: python -m simulations.scenarios --write-docs"
+    assert drawn == there, "draw it anew: python -m edda_sync.simulations.scenarios --write-docs"
 
 
 @pytest.mark.parametrize("name", ["island", "agent-storm"])
@@ -177,7 +177,7 @@ def test_listening_changes_nothing(name: str) -> None:
 
 def test_the_page_lists_faults_checkers_and_scenarios_as_they_are() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert documents.filled(page) == page, "write it anew: python -m simulations.scenarios --write-docs"
+    assert documents.filled(page) == page, "write it anew: python -m edda_sync.simulations.scenarios --write-docs"
     for checker in CHECKERS:
         assert re.search(rf"^\| {checker.number} \|.*\[{checker.__name__}\]", page, re.MULTILINE), checker.__name__
         assert checker.number in documents.INVARIANTS

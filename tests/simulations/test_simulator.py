@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from edda_sync.model import Task
-from simulations.book import Fate
-from simulations.catalogue import ACTIONS, CHECKERS
-from simulations.checker import Checker, Violation
-from simulations.device import SimulatedDevice
-from simulations.disk import Fault
-from simulations.protocols import Verdict
-from simulations.runs import run
-from simulations.seeds import tapes
-from simulations.simulator import Simulation
-from simulations.tape import Profile, Tape
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
+from edda_sync.simulations.checker import Checker, Violation
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.disk import Fault
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.runs import run
+from edda_sync.simulations.seeds import tapes
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.simulations.tape import Profile, Tape
+from edda_sync.words.model import Task
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = 10
@@ -79,7 +79,7 @@ def test_what_failed_once_holds(at: int) -> None:
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
 def test_the_same_seed_does_the_same_in_a_process_with_another_hash_seed(backend: str) -> None:
     code = (
-        "import sys; from simulations.runs import run; from simulations.tape import Tape;"
+        "import sys; from edda_sync.simulations.runs import run; from edda_sync.simulations.tape import Tape;"
         f"print(*(run(Tape(seed, backend={backend!r})).digest for seed in range(3)))"
     )
     printed = []
@@ -176,7 +176,7 @@ def test_what_the_product_raises_is_a_violation_that_says_where() -> None:
 
 
 def test_devices_that_never_meet_again_violate_the_promise_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulations.network.Network.heal", lambda _network: None)
+    monkeypatch.setattr("edda_sync.simulations.network.Network.heal", lambda _network: None)
 
     def script(sim: Simulation) -> float:
         laptop, phone = sim.devices

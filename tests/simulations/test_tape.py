@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.tape import Draws, Event, Profile, Tape
+from edda_sync.simulations.tape import Draws, Event, Profile, Tape
 
 WEIGHTS = (("add", 3), ("cut", 1))
 GROUPS = ("clocks", "crashes", "partitions")

@@ -13,10 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from edda_sync import values
 from edda_sync.crdt.entity import key_of
-from edda_sync.errors import StorageError, UsageError
-from edda_sync.protocols import (
+from edda_sync.store.seams import (
     Head,
     Incoming,
     Logged,
@@ -28,7 +26,9 @@ from edda_sync.protocols import (
     StoreWriter,
     Unapplied,
 )
-from edda_sync.query import DocumentQuery, TaskQuery, plan
+from edda_sync.words import values
+from edda_sync.words.errors import StorageError, UsageError
+from edda_sync.words.query import DocumentQuery, TaskQuery, plan
 from tests.forked import fork, in_child
 
 T = TypeVar("T")

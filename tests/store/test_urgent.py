@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.query import MOST_URGENT, TaskQuery, plan
-from edda_sync.store import queries
-from edda_sync.store.sqlite import SqliteStore
+from edda_sync.store.sqlite import queries
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.query import MOST_URGENT, TaskQuery, plan
 
 
 @pytest.mark.parametrize(

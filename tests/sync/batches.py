@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edda_sync.crdt.change import decode_header
+from edda_sync.changes.change import decode_header
 from edda_sync.crdt.frontier import Dot, Frontier
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.messages import Changes
 from edda_sync.testing import replica_of

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import edda_sync as edda
-from edda_sync import doctor
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.engine import StorageEngine
-from edda_sync.store.memory import MemoryStore
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.memory.store import MemoryStore
 from edda_sync.testing import Talk, sync
+from edda_sync.workspace.actor import actor_of
 from tests.sync.network import name_of
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")

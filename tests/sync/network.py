@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import BugError, EddaError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
 from edda_sync.sync.messages import Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import pair, replica_of, sync
 from edda_sync.transport.identity import Identity
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import BugError, EddaError
 
 M = TypeVar("M", bound=Message)
 _CODEC = Codec()

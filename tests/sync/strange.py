@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import DEP_HASH_BYTES, Change, Header
 from edda_sync.crdt import operation
-from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import DEP_HASH_BYTES, Change, Header
 from edda_sync.crdt.frontier import difference
-from edda_sync.crdt.ledger import actor_of
 from edda_sync.crdt.operation import Operation
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import StoreWriter
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.ledger.admission import Admitted
+from edda_sync.store.seams import StoreWriter
+from edda_sync.workspace.actor import actor_of
 
 
 def write_change(engine: StorageEngine, *operations: Operation | bytes, level: int = changes.LEVEL) -> None:

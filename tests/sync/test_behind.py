@@ -9,16 +9,19 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits, standing
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.crdt.retold import Retold
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.protocols import Rewritten, StoreWriter
+from edda_sync.engine import doctor, standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.ledger.retold import Retold
+from edda_sync.store.seams import Rewritten, StoreWriter
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.owed import Owed
 from edda_sync.testing import devices, replica_of, sync
-from tests.backup.newcomers import (
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace.actor import actor_of
+from tests.sync.copies import Copier, copier
+from tests.sync.network import Network, name_of
+from tests.sync.newcomers import (
     Newcomers,
     alter,
     begin_with_segment,
@@ -29,8 +32,6 @@ from tests.backup.newcomers import (
     newcomers,
     segments_taken,
 )
-from tests.sync.copies import Copier, copier
-from tests.sync.network import Network, name_of
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.admission import Admitted
-from edda_sync.crdt.change import Birth, Change, Header, decode_header
-from edda_sync.crdt.ledger import new_life
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import DiskFullError
-from edda_sync.protocols import StoreWriter
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth, Change, Header, decode_header
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.ledger.admission import Admitted
+from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.messages import Ack, Changes, Heads, Hello
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.vouchers import Vouched
 from edda_sync.testing import devices, sync
-from tests.backup.newcomers import is_provisional, met, newcomers, segments_taken
+from edda_sync.words import limits
+from edda_sync.words.errors import DiskFullError
+from edda_sync.workspace.actor import new_life
 from tests.sync.network import Network, name_of
+from tests.sync.newcomers import is_provisional, met, newcomers, segments_taken
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
@@ -56,7 +56,7 @@ def live(engine: StorageEngine, count: int) -> None:
 
 
 def write(engine: StorageEngine, tx: StoreWriter, title: str) -> None:
-    from edda_sync.crdt.drafts import Put
+    from edda_sync.changes.drafts import Put
     from edda_sync.crdt.entity import OWN_TIME
 
     draft = Put.of("task", engine.random(16), {"title": title, "created_at": OWN_TIME})

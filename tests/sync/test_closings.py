@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import closing
-from edda_sync.crdt.chains import CLOSING
-from edda_sync.crdt.change import Birth
-from edda_sync.crdt.closing import Closing
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import StoreWriter
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import CLOSING
+from edda_sync.changes.change import Birth
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.learning import News
 from edda_sync.testing import devices, replica_of, sync
+from edda_sync.workspace import closing
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.closing import Closing
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
 from edda_sync.testing import Talk, devices
-from tests.backup.newcomers import newcomers
+from edda_sync.words import limits
+from tests.sync.newcomers import newcomers
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.change import decode_header
+from edda_sync.changes.change import decode_header
 from edda_sync.crdt.frontier import SEQ_MAX
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.exchange import SUMMARY_HASH_BYTES, Exchange
 from edda_sync.sync.messages import Summary, Wish
 from edda_sync.testing import devices, replica_of, sync

@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits, standing
-from edda_sync.crdt.change import decode_header
-from edda_sync.crdt.ledger import actor_of, new_life
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import DiskFullError, UsageError
+from edda_sync.changes.change import decode_header
+from edda_sync.engine import doctor, standing
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync import readmission
 from edda_sync.sync.behind import LogBehind
 from edda_sync.sync.messages import Earlier
 from edda_sync.testing import devices, pair, replica_of, sync
-from edda_sync.values import id_text
-from tests.backup.newcomers import (
+from edda_sync.words import limits
+from edda_sync.words.errors import DiskFullError, UsageError
+from edda_sync.words.values import id_text
+from edda_sync.workspace.actor import actor_of, new_life
+from tests.sync.copies import Copier, assert_equal, copier, shown, titles
+from tests.sync.network import Network, name_of
+from tests.sync.newcomers import (
     Newcomers,
     alter,
     begin_with_segment,
@@ -28,8 +31,6 @@ from tests.backup.newcomers import (
     met,
     newcomers,
 )
-from tests.sync.copies import Copier, assert_equal, copier, shown, titles
-from tests.sync.network import Network, name_of
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt.branches import Renaming
-from edda_sync.engine import StorageEngine
+from edda_sync.changes.branches import Renaming
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Earlier, Evidence, Part
 from edda_sync.sync.sending import ended_held, renamed_held
 from edda_sync.sync.session import Session
 from edda_sync.testing import devices, replica_of, sync
-from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
+from edda_sync.words import limits
 from tests.sync.copies import Copier, add, assert_equal, copier, own_actor, titles
 from tests.sync.network import Network, name_of
+from tests.sync.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
 from tests.sync.test_forks import branches_of, evidence
 
 

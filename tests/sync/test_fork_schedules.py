@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from tests.sync.copies import Copier, assert_equal, can_talk, copier, meet_all, talk
 from tests.sync.network import repeatable_devices
 

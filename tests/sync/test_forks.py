@@ -14,19 +14,19 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import forkproof
-from edda_sync.crdt.chains import PROOF, names_of
-from edda_sync.crdt.change import decode_header
-from edda_sync.crdt.drafts import Put
+from edda_sync.changes import change as changes
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import PROOF, names_of
+from edda_sync.changes.change import decode_header
+from edda_sync.changes.drafts import Put
 from edda_sync.crdt.entity import OWN_TIME, key_of
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.learning import News
 from edda_sync.sync.messages import Branch, Changes, Offer, Part, Summary
 from edda_sync.testing import devices, pair, replica_of, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.values import id_bytes
 from tests.sync.copies import (
     Copier,
     add,

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.change import HASH_BYTES, decode_header
-from edda_sync.engine import StorageEngine
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import HASH_BYTES, decode_header
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Behind, Summary
 from edda_sync.testing import devices, sync
 from edda_sync.transport.identity import verify
+from edda_sync.words import limits
 from tests.sync.batches import batches, dots, exchange_of
 
 Pair = tuple[StorageEngine, StorageEngine]
@@ -125,7 +125,7 @@ def test_what_no_signature_vouches_for_waits_for_one(two: Pair) -> None:
 
 def forget_signatures(engine: StorageEngine, actor: bytes, seq: int) -> None:
     """Let the signature at a change be lost."""
-    from edda_sync.store.memory_tables import MemoryWriter
+    from edda_sync.store.memory.tables import MemoryWriter
 
     def work(tx: object) -> None:
         if isinstance(tx, MemoryWriter):

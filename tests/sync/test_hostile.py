@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Send
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
@@ -46,7 +46,7 @@ from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Session
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of
-from edda_sync.transport.membership import workspace_tag
+from edda_sync.workspace.welcome import workspace_tag
 
 CODEC = Codec()
 ANSWERS_MAX = 40  # frames that one message may be answered with
@@ -225,9 +225,9 @@ def flipped(data: st.DataObject, value: bytes) -> bytes:
 @pytest.mark.parametrize("count", [5, 40])
 def test_coded_cells_of_a_liar_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Cells that never come out are answered with more, up to the most there may be; then items are listed once."""
-    from edda_sync import limits
     from edda_sync.crdt.frontier import to_pairs
     from edda_sync.crdt.sketch import CELL_BYTES
+    from edda_sync.words import limits
 
     monkeypatch.setattr(limits, "CODED_CELLS_FIRST", 4)
     monkeypatch.setattr(limits, "CODED_CELLS_MAX", 32)

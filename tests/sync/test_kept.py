@@ -14,19 +14,20 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, standing
-from edda_sync.crdt.drafts import Delete, Put, Rewrite
+from edda_sync.changes.drafts import Delete, Put, Rewrite
 from edda_sync.crdt.entity import key_of
-from edda_sync.crdt.fold import Fold
-from edda_sync.crdt.ledger import new_life
 from edda_sync.crdt.operation import Operation
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import InvalidValueError
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.fold import Fold
 from edda_sync.sync.kept import Kept
 from edda_sync.testing import devices, sync
-from tests.backup.newcomers import alter, begin_with_segment, forged_by, is_provisional, lose, met, newcomers
+from edda_sync.words import limits
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.workspace.actor import new_life
 from tests.sync.copies import assert_equal
 from tests.sync.network import name_of
+from tests.sync.newcomers import alter, begin_with_segment, forged_by, is_provisional, lose, met, newcomers
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -8,14 +8,14 @@ from hashlib import blake2b
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.backup import segment as segments
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError
-from edda_sync.protocols import StoreWriter
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.segments import segment as segments
+from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.making import Making, forget_made, made_segment, root_of
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.identity import verify
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError
 
 Pair = tuple[StorageEngine, StorageEngine]
 

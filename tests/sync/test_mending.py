@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import CorruptError
-from edda_sync.protocols import Logged, StoreWriter
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Logged, StoreWriter
 from edda_sync.sync.effects import Effect, Mended
 from edda_sync.sync.messages import Ack, Fetch, Found, Part
 from edda_sync.testing import devices, replica_of, sync
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError
 from tests.sync.copies import add, copier, meet_all
 from tests.sync.network import Network, name_of
 

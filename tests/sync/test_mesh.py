@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Ack, Changes
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
 from tests.sync.batches import batches, exchange_of
 from tests.sync.network import Network, name_of
 

@@ -7,13 +7,11 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from edda_sync import limits
-from edda_sync.crdt.change import HASH_BYTES
+from edda_sync.changes.change import HASH_BYTES
+from edda_sync.changes.forkproof import SIDE_HASHES_MAX
 from edda_sync.crdt.digests import HASH_BYTES as ROOT_BYTES
 from edda_sync.crdt.digests import KEY_BYTES
-from edda_sync.crdt.forkproof import SIDE_HASHES_MAX
 from edda_sync.crdt.sketch import CELL_BYTES
-from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.messages import (
     Ack,
     Behind,
@@ -39,6 +37,8 @@ from edda_sync.sync.messages import (
     Wish,
 )
 from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 ACTOR, OTHER = b"A" * 16, b"B" * 16
 HASH, SHORT = b"h" * 32, b"h" * 16

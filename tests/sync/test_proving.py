@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
 from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.sketch import CELL_BYTES
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Cells, Listed, Message
 from edda_sync.sync.proving import Outcome, Proving
 from edda_sync.testing import devices, sync
-from edda_sync.values import id_bytes
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.values import id_bytes
 from tests.sync.batches import exchange_of
 from tests.sync.test_replica import skew
 

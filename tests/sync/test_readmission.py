@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits, standing
-from edda_sync.crdt import authority, records
-from edda_sync.crdt import change as changes
-from edda_sync.crdt.ledger import new_life
-from edda_sync.engine import StorageEngine
+from edda_sync.changes import change as changes
+from edda_sync.crdt import records
+from edda_sync.engine import doctor, standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.simulations.liars import PUT, body_of
+from edda_sync.simulations.strange import append
 from edda_sync.sync import readmission
 from edda_sync.testing import Talk, devices, pair, sync
-from simulations.liars import PUT, body_of
-from simulations.strange import append
-from tests.backup.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
+from edda_sync.words import limits
+from edda_sync.workspace import authority
+from edda_sync.workspace.actor import new_life
 from tests.sync.copies import Copier, assert_equal, copier, meet_all, own_actor, titles
 from tests.sync.network import Network, name_of
+from tests.sync.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, values
 from edda_sync.crdt import digests, pages
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.entity import key_of
-from edda_sync.crdt.scrub import scrub_entities
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import StoreWriter
-from edda_sync.store.sqlite import SqliteStore
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.scrub import scrub_entities
+from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.effects import Close
 from edda_sync.sync.exchange import Proof
 from edda_sync.sync.messages import Ack, Cells, Changes, Fetch, Found, Goodbye, Listed
 from edda_sync.testing import devices, pair, replica_of, sync
-from tests.backup.newcomers import alter
+from edda_sync.words import limits, values
 from tests.sync.network import Network, name_of
+from tests.sync.newcomers import alter
 
 Trio = tuple[StorageEngine, StorageEngine, StorageEngine]
 

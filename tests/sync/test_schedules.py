@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.engine import StorageEngine
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words import limits
 from tests.sync.network import Network, name_of, repeatable_devices
 
 STEPS_MAX = 20_000

@@ -7,14 +7,26 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt.branches import Renaming
+from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.sync.messages import Behind, Changes, Earlier, Fetch, Message, Offer, Part, Snapshot, Summary, Want, Wish
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.messages import (
+    Behind,
+    Changes,
+    Earlier,
+    Fetch,
+    Message,
+    Offer,
+    Part,
+    Snapshot,
+    Summary,
+    Want,
+    Wish,
+)
 from edda_sync.sync.sending import Sending, renamed_held
 from edda_sync.testing import devices
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 from tests.sync.batches import exchange_of
 
 

@@ -11,18 +11,15 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, values
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes.branches import Renaming
+from edda_sync.changes.change import DEP_HASH_BYTES, Birth, Header
 from edda_sync.crdt import operation
-from edda_sync.crdt.branches import Renaming
-from edda_sync.crdt.change import DEP_HASH_BYTES, Birth, Header
 from edda_sync.crdt.frontier import to_pairs
-from edda_sync.crdt.ledger import actor_of
 from edda_sync.crdt.operation import Put
 from edda_sync.crdt.sketch import CELL_BYTES
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import BugError, EddaError, RemoteMismatchError, RemoteProtocolError
-from edda_sync.protocols import Incoming
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import Incoming
 from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import Wanted
@@ -53,7 +50,10 @@ from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import EVENT_OF, TRANSITIONS, Event, Session, State
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of, sync
-from edda_sync.transport.membership import workspace_tag
+from edda_sync.words import limits, values
+from edda_sync.words.errors import BugError, EddaError, RemoteMismatchError, RemoteProtocolError
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.welcome import workspace_tag
 from tests.sync.network import Network, name_of
 
 CODEC = Codec()
@@ -331,7 +331,7 @@ def test_a_long_hello_is_said_in_pages(bench: Bench, monkeypatch: pytest.MonkeyP
 
 def changes_of_a_new_life(engine: StorageEngine, tx: Any) -> None:
     """Let a device begin a new life with its next write."""
-    from edda_sync.crdt.ledger import new_life
+    from edda_sync.workspace.actor import new_life
 
     new_life(tx, engine.random(16))
 

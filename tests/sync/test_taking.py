@@ -8,18 +8,18 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits, values
-from edda_sync.crdt import change as changes
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth, Change, Header, decode_header
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt import operation
-from edda_sync.crdt.change import Birth, Change, Header, decode_header
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.giving import Given
 from edda_sync.sync.messages import Changes, Part, SignedHead, Wish
 from edda_sync.testing import devices, sync
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.membership import DeviceCard
+from edda_sync.words import limits, values
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace.welcome import DeviceCard
 from tests.sync.batches import batches, dots, exchange_of, trace
 
 Pair = tuple[StorageEngine, StorageEngine]

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from edda_sync import limits
-from edda_sync.crdt import change as changes
-from edda_sync.crdt import closing
-from edda_sync.crdt.change import Birth
-from edda_sync.crdt.closing import Closing
-from edda_sync.crdt.ledger import actor_of
-from edda_sync.engine import StorageEngine
-from edda_sync.errors import RemoteProtocolError
-from edda_sync.model import Task
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Evidence, Hello, Known
 from edda_sync.sync.telling import Telling, short, short_names
 from edda_sync.testing import devices, replica_of
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.words.model import Task
+from edda_sync.workspace import closing
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.closing import Closing
 from tests.attacks.liar import Liar, Line
 from tests.sync.network import Network
 

@@ -18,23 +18,24 @@ from typing import Final
 import pytest
 
 import edda_sync as edda
-from edda_sync import doctor, limits
+from edda_sync.changes.past import Pasts
 from edda_sync.crdt.entity import key_of
-from edda_sync.crdt.past import Pasts
-from edda_sync.engine import StorageEngine
-from edda_sync.protocols import StoreWriter
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, pair, replica_of, sync
-from edda_sync.values import id_bytes
-from tests.backup.newcomers import alter, begin_with_segment, is_provisional, met, newcomers
+from edda_sync.words import limits
+from edda_sync.words.values import id_bytes
 from tests.sync.copies import assert_equal, copier, meet_all, own_actor
+from tests.sync.newcomers import alter, begin_with_segment, is_provisional, met, newcomers
 
 Opener = Callable[[StorageEngine], StorageEngine]
 
 PROGRAM: Final = """
 import sys
 from pathlib import Path
-from edda_sync.config import StorageConfig
-from edda_sync.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
+from edda_sync.engine.engine import StorageEngine
 home, state, name, document = sys.argv[1:]
 with StorageEngine(Path(home)) as store:
     store.open_store(StorageConfig(name=name, state_path=Path(state) if state else None))

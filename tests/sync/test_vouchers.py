@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync import limits
-from edda_sync.crdt.chains import names_of
-from edda_sync.crdt.change import HASH_BYTES
-from edda_sync.errors import RemoteProtocolError
+from edda_sync.changes.chains import names_of
+from edda_sync.changes.change import HASH_BYTES
 from edda_sync.sync.messages import Changes
 from edda_sync.sync.vouchers import beyond, voucher_of
 from edda_sync.testing import devices, sync
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 from tests.sync.batches import batches, dots, exchange_of, trace
 from tests.sync.copies import add, copier, meet_all
 

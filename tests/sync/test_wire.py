@@ -10,8 +10,6 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync import limits
-from edda_sync.errors import RemoteProtocolError
 from edda_sync.sync.messages import (
     Ack,
     Branch,
@@ -27,6 +25,8 @@ from edda_sync.sync.messages import (
     Wish,
 )
 from edda_sync.sync.wire import PLAIN, ZSTD, Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
 
 ACTOR, HASH = b"a" * 16, b"h" * 32
 GOODBYE = Goodbye("closing", "none")

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from edda_sync.limits import ADDRESSES_MAX, ENDPOINTS_MAX
 from edda_sync.transport.discovery import PAIR, SYNC, Discovery, announce_pairing, find_pairing, tag
 from edda_sync.transport.multicast import Interface, Station, endpoints_of, interfaces
+from edda_sync.words.limits import ADDRESSES_MAX, ENDPOINTS_MAX
 
 PATIENCE_S = 20.0  # far above what anything here takes: a test that hangs ends
 HOUR = 3600.0

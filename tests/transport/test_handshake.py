@@ -11,15 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edda_sync.errors import (
-    EddaError,
-    LimitError,
-    PairingError,
-    RemoteError,
-    RemoteMismatchError,
-    RemoteProtocolError,
-)
-from edda_sync.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_WINDOW_S
 from edda_sync.transport.handshake import (
     SENTENCES,
     Hello,
@@ -32,6 +23,15 @@ from edda_sync.transport.handshake import (
     Welcomed,
     refusal,
 )
+from edda_sync.words.errors import (
+    EddaError,
+    LimitError,
+    PairingError,
+    RemoteError,
+    RemoteMismatchError,
+    RemoteProtocolError,
+)
+from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_WINDOW_S
 
 PASSWORD = b"1234567890"
 CERTIFICATE = b"the inviter's certificate"

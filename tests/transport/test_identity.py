@@ -18,9 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from edda_sync.errors import InvalidValueError, ReadOnlyError, StorageError
 from edda_sync.transport import identity as module
 from edda_sync.transport.identity import Identity, device_of, load, load_into, public_key_of, save, verify
+from edda_sync.words.errors import InvalidValueError, ReadOnlyError, StorageError
 
 ADA = Identity.from_private(bytes(range(32)))
 BOB = Identity.from_private(bytes(range(1, 33)))

@@ -20,7 +20,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 from websockets.http11 import Request, Response
 
-from edda_sync.errors import (
+from edda_sync.transport import links
+from edda_sync.transport.identity import VALID_FROM, VALID_UNTIL, Identity, load_into
+from edda_sync.transport.links import PATH, SUBPROTOCOL, Link, Listener, dial
+from edda_sync.words.errors import (
     EddaError,
     LimitError,
     LinkClosedError,
@@ -30,10 +33,7 @@ from edda_sync.errors import (
     RemoteProtocolError,
     UsageError,
 )
-from edda_sync.limits import FRAME_BYTES_MAX, LINKS_UNPROVED_MAX
-from edda_sync.transport import links
-from edda_sync.transport.identity import VALID_FROM, VALID_UNTIL, Identity, load_into
-from edda_sync.transport.links import PATH, SUBPROTOCOL, Link, Listener, dial
+from edda_sync.words.limits import FRAME_BYTES_MAX, LINKS_UNPROVED_MAX
 
 T = TypeVar("T")
 ADA, BOB, EVE, DAN = (Identity.from_private(bytes([number]) * 32) for number in (1, 2, 3, 4))

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.errors import (
+from edda_sync.transport.handshake import SENTENCES
+from edda_sync.transport.identity import Identity, load_into
+from edda_sync.transport.pairing import Code, invite, join, make_code, parse_code
+from edda_sync.words.errors import (
     InvalidValueError,
     NotReachableError,
     PairingError,
@@ -21,10 +24,7 @@ from edda_sync.errors import (
     StorageError,
     UsageError,
 )
-from edda_sync.limits import LINKS_UNPROVED_MAX, PAIRING_FRAME_BYTES_MAX
-from edda_sync.transport.handshake import SENTENCES
-from edda_sync.transport.identity import Identity, load_into
-from edda_sync.transport.pairing import Code, invite, join, make_code, parse_code
+from edda_sync.words.limits import LINKS_UNPROVED_MAX, PAIRING_FRAME_BYTES_MAX
 
 HOST = "127.0.0.1"
 CODE = "12-3456-7890"

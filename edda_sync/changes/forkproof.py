@@ -1,0 +1,210 @@
+"""
+Fork proofs: that an actor's chain parts, shown by nothing but what its author signed.
+
+    proof := msgpack [actor, birth, seq, hash, side, side, ext]
+    side  := [[header hash...], signature]
+
+``seq`` and ``hash`` are those of the last common change (0 and 32 zero bytes where the very first changes differ). A side
+has the header hashes of the changes after it, one each, up to a head that the author signed, and that signature. Whoever
+follows both from the common hash gets two heads that no chain has both of.
+
+1. A proof needs nobody's word: :func:`check` takes the workspace and the bytes. So it is good from anybody, for anybody.
+2. Nobody who signed one chain can be accused: a head's hash covers the header hashes before it, one by one; two sides that
+   lead to heads of one chain are equal where they overlap.
+3. Proofs of one point say the same, whatever heads they show. One is kept for each point, and the set of evidence is the
+   set of points (``branches.Tree``).
+4. Nobody signs ``ext``. It is room for later versions, and no verdict may ever rest on it.
+
+A claim that is not such a proof changes nothing but the exchange of that actor between the two who disagree.
+
+Source: Li, Krohn, Mazières, Shasha 2004, "Secure untrusted data repository (SUNDR)": a fork shows in two signed heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from edda_sync.changes.branches import NAME_BYTES, ROOT, Point
+from edda_sync.changes.change import HASH_BYTES, hash_change
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.ext import Ext
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+SIGNATURE_BYTES: Final = 64  # Ed25519 (RFC 8032)
+SIDE_HASHES_MAX: Final = (
+    8_192  # changes of a side (wire): 512 KiB of the smallest, as a device signs at least that often
+)
+UNSIGNED_MAX: Final = SIDE_HASHES_MAX // 2
+"""Changes of a chain from one signed head to the next (wire): a piece of it that a proof has room for holds some."""
+PROOF_BYTES_MAX: Final = (
+    limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
+)  # a proof (wire): one frame, two longest sides
+SEQ_MAX: Final = (1 << 48) - 1  # as in a header (wire)
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Side(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One branch: the header hash of each change after the common one, up to a signed head, and its signature."""
+
+    headers: tuple[bytes, ...]
+    signature: bytes
+
+
+class ForkProof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """
+    A proof that an actor's chain forks. Make one with :func:`make`; trust none before :func:`check`.
+
+    Attributes:
+        actor: Whose chain it is, 16 bytes.
+        birth: The bytes of its birth, which hash to the actor and hold its public key.
+        seq, hash: Of the last common change.
+        lesser, greater: The sides, by their first header hash.
+        ext: Room for later versions; signed by nobody.
+    """
+
+    actor: bytes
+    birth: bytes
+    seq: int
+    hash: bytes
+    lesser: Side
+    greater: Side
+    ext: Ext = exts.NONE
+
+    @property
+    def point(self) -> Point:
+        """Return where the chain forks: all that a proof adds to what is known."""
+        return Point(self.seq, self.hash)
+
+
+class Chain(NamedTuple):
+    """
+    A piece of an actor's chain that a store holds, up to a head that the actor signed.
+
+    Attributes:
+        seq, hash: Of the change before the piece; 0 and ``ROOT`` before the first.
+        headers: Header hash of each change of the piece, in order.
+        signature: Of the author, over the last one as head.
+    """
+
+    seq: int
+    hash: bytes
+    headers: tuple[bytes, ...]
+    signature: bytes
+
+
+class Signers(Protocol):
+    """What is known of births and signed heads."""
+
+    def actor_of(self, birth: bytes) -> bytes:
+        """Return the actor that a birth makes."""
+        ...
+
+    def signed(self, birth: bytes, workspace: bytes, seq: int, head: bytes, signature: bytes) -> bool:
+        """Tell whether the key in a birth signed the head (seq and change hash) of the birth's actor."""
+        ...
+
+
+_decode = msgspec.msgpack.Decoder(ForkProof).decode
+
+
+def encode(proof: ForkProof) -> bytes:
+    """Return the bytes of a proof; the same proof has the same bytes everywhere."""
+    return _encoder.encode(proof)
+
+
+def decode(raw: bytes) -> ForkProof:
+    """
+    Read a proof from a peer or from disk; :func:`check` it next.
+
+    Raises:
+        RemoteProtocolError: It is malformed, over a limit, or not in its one encoding.
+    """
+    if len(raw) > PROOF_BYTES_MAX:
+        raise RemoteProtocolError(f"a fork proof of {len(raw):,} bytes")
+    try:
+        proof = _decode(raw)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a malformed fork proof ({error})") from None
+    _check_shape(proof)
+    if encode(proof) != raw:
+        raise RemoteProtocolError("a fork proof that is not in its one encoding")
+    return proof
+
+
+def check(proof: ForkProof, workspace: bytes, verify: Signers) -> None:
+    """
+    Check that a proof shows a fork; then add its point to the actor's ``branches.Tree``.
+
+    Args:
+        proof: From :func:`decode` or :func:`make`.
+        workspace: The workspace whose heads count, 16 bytes.
+        verify: Knows births and signatures.
+
+    Raises:
+        RemoteProtocolError: It shows none, with the reason.
+    """
+    _check_shape(proof)
+    if verify.actor_of(proof.birth) != proof.actor:
+        raise RemoteProtocolError("a fork proof with the birth of another actor")
+    for side in (proof.lesser, proof.greater):
+        head = hashes(proof.hash, side.headers)[-1]
+        if not verify.signed(proof.birth, workspace, proof.seq + len(side.headers), head, side.signature):
+            raise RemoteProtocolError("a fork proof with a side that does not lead to what its author signed")
+
+
+def make(actor: bytes, birth: bytes, ours: Chain, theirs: Chain) -> ForkProof | None:
+    """
+    Make a proof of two pieces of an actor's chain, as two stores hold it.
+
+    Give each up to the first signed head after the chains part: the proof is as long as what is given.
+
+    Returns:
+        None when there is no fork: one is the beginning of the other.
+
+    Raises:
+        ValueError: The pieces have no change in common; give longer ones.
+    """
+    one, other = (dict(enumerate((c.hash, *hashes(c.hash, c.headers)), c.seq)) for c in (ours, theirs))
+    common = max((seq for seq in one.keys() & other.keys() if one[seq] == other[seq]), default=None)
+    if common is None:
+        raise ValueError("two pieces of a chain without a change in common")
+    sides = [Side(c.headers[common - c.seq :], c.signature) for c in (ours, theirs)]
+    if not all(side.headers for side in sides):
+        return None
+    lesser, greater = sorted(sides, key=lambda side: side.headers[0])
+    return ForkProof(actor, birth, common, one[common], lesser, greater)
+
+
+def hashes(before: bytes, headers: Sequence[bytes]) -> list[bytes]:
+    """Return the change hashes of a piece of chain, given the hash of the change before it and its header hashes."""
+    found = []
+    for header in headers:
+        before = hash_change(before, header)
+        found.append(before)
+    return found
+
+
+def _check_shape(proof: ForkProof) -> None:
+    sides = (proof.lesser, proof.greater)
+    sound = (
+        len(proof.actor) == NAME_BYTES
+        and len(proof.birth) <= limits.BIRTH_BYTES_MAX
+        and 0 <= proof.seq <= SEQ_MAX - SIDE_HASHES_MAX
+        and len(proof.hash) == HASH_BYTES
+        and (proof.seq == 0) == (proof.hash == ROOT)
+        and all(0 < len(side.headers) <= SIDE_HASHES_MAX for side in sides)
+        and all(len(header) == HASH_BYTES for side in sides for header in side.headers)
+        and all(len(side.signature) == SIGNATURE_BYTES for side in sides)
+        and exts.is_canonical(proof.ext)
+    )
+    if not sound:
+        raise RemoteProtocolError("a fork proof out of bounds")
+    if proof.lesser.headers[0] == proof.greater.headers[0]:
+        raise RemoteProtocolError("a fork proof whose sides do not differ at once")
+    if proof.lesser.headers[0] > proof.greater.headers[0]:
+        raise RemoteProtocolError("a fork proof whose sides are in the wrong order")

@@ -1,0 +1,248 @@
+"""
+Pasts: all that a change depends on, from the differences that headers name.
+
+A header says only what its author had applied since its previous change, and a life's first one what it had applied since
+the change that the life continues. So a lone writer names nothing, and a thousand lives of one store do not each repeat
+the whole frontier; the price is that a past is gathered along the chain of lives.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.branches import Renaming
+from edda_sync.changes.chains import Chains
+from edda_sync.changes.change import Birth
+from edda_sync.crdt.frontier import Dot, Frontier, to_pairs
+from edda_sync.store import anew
+from edda_sync.store.seams import Head, StoreReader
+
+REMEMBERED_MAX: Final = 64  # pasts that are kept: those of the actors that write now
+
+encode_pairs = msgspec.msgpack.Encoder().encode
+_decode_pairs = msgspec.msgpack.Decoder(list[tuple[bytes, int]]).decode
+
+
+class Pasts:
+    """
+    The pasts of one store's changes.
+
+    What is remembered goes by the hash of its change, and by the names of then: see :mod:`~edda_sync.store.anew`.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Frontier] = OrderedDict()
+        self._still = anew.Still()
+
+    def committed(self) -> None:
+        """Keep what the transaction that just ended came to know."""
+        self._still.committed()
+
+    def rolled_back(self) -> None:
+        """Forget all of it, if a transaction that left no trace had called changes by other names."""
+        if self._still.rolled_back():
+            self._known.clear()
+
+    def of(self, reader: StoreReader, head: Head) -> Frontier:
+        """
+        Return all that a head depends on, its actor's earlier changes included; the caller's own.
+
+        What its chain of lives continues and this store does not hold, as just after joining, is named and not looked into.
+        """
+        self._look(reader)
+        known = self._known.get(head.hash)
+        if known is None:
+            past, whole = gather(reader, reader.heads(), head, self._known)
+            if not whole:
+                return past
+            known = past
+            self._remember(head.hash, past)
+        self._known.move_to_end(head.hash)
+        return dict(known)
+
+    def follow(self, reader: StoreReader, before: bytes, after: bytes, past: Frontier) -> None:
+        """Remember the past of the change that follows one, by their hashes, if that one's is remembered: it is whole."""
+        self._look(reader)
+        if before in self._known:
+            del self._known[before]
+            self._remember(after, past)
+
+    def forget(self) -> None:
+        """Forget all of it."""
+        self._known.clear()
+
+    def _look(self, reader: StoreReader) -> None:
+        """Forget all of it where changes may have other names by now, or what was said of them was no more than said."""
+        if not self._still.holds(reader):
+            self._known.clear()
+
+    def _remember(self, name: bytes, past: Frontier) -> None:
+        self._known[name] = past
+        while len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+
+    def through(self, reader: StoreReader, dot: Dot) -> Frontier:
+        """Return all that a change of the log depends on, itself included."""
+        self._look(reader)
+        head = reader.heads()[dot[0]]
+        past = None
+        digest = head.hash if head.seq == dot[1] else reader.hash_at(*dot) or b""
+        if head.seq != dot[1] and digest in self._known:
+            head = head._replace(seq=dot[1], hash=digest)
+        elif head.seq != dot[1]:
+            named = _named_until(reader, Chains(reader), dot)
+            head = head._replace(seq=dot[1], hash=digest, deps=encode_pairs(named or []))
+            if named is None:  # a segment stands for it: there is more to it, once the log behind that is here
+                past, _ = gather(reader, reader.heads(), head)
+        return {**(self.of(reader, head) if past is None else past), **Chains(reader).past_of(dot)}
+
+    def named_until(self, reader: StoreReader, dot: Dot) -> bytes:
+        """Return what the changes of a chain name up to one, as a head holds it."""
+        return encode_pairs(to_pairs(dict(_named_until(reader, Chains(reader), dot) or [])))
+
+    def before(self, reader: StoreReader, birth: Birth) -> Frontier:
+        """Return what a life that begins depends on by what it continues, that change included."""
+        if birth.parent is None:
+            return {}
+        held = Chains(reader).continued(birth)
+        return {birth.parent: birth.parent_seq} if held is None else self.through(reader, held)
+
+
+class Walk:
+    """
+    The pasts of many changes, asked for with each chain's in order: what their headers name is read once.
+
+    Args:
+        pasts: The store's.
+        reader: A reader of it.
+    """
+
+    def __init__(self, pasts: Pasts, reader: StoreReader) -> None:
+        self._pasts, self._reader = pasts, reader
+        self._chains = Chains(reader)
+        self._reached: dict[bytes, tuple[int, Frontier]] = {}
+
+    def start(self, heads: Mapping[bytes, Head]) -> None:
+        """Go on from the heads that a segment brought, where they are ahead of what was walked."""
+        for actor, head in heads.items():
+            if head.seq > self._reached.get(actor, (0, {}))[0]:
+                self._reached[actor] = head.seq, gather(self._reader, heads, head)[0]
+
+    def at(self, name: bytes, seq: int) -> Frontier:
+        """Return all that a change of the log depends on, its actor's earlier changes included; the caller's own."""
+        names, ends = self._chains.names, [(name, seq)]
+        while not 0 < self._reached.get(name, (0, {}))[0] <= seq and (first := names.first(name)) > 1:
+            name, seq = names.parent(name), first - 1  # nothing of it is walked yet: from where it branches off
+            ends.append((name, seq))
+        reached, past = self._reached.get(name, (0, {}))
+        if not 0 < reached <= seq:
+            birth = changes.decode_birth(self._reader.heads()[name].birth)
+            reached, past = 0, self._pasts.before(self._reader, birth)
+        for name, seq in reversed(ends):
+            for raw in self._reader.headers(name, reached + 1, seq):
+                past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
+            before = self._chains.before((name, seq))
+            if before is not None:
+                past.update(self._chains.past_of(before))
+            self._reached[name] = seq, past
+            reached, past = seq, dict(past)
+        return past
+
+
+def gather(
+    reader: StoreReader, heads: Mapping[bytes, Head], head: Head, known: Mapping[bytes, Frontier] | None = None
+) -> tuple[Frontier, bool]:
+    """
+    Return a head's past, and whether the whole chain of lives that it continues is among some heads and their log.
+
+    Args:
+        reader: The store's.
+        heads: Those that it holds, or that a segment brought.
+        head: Whose past it is.
+        known: Whole pasts by the hashes of their changes, so that nothing is gathered twice.
+    """
+    known = known or {}
+    chains = Chains(reader)
+    parts: list[list[tuple[bytes, int]]] = []
+    whole = True
+    at: Head | None = head
+    while at is not None:
+        before = chains.before((at.actor, at.seq))
+        parts.append([*_decode_pairs(at.deps), *(chains.past_of(before).items() if before is not None else ())])
+        birth = changes.decode_birth(at.birth)
+        if birth.parent is None:
+            break
+        dot = chains.continued(birth) or (birth.parent, birth.parent_seq)
+        parts.append(list(chains.past_of(dot).items()))
+        if birth.parent_hash in known:
+            parts.append(list(known[birth.parent_hash].items()))
+            break
+        parent = heads.get(dot[0])
+        if parent is not None and parent.seq != dot[1]:
+            until = _named_until(reader, chains, dot)
+            parent = None if until is None else parent._replace(seq=dot[1], deps=encode_pairs(until))
+        whole = whole and parent is not None
+        at = parent
+    past: Frontier = {}
+    for named in parts:
+        for actor, seq in named:
+            if seq > past.get(actor, 0):
+                past[actor] = seq
+    return past, whole
+
+
+def joined(reader: StoreReader, dots: Iterable[Dot]) -> Frontier:
+    """Return all that some changes of the log depend on, themselves included; each chain of theirs is read once."""
+    chains, heads = Chains(reader), reader.heads()
+    reached: Frontier = {}
+    waiting = list(dots)
+    while waiting:
+        name, seq = waiting.pop()
+        is_new = name not in reached
+        reached[name] = max(seq, reached.get(name, 0))
+        birth = changes.decode_birth(heads[name].birth) if is_new and name in heads else None
+        if birth is not None and birth.parent is not None:
+            waiting.append(chains.continued(birth) or (birth.parent, birth.parent_seq))
+    past: Frontier = {}
+    for name, seq in reached.items():
+        named = list(chains.past_of((name, seq)).items())
+        head = heads.get(name)
+        if head is not None:
+            named += _decode_pairs(head.deps) if head.seq == seq else _named_until(reader, chains, (name, seq)) or []
+        for actor, last in named:
+            if last > past.get(actor, 0):
+                past[actor] = last
+    return past
+
+
+def renamed_pairs(deps: bytes, by: Renaming) -> bytes:
+    """Return what a head depends on, as it is stored, after a renaming."""
+    return encode_pairs(to_pairs(by.frontier(dict(_decode_pairs(deps)))))
+
+
+def added(deps: bytes, changed: Mapping[bytes, int]) -> bytes:
+    """Return what a head depends on, as it is stored, with what its next change names."""
+    return encode_pairs(to_pairs({**dict(_decode_pairs(deps)), **changed})) if changed else deps
+
+
+def _named_until(reader: StoreReader, chains: Chains, dot: Dot) -> list[tuple[bytes, int]] | None:
+    """Return what a chain's changes name, up to one; None when the log does not hold all of them."""
+    named: Frontier = {}
+    name, seq = dot
+    raws: list[bytes] = []
+    while True:
+        first = chains.names.first(name)
+        raws = [*reader.headers(name, first, seq), *raws]
+        if first == 1:
+            break
+        name, seq = chains.names.parent(name), first - 1
+    if len(raws) < dot[1]:
+        return None
+    for raw in raws:
+        named.update(chains.deps(changes.decode_header(raw).deps) or {})
+    return list(named.items())

@@ -1,0 +1,25 @@
+"""
+What the installed command runs: the command line, which Ctrl-C ends quietly also while it is still being loaded.
+
+Until then there is nothing to finish in order, and nobody to say a word: the process ends as the system ends it.
+"""
+
+from __future__ import annotations
+
+import signal
+
+
+def main() -> None:
+    """Load the command line and run it."""
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else whoever started this ignores Ctrl-C
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from edda_sync.cli.main import main as run
+
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

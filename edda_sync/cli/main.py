@@ -1,0 +1,198 @@
+"""
+The command ``edda``: one file a group of commands, each imported only when it is used.
+
+``edda task list`` is typed all day and answers at once, so the root knows of each command no more than a name, where it
+is, and one line of help. What a command needs is imported inside of it.
+
+Every command ends with one of these codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not equal yet, 5 done and not
+shown, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from edda_sync.cli import streams
+from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
+from edda_sync.words.config import absolute
+from edda_sync.words.errors import EddaError
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNSHOWN: Final = 5
+EXIT_INTERRUPTED: Final = 130
+EXIT_PIPE: Final = 141  # what a shell reports of a program that a closed pipe ended
+
+COMMANDS: Final = {
+    "init": ("init:init", "Make a store here; other commands do so too."),
+    "task": ("tasks:task", "Tasks: add, list, show, edit, done, rm, restore, move."),
+    "doc": ("documents:doc", "Documents: add, list, show, edit, rm, restore, search."),
+    "tag": ("tags:tag", "Tags: add, list, rename, rm."),
+    "link": ("links:link", "Link a document to a task."),
+    "import": ("imports:import_", "Bring in tasks and documents of other programs."),
+    "export": ("exports:export", "Write everything out, as JSON lines or as Markdown files."),
+    "conflicts": ("conflicts:conflicts", "Show what was written on several devices at once."),
+    "up": ("network:up", "Run this device: find the others, and sync."),
+    "invite": ("pairing:invite", "Let another device join."),
+    "join": ("pairing:join", "Join the workspace of another device."),
+    "devices": ("network:devices", "List the devices of the workspace."),
+    "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
+    "status": ("network:status", "Show peers, and how far each is."),
+    "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
+    "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
+    "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),
+    "completion": ("completion:completion", "Print what makes a shell complete commands."),
+}
+"""Name of each command, where it is (module of this package and attribute), and its line of help."""
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are used; one whose module is missing is left out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names, in the order of :data:`COMMANDS`."""
+        return [name for name, (place, _) in COMMANDS.items() if find_spec(_module_of(place)) is not None]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in self.list_commands(ctx):
+            return None
+        place, _ = COMMANDS[name]
+        found = getattr(import_module(_module_of(place)), place.partition(":")[2])
+        assert isinstance(found, click.Command), "COMMANDS names commands"
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; turn what ends it into one line and an exit code."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # so that a closed pipe shows here, and not in the interpreter's last breath
+        except EddaError as error:
+            note(str(error))
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            drop_stdout()
+            ctx.exit(EXIT_PIPE)
+        except OSError as error:
+            where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
+            note(f"{where}{error.strerror or error}.")
+            ctx.exit(EXIT_FAILED)
+        except click.Abort:  # of a question, or of what waits for somebody: see ``common.GivenUpError``
+            _note_apart("Nothing was done.")
+            ctx.exit(EXIT_INTERRUPTED)
+        except KeyboardInterrupt:
+            _note_apart("Interrupted; what was done until then is kept.")
+            ctx.exit(EXIT_INTERRUPTED)
+        return result
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002 - it always ends the process
+        **extra: Any,
+    ) -> Any:
+        """Run the command line and leave the process; errors of usage are one sentence too."""
+        streams.prepare()
+        try:
+            code = super().main(args, prog_name or "edda", complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            code = EXIT_USAGE
+        except click.UsageError as error:
+            note(_usage(error))
+            code = EXIT_USAGE
+        except click.ClickException as error:
+            note(error.format_message())
+            code = EXIT_FAILED
+        except (KeyboardInterrupt, click.Abort):
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:  # of what is printed before a command runs, such as its help
+            drop_stdout()
+            code = EXIT_PIPE
+        sys.exit(_shown(code if isinstance(code, int) else 0))
+
+
+def _shown(code: int) -> int:
+    """Say when not all of the answer could be shown, and that this undid nothing; return the exit code."""
+    why = streams.unshown()
+    if not why:
+        return code
+    done = "what the command was to do is done, but " if code == 0 else ""
+    note(f"Standard output takes nothing ({why}): {done}its answer is not shown, or not all of it.")
+    return code or EXIT_UNSHOWN
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return what is wrong with a command line, and what would be right, as far as that can be told."""
+    said = error.format_message()
+    place = error.ctx.command_path if error.ctx is not None else "edda"
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        name = error.option_name
+        for option in root.params:
+            if name in option.opts:
+                behind = " ".join(filter(None, (name, option.metavar, place.removeprefix("edda").strip())))
+                return f"{name} stands before the command, as in `edda {behind}`."
+        takes_words = any(isinstance(each, click.Argument) for each in error.ctx.command.params)
+        if takes_words and not re.fullmatch(r"--[a-z][a-z-]*", name):  # edda has no short options
+            words = error.ctx.command.collect_usage_pieces(error.ctx)[-1]
+            return f"No such option {safe_line(name)!r}; what begins with - goes behind --: `{place} -- {words}`."
+    more = f"`{place} --help` says more."
+    return f"{said} {more}" if said.endswith("?") else f"{said.rstrip('.')}; {more}"
+
+
+def _note_apart(text: str) -> None:
+    """Print a line of its own below what a terminal shows of Ctrl-C, and below a question without an answer."""
+    note(f"\n{text}" if sys.stderr.isatty() else text)
+
+
+def _module_of(place: str) -> str:
+    return f"edda_sync.cli.{place.partition(':')[0]}"
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from edda_sync import __version__
+
+        click.echo(f"edda {__version__}")
+        ctx.exit()
+
+
+@click.command("edda", cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", metavar="DIR", envvar="EDDA_HOME", type=FilePath(), help="The store's folder.")
+@click.option(
+    "--agent", metavar="NAME", envvar="EDDA_AGENT", help="Who does this, if not you: the name of an AI agent."
+)
+@click.option("--reason", metavar="TEXT", envvar="EDDA_REASON", help="Why, for the history.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+@click.pass_context
+def root(ctx: click.Context, home: Path | None, agent: str | None, reason: str | None) -> None:
+    """
+    Tasks and documents on all your devices, offline and in sync.
+
+    The store lies in EDDA_HOME, or where --home says; what tells it from its copies, in EDDA_STATE. Ids may be cut to
+    their last 6 or more characters.
+    """
+    ctx.obj = Settings(None if home is None else absolute(home), agent, reason)
+
+
+main: Callable[[], Any] = root
+"""What the installed command runs."""

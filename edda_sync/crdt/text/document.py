@@ -1,0 +1,340 @@
+"""
+Collaborative text: what the rest of the product knows of it, and the one place that meets pycrdt.
+
+A text starts from a string, its *genesis*, whose units are named by a hash of entity, field and string: every device derives
+the same text from the same start. Edits travel as ``edits.TextEdit``, and one's own take the same way as everybody's: they
+are made, judged, and put where they belong by :mod:`~edda_sync.crdt.text.sequence`. Nothing of that needs pycrdt: the
+text is read from the sequence itself.
+
+A Yjs editor is given the same text by :meth:`TextDocument.doc`, a pycrdt document that is rendered from the sequence and
+then follows it. The document is never the truth: if it does not read as the sequence does, it is rendered anew. Of pycrdt
+0.14 is to be known: its offsets are UTF-8 bytes, its transactions do not roll back, and a panic of its Rust side is a
+BaseException.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text import state as text_state
+from edda_sync.crdt.text import yjs
+from edda_sync.crdt.text.clients import NAME_BYTES, client_ids
+from edda_sync.crdt.text.diff import Edit, apply_edits, compose
+from edda_sync.crdt.text.edits import TextEdit
+from edda_sync.crdt.text.sequence import Hunk, TextSequence
+from edda_sync.words import limits, values
+from edda_sync.words.errors import CorruptError, LimitError, RefusedTextError
+
+if TYPE_CHECKING:
+    from pycrdt import Doc, Text
+
+Dot = tuple[bytes, int]
+"""Actor and seq of a change."""
+
+HASH_BYTES: Final = 32
+
+
+def genesis_id(entity: bytes, field: str, start: str) -> bytes:
+    """
+    Return the name of a text and of the units that it starts from; pass it to :meth:`TextDocument.start`.
+
+    It covers the string: two different starts under one name would diverge for ever.
+
+    Args:
+        entity: Id of the task or document, 16 bytes.
+        field: ``description`` or ``content``.
+        start: The string that the text starts from.
+
+    Returns:
+        16 bytes.
+    """
+    head = entity + len(field.encode()).to_bytes(2, "big") + field.encode()
+    return blake2b(head + start.encode(), digest_size=NAME_BYTES, person=b"edda-genesis").digest()
+
+
+class TextDocument:
+    """
+    One text in memory: read it, edit it, apply what others did.
+
+    Edit it only inside the store's write transaction, caught up to the head of the log; if that transaction is not
+    committed, drop this object and load another. A refusal changes nothing, and the object goes on. One thread at a time.
+    """
+
+    __slots__ = ("_doc", "_hash", "_ids", "_text")
+
+    def __init__(self, text: TextSequence) -> None:
+        self._text = text
+        self._hash: bytes | None = None
+        self._doc: Doc[Text] | None = None
+        self._ids: dict[bytes, int] = {}  # the document's client ids
+
+    @classmethod
+    def start(cls, genesis: bytes, start: str, dots: Iterable[Dot], *, void: bool = False) -> TextDocument:
+        """
+        Derive the text that starts from a string: the same on every device.
+
+        Args:
+            genesis: From :func:`genesis_id`.
+            start: The string.
+            dots: The changes that wrote it; tell of later ones with :meth:`started`.
+            void: Whether evidence takes all of these out: then the start is hidden.
+
+        Raises:
+            InvalidValueError: The string is too large, or not Unicode.
+        """
+        text = TextSequence(genesis, values.text("text", start), dots)
+        if void:
+            text.hide_start()
+        return cls(text)
+
+    @classmethod
+    def load(cls, state: bytes) -> TextDocument:
+        """
+        Load a text from its state: one's own from disk, or another device's segment, which :meth:`check` then looks into.
+
+        Raises:
+            CorruptError: The bytes are no state.
+        """
+        try:
+            return cls(text_state.decode(state))
+        except ValueError as error:
+            raise CorruptError(f"a text ({error})") from None
+
+    @property
+    def genesis(self) -> bytes:
+        """The text's name."""
+        return self._text.genesis
+
+    @property
+    def sequence(self) -> TextSequence:
+        """What the text is made of, for :mod:`~edda_sync.fold.item_names` to look at."""
+        return self._text
+
+    def started(self, dot: Dot, start: str | None = None) -> None:
+        """
+        Note one more change that wrote the same start: whoever knows only that one may edit the text.
+
+        Args:
+            dot: The change.
+            start: What it wrote, if the changes before it may all be void: it is shown.
+        """
+        text = self._text
+        text.starts.add(dot)
+        if start:
+            points = text.order.points
+            text.show(text.index[text.genesis], start)
+            if text.order.points != points:
+                self._doc = None
+        self._hash = None
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def string(self) -> str:
+        """Return the text as it reads now."""
+        return self._text.order.string()
+
+    def state(self) -> bytes:
+        """Return all of the text, for :meth:`load`: equal bytes wherever the same starts and edits were accepted."""
+        return text_state.encode(self._text)
+
+    def hash(self) -> bytes:
+        """Return 32 bytes of the hash of :meth:`state`."""
+        if self._hash is None:
+            self._hash = blake2b(self.state(), digest_size=HASH_BYTES, person=b"edda-text").digest()
+        return self._hash
+
+    def vector(self) -> dict[bytes, int]:
+        """Return what the text holds: the next clock of each name that has units, in UTF-16 units."""
+        text = self._text
+        held = {text.genesis: text.started}
+        held.update((text.names[name], author.insertions.clock) for name, author in text.authors.items())
+        held.update((text.names[name], rewrite.size) for name, rewrite in text.rewrites.items())
+        return {name: clock for name, clock in held.items() if clock}
+
+    def check(self) -> None:
+        """
+        Look whether every run stands behind its left neighbour and before its right one; for what another device said.
+
+        Raises:
+            CorruptError: The text is not what edits make of one.
+        """
+        try:
+            text_state.check(self._text)
+        except ValueError as error:
+            raise CorruptError(f"a text ({error})") from None
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    decode = staticmethod(codec.decode)  # here as well: who has a document need not load the module
+
+    def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
+        """
+        Make edits, one after another, as one edit of this device; ``edits.encode`` it into the change's operation.
+
+        Args:
+            dot: The change that will carry it.
+            past: What that change depends on, this actor's previous change included: actor to seq.
+            edits: Position and number of code points deleted there, each in the text that the edit before it left, and
+                the string inserted.
+
+        Returns:
+            The edit; it has neither blocks nor deletions where the edits change nothing.
+
+        Raises:
+            InvalidValueError: An edit reaches outside the text or inserts what is not Unicode; nothing was done.
+            LimitError: The text, the edit, or what this device wrote into the text would be too large; nothing was done.
+        """
+        return self._edit(dot, past, edits, whole=False)
+
+    def rewrite(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
+        """
+        Make edits as :meth:`edit` does, as a rewrite of the whole text: the same one made elsewhere is made once.
+
+        Args:
+            dot, past: As for :meth:`edit`.
+            edits: From ``diff.diff`` of the text as its author saw it and as it shall be, rebased to what it reads now.
+
+        Raises:
+            InvalidValueError, LimitError: As for :meth:`edit`.
+        """
+        return self._edit(dot, past, edits, whole=True)
+
+    def apply(
+        self, edit: TextEdit, dot: Dot, past: Mapping[bytes, int], own: bytes | None = None, *, void: bool = False
+    ) -> None:
+        """
+        Apply an edit of the log, in the log's order.
+
+        Args:
+            edit: From ``edits.decode``.
+            dot: The change that carries it.
+            past: What that change depends on, its actor's previous change included: actor to seq.
+            own: What the edit's units are called, from ``item_names``; where no chain forked, the edit says that itself.
+            void: Whether evidence takes the change out: its units keep their places, hidden, and it deletes nothing.
+
+        Raises:
+            RefusedTextError: No honest device writes this; the same verdict on every device, and nothing has changed.
+        """
+        self._text.accept(edit, dot, past, own, void=void)
+        self._hash = None
+        if self._doc is not None:
+            self._follow(edit, dot[0], own)
+
+    def replay(self, edit: TextEdit, dot: Dot, own: bytes | None = None) -> None:
+        """
+        Apply an edit that this text accepted before, after the same edits as then: one that its store has kept.
+
+        Args:
+            edit: From ``edits.decode``.
+            dot: The change that carries it.
+            own: As for :meth:`apply`.
+
+        Raises:
+            RefusedTextError: It cannot have been accepted then; nothing has changed.
+        """
+        self._text.replay(edit, dot, own)
+        self._hash = None
+        if self._doc is not None:
+            self._follow(edit, dot[0], own)
+
+    def _edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit], *, whole: bool) -> TextEdit:
+        edit = self.make(dot[0], edits, whole=whole)
+        if _is_large(edit):
+            codec.encode(edit)  # refuses one that is too large to travel
+        try:
+            self.apply(edit, dot, past)
+        except RefusedTextError as refused:
+            raise CorruptError(f"a text that refuses this device's own edit ({refused.reason})") from None
+        return edit
+
+    def make(self, actor: bytes, edits: Sequence[Edit], *, whole: bool, merging: bool = False) -> TextEdit:
+        """
+        Say edits of this device as one edit, and change nothing; :meth:`apply` makes them.
+
+        Args:
+            actor: Who makes them.
+            edits: As for :meth:`edit`.
+            whole: Whether it is to be a rewrite.
+            merging: Whether it was acknowledged before, in another text: then that may become as large as a merge makes it.
+
+        Raises:
+            InvalidValueError, LimitError: As for :meth:`edit`.
+        """
+        return self._text.make(actor, self._hunks(actor, edits, merging=merging), whole=whole)
+
+    def _hunks(self, actor: bytes, edits: Sequence[Edit], *, merging: bool) -> list[Hunk]:
+        """Return what edits do to the text as it reads now; refuse them if they cannot all be made."""
+        order = self._text.order
+        for _, _, inserted in edits:
+            if not inserted.isascii():
+                values.text("edit", inserted)
+        hunks = compose(edits, order.points)
+        added = sum([len(inserted) if inserted.isascii() else len(inserted.encode()) for _, _, inserted in hunks])
+        written = self._text.written(actor) + added  # at least as many bytes as units
+        if written > limits.TEXT_CLOCK_MAX:
+            raise LimitError("what one device wrote into the text", written, limits.TEXT_CLOCK_MAX, "begin a new text")
+        if (
+            added and not merging and order.size_bytes + added > limits.TEXT_BYTES_MAX
+        ):  # what is deleted counts only where it matters
+            size = len(apply_edits(self.string(), edits).encode())
+            if size > max(order.size_bytes, limits.TEXT_BYTES_MAX):  # two devices together may have made it larger
+                raise LimitError("the text", size, limits.TEXT_BYTES_MAX)
+        return hunks
+
+    # --- Yjs ----------------------------------------------------------------------------------------------------------
+
+    def doc(self) -> Doc[Text]:
+        """
+        Return the text as a pycrdt document, for a Yjs editor; its root ``t`` reads as the text does.
+
+        It follows the text's edits. Ask for it again after each: where it could not follow, it is another object.
+
+        Raises:
+            CorruptError: pycrdt makes another text of it.
+        """
+        if self._doc is None:
+            self._doc = self._render()
+        return self._doc
+
+    def _render(self) -> Doc[Text]:
+        from pycrdt import Doc, Text  # it takes 45 ms to load, and only an editor needs it
+
+        self._ids = client_ids(self.vector())
+        clients = [self._ids.get(name, 0) for name in self._text.names]
+        doc: Doc[Text] = Doc()
+        doc.get(yjs.ROOT, type=Text)
+        if not self._reads_as_this(doc, yjs.of_runs(self._text.order.by_name(), clients)):
+            raise CorruptError("a text (pycrdt reads another one)")
+        return doc
+
+    def _follow(self, edit: TextEdit, actor: bytes, own: bytes | None) -> None:
+        """Make an edit in the document, too; give the document up if it cannot be made there."""
+        ids = client_ids(self.vector())
+        if self._doc is None or any(ids[name] != client for name, client in self._ids.items()):
+            self._doc = None
+            return
+        if own is None:
+            own = codec.rewrite_name(self.genesis, edit) if edit.is_rewrite else actor
+        clients = [ids.get(name, 0) for name in (own, self.genesis, *edit.names)]
+        self._ids = ids
+        if not self._reads_as_this(self._doc, yjs.of_edit(edit, clients)):
+            self._doc = None
+
+    def _reads_as_this(self, doc: Doc[Text], update: bytes) -> bool:
+        """Apply an update to a document, and tell whether it then reads as the text does."""
+        try:
+            doc.apply_update(update)
+            return str(doc[yjs.ROOT]) == self.string()
+        except BaseException as error:
+            if isinstance(error, (ValueError, RuntimeError)) or type(error).__name__ == "PanicException":
+                return False
+            raise
+
+
+def _is_large(edit: TextEdit) -> bool:
+    """Tell whether an edit could come near to what can travel; nearly none could."""
+    length = sum([len(text) for _, _, text in edit.blocks])
+    return length > limits.TEXT_UPDATE_BYTES_MAX // 8 or len(edit.blocks) + len(edit.deletions) > 10_000

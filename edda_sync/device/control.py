@@ -1,0 +1,214 @@
+"""
+The local socket: how commands talk to a running device, of ``edda up`` or of any program. JSON, a line each way at a time,
+over a Unix socket that only the owner may open.
+
+A request is ``{"do": "status" | "sync" | "invite", ...}``; answers are objects, the last with ``"done": true``, or
+``{"error": {...}}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from edda_sync.words.config import absolute
+from edda_sync.words.errors import EddaError, UsageError
+from edda_sync.words.files import disk_error, mend_file, open_file
+from edda_sync.words.folders import make_folder
+from edda_sync.words.process import Owner, held
+
+SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
+HOLDER_BYTES_MAX: Final = 200  # of who holds the lock
+LINE_BYTES_MAX: Final = 1024 * 1024
+
+Answer = dict[str, Any]
+Handler = Callable[[Answer], AsyncIterator[Answer]]
+
+
+def socket_path(home: Path) -> Path:
+    """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
+    home = absolute(home)
+    path = home / "run" / "edda.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        return path
+    name = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"edda-{os.getuid()}" / f"{name}.sock"
+
+
+@contextlib.contextmanager
+def only_runner(home: Path) -> Any:
+    """
+    Hold the store's lock for as long as this process syncs it.
+
+    Raises:
+        UsageError: Another process does.
+        LinkError: A link leads elsewhere.
+        ReadOnlyError, DiskFullError: There is no place for the lock.
+    """
+    home = absolute(home)
+    folder = home / "run"
+    mend_file(folder)
+    make_folder(folder)
+    fd = open_file(folder / "edda.lock")
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"Another edda is syncing {home} already{_holder(fd)}; stop it first, or use commands beside it."
+            ) from None
+        with contextlib.suppress(OSError):  # a full disk is no reason not to run
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()}, {Path(sys.argv[0]).name or 'python'}".encode(), 0)
+        with held(fd):
+            yield
+    finally:
+        os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    """Return who holds a lock, in brackets; nothing when it did not say."""
+    said = os.pread(fd, HOLDER_BYTES_MAX, 0).decode(errors="replace")
+    return f" ({said})" if said.startswith("process ") else ""
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is ours alone: anybody can make one in the system's folder for temporary files."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+@contextlib.asynccontextmanager
+async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
+    """
+    Answer requests for as long as the context lasts.
+
+    Raises:
+        UsageError: The socket's folder is somebody else's.
+    """
+    path = socket_path(home)
+    make_folder(path.parent)
+    if not _is_private(path.parent):
+        raise UsageError(f"{path.parent} is not yours alone; remove it, or set TMPDIR to a folder of your own.")
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # left by a process that was killed: whoever holds the lock owns the path
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "asyncio runs this as a task"
+        tasks.add(task)
+        try:
+            await _answer(reader, writer, handler)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            tasks.discard(task)
+            writer.close()
+
+    owner = Owner("This socket")
+    bound = _bound(path)
+    server = await asyncio.start_unix_server(connected, sock=bound, limit=LINE_BYTES_MAX)
+    try:
+        with held(bound.fileno()):
+            yield
+    finally:
+        if owner.is_here:  # in a forked child all of this is the parent's
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket that only the owner may call: nobody can before it listens, whatever the umask let it have."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        bound.bind(os.fsencode(path))
+        path.chmod(0o600)
+    except OSError as error:
+        bound.close()
+        raise disk_error(path, error) from None
+    return bound
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
+    try:
+        request = json.loads(await reader.readline())
+        if not isinstance(request, dict):
+            raise ValueError("not an object")
+    except ValueError:  # no JSON, no text, or no end
+        request = {}
+    # Whoever asked may leave: an invitation then closes.
+    gone = asyncio.ensure_future(reader.read(1))
+    answers = handler(request)
+    following: asyncio.Future[Answer] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(answers))
+            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                return
+            try:
+                answer = following.result()
+            except StopAsyncIteration:
+                return
+            except EddaError as error:
+                answer = {"error": {"text": str(error), "exit_code": error.exit_code}}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+            if "error" in answer:
+                return
+    finally:
+        pending: list[asyncio.Future[Any]] = [gone] if following is None else [gone, following]
+        for each in pending:
+            each.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:
+    """
+    Ask the running device and yield its answers.
+
+    Raises:
+        ConnectionError: None is running.
+        EddaError: What it answered.
+    """
+    path = socket_path(home)
+    if not _is_private(path.parent):
+        raise ConnectionError(f"nobody of ours listens in {path.parent}")
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
+    except OSError as error:
+        raise ConnectionError(str(error)) from None
+    try:
+        writer.write(json.dumps(request).encode() + b"\n")
+        await writer.drain()
+        while line := await reader.readline():
+            answer = json.loads(line)
+            if "error" in answer:
+                answered = UsageError(answer["error"]["text"])
+                answered.exit_code = answer["error"]["exit_code"]
+                raise answered
+            yield answer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()

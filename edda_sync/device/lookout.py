@@ -1,0 +1,56 @@
+"""
+The lookout of a running device: whether anything has happened to the store that nobody tells of, ten times a second.
+
+Nearly always nothing has. So it is a timer of the event loop that calls a plain function: a task that wakes up for each look
+goes round the loop twice, which costs more than the look. What is noticed, a duty deals with, and then has it look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from edda_sync.words import limits
+
+
+class Lookout:
+    """
+    Looks every ``WATCH_INTERVAL_S`` from :meth:`begin` on, until there is something to notice or :meth:`end`.
+
+    Args:
+        is_quiet: Tells whether all is as it was.
+        noticed: Set when it is not, or when that could not be told: :meth:`check` raises why.
+    """
+
+    def __init__(self, is_quiet: Callable[[], bool], noticed: asyncio.Event) -> None:
+        self._is_quiet, self._noticed = is_quiet, noticed
+        self._loop: asyncio.AbstractEventLoop
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: Exception | None = None
+
+    def begin(self) -> None:
+        """Look from now on; the running event loop calls."""
+        self.end()
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(limits.WATCH_INTERVAL_S, self._look)
+
+    def check(self) -> None:
+        """Raise what went wrong in the last look, once."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def end(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        try:
+            if self._is_quiet():
+                self._timer = self._loop.call_later(limits.WATCH_INTERVAL_S, self._look)
+                return
+        except Exception as failure:  # noqa: BLE001 - whichever it is: the duty that calls `check` knows what to do
+            self._failure = failure
+        self._noticed.set()

@@ -1,0 +1,348 @@
+"""
+Peers: the links to the other members, found, dialled, kept and dialled again.
+
+One link a pair. The device with the lower id dials at once, the other a moment later, should it not have been dialled;
+when both did, the link that the lower id dialled stays. Addresses come from discovery, from what worked before, and
+from a person (``--at``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edda_sync.device.supervisor import Supervisor
+from edda_sync.transport.identity import Identity, device_of, public_key_of
+from edda_sync.transport.links import Link, Listener, dial, peek
+from edda_sync.words import limits
+from edda_sync.words.errors import (
+    EddaError,
+    InvalidValueError,
+    NotAMemberError,
+    NotReachableError,
+    RemoteError,
+    StorageError,
+)
+
+DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
+PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
+PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
+STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
+STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that failed: the two may never get along
+_ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
+_REFUSALS: Final = 2  # in a row, with no link of ours there: it is not ours that the peer means
+_CALLING: Final = "calling peers"
+
+Endpoint = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Peer:
+    """
+    What is known of a member's whereabouts.
+
+    Attributes:
+        endpoints: Where it may be, best first.
+        link: The open link; None when there is none.
+        error: Why the last try failed, for a person.
+        failures: Tries in a row that came to nothing.
+        is_failing: Whether what goes over a link to it meets a fault, on either side.
+        is_unsteady: Whether the last link ended too soon, or over a fault: hints of where it is are no reason to hurry.
+        refused: Links in a row that it ended for another one, when there was no other.
+        hurry: Whether the pause before the next try is over.
+    """
+
+    device: str
+    endpoints: list[Endpoint] = field(default_factory=list)
+    link: Link | None = None
+    error: str = ""
+    failures: int = 0
+    is_failing: bool = False
+    is_unsteady: bool = False
+    refused: int = 0
+    hurry: bool = False
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: asyncio.Task[None] | None = None
+
+
+class Peers:
+    """
+    The links of a device. Use it as an asynchronous context manager.
+
+    Args:
+        identity: This device.
+        members: Certificates (DER) of the members by device id, as they are now.
+        on_link: Runs for each link; returns when it ends.
+        port: TCP port to listen on; 0 lets the system choose.
+        on_dialled: Called with a member and the address where it answered.
+        supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
+        on_refused: Called with a member that does not know this device.
+        name_of: What people call a member.
+        on_trouble: Called with a member and what is wrong with it, for a person.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        members: Callable[[], Mapping[str, bytes]],
+        on_link: Callable[[Link], Awaitable[None]],
+        port: int,
+        on_dialled: Callable[[str, Endpoint], None],
+        supervisor: Supervisor,
+        on_refused: Callable[[str], None] = lambda _device: None,
+        name_of: Callable[[str], str] = lambda device: device[:12],
+        on_trouble: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        self._identity, self._members = identity, members
+        self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
+        self._on_refused, self._name_of, self._on_trouble = on_refused, name_of, on_trouble
+        self._listener = Listener(identity, members, self._accepted, port=port)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.all: dict[str, Peer] = {}
+
+    async def __aenter__(self) -> Peers:
+        await self._listener.__aenter__()
+        self._meet()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(peer.link.close("closing") for peer in self.all.values() if peer.link is not None))
+        await self._listener.__aexit__(None, None, None)
+
+    @property
+    def port(self) -> int:
+        """Where this device listens."""
+        return self._listener.port
+
+    async def refresh(self) -> None:
+        """Members have come or gone: trust those who are, and only those."""
+        await self._listener.refresh()
+        self._meet()
+
+    def found(self, device: str, endpoints: list[Endpoint]) -> None:
+        """Take a hint of where a member is."""
+        peer = self.all.get(device)
+        if peer is not None:
+            is_news = not set(endpoints) <= set(peer.endpoints)
+            peer.endpoints = endpoints + [known for known in peer.endpoints if known not in endpoints][:4]
+            if is_news or not peer.is_unsteady:
+                self._look_again(peer)
+
+    def network_changed(self) -> None:
+        """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
+        for peer in self.all.values():
+            self._look_again(peer)
+
+    async def dial_address(self, host: str, port: int) -> str:
+        """
+        Dial whoever is at an address, a member as its certificate says; return its device id.
+
+        Raises:
+            NotReachableError: Nobody answers.
+            NotAMemberError: It is no member.
+        """
+        certificate = await peek(host, port)
+        try:
+            device = device_of(public_key_of(certificate))
+        except InvalidValueError:
+            raise NotReachableError(f"{host}:{port}", "what answers there is no edda device") from None
+        pinned = self._members().get(device)
+        if pinned is None or pinned != certificate or device == self._identity.device:
+            raise NotAMemberError(f"The device at {host}:{port}")
+        self._meet()
+        peer = self.all[device]
+        if peer.link is None:
+            try:
+                link = await dial(self._identity, device, pinned, host, port)
+            except NotAMemberError as error:
+                self._note_refusal(device, error)
+                raise
+            self._start(self._carry(peer, link, (host, port)))
+        self.found(device, [(host, port)])
+        return device
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _meet(self) -> None:
+        """Keep a link to every member; let go of those who are members no more."""
+        members = self._members()
+        for device in members:
+            if device != self._identity.device and device not in self.all:
+                peer = self.all[device] = Peer(device)
+                peer.keeper = self._start(self._keep(peer))
+        for device in [device for device in self.all if device not in members]:
+            peer = self.all.pop(device)
+            if peer.keeper is not None:
+                peer.keeper.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        if bug is not None:
+            self._supervisor.fail(bug)
+
+    async def _keep(self, peer: Peer) -> None:
+        """Dial a peer whenever there is no link to it, the more seldom the longer that comes to nothing."""
+        while True:
+            if peer.link is not None or not peer.endpoints:
+                peer.nudge.clear()
+                await peer.nudge.wait()
+                peer.nudge.clear()
+                continue
+            if peer.failures:
+                await self._pause(peer)
+            if self._identity.device > peer.device:
+                await asyncio.sleep(PATIENCE_S)
+            peer.nudge.clear()
+            if self._is_linked(peer):
+                continue
+            if not await self._dial(peer):
+                peer.failures += 1
+
+    @staticmethod
+    async def _pause(peer: Peer) -> None:
+        """Wait for as long as the failures say. News of the peer ends that; a link that it dialled and lost does not."""
+        now = asyncio.get_running_loop().time
+        end = now() + _delay(peer.failures)
+        while not peer.hurry and (left_s := end - now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):  # wait_for of 3.11 may swallow a cancellation
+                    await peer.nudge.wait()
+            peer.nudge.clear()
+        peer.hurry = False
+
+    @staticmethod
+    def _is_linked(peer: Peer) -> bool:
+        return peer.link is not None
+
+    def _look_again(self, peer: Peer) -> None:
+        """There is news of a peer: the link there is may be dead, a call under way may go nowhere, waiting is over."""
+        peer.failures = min(peer.failures, 2)
+        peer.hurry = peer.link is None  # else the probe says
+        peer.nudge.set()
+        if peer.link is not None:
+            self._start(self._probe(peer, peer.link))
+
+    async def _dial(self, peer: Peer) -> bool:
+        """Try a peer's endpoints in turn, until there is news; when one answers, carry the link until it ends."""
+        for host, port in list(peer.endpoints):
+            certificate = self._members().get(peer.device)
+            if certificate is None or self._is_linked(peer):
+                return self._is_linked(peer)
+            calling = asyncio.ensure_future(dial(self._identity, peer.device, certificate, host, port))
+            news = asyncio.ensure_future(peer.nudge.wait())
+            try:
+                await asyncio.wait({calling, news}, return_when=asyncio.FIRST_COMPLETED)
+                if not calling.done():
+                    return False
+                link = calling.result()
+            except RemoteError as error:
+                peer.error = error.told(self._name_of(peer.device))
+                peer.is_unsteady = not isinstance(error, NotReachableError)
+                self._note_refusal(peer.device, error)
+                self._supervisor.worked(_CALLING)
+                continue
+            except StorageError as error:  # a key that is used lies on the disk for a moment
+                peer.error = str(error)
+                self._supervisor.failed(_CALLING, error)
+                continue
+            finally:
+                calling.cancel()
+                news.cancel()
+            await self._carry(peer, link, (host, port))
+            peer.nudge.clear()
+            return True
+        return False
+
+    def _note_refusal(self, device: str, error: RemoteError) -> None:
+        if isinstance(error, NotAMemberError) and error.by_peer:
+            self._on_refused(device)
+
+    async def _accepted(self, link: Link) -> None:
+        self._meet()
+        peer = self.all.get(link.peer)
+        if peer is None:
+            await link.close("not a member")
+            return
+        await self._carry(peer, link, None)
+
+    async def _carry(self, peer: Peer, link: Link, endpoint: Endpoint | None) -> None:
+        """Run a link until it ends, unless there is a better one."""
+        while peer.link is not None:
+            former = peer.link
+            if not self._is_better(link, former) and await former.probe(PROBE_S):
+                await link.close(_ANOTHER)
+                return
+            if peer.link is former:
+                peer.link = None
+                self._start(former.close(_BETTER))  # which takes its time where nobody answers
+        peer.link, peer.error, peer.is_failing, peer.hurry = link, "", False, False
+        self._supervisor.worked(_CALLING)
+        began = asyncio.get_running_loop().time()
+        if endpoint is not None:
+            self._on_dialled(peer.device, endpoint)
+        try:
+            await self._on_link(link)
+        except EddaError as error:
+            peer.error, peer.is_failing = _text(error, self._name_of(peer.device)), True
+        finally:
+            if peer.link is link:
+                peer.link = None
+                lasted = asyncio.get_running_loop().time() - began
+                peer.is_unsteady = peer.is_failing or lasted < STEADY_LINK_S
+                peer.failures = peer.failures + 1 if peer.is_unsteady else 0
+                self._note_copy(peer, link)
+            peer.nudge.set()
+            await link.close()
+
+    def _note_copy(self, peer: Peer, link: Link) -> None:
+        """Notice that a peer ends our links for others, none of which are ours: it has one to a copy of this store."""
+        peer.refused = peer.refused + 1 if link.reason in (_ANOTHER, _BETTER) else 0
+        if peer.refused >= _REFUSALS:
+            name = self._name_of(peer.device)
+            peer.error = f"Another copy of this device's store is connected to {name}; use only one of the two."
+            self._on_trouble(peer.device, peer.error)
+
+    def _is_better(self, link: Link, former: Link) -> bool:
+        """Of two links to a peer the one dialled by the lower id is better; of two by the same, the newer."""
+        if link.dialled == former.dialled:
+            return True
+        return link.dialled == (self._identity.device < link.peer)
+
+    async def _probe(self, peer: Peer, link: Link) -> None:
+        if not await link.probe(PROBE_S) and peer.link is link:
+            peer.link = None
+            peer.hurry = True
+            peer.nudge.set()
+            await link.close("no answer")
+
+
+def address(host: str, port: int) -> str:
+    """Return an address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _text(error: EddaError, name: str) -> str:
+    return error.told(name) if isinstance(error, RemoteError) else str(error)
+
+
+def _delay(failures: int) -> float:
+    """Return how long to wait before the next try, in seconds: doubling, with jitter, and slow to give up hope."""
+    doubled = limits.RECONNECT_DELAY_S_MIN * 2 ** min(max(0, failures - STEADY_DELAYS), 10)
+    return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+
+
+__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers", "address"]

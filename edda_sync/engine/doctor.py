@@ -1,0 +1,384 @@
+"""
+The doctor: is the store what was written, and do its tables say what its log says?
+
+:func:`check` looks and changes nothing: the file (SQLite's own checks), the chains of the log, the tables against a fold of
+the whole log in a scratch store beside it, and the digest against the rows. :func:`rebuild` folds the log into the store's
+own tables anew: the cure for all that is wrong with them, while the log is sound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import Chains
+from edda_sync.crdt.records import told_apart
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.scrub import scrub_digest, scrub_entities
+from edda_sync.fold.texts import Texts
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.ledger.refold import verify_logged
+from edda_sync.segments import segment as segments
+from edda_sync.store.seams import Head, Logged, Row, StoreReader, StoreWriter
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.store.sqlite.tables import SqliteWriter
+from edda_sync.sync.merging import open_taken
+from edda_sync.words import limits, values
+from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
+from edda_sync.words.query import Plan
+from edda_sync.workspace.lives import Life
+
+PAGE: Final = 1_000
+NAMED_MAX: Final = 3  # damaged things that a finding names
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: whether all is sound, and in words what was looked at or what is wrong."""
+
+    check: str
+    sound: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: how many changes it folded, and which tables had other rows before, with how many."""
+
+    changes: int
+    different: Mapping[str, int]
+
+
+def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> list[Finding]:
+    """
+    Look at everything that is stored; nothing is changed.
+
+    Args:
+        engine: An open store.
+        progress: Called with the number of changes that were folded, then with that of entities that were looked at.
+    """
+    findings = _check_file(engine)
+    if findings and not findings[0].sound:
+        return findings  # whatever else would be said of a broken file is not worth reading
+    findings.append(_check_log(engine))
+    if findings[-1].sound:
+        findings.append(_check_tables(engine, progress))
+    findings.append(_check_digest(engine, progress))
+    findings.append(_check_lives(engine))
+    findings += _check_identity(engine)
+    findings += _check_membership(engine)
+    findings += _check_sizes(engine)
+    refused = engine.refused()
+    if refused:
+        findings.append(
+            Finding("refused", True, f"{refused:,} operations break the rules, here as on every other device")
+        )
+    return findings
+
+
+def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> Rebuilt:
+    """
+    Fold the whole log into fresh tables.
+
+    Args:
+        engine: An open store.
+        progress: Called with the number of changes that were folded for the comparison.
+
+    Raises:
+        CorruptError: The log itself is damaged; nothing was changed.
+    """
+    found = _check_log(engine)
+    if not found.sound:
+        raise CorruptError(found.detail)
+    different = _compare_with_log(engine, progress)
+    return Rebuilt(engine.rebuild(), different)
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def _check_file(engine: StorageEngine) -> list[Finding]:
+    store = engine.store
+    if not isinstance(store, SqliteStore):
+        return []
+    connection = store.connect()
+    try:
+        said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite.Error as error:
+        return [Finding("file", False, f"SQLite finds {error}")]
+    finally:
+        connection.close()
+    intact = said == ["ok"]
+    return [
+        Finding("file", intact, "SQLite finds it whole" if intact else f"SQLite finds {_some(said)}"),
+        Finding(
+            "references",
+            not dangling,
+            f"{len(dangling):,} rows point at nothing" if dangling else "every row points at rows that are there",
+        ),
+    ]
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def _check_log(engine: StorageEngine) -> Finding:
+    """Follow each actor's chain of hashes from its start, or from a segment, to its head."""
+    with engine.store.read() as reader:
+        try:
+            count = _follow_chains(reader)
+        except CorruptError as error:
+            return Finding("log", False, f"{error.what} is not what was written")
+        except RemoteProtocolError as error:
+            return Finding("log", False, f"it holds {error.reason}")
+    return Finding("log", True, f"{count:,} changes, each chained to the one before it")
+
+
+def _follow_chains(reader: StoreReader) -> int:
+    taken, names = dict(reader.segments()), Chains(reader)
+    chains: dict[bytes, tuple[int, bytes]] = {}
+    positions = reader.positions_missing({})
+    for position in sorted([*positions, *taken]):
+        if position in taken:
+            for head in segments.read(segments.parts_of(reader, taken[position])).heads:
+                if head.seq > chains.get(head.actor, (0, b""))[0]:
+                    chains[head.actor] = head.seq, head.hash
+            continue
+        logged = reader.logged(position)
+        verify_logged(reader, logged)
+        header = changes.decode_header(logged.raw)
+        before = names.before((logged.actor, logged.seq))
+        if (logged.seq - 1, header.previous) != (chains.get(before[0]) if before else (0, changes.NO_HASH)):
+            raise CorruptError(f"change {logged.actor.hex()}:{logged.seq} at position {position:,} of the log")
+        chains[logged.actor] = logged.seq, logged.hash
+    for head in reader.heads().values():
+        if chains.get(head.actor) != (head.seq, head.hash):
+            raise CorruptError(f"the head of {head.actor.hex()}")
+    return len(positions)
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
+    try:
+        different = _compare_with_log(engine, progress)
+    except CorruptError as error:
+        return Finding("tables", False, f"{error.what} is not what was written")
+    if different:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in different.items())
+        return Finding("tables", False, f"rows that are not what the log says: {listed}")
+    return Finding("tables", True, "every row is what the log says")
+
+
+def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
+    """Fold the log into a scratch store, and count the rows of each table that are not the same."""
+    with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
+        Ledger(Texts()).rebuild(scratch, open_taken)
+        different = {
+            table: _count_differences(ours, theirs, columns)
+            for table, columns, ours, theirs in _tables(reader, scratch)
+        }
+    return {table: count for table, count in different.items() if count}
+
+
+def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, Iterable[Row], Iterable[Row]]]:
+    """Yield each table's name, how many columns its key has, and its rows on both sides, by key."""
+    for kind in ("task", "document"):
+        yield f"{kind}s", 1, _rows(ours, kind), _rows(theirs, kind)
+    for table, columns in (("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
+        yield table, columns, ours.table(table), theirs.table(table)
+    yield "entities", 1, ours.all_records(), theirs.all_records()
+    yield "conflicts", 1, [(entity,) for entity in ours.conflicted()], [(entity,) for entity in theirs.conflicted()]
+    # without why: what is refused is refused for one reason by who knows of a fork, and for another by who does not
+    yield "unapplied", 2, [each[:4] for each in ours.unapplied()], [each[:4] for each in theirs.unapplied()]
+    yield "digest", 1, [("sum", ours.digest())], [("sum", theirs.digest())]
+
+
+def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:
+    """Count the keys that one side lacks or has another row of; both sides are in order of their keys."""
+    left, right = iter(ours), iter(theirs)
+    one, other = next(left, None), next(right, None)
+    count = 0
+    while one is not None or other is not None:
+        count += one != other
+        first = min(row[:columns] for row in (one, other) if row is not None)
+        if one is not None and one[:columns] == first:
+            one = next(left, None)
+        if other is not None and other[:columns] == first:
+            other = next(right, None)
+    return count
+
+
+def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
+    """Yield the rows of a table by id, a page at a time."""
+    after = ""
+    while True:
+        plan = Plan(kind, (), (("id", after, None),), (), None, (), (("id", False),), PAGE, 0)
+        rows = reader.rows(plan)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0] + "!"  # the first text past it
+
+
+class _Beside(SqliteWriter):
+    """A scratch store's view, of another store's log."""
+
+    def __init__(self, connection: Any, log: StoreReader, progress: Progress) -> None:
+        super().__init__(connection)
+        self._log = log
+        self._progress = progress
+
+    def log_position(self) -> int:
+        return self._log.log_position()
+
+    def meta(self, key: str) -> bytes | None:
+        return self._log.meta(key)
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return self._log.evidence()
+
+    def evidence_names(self) -> Sequence[bytes]:
+        return self._log.evidence_names()
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        return self._log.evidence_at(name)
+
+    def heads(self) -> Mapping[bytes, Head]:
+        return self._log.heads()
+
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
+        return self._log.positions_missing(frontier)
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        return self._log.headers(actor, first, last)
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
+        return self._log.hash_at(actor, seq)
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._log.segments()
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        return self._log.segment_part(segment, number)
+
+    def logged(self, position: int) -> Logged:
+        self._progress(position)
+        return self._log.logged(position)
+
+    def parts(self, position: int) -> Iterator[bytes]:
+        return self._log.parts(position)
+
+
+@contextmanager
+def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
+    """Make a store that SQLite keeps in memory, spills to a nameless file, and forgets."""
+    from edda_sync.store.sqlite import schema
+
+    connection = sqlite.connect("", isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        schema.migrate(connection)
+        yield _Beside(connection, log, progress)
+    finally:
+        connection.close()
+
+
+# --- the digest -------------------------------------------------------------------------------------------------------
+
+
+def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
+    """Compute every entity's hash and rows, and the digest's sum, anew from the stored states."""
+    damaged: list[str] = []
+    after: bytes | None = b""
+    looked = 0
+    while after is not None:
+        start = after
+
+        def work(tx: StoreWriter, start: bytes = start) -> tuple[list[str], bytes | None]:
+            engine.ledger.refresh(tx)
+            found, following = scrub_entities(tx, engine.ledger.fold(tx), start, PAGE)
+            return [each.what for each in found], following
+
+        found, after = engine.store.transact(work)
+        damaged += found
+        looked += PAGE
+        progress(looked)
+
+    def sums(tx: StoreWriter) -> list[str]:
+        engine.ledger.refresh(tx)
+        return [each.what for each in scrub_digest(tx)]
+
+    damaged += engine.store.transact(sums)
+    if damaged:
+        return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
+    return Finding("digest", True, f"{engine.digest()} fits every entity")
+
+
+def _check_lives(engine: StorageEngine) -> Finding:
+    """Say how many lives there are and why, whether this store exists more than once, and whose chain is proved to fork."""
+    lives, forked = engine.lives(), engine.forked()
+    devices = len({life.device for life in lives})
+    many, others = ("life" if len(lives) == 1 else "lives"), ("device" if devices == 1 else "devices")
+    detail = f"{len(lives):,} {many} of the stores of {devices:,} {others}"
+    reasons = Counter(life.why for life in lives if life.why)
+    if reasons:
+        detail += f"; begun anew: {', '.join(f'{number:,} ({why})' for why, number in sorted(reasons.items()))}"
+    crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
+    if crowded:
+        detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"
+    copies = engine.copies()
+    if copies:
+        wrote = values.time_of(copies[0].wrote_ms)[:10]
+        detail += (
+            f"; this device's store exists more than once (a copy wrote on {wrote}); each goes on in its own lives"
+        )
+    if forked:
+        detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
+    return Finding("lives", not crowded, detail)
+
+
+def _check_identity(engine: StorageEngine) -> list[Finding]:
+    """Say that the identity is missing; nothing while it is there."""
+    try:
+        engine.check_identity()
+    except LostIdentityError as error:
+        return [Finding("identity", False, str(error).rstrip("."))]
+    return []
+
+
+def _check_membership(engine: StorageEngine) -> list[Finding]:
+    """Say that another device does not know this one any more; nothing while none is known to do so."""
+    by = standing.shut_out_by(engine)
+    if by is None:
+        return []
+    names = told_apart(standing.names(engine))
+    return [Finding("membership", False, standing.shut_out_sentence(names.get(by, by[:12])).rstrip("."))]
+
+
+def _check_sizes(engine: StorageEngine) -> list[Finding]:
+    """Name what is larger than can be shown; nothing while nothing is."""
+    names = [f"{kind} {entity_id}" for kind, entity_id in engine.overfull()]
+    if not names:
+        return []
+    what = f"larger than can be shown: {_some(names)}; what was written into it is in the log: go on in a new one"
+    return [Finding("size", True, what)]
+
+
+def _leaves(lives: Sequence[Life], device: str) -> int:
+    return sum(life.device == device and life.is_leaf and not life.is_closed for life in lives)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_MAX:,} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more

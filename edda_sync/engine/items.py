@@ -1,0 +1,76 @@
+"""Items from rows and cells: what a store or a change holds, as the objects that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edda_sync.crdt.rows import CONTENT_TYPE_DEFAULT, DOC_TYPE_DEFAULT
+from edda_sync.store.seams import Row
+from edda_sync.words import values
+from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping, remember_base
+from edda_sync.words.query import Plan, matches
+
+
+def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
+    """Return the task or document of a row, with the values it was read at."""
+    item: Item
+    if kind == "task":
+        item = Task(
+            id=row[0], title=row[1], description=row[2], status=row[3], priority=row[4], created_at=row[5],
+            updated_at=row[6], completed_at=row[7], due_date=row[8], parent_id=row[9], metadata=parse_mapping(row[10]),
+            agent_context=parse_mapping(row[11]), tags=set(tags),
+        )  # fmt: skip
+    else:
+        item = Document(
+            id=row[0], title=row[1], content_type=row[2], content=row[3], doc_type=row[4], created_at=row[5],
+            updated_at=row[6], version=row[7], metadata=parse_mapping(row[8]), agent_context=parse_mapping(row[9]),
+            tags=set(tags),
+        )  # fmt: skip
+    remember_base(item)
+    return item
+
+
+def blank_item(kind: str, entity_id: str) -> Item:
+    """Return an item that was created in a transaction and is not committed yet: its times are the epoch's."""
+    common: dict[str, Any] = {
+        "id": entity_id, "title": values.TITLE_DEFAULT, "metadata": {}, "agent_context": {}, "tags": set(),
+        "created_at": values.time_of(0), "updated_at": values.time_of(0),
+    }  # fmt: skip
+    if kind == "task":
+        return Task(
+            **common, description=None, status=values.STATUS_DEFAULT, priority=values.PRIORITY_DEFAULT, due_date=None,
+            parent_id=None, completed_at=None,
+        )  # fmt: skip
+    return Document(**common, content=None, content_type=CONTENT_TYPE_DEFAULT, doc_type=DOC_TYPE_DEFAULT, version="")
+
+
+def set_cells(item: Item, cells: Mapping[str, Any]) -> None:
+    """Write a draft's cells into an item."""
+    for name, value in cells.items():
+        group, dot, rest = name.partition(".")
+        if group in ("metadata", "agent_context") and dot:
+            mapping = getattr(item, group)
+            mapping.pop(rest, None)
+            if value is not None:
+                mapping[rest] = values.parse_json(group, value)
+        elif group == "tag" and dot:
+            item.tags.difference_update({tag for tag in item.tags if values.tag_id(tag) == rest})
+            if isinstance(value, str):
+                item.tags.add(value)
+        elif name == "status":
+            assert isinstance(item, Task), "only tasks have a status"
+            item.status, item.completed_at = value if isinstance(value, list) else (value, None)
+        elif name == "parent_id":
+            assert isinstance(item, Task), "only tasks have a parent"
+            item.parent_id = None if value is None else values.id_text(value)
+        elif name == "created_at":
+            if isinstance(value, str):
+                item.created_at = value
+        elif group != "link":
+            setattr(item, name, value)
+
+
+def matches_item(plan: Plan, item: Item, linked: bool) -> bool:
+    """Tell whether an item meets a plan's conditions."""
+    return matches(plan, as_json(item), {values.tag_id(tag) for tag in item.tags}, linked)

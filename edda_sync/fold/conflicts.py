@@ -1,0 +1,31 @@
+"""Which values of an entity are kept and not shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.crdt import cells
+from edda_sync.crdt.cells import Write
+from edda_sync.crdt.entity import Entity
+from edda_sync.fold.texts import Texts
+from edda_sync.words.model import TEXT_FIELDS
+
+_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # add wins, or derived: several values are no conflict
+
+
+def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
+    """Return the values that are kept but not shown, by cell; a text and its own start are one value."""
+    found = {}
+    for name, siblings in entity.cells.items():
+        if len(siblings) == 1 or name.startswith(_OWN_SIBLINGS):
+            continue
+        compared = siblings
+        if name == TEXT_FIELDS.get(entity.kind):
+            compared = [
+                (*write[:3], texts.genesis(entity, write[3]) if isinstance(write[3], str) else write[3])
+                for write in siblings
+            ]
+        kept = {write[:2] for write in cells.conflicts(compared)}
+        if kept:
+            found[name] = [write for write in sorted(siblings, key=cells.rank, reverse=True) if write[:2] in kept]
+    return found

@@ -1,0 +1,95 @@
+"""The entities that one pass of the fold holds in memory, beside what the store had of them before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.state import entity_of
+from edda_sync.store.seams import Record, StoreReader
+
+
+class Entities:
+    """
+    Entities as they stand in a fold; what is read once is not read again before :meth:`clear`.
+
+    Args:
+        reader: The store's transaction.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+        self._held: dict[bytes, Entity] = {}
+        self._before: dict[bytes, Record | None] = {}  # of all that was looked for
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __getitem__(self, key: bytes) -> Entity:
+        return self._held[key]
+
+    def get(self, key: bytes) -> Entity | None:
+        """Return an entity that is held already."""
+        return self._held.get(key)
+
+    def of(self, kind: str, entity_id: bytes) -> Entity:
+        """Return an entity; a new one when there is none."""
+        key = key_of(kind, entity_id)
+        found = self._held.get(key)
+        if found is None:
+            self.load((key,))
+            found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = Entity(entity_id, kind)
+        return found
+
+    def existing(self, kind: str, entity_id: bytes) -> Entity | None:
+        """Return an entity, if anything ever touched or deleted it."""
+        key = key_of(kind, entity_id)
+        self.load((key,))
+        found = self._held.get(key)
+        return found if found is not None and (found.touched or found.deleted) else None
+
+    def expect_new(self, keys: Iterable[bytes]) -> None:
+        """Take it that nothing is stored under these keys; a store refuses to show what is not new after all."""
+        self._before.update(dict.fromkeys(keys))
+
+    def load(self, keys: Iterable[bytes]) -> None:
+        """
+        Read entities that will be asked for: many at once cost little more than one.
+
+        Raises:
+            CorruptError: One of them is not what was written.
+        """
+        wanted = [key for key in keys if key not in self._before]
+        if wanted:
+            for record in self._reader.records(wanted).values():
+                self.hold(record)
+            for key in wanted:  # last: what cannot be read is not what nobody wrote
+                self._before.setdefault(key)
+
+    def hold(self, record: Record) -> Entity:
+        """Hold the entity of a record."""
+        entity = self._held[record.key] = entity_of(record.key, record.state)
+        self._before[record.key] = record
+        return entity
+
+    def before(self, key: bytes) -> Record | None:
+        """Return what the store had of an entity that was looked for."""
+        return self._before[key]
+
+    def was_visible(self, key: bytes) -> bool:
+        """Tell whether the tables show an entity, of what was looked for."""
+        before = self._before[key]
+        return before is not None and not before.hidden
+
+    def is_visible(self, key: bytes) -> bool:
+        """Tell whether an entity is visible in this fold."""
+        if key not in self._before:
+            self.load((key,))
+        entity = self._held.get(key)
+        return entity is not None and not entity.hidden
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._held, self._before = {}, {}

@@ -1,0 +1,61 @@
+"""Bodies of changes in the making."""
+
+from __future__ import annotations
+
+from edda_sync.changes import change as changes
+from edda_sync.store.seams import StoreWriter
+from edda_sync.words import limits
+from edda_sync.words.errors import LimitError
+
+
+class Body:
+    """
+    A body in the making: whole while it is short, in stored parts once it is not.
+
+    Args:
+        tx: The store's transaction.
+        position: Where the change will stand in the log.
+
+    Attributes:
+        operations, size: How many operations there are, and how many bytes.
+    """
+
+    def __init__(self, tx: StoreWriter, position: int) -> None:
+        self._tx, self._position = tx, position
+        self._rest = bytearray()
+        self._parts: list[bytes] = []
+        self.operations = self.size = 0
+
+    def add(self, encoded: bytes) -> None:
+        """
+        Add an encoded operation.
+
+        Raises:
+            LimitError: The operation or the change would be too large.
+        """
+        if len(encoded) > 4 + limits.OPERATION_BYTES_MAX:
+            raise LimitError("the bytes of one operation", len(encoded) - 4, limits.OPERATION_BYTES_MAX)
+        self.operations += 1
+        self.size += len(encoded)
+        if self.operations > limits.CHANGE_OPERATIONS_MAX:
+            raise LimitError(
+                "the number of operations in one transaction", self.operations, limits.CHANGE_OPERATIONS_MAX
+            )
+        if self.size > limits.CHANGE_BYTES_MAX:
+            raise LimitError("the bytes of one transaction", self.size, limits.CHANGE_BYTES_MAX)
+        self._rest += encoded
+        while len(self._rest) > limits.PART_BYTES_MAX:
+            self._keep(bytes(self._rest[: limits.PART_BYTES_MAX]))
+            del self._rest[: limits.PART_BYTES_MAX]
+
+    def end(self) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return the whole body and no hashes, or nothing and the hashes of its parts."""
+        if not self._parts:
+            return bytes(self._rest), ()
+        self._keep(bytes(self._rest))
+        self._rest.clear()
+        return b"", tuple(self._parts)
+
+    def _keep(self, part: bytes) -> None:
+        self._tx.append_part(self._position, len(self._parts), part)
+        self._parts.append(changes.hash_part(part))

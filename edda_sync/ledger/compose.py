@@ -1,0 +1,208 @@
+"""
+Composing: drafts to operations, each folded as soon as it is made, so that the next one sees it.
+
+Here it is decided what an author writes, and only an author: whether a text is begun or edited, which tags are made, what
+a deletion covers. What becomes of an operation is the fold's, for authors and peers alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from edda_sync.changes.chains import names_of
+from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
+from edda_sync.crdt import frontier
+from edda_sync.crdt import operation as ops
+from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt.operation import Operation
+from edda_sync.fold.fold import Fold, check_room
+from edda_sync.ledger import retold
+from edda_sync.words import values
+from edda_sync.words.errors import InTrashError, InvalidValueError, NotFoundError
+from edda_sync.words.model import TEXT_FIELDS, TextEdit
+
+
+class Composer:
+    """
+    Makes one change's operations.
+
+    Args:
+        fold: The fold in which the change was begun.
+        again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
+            refuse it.
+        keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
+            be lost, the words are written anew from that.
+    """
+
+    def __init__(self, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
+        self._fold, self._again, self._keeps = fold, again, keeps
+        self._tagged: set[bytes] = set()
+
+    def operations(self, draft: Draft) -> Iterator[Operation]:
+        """
+        Yield the operations of a draft; each is folded already.
+
+        Raises:
+            NotFoundError: It names something that is not here.
+            InvalidValueError: A text edit lies outside its text, or a task would become its own ancestor.
+            LimitError: A text would be too large, or this life has written as much into an entity as it may.
+        """
+        fold = self._fold
+        if isinstance(draft, Rewrite):
+            yield from self._rewrite(draft)
+            return
+        if isinstance(draft, EditText):
+            yield self._edit(draft)
+            return
+        if isinstance(draft, Expect):
+            _expect(fold, draft)
+            return
+        if isinstance(draft, Put):
+            cells = draft.cells
+            yield from self._tagging(cells)
+            operation: Operation = ops.Put(draft.kind, draft.id, cells)
+        else:
+            operation = self._hide_or_touch(draft)
+        fold.write(operation)
+        moved = isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again
+        if moved and fold.is_in_ring(operation.id):
+            raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation.id))
+        yield operation
+
+    def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:
+        """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
+        entities, names = self._fold.entities, {}
+        for cell, value in cells.items():
+            if isinstance(value, str) and cell.startswith("tag."):
+                cells[cell] = True
+                tag_id = values.id_bytes("tags", cell[4:])
+                if tag_id not in self._tagged:
+                    names[tag_id] = value
+        entities.load([key_of("tag", tag_id) for tag_id in names])
+        self._tagged.update(names)
+        for tag_id, name in names.items():
+            tag = entities.existing("tag", tag_id)
+            made: Operation = ops.Touch("tag", tag_id)
+            if tag is None or "name" not in tag.cells:
+                made = ops.Put("tag", tag_id, {"created_at": OWN_TIME, "name": name})
+            self._fold.write(made)
+            yield made
+
+    def _rewrite(self, draft: Rewrite) -> Iterator[Operation]:
+        entity = visible(self._fold, draft.kind, draft.id)
+        current = self._current(entity)[1]
+        if draft.new == current:
+            return
+        if draft.new is None or current is None:
+            yield self._start(entity, draft.new)
+            return
+        from edda_sync.crdt.text.diff import diff, rebase
+
+        edits = diff(draft.base or "", draft.new)
+        if draft.base != current:
+            edits = rebase(edits, draft.base or "", current)
+        if edits:
+            yield self._edit(EditText(draft.kind, draft.id, tuple(edits)), rewrite=True)
+
+    def _edit(self, draft: EditText, *, rewrite: bool = False) -> Operation:
+        entity = visible(self._fold, draft.kind, draft.id)
+        shown, current = self._current(entity)
+        edits: Sequence[TextEdit] = draft.edits
+        if draft.base is not None:
+            base = draft.base()
+            if base != (current or ""):
+                from edda_sync.crdt.text.diff import rebase
+
+                edits = rebase(list(edits), base, current or "")
+        if shown is None:  # the first words of an empty field are its start
+            return self._start(entity, _written(edits, TEXT_FIELDS[draft.kind]))
+        genesis = shown if isinstance(shown, bytes) else self._fold.texts.genesis(entity, shown)
+        return self._made(entity, genesis, edits, rewrite=rewrite)
+
+    def _current(self, entity: Entity) -> tuple[str | bytes | None, str | None]:
+        """
+        Return the text that this change edits, as its cell says it, and as it reads.
+
+        It is the one that is shown, or else the one that this very change edited before: what is shown may be another
+        one from then on, whose clock is ahead, and a change writes one text of a field.
+        """
+        fold, field = self._fold, TEXT_FIELDS[entity.kind]
+        own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == (fold.actor, fold.seq)]
+        shown = own[0] if own else entity.value(field)
+        return shown, fold.texts.readable(fold.tx, entity, field, shown)
+
+    def _made(self, entity: Entity, genesis: bytes, edits: Sequence[TextEdit], *, rewrite: bool) -> Operation:
+        fold, field = self._fold, TEXT_FIELDS[entity.kind]
+        key = (entity.key, field, genesis)
+        before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
+        edit, pieces = fold.texts.edit(
+            fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
+        )
+        fold.charge_edit(entity, pieces, len(edit))
+        fold.note_edit(entity, field, genesis)
+        if self._keeps:
+            after = fold.texts.document(fold.tx, key).string()
+            retold.keep(fold.tx, fold.position, entity.key, before, edits, after)
+        return ops.Edit(entity.kind, entity.id, field, genesis, edit)
+
+    def _start(self, entity: Entity, start: str | None) -> Operation:
+        """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""
+        fold, field = self._fold, TEXT_FIELDS[entity.kind]
+        if start is not None:
+            genesis = fold.texts.genesis(entity, start)
+            key = (entity.key, field, genesis)
+            if fold.tx.text(*key) is not None:
+                from edda_sync.crdt.text.diff import diff
+
+                edits = diff(fold.texts.document(fold.tx, key).string(), start)
+                if edits:
+                    return self._made(entity, genesis, edits, rewrite=True)
+        operation = ops.Put(entity.kind, entity.id, {field: start})
+        fold.write(operation)
+        return operation
+
+    def _hide_or_touch(self, draft: Delete | Touch) -> Operation:
+        if isinstance(draft, Delete):
+            fold = self._fold
+            seen = names_of(fold.tx).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
+            return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(seen)))
+        if self._fold.entities.existing(draft.kind, draft.id) is None:
+            raise NotFoundError(draft.kind, values.id_text(draft.id))
+        return ops.Touch(draft.kind, draft.id)
+
+
+def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
+    """
+    Return a visible entity of a kind.
+
+    Raises:
+        NotFoundError: There is none.
+        InTrashError: There is one, and it was deleted.
+        LimitError: There is one, and it is overfull.
+    """
+    entity = fold.entities.existing(kind, entity_id)
+    if entity is None:
+        check_room(fold.entities.get(key_of(kind, entity_id)))
+        raise NotFoundError(kind, values.id_text(entity_id))
+    if entity.hidden:
+        in_trash = kind in ("task", "document")  # a deleted tag is no more
+        raise (InTrashError if in_trash else NotFoundError)(kind, values.id_text(entity_id))
+    return entity
+
+
+def _expect(fold: Fold, draft: Expect) -> None:
+    if draft.present:
+        visible(fold, draft.kind, draft.id)
+    elif fold.entities.existing(draft.kind, draft.id) is not None:
+        raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
+
+
+def _written(edits: Iterable[TextEdit], field: str) -> str:
+    """Return what edits make of an empty text."""
+    text = ""
+    for at, deleted, inserted in edits:
+        if not 0 <= at <= len(text) or not 0 <= deleted <= len(text) - at:
+            raise InvalidValueError(field, f"has no position {at:,}", at)
+        text = text[:at] + inserted + text[at + deleted :]
+    return values.text(field, text)

@@ -1,0 +1,389 @@
+"""
+The ledger: changes into a store's log, and their fold beside it, in one transaction.
+
+1. A dot is allocated inside the commit: ``seq`` is the head's plus one, so no two changes of an actor share one.
+2. A change enters the log only when all that it depends on is in, under the hashes that it names (causal delivery).
+3. Log and view move together: whoever sees a change in the log sees its effects.
+4. Whether a change is admitted is a function of the change and its past. What breaks a rule is refused by everybody alike:
+   dependencies that go down, or that are not closed; an author who is no member in the past of its life's birth.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Final
+
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.chains import NOBODY, Chains, Place, keep_names, names_of
+from edda_sync.changes.change import DEP_HASH_BYTES, NO_HASH, Change, Dep, Header
+from edda_sync.changes.drafts import Draft, Put, Verbatim
+from edda_sync.changes.past import Pasts, added
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt import frontier, operation
+from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.fold.fold import Fold
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.waiting import Waiting
+from edda_sync.ledger import admission
+from edda_sync.ledger import refold as refolding
+from edda_sync.ledger.admission import Admitted, Checked
+from edda_sync.ledger.body import Body
+from edda_sync.ledger.compose import Composer
+from edda_sync.ledger.refold import TakeSegment
+from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, RefusedTextError
+from edda_sync.workspace.actor import BIRTH_KEY, WORKSPACE_KEY, actor_of, meta_of
+
+DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
+
+_Base = tuple[Head | None, Frontier, Frontier, tuple[Dep, ...]]
+"""A store's own head, all that its next change depends on, what that is folded on, and what its header must name."""
+
+
+class Ledger:
+    """The log of one store and process, and the fold of it; every call happens inside a transaction of the store."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+        self.pasts = Pasts()
+        self._waiting = Waiting()
+
+    def fold(self, tx: StoreWriter) -> Fold:
+        """Return a fold over a transaction."""
+        return Fold(tx, self.texts, waiting=self._waiting)
+
+    def committed(self) -> None:
+        """Keep what the transaction that just ended left in memory."""
+        self.texts.committed()
+        self.pasts.committed()
+        self._waiting.committed()
+
+    def rolled_back(self) -> None:
+        """Throw away what a transaction that left no trace has in memory."""
+        self.texts.rolled_back()
+        self.pasts.rolled_back()
+        self._waiting.rolled_back()
+
+    def forget(self) -> None:
+        """Throw away all that is in memory: another store is opened next, or this one as it was once."""
+        self.texts.forget()
+        self.pasts.forget()
+        self._waiting.forget()
+
+    def refresh(self, tx: StoreWriter) -> int:
+        """Bring rows and hashes of edited texts up to date; return how many there were."""
+        with _OWN_TEXTS:
+            return self.fold(tx).refresh()
+
+    # --- this device's own changes ------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        tx: StoreWriter,
+        drafts: Sequence[Draft],
+        wall_ms: int,
+        agent: str | None = None,
+        reason: str | None = None,
+    ) -> Dot | None:
+        """
+        Turn drafts into this device's next change; return its dot, or None when they change nothing.
+
+        Args:
+            tx: A transaction of the store.
+            drafts: What to do, in order.
+            wall_ms: Wall time in milliseconds since 1970.
+            agent, reason: Who asks for it and why.
+
+        Raises:
+            NotFoundError: A draft names something that is not here.
+            InvalidValueError: A text edit lies outside its text.
+            LimitError: The change would be too large.
+        """
+        wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
+        return self._write(tx, drafts, self._next(tx, wall_ms), wall_ms, agent, reason)
+
+    def write_again(
+        self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool, last: bool = True
+    ) -> Dot | None:
+        """
+        As :meth:`commit`, for what was acknowledged already and has to become another change.
+
+        Args:
+            tx: A transaction of the store.
+            drafts: What to do, in order.
+            former: The change that it was: who asked for it, when and why stay as they are.
+            seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
+            last: Whether nothing more of that change follows: only then it says which one it was.
+
+        Raises:
+            LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
+        """
+        header = former.header
+        base = self._next(tx, header.wall_ms)
+        if not seen:
+            head, before = self._own(tx)
+            base = head, before, before, ()
+        again = former.hash[:DEP_HASH_BYTES] if last else None
+        return self._write(tx, drafts, base, header.wall_ms, header.agent, header.reason, merging=True, again=again)
+
+    def _write(
+        self,
+        tx: StoreWriter,
+        drafts: Sequence[Draft | Verbatim],
+        base: _Base,
+        wall_ms: int,
+        agent: str | None,
+        reason: str | None,
+        *,
+        merging: bool = False,
+        again: bytes | None = None,
+    ) -> Dot | None:
+        head, past, deps, changed = base
+        actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
+        birth = None if head is not None else changes.decode_birth(meta_of(tx, BIRTH_KEY))
+        author = changes.decode_birth(meta_of(tx, BIRTH_KEY)).public_key
+        position = tx.log_position() + 1
+        fold = self.fold(tx)
+        fold.begin(actor, seq, wall_ms, deps, position, author)
+        body = Body(tx, position)
+        keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
+        composer = Composer(fold, again=merging, keeps=keeps)
+        for at in range(0, len(drafts), DRAFTS_AT_ONCE):
+            some = drafts[at : at + DRAFTS_AT_ONCE]
+            fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)
+            fold.entities.load([key_of(each.kind, each.id) for each in some if not isinstance(each, Verbatim)])
+            with nullcontext() if merging else _OWN_TEXTS:
+                for draft in some:
+                    if isinstance(draft, Verbatim):
+                        body.add(operation.framed(draft.encoded))
+                        fold.carry(operation.decode(draft.encoded), body.operations)
+                        continue
+                    for one in composer.operations(draft):
+                        body.add(operation.encode(one))
+                fold.flush_if_full()
+        if body.operations == 0:
+            return None
+        whole, parts = body.end()
+        content = changes.hash_parts(parts) if parts else changes.hash_part(whole)
+        ext = changes.header_ext(wall_ms, birth=birth, parts=parts, agent=agent, reason=reason, again=again)
+        previous = NO_HASH if head is None else head.hash
+        header = Header(changes.LEVEL, actor, seq, changed, body.operations, body.size, content, previous, ext)
+        change = Change(header, changes.encode_header(header), whole)
+        self._append(tx, change, _own_place(head, change), _held(tx, changed), past)
+        early.note(tx, birth)
+        with _OWN_TEXTS:
+            fold.flush()
+        return actor, seq
+
+    def _next(self, tx: StoreWriter, wall_ms: int) -> _Base:
+        """
+        Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
+
+        The two differ while what its life continues is not here: nobody can say then what that does not know already, so
+        nothing is named. It is folded on what is here all the same, and anew once that is here. So they do where a segment
+        brought more than a header has room for: there is no log to name bit by bit.
+        """
+        held = {each.actor: each.seq for each in tx.heads().values()}
+        unnamed: deque[int] | None = None
+        while True:
+            head, before = self._own(tx)
+            deps = frontier.join(before, held)
+            if self._is_early(tx, head):
+                return head, before, deps, ()
+            changed = header_deps(tx, deps, before)
+            if len(changed) <= limits.DEPS_MAX:
+                return head, deps, deps, changed
+            if tx.segments():
+                early.note_unnamed(tx)
+                return head, before, deps, ()
+            if unnamed is None:  # listed once: a thousand lives may take many changes to name
+                unnamed = deque(tx.positions_missing(before))
+            self._catch_up(tx, before, wall_ms, unnamed)
+
+    @staticmethod
+    def _is_early(tx: StoreReader, head: Head | None) -> bool:
+        """Tell whether the change that this store's life continues, or a life before it, is not here yet."""
+        if early.is_pending(tx):
+            return True
+        return head is None and early.is_missing(tx, changes.decode_birth(meta_of(tx, BIRTH_KEY)))
+
+    def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
+        """Return this store's head, if it has written, and what its next change depends on by that alone."""
+        head = tx.heads().get(actor_of(tx))
+        if head is None:
+            return None, self.pasts.before(tx, changes.decode_birth(meta_of(tx, BIRTH_KEY)))
+        return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
+
+    def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int, unnamed: deque[int]) -> None:
+        """
+        Append a change without operations that depends on as much of the log as a header should name.
+
+        Args:
+            tx: A transaction of the store.
+            before: What the change depends on by its own chain alone.
+            wall_ms: Its wall time in milliseconds.
+            unnamed: Where the log stands that is not in that, in order; what is named now is taken off.
+        """
+        head, _ = self._own(tx)
+        actor = actor_of(tx)
+        reached, moved = dict(before), set[bytes]()
+        while unnamed:
+            logged = tx.logged(unnamed[0])
+            if logged.seq > reached.get(logged.actor, 0):
+                if logged.actor not in moved and len(moved) >= limits.DEPS_MAX:
+                    break
+                moved.add(logged.actor)
+                reached[logged.actor] = logged.seq
+            unnamed.popleft()
+        assert moved, "all that is here is in the log"
+        birth = None if head is not None else changes.decode_birth(meta_of(tx, BIRTH_KEY))
+        named = header_deps(tx, reached, before)
+        header = Header(
+            changes.LEVEL, actor, 1 if head is None else head.seq + 1, named, 0, 0,
+            changes.hash_part(b""), NO_HASH if head is None else head.hash, changes.header_ext(wall_ms, birth=birth),
+        )  # fmt: skip
+        change = Change(header, changes.encode_header(header), b"")
+        self._append(tx, change, _own_place(head, change), _held(tx, named), reached)
+        early.note(tx, birth)
+
+    def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
+        """Append a change of which the place and the past are known: its author's earlier changes are in that too."""
+        header = change.header
+        head = None if place.before is None else tx.heads()[place.before[0]]
+        logged = Logged(tx.log_position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
+        if head is not None:
+            signed = (head.signed_seq, head.signature) if place.run is None else (0, b"")
+            moved = Head(place.name, header.seq, place.hash, added(head.deps, named), head.birth, *signed)
+            self.pasts.follow(tx, head.hash, place.hash, deps)
+        else:
+            birth = exts.get(header.ext, changes.BIRTH)
+            assert birth is not None, "a first change without a birth was refused when it was decoded"
+            moved = Head(place.name, header.seq, place.hash, added(_NOTHING, named), birth, 0, b"")
+        if place.run is not None:
+            keep_names(tx, names_of(tx).joined([place.run]))
+        tx.append(logged, moved)
+        return logged
+
+    # --- from peers ---------------------------------------------------------------------------------------------------
+
+    def admit(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
+        """
+        Take a change whose hash a signed head covers. A large one must have all its parts kept.
+
+        Raises:
+            RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
+        """
+        checked = self.check(tx, fold, change)
+        if isinstance(checked, Admitted):
+            return checked
+        header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
+        body: Iterable[bytes] = (change.body,)
+        if header.parts:
+            tx.complete(*change.half, logged.position)
+            body = tx.parts(logged.position)
+        fold.begin(logged.actor, header.seq, header.wall_ms, checked.deps, logged.position, checked.author)
+        fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
+        if early.is_pending(tx):
+            fold.flush()
+            self.refold(tx, early.settle(tx, logged))
+        return Admitted.APPLIED
+
+    def append(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
+        """
+        As :meth:`admit`, for a change that is folded already, or will be later.
+
+        Args:
+            tx: A transaction of the store, or of the part of it in which the change is missing.
+            fold: A fold over the store, to look up who is a member.
+            change: The change.
+
+        Raises:
+            RemoteProtocolError: As :meth:`admit`.
+        """
+        checked = self.check(tx, fold, change)
+        if isinstance(checked, Admitted):
+            return checked
+        logged = self._append(tx, change, checked.place, checked.named, checked.deps)
+        if change.header.parts:
+            tx.complete(*change.half, logged.position)
+        return Admitted.APPLIED
+
+    def check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
+        """
+        Tell whether a change may be taken, by its header alone: before anything of a large one is kept.
+
+        Raises:
+            RemoteProtocolError: As :meth:`admit`.
+        """
+        return admission.check(tx, self.pasts, fold, meta_of(tx, WORKSPACE_KEY), change)
+
+    # --- folding anew -------------------------------------------------------------------------------------------------
+
+    def rebuild(
+        self,
+        tx: StoreWriter,
+        take_segment: TakeSegment,
+        *,
+        stop: int | None = None,
+        reached: Callable[[], None] = lambda: None,
+        check: bool = False,
+    ) -> int:
+        """Fold the whole log into an empty view; as ``refold.rebuild``, with ``check`` who may write is checked anew."""
+        workspace = meta_of(tx, WORKSPACE_KEY) if check else None
+        return refolding.rebuild(
+            tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace
+        )
+
+    def refold(self, tx: StoreWriter, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
+        """Fold some entities anew from the log, with all that it says of them or without some changes; see there."""
+        return refolding.refold(tx, self.texts, self.pasts, keys, without)
+
+
+_NOTHING: Final = b"\x90"  # no pairs, in msgpack
+
+
+def _own_place(head: Head | None, change: Change) -> Place:
+    """Return where this store's own next change goes: behind its last one, which nobody else follows."""
+    return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
+
+
+def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
+    """Return what a header of this store's own names, in the names under which it is held."""
+    held = Chains(reader).deps(named)
+    assert held is not None, "a store depends on what it holds"
+    return held
+
+
+def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
+    """Return what a header must name of what its change depends on: what moved, with hashes."""
+    heads, names = reader.heads(), names_of(reader)
+    latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
+    for name, seq in frontier.difference(deps, before).items():
+        on = name if names is NOBODY else names.called(name, deps)
+        if seq > latest.get(on, (b"", 0))[1]:
+            latest[on] = name, seq
+    named = []
+    for on, (name, seq) in sorted(latest.items()):
+        digest = heads[name].hash if heads[name].seq == seq else reader.hash_at(name, seq)
+        assert digest is not None, "a store depends on what it holds"
+        named.append((on, seq, digest[:DEP_HASH_BYTES]))
+    return tuple(named)
+
+
+class _OwnTexts:
+    """Says of a text that this device itself wrote, and that is refused, what it is: an entity that rotted names it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RefusedTextError):
+            raise CorruptError("A text of this store") from None
+
+
+_OWN_TEXTS: Final = _OwnTexts()

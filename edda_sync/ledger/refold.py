@@ -1,0 +1,163 @@
+"""
+Folding anew: the whole log into fresh tables, or some entities of it, with or without some changes.
+
+Content is a function of the log. So whatever is wrong with what was folded is mended from the log alone, which needs
+nobody's word; and what evidence changes about some changes is carried out by folding what they are about anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from edda_sync.changes import change as changes
+from edda_sync.changes import early
+from edda_sync.changes.chains import names_of
+from edda_sync.changes.past import Pasts, Walk
+from edda_sync.crdt import frontier, operation
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.fold.fold import Fold
+from edda_sync.fold.texts import Texts
+from edda_sync.ledger.admission import is_admissible
+from edda_sync.store import anew
+from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
+from edda_sync.words.errors import CorruptError, RemoteProtocolError
+
+TakeSegment = Callable[[Fold, bytes], Mapping[bytes, Head]]
+"""Takes a segment, by its hash, into a fold; returns its heads."""
+
+
+def rebuild(
+    tx: StoreWriter,
+    texts: Texts,
+    pasts: Pasts,
+    take_segment: TakeSegment,
+    *,
+    stop: int | None = None,
+    reached: Callable[[], None] = lambda: None,
+    workspace: bytes | None = None,
+) -> int:
+    """
+    Fold the whole log into an empty view; return how many changes it was.
+
+    Args:
+        tx: A transaction of the store.
+        texts, pasts: The store's.
+        take_segment: Takes a segment into the fold.
+        stop, reached: What to call once all below a position is folded and in the tables.
+        workspace: Its id, to check anew who may write below ``stop``: it was checked by what a segment said of the members.
+
+    Raises:
+        RemoteProtocolError: A life in the log had no right to begin.
+    """
+    anew.note(tx)
+    tx.clear_view()
+    fold, walk = Fold(tx, texts), Walk(pasts, tx)
+    taken, logged = dict(tx.segments()), tx.positions_missing({})
+    seen: Frontier = {}
+    for position in sorted([*logged, *taken]):
+        if stop is not None and position >= stop:
+            stop = None
+            fold.flush()
+            fold.refresh()
+            reached()
+            workspace = None
+        if position in taken:
+            heads = take_segment(fold, taken[position])
+            walk.start(heads)
+            fold.flush()
+            if early.is_unnamed(tx):
+                seen = {name: head.seq for name, head in heads.items()}
+        else:
+            _fold_again(tx, fold, walk, tx.logged(position), workspace, seen)
+    fold.flush()
+    fold.refresh()
+    if stop is not None:
+        reached()
+    return len(logged)
+
+
+def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
+    """
+    Fold some entities anew from the log, with all that it says of them or without some changes, which are then *void*.
+
+    A void change stays in the log, and counts as delivered for all that depends on it. Its operations have no effect, and
+    those of others have the effect that they had: words beside its own keep their place, and what it made, and others went
+    on with, is still shown. What it had spent of its life's budget for an entity is free again.
+
+    Each change that is folded is first compared with its hash. What came by a segment is not in the log, and such entities
+    stay as they are.
+
+    Args:
+        tx: A transaction of the store.
+        texts, pasts: The store's.
+        keys: The entities, by key.
+        without: Dots of the changes that are void, as the log calls them.
+
+    Returns:
+        How many changes were folded.
+
+    Raises:
+        CorruptError: A change in the log is not what was written; nothing has changed.
+    """
+    if not keys or tx.segments():
+        return 0
+    positions = sorted({position for key in keys for position in tx.mentions(key)})
+    for position in positions:
+        verify_logged(tx, tx.logged(position))
+    pointing = [key for key in tx.referrers(list(keys)) if key not in keys]
+    anew.note(tx)
+    tx.forget(list(keys))
+    fold, walk = Fold(tx, texts, only=frozenset(keys)), Walk(pasts, tx)
+    for position in positions:
+        logged = tx.logged(position)
+        _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
+    fold.flush()
+    fold.show_again(pointing)
+    fold.refresh()
+    return len(positions)
+
+
+def _fold_again(
+    tx: StoreWriter,
+    fold: Fold,
+    walk: Walk,
+    logged: Logged,
+    workspace: bytes | None,
+    seen: Mapping[bytes, int] | None = None,
+    *,
+    void: bool = False,
+) -> None:
+    """Fold a change of the log, which has seen some things more than it says; or only what stays of one that is void."""
+    header = changes.decode_header(logged.raw)
+    raw = tx.heads()[logged.actor].birth
+    birth = changes.decode_birth(raw)
+    deps = walk.at(logged.actor, logged.seq)
+    if seen:
+        deps = frontier.join(deps, seen)
+    if header.birth is not None and workspace is not None:
+        fold.flush()
+        if not is_admissible(fold.entities, birth, raw, deps, workspace):
+            raise RemoteProtocolError("a change by a device that is not a member")
+    fold.begin(logged.actor, logged.seq, header.wall_ms, deps, logged.position, birth.public_key, void=void)
+    body: Iterable[bytes] = tx.parts(logged.position) if header.parts else (logged.body,)
+    fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
+
+
+def verify_logged(reader: StoreReader, logged: Logged) -> None:
+    """
+    Compare a change of the log with its hashes.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    what = f"Change {logged.seq:,} of the log's actor {logged.actor.hex()}"
+    try:
+        header = changes.decode_header(logged.raw)
+    except RemoteProtocolError:
+        raise CorruptError(what) from None
+    parts = [changes.hash_part(part) for part in reader.parts(logged.position)] if header.parts else []
+    content = changes.hash_parts(tuple(parts)) if header.parts else changes.hash_part(logged.body)
+    chained = changes.hash_change(header.previous, changes.hash_header(logged.raw))
+    named = (names_of(reader).actor(logged.actor), logged.seq, header.content, logged.hash)
+    if (header.actor, header.seq, content, chained) != named:
+        raise CorruptError(what)

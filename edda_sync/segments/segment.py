@@ -1,0 +1,298 @@
+"""
+Segments: the states of all entities at a frontier, as one stream of bytes.
+
+    segment := magic block* end
+    magic   := "EDDASEG" version(1 byte)
+    block   := length(u32, big endian, not 0) zstd(msgpack)      first the header, then lists of heads, then of pieces
+    end     := length 0, BLAKE2b-256 of everything before it
+
+The stream is cut into parts of ``PART_BYTES_MAX`` to travel and to be kept; its name is the BLAKE2b-256 of all of it. A
+reader holds one block and one entity in memory, and believes nothing of a block before its size is checked. How many heads
+there are, and how large a state or a text is, has no limit: both go over as many blocks as they need.
+
+A segment is no evidence. Its maker signs the header, which names the root of the content and the hash of the heads, so a
+lie has an author; whether it is one, only the log behind it tells.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from struct import Struct
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+import zstandard
+
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import SEQ_MAX
+from edda_sync.store.seams import Head, StoreReader
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+VERSION: Final = 2
+MAGIC: Final = b"EDDASEG" + bytes((VERSION,))
+BLOCK_BYTES: Final = 256 * 1024  # states are gathered up to this before they are compressed
+BLOCK_BYTES_MAX: Final = 4 * BLOCK_BYTES  # the last of what is gathered goes over by one piece, or one head
+_LENGTH: Final = Struct(">I")
+
+
+class SegmentHeader(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a segment is.
+
+    Attributes:
+        maker: Signing key of the device that made it.
+        root: Root of its content (``crdt.digests``).
+        frontier: Hash of its heads: :func:`hash_heads`.
+        heads, entities: How many there are.
+        signature: The maker's, over :func:`signed_header`; empty while it is being signed.
+        ext: Room to grow.
+    """
+
+    maker: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    root: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    frontier: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    heads: Annotated[int, msgspec.Meta(ge=0)]
+    entities: Annotated[int, msgspec.Meta(ge=0)]
+    signature: bytes = b""
+    ext: Ext = exts.NONE
+
+
+class Text(NamedTuple):
+    """An edited text: its field, genesis and full state."""
+
+    field: str
+    genesis: bytes
+    state: bytes
+
+
+class Entry(NamedTuple):
+    """An entity: its key, canonical state and edited texts."""
+
+    key: bytes
+    state: bytes
+    texts: tuple[Text, ...]
+
+
+class _Piece(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """
+    A piece of an entity's state (no field), or of one of its texts; of each, the pieces follow one another.
+
+    ``more`` says that the next one goes on with the same.
+    """
+
+    key: Annotated[bytes, msgspec.Meta(min_length=17, max_length=17)]
+    field: str
+    genesis: Annotated[bytes, msgspec.Meta(max_length=16)]
+    more: bool
+    data: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decode_header = msgspec.msgpack.Decoder(SegmentHeader).decode
+_decode_heads = msgspec.msgpack.Decoder(list[Head]).decode
+_decode_pieces = msgspec.msgpack.Decoder(list[_Piece]).decode
+
+
+def hash_heads(heads: Iterable[Head]) -> bytes:
+    """Return a hash of a frontier and of what stands at it: actor, seq and hash of each head, by actor."""
+    digest = blake2b(digest_size=32, person=b"edda-heads")
+    for head in sorted(heads):
+        digest.update(head.actor + head.seq.to_bytes(8, "big") + head.hash)
+    return digest.digest()
+
+
+def signed_header(header: SegmentHeader, workspace: bytes) -> bytes:
+    """Return what a segment's maker signs."""
+    unsigned = msgspec.structs.replace(header, signature=b"")
+    return b"edda segment 1" + workspace + blake2b(_encoder.encode(unsigned), digest_size=32).digest()
+
+
+def write(header: SegmentHeader, heads: Iterable[Head], entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Yield a segment's stream, a block at a time."""
+    compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
+    digest = blake2b(MAGIC, digest_size=32)
+    yield MAGIC
+    head_sizes = ((head, 128 + len(head.deps) + len(head.birth)) for head in heads)
+    piece_sizes = ((piece, 40 + len(piece.data)) for entry in entries for piece in _pieces(entry))
+    for encoded in itertools.chain((_encoder.encode(header),), _gathered(head_sizes), _gathered(piece_sizes)):
+        compressed = compressor.compress(encoded)
+        framed = _LENGTH.pack(len(compressed)) + compressed
+        digest.update(framed)
+        yield framed
+    end = _LENGTH.pack(0)
+    digest.update(end)
+    yield end + digest.digest()
+
+
+def _gathered(sized: Iterable[tuple[Any, int]]) -> Iterator[bytes]:
+    """Yield blocks of things whose sizes are known, each block of about ``BLOCK_BYTES``."""
+    gathered: list[Any] = []
+    total = 0
+    for each, size in sized:
+        gathered.append(each)
+        total += size
+        if total >= BLOCK_BYTES:
+            yield _encoder.encode(gathered)
+            gathered, total = [], 0
+    if gathered:
+        yield _encoder.encode(gathered)
+
+
+def _pieces(entry: Entry) -> Iterator[_Piece]:
+    for field, genesis, data in (("", b"", entry.state), *entry.texts):
+        ends = range(BLOCK_BYTES, len(data) + BLOCK_BYTES, BLOCK_BYTES) or (0,)
+        for end in ends:
+            yield _Piece(entry.key, field, genesis, end < len(data), data[end - BLOCK_BYTES if end else 0 : end])
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A segment that is being read: its header and heads, and its entities, which are read as they are asked for."""
+
+    header: SegmentHeader
+    heads: tuple[Head, ...]
+    entries: Iterator[Entry]
+
+
+def read(pieces: Iterable[bytes]) -> Opened:
+    """
+    Open a segment.
+
+    The end's checksum is verified when the last entity was read: nothing that was read counts before that.
+
+    Args:
+        pieces: The stream, cut anywhere.
+
+    Raises:
+        RemoteProtocolError: It is malformed or damaged; the iterator raises it too.
+    """
+    blocks = _blocks(pieces)
+    try:
+        header = _decode_header(next(blocks))
+        heads: list[Head] = []
+        while len(heads) < header.heads:
+            heads += _decode_heads(next(blocks))
+    except (StopIteration, ValueError):
+        raise RemoteProtocolError("a segment without a header or heads") from None
+    exts.check(header.ext)
+    bounded = all(0 < head.seq <= SEQ_MAX for head in heads)
+    if not bounded or len(heads) != header.heads or hash_heads(heads) != header.frontier:
+        raise RemoteProtocolError("a segment with other heads than its header says")
+    return Opened(header, tuple(heads), _entries(blocks, header.entities))
+
+
+def _entries(blocks: Iterator[bytes], count: int) -> Iterator[Entry]:
+    found = 0
+    for entry in _assembled(_all_pieces(blocks)):
+        found += 1
+        yield entry
+    if found != count:
+        raise RemoteProtocolError(f"a segment of {found:,} entities that says {count:,}")
+
+
+def _all_pieces(blocks: Iterator[bytes]) -> Iterator[_Piece]:
+    for block in blocks:
+        try:
+            yield from _decode_pieces(block)
+        except ValueError as error:
+            raise RemoteProtocolError(f"a malformed segment ({error})") from None
+
+
+def _assembled(pieces: Iterator[_Piece]) -> Iterator[Entry]:
+    """Yield entities of their pieces: first the state, then the texts."""
+    key, state, texts, held = b"", b"", list[Text](), list[bytes]()
+    expected: tuple[bytes, str, bytes] | None = None  # what must go on
+    for piece in pieces:
+        name = (piece.key, piece.field, piece.genesis)
+        if expected not in (None, name) or (not piece.field and expected is None and piece.key <= key):
+            raise RemoteProtocolError("a segment whose pieces are out of order")
+        if not piece.field and expected is None:
+            if key:
+                yield Entry(key, state, tuple(texts))
+            key, texts = piece.key, []
+        elif piece.key != key:
+            raise RemoteProtocolError("a segment with a text of another entity")
+        held.append(piece.data)
+        expected = name if piece.more else None
+        if not piece.more:
+            whole, held = b"".join(held), []
+            if piece.field:
+                texts.append(Text(piece.field, piece.genesis, whole))
+            else:
+                state = whole
+    if expected is not None:
+        raise RemoteProtocolError("a segment that ends within an entity")
+    if key:
+        yield Entry(key, state, tuple(texts))
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor()
+    stream = _Stream(pieces)
+    if stream.take(len(MAGIC)) != MAGIC:
+        raise RemoteProtocolError("a segment of an unknown version")
+    while True:
+        (length,) = _LENGTH.unpack(stream.take(4))
+        if length == 0:
+            break
+        if length > BLOCK_BYTES_MAX:
+            raise RemoteProtocolError(f"a segment's block of {length:,} bytes")
+        compressed = stream.take(length)
+        try:
+            size = zstandard.frame_content_size(compressed)
+            if not 0 <= size <= BLOCK_BYTES_MAX:
+                raise RemoteProtocolError(f"a segment's block that declares {size:,} bytes")
+            yield decompressor.decompress(compressed, max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise RemoteProtocolError(f"a damaged segment ({error})") from None
+    expected = stream.digest.digest()
+    if stream.take(32) != expected or not stream.ended():
+        raise RemoteProtocolError("a damaged segment (its checksum differs)")
+
+
+class _Stream:
+    """Bytes from pieces, with the digest of all that was taken."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._held = bytearray()
+        self.digest = blake2b(digest_size=32)
+
+    def take(self, size: int) -> bytes:
+        while len(self._held) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                raise RemoteProtocolError("a segment that ends too early")
+            self._held += piece
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        self.digest.update(taken)
+        return taken
+
+    def ended(self) -> bool:
+        return not self._held and not any(self._pieces)
+
+
+def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
+    """Yield the parts of a segment that a store keeps, in order."""
+    number = 0
+    while (part := reader.segment_part(name, number)) is not None:
+        yield part
+        number += 1
+
+
+def cut(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a stream into parts of ``PART_BYTES_MAX``; the last is shorter."""
+    held = bytearray()
+    for piece in stream:
+        held += piece
+        while len(held) >= limits.PART_BYTES_MAX:
+            yield bytes(held[: limits.PART_BYTES_MAX])
+            del held[: limits.PART_BYTES_MAX]
+    if held:
+        yield bytes(held)

@@ -1,0 +1,189 @@
+"""
+The book: what the devices were asked for, what they acknowledged, and what their logs hold. Checkers read it.
+
+Every value that the workload writes is a *word* that nobody else ever wrote, so that whatever is visible anywhere can be
+traced to whoever wrote it. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
+a branch of a fork is the store's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from edda_sync.changes.change import decode_birth, decode_header
+from edda_sync.changes.early import REISSUED_KEY
+from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
+from edda_sync.store.seams import Logged, StoreReader
+from edda_sync.sync import behind
+from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
+from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+
+if TYPE_CHECKING:
+    from edda_sync.simulations.device import SimulatedDevice
+
+
+class Fate(Enum):
+    """What became of a word that somebody tried to write."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    DOUBTFUL = "doubtful"  # power failed, or a sync
+
+
+class Book:
+    """
+    What happened, as an outsider saw it.
+
+    Attributes:
+        hashes: The hash under which honest devices hold each change; of a fork, that of the branch that came first.
+        made: The hash of each change that an honest device made, as its own log had it first.
+        forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
+        held: Of each device, by name, the changes in its log as of its last event: their dots by their hashes.
+        acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold, alike.
+        withdrawn: Of each device, by name, the changes that it took out of its log since what it began with was not proved:
+            its own drafts, which it wrote again, and what rests on what is not here.
+        catching_up: Names of the devices of which the last reading brought what a segment had stood for.
+        fell: Names of the devices whose log did not bear out what they began with, or never came whole, or that were let in
+            again: how often each.
+        began_again: Of each device, by name, the early changes that it took out of its log when it was let in again.
+        destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
+        words: What became of each word.
+        makers: Names of the honest devices that wrote under each actor.
+        meant: The only cells that whoever writes just now means to write; empty when that is not known.
+        removed: Tasks that somebody deleted, in order.
+        tasks, documents: Ids that somebody made, in order.
+        sets: Tasks whose titles are always written together.
+        typed: Words that somebody typed into a text that may be a liar's, and into the description of which task.
+    """
+
+    def __init__(self) -> None:
+        self.hashes: dict[Dot, bytes] = {}
+        self.made: dict[Dot, bytes] = {}
+        self.makers: dict[bytes, str] = {}
+        self.forked: set[Dot] = set()
+        self.held: dict[str, dict[bytes, Dot]] = {}
+        self.acknowledged_by: dict[str, dict[bytes, Dot]] = {}
+        self.withdrawn: dict[str, set[bytes]] = {}
+        self.fell: Counter[str] = Counter()
+        self.began_again: dict[str, set[bytes]] = {}
+        self._reissued: dict[str, set[bytes]] = {}  # the marks of that which were seen
+        self.catching_up: set[str] = set()
+        self.destroyed: dict[bytes, Dot] = {}
+        self.words: dict[str, Fate] = {}
+        self.tasks: list[str] = []
+        self.meant: frozenset[str] = frozenset()
+        self.removed: list[str] = []
+        self.documents: list[str] = []
+        self.sets: list[list[str]] = []
+        self.typed: dict[str, str] = {}
+        self._read: dict[str, set[int]] = {}
+        self._gaps: set[str] = set()  # whose logs began with a segment: what it stands for may come later
+        self._own: dict[str, set[bytes]] = {}
+        self._words = 0
+
+    def word(self) -> str:
+        """Return a word that nobody has written yet; until somebody acknowledges it, it is doubtful."""
+        self._words += 1
+        word = f"w{self._words}"
+        self.words[word] = Fate.DOUBTFUL
+        return word
+
+    def read_on(self, device: SimulatedDevice) -> list[Logged]:
+        """Read what a device's log has more than when it was last read; each goes by its author's dot."""
+        self.catching_up.discard(device.name)
+        if device.name in self._gaps:
+            self.catching_up.add(device.name)
+        with device.running.store.read() as reader:
+            end = reader.log_position()
+            if reader.segments():
+                self._gaps.add(device.name)
+            elif device.name in self._gaps:
+                self._fell_back(device, reader)
+            read = self._read.setdefault(device.name, set())
+            if self._begin_again(device, reader):
+                read.clear()
+            if device.name in self._gaps and not read <= set(reader.positions_missing({})):
+                self._take_out(device, reader)  # the log behind a segment started over
+                read.clear()
+            new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
+            entries = [reader.logged(position) for position in new]
+            own = self._own.setdefault(device.name, set())
+            own.add(actor_of(reader))
+        read.update(new)
+        held = self.held.setdefault(device.name, {})
+        entries = [e._replace(actor=decode_header(e.raw).actor) for e in entries if e.hash not in held]
+        for entry in entries:
+            dot = entry.actor, entry.seq
+            held[entry.hash] = dot
+            if device.honest:
+                self.hashes.setdefault(dot, entry.hash)
+                if entry.actor in own:
+                    self.makers[entry.actor] = device.name
+                    self.made.setdefault(dot, entry.hash)
+        return entries
+
+    def _fell_back(self, device: SimulatedDevice, reader: StoreReader) -> None:
+        """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
+        self._gaps.discard(device.name)
+        self._read.pop(device.name, None)
+        if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
+            self.fell[device.name] += 1
+            self._take_out(device, reader)
+
+    def _begin_again(self, device: SimulatedDevice, reader: StoreReader) -> bool:
+        """Look whether a device was let in again, and what it took out of its log then; tell whether it was."""
+        mark, seen = reader.meta(REISSUED_KEY), self._reissued.setdefault(device.name, set())
+        if mark is None or mark in seen:
+            return False
+        seen.add(mark)
+        life = reader.heads().get(mark[-ACTOR_BYTES:])
+        birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
+        if decode_birth(birth).why not in (WHY, SAW_OTHERWISE):
+            return False  # its drafts: see :meth:`_fell_back`
+        self.fell[device.name] += 1
+        self.began_again.setdefault(device.name, set()).update(self._take_out(device, reader))
+        return True
+
+    def _take_out(self, device: SimulatedDevice, reader: StoreReader) -> set[bytes]:
+        here = {reader.logged(at).hash for at in reader.positions_missing({})}
+        held = self.held.get(device.name, {})
+        gone = held.keys() - here
+        self.withdrawn.setdefault(device.name, set()).update(gone)
+        for digest in gone:
+            del held[digest]
+            self.acknowledged_by.get(device.name, {}).pop(digest, None)
+        return gone
+
+    def _is_behind(self, device: SimulatedDevice, end: int) -> bool:
+        """Tell whether a log that ends at a position may have what was not read."""
+        return device.name in self._gaps or end != len(self._read[device.name])
+
+    def came_back(self, device: SimulatedDevice) -> None:
+        """Read a device's log anew: it has just started on what its disk holds."""
+        with device.running.store.read() as reader:
+            if device.name in self._gaps and not reader.segments():
+                self._fell_back(device, reader)
+            self._begin_again(device, reader)
+        self._read.pop(device.name, None)
+        self._gaps.discard(device.name)
+        self.held[device.name] = {}
+        self.read_on(device)
+
+    def is_own(self, device: SimulatedDevice, entry: Logged) -> bool:
+        """Tell whether a device wrote an entry of its log itself."""
+        return entry.actor in self._own[device.name]
+
+    def acknowledge(self, device: SimulatedDevice, own: list[Logged]) -> None:
+        """Note that a device acknowledged its own changes."""
+        known = self.acknowledged_by.setdefault(device.name, {})
+        known.update((each.hash, (each.actor, each.seq)) for each in own)
+
+    def is_forked(self, dot: Dot) -> bool:
+        """Tell whether a change may differ between honest devices: it, or one before it, was made twice."""
+        return any(actor == dot[0] and seq <= dot[1] for actor, seq in self.forked)
+
+    def frontier(self, device: SimulatedDevice) -> Frontier:
+        """Return which changes of each actor, or of each branch of one, a running device holds."""
+        return device.running.frontier()

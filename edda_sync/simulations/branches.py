@@ -1,0 +1,62 @@
+"""
+Forks, as an outsider sees them: who holds which branch, and how far each device is along each actor's chain.
+
+A *fork* is one dot under two hashes. Once two devices that hold different branches have talked, either has a proof of it,
+and each branch goes by a name of its own: both then hold both. Until then they hold different changes under one name.
+(Whatever is to be expected of forks stands in this file, in ``ending`` and in ``Book.forked``.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from edda_sync.changes.chains import Chains, names_of
+from edda_sync.crdt.frontier import Dot, Frontier, join
+from edda_sync.store.seams import StoreReader
+
+if TYPE_CHECKING:
+    from edda_sync.simulations.device import SimulatedDevice
+
+_FAR: Final = 1 << 62
+
+
+def forks_between(
+    first: SimulatedDevice, second: SimulatedDevice, within: Mapping[bytes, int] | None = None
+) -> list[Dot]:
+    """
+    Return, for each name under which two running devices hold different changes, the last dot that both hold.
+
+    Args:
+        first, second: They.
+        within: Looks only at changes within this frontier.
+    """
+    with first.running.store.read() as reader, second.running.store.read() as other:
+        heads, others = reader.heads(), other.heads()
+        found = []
+        for actor in sorted(heads.keys() & others.keys()):
+            seq = min(heads[actor].seq, others[actor].seq, within.get(actor, 0) if within is not None else _FAR)
+            if _differ(reader.hash_at(actor, seq), other.hash_at(actor, seq)):
+                found.append((actor, seq))
+        return found
+
+
+def reach_of(reader: StoreReader) -> Frontier:
+    """Return the last seq that a store holds of each actor's chain, on whichever branch."""
+    names = names_of(reader)
+    reach: Frontier = {}
+    for head in reader.heads().values():
+        reach = join(reach, {names.actor(head.actor): head.seq})
+    return reach
+
+
+def is_in_a_segment(reader: StoreReader, actor: bytes, seq: int, digest: bytes) -> bool:
+    """Tell whether a segment stands in a log for a change, of which the hash begins with some bytes."""
+    chains = Chains(reader)
+    dot = chains.find(actor, seq, digest)
+    return chains.is_uncertain(actor, seq) if dot is None else reader.position_of(*dot) is None
+
+
+def _differ(one: bytes | None, other: bytes | None) -> bool:
+    """Tell whether two hashes differ, where both are known: behind a segment the log may have none."""
+    return one is not None and other is not None and one != other

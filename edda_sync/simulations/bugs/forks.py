@@ -1,0 +1,113 @@
+"""Bugs of forks and lives: what is a proof, who is called what, what a life continues, what comes early."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.simulations.bugs.planting import Bug, Edit, one
+
+PROOF: Final = "sync.learning:Learning.learn"
+"""What is called with each proof of a fork."""
+
+BUGS: Final[tuple[Bug, ...]] = (
+    one(
+        "the second branch keeps the name",
+        "A branch that comes once the fork is proved goes by its actor's name, so that each device calls another one so.",
+        (1, 18),
+        "changes.chains:Chains.place",
+        "if Point(seq - 1, header.previous) in points:",
+        "if Point(seq - 1, header.previous) in points and not self.names.branches(actor):",
+        needs=PROOF,
+    ),
+    one(
+        "what heads depend on keeps the old names",
+        "A fork renames changes, and not what others are noted to depend on.",
+        (0, 1, 18),
+        "sync.learning:Learning._rename",
+        "if deps != other.deps:",
+        "if ():",
+    ),
+    Bug(
+        "evidence is in no hash",
+        "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
+        (1, 18),
+        (
+            Edit("sync.exchange:evidence_hash", "for name in reader.evidence_names():", "for name in ():"),
+            Edit("sync.session:Session._deal_heads", "self._sending.telling.tell_rest()", "pass"),
+        ),
+        needs="sync.telling:Telling.brought",
+    ),
+    one(
+        "new names are nobody's news",
+        "Once a fork is proved nobody says by its new names what it holds.",
+        (18,),
+        "sync.session:Session.learned",
+        "return effects + self.open() if says_hello else effects",
+        "return effects",
+    ),
+    one(
+        "a proof needs no signature",
+        "Two chains of hashes are a proof of a fork, whoever made them up.",
+        (10,),
+        "changes.forkproof:check",
+        "if not verify.signed(proof.birth, workspace, proof.seq + len(side.headers), head, side.signature):",
+        "if not side.signature:",
+    ),
+    one(
+        "anybody ends a life",
+        "A closing is kept, whoever signed it.",
+        (10,),
+        "workspace.closing:check",
+        "if not verify(key, closing.signature, message):",
+        "if not closing.signature:",
+    ),
+    one(
+        "who has not written yet is itself",
+        "A store that never wrote in its life goes on in it, as does each copy of it: a bug of this code.",
+        (9, 10),
+        "engine.engine:StorageEngine._doubt",
+        'return ""',
+        "return None",
+    ),
+    one(
+        "early writes stay where they stand",
+        "What a newcomer wrote before it was sent anything stays before what it depends on.",
+        (1, 3, 18),
+        "changes.early:settle",
+        "tx.move_to_end(early)",
+        "pass",
+    ),
+    one(
+        "dependencies may go down",
+        "A change may depend on less than its actor's change before it.",
+        (3, 17),
+        "ledger.admission:_check_past",
+        "if chains.goes_on(dot, before):",
+        "if False:",
+    ),
+    one(
+        "a member is who is one here",
+        "Whether a life may begin hangs on who is a member where it comes, and not in its past.",
+        (0, 2, 17),
+        "workspace.authority:is_member_in",
+        "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",
+        "return bool(records)",
+    ),
+    one(
+        "who is let in again rests on what is lost",
+        "A newcomer waits for the change that let it in, which nobody has any more, whatever lets it in since: a bug of this"
+        " code, which seed 446758 found.",
+        (18,),
+        "sync.readmission:readmit",
+        "return is_due(tx) and _go_on(",
+        "return False and _go_on(",
+    ),
+    one(
+        "what was written early falls with what let it in",
+        "A newcomer that is let in again begins with an empty store: whoever pairs anew in systems that know no better.",
+        (5, 21),
+        "sync.readmission:_go_on",
+        "rewriting.write_again(tx, ledger, left, random(16))",
+        "pass",
+    ),
+)

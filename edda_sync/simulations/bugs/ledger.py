@@ -1,0 +1,108 @@
+"""Bugs of the log: names of changes, what they depend on, lives of a store, folding it anew."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.simulations.bugs.planting import Bug, one
+
+BUGS: Final[tuple[Bug, ...]] = (
+    one(
+        "a number is used up by a failed transaction",
+        "The next seq is counted in memory, so that a transaction that fails leaves a gap that nobody can pass.",
+        (18,),
+        "ledger.ledger:Ledger._write",
+        "actor, seq = actor_of(tx), 1 if head is None else head.seq + 1",
+        "actor, seqs = actor_of(tx), self.__dict__.setdefault('seqs', {})\n"
+        "    seq = seqs[actor] = 1 if head is None else max(seqs.get(actor, 0), head.seq) + 1",
+    ),
+    one(
+        "a store put back is itself",
+        "An old copy in the place of the store goes on under its actor: etcd members restored from a file copy.",
+        (9, 10),
+        "engine.life:Sidecar.doubt",
+        "(known.seq == head.seq and known.hash == head.hash) or",
+        "known.seq or",
+    ),
+    one(
+        "an old copy passes for the later life",
+        "A former life's copy is taken for the later one, once peers have brought back what that wrote: a bug of this code,"
+        " which seed 958 found.",
+        (9, 10),
+        "engine.life:Sidecar.doubt",
+        "if known.actor != head.actor and not reissued:",
+        "if known.actor != head.actor and reader.hash_at(known.actor, known.seq) != known.hash:",
+    ),
+    one(
+        "a store without a sidecar is itself",
+        "A copied store is taken for the one that it is a copy of: Syncthing before index ids.",
+        (9, 10),
+        "engine.life:Sidecar.doubt",
+        'return "" if is_itself else COPIED',
+        'return "" if is_itself or known is None else COPIED',
+    ),
+    one(
+        "an actor is a device",
+        "A new life of a store has the same actor each time: Riak's vnode ids before per-key epochs.",
+        (9, 10),
+        "engine.engine:StorageEngine._live",
+        "actors.new_life(tx, self._random(16), why)",
+        "actors.new_life(tx, bytes(16), why)",
+    ),
+    one(
+        "a newcomer is not depended on",
+        "A change names only what its author depended on before, and not who is new since.",
+        (1, 3),
+        "ledger.ledger:header_deps",
+        "in frontier.difference(deps, before).items():",
+        "in [(a, s) for a, s in frontier.difference(deps, before).items() if a in before or not before]:",
+    ),
+    one(
+        "a difference is taken for the whole",
+        "A peer reads the difference to the former dependencies as all there are.",
+        (0, 1, 3, 11),
+        "ledger.admission:check",
+        "deps = frontier.join(before, named)",
+        "deps = dict(named)",
+    ),
+    one(
+        "a rebuild takes a difference for the whole",
+        "Dependencies are put together when a change comes, and not when the log is folded anew.",
+        (11,),
+        "ledger.refold:_fold_again",
+        "deps = walk.at(logged.actor, logged.seq)",
+        "deps = {actor: seq for actor, seq, _ in header.deps}",
+    ),
+    one(
+        "a rebuild trusts its cache",
+        "Texts in memory are kept when the view is folded anew.",
+        (0, 11, 23),
+        "ledger.refold:rebuild",
+        "anew.note(tx)",
+        "pass",
+    ),
+    one(
+        "signatures are not kept",
+        "What vouches for a peer's changes is checked and thrown away, so that nobody can pass them on.",
+        (10, 18),
+        "sync.vouchers:Vouched.keep",
+        "in self._ends.items():",
+        "in ():",
+    ),
+    one(
+        "a life depends on nothing before it",
+        "Of a life's first change only what its header names is taken for its past, and not what the life continues.",
+        (1, 3, 7, 11, 18),
+        "ledger.admission:check",
+        "before = pasts.before(reader, birth)",
+        "before = {}",
+    ),
+    one(
+        "a fork is nobody's news",
+        "Whoever proves a fork keeps the proof to itself, and calls its changes as nobody else does.",
+        (1, 18),
+        "sync.learning:Learning.learn",
+        "news.evidence.append(name_of_proof(proof))",
+        "pass",
+    ),
+)

@@ -1,0 +1,122 @@
+"""Bugs of store and engine: durability, rollback, transactions, rows, the digest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.simulations.bugs.planting import Bug, Edit, one
+
+BUGS: Final[tuple[Bug, ...]] = (
+    one(
+        "acknowledged before the disk has it",
+        "A write returns once it is handed over: MongoDB's write concern 1, Redis' appendfsync.",
+        (5, 8, 9),
+        "engine.engine:StorageEngine.commit_drafts",
+        "self.store.transact(work) if drafts",
+        "self.store.submit(work).result() if drafts",
+    ),
+    one(
+        "taken before the disk has it",
+        "What a peer sent is acknowledged, and passed on, once it is handed over.",
+        (5, 8),
+        "sync.taking:Taking.take",
+        "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))",
+        "taken = self._store.submit(lambda tx: self._take(tx, decoded, batch.heads, allows, parted)).result()",
+    ),
+    Bug(
+        "the view follows the log",
+        "A peer's changes go into the log in one transaction, and into the view in the next.",
+        (1, 3, 4, 11),
+        (
+            Edit("sync.taking:Taking._take", "fold.flush()\n", "pass\n"),
+            Edit(
+                "sync.taking:Taking.take",
+                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))\n",
+                "taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))\n"
+                "    from edda_sync.sync.merging import open_taken\n"
+                "    self._store.transact(lambda tx: self._ledger.rebuild(tx, open_taken))\n",
+            ),
+        ),
+    ),
+    one(
+        "undone in the order of writing",
+        "A rollback walks forward through its journal: what was written twice ends as it was in between.",
+        (1, 6, 8, 11),
+        "store.memory.tables:undo",
+        "in reversed(journal)",
+        "in journal",
+    ),
+    one(
+        "a transaction in several changes",
+        "Each of a transaction's operations is a change of its own.",
+        (4,),
+        "engine.engine:StorageEngine.commit_drafts",
+        "dot = self.store.transact(work) if drafts else None",
+        "dot = None\n    for draft in drafts:\n"
+        "        dot = self.store.transact(lambda tx: self._commit(tx, [draft], reason, agent)) or dot",
+    ),
+    one(
+        "a full disk is passed over",
+        "A write that the disk refused is acknowledged: the error is logged, and nobody reads the log.",
+        (5, 21),
+        "engine.engine:StorageEngine.commit_drafts",
+        "dot = self.store.transact(work) if drafts else None",
+        "from edda_sync.words.errors import StorageError\n    dot = None\n"
+        "    with suppress(StorageError):\n"
+        "        dot = self.store.transact(work) if drafts else None",
+    ),
+    one(
+        "an update writes every field",
+        "An object that was read is written back whole, and reverts what sync brought meanwhile: most ORMs.",
+        (6, 7, 21),
+        "words.model:changed_cells",
+        "{name: value for name, value in now.items() if base.get(name) != value}",
+        "dict(now)",
+    ),
+    one(
+        "the digest only adds",
+        "An entity's former hash stays in the digest when it is hidden or comes back.",
+        (1, 11, 18),
+        "fold.projector:Projector.flush",
+        "added if before is None or entity.overfull else",
+        "added if before is None or entity.overfull or before.hidden != hidden else",
+    ),
+    one(
+        "the row of what is deleted stays",
+        "A deletion that comes from a peer leaves the row where it was.",
+        (1, 11, 12),
+        "fold.projector:Projector.flush",
+        "if hidden and entities.was_visible(key):",
+        "if hidden and entities.was_visible(key) and before is None:",
+    ),
+    one(
+        "an edited text is not projected",
+        "A text edit changes the text, and nobody is told that its row is old.",
+        (1, 7, 11),
+        "fold.projector:Projector.flush",
+        "tx.set_stale(key, True)",
+        "pass",
+    ),
+    one(
+        "a reader does not wait for texts",
+        "A reader is shown the rows of edited texts as they were before.",
+        (6, 7),
+        "engine.engine:StorageEngine.snapshot",
+        "if tries == SNAPSHOT_TRIES or not reader.stale_texts():",
+        "if tries <= SNAPSHOT_TRIES:",
+    ),
+    Bug(
+        "hidden is written once",
+        "A row that is written again keeps its first mark of being hidden.",
+        (11, 12),
+        (Edit("store.sqlite.tables:SqliteWriter.save", "SET hidden = excluded.hidden, ", "SET "),),
+        backend="sqlite",
+    ),
+    Bug(
+        "what a failed transaction knew",
+        "What a transaction remembered is believed by the next, although it was rolled back.",
+        (0, 1, 9, 11),
+        (Edit("store.sqlite.tables:SqliteWriter.roll_back", "self._forget_all()\n", "self._due.clear()\n"),),
+        backend="sqlite",
+    ),
+)

@@ -1,0 +1,102 @@
+"""All that there is: a later feature adds its own small file, and one line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.simulations import (
+    acks,
+    births,
+    brims,
+    far,
+    faults,
+    forged,
+    liars,
+    lies,
+    midway,
+    mistyped,
+    moods,
+    odd,
+    proofs,
+    refusals,
+    strange,
+    unasked,
+    upgrades,
+    workload,
+)
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.convergence import Convergence
+from edda_sync.simulations.checkers.evidence import Innocent, OnlyNews
+from edda_sync.simulations.checkers.history import (
+    Authority,
+    CausalDelivery,
+    Durability,
+    MonotonicReads,
+    PersistBeforePublish,
+    UniqueDots,
+)
+from edda_sync.simulations.checkers.hostility import AskedFor, BoundedBirths, BoundedHostility, RejectedMeansUnchanged
+from edda_sync.simulations.checkers.meaning import Meaning, OrderIndependence, ViewOfTheLog
+from edda_sync.simulations.checkers.newcomers import Served
+from edda_sync.simulations.checkers.progress import (
+    BoundedBytes,
+    Everywhere,
+    Kept,
+    NothingHeldBack,
+    Repair,
+    Unfolded,
+    WrittenAgain,
+)
+from edda_sync.simulations.checkers.reading import Atomicity, NoPhantom, ReadYourWrites
+from edda_sync.simulations.protocols import Action
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    *workload.ACTIONS,
+    *faults.ACTIONS,
+    *lies.ACTIONS,
+    *acks.ACTIONS,
+    *proofs.ACTIONS,
+    *unasked.ACTIONS,
+    *births.ACTIONS,
+    *forged.ACTIONS,
+    *moods.ACTIONS,
+    *far.ACTIONS,
+    *liars.ACTIONS,
+    *strange.ACTIONS,
+    *odd.ACTIONS,
+    *mistyped.ACTIONS,
+    *refusals.ACTIONS,
+    *midway.ACTIONS,
+    *upgrades.ACTIONS,
+    *brims.ACTIONS,
+)
+
+CHECKERS: Final[tuple[type[Checker], ...]] = (
+    Convergence,
+    OrderIndependence,
+    CausalDelivery,
+    Atomicity,
+    Durability,
+    NoPhantom,
+    ReadYourWrites,
+    MonotonicReads,
+    PersistBeforePublish,
+    UniqueDots,
+    ViewOfTheLog,
+    Meaning,
+    Authority,
+    Innocent,
+    BoundedHostility,
+    AskedFor,
+    BoundedBirths,
+    RejectedMeansUnchanged,
+    NothingHeldBack,
+    BoundedBytes,
+    OnlyNews,
+    Everywhere,
+    Kept,
+    WrittenAgain,
+    Repair,
+    Unfolded,
+    Served,
+)

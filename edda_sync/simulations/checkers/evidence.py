@@ -1,0 +1,127 @@
+"""Evidence: it names whoever did something, and nobody else; and nobody is told what it has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from edda_sync.changes import forkproof
+from edda_sync.changes.chains import PROOF, name_of_proof
+from edda_sync.changes.change import decode_birth
+from edda_sync.crdt.frontier import covers, join
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.history import CODEC
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.ending import shown
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.sync.behind import forged_by
+from edda_sync.sync.messages import Behind, Evidence, Heads, Hello, Known
+from edda_sync.sync.telling import short
+from edda_sync.words.errors import RemoteError
+from edda_sync.workspace import closing
+
+
+class Innocent(Checker):
+    """No honest device is said to have forked its chain, forged a segment or ended a life, unless it did."""
+
+    number = 10
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._seen: dict[str, int] = {}  # how much evidence each device held
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """Look at what is new of the evidence, and at who is named as a forger."""
+        honest = {each.identity.public_key: each for each in self.sim.honest()}
+        with device.running.store.read() as reader:
+            pieces, forger = list(reader.evidence().values()), forged_by(reader)
+        if forger in honest:
+            self.fail(device, f"says that {honest[forger].name} forged a segment")
+        if len(pieces) != self._seen.get(device.name, 0):
+            self._seen[device.name] = len(pieces)
+            for piece in pieces:
+                self._check(device, piece, honest)
+
+    def _check(self, device: SimulatedDevice, piece: bytes, honest: dict[bytes, SimulatedDevice]) -> None:
+        if piece[:1] == PROOF:
+            proof = forkproof.decode(piece[1:])
+            named = honest.get(decode_birth(proof.birth).public_key)
+            if named is not None and all(actor != proof.actor for actor, _ in self.sim.book.forked):
+                self.fail(device, f"says that {named.name} forked its chain at {shown((proof.actor, proof.seq))}")
+            return
+        end = closing.decode(piece[1:])
+        key = decode_birth(end.birth).public_key
+        message = closing.signed_message(device.running.workspace, end.actor, end.seq, end.hash)
+        if key in honest and not self.sim.keys.verify(key, end.signature, message):
+            self.fail(device, f"says that {honest[key].name} ended its life {end.actor.hex()[:8]}")
+
+
+class OnlyNews(Checker):
+    """
+    Nobody is told in a talk what it has said, or heard, in that very talk.
+
+    That is a piece of evidence that it has named, or brought, and the heads of a segment of whose log one wants more.
+    """
+
+    number = 20
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._named: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(
+            set
+        )  # by both ends and link: who named it
+        self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # while they come
+        self._asked: dict[tuple[str, str, int], Behind] = {}  # by both ends and link: what was asked last
+        self._asks: dict[tuple[str, str, int], Behind] = {}  # while its pages are sent
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
+        """Note what a device names, all of it as soon as the last page is here, and what it brings."""
+        try:
+            message = CODEC.decode(frame)
+        except RemoteError:
+            return
+        if not isinstance(message, Hello | Heads | Known | Evidence):
+            return
+        talk = sender.name, device.name, device.links[sender.id].number
+        if isinstance(message, Evidence):
+            self._named[talk] |= set(map(_name_of, message.items))
+            return
+        self._pages[talk] |= set(message.evidence)
+        if not message.more:
+            self._named[talk] = self._pages.pop(talk)
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Compare with what its receiver has named."""
+        message = CODEC.decode(frame)
+        if isinstance(message, Evidence):
+            named = self._named[receiver.name, device.name, device.links[receiver.id].number]
+            if not named.isdisjoint(map(_name_of, message.items)):
+                self.fail(device, f"told {receiver.name} evidence that it has")
+        elif isinstance(message, Behind):
+            self._look_at(message, device, receiver)
+
+    def _look_at(self, page: Behind, device: SimulatedDevice, receiver: SimulatedDevice) -> None:
+        """Compare a question for the log behind a segment with the one before: it names its heads once."""
+        talk = device.name, receiver.name, device.links[receiver.id].number
+        begun = self._asks.pop(talk, Behind((), ()))
+        asked = Behind(begun.held + page.held, begun.upto + page.upto)
+        if page.more:
+            self._asks[talk] = asked
+            return
+        before = self._asked.get(talk)
+        if before is None or asked.upto:
+            if before is not None and before.upto == asked.upto and covers(dict(asked.held), dict(before.held)):
+                self.fail(device, f"named the heads of its segment to {receiver.name} anew")
+            self._asked[talk] = asked
+        else:
+            held = join(dict(before.held), dict(asked.held))
+            self._asked[talk] = Behind(tuple(sorted(held.items())), before.upto)
+
+
+def _name_of(piece: bytes) -> bytes:
+    """Return what is said of a piece of evidence; nothing of one that is none."""
+    try:
+        if piece[:1] == PROOF:
+            return short(name_of_proof(forkproof.decode(piece[1:])))
+        return short(closing.name_of(closing.decode(piece[1:])))
+    except RemoteError:
+        return b""

@@ -1,0 +1,149 @@
+"""What a liar can do: take up little room, and change nothing with what is refused."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from edda_sync.changes.change import decode_header
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.history import CODEC
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.store.seams import Logged
+from edda_sync.sync.messages import Snapshot, Want
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteError
+
+WAITING_BYTES_MAX: Final = 16 * 1024 * 1024  # of what is held and not applied, a device
+
+
+class BoundedHostility(Checker):
+    """What is held and not applied stays small, whoever sent it."""
+
+    number = 16
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """Weigh what waits while a liar is about."""
+        if all(each.honest for each in self.sim.devices):
+            return
+        with device.running.store.read() as reader:
+            halves = reader.incoming()
+            parts = sum(len(each.parts) for each in halves) + sum(count for _, count in reader.kept_segments())
+            held = sum(len(each.raw) for each in halves) + parts * limits.PART_BYTES_MAX
+        if held > WAITING_BYTES_MAX:
+            self.fail(device, f"holds {held:,} bytes that are not applied")
+
+
+class AskedFor(Checker):
+    """Nobody keeps a part of a segment that it did not ask for, by name and in that very talk."""
+
+    number = 16
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._asked: dict[tuple[str, int], bytes] = {}  # by device and link
+        self._unasked: dict[str, tuple[bytes, int]] = {}  # what came, and how much was there before
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Note what a device asks for."""
+        message = CODEC.decode(frame)
+        if isinstance(message, Want):
+            self._asked[device.name, device.links[receiver.id].number] = message.segment
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
+        """Look whether a part of a segment was asked for."""
+        try:
+            message = CODEC.decode(frame)
+        except RemoteError:
+            return
+        if not isinstance(message, Snapshot):
+            return
+        link = device.links[sender.id].number
+        if self._asked.get((device.name, link)) != message.segment:
+            self._unasked[device.name] = message.segment, _parts_of(device, message.segment)
+
+    def dealt(self, device: SimulatedDevice) -> None:
+        """Look whether what was not asked for was kept."""
+        name, before = self._unasked.pop(device.name, (b"", 0))
+        if name and _parts_of(device, name) > before:
+            self.fail(device, "keeps a part of a segment that it did not ask for")
+
+
+def _parts_of(device: SimulatedDevice, segment: bytes) -> int:
+    with device.running.store.read() as reader:
+        return dict(reader.kept_segments()).get(segment, 0) + sum(name == segment for _, name in reader.segments())
+
+
+class BoundedBirths(Checker):
+    """However many lives a device has begun, one peer brings only so many of them at a time."""
+
+    number = 16
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._from: dict[str, str] = {}  # whose frame a device is dealing with
+        self._taken: defaultdict[tuple[str, str, bytes], deque[float]] = defaultdict(deque)
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - whatever it is
+        """Note who brings it."""
+        self._from[device.name] = sender.name
+
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
+        """Count the lives that began, of the last window's."""
+        if device.name in self.sim.book.catching_up:
+            return  # with these lives it began
+        sender = self._from.get(device.name)
+        births = [decode_header(entry.raw).birth for entry in entries if entry.seq == 1]
+        for birth in births:
+            if sender is not None and birth is not None:
+                taken = self._taken[sender, device.name, birth.public_key]
+                taken.append(self.sim.now)
+                while taken[0] <= self.sim.now - limits.BIRTHS_WINDOW_S:
+                    taken.popleft()
+                if len(taken) > 2 * limits.BIRTHS_MAX:  # at the end of one window, and as the next one begins
+                    self.fail(device, f"took {len(taken):,} lives of one device from {sender} at once")
+
+    def dealt(self, device: SimulatedDevice) -> None:
+        """Nobody brings what comes from elsewhere."""
+        self._from.pop(device.name, None)
+
+    def booted(self, device: SimulatedDevice) -> None:
+        """A new process counts anew."""
+        for ends in [ends for ends in self._taken if ends[1] == device.name]:
+            del self._taken[ends]
+
+
+class RejectedMeansUnchanged(Checker):
+    """After a frame that ended the talk, log, content and names are as they were before it."""
+
+    number = 17
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._before: dict[str, tuple[object, Any]] = {}
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - whatever it is
+        """Note how it stands."""
+        if not sender.honest:
+            self._before[device.name] = (device.last_error, _standing(device))
+
+    def dealt(self, device: SimulatedDevice) -> None:
+        """Compare, if the frame was refused."""
+        before = self._before.pop(device.name, None)
+        if before is None or device.last_error is before[0] or not isinstance(device.last_error, RemoteError):
+            return
+        standing = _standing(device)
+        if standing[:-1] != before[1][:-1] or before[1][-1] not in (None, standing[-1]):
+            self.fail(device, f"changed by what it refused: {device.last_error}")
+
+
+def _standing(device: SimulatedDevice) -> Any:
+    with device.running.store.read() as reader:
+        return (
+            reader.log_position(),
+            sorted((head.actor, head.seq, head.hash) for head in reader.heads().values()),
+            reader.meta("actor"),
+            None if reader.stale_texts() else reader.digest(),  # which is brought up to date whenever somebody looks
+        )

@@ -1,0 +1,330 @@
+"""After the healing: nothing is held back, every acknowledged change is everywhere, and that did not cost much."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Final
+
+from edda_sync.changes.change import DEP_HASH_BYTES, decode_header
+from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.operation import Operation, Put, Unread, cut, decode
+from edda_sync.crdt.sketch import CELL_BYTES
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.branches import is_in_a_segment
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.convergence import rows_of
+from edda_sync.simulations.checkers.history import CODEC, dots_in
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.ending import heads_of, shown
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.store.seams import Logged
+from edda_sync.sync.giving import missing
+from edda_sync.sync.messages import Earlier, Snapshot
+from edda_sync.sync.session import Progress
+from edda_sync.words import limits
+
+TWICE: Final = 2
+ROUND_BYTES: Final = 4 * 1024
+EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
+NAME_BYTES: Final = 24  # of each piece of evidence, in a hello or a question
+HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
+
+
+def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
+    """Return how a device's talk with another stands, as far as it knows; None when there is none."""
+    if not has_link(device, other) or device.replica is None:
+        return None
+    return device.replica.progress().get(other.id)
+
+
+def evidence_of(device: SimulatedDevice) -> int:
+    """Return how many bytes of evidence a device holds, as they are sent and named."""
+    with device.running.store.read() as reader:
+        return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence().values())
+
+
+def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
+    """Tell whether a device has a link to another, as far as it knows."""
+    link = device.links.get(other.id)
+    return link is not None and link.other(device) is other
+
+
+class NothingHeldBack(Checker):
+    """No change waits for its parts or for another one, unless a liar made it, or nobody holds all of it any more."""
+
+    number = 19
+
+    def ended(self) -> None:
+        """Look what waits."""
+        if any(not device.honest for device in self.sim.devices):
+            return
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                halves = (decode_header(each.raw).dot for each in reader.incoming())
+                waiting = [dot for dot in halves if dot not in self.sim.book.destroyed.values()]
+            if waiting:
+                self.fail(device, f"{shown(waiting[0])} still waits for its parts")
+
+
+class BoundedBytes(Checker):
+    """
+    A path carries at most twice what its receiver lacked when all was healed, and a round's words; no change ever goes back.
+
+    Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
+
+    A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
+    of each life that there is, since a hello names all of them, and twice all evidence, with its names: once after the
+    hellos, and once where proofs show that not all of it could be taken then; and, where somebody forked, what it takes to
+    find that their heads differ. What a device was sent by another
+    it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
+    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. Of a
+    link its receiver may have asked once for the log behind a segment, and for each batch of that again, by what has moved.
+    """
+
+    number = 20
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._sizes: dict[bytes, tuple[Dot, int]] = {}  # of each change, by its hash
+        self._held: dict[str, set[bytes]] = {}  # of each device, what was in its log when all was mended
+        self._heard: dict[tuple[str, str], Frontier] = {}  # and what others had heard of it by then
+        self._sent: Counter[tuple[str, str]] = Counter()
+        self._made: Counter[frozenset[str]] = Counter()
+        self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
+        self._put_back: set[str] = set()
+        self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
+        self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
+        self._questions: set[tuple[str, int]] = set()  # on which links, and by whom, it was asked for
+        self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
+
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
+        """Weigh new changes."""
+        for entry in entries:
+            size = len(entry.raw) + decode_header(entry.raw).body_bytes
+            self._sizes[entry.hash] = (entry.actor, entry.seq), size
+
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
+        """Note what an honest device gave."""
+        if sender.honest and not self.sim.profile.lawless:
+            self._given[sender.name, device.name].update(dots_in(frame))
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Compare with what the receiver gave itself."""
+        given = self._given.get((receiver.name, device.name)) if self._stays(receiver) else None
+        back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
+        if back:
+            self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
+        if receiver.name in self._held:
+            self._allow_segment(device, receiver, frame)
+            message = CODEC.decode(frame)
+            if isinstance(message, Earlier):
+                self._allow_question(device, receiver, message)
+
+    def _stays(self, device: SimulatedDevice) -> bool:
+        """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
+        return device.name not in self._put_back and device.name not in self.sim.book.fell
+
+    def _allow_question(self, device: SimulatedDevice, receiver: SimulatedDevice, answer: Earlier) -> None:
+        """Note what it takes to ask for a batch of the log behind a segment: the first of a link, or what moved since."""
+        link = receiver.name, device.links[receiver.id].number
+        behind = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
+        if behind is not None and link not in self._questions:
+            self._questions.add(link)
+            self._asked[receiver.name, device.name] += sum(len(CODEC.encode(page)) for page in behind.pages())
+        moved = {decode_header(raw).actor for raw, _ in answer.changes}
+        self._asked[receiver.name, device.name] += HEAD_BYTES * (1 + len(moved))
+
+    def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """Note a part of a segment whose sender cannot give changes instead."""
+        message = CODEC.decode(frame)
+        if not isinstance(message, Snapshot):
+            return
+        ends = (device.name, receiver.name)
+        if (ends, message.segment) not in self._needed:
+            with device.running.store.read() as reader:
+                known = {actor: head.seq for actor, head in heads_of(receiver).items()}
+                self._needed[ends, message.segment] = missing(reader, known) is None
+        if self._needed[ends, message.segment]:
+            self._parts[ends][message.segment, message.number] = len(frame)
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """It may need everything again, also what it sent before and what arrives only now."""
+        self._put_back.add(device.name)
+
+    def mending(self) -> None:
+        """Note what each device holds, or is believed to: what a segment stands for it may still ask for."""
+        self._sent = self.sim.network.bytes_sent.copy()
+        self._made = self.sim.network.made.copy()
+        self._held = {device.name: set(self.sim.book.held[device.name]) for device in self.sim.honest()}
+        for sender, receiver in permutations(self.sim.honest(), 2):
+            talk = talk_of(sender, receiver)
+            if talk is not None:
+                self._heard[sender.name, receiver.name] = dict(talk.theirs)
+            elif has_link(sender, receiver):  # whose hello still lies there unread, and says what was so then
+                self._heard[sender.name, receiver.name] = {}
+
+    def _lacked(self, sender: str, receiver: str) -> int:
+        """Return how many bytes of changes a device lacked, or another one had to believe that it lacks."""
+        withdrawn = self.sim.book.withdrawn.get(receiver, set())
+        held, heard = self._held[receiver] - withdrawn, self._heard.get((sender, receiver))
+        lacks = sum(size for digest, (_, size) in self._sizes.items() if digest not in held)
+        if heard is None:
+            return lacks
+        return max(lacks, sum(size for dot, size in self._sizes.values() if heard.get(dot[0], 0) < dot[1]))
+
+    def ended(self) -> None:
+        """Weigh what was sent."""
+        network = self.sim.network
+        words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
+        words += TWICE * max(evidence_of(device) for device in self.sim.honest())
+        if self.sim.book.forked:  # a fork that comes up while two talk is found by what their proofs differ in
+            words += TWICE * limits.CODED_CELLS_FIRST * CELL_BYTES
+        for (sender, receiver), sent in network.bytes_sent.items():
+            ends = frozenset((sender, receiver))
+            rounds = 1 + network.made[ends] - self._made[ends]
+            cost = sent - self._sent[sender, receiver]
+            segments = sum(self._parts[sender, receiver].values()) + self._asked[sender, receiver]
+            lacked = self._lacked(sender, receiver) if {sender, receiver} <= self._held.keys() else None
+            if lacked is not None and cost > TWICE * lacked + words * rounds + segments:
+                device = next(each for each in self.sim.devices if each.name == sender)
+                self.fail(device, f"sent {receiver} {cost:,} bytes, which lacked {lacked:,}, in {rounds} rounds")
+
+
+class Everywhere(Checker):
+    """Every change that was acknowledged, and not destroyed with the disks that held it, is on every device."""
+
+    number = 21
+
+    def ended(self) -> None:
+        """Look for each acknowledged change on each device; behind a segment, as far as that tells."""
+        book = self.sim.book
+        acknowledged = {digest: dot for known in book.acknowledged_by.values() for digest, dot in known.items()}
+        for device in self.sim.honest():
+            held = book.held[device.name]
+            with device.running.store.read() as reader:
+                for digest, dot in sorted(acknowledged.items(), key=lambda each: each[1]):
+                    if (
+                        digest not in held
+                        and digest not in book.destroyed
+                        and not is_in_a_segment(reader, *dot, digest)
+                    ):
+                        self.fail(device, f"lacks {shown(dot)}, which somebody acknowledged")
+
+
+class Kept(Checker):
+    """What somebody typed into a text that a forged segment had made up is in the text that is true."""
+
+    number = 21
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._put_back = False
+
+    def put_back(self, device: SimulatedDevice) -> None:  # noqa: ARG002 - whoever's
+        """The words may be gone with a disk."""
+        self._put_back = True
+
+    def ended(self) -> None:
+        """Look for each word."""
+        book = self.sim.book
+        for word, task_id in book.typed.items() if not self._put_back else ():
+            if book.words[word] is Fate.ACKNOWLEDGED:
+                for device in self.sim.honest():
+                    task = device.running.get_task(task_id)
+                    if task is None or word not in str(task.description).split():
+                        self.fail(device, f"lost {word!r}, which was typed while a segment was believed")
+
+
+class WrittenAgain(Checker):
+    """What a device wrote before it was let in again, since what had let it in was lost, is written again for everybody."""
+
+    number = 21
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._put_back: set[str] = set()
+        self._writes: set[bytes] = set()  # by hash, what writes cells
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """What it wrote again may be gone with its disk."""
+        self._put_back.add(device.name)
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """
+        Note what writes cells; what touches or deletes may have no effect any more, and then it is not written.
+
+        Nor is it what lets a device in that somebody else has let in meanwhile: one that nobody knows would not end equal.
+        """
+        del device
+        for each in own:
+            if any(isinstance(one, Put) and one.kind != "device" for one in operations_of(each)):
+                self._writes.add(each.hash)
+
+    def ended(self) -> None:
+        """Look for each of these changes under its new name."""
+        for name, early in self.sim.book.began_again.items():
+            wanted = {digest[:DEP_HASH_BYTES] for digest in early & self._writes}
+            for device in self.sim.honest() if wanted and name not in self._put_back else ():
+                with device.running.store.read() as reader:
+                    logged = [reader.logged(position) for position in reader.positions_missing({})]
+                    is_whole = not reader.segments()
+                lost = wanted - {decode_header(each.raw).again for each in logged}
+                if is_whole and lost:
+                    self.fail(device, f"lacks {len(lost)} changes that {name} wrote before it was let in again")
+
+
+def operations_of(entry: Logged) -> list[Operation | Unread]:
+    """Return the operations of a change whose body is beside its header; of a large one none."""
+    return [decode(each) for each in cut([entry.body])] if entry.body else []
+
+
+class Repair(Checker):
+    """A view that rotted on its disk was found out and folded anew, or was written over."""
+
+    number = 22
+
+    def ended(self) -> None:
+        """Fold the log of whoever has not done so anew: nothing may read otherwise."""
+        for device in self.sim.honest():
+            if device.disk.rotten:
+                before = rows_of(device), device.running.digest()
+                device.running.rebuild()
+                if (rows_of(device), device.running.digest()) != before:
+                    self.fail(device, "its view rotted, and nobody noticed")
+
+
+class Unfolded(Checker):
+    """What is not folded, since it waits or is refused, is counted where people look, there and at the others alike."""
+
+    number = 23
+
+    def ended(self) -> None:
+        """Compare what is listed with what is said of it, and with what others list that hold the same."""
+        listed: dict[tuple[bytes, ...], tuple[str, Counter[bool]]] = {}
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                counted = Counter(each.refused for each in reader.unapplied())
+                branch = tuple(head.hash for _, head in sorted(reader.heads().items()))
+                from_segment = bool(reader.segments())
+            if device.running.waiting() != counted[False] or device.running.refused() != counted[True]:
+                said = f"{device.running.waiting()} wait and {device.running.refused()} are refused"
+                self.fail(device, f"says that {said}, and lists {counted[False]} and {counted[True]}")
+            for other in self.sim.honest():
+                self._compare(device, other)
+            if not from_segment:
+                name, before = listed.setdefault(branch, (device.name, counted))
+                if before != counted:
+                    self.fail(
+                        device, f"lists {dict(counted)} operations (refused or not) where {name} lists {dict(before)}"
+                    )
+
+    def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
+        """Compare what a device was told of another that is as far with what is so there."""
+        talk = talk_of(device, other)
+        if talk is None:
+            return
+        as_far = talk.theirs == other.running.frontier() == device.running.frontier()
+        if as_far and talk.waiting != other.running.waiting():
+            self.fail(other, f"told {device.name} that {talk.waiting} wait, and {other.running.waiting()} do")

@@ -1,0 +1,138 @@
+"""What readers see: whole transactions, only what somebody was told is written, and one's own writes at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from edda_sync.crdt.operation import Operation, Put, Unread, cut, decode
+from edda_sync.simulations.book import Fate
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.checkers.meaning import log_of
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.simulator import Simulation
+from edda_sync.store.seams import Logged, StoreReader
+from edda_sync.words import values
+
+PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while they run
+TITLE: Final = 1  # column of a task's row
+TASK_TEXTS: Final = (1, 2)  # title and description
+DOCUMENT_TEXTS: Final = (1, 3)  # title and content
+WORD: Final = re.compile(r"w[0-9]+")  # as the book makes them
+WORDS: Final = re.compile(r"(?:w[0-9]+)+")
+
+
+def operations_of(entries: Sequence[Logged]) -> Iterator[Operation]:
+    """Yield the operations of changes that are not in parts."""
+    for entry in entries:
+        for encoded in cut([entry.body]):
+            operation = decode(encoded)
+            if not isinstance(operation, Unread):
+                yield operation
+
+
+def task_puts(entries: Sequence[Logged]) -> Iterator[Put]:
+    """Yield what changes that are not in parts write into tasks."""
+    return (one for one in operations_of(entries) if isinstance(one, Put) and one.kind == "task")
+
+
+class Atomicity(Checker):
+    """Tasks that are always written together show one word, or are not there at all: anywhere, ever."""
+
+    number = 4
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._draws = sim.tape.source("peek")
+
+    def booted(self, device: SimulatedDevice) -> None:
+        """Look beside transactions too, while they run."""
+        device.disk.peek = lambda: self._peek(device)
+        self.changed(device)
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """Look at every set."""
+        if self.sim.book.sets and not device.disk.rotten:
+            with device.running.store.read() as reader:
+                self._look(device, reader)
+
+    def _peek(self, device: SimulatedDevice) -> None:
+        if self.sim.book.sets and device.engine is not None and self._draws.chance("peek", PEEK_PERCENT):
+            self.changed(device)
+
+    def _look(self, device: SimulatedDevice, reader: StoreReader) -> None:
+        for tasks in self.sim.book.sets:
+            rows = [reader.row("task", task) for task in tasks]
+            words = {None if row is None else row[TITLE] for row in rows}
+            if len(words) > 1:
+                self.fail(device, f"shows {sorted(map(str, words))} where one word was written together")
+
+
+_WRITTEN: Final = (Fate.ACKNOWLEDGED, Fate.DOUBTFUL)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text; two stand together where one was put beside another that was taken out with its space."""
+    found = [word for word in text.split() if not word.isdecimal()]
+    return [each for word in found for each in (WORD.findall(word) if WORDS.fullmatch(word) else [word])]
+
+
+class NoPhantom(Checker):
+    """Every word that shows was written by somebody whose call was not refused; nothing else is written beside it."""
+
+    number = 6
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Compare the cells that were written with those that somebody meant to write."""
+        meant = self.sim.book.meant
+        for put in task_puts(own) if meant else ():
+            if not put.cells.keys() <= meant:
+                self.fail(device, f"wrote {sorted(put.cells.keys() - meant)}, which nobody meant to")
+
+    def ended(self) -> None:
+        """Look at every word."""
+        lied = any(not device.honest for device in self.sim.devices)
+        unnamed = {values.TITLE_DEFAULT} if self.sim.book.fell else set()  # of a task that nobody has any more
+        for device in self.sim.honest():
+            with device.running.store.read() as reader:
+                rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
+                rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
+            logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
+            rows += [put.cells.get("title") for put in logged]
+            tokens = {token for text in rows for token in str(text or "").split()}
+            for word in {word for token in tokens if not self._is_put_together(token) for word in words_of(token)}:
+                fate = self.sim.book.words.get(word)
+                if fate is Fate.REFUSED or (fate is None and not lied and word not in unnamed):
+                    said = "nobody wrote" if fate is None else "was refused"
+                    self.fail(device, f"shows {word!r}, which {said}")
+
+    def _is_put_together(self, token: str) -> bool:
+        """Tell whether what stands without a space is of words that somebody wrote, and of figures of theirs."""
+        words = self.sim.book.words
+        ends = {0}
+        for at in range(len(token)):
+            if at in ends:
+                until = range(at + 1, len(token) + 1)
+                ends.update(e for e in until if words.get(token[at:e]) in _WRITTEN or token[at:e].isdecimal())
+        return len(token) in ends
+
+
+class ReadYourWrites(Checker):
+    """What a device has just acknowledged is what it shows."""
+
+    number = 7
+
+    def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
+        """Compare the titles that were written with those that show."""
+        written: dict[bytes, str] = {}
+        for put in task_puts(own):
+            if "title" in put.cells:
+                written[put.id] = put.cells["title"]
+        if not written or device.disk.rotten:
+            return
+        with device.running.store.read() as reader:
+            for name, title in written.items():
+                row = reader.row("task", values.id_text(name))
+                if row is not None and row[TITLE] != title:
+                    self.fail(device, f"shows {row[TITLE]!r} right after {title!r} was acknowledged")

@@ -1,0 +1,349 @@
+"""
+A disk, and what may go wrong on it.
+
+1. A transaction that was acknowledged is on it, whatever fails afterwards: that is the promise under test.
+2. Power may fail before a commit, which then left no trace, and after it, before anybody was told.
+3. A write may be refused since the disk is full (nothing is written), and a sync may fail: then the transaction may be
+   there or not, and the store is told that it is not.
+4. What was handed over without waiting (``submit``) may be lost when power fails.
+5. The sidecar is hardly ever synced: when power fails it may stand where it stood some writes ago, or be gone.
+6. The whole store may be put back to an older image of itself, with the sidecar (a virtual machine) or without it (a
+   folder from a backup), or be copied to another machine.
+7. A stored row of the view may rot: a bit of it flips.
+
+The store is the memory store, or real SQLite in files. What SQLite itself makes of torn and reordered sectors is not
+asked here but of real processes, in ``tests/e2e/test_power.py``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from edda_sync.engine.life import Sidecar
+from edda_sync.simulations.tape import Draws
+from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import DiskFaultError, DiskFullError, UsageError
+from edda_sync.words.process import Owner
+
+T = TypeVar("T")
+
+_SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, made anew when the file is opened
+
+
+class PowerCut(BaseException):
+    """Power fails here. Not an ``Exception``: nobody on the way may catch it and go on."""
+
+
+class Interrupted(Exception):  # noqa: N818 - as ``KeyboardInterrupt``, for which it stands
+    """Somebody interrupts what they asked for."""
+
+
+class Fault(Enum):
+    """What becomes of the next transaction."""
+
+    FULL = "the disk is full"
+    SYNC_LOST = "a sync fails, and nothing of the transaction is there"
+    SYNC_KEPT = "a sync fails, and the transaction is there"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole store at one moment, with its sidecar's slot."""
+
+    store: Any
+    slot: bytes
+    rotten: bool
+
+
+class MemorySlot:
+    """A sidecar's slot, with what stood in it since it was synced last."""
+
+    def __init__(self) -> None:
+        self._written: deque[bytes] = deque([b""], maxlen=4)
+
+    def read(self) -> bytes:
+        """Return what was written last."""
+        return self._written[-1]
+
+    def write(self, record: bytes) -> None:
+        """Write, without waiting."""
+        self._written.append(record)
+
+    def sync(self) -> None:
+        """Keep what was written, whatever happens."""
+        self._written = deque([self._written[-1]], maxlen=4)
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+    def fall_back(self, writes: int) -> None:
+        """Lose the last writes, as many of them as can still be lost."""
+        for _ in range(min(writes, len(self._written) - 1)):
+            self._written.pop()
+
+
+class Disk:
+    """
+    Where one device keeps its store. :meth:`open` it, let it :meth:`lose_power`, open it again.
+
+    Args:
+        folder: Where the files are; None for the memory store.
+        machine: What tells the machine from others, 16 bytes.
+        point: Called where power may fail.
+
+    Attributes:
+        faults: What becomes of the next transactions, in order.
+        full: Whether every write is refused.
+        writes: How many transactions it has taken.
+        refused: How many it has not.
+        rotten: Whether something of the view rotted, and it was not folded anew since.
+        interrupted: Whether the next transaction is interrupted once it has written all, and before it is committed.
+        shared: What all who read look at, until somebody writes; None when each opens a reader of its own.
+        peek: Called while a transaction has written and not committed: readers see what was before.
+    """
+
+    def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
+        self.machine, self.inode, self.boots = machine, 1, 1
+        self.slot = MemorySlot()
+        self.faults: deque[Fault] = deque()
+        self.full = False
+        self.writes = self.refused = 0
+        self.point = point
+        self.peek: Callable[[], None] | None = None
+        self.rotten = self.interrupted = False
+        self._folder = folder
+        self._tables: Any = None
+        self._inner: Any = None
+        self._synced: Any = None  # the image from before what nobody waited for
+        self.shared: StoreReader | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a store is open on it."""
+        return self._inner is not None
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Whether something was written that a failing power would take."""
+        return self._synced is not None
+
+    def ask(self, pragma: str) -> list[Any]:
+        """Return what SQLite says to a pragma; nothing of a memory store."""
+        if self._folder is None:
+            return []
+        connection = self._inner.connect()
+        try:
+            return list(connection.execute(f"PRAGMA {pragma}").fetchall())
+        finally:
+            connection.close()
+
+    def sidecar(self) -> Sidecar:
+        """Return the store's sidecar."""
+        return Sidecar(self.slot, self.machine, self.inode, self.boots.to_bytes(16, "big"))
+
+    def open(self, on_end: Callable[[bool], None]) -> Store:
+        """Open the store as it stands on the disk, or a new one."""
+        if self._folder is None:
+            self._inner = MemoryStore(on_end, image=self._tables)
+        else:
+            from edda_sync.store.sqlite.store import SqliteStore
+
+            self._folder.mkdir(exist_ok=True)
+            self._inner = SqliteStore(self._folder / DATABASE_FILE, on_end)
+        return DiskStore(self, self._inner, on_end)
+
+    def close(self) -> None:
+        """Close the store in order."""
+        if self._inner is not None:
+            self._tables = self._inner.image() if self._folder is None else None
+            self._inner.close()
+            self._inner = None
+
+    def lose_power(self, sidecar_writes: int = 0) -> None:
+        """
+        Forget what was not on the disk; the store is closed.
+
+        Args:
+            sidecar_writes: How many of the sidecar's last writes are lost.
+        """
+        if self._inner is None:
+            return
+        image = self._take() if self._synced is None else self._synced
+        self._synced = None
+        self._inner.close()  # closing tidies the files up, which a failing power does not
+        self._inner = None
+        self._put(image)
+        self.slot.fall_back(sidecar_writes)
+
+    def image(self) -> Image:
+        """Return what is on the disk now."""
+        return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read(), self.rotten)
+
+    def put_back(self, image: Image, *, sidecar: bool, copied: bool) -> None:
+        """
+        Replace the closed store by an older image, or by another device's.
+
+        Args:
+            image: What to put there.
+            sidecar: Whether the sidecar goes back with it, as on a virtual machine.
+            copied: Whether the files are new ones, as after a restored backup.
+        """
+        assert self._inner is None, "files are put back under a running process by nobody who wants them"
+        self._put(image.store)
+        self.rotten = image.rotten
+        self.inode += copied
+        if sidecar:
+            self.slot = MemorySlot()
+            self.slot.write(image.slot)
+        elif copied:
+            self.slot = MemorySlot()  # a sidecar is found by the file that it belongs to
+
+    @contextmanager
+    def share(self) -> Iterator[None]:
+        """Let all who read within this look at one state, by one reader: nobody writes meanwhile."""
+        with self._inner.read() as self.shared:
+            try:
+                yield
+            finally:
+                self.shared = None
+
+    def rot(self, draws: Draws) -> bool:
+        """Let a bit flip in the view of the open store: of an entity, a sum or a row; False when there is none yet."""
+        if self._inner is None:
+            return False
+        flipped: bool = self._inner.transact(lambda tx: _flip(tx, draws))
+        self.rotten |= flipped
+        return flipped
+
+    def sync(self) -> None:
+        """Make all that was written so far safe."""
+        self._synced = None
+
+    def put_at_risk(self) -> None:
+        """Note that what is written from here on is lost should power fail before the next sync."""
+        if self._synced is None:
+            self._synced = self._take()
+
+    def _take(self) -> Any:
+        return self._inner.image() if self._folder is None else self._at_rest()
+
+    def _at_rest(self) -> Any:
+        if self._folder is None:
+            return self._tables
+        files = {suffix: Path(f"{self._folder / DATABASE_FILE}{suffix}") for suffix in _SUFFIXES}
+        return {suffix: path.read_bytes() for suffix, path in files.items() if path.exists()}
+
+    def _put(self, image: Any) -> None:
+        if self._folder is None:
+            self._tables = image
+            return
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        for suffix, content in image.items():
+            Path(f"{self._folder / DATABASE_FILE}{suffix}").write_bytes(content)
+
+
+class DiskStore:
+    """A store on a :class:`Disk`: ``protocols.Store``, and as faulty as the disk says."""
+
+    def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
+        self._disk, self._inner, self._on_end = disk, inner, on_end
+        self._owner = Owner("This store")
+        self._closed = False
+
+    def transact(self, work: Callable[[StoreWriter], T]) -> T:
+        """Run ``work`` in one durable transaction; see the faults above."""
+        self._check_open()
+        disk = self._disk
+        disk.shared = None
+        interrupted, disk.interrupted = disk.interrupted, False
+        fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
+
+        def guarded(tx: StoreWriter) -> T:
+            result = work(tx)
+            if interrupted:
+                raise Interrupted
+            disk.refused += fault is not None
+            if fault is Fault.FULL:
+                raise DiskFullError("the simulated disk")
+            if fault is Fault.SYNC_LOST:
+                raise DiskFaultError("the simulated disk", "a sync failed")
+            if disk.peek is not None:
+                disk.peek()
+            disk.point()
+            return result
+
+        result: T = self._inner.transact(guarded)
+        disk.sync()
+        disk.writes += 1
+        disk.point()
+        if fault is Fault.SYNC_KEPT:
+            self._on_end(False)  # the store that failed to sync knows no better
+            raise DiskFaultError("the simulated disk", "a sync failed")
+        return result
+
+    def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]:
+        """Run ``work`` in a transaction that nobody waits for."""
+        self._check_open()
+        self._disk.shared = None
+        self._disk.put_at_risk()
+        done: Future[T] = Future()
+        done.set_result(self._inner.transact(work))
+        self._disk.writes += 1
+        return done
+
+    def read(self) -> AbstractContextManager[StoreReader]:
+        """Open a reader of what is on the disk."""
+        self._check_open()
+        if self._disk.shared is not None:
+            return nullcontext(self._disk.shared)
+        reader: AbstractContextManager[StoreReader] = self._inner.read()
+        return reader
+
+    def version(self) -> int:
+        """Return a number that changes with every commit."""
+        self._check_open()
+        return int(self._inner.version())
+
+    def close(self) -> None:
+        """Let go of it; the files are the disk's."""
+        self._owner.check()
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("This store is closed; open it again.")
+
+
+def _flip(tx: Any, draws: Draws) -> bool:
+    records = list(tx.all_records())
+    rows = tx.table("tasks")
+    what = draws.pick("rots", ("state", "sum", "row"))
+    if what == "state" and records:
+        record = draws.pick("entity", records)
+        state = bytearray(record.state)
+        state[draws.draw("at", len(state))] ^= 1 << draws.draw("bit", 8)
+        tx.save([record._replace(state=bytes(state))], {record.key: record.key in tx.conflicted()})
+    elif what == "row" and rows:
+        row = draws.pick("row", rows)
+        changed = (row[0], chr(ord(row[1][0]) ^ 1) + row[1][1:], *row[2:])
+        if isinstance(tx, MemoryWriter):
+            tx._set("tasks", row[0], changed)
+        else:
+            tx._execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
+    elif what == "sum" and records:
+        tx.add_to_digest(1 << draws.draw("bit", 128))
+    else:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""
+The parts of docs/simulations.md that the code knows best: faults, checkers, scenarios and their pictures.
+
+``python -m edda_sync.simulations.scenarios --write-docs`` writes them anew between their marks; a test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from edda_sync.simulations import picture
+from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
+from edda_sync.simulations.evidence import ROOT
+from edda_sync.simulations.recording import Recording
+from edda_sync.simulations.scenarios import SCENARIOS, Scenario
+from edda_sync.simulations.workload import Work
+
+PAGE: Final = ROOT / "docs" / "simulations.md"
+PICTURES: Final = ROOT / "docs" / "simulations"
+INVARIANTS: Final = {
+    1: "Convergence: who holds the same changes shows the same content",
+    2: "Order does not matter: any causal order gives the same content",
+    3: "Causes come first: nothing is applied, or seen, before what it depends on",
+    4: "Transactions stay whole: nobody sees a part of one",
+    5: "What was acknowledged is not lost",
+    6: "No phantoms: whatever is visible was accepted from somebody",
+    7: "Nobody's view goes back: people read their own writes",
+    8: "Durable before published: nothing leaves a device that its disk may forget",
+    9: "One dot, one change, across restored, copied and rolled-back stores",
+    10: "Forks are detected by whoever sees both branches, and nobody is accused of what it did not do",
+    11: "The tables are a function of the log, and satisfy their schema",
+    12: "What was deleted stays so, unless somebody who had not seen it says otherwise",
+    15: "Authority: only members write",
+    16: "A hostile member costs a bounded amount",
+    17: "What is rejected changes nothing",
+    18: "After healing all become equal, and prove it, in bounded time",
+    19: "After healing nothing waits for what it depends on",
+    20: "After healing the bytes sent are in proportion to the bytes missing",
+    21: "After healing every acknowledged write is visible everywhere",
+    22: "A silent divergence is found and repaired",
+    23: "What is quarantined is listed, and holds up nothing else",
+    24: "After healing every store can serve a newcomer, whatever its members wrote",
+}
+
+
+def faults() -> Iterator[str]:
+    """Yield the table of what can go wrong."""
+    yield from ("| concern | fault | what happens |", "|---|---|---|")
+    for action in ACTIONS:
+        if not isinstance(action, Work):
+            yield f"| {action.group} | {action.name} | {_said(getattr(action, 'do', action))} |"
+
+
+def checkers() -> Iterator[str]:
+    """Yield the table of what must hold, by number."""
+    yield from ("| no. | invariant | what its checker looks at | |", "|---|---|---|---|")
+    for checker in sorted(CHECKERS, key=lambda each: (each.number, each.__name__)):
+        file = Path(inspect.getfile(checker)).relative_to(ROOT)
+        invariant = INVARIANTS.get(checker.number, checker.__name__)
+        yield f"| {checker.number} | {invariant} | {_said(checker)} | [{checker.__name__}](../{file}) |"
+
+
+def stories() -> Iterator[str]:
+    """Yield the scenarios, each with its picture."""
+    for scenario in SCENARIOS.values():
+        yield f"### {scenario.title}"
+        yield ""
+        yield scenario.story
+        yield ""
+        yield f"![{scenario.title}: devices as lanes, time from left to right](simulations/{scenario.name}.svg)"
+        yield ""
+        yield f"    edda simulate --scenario {scenario.name}"
+        yield ""
+
+
+PARTS: Final = {"faults": faults, "checkers": checkers, "scenarios": stories}
+
+
+def filled(page: str) -> str:
+    """Return a page with its parts written anew."""
+    for name, part in PARTS.items():
+        start, end = f"<!-- {name}: written by edda_sync/simulations/documents.py -->", f"<!-- end of {name} -->"
+        assert page.count(start) == page.count(end) == 1, f"docs/simulations.md needs {start} and {end}"
+        before, rest = page.split(start)
+        page = before + start + "\n\n" + "\n".join(part()).rstrip("\n") + "\n\n" + end + rest.split(end)[1]
+    return page
+
+
+def draw(scenario: Scenario) -> str:
+    """Act a scenario out and return its picture, the same each time."""
+    recording = Recording()
+    scenario.simulation(recording).run()
+    return picture.svg(recording)
+
+
+def write(page: Path = PAGE, pictures: Path = PICTURES) -> None:
+    """Write all of it."""
+    page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    pictures.mkdir(exist_ok=True)
+    for scenario in SCENARIOS.values():
+        (pictures / f"{scenario.name}.svg").write_text(draw(scenario), encoding="utf-8")
+
+
+def _said(thing: Any) -> str:
+    """Return the first paragraph of a docstring, as a cell of a table."""
+    first = (inspect.getdoc(thing) or "").split("\n\n")[0]
+    return re.sub(r"\s+", " ", first).replace("|", "\\|").replace("``", "`")

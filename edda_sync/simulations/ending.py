@@ -1,0 +1,104 @@
+"""
+When a run may end: all honest devices are equal and have proved it.
+
+What the product promises of a fork (``branches``): whoever hears of a change that it holds under another hash, or of one
+that depends on such a change, says what it holds; of both pieces either makes a proof; and from then on each branch is a
+life of its own, which everybody gets. So after all is healed forks keep nobody apart who can talk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from edda_sync.crdt.frontier import Dot, Frontier, join
+from edda_sync.simulations.branches import forks_between
+from edda_sync.store.seams import Head
+
+if TYPE_CHECKING:
+    from edda_sync.simulations.device import SimulatedDevice
+    from edda_sync.simulations.simulator import Simulation
+
+
+def is_over(sim: Simulation) -> bool:
+    """Tell whether all honest devices hold the same, every link has proved both ends equal, and nobody believes."""
+    devices = sim.honest()
+    first = sim.book.frontier(devices[0])
+    same = all(sim.book.frontier(device) == first for device in devices[1:])
+    return same and not any(believers(sim)) and all(stands(sim, device) for device in devices)
+
+
+def believers(sim: Simulation) -> list[SimulatedDevice]:
+    """Return who still believes a segment although somebody has the log behind it."""
+    provisional = [device for device in sim.honest() if _has_segments(device)]
+    return provisional if len(provisional) < len(sim.honest()) else []
+
+
+def wait_for_the_absent(sim: Simulation) -> bool:
+    """Tell whether somebody believes a segment, and talks to nobody who ever held the log behind: that it waits is meant."""
+    return any(_talks_to_no_witness(device) for device in believers(sim))
+
+
+def _talks_to_no_witness(device: SimulatedDevice) -> bool:
+    assert device.replica is not None, "everyone is up in the second act"
+    return device.replica.exchange.behind.witnesses().isdisjoint(device.replica.progress())
+
+
+def _has_segments(device: SimulatedDevice) -> bool:
+    with device.running.store.read() as reader:
+        return bool(reader.segments())
+
+
+def stands(sim: Simulation, device: SimulatedDevice) -> bool:
+    """Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one."""
+    assert device.replica is not None, "everyone is up in the second act"
+    progress = device.replica.progress()
+    honest = sim.honest()
+    peers = {other.id for other in honest if can_talk(device, other)}
+    linked = [progress[peer] for peer in sorted(peers) if peer in progress]
+    if len(honest) == len({each.id for each in honest}) and len(linked) < len(peers):
+        return False
+    return all(talk.proved for talk in linked)
+
+
+def can_talk(one: SimulatedDevice, other: SimulatedDevice) -> bool:
+    """Tell whether two devices talk to each other: copies of one never do, nor does who knows no member of the name."""
+    return one.id != other.id and one.trusts(other) and other.trusts(one)
+
+
+def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
+    """Return which invariant does not hold, where, and what keeps the run from its end."""
+    devices = sim.honest()
+    for one, other in combinations(devices, 2) if sim.book.forked else ():
+        forks = forks_between(one, other)
+        if forks:
+            return 10, one.name, f"it and {other.name} hold {shown(forks[0])} under two hashes{_trouble(one)}"
+    everything: Frontier = {}
+    for device in devices:
+        everything = join(everything, sim.book.frontier(device))
+    for device in devices:
+        held = sim.book.frontier(device)
+        lacks = {a.hex()[:8]: f"{held.get(a, 0)} of {s}" for a, s in everything.items() if held.get(a, 0) < s}
+        if lacks:
+            return 18, device.name, f"lacks {lacks} {after_s:.0f} s after all was healed{_trouble(device)}"
+    for device in believers(sim):
+        return 19, device.name, f"still believes a segment {after_s:.0f} s after all was healed{_trouble(device)}"
+    left = next(each for each in devices if not stands(sim, each))
+    digests = {device.name: device.running.digest() for device in devices}
+    return 18, left.name, f"is not proved equal to everyone {after_s:.0f} s after all was healed: {digests}"
+
+
+def heads_of(device: SimulatedDevice) -> Mapping[bytes, Head]:
+    """Return where each actor's chain stands at a running device."""
+    with device.running.store.read() as reader:
+        return reader.heads()
+
+
+def shown(dot: Dot) -> str:
+    """Return a change's name for a person."""
+    return f"{dot[0].hex()[:8]}:{dot[1]}"
+
+
+def _trouble(device: SimulatedDevice) -> str:
+    return f"; the last trouble: {str(device.last_error).rstrip('.')}" if device.last_error is not None else ""

@@ -1,0 +1,350 @@
+"""
+The network, and what may go wrong on it.
+
+1. A link is a TLS stream: frames arrive whole and in order, until it breaks. A lost packet is sent again after a while
+   (RFC 6298), so loss is delay. A link that breaks takes with it what was under way.
+2. A path that is cut is silent: what is sent over it waits, and goes on when the path heals. Each end that hears nothing
+   gives the link up by itself after a while; until then the link may be half open.
+3. A path may be cut in one direction only. While either is, nobody can dial.
+4. A *lawless* path is no stream: it drops, doubles and reorders whole frames. No TLS does that; what the sessions keep
+   safe must be safe nevertheless.
+5. Of each pair of devices one dials, again and again. A new link to a peer takes the place of the old one.
+6. Devices may stand in a line: who are no neighbours in it never meet, and hear of each other through those between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from edda_sync.device.peers import STEADY_LINK_S
+from edda_sync.simulations.tape import Draws
+from edda_sync.words import limits
+
+if TYPE_CHECKING:
+    from edda_sync.simulations.device import SimulatedDevice
+    from edda_sync.simulations.simulator import Simulation
+
+LATENCY_MS: Final = (0, 0, 1, 2, 5, 20, 80)  # of a path, one way
+JITTER_MS: Final = (0, 1, 10, 100)
+LOSS_PERCENT: Final = (0, 0, 0, 1, 5, 20)
+RESEND_S: Final = 0.2  # the least time until a lost packet is sent again, doubled each time
+RESENDS_MAX: Final = 6
+DIAL_AGAIN_S: Final = (0.5, 4.0)
+DIALS_APART_MAX: Final = 8  # times as long after links that did not last, as in ``peers.py``
+DIAL_S: Final = 0.01  # a handshake takes so long, at least
+GIVE_UP_S: Final = (limits.PING_INTERVAL_S, 2 * limits.PING_INTERVAL_S)  # keepalive notices a silent link after this
+
+
+class Path:
+    """One direction between two devices."""
+
+    def __init__(self, draws: Draws, lawless: int) -> None:
+        self.draws = draws
+        self.lawless = lawless
+        self.latency_ms = draws.pick("latency", LATENCY_MS)
+        self.jitter_ms = draws.pick("jitter", JITTER_MS)
+        self.loss = draws.pick("loss", LOSS_PERCENT)
+
+    def delay_s(self) -> float:
+        """Draw how long the next frame takes, with what is lost and sent again."""
+        draws = self.draws
+        delay = (self.latency_ms + draws.draw("jitter", self.jitter_ms + 1)) / 1000
+        if self.loss:
+            resends = 0
+            while resends < RESENDS_MAX and draws.chance("loss", self.loss):
+                delay += RESEND_S * 2**resends
+                resends += 1
+        return delay
+
+    def soothe(self) -> None:
+        """Be a decent path from now on."""
+        self.loss = self.lawless = 0
+
+
+class Link:
+    """A connection of two devices."""
+
+    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "made_s", "number")
+
+    def __init__(self, number: int, first: SimulatedDevice, second: SimulatedDevice, made_s: float = 0.0) -> None:
+        self.number, self.made_s = number, made_s
+        self.ends = (first, second)
+        self.alive = [True, True]  # what each end believes
+        self.arrival = [0.0, 0.0]  # of the last frame towards each end
+        self.held: list[deque[tuple[bytes, float]]] = [
+            deque(),
+            deque(),
+        ]  # what a cut path holds up, and when it was sent
+        self.frames_left: int | None = None  # until it breaks; None when it does not
+
+    def side_of(self, device: SimulatedDevice) -> int:
+        """Return which end a device is."""
+        return 0 if self.ends[0] is device else 1
+
+    def other(self, device: SimulatedDevice) -> SimulatedDevice:
+        """Return who is at the other end."""
+        return self.ends[1 - self.side_of(device)]
+
+
+class Network:
+    """
+    All paths and links.
+
+    Args:
+        sim: The simulation.
+        lawless: Percent of frames that a path mistreats.
+    """
+
+    def __init__(self, sim: Simulation, lawless: int) -> None:
+        self._sim = sim
+        self._lawless = lawless
+        self._draws = sim.tape.source("network", calm=True)
+        self._paths: dict[tuple[str, str], Path] = {}
+        self._blocked: Counter[tuple[str, str]] = Counter()
+        self._dialling: set[tuple[str, str]] = set()
+        self._failed: Counter[tuple[str, str]] = Counter()  # links that did not last, one after another
+        self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
+        self._links: list[Link] = []
+        self._strangers: set[tuple[str, str]] = set()  # who never meet
+        self._healed = False
+        self.bytes_sent: Counter[tuple[str, str]] = Counter()
+        self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    def join(self, newcomer: SimulatedDevice) -> None:
+        """Let a device be reached, and reach the others."""
+        for other in self._sim.devices:
+            if other.id != newcomer.id:
+                self._dial_soon(newcomer, other)
+
+    def line_up(self) -> None:
+        """Let each device that there is meet its two neighbours only, until they :meth:`mingle`."""
+        names = [device.name for device in self._sim.devices]
+        self._strangers = {(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if abs(i - j) > 1}
+
+    @property
+    def is_lined_up(self) -> bool:
+        """Whether some devices never meet."""
+        return bool(self._strangers)
+
+    def mingle(self) -> None:
+        """Let everyone meet everyone."""
+        self._strangers.clear()
+        self.dial_all()
+
+    def dial_all(self) -> None:
+        """Let everyone try at once, as devices do when the network changes."""
+        for first, second in self._pairs():
+            self._dial_soon(first, second, at_once=True)
+
+    def _pairs(self) -> Iterable[tuple[SimulatedDevice, SimulatedDevice]]:
+        devices = self._sim.devices
+        return [(a, b) for a in devices for b in devices if a.id < b.id]
+
+    def _dial_soon(self, first: SimulatedDevice, second: SimulatedDevice, *, at_once: bool = False) -> None:
+        if first.id > second.id:
+            first, second = second, first
+        key = (first.name, second.name)
+        if key in self._dialling:
+            return
+        self._dialling.add(key)
+        delay = DIAL_S if at_once else self._draws.seconds("dial", *DIAL_AGAIN_S)
+        if not self._healed:
+            delay *= min(2 ** self._failed[key], DIALS_APART_MAX)
+        self._sim.later(delay, lambda: self._dial(first, second))
+
+    def _dial(self, first: SimulatedDevice, second: SimulatedDevice) -> None:
+        self._dialling.discard((first.name, second.name))
+        if first.has_link(second):
+            return
+        if not self._can_meet(first, second):
+            self._parted[first.name, second.name] = first, second
+            return
+        if not (first.trusts(second) and second.trusts(first)):
+            self._dial_soon(first, second)
+            return
+        self.made[frozenset((first.name, second.name))] += 1
+        link = Link(self.made.total(), first, second, self._sim.now)
+        self._links.append(link)
+        self._sim.note("link", first, peer=second.name, link=link.number)
+        first.connected(link)
+        if link.alive[1]:
+            second.connected(link)
+
+    def _can_meet(self, first: SimulatedDevice, second: SimulatedDevice) -> bool:
+        is_whole = not self.is_blocked(first, second) and not self.is_blocked(second, first)
+        is_whole = is_whole and (first.name, second.name) not in self._strangers
+        return is_whole and first.is_awake and second.is_awake
+
+    def try_again(self, device: SimulatedDevice | None = None) -> None:
+        """
+        Dial those again that could not meet: until something changes no try has any effect, and years pass at no cost.
+
+        Args:
+            device: Who is up again; None when paths were mended.
+        """
+        for key, (first, second) in list(self._parted.items()):
+            if device in (None, first, second) and self._can_meet(first, second):
+                del self._parted[key]
+                self._dial_soon(first, second)
+
+    def send(self, link: Link, sender: SimulatedDevice, frame: bytes) -> None:
+        """Take a frame from one end of a link to the other, some time."""
+        side = link.side_of(sender)
+        receiver = link.ends[1 - side]
+        self.bytes_sent[sender.name, receiver.name] += len(frame)
+        path = self.path(sender, receiver)
+        due = self._sim.now + path.delay_s()
+        lawless = path.lawless and path.draws.chance("lawless", path.lawless)
+        if not lawless:
+            link.arrival[1 - side] = due = max(due, link.arrival[1 - side])
+        else:
+            how = path.draws.pick("how", ("drop", "double", "overtake", "delay"))
+            self._sim.note(how, sender, peer=receiver.name)
+            if how == "drop":
+                return
+            if how == "double":
+                self._arrive(link, sender, frame, due)
+            if how != "overtake":
+                due += path.draws.seconds("delay", 0, 2)
+        self._arrive(link, sender, frame, due)
+
+    def _arrive(self, link: Link, sender: SimulatedDevice, frame: bytes, due: float) -> None:
+        sent = self._sim.now
+        side = 1 - link.side_of(sender)
+
+        def deliver() -> None:
+            if not link.alive[side]:
+                return
+            if link.held[side] or self.is_blocked(sender, link.ends[side]):  # a stream keeps its order
+                link.held[side].append((frame, sent))
+            else:
+                self._hand_over(link, side, frame, sent)
+
+        self._sim.at(due, deliver)
+
+    def _hand_over(self, link: Link, side: int, frame: bytes, sent: float) -> None:
+        if link.frames_left is not None and not self._healed:
+            link.frames_left -= 1
+            if link.frames_left < 0:
+                self._break(link)
+                return
+        link.ends[side].received(link, link.ends[1 - side], frame, sent)
+
+    def _break(self, link: Link) -> None:
+        """Break a link: with what is under way, and both ends hear of it at once."""
+        self._sim.note("broken off", link.ends[0], peer=link.ends[1].name)
+        for end in link.ends:
+            end.disconnected(link)
+
+    def close(self, link: Link, end: SimulatedDevice, *, told: bool = True) -> None:
+        """
+        Close one end of a link.
+
+        Args:
+            link: The link.
+            end: Whose end.
+            told: Whether the other end hears of it; else it finds out by its own patience.
+        """
+        side = link.side_of(end)
+        if not link.alive[side]:
+            return
+        link.alive[side] = False
+        link.held[side].clear()
+        other = link.ends[1 - side]
+        if not link.alive[1 - side]:
+            self._links.remove(link)
+            names = (link.ends[0].name, link.ends[1].name)
+            self._failed[names] = self._failed[names] + 1 if self._sim.now < link.made_s + STEADY_LINK_S else 0
+            if not self._sim.is_over:
+                self._dial_soon(*link.ends)
+        elif told and not self.is_blocked(end, other):
+            self._sim.later(self.path(end, other).delay_s(), lambda: other.disconnected(link))
+        else:
+            self.expire(link, other)
+
+    def expire(self, link: Link, end: SimulatedDevice) -> None:
+        """Let an end of a link give it up, by and by, unless it hears something."""
+        patience = self._draws.seconds("give up", *GIVE_UP_S)
+
+        def give_up() -> None:
+            other = link.other(end)
+            hears = link.alive[link.side_of(other)] and not self.is_blocked(other, end)
+            if link.alive[link.side_of(end)] and not hears:
+                end.disconnected(link)
+
+        self._sim.later(patience, give_up)
+
+    # --- paths --------------------------------------------------------------------------------------------------------
+
+    def path(self, sender: SimulatedDevice, receiver: SimulatedDevice) -> Path:
+        """Return one direction between two devices."""
+        key = (sender.name, receiver.name)
+        found = self._paths.get(key)
+        if found is None:
+            draws = self._sim.tape.source(f"path {key[0]} {key[1]}", calm=True)
+            found = self._paths[key] = Path(draws, self._lawless)
+            if self._healed:
+                found.soothe()
+        return found
+
+    def is_blocked(self, sender: SimulatedDevice, receiver: SimulatedDevice) -> bool:
+        """Tell whether a direction is cut."""
+        return self._blocked[sender.name, receiver.name] > 0
+
+    def cut(self, paths: Iterable[tuple[SimulatedDevice, SimulatedDevice]]) -> list[tuple[str, str]]:
+        """Cut directions, silently; return what :meth:`mend` needs to undo it."""
+        names = [(sender.name, receiver.name) for sender, receiver in paths]
+        for name in names:
+            self._blocked[name] += 1
+        cut = set(names)
+        for link in self._links:
+            first, second = link.ends
+            if (first.name, second.name) in cut or (second.name, first.name) in cut:
+                for end in link.ends:
+                    self.expire(link, end)
+        return names
+
+    def mend(self, names: Iterable[tuple[str, str]]) -> None:
+        """Undo a :meth:`cut`: what was held up goes on."""
+        for name in names:
+            self._blocked[name] = max(0, self._blocked[name] - 1)
+        self._flush()
+        self.try_again()
+
+    def heal(self) -> None:
+        """Undo every cut; every path is decent from now on. What a lawless path swallowed is lost with its link."""
+        self._healed = True
+        self._blocked.clear()
+        lawless = [
+            link for link in self._links if any(self.path(*ends).lawless for ends in (link.ends, link.ends[::-1]))
+        ]
+        for path in self._paths.values():
+            path.soothe()
+        self._flush()
+        for link in lawless:
+            for end in link.ends:
+                end.disconnected(link)
+        self.dial_all()
+
+    def _flush(self) -> None:
+        for link in list(self._links):
+            for side, receiver in enumerate(link.ends):
+                sender = link.ends[1 - side]
+                if link.held[side] and not self.is_blocked(sender, receiver):
+                    self._sim.later(RESEND_S, lambda link=link, side=side: self._drain(link, side))  # type: ignore[misc]
+                if not link.alive[1 - side] and link.alive[side]:
+                    self.expire(link, receiver)
+
+    def _drain(self, link: Link, side: int) -> None:
+        """Hand over what was held up, in its order."""
+        held = link.held[side]
+        while held and not self.is_blocked(link.ends[1 - side], link.ends[side]):
+            self._hand_over(link, side, *held.popleft())
+
+    def links_of(self, device: SimulatedDevice) -> list[Link]:
+        """Return the links that a device believes in."""
+        return [link for link in self._links if device in link.ends and link.alive[link.side_of(device)]]

@@ -1,0 +1,16 @@
+"""
+Pictures of runs: :func:`svg` for a document, :func:`page` for a person who wants to know what went wrong.
+
+    recording = Recording()
+    verdict = run(Tape(seed), recording)
+    text = page(recording, verdict, command=f"edda simulate --seed {seed}")
+
+``scale`` places times, ``diagram`` draws lanes, ``charts`` what is below them, ``report`` the page around it all.
+"""
+
+from __future__ import annotations
+
+from edda_sync.simulations.picture.drawing import svg
+from edda_sync.simulations.picture.report import page
+
+__all__ = ["page", "svg"]

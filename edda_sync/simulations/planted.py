@@ -1,0 +1,22 @@
+"""All planted bugs: :mod:`~edda_sync.simulations.bugs` has them, and ``hunt`` looks how soon each is noticed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.simulations.bugs import crdt, forks, ledger, store, sync, texts, trust
+from edda_sync.simulations.bugs.planting import Bug
+
+BUGS: Final[tuple[Bug, ...]] = (
+    *crdt.BUGS, *texts.BUGS, *ledger.BUGS, *forks.BUGS, *sync.BUGS, *store.BUGS, *trust.BUGS,
+)  # fmt: skip
+
+
+def bug_named(name: str) -> Bug:
+    """
+    Return a planted bug.
+
+    Raises:
+        KeyError: There is none of this name.
+    """
+    return {bug.name: bug for bug in BUGS}[name]

@@ -1,0 +1,67 @@
+"""
+Runs that failed once, one a line of ``seeds.txt``: they run in every test run, so that what they found stays found.
+
+A seed alone would mean another run as soon as an action is added to the catalogue. So a line spells its run out: the seed
+of the choices, what kind of run it is, and its events. ``edda simulate --seed N --shrink`` prints it.
+
+    385 devices=2 backend=memory calm 0@0.098 add task; 3@93.511 put back; 5@129.104 remove task  # what it found
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from edda_sync.simulations.protocols import Verdict
+from edda_sync.simulations.tape import Event, Profile, Tape
+
+FILE: Final = Path(__file__).with_name("seeds.txt")
+
+
+def line_of(tape: Tape, verdict: Verdict) -> str:
+    """Return the line of a run, with the events that it did not get to: they make it last."""
+    profile = verdict.profile
+    words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
+    words += [f"lawless={profile.lawless}"] if profile.lawless else []
+    flags = {"keys": profile.real_keys, "tight": profile.tight, "line": profile.line, "calm": tape.calm}
+    words += [word for word, is_so in flags.items() if is_so]
+    return " ".join(words) + " " + "; ".join(f"{e.number}@{e.at_s:.3f} {e.action}" for e in verdict.planned)
+
+
+def tape_of(line: str) -> Tape:
+    """
+    Return the tape of a line.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    words = line.partition("#")[0].split()
+    settings: dict[str, str] = {}
+    at = 1
+    while at < len(words) and "@" not in words[at]:
+        name, _, value = words[at].partition("=")
+        settings[name] = value
+        at += 1
+    events = [_event_of(each) for each in " ".join(words[at:]).split("; ") if each]
+    profile = Profile(
+        devices=int(settings["devices"]),
+        backend=settings["backend"],
+        groups=frozenset(),
+        real_keys="keys" in settings,
+        lawless=int(settings.get("lawless", "0")),
+        tight="tight" in settings,
+        line="line" in settings,
+    )
+    return Tape(int(words[0]), calm="calm" in settings, fixed=(profile, events))
+
+
+def _event_of(text: str) -> Event:
+    place, _, action = text.partition(" ")
+    number, _, at_s = place.partition("@")
+    return Event(int(number), float(at_s), action)
+
+
+def tapes(file: Path = FILE) -> list[Tape]:
+    """Return the tapes of a file, in its order."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [tape_of(line) for line in lines if line.partition("#")[0].strip()]

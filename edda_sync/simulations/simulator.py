@@ -1,0 +1,420 @@
+"""
+The simulator: one virtual clock, one heap of events, two acts.
+
+Act one: the tape's events happen, with whatever goes wrong; checkers watch safety after each event. Act two: faults end,
+everyone is up, every path is whole; the devices must become equal, prove it, and stay within bounds of time and bytes.
+
+Source: two acts, and checkers in production code's own words: TigerBeetle's VOPR. One tape of labelled choices: Dropbox's
+Trinity.
+"""
+
+from __future__ import annotations
+
+import heapq
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.simulations import branches, ending, levels
+from edda_sync.simulations.book import Book
+from edda_sync.simulations.checker import HOOKS, Checker, Violation, overrides
+from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.keys import Keys, identity_of
+from edda_sync.simulations.network import Network
+from edda_sync.simulations.protocols import Action, Recorder, Verdict
+from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.words import limits
+from edda_sync.workspace.welcome import DeviceCard
+
+NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
+EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
+EQUAL_WITHIN_S: Final = 60.0  # invariant 18
+QUIET_S: Final = 2.0  # between the last fault's end and the measure: what is under way arrives
+
+
+class Simulation:
+    """
+    One run. :meth:`run` it once.
+
+    Args:
+        tape: Its choices.
+        actions: What can happen.
+        checkers: What must hold.
+        folder: For stores in files; made and removed by the caller. None keeps everything in memory.
+        recorder: Who listens.
+        script: Happens instead of the tape's events: it schedules what it wants with :meth:`at`.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        actions: Sequence[Action],
+        checkers: Sequence[type[Checker]],
+        *,
+        folder: Path | None = None,
+        recorder: Recorder | None = None,
+        script: Callable[[Simulation], float] | None = None,
+        profile: Profile | None = None,
+    ) -> None:
+        self.tape = tape
+        groups = sorted({action.group for action in actions if action.group})
+        self.profile = profile or tape.profile(groups)
+        self.now = 0.0
+        self.devices: list[SimulatedDevice] = []
+        self.book = Book()
+        self.is_over = False
+        self.is_healing = False
+        self.network = Network(self, self.profile.lawless)
+        self.keys = Keys(real=self.profile.real_keys)
+        self.recorder = recorder
+        self._script = script
+        self.folder = folder
+        self._actions = {action.name: action for action in actions}
+        self._heap: list[tuple[float, int, Callable[[], object]]] = []
+        self._order = 0
+        self._digest = blake2b(digest_size=16)
+        made = [checker(self) for checker in checkers]
+        self._hear = {hook: [getattr(c, hook) for c in made if overrides(type(c), hook)] for hook in HOOKS}
+        self._proofs: set[tuple[str, str]] = set()
+        self._undo: list[Callable[[], None]] = []
+        self._watching: SimulatedDevice | None = None
+        self.planned: list[Event] = []
+        self.taken: list[Event] = []
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Verdict:
+        """Run both acts and return what they showed. A defect of the product that raises is a violation too."""
+        verdict = Verdict(self.tape.seed, self.profile)
+        try:
+            self._first_act()
+            self._second_act()
+        except Violation as violation:
+            verdict.violation = violation
+        except Exception as error:  # noqa: BLE001 - whatever the product raises here is what the run was for
+            where = self._watching.name if self._watching is not None else "the simulator"
+            verdict.violation = Violation(0, where, f"{type(error).__name__}: {error}")
+            verdict.trace = traceback.format_exc()
+        finally:
+            self.is_over = True
+            levels.forget()
+            for device in self.devices:
+                device.disk.close()
+        verdict.digest = self._digest.hexdigest()
+        verdict.virtual_s, verdict.events = self.now, self._order
+        verdict.changes = len(self.book.hashes)
+        verdict.planned, verdict.taken = self.planned, self.taken
+        return verdict
+
+    def _first_act(self) -> None:
+        for _ in range(self.profile.devices):
+            self.add_device()
+        if self.profile.line:
+            self.network.line_up()
+        if self._script is not None:
+            self._run_until(self._script(self))
+            return
+        groups = self.profile.groups
+        weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
+        events = self.planned = self.tape.events(weights)
+        for event in events:
+            self.at(event.at_s, lambda event=event: self._happen(event))  # type: ignore[misc]
+        self._run_until(events[-1].at_s + QUIET_S if events else QUIET_S)
+
+    def _happen(self, event: Event) -> None:
+        self.taken.append(event)
+        self.note("event", None, number=event.number, action=event.action)
+        self._actions[event.action](self, self.tape.source(f"event {event.number}"))
+
+    def _second_act(self) -> None:
+        self.heal()
+        if self.network.is_lined_up:
+            self._wait_for(self._holds_the_same)
+            self.network.mingle()
+        self._wait_for(lambda: ending.is_over(self))
+        self.note("all equal", None)
+        self._run_until(self.now + QUIET_S)
+        for told in self._hear["ended"]:
+            told()
+
+    def _wait_for(self, is_so: Callable[[], bool]) -> None:
+        within_s = EQUAL_WITHIN_S
+        self._run_until(self.now + within_s, is_so)
+        if not is_so() and ending.wait_for_the_absent(self):
+            within_s += limits.BEHIND_ABSENT_S
+            self._run_until(self.now + limits.BEHIND_ABSENT_S, is_so)
+        if not is_so():
+            raise Violation(*ending.who_is_apart(self, within_s))
+
+    def _holds_the_same(self) -> bool:
+        """Tell whether all honest devices hold the same changes, or cannot."""
+        devices = self.honest()
+        if self.book.forked or len({device.id for device in devices}) < len(devices):
+            return True
+        first = self.book.frontier(devices[0])
+        return all(self.book.frontier(device) == first for device in devices[1:])
+
+    def heal(self) -> None:
+        """End every fault: from here on, all must go well."""
+        self.is_healing = True
+        self.note("heal", None)
+        for device in self.devices:
+            if not device.honest:
+                device.crash(power=False)  # a liar is silent from here on, and nobody needs it
+        undo, self._undo = self._undo, []
+        for end in undo:
+            end()
+        for device in self.devices:
+            device.disk.faults.clear()
+            device.disk.full = False
+            device.hurry()
+            device.lose_no_power()
+            if device.honest and not device.is_up:
+                self.boot(device)
+            device.wake()
+        for device in self.honest():
+            if device.disk.rotten:
+                device.scrub()  # what was written on top of rot looks sound, and a peer's digest tells
+        self._invite_again()
+        levels.upgrade_all(self)
+        for told in self._hear["mending"]:
+            told()
+        self.network.heal()
+        self._run_until(self.now + QUIET_S)
+        for device in self.honest():
+            device.scrub()
+        for told in self._hear["healed"]:
+            told()
+
+    def _invite_again(self) -> None:
+        """Let those in again who are not known any more, since the only disk that said so was put back, as people do."""
+        inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
+        known = inviter.running.certificates()
+        for device in self.honest():
+            if device.id not in known:
+                self.let_in_again(inviter, device)
+
+    def _step(self, until: float) -> bool:
+        """Let the next event happen; False when there is none before ``until``."""
+        if not self._heap or self._heap[0][0] > until:
+            self.now = max(self.now, until)
+            return False
+        due, _, work = heapq.heappop(self._heap)
+        self.now = due
+        if self._order > EVENTS_MAX:
+            raise Violation(0, "the network", f"{EVENTS_MAX:,} events, and no end")
+        work()
+        return True
+
+    def _run_until(self, until: float, is_so: Callable[[], bool] = lambda: False) -> None:
+        while not is_so() and self._step(until):
+            pass
+
+    # --- for actions --------------------------------------------------------------------------------------------------
+
+    def at(self, due: float, work: Callable[[], object]) -> None:
+        """Let something happen at a time."""
+        self._order += 1
+        heapq.heappush(self._heap, (max(due, self.now), self._order, work))
+
+    def later(self, delay_s: float, work: Callable[[], object]) -> None:
+        """Let something happen after a while."""
+        self.at(self.now + delay_s, work)
+
+    def for_a_while(self, duration_s: float, end: Callable[[], None]) -> None:
+        """Let something end after a while, or when all is healed."""
+        self._undo.append(end)
+
+        def over() -> None:
+            if end in self._undo:
+                self._undo.remove(end)
+                end()
+
+        self.later(duration_s, over)
+
+    def add_device(self, kind: type[SimulatedDevice] = SimulatedDevice) -> SimulatedDevice:
+        """Add a device: the first one founds the workspace, the others join it through a member that is awake."""
+        number = len(self.devices)
+        name = NAMES[number] if number < len(NAMES) else f"device {number}"
+        return self.add(kind(self, name, identity_of(number), self.keys, self.folder_of(name)))
+
+    def add(self, device: SimulatedDevice, *, member: bool = False) -> SimulatedDevice:
+        """
+        Start a device that was not there before.
+
+        Args:
+            device: It, with its disk.
+            member: Whether its disk holds a member's store already.
+        """
+        if not member:
+            inviter = next((each for each in self.honest() if each.is_awake and each.is_proved), None)
+            if inviter is None and self.devices:
+                return device
+            with self.watch(device):
+                engine = device.make_engine()
+                if inviter is None:
+                    engine.found()
+                else:
+                    welcome = inviter.act(lambda member: member.welcome(card_of(device)))
+                    if welcome is None:  # its disk refused, or its power failed: nobody joins
+                        device.disk.close()
+                        return device
+                    engine.adopt(welcome)
+            device.disk.close()
+        self.devices.append(device)
+        self.boot(device)
+        self.network.join(device)
+        return device
+
+    def let_in_again(self, inviter: SimulatedDevice, device: SimulatedDevice) -> None:
+        """Pair a device once more with a member of its workspace; its store stays."""
+        welcome = inviter.act(lambda engine: engine.welcome(card_of(device)))
+        if welcome is not None:
+            self.note("let in again", device, by=inviter.name)
+            device.act(lambda engine: engine.adopt(welcome))
+
+    def folder_of(self, name: str) -> Path | None:
+        """Return where a device keeps its files; None when it has none."""
+        return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
+
+    def boot(self, device: SimulatedDevice) -> None:
+        """Start a device's process, and look what it finds. What lied stays off once all is healed."""
+        if self.is_healing and not device.honest:
+            return
+        device.boot()
+        levels.recognize(device)
+        self.book.came_back(device)
+        self.network.try_again(device)
+        if device.honest:
+            if self.recorder is not None:
+                self.recorder.changed(self.now, device)
+            for told in self._hear["booted"]:
+                told(device)
+        levels.booted(self, device)
+        if device.honest:
+            device.act(StorageEngine.readmit)
+
+    def put_back(self, device: SimulatedDevice) -> None:
+        """Say that a device's disk holds something older now, or somebody else's."""
+        self.note("put back", device)
+        for told in self._hear["put_back"]:
+            told(device)
+
+    def damaged(self, device: SimulatedDevice, what: str) -> None:
+        """Say that a device's scrub found something."""
+        if device.honest:
+            for told in self._hear["damaged"]:
+                told(device, what)
+
+    def power_failed(self, device: SimulatedDevice) -> None:
+        """Carry out that power failed at a device; it starts again some time."""
+        draws = self.tape.source(f"power {device.name} {device.lives}")
+        device.crash(power=True, sidecar_writes=draws.draw("sidecar", 4))
+        self.later(draws.seconds("reboot", 0.1, 60), lambda: None if device.is_up else self.boot(device))
+
+    def honest(self) -> list[SimulatedDevice]:
+        """Return the devices whose state matters."""
+        return [device for device in self.devices if device.honest]
+
+    def running(self) -> list[SimulatedDevice]:
+        """Return the honest devices that run."""
+        return [device for device in self.devices if device.honest and device.is_up]
+
+    # --- what devices say ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watch(self, device: SimulatedDevice) -> Iterator[Witness]:
+        """Watch a device while it does something; afterwards the checkers look at what has changed."""
+        before, refused = device.disk.writes, device.disk.refused
+        outer, self._watching = self._watching, device
+        witness = Witness(device)
+        with levels.software_of(device):
+            yield witness
+        if witness.is_acknowledged and device.disk.refused != refused:
+            raise Violation(5, device.name, "acknowledged what its disk refused")
+        if device.honest and device.is_up and device.disk.writes != before:
+            with device.disk.share():
+                self._tell_of_writes(device, is_acknowledged=witness.is_acknowledged)
+        if device.honest and device.is_up:
+            for told in self._hear["dealt"]:
+                told(device)
+        self._watching = outer
+
+    def _tell_of_writes(self, device: SimulatedDevice, *, is_acknowledged: bool) -> None:
+        entries = self.book.read_on(device)
+        if self.recorder is not None:
+            self.recorder.changed(self.now, device)
+        if is_acknowledged:
+            own = [each for each in entries if self.book.is_own(device, each)]
+            self.book.acknowledge(device, own)
+            for told in self._hear["acknowledged"]:
+                told(device, own)
+        if entries:
+            for told in self._hear["grew"]:
+                told(device, entries)
+        for told in self._hear["changed"]:
+            told(device)
+
+    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
+        """A device hands a frame to the network."""
+        if device.honest:
+            for told in self._hear["sent"]:
+                told(device, receiver, frame)
+
+    def frame(self, sender: SimulatedDevice, receiver: SimulatedDevice, frame: bytes, sent: float) -> None:
+        """A frame is about to be taken."""
+        self._digest.update(b"%.6f %s %s " % (self.now, sender.name.encode(), receiver.name.encode()))
+        self._digest.update(frame)
+        if self.recorder is not None:
+            self.recorder.frame(sent, self.now, sender.name, receiver.name, frame)
+        if receiver.honest:
+            for told in self._hear["received"]:
+                told(sender, receiver, frame)
+
+    def proved(self, device: SimulatedDevice, peer: str) -> None:
+        """A device has proved itself equal to a peer."""
+        if self.book.forked and device.honest:
+            self._check_proof(device, peer)
+        self.note("equal", device, peer=peer)
+
+    def _check_proof(self, device: SimulatedDevice, peer: str) -> None:
+        """Check that whoever holds another branch of a fork is not taken for equal."""
+        link = device.links.get(peer)
+        if link is None or device.replica is None:
+            return
+        other = link.other(device)
+        if not other.honest or other.links.get(device.id) is not link:  # it has started anew since it said so
+            return
+        forks = branches.forks_between(device, other, device.replica.progress()[peer].proved_at)
+        if forks:
+            raise Violation(
+                10, device.name, f"proved equal to {other.name}, whose {ending.shown(forks[0])} is another change"
+            )
+
+    def note(self, what: str, device: SimulatedDevice | None, **facts: Any) -> None:
+        """Take down what happens: it goes into the digest, and to whoever listens."""
+        name = "" if device is None else device.name
+        self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
+        if self.recorder is not None:
+            self.recorder.note(self.now, what, name, facts)
+
+
+def card_of(device: SimulatedDevice) -> DeviceCard:
+    """Return what a device shows of itself when it wants to join."""
+    return DeviceCard(device.identity.certificate, device.name, device.identity.sealing_keys)
+
+
+class Witness:
+    """Whether what a device was asked for was acknowledged."""
+
+    def __init__(self, device: SimulatedDevice) -> None:
+        self.device = device
+        self.is_acknowledged = False
+
+    def acknowledged(self) -> None:
+        """The call returned."""
+        self.is_acknowledged = True

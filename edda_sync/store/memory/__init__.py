@@ -1,0 +1,1 @@
+"""The memory store: plain dictionaries that keep the whole contract of ``seams``."""

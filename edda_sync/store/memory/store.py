@@ -1,0 +1,129 @@
+"""
+The memory store: plain dictionaries that keep the whole contract of ``protocols``, for tests, the simulator and throw-aways.
+
+1. *Writing* changes the dictionaries in place and notes in a journal what stood there: undoing it is a walk back. (Copying
+   them for each transaction would make a long life cost the square of its length.)
+2. *Reading* shares the dictionaries. One that a reader may still look at is copied before its next change, so a reader sees
+   one unmoving state, and nothing is copied while nobody reads: a transaction that holds a reader open may write.
+3. *Constraints* are those of the specification's tables: NOT NULL and UNIQUE when a row is written, foreign keys when the
+   transaction ends, as SQLite has them.
+
+It has one lock, and no thread, clock or randomness of its own: given the same calls it does the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TypeVar
+
+from edda_sync.store.memory.tables import MemoryReader, MemoryWriter, Tables, empty_tables, undo
+from edda_sync.words.errors import UsageError
+from edda_sync.words.process import Owner
+
+T = TypeVar("T")
+
+
+class MemoryStore:
+    """
+    A store that ends with its process.
+
+    Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
+
+    Args:
+        on_end: Called after each transaction, on its thread: True when it holds, False when it left no trace.
+        image: What another one held, from :meth:`image`; nothing by default.
+    """
+
+    def __init__(
+        self, on_end: Callable[[bool], None] = lambda _committed: None, *, image: Tables | None = None
+    ) -> None:
+        self._owner = Owner("This store")
+        self._on_end = on_end
+        self._tables = empty_tables() if image is None else _copy(image)
+        self._lock = threading.RLock()
+        self._writer: MemoryWriter | None = None
+        self._readers = 0
+        self._shared: set[str] = set()  # tables that a reader may look at
+        self._version = 0
+        self._closed = False
+
+    def transact(self, work: Callable[[MemoryWriter], T]) -> T:
+        """Run ``work`` in one transaction; return what it returns."""
+        return self.submit(work).result()
+
+    def submit(self, work: Callable[[MemoryWriter], T]) -> Future[T]:
+        """Run ``work`` in one transaction, at once; the future has ended."""
+        self._owner.check()  # a child's copy would give one name to two changes, and its lock may be held for ever
+        done: Future[T] = Future()
+        with self._lock:
+            self._check_open()
+            assert self._writer is None, "a transaction inside a transaction waits for itself in any other store"
+            self._writer = writer = MemoryWriter(self._tables, self._shared)
+            try:
+                result = work(writer)
+                writer.check()
+                self._owner.check()  # the work may have forked: only one of the two goes on
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller who asks the future
+                undo(self._tables, writer.journal)
+                self._writer = None
+                self._on_end(False)
+                done.set_exception(error)
+                return done
+            self._writer = None
+            self._version += 1
+            self._on_end(True)
+        done.set_result(result)
+        return done
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryReader]:
+        """Open a reader; close it soon, since each table that is changed meanwhile is copied first."""
+        self._owner.check()
+        with self._lock:
+            self._check_open()
+            tables = dict(self._tables)
+            if self._writer is not None:  # it was opened by the running transaction's own work: show what was before
+                journal = self._writer.journal
+                tables |= {name: dict(tables[name]) for name in {name for name, _, _ in journal}}
+                undo(tables, journal)
+            self._readers += 1
+            self._shared.update(tables)
+        try:
+            yield MemoryReader(tables)
+        finally:
+            tables.clear()  # whoever reads on finds nothing
+            with self._lock:
+                self._readers -= 1
+                if self._readers == 0:
+                    self._shared.clear()
+
+    def version(self) -> int:
+        """Return how many transactions there were."""
+        self._owner.check()
+        self._check_open()
+        return self._version
+
+    def image(self) -> Tables:
+        """Return a copy of all that it holds, for another store to begin with."""
+        self._owner.check()
+        with self._lock:
+            assert self._writer is None, "what a running transaction wrote is not held yet"
+            return _copy(self._tables)
+
+    def close(self) -> None:
+        """Let go of everything, once the running transaction has ended."""
+        self._owner.check()
+        with self._lock:
+            self._closed = True
+            self._tables = {}
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("This store is closed; open it again.")
+
+
+def _copy(tables: Tables) -> Tables:
+    return {name: dict(table) for name, table in tables.items()}  # what stands in a table is never changed in place

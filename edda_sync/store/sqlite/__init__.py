@@ -1,0 +1,1 @@
+"""The SQLite store: one file that any number of processes share."""

@@ -1,0 +1,54 @@
+"""What SQLite says, as errors of ours, each with what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.words import errors
+
+_ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
+
+
+class translated:  # noqa: N801 - used as `contextlib.suppress` is; not made by it, since every commit enters two
+    """Turn SQLite's errors into ours, each with what to do, in a ``with`` block."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite.Error):
+            raise _translation(self._path, error) from error
+
+
+def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return errors.DiskFullError(str(path))
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return errors.ReadOnlyError(str(path))
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return errors.BusyError(str(path))
+    if name.startswith("SQLITE_NOTADB"):
+        return errors.NotAStoreError(str(path))
+    if name.startswith("SQLITE_CORRUPT"):
+        return errors.DamagedStoreError(str(path))
+    if name.startswith("SQLITE_IOERR"):
+        disk = os.statvfs(path.parent)
+        if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
+            return errors.DiskFullError(str(path))
+        return errors.DiskFaultError(str(path), str(error))
+    return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.")
+
+
+def is_fault(error: Exception) -> bool:
+    """Tell whether the store failed, rather than what one transaction asked of it."""
+    return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)

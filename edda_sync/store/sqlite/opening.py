@@ -1,0 +1,102 @@
+"""
+What must hold of a file before SQLite opens it: it is a store of ours or nothing yet, and only its owner reads it.
+
+SQLite makes a file that is missing with whatever the umask leaves, and follows a link that points at nothing. So the file
+is made here; SQLite gives the journal and the shared index beside it the permissions of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edda_sync.store.sqlite import schema
+from edda_sync.words import errors
+from edda_sync.words.files import make_file, mend_file
+
+_HEAD_BYTES: Final = 100  # of the first page: the file's header
+_MAGIC: Final = b"SQLite format 3\0"
+_JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
+_WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
+_BESIDE: Final = ("-wal", "-shm", "-journal")
+
+
+def prepare_file(path: Path) -> Path:
+    """
+    Make a store's file, empty and for its owner only, or mend the permissions of the one that is there.
+
+    Args:
+        path: What :func:`check_file` has looked at.
+
+    Returns:
+        Where it is, with no link on the way: a link may point elsewhere by the time the file is opened once more.
+
+    Raises:
+        LinkError: It is a link that points at nothing, or what is beside it is a link.
+        NotPrivateError: Others can read it, and that cannot be changed.
+        StorageError: It cannot be made.
+    """
+    make_file(path)
+    real = os.path.realpath(path)
+    for suffix in ("", *_BESIDE):
+        mend_file(real + suffix)
+    return Path(real)
+
+
+def check_file(path: Path) -> None:
+    """
+    Look at a file before SQLite does, so that what is not ours stays untouched.
+
+    Raises:
+        NotAStoreError: It is something else.
+        NewerStoreError: A newer version made it.
+        ReadOnlyError: It may not be read or written.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        if head and not head.startswith(_MAGIC):
+            head = _restored_head(path, head)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, NotADirectoryError):
+        raise errors.NotAStoreError(str(path)) from None
+    except PermissionError:
+        raise errors.ReadOnlyError(str(path)) from None
+    if not head:
+        return
+    if not os.access(path, os.W_OK):
+        raise errors.ReadOnlyError(str(path))
+    application_id = int.from_bytes(head[68:72], "big")
+    if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
+        raise errors.NotAStoreError(str(path))
+    pages = int.from_bytes(head[28:32], "big")
+    if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its name before a second page
+        raise errors.NotAStoreError(str(path))
+    found = int.from_bytes(head[60:64], "big")
+    if found > schema.VERSION:
+        raise errors.NewerStoreError(str(path), found, schema.VERSION)
+
+
+def _restored_head(path: Path, head: bytes) -> bytes:
+    """
+    Return what SQLite makes of a damaged head: power may have failed while the first page was written, torn or garbled.
+
+    What the file then is, its journal says: the first page that it will be given back, or nothing, if it was being made.
+
+    Source: https://sqlite.org/fileformat2.html, "The Rollback Journal" and "The Write-Ahead Log".
+    """
+    with suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
+        header = file.read(20)
+        if header.startswith(_JOURNAL_MAGIC) and header[16:] == bytes(4):  # it began with a file of no pages
+            return b""
+    with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
+        header = file.read(32)
+        page_bytes = int.from_bytes(header[8:12], "big") if header[:4] in _WAL_MAGICS else 0
+        while page_bytes and len(frame := file.read(24)) == 24:
+            if int.from_bytes(frame[:4], "big") == 1:
+                return file.read(_HEAD_BYTES)
+            file.seek(page_bytes, os.SEEK_CUR)
+    return head

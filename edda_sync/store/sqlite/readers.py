@@ -1,0 +1,141 @@
+"""
+The readers of a store: a few connections that are lent out, one to whoever looks, and the one that watches for commits.
+
+A connection that failed is not lent again, since its pages in memory may not be what is on the disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.store.sqlite.connections import Connection, Gate
+from edda_sync.store.sqlite.errors import translated
+from edda_sync.store.sqlite.tables import SqliteReader
+from edda_sync.words import errors, limits
+from edda_sync.words.process import Owner
+
+_WATCHES: Final = 2**32  # above every number that SQLite's data_version can have
+
+
+class Readers:
+    """
+    The readers of one store. :meth:`lend` one, ask for the :meth:`version`, :meth:`close` them at the end.
+
+    Args:
+        path: The store's file, for what an error says.
+        connect: Makes a connection.
+        owner: The process that opened the store.
+        gate: Where whoever uses the store passes.
+    """
+
+    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, gate: Gate) -> None:
+        self._path, self._connect, self._owner, self._gate = path, connect, owner, gate
+        self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
+        self._idle: list[Connection] = []
+        self._lent: set[SqliteReader] = set()
+        self._watcher: Connection | None = None
+        self._watches = 0
+        self._closed = False
+
+    @contextmanager
+    def lend(self) -> Iterator[SqliteReader]:
+        """Open a reader of one unmoving state; close it soon, since the file cannot shrink while it sees an old state."""
+        entered = self._gate.enter()
+        try:
+            with translated(self._path):
+                connection = self._borrow()
+                reader = SqliteReader(connection)
+                failed = False
+                try:
+                    connection.execute("BEGIN")
+                    connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the state is fixed by the first read
+                    self._lent.add(reader)
+                    yield reader
+                except sqlite.Error:
+                    failed = True
+                    raise
+                finally:
+                    if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
+                        self._lent.discard(reader)
+                        self._give_back(connection, failed)
+        finally:
+            self._gate.leave(entered)
+
+    def version(self) -> int:
+        """
+        Return a number that changes with every commit, whichever process made it.
+
+        This is asked far more often than anything else, and passes the gate only to make its connection: whoever shuts the
+        gate for a fork has that closed, and waits for the lock, before anything forks.
+        """
+        with translated(self._path):
+            while True:
+                with self._lock:
+                    if self._watcher is not None:
+                        (found,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                        return self._watches * _WATCHES + int(found)
+                self._begin_to_watch()
+
+    def _begin_to_watch(self) -> None:
+        entered = self._gate.enter()
+        try:
+            with self._lock:
+                self._check_open()
+                if self._watcher is None:
+                    self._watcher = self._connect()  # SQLite tells a connection of the commits of others; it makes none
+                    self._watches += 1  # and each begins to count anew
+        finally:
+            self._gate.leave(entered)
+
+    def add(self, connection: Connection) -> None:
+        """Take a connection that was made elsewhere."""
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close what is not lent; the rest is closed when it comes back."""
+        self._closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what is not lent, for now."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            if self._watcher is not None:
+                idle.append(self._watcher)
+                self._watcher = None
+        for connection in idle:
+            with suppress(sqlite.Error):  # then the last reference closes it
+                connection.close()
+
+    def disown(self) -> None:
+        """Let what is lent refuse every use, in a forked child."""
+        for reader in self._lent:
+            reader.disown(self._owner.refuse)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise errors.UsageError("This store is closed; open it again.")
+
+    def _borrow(self) -> Connection:
+        with self._lock:
+            self._check_open()
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: Connection, failed: bool) -> None:
+        with suppress(sqlite.Error):
+            connection.execute("COMMIT")
+        with self._lock:
+            if not failed and not self._closed and len(self._idle) < limits.READERS_MAX:
+                self._idle.append(connection)
+                return
+        connection.close()

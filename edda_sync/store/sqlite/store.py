@@ -1,0 +1,378 @@
+"""
+The SQLite store: one file, one writer, a pool of readers, any number of processes.
+
+1. One connection writes, under one lock: on the caller's thread while nobody else writes, which saves two switches of
+   threads a commit, else on a thread of its own. Transactions that wait for that thread are committed together, each in
+   a savepoint, and each is acknowledged only when their common COMMIT is on disk.
+2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
+   before the disk has it does not open.
+3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
+   the disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+4. A store belongs to the process that opened it. A forked child is refused, and opens the store anew (see
+   ``connections``).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.store.sqlite import connections, schema
+from edda_sync.store.sqlite.connections import Connection, Gate
+from edda_sync.store.sqlite.errors import is_fault, translated
+from edda_sync.store.sqlite.opening import check_file, prepare_file
+from edda_sync.store.sqlite.readers import Readers
+from edda_sync.store.sqlite.tables import SqliteReader, SqliteWriter
+from edda_sync.words import errors, limits
+from edda_sync.words.config import absolute
+from edda_sync.words.process import Owner
+
+T = TypeVar("T")
+
+_BATCH_MAX: Final = 64  # transactions of one COMMIT
+_WAL_RETRY_S: Final = 0.005
+_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
+_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | _Outcome"]
+
+
+class _Outcome:
+    """What becomes of a transaction on the caller's own thread: a future that nobody waits for, at a tenth of its cost."""
+
+    __slots__ = ("_error", "_is_done", "_result")
+
+    def __init__(self) -> None:
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._is_done = False
+
+    def done(self) -> bool:
+        return self._is_done
+
+    def set_result(self, result: Any) -> None:
+        self._result, self._is_done = result, True
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error, self._is_done = error, True
+
+    def result(self) -> Any:
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # or error and frames would keep each other
+        return self._result
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+
+class SqliteStore:
+    """
+    A store in one SQLite file.
+
+    Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
+
+    Args:
+        path: The file; its folder exists. A missing file is made. A link is looked up once, here.
+        on_end: Called after each transaction, on the thread that ran it: True when it is on disk, False when it left
+            no trace.
+
+    Attributes:
+        on_idle: Run in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
+            returns True.
+
+    Raises:
+        NotAStoreError: The file holds something else.
+        NewerStoreError: A newer version made it.
+        LinkError: A link that points at nothing is in its place.
+        NotPrivateError: Others can read it, and that cannot be changed.
+        ReadOnlyError, DiskFullError: It cannot be made.
+        UsageError: This process was forked while the parent was using the file.
+    """
+
+    def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
+        self._owner = Owner("This store")
+        self._on_end = on_end
+        self.on_idle: Callable[[SqliteWriter], bool] | None = None
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: look whether something else is due
+        self._gate = Gate(self._owner)
+        self._lock = threading.Lock()  # for a moment only; whoever writes may take it
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._writing = threading.Lock()  # for as long as a transaction takes
+        self._writer: SqliteWriter | None = None
+        self._written_at = 0.0  # monotonic seconds
+        self._idle_due = False
+        path = absolute(path)
+        connections.check_not_the_parents(path)
+        if not connections.is_open(path):
+            check_file(path)
+        self.path = prepare_file(path)
+        self._readers = Readers(self.path, self.connect, self._owner, self._gate)
+        with translated(path):
+            self._prepare()
+        connections.watch_forks(self)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def transact(self, work: Callable[[SqliteWriter], T]) -> T:
+        """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
+        entered = self._gate.enter()
+        try:
+            if self._jobs.empty() and self._writing.acquire(blocking=False):
+                return self._write_here(work)
+        finally:
+            self._gate.leave(entered)
+        return self.submit(work).result()  # somebody writes: wait together with the others who do
+
+    def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
+        """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
+        self._owner.check()
+        done: Future[T] = Future()
+        with self._lock:
+            self._check_open()
+            self._wake((work, done))
+        return done
+
+    def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
+        done = _Outcome()
+        try:
+            self._check_open()
+            self._commit([(work, done)])
+            self._put_off()
+        finally:
+            self._writing.release()
+        result: T = done.result()
+        return result
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise errors.UsageError("This store is closed; open it again.")
+
+    def _wake(self, job: _Job | None) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def _put_off(self) -> None:
+        """Note that something was written: what may wait is due once it is quiet."""
+        if not self._owner.is_here:
+            return  # the transaction forked: this is its end in the child
+        self._written_at = time.monotonic()
+        if self.on_idle is not None and not self._idle_due:
+            self._idle_due = True
+            with self._lock:
+                if not self._closed:
+                    self._wake(None)
+
+    def _run(self) -> None:
+        while self._owner.is_here:
+            batch = self._gather()
+            entered = self._gate.enter()
+            try:
+                with self._writing:
+                    if batch:
+                        self._commit(batch)
+                        self._put_off()
+                    elif self._closed and self._jobs.empty():  # a wake-up may have come before the last transactions
+                        return
+                    elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
+                        self._idle_due = self._catch_up()
+            finally:
+                self._gate.leave(entered)
+
+    def _gather(self) -> list[_Job]:
+        """Wait for transactions; return none when something else may be due."""
+        batch: list[_Job] = []
+        with suppress(queue.Empty):
+            job = self._jobs.get(timeout=self._patience_s())
+            while job is not None:
+                batch.append(job)
+                job = self._jobs.get_nowait() if len(batch) < _BATCH_MAX else None
+        return batch
+
+    def _patience_s(self) -> float | None:
+        if self._closed:
+            return 0.0
+        return max(0.0, self._written_at + limits.PROJECT_DELAY_S - time.monotonic()) if self._idle_due else None
+
+    def _catch_up(self) -> bool:
+        """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
+        if self.on_idle is None:
+            return False
+        done = _Outcome()
+        self._commit([(self.on_idle, done)])
+        return done.exception() is None and bool(done.result())
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run a batch in one SQL transaction; every future ends here."""
+        results: list[tuple[Future[Any] | _Outcome, Any]] = []
+        try:
+            with translated(self.path):
+                if self._writer is None:
+                    self._writer = SqliteWriter(self.connect())
+                writer = self._writer
+                writer.begin()
+                for work, done in batch:
+                    try:
+                        results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
+                    except Exception as error:
+                        if len(batch) == 1 or not writer.in_transaction or is_fault(error):
+                            raise
+                        done.set_exception(error)
+                writer.commit()
+            self._on_end(True)
+        except BaseException as error:  # noqa: BLE001 - the same, for all of them
+            self._abandon(error)
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(error)
+            return
+        for done, result in results:
+            done.set_result(result)
+
+    def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
+        if alone:
+            return work(writer)
+        writer.begin_job()
+        try:
+            with translated(self.path):
+                result = work(writer)
+                writer.end_job()
+        except BaseException:
+            self._on_end(False)
+            writer.undo_job()
+            raise
+        return result
+
+    def _abandon(self, error: BaseException) -> None:
+        """Undo the transaction; after a fault of the disk, let go of the connection too."""
+        self._on_end(False)
+        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
+            return
+        with suppress(sqlite.Error):
+            self._writer.roll_back()
+        if isinstance(error, errors.StorageError):
+            with suppress(sqlite.Error):
+                self._writer.close()
+            self._writer = None
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self) -> AbstractContextManager[SqliteReader]:
+        """Open a reader; close it soon, since the file cannot shrink while it sees an old state."""
+        return self._readers.lend()
+
+    def version(self) -> int:
+        """Return a number that changes with every commit, whichever process made it."""
+        return self._readers.version()
+
+    def close(self) -> None:
+        """Finish running transactions and let go of the file."""
+        self._owner.check()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        self._readers.close()
+
+    # --- forks --------------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Let go of the file as far as nobody is using it, and begin nothing until :meth:`resume`."""
+        self._gate.shut(limits.FORK_WAIT_S)
+        if self._writing.acquire(blocking=False):  # else a transaction is running, perhaps this thread's own
+            if self._writer is not None:
+                with suppress(sqlite.Error):
+                    self._writer.close()
+                self._writer = None
+            self._writing.release()
+        self._readers.close_idle()
+
+    def resume(self) -> None:
+        """Let whoever waits begin."""
+        self._gate.open()
+
+    def disown(self) -> None:
+        """Let the transaction and the readers that a fork interrupted refuse every use in the child."""
+        self._readers.disown()
+        if self._writer is not None:
+            self._writer.disown(self._owner.refuse)
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        connection = self.connect()
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found > schema.VERSION:
+                raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
+            if found < schema.VERSION:
+                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
+                self._make(connection)
+                connection.execute("COMMIT")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+        except BaseException:
+            connection.close()
+            raise
+        self._readers.add(connection)
+
+    def _make(self, connection: Any) -> None:
+        (name,) = connection.execute("PRAGMA application_id").fetchone()
+        if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise errors.NotAStoreError(str(self.path))
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        schema.migrate(connection)
+
+    def connect(self) -> Connection:
+        """Return a connection of the caller's own, who closes it."""
+        self._owner.check()
+        connection = connections.connect(self.path)
+        try:
+            execute = connection.execute
+            execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
+            execute("PRAGMA trusted_schema = OFF")
+            execute("PRAGMA cell_size_check = ON")
+            mode = execute("PRAGMA journal_mode").fetchone()[0]
+            if mode != "wal":
+                mode = _switch_to_wal(connection)
+            execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA foreign_keys = ON")
+            execute("PRAGMA temp_store = MEMORY")
+            execute("PRAGMA cache_size = -16384")
+            execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            synchronous = execute("PRAGMA synchronous").fetchone()[0]
+            if mode != "wal" or synchronous != 2:
+                raise errors.CorruptError(f"The durability of {self.path} (journal {mode}, synchronous {synchronous})")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _switch_to_wal(connection: Any) -> str:
+    """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
+    deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_S)

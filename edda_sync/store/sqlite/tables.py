@@ -1,0 +1,851 @@
+"""The SQLite store's readers and transactions: the statements behind ``protocols.StoreReader`` and ``StoreWriter``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, TypeVar
+
+from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.rows import COLUMNS
+from edda_sync.store.seams import (
+    Head,
+    Incoming,
+    Logged,
+    Record,
+    Rewritten,
+    Row,
+    Shown,
+    TextEdit,
+    TextState,
+    Unapplied,
+)
+from edda_sync.store.sqlite import queries
+from edda_sync.store.sqlite.schema import VIEW_TABLES
+from edda_sync.words import limits, values
+from edda_sync.words.errors import CorruptError
+from edda_sync.words.query import Plan
+
+T = TypeVar("T")
+
+_SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
+_RECORDS_REMEMBERED: Final = 64
+_DUE_MAX: Final = 1_000  # rows that wait to be written together
+
+_IDS_MAX: Final = 500  # parameters of one statement
+_SPECIFIED: Final = {
+    "tasks": "id", "documents": "id", "tags": "id", "task_documents": "task_id, document_id",
+    "entity_tags": "entity_type, entity_id, tag_id",
+}  # fmt: skip
+_TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+_REFERRERS: Final = {
+    "task": "SELECT 'task', id FROM tasks WHERE parent_id IN ({})",
+    "tag": "SELECT entity_type, entity_id FROM entity_tags WHERE tag_id IN ({})",
+    "document": "SELECT 'task', task_id FROM task_documents WHERE document_id IN ({})",
+}
+_OF_ENTITY: Final = (
+    ("entities", "key"), ("withheld", "source"), ("texts", "entity"), ("text_tail", "entity"), ("stale", "entity"),
+    ("unapplied", "entity"),
+)  # fmt: skip
+_INSERT: Final = {
+    kind: f"INSERT INTO {_TABLE[kind]} VALUES ({', '.join('?' * len(columns))})" for kind, columns in COLUMNS.items()
+}
+_UPSERT: Final = {
+    kind: f"{_INSERT[kind]} ON CONFLICT(id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
+    for kind, columns in COLUMNS.items()
+}
+
+
+def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
+    listed = list(ids)
+    for at in range(0, len(listed), _IDS_MAX):
+        yield listed[at : at + _IDS_MAX]
+
+
+def _bounds(kind: str) -> tuple[bytes, bytes]:
+    """Return the least and the greatest key that an entity of a kind can have."""
+    return key_of(kind, bytes(16)), key_of(kind, b"\xff" * 16)
+
+
+def _text_of(key: bytes) -> str:
+    return values.id_text(kind_and_id(key)[1])
+
+
+def _marks(chunk: Sequence[Any]) -> str:
+    return ", ".join("?" * len(chunk))
+
+
+_APPEND: Final = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
+_APPEND_TEXT: Final = (
+    "INSERT INTO text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+# In its place: to replace a row is to delete it and to write it anew, in the index too, and each change sets a head.
+_SET_HEAD: Final = "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class SqliteReader:
+    """One unmoving state of the store: a connection inside a read transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+        self._heads: Mapping[bytes, Head] | None = (
+            None  # once somebody asked: of a thousand lives that is a thousand rows
+        )
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        """Refuse every use from now on: this process was forked, and the connection is the parent's."""
+        self._execute = refuse
+
+    def _one(self, statement: str, *parameters: Any) -> Any:
+        return self._execute(statement, parameters).fetchone()
+
+    def _all(self, statement: str, *parameters: Any) -> list[Any]:
+        return list(self._execute(statement, parameters).fetchall())
+
+    def meta(self, key: str) -> bytes | None:
+        row = self._one("SELECT value FROM meta WHERE key = ?", key)
+        return None if row is None else bytes(row[0])
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def heads(self) -> Mapping[bytes, Head]:
+        if self._heads is None:
+            self._heads = self._read_heads()
+        return self._heads
+
+    def _read_heads(self) -> dict[bytes, Head]:
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM heads")
+        return {row[0]: Head(*row) for row in rows}
+
+    def log_position(self) -> int:
+        logged, segment = self._one("SELECT (SELECT max(position) FROM log), (SELECT max(position) FROM segments)")
+        return max(logged or 0, segment or 0)
+
+    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
+        found: list[int] = []
+        for actor, seq in self._execute("SELECT actor, seq FROM heads").fetchall():
+            held = frontier.get(actor, 0)
+            if held < seq:
+                rows = self._execute("SELECT position FROM log WHERE actor = ? AND seq > ?", (actor, held))
+                found.extend(row[0] for row in rows)
+        found.sort()
+        return found
+
+    def logged(self, position: int) -> Logged:
+        row = self._one("SELECT position, actor, seq, hash, raw, body FROM log WHERE position = ?", position)
+        if row is None:
+            raise CorruptError(f"The log, which has nothing at position {position:,},")
+        return Logged(*row)
+
+    def position_of(self, actor: bytes, seq: int) -> int | None:
+        row = self._one("SELECT position FROM log WHERE actor = ? AND seq = ?", actor, seq)
+        return None if row is None else int(row[0])
+
+    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
+        row = self._one(
+            "SELECT hash FROM log WHERE actor = ?1 AND seq = ?2 UNION SELECT hash FROM heads WHERE actor = ?1 AND seq = ?2",
+            actor, seq,
+        )  # fmt: skip
+        return None if row is None else bytes(row[0])
+
+    def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
+        return self._all("SELECT seq, hash FROM log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
+
+    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+        statement = "SELECT raw FROM log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        return [row[0] for row in self._execute(statement, (actor, first, last))]
+
+    def log_part(self, position: int, number: int) -> bytes | None:
+        row = self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number)
+        return None if row is None else bytes(row[0])
+
+    def parts(self, position: int) -> Iterator[bytes]:
+        number = 0
+        while (part := self.log_part(position, number)) is not None:
+            yield part
+            number += 1
+
+    def signature_at(self, actor: bytes, seq: int) -> bytes | None:
+        row = self._one("SELECT signature FROM signatures WHERE actor = ? AND seq = ?", actor, seq)
+        return None if row is None else bytes(row[0])
+
+    def next_signed(self, actor: bytes, seq: int) -> int | None:
+        row = self._one("SELECT min(seq) FROM signatures WHERE actor = ? AND seq >= ?", actor, seq)
+        return None if row is None else row[0]
+
+    def last_signed(self, actor: bytes, seq: int) -> int | None:
+        row = self._one("SELECT max(seq) FROM signatures WHERE actor = ? AND seq <= ?", actor, seq)
+        return None if row is None else row[0]
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._all("SELECT position, hash FROM segments ORDER BY position")
+
+    def segment_part(self, segment: bytes, number: int) -> bytes | None:
+        row = self._one("SELECT part FROM segment_parts WHERE hash = ? AND number = ?", segment, number)
+        return None if row is None else bytes(row[0])
+
+    def kept_segments(self) -> Sequence[tuple[bytes, int]]:
+        return self._all(
+            "SELECT hash, count(*) FROM segment_parts WHERE hash NOT IN (SELECT hash FROM segments) GROUP BY hash"
+            " ORDER BY hash"
+        )
+
+    def incoming(self) -> Sequence[Incoming]:
+        found = []
+        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM incoming ORDER BY actor, seq"):
+            parts = self._execute("SELECT number FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+            found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
+        return found
+
+    def behind(self) -> Mapping[bytes, Head]:
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM behind")
+        return {row[0]: Head(*row) for row in rows}
+
+    def rewritten(self) -> Sequence[Rewritten]:
+        rows = self._execute("SELECT position, entity, before, edits, leaves FROM rewritten ORDER BY position, rowid")
+        return [Rewritten(*row) for row in rows]
+
+    def left_by_rewriting(self, entity: bytes) -> bytes | None:
+        row = self._one("SELECT leaves FROM rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
+        return None if row is None else bytes(row[0])
+
+    def evidence(self) -> Mapping[bytes, bytes]:
+        return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
+
+    def evidence_names(self) -> Sequence[bytes]:
+        return [name for (name,) in self._all("SELECT name FROM evidence ORDER BY name")]
+
+    def evidence_at(self, name: bytes) -> bytes | None:
+        row = self._one("SELECT evidence FROM evidence WHERE name = ?", name)
+        return None if row is None else bytes(row[0])
+
+    def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
+        found: set[bytes] = set()
+        for chunk in _chunks(positions):
+            rows = self._execute(f"SELECT entity FROM mentions WHERE position IN ({_marks(chunk)})", chunk)
+            found.update(row[0] for row in rows)
+        return sorted(found)
+
+    def mentions(self, entity: bytes) -> Sequence[int]:
+        rows = self._execute("SELECT position FROM mentions WHERE entity = ? ORDER BY position", (entity,))
+        return [row[0] for row in rows]
+
+    # --- entities -----------------------------------------------------------------------------------------------------
+
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        found: dict[bytes, Record] = {}
+        for chunk in _chunks(keys):
+            statement = f"SELECT key, hidden, hash, state FROM entities WHERE key IN ({_marks(chunk)})"
+            for row in self._execute(statement, chunk):
+                found[row[0]] = Record(row[0], bool(row[1]), row[2], row[3])
+        return found
+
+    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        condition = "" if kind is None else " AND key BETWEEN ? AND ?"
+        bounds = () if kind is None else _bounds(kind)
+        while True:
+            rows = self._execute(
+                f"SELECT key, hidden, hash, state FROM entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
+                (after, *bounds),
+            ).fetchall()
+            yield from (Record(row[0], bool(row[1]), row[2], row[3]) for row in rows)
+            if len(rows) < 1000:
+                return
+            after = rows[-1][0]
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        rows = self._execute(
+            "SELECT key FROM entities WHERE key BETWEEN ? AND ? AND lower(hex(key)) LIKE ? ORDER BY hidden, key LIMIT 20",
+            (*_bounds(kind), "%" + suffix),
+        )
+        return [_text_of(row[0]) for row in rows]
+
+    def _rows_to(self, statement: str, targets: Iterable[Any]) -> Iterator[Row]:
+        for chunk in _chunks(targets):
+            yield from self._execute(statement.format(_marks(chunk)), chunk)
+
+    def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
+        found: set[Row] = set()
+        for kind, statement in _REFERRERS.items():
+            of_kind = [values.id_text(target) for its, target in map(kind_and_id, targets) if its == kind]
+            found.update(self._rows_to(statement, of_kind))
+        return sorted(key_of(kind, values.id_bytes("id", entity)) for kind, entity in found)
+
+    def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
+        found = set(self._rows_to("SELECT source FROM withheld WHERE target IN ({})", targets))
+        return sorted(row[0] for row in found)
+
+    def withholds(self) -> bool:
+        """Tell whether any edge is withheld."""
+        return self._one("SELECT 1 FROM withheld LIMIT 1") is not None
+
+    def parent_edge(self, task: bytes) -> bytes | None:
+        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", _text_of(task))
+        if row is None:
+            return None
+        if row[0] is not None:
+            return key_of("task", values.id_bytes("parent_id", row[0]))
+        row = self._one("SELECT target FROM withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
+        return None if row is None else bytes(row[0])
+
+    def in_rings(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT source FROM withheld WHERE why = 'ring' ORDER BY source")]
+
+    def conflicted(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT key FROM entities WHERE conflicted ORDER BY key")]
+
+    def hidden(self, kind: str) -> list[bytes]:
+        statement = "SELECT key FROM entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
+        return [row[0] for row in self._execute(statement, _bounds(kind))]
+
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
+        key = (entity, field, genesis)
+        row = self._one("SELECT serial FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        if row is None:
+            return None
+        serial, state = row[0], b""
+        if serial > since:
+            (state,) = self._one("SELECT state FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        tail = self._all(
+            "SELECT serial, actor, seq, edit FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
+            " ORDER BY serial",
+            *key, max(serial, since),
+        )  # fmt: skip
+        return TextState(state, serial, [TextEdit(*row) for row in tail])
+
+    def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
+        return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
+
+    def stale_texts(self) -> list[bytes]:
+        return [row[0] for row in self._execute("SELECT entity FROM stale ORDER BY entity")]
+
+    def unindexed(self) -> bool:
+        return self._one("SELECT 1 FROM unindexed LIMIT 1") is not None
+
+    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+        rows = self._execute(
+            "SELECT position, number, entity, refused, why FROM unapplied WHERE ?1 IS NULL OR entity = ?1"
+            " ORDER BY position, number",
+            (entity,),
+        )
+        return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+
+    def waiting(self) -> int:
+        return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
+
+    def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
+        rows = self._execute(
+            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
+            (entity, after),
+        )
+        return [row[0] for row in rows]
+
+    def waiting_numbers(self) -> Sequence[tuple[int, str]]:
+        return self._all(
+            "SELECT position, group_concat(number) FROM (SELECT position, number FROM unapplied WHERE NOT refused"
+            " ORDER BY position, number) GROUP BY position ORDER BY position"
+        )
+
+    def digest(self) -> int:
+        row = self._one("SELECT sum FROM digest")
+        return 0 if row is None else int.from_bytes(row[0], "big")
+
+    # --- the specification's tables -----------------------------------------------------------------------------------
+
+    def rows(self, plan: Plan) -> list[Row]:
+        statement, parameters = queries.select(plan)
+        return list(self._execute(statement, parameters).fetchall())
+
+    def row(self, kind: str, entity: str) -> Row | None:
+        row: Row | None = self._one(f"SELECT * FROM {_TABLE[kind]} WHERE id = ?", entity)
+        return row
+
+    def table(self, name: str) -> list[Row]:
+        return self._all(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")
+
+    def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
+        for chunk in _chunks(ids):
+            statement = (
+                "SELECT entity_id, tag_id, name FROM entity_tags JOIN tags ON tags.id = tag_id"
+                f" WHERE entity_type = '{kind}' AND entity_id IN ({_marks(chunk)}) ORDER BY entity_id, name"
+            )
+            for entity, tag_id, name in self._execute(statement, chunk):
+                found[entity].append((tag_id, name))
+        return found
+
+    def links_of(self, task: str | None, document: str | None) -> list[Row]:
+        return self._all(
+            "SELECT * FROM task_documents WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
+            " ORDER BY created_at, task_id, document_id",
+            task, document,
+        )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        row = self._one(
+            "SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM documents), (SELECT count(*) FROM tags),"
+            " (SELECT count(*) FROM entities WHERE hidden), (SELECT count(*) FROM log)"
+        )
+        return dict(zip(("tasks", "documents", "tags", "hidden", "changes"), row, strict=True))
+
+
+class SqliteWriter(SqliteReader):
+    """
+    The writer connection; inside a transaction of the store once :meth:`begin` was called.
+
+    1. What every commit asks for is remembered from one transaction to the next: until a transaction or job is undone, or
+       another connection has committed.
+    2. What every change writes is *due* until any other statement, the COMMIT at the latest, runs: of a batch of changes it
+       is written together, which takes a third of the time, and an actor's head once.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._execute, self._many = self._execute_in_order, self._many_in_order
+        self._known: dict[str, Any] = {}
+        self._due: dict[str, dict[Any, Row]] = {}  # rows by statement, and by what names them: the last one counts
+        self._version = -1
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        super().disown(refuse)
+        self._many = refuse
+        self._forget_all()
+
+    # --- what is due --------------------------------------------------------------------------------------------------
+
+    def _execute_in_order(self, statement: str, parameters: Any = ()) -> Any:
+        if self._due:
+            self._write_due()
+        return self._connection.execute(statement, parameters)
+
+    def _many_in_order(self, statement: str, rows: Sequence[Any]) -> Any:
+        if self._due:
+            self._write_due()
+        return self._connection.executemany(statement, rows)
+
+    def _write_due(self) -> None:
+        due, self._due = self._due, {}
+        for statement, rows in due.items():
+            self._connection.executemany(statement, list(rows.values()))
+
+    def _write_later(self, statement: str, name: Any, row: Row) -> None:
+        rows = self._due.get(statement)
+        if rows is None:
+            self._due[statement] = {name: row}
+            return
+        rows[name] = row
+        if len(rows) >= _DUE_MAX:
+            self._write_due()
+
+    def _forget_all(self) -> None:
+        """Forget what is remembered and what is due: the transaction or job is undone."""
+        self._known.clear()
+        self._due.clear()
+
+    # --- transactions, and the jobs that share one --------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._execute("BEGIN IMMEDIATE")
+        (version,) = self._one("PRAGMA data_version")
+        if version != self._version:
+            self._version = version
+            self._known.clear()
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        self._execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if one is running."""
+        self._forget_all()
+        if self.in_transaction:
+            self._execute("ROLLBACK")
+
+    def begin_job(self) -> None:
+        """Begin what can be undone without the rest of the transaction."""
+        self._execute("SAVEPOINT job")
+
+    def end_job(self) -> None:
+        """Keep what was done since :meth:`begin_job`."""
+        self._execute("RELEASE job")
+
+    def undo_job(self) -> None:
+        """Undo what was done since :meth:`begin_job`, unless all of the transaction is undone already."""
+        self._forget_all()
+        if self.in_transaction:
+            self._execute("ROLLBACK TO job")
+            self._execute("RELEASE job")
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        self._execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._forget_all()
+            if self.in_transaction:
+                self._execute("ROLLBACK TO part")
+                self._execute("RELEASE part")
+            raise
+        self._execute("RELEASE part")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is running."""
+        return bool(self._connection.in_transaction)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    # --- what is remembered -------------------------------------------------------------------------------------------
+
+    def _remembered(self, name: str, look: Callable[[], T]) -> T:
+        if name not in self._known:
+            self._known[name] = look()
+        known: T = self._known[name]
+        return known
+
+    def meta(self, key: str) -> bytes | None:
+        known: dict[str, bytes | None] | None = self._known.get("meta")
+        if known is None:
+            known = self._known["meta"] = {}
+        if key not in known:  # as _remembered, which takes twice as long: every change asks for several
+            known[key] = super().meta(key)
+        return known[key]
+
+    def heads(self) -> Mapping[bytes, Head]:
+        known: Mapping[bytes, Head] | None = self._known.get("heads")  # likewise
+        return self._remembered("heads", self._read_heads) if known is None else known
+
+    def log_position(self) -> int:
+        return self._remembered("log_position", super().log_position)
+
+    def segments(self) -> Sequence[tuple[int, bytes]]:
+        return self._remembered("segments", super().segments)
+
+    def waiting(self) -> int:
+        return self._remembered("waiting", super().waiting)
+
+    def digest(self) -> int:
+        return self._remembered("digest", super().digest)
+
+    def stale_texts(self) -> list[bytes]:
+        return self._remembered("stale_texts", super().stale_texts)
+
+    def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
+        return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
+
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
+        if self._texts().get((entity, field, genesis)) == since:
+            return TextState(b"", since, [])
+        return super().text(entity, field, genesis, since)
+
+    def _texts(self) -> dict[tuple[bytes, str, bytes], int]:
+        """Return the last serial number of texts that were written lately."""
+        latest: dict[tuple[bytes, str, bytes], int] = self._known.setdefault("texts", {})
+        return latest
+
+    # --- small values -------------------------------------------------------------------------------------------------
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        self._execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+        self._known.setdefault("meta", {})[key] = bytes(value)
+
+    def drop_meta(self, key: str) -> None:
+        self._execute("DELETE FROM meta WHERE key = ?", (key,))
+        self._known.setdefault("meta", {}).pop(key, None)
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def append(self, logged: Logged, head: Head) -> None:
+        self._known["log_position"] = max(
+            self.log_position(), logged.position
+        )  # looked up first: it writes what is due
+        self._write_later(_APPEND, logged.position, logged)
+        self.set_head(head)
+
+    def append_part(self, position: int, number: int, part: bytes) -> None:
+        self._execute("INSERT INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+
+    def append_segment(self, position: int, segment: bytes) -> None:
+        self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+        self._known.pop("segments", None)
+        self._known["log_position"] = max(self.log_position(), position)
+
+    def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO segment_parts VALUES (?, ?, ?)", (segment, number, part))
+
+    def name_segment(self, draft: bytes, segment: bytes) -> None:
+        self._execute("UPDATE OR IGNORE segment_parts SET hash = ? WHERE hash = ?", (segment, draft))
+        self._execute("DELETE FROM segment_parts WHERE hash = ?", (draft,))
+
+    def drop_segment(self, segment: bytes) -> None:
+        self._execute(
+            "DELETE FROM segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE hash = ?1)",
+            (segment,),
+        )
+
+    def set_head(self, head: Head) -> None:
+        self._known["heads"] = {**self.heads(), head.actor: head}  # anew: who asked before holds them as they were
+        self._write_later(_SET_HEAD, head.actor, head)
+
+    def sign(self, actor: bytes, seq: int, signature: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
+        head = self.heads().get(actor)
+        if head is not None and head.signed_seq < seq:
+            self.set_head(head._replace(signed_seq=seq, signature=signature))
+
+    def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))
+
+    def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO incoming_parts VALUES (?, ?, ?, ?)", (actor, seq, number, part))
+
+    def complete(self, actor: bytes, seq: int, position: int) -> None:
+        self._execute(
+            "INSERT INTO log_parts SELECT ?, number, part FROM incoming_parts WHERE actor = ? AND seq = ?",
+            (position, actor, seq),
+        )
+        self.forget_incoming(actor, seq)
+
+    def forget_incoming(self, actor: bytes, seq: int) -> None:
+        self._execute("DELETE FROM incoming WHERE actor = ? AND seq = ?", (actor, seq))
+        self._execute("DELETE FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+
+    def replace(self, logged: Logged) -> None:
+        self._execute("INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
+
+    def replace_part(self, position: int, number: int, part: bytes) -> None:
+        self._execute("INSERT OR REPLACE INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+
+    def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
+        renamed = [
+            row[0]
+            for row in self._all("SELECT position FROM log WHERE actor = ? AND seq > ? ORDER BY position", old, above)
+        ]
+        for table in ("log", "signatures"):
+            self._execute(f"UPDATE {table} SET actor = ? WHERE actor = ? AND seq > ?", (new, old, above))
+        self._execute("UPDATE heads SET actor = ? WHERE actor = ?", (new, old))
+        self._known.pop("heads", None)
+        if before is not None:
+            signed = self._one("SELECT seq, signature FROM signatures WHERE actor = ? ORDER BY seq DESC LIMIT 1", old)
+            at, signature = signed or (0, b"")
+            self.set_head(before._replace(signed_seq=at, signature=signature))
+        return renamed
+
+    def move_to_end(self, positions: Sequence[int]) -> None:
+        for old in positions:
+            new = self.log_position() + 1
+            for table in ("log", "log_parts", "mentions", "unapplied", "rewritten"):
+                self._execute(f"UPDATE {table} SET position = ? WHERE position = ?", (new, old))
+            self._known["log_position"] = new
+
+    def set_behind(self, head: Head) -> None:
+        self._execute("INSERT OR REPLACE INTO behind VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+
+    def drop_behind(self) -> None:
+        for table in ("log", "log_parts"):
+            self._execute(f"DELETE FROM {table} WHERE position < (SELECT min(position) FROM segments)")
+        self._execute(
+            "DELETE FROM signatures WHERE EXISTS (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND"
+            " signatures.seq <= b.seq) AND NOT EXISTS (SELECT 1 FROM heads h WHERE h.actor = signatures.actor AND"
+            " h.signed_seq = signatures.seq)"
+        )
+        self._execute("DELETE FROM behind")
+
+    def fall_back(self) -> None:
+        for table in ("log", "log_parts", "mentions", "unapplied"):
+            self._execute(f"DELETE FROM {table} WHERE position >= (SELECT min(position) FROM segments)")
+        self._execute("DELETE FROM heads")
+        self._execute("INSERT INTO heads SELECT actor, seq, hash, deps, birth, 0, x'' FROM behind")
+        self._execute(
+            "DELETE FROM signatures WHERE NOT EXISTS"
+            " (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND b.seq >= signatures.seq)"
+        )
+        self._execute(
+            "UPDATE heads SET signed_seq = s.seq, signature = s.signature FROM"
+            " (SELECT actor, max(seq) AS seq, signature FROM signatures GROUP BY actor) s WHERE s.actor = heads.actor"
+        )
+        for name in ("heads", "log_position", "waiting"):
+            self._known.pop(name, None)
+
+    def end_segment(self, segment: bytes) -> None:
+        self._execute("DELETE FROM segments WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM behind")
+        self._known.pop("segments", None)
+        self._known.pop("log_position", None)
+
+    def keep_rewritten(self, rewritten: Rewritten) -> None:
+        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?, ?)", rewritten)
+
+    def forget_rewritten(self) -> None:
+        self._execute("DELETE FROM rewritten")
+
+    def drop_lives(self, actors: Collection[bytes]) -> None:
+        for actor in actors:
+            for table in ("log_parts", "mentions", "unapplied", "rewritten"):
+                self._execute(
+                    f"DELETE FROM {table} WHERE position IN (SELECT position FROM log WHERE actor = ?)", (actor,)
+                )
+            for table in ("log", "heads", "signatures"):
+                self._execute(f"DELETE FROM {table} WHERE actor = ?", (actor,))
+        for name in ("heads", "log_position", "waiting"):
+            self._known.pop(name, None)
+
+    def add_evidence(self, name: bytes, evidence: bytes) -> None:
+        self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))
+
+    def drop_evidence(self, name: bytes) -> None:
+        self._execute("DELETE FROM evidence WHERE name = ?", (name,))
+
+    def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
+        self._many("INSERT OR IGNORE INTO mentions VALUES (?, ?)", mentions)
+
+    # --- the view -----------------------------------------------------------------------------------------------------
+
+    def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        saved: dict[bytes, Record] = self._known.get("records", {})
+        if not saved:
+            return super().records(keys)
+        listed = list(keys)
+        found = super().records(key for key in listed if key not in saved)
+        found.update((key, saved[key]) for key in listed if key in saved)
+        return found
+
+    def save(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
+        saved: dict[bytes, Record] = self._known.setdefault("records", {})
+        for record in records:
+            saved.pop(record.key, None)  # or what is written anew would not be the latest
+        for record in records[-_RECORDS_REMEMBERED:]:  # what was written last is often written next: a text, a tag
+            saved[record.key] = record
+        while len(saved) > _RECORDS_REMEMBERED:
+            del saved[next(iter(saved))]
+        self._many(
+            "INSERT INTO entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO"
+            " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
+            " state = excluded.state",
+            [(r.key, r.hidden, conflicted[r.key], r.hash, r.state) for r in records],
+        )
+
+    def add_to_digest(self, delta: int) -> None:
+        total = (self.digest() + delta) % _SUM_END
+        self._execute("INSERT OR REPLACE INTO digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
+        self._known["digest"] = total
+
+    def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
+        self._clear_edges([each for each in shown if each.key not in new])
+        for kind in ("tag", "document", "task"):
+            of_kind = [each for each in shown if each.kind == kind]
+            self._write_all(_INSERT[kind], [each.row for each in of_kind if each.key in new])
+            self._write_all(_UPSERT[kind], [each.row for each in of_kind if each.key not in new])
+            if kind != "tag":
+                due = [(kind, each.row[0]) for each in of_kind]
+                self._write_all("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", due)
+        tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
+        links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
+        withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
+        self._write_all("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
+        self._write_all("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
+        self._write_all("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
+        if withheld:
+            self._known["withheld"] = True
+
+    def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:  # a statement costs 3 us even for none
+            self._many(statement, rows)
+
+    def _clear_edges(self, shown: Sequence[Shown]) -> None:
+        edged = [each for each in shown if each.kind != "tag"]
+        ids = [(each.row[0],) for each in edged if each.kind == "task"]
+        self._write_all(
+            "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ?",
+            [(each.kind, each.row[0]) for each in edged],
+        )
+        self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
+        if self._remembered("withheld", self.withholds):
+            self._write_all("DELETE FROM withheld WHERE source = ?", [(each.key,) for each in edged])
+
+    def hide(self, kind: str, keys: Sequence[bytes]) -> None:
+        if kind not in _TABLE:
+            return
+        many = self._many
+        texts = [(_text_of(key),) for key in keys]
+        if kind == "tag":
+            many("DELETE FROM entity_tags WHERE tag_id = ?", texts)
+        else:
+            many(f"DELETE FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = ?", texts)
+            many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)
+            many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
+            many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)
+        many("DELETE FROM withheld WHERE source = ?", [(key,) for key in keys])
+        many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
+
+    def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
+        self._execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
+        self._execute(
+            "DELETE FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
+            (entity, field, genesis, serial),
+        )
+        self._texts().pop((entity, field, genesis), None)
+
+    def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
+        serial = self._known["serial"] = self._remembered("serial", self._last_serial) + 1
+        self._write_later(_APPEND_TEXT, serial, (serial, entity, field, genesis, actor, seq, edit))
+        latest = self._texts()
+        if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
+            latest.clear()
+        latest[entity, field, genesis] = serial
+        return serial
+
+    def _last_serial(self) -> int:
+        """Return the greatest serial number that any edit of a text ever had here."""
+        row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'text_tail'")
+        return 0 if row is None else int(row[0])
+
+    def set_stale(self, entity: bytes, stale: bool) -> None:
+        statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"
+        if (entity in self.stale_texts()) != stale:
+            self._execute(statement, (entity,))
+            self._known.pop("stale_texts")
+
+    def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
+        self._many("INSERT OR REPLACE INTO unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
+        self._known.pop("waiting", None)
+
+    def forget(self, entities: Sequence[bytes]) -> None:
+        for record in self.records(entities).values():
+            self.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+        for kind in {kind for kind, _ in map(kind_and_id, entities)}:
+            self.hide(kind, [key for key in entities if kind_and_id(key)[0] == kind])
+        keys = [(key,) for key in entities]
+        for name, column in _OF_ENTITY:
+            self._many(f"DELETE FROM {name} WHERE {column} = ?", keys)
+        self._known.clear()
+
+    def clear_view(self) -> None:
+        self._known.clear()
+        for name in VIEW_TABLES:
+            self._execute(f"DELETE FROM {name}")
+        self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
+        self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
+
+    def index_texts(self, limit: int = -1) -> int:
+        """Write in the order of rows: out of order the index would be flushed at each step backwards, five times slower."""
+        count = 0
+        for kind, body in (("task", "description"), ("document", "content")):
+            due = f"(SELECT id FROM unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
+            cursor = self._execute(
+                f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"
+                f" FROM {due} JOIN {kind}s AS row USING (id) ORDER BY row.rowid"
+            )
+            count += cursor.rowcount
+            self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")
+            if count == limit:
+                break
+        return count

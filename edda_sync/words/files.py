@@ -1,0 +1,182 @@
+"""
+Files that only their owner reads: made so whatever the umask is, and mended when they were not.
+
+A umask takes permissions away from what a program asks for and adds none, so a file is made with no more than its owner
+needs. What was unpacked, copied or made by an earlier version may be open to others: it is looked at when it is opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from edda_sync.words.errors import (
+    DiskFaultError,
+    DiskFullError,
+    LinkError,
+    NotPrivateError,
+    ReadOnlyError,
+    StorageError,
+)
+
+PRIVATE: Final = 0o600
+_OTHERS: Final = 0o077  # every permission of the group and of the rest
+
+
+def make_file(path: Path) -> None:
+    """
+    Make an empty file that only its owner reads, durably; a file that is there stays as it is.
+
+    Raises:
+        LinkError: A link that points at nothing is in its place.
+        StorageError: It cannot be made.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    except FileExistsError:
+        if path.is_symlink() and not path.exists():
+            raise LinkError(str(path)) from None
+        return
+    except OSError as error:
+        raise disk_error(path, error) from None
+    os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def make_folders(path: Path) -> None:
+    """
+    Make a folder and those above it that are missing, each for its owner only, durably.
+
+    Raises:
+        OSError: They cannot be made, or there is something else in the way.
+    """
+    if path.is_dir():
+        return
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(
+        missing or [path]
+    ):  # one by one: a mode that is given with ``parents`` is the last one's alone
+        folder.mkdir(mode=0o700, exist_ok=True)  # a file that is in the way is an error
+        sync_folder(folder.parent)
+
+
+def open_file(path: Path) -> int:
+    """
+    Open a file for reading and writing, or make it; only its owner reads it.
+
+    Returns:
+        Its descriptor, which the caller closes.
+
+    Raises:
+        LinkError: A link is in its place.
+        NotPrivateError: Others can read it, and that cannot be changed.
+        StorageError: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    except OSError as error:
+        raise disk_error(path, error) from None
+    try:
+        mend_open_file(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def mend_open_file(path: Path, descriptor: int) -> None:
+    """Take every permission from others; as :func:`mend_file`, for a file that is open."""
+    mode = os.fstat(descriptor).st_mode
+    if mode & _OTHERS:
+        try:
+            os.fchmod(descriptor, stat.S_IMODE(mode) & ~_OTHERS)
+        except OSError:
+            raise NotPrivateError(str(path)) from None
+        if os.fstat(descriptor).st_mode & _OTHERS:  # some file systems agree and do nothing
+            raise NotPrivateError(str(path))
+
+
+def mend_file(path: Path | str) -> None:
+    """
+    Take every permission on a file from others; a file that is not there is fine.
+
+    It is not opened for that: a process that closes any descriptor of an SQLite file loses its locks on it.
+
+    Raises:
+        LinkError: A link is in its place.
+        NotPrivateError: Others can read it, and that cannot be changed.
+    """
+    with suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            raise LinkError(str(path))
+        if mode & _OTHERS:
+            try:
+                os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
+            except FileNotFoundError:
+                return  # a journal goes when another process closes the store
+            except OSError:
+                raise NotPrivateError(str(path)) from None
+            if os.lstat(path).st_mode & _OTHERS:
+                raise NotPrivateError(str(path))
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode: bool = False) -> None:
+    """
+    Write a file that is there whole or not at all, durably: a temporary one beside it takes its place.
+
+    Args:
+        path: The file; its folder exists.
+        write: Writes the content.
+        keep_mode: Whether a file that is replaced hands on its permissions; only its owner reads any other.
+
+    Raises:
+        OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
+    """
+    import tempfile  # only a command that writes a file needs it
+
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path.parent)) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            if keep_mode:
+                with suppress(FileNotFoundError):
+                    os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def disk_error(path: Path, error: OSError) -> StorageError:
+    """Return what an error of the operating system says of a disk, as one of ours."""
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return ReadOnlyError(str(path))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(str(path))
+    if error.errno == errno.ELOOP:
+        return LinkError(str(path))
+    return DiskFaultError(str(path), error.strerror or str(error))

@@ -1,0 +1,74 @@
+"""Where things lie on disk: a store's own folder, and the one outside of it where its last life is remembered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from edda_sync.words.config import StorageConfig, absolute
+from edda_sync.words.errors import NotAStoreError, ReadOnlyError
+from edda_sync.words.files import disk_error, make_folders
+
+NOTE_FILE: Final = "identity.json"
+KEY_FILE: Final = "identity.key"
+"""A device's identity, in the folder of its store; what is in them is ``transport.identity``'s."""
+
+STATE_ADVICE: Final = "check its permissions, or set EDDA_STATE to a folder that can be written"
+
+
+def make_folder(path: Path) -> None:
+    """
+    Make a folder, for its owner only; it is on disk when this returns, before anything in it is acknowledged.
+
+    Raises:
+        NotAStoreError: A file is in the way.
+        StorageError: It cannot be made.
+    """
+    try:
+        make_folders(path)
+    except (FileExistsError, NotADirectoryError):
+        raise NotAStoreError(str(path)) from None
+    except OSError as error:
+        raise disk_error(path, error) from None
+
+
+def make_state_folder(path: Path) -> None:
+    """
+    Make the folder of sidecars, as :func:`make_folder` does.
+
+    Raises:
+        StorageError: It cannot be made: what is in the way is named, or the way out.
+    """
+    with naming_state():
+        try:
+            make_folders(path)
+        except OSError as error:
+            raise disk_error(path, error) from None
+
+
+@contextmanager
+def naming_state() -> Iterator[None]:
+    """
+    Name the way out where the block finds that nothing can be written in the folder of sidecars.
+
+    Raises:
+        ReadOnlyError: As it says.
+    """
+    try:
+        yield
+    except ReadOnlyError as error:
+        raise ReadOnlyError(error.path, STATE_ADVICE) from None
+
+
+def state_folder(config: StorageConfig) -> Path:
+    """Return the folder of sidecars: outside of any store's."""
+    if config.state_path is not None:
+        return config.state_path
+    if named := os.environ.get("EDDA_STATE"):
+        return absolute(Path(named))
+    import platformdirs
+
+    return absolute(Path(platformdirs.user_state_dir("edda"))) / "lives"

@@ -1,0 +1,314 @@
+"""
+What people and programs hold in their hands: tasks, documents, tags, conflicts.
+
+An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and
+carries, out of sight, the values it was read with: an update writes only what differs from *those*, so that it never
+reverts what sync brought meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError
+
+TaskId = str
+DocumentId = str
+TextEdit = tuple[int, int, str]
+"""Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
+
+T = TypeVar("T", str, str | None)
+
+
+class Time(Protocol[T]):
+    """
+    What a type checker is to know of a field that holds a moment; at run time it is a field like any other.
+
+    Whatever ``values.time`` understands may be set, and what was read from a store is text.
+    """
+
+    def __get__(self, item: object, kind: type | None = None, /) -> T:
+        """Return RFC 3339 text."""
+        ...
+
+    def __set__(self, item: object, value: datetime.date | T, /) -> None:
+        """Take text, a ``datetime``, or a ``date``: its first moment, UTC."""
+        ...
+
+
+class _Unset:
+    """The one value of a field that nobody set."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final[Any] = _Unset()
+
+Cells = dict[str, Any]
+"""Cell values by cell name, as changes carry them: ``title``, ``status``, ``metadata.KEY``, ``tag.ID``, ``link.ID``..."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Task:
+    """
+    A task; pass it to ``create_task`` or ``update_task``.
+
+    Attributes:
+        id: UUID text; made by ``create_task`` when unset.
+        title: 1 to 500 code points.
+        description: Text that merges, by word where it is written anew; None when there is none.
+        status: ``open``, ``in_progress``, ``blocked``, ``done`` or ``cancelled``.
+        priority: 0 (most urgent) to 4.
+        due_date: RFC 3339 UTC; a ``date`` or ``datetime`` may be set too, here and below.
+        parent_id: Id of the task that this one is part of.
+        metadata: Any JSON by key; each key merges by itself.
+        agent_context: The same, for AI agents.
+        tags: Names of tags; made as needed.
+        created_at: RFC 3339 UTC; derived, but an import may set it.
+        updated_at: RFC 3339 UTC; derived.
+        completed_at: RFC 3339 UTC; part of the status, derived unless an import sets both.
+    """
+
+    id: str = UNSET
+    title: str = UNSET
+    description: str | None = UNSET
+    status: str = UNSET
+    priority: int = UNSET
+    due_date: Time[str | None] = UNSET
+    parent_id: str | None = UNSET
+    metadata: dict[str, Any] = UNSET
+    agent_context: dict[str, Any] = UNSET
+    tags: set[str] = UNSET
+    created_at: Time[str] = UNSET
+    updated_at: str = UNSET
+    completed_at: Time[str | None] = UNSET
+    _base: Cells | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Document:
+    """
+    A document; pass it to ``create_document`` or ``update_document``.
+
+    Attributes:
+        id: UUID text; made by ``create_document`` when unset.
+        title: 1 to 500 code points.
+        content: Text that merges, by word where it is written anew; None when there is none.
+        content_type: A media type; ``text/markdown`` by default.
+        doc_type: What it is for, such as ``note`` (the default), ``spec``, ``journal``.
+        metadata: Any JSON by key; each key merges by itself.
+        agent_context: The same, for AI agents.
+        tags: Names of tags; made as needed.
+        created_at: RFC 3339 UTC; derived, but an import may set it.
+        updated_at: RFC 3339 UTC; derived.
+        version: Short hash that changes with every edit and is equal on equal devices; derived.
+    """
+
+    id: str = UNSET
+    title: str = UNSET
+    content: str | None = UNSET
+    content_type: str = UNSET
+    doc_type: str = UNSET
+    metadata: dict[str, Any] = UNSET
+    agent_context: dict[str, Any] = UNSET
+    tags: set[str] = UNSET
+    created_at: Time[str] = UNSET
+    updated_at: str = UNSET
+    version: str = UNSET
+    _base: Cells | None = field(default=None, repr=False, compare=False)
+
+
+Item = Task | Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag: its name is its identity, whatever its case or accents' composition."""
+
+    id: str
+    name: str
+    color: str | None
+    description: str | None
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A task's link to a document."""
+
+    task_id: str
+    document_id: str
+    relationship_type: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictValue:
+    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change:
+    the actor in hex, and its number.
+    """
+
+    value: Any
+    written_at: str
+    actor: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A cell with several concurrent values: one is shown, the others are kept here until someone writes anew."""
+
+    kind: str
+    id: str
+    title: str
+    field: str
+    shown: ConflictValue
+    kept: tuple[ConflictValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A device of the workspace."""
+
+    device: str
+    name: str
+    certificate: bytes
+    added_at: str
+
+
+KINDS: Final = ("task", "document", "tag", "device", "workspace")
+"""In the order of their numbers in stores (``crdt.entity.key_of``): a new one goes to the end."""
+
+TEXT_FIELDS: Final = {"task": "description", "document": "content"}
+_ANY_BYTES: Final = 1 << 62
+
+
+def kind_of(item: Item) -> str:
+    """Return ``task`` or ``document``."""
+    return "task" if isinstance(item, Task) else "document"
+
+
+def cells_of(item: Item, *, text_bytes_max: int = limits.TEXT_BYTES_MAX) -> Cells:
+    """
+    Return the cells that an object's set fields stand for, each checked and canonical.
+
+    Args:
+        item: The object.
+        text_bytes_max: How many bytes of UTF-8 its text may have: what merging made of it may be longer than anybody may
+            make it.
+
+    Raises:
+        InvalidValueError: A value is not acceptable.
+    """
+    cells: Cells = {}
+    if item.title is not UNSET:
+        cells["title"] = values.title(item.title)
+    if isinstance(item, Task):
+        _task_cells(item, cells)
+    text = getattr(item, TEXT_FIELDS[kind_of(item)])
+    if text is not UNSET:
+        field = TEXT_FIELDS[kind_of(item)]
+        cells[field] = None if text is None else values.text(field, text, bytes_max=text_bytes_max)
+    if isinstance(item, Document):
+        if item.content_type is not UNSET:
+            cells["content_type"] = values.line("content_type", item.content_type)
+        if item.doc_type is not UNSET:
+            cells["doc_type"] = values.line("doc_type", item.doc_type)
+    for name in ("metadata", "agent_context"):
+        mapping = getattr(item, name)
+        if mapping is not UNSET:
+            cells.update(_mapping_cells(name, mapping))
+    if item.tags is not UNSET:
+        cells.update(tag_cells(item.tags))
+    if item.created_at is not UNSET:
+        cells["created_at"] = values.time("created_at", item.created_at)
+    return cells
+
+
+def _task_cells(task: Task, cells: Cells) -> None:
+    if task.status is not UNSET:
+        cells["status"] = values.status(task.status)
+    if task.completed_at is not UNSET and task.completed_at is not None:
+        if task.status is UNSET:
+            raise InvalidValueError("completed_at", "is part of the status; set the status too", task.completed_at)
+        if task.status == "done":
+            cells["status"] = ["done", values.time("completed_at", task.completed_at)]
+    if task.priority is not UNSET:
+        cells["priority"] = values.priority(task.priority)
+    if task.due_date is not UNSET:
+        cells["due_date"] = None if task.due_date is None else values.time("due_date", task.due_date)
+    if task.parent_id is not UNSET:
+        cells["parent_id"] = None if task.parent_id is None else values.id_bytes("parent_id", task.parent_id)
+
+
+def _mapping_cells(name: str, mapping: object) -> Cells:
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, Mapping):
+        raise InvalidValueError(name, "must be a JSON object", mapping)
+    return {f"{name}.{values.key(name, key)}": values.json_value(name, value) for key, value in mapping.items()}
+
+
+def tag_cells(names: Iterable[str]) -> Cells:
+    """Return the cells that carry tags: ``tag.ID`` with the tag's name, which the change makes if need be."""
+    if isinstance(names, str):
+        raise InvalidValueError("tags", "must be a set of names, not one text", names)
+    return {"tag." + values.tag_id(checked): checked for checked in (values.line("tags", name) for name in names)}
+
+
+def changed_cells(item: Item) -> Cells:
+    """
+    Return what an update of an object must write: the cells that differ from the version it was read at.
+
+    A key or tag that the object was read with and has lost is written as None. An object that was not read from a store
+    writes all the fields that are set.
+    """
+    base = item._base
+    if base is None:
+        return cells_of(item)
+    field = TEXT_FIELDS[kind_of(item)]
+    unchanged = getattr(item, field) == base.get(field)  # then it is not written, however long it is
+    now = cells_of(item, text_bytes_max=_ANY_BYTES if unchanged else limits.TEXT_BYTES_MAX)
+    if isinstance(item, Task) and item.status == "done" and now.get("status") == ["done", base.get("completed_at")]:
+        now["status"] = "done"  # completed_at came with the object: nobody set it
+    changed = {name: value for name, value in now.items() if base.get(name) != value}
+    for name in base:
+        group, dot, _ = name.partition(".")
+        holder = {"metadata": item.metadata, "agent_context": item.agent_context, "tag": item.tags}.get(group, UNSET)
+        if dot and holder is not UNSET and name not in now:
+            changed[name] = None
+    return changed
+
+
+def remember_base(item: Item) -> None:
+    """Note the values that an object was read with; :func:`changed_cells` compares with them."""
+    base = cells_of(item, text_bytes_max=_ANY_BYTES)
+    if isinstance(item, Task):
+        base["status"] = item.status
+        base["completed_at"] = item.completed_at
+    item._base = base
+
+
+def as_json(item: Item | Tag | Link) -> dict[str, Any]:
+    """Return an object as JSON can hold it; keys are the specification's column names, and ``tags`` sorted names."""
+    names = [name for name in item.__dataclass_fields__ if not name.startswith("_")]
+    found = {name: getattr(item, name) for name in names}
+    return {
+        name: sorted(value) if isinstance(value, (set, frozenset)) else value
+        for name, value in found.items()
+        if value is not UNSET
+    }
+
+
+def parse_mapping(encoded: str | None) -> dict[str, Any]:
+    """Return a metadata column as a dictionary."""
+    return {} if encoded is None else dict(json.loads(encoded))

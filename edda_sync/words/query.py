@@ -1,0 +1,295 @@
+"""Queries over tasks and documents: what to find, in which order, how many."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.values import When
+
+R = TypeVar("R")
+
+TASK_ORDERS = ("urgent", "created_at", "updated_at", "due_date", "title", "priority", "relevance")
+DOCUMENT_ORDERS = ("updated_at", "created_at", "title", "relevance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskQuery:
+    """
+    Which tasks; every condition that is set must hold. :data:`MOST_URGENT` is what is to be done next.
+
+    Attributes:
+        status: One status or several.
+        priority: One priority or several.
+        tags: Names; a task must carry all of them.
+        parent: Id of a parent; ``""`` finds tasks without one.
+        due_from, due_before: Range of ``due_date``, the end not included: text, a ``datetime``, or a ``date``.
+        created_from, created_before, updated_from, updated_before: The same for these.
+        text: Words that title or description must hold, each as a whole word or, with a ``*`` at its end, as a beginning.
+        order: One of ``urgent`` (by priority, due date with none last, age; the default), ``created_at``, ``updated_at``,
+            ``due_date``, ``title``, ``priority``, ``relevance`` (needs ``text``).
+        descending: Turn the order round.
+        limit, offset: How many, after how many.
+    """
+
+    status: str | Sequence[str] | None = None
+    priority: int | Sequence[int] | None = None
+    tags: Sequence[str] = ()
+    parent: str | None = None
+    due_from: When | None = None
+    due_before: When | None = None
+    created_from: When | None = None
+    created_before: When | None = None
+    updated_from: When | None = None
+    updated_before: When | None = None
+    text: str | None = None
+    order: str = "urgent"
+    descending: bool = False
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentQuery:
+    """
+    Which documents; every condition that is set must hold. Fields as in :class:`TaskQuery`.
+
+    Attributes:
+        doc_type: One type or several.
+        content_type: One media type or several.
+        task: Id of a task that must link to the document.
+    """
+
+    doc_type: str | Sequence[str] | None = None
+    content_type: str | Sequence[str] | None = None
+    tags: Sequence[str] = ()
+    task: str | None = None
+    created_from: When | None = None
+    created_before: When | None = None
+    updated_from: When | None = None
+    updated_before: When | None = None
+    text: str | None = None
+    order: str = "updated_at"
+    descending: bool = False
+    limit: int | None = None
+    offset: int = 0
+
+
+Query = TaskQuery | DocumentQuery
+
+MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
+"""Open or in progress, by priority, due date (none last), age, id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    A checked query, as every store answers it.
+
+    Attributes:
+        kind: ``task`` or ``document``.
+        equal: Column and the values of which one must match; None stands for NULL.
+        ranges: Column, first value, first value past the end; either may be None.
+        tag_ids: Ids of tags, each of which must be carried.
+        linked_from: Id of a task that must link to the document, or None.
+        words: Full-text words; the flag says "begins with".
+        order: Column names, each with True for descending; NULLs come last in either direction; ends with ``id``.
+    """
+
+    kind: str
+    equal: tuple[tuple[str, tuple[str | int | None, ...]], ...]
+    ranges: tuple[tuple[str, str | None, str | None], ...]
+    tag_ids: tuple[str, ...]
+    linked_from: str | None
+    words: tuple[tuple[str, bool], ...]
+    order: tuple[tuple[str, bool], ...]
+    limit: int
+    offset: int
+
+
+def plan(query: Query) -> Plan:
+    """
+    Check a query and return what a store has to do.
+
+    Raises:
+        InvalidValueError: A condition is not acceptable.
+    """
+    task = isinstance(query, TaskQuery)
+    words = _words(query.text)
+    order = _order(query, task, bool(words))
+    equal: list[tuple[str, tuple[str | int | None, ...]]] = []
+    ranges = [
+        ("created_at", query.created_from, query.created_before),
+        ("updated_at", query.updated_from, query.updated_before),
+    ]
+    if isinstance(query, TaskQuery):
+        if query.status is not None:
+            equal.append(("status", tuple(values.status(each) for each in _several(query.status))))
+        if query.priority is not None:
+            equal.append(("priority", tuple(values.priority(each) for each in _several(query.priority))))
+        if query.parent is not None:
+            parent = values.id_text(values.id_bytes("parent", query.parent)) if query.parent else None
+            equal.append(("parent_id", (parent,)))
+        ranges.append(("due_date", query.due_from, query.due_before))
+    else:
+        for name in ("doc_type", "content_type"):
+            if getattr(query, name) is not None:
+                equal.append((name, tuple(values.line(name, each) for each in _several(getattr(query, name)))))
+    if query.limit is not None and not 0 <= query.limit <= limits.QUERY_LIMIT_MAX:
+        raise InvalidValueError("limit", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.limit)
+    if not 0 <= query.offset <= limits.QUERY_LIMIT_MAX:
+        raise InvalidValueError("offset", f"must be from 0 to {limits.QUERY_LIMIT_MAX:,}", query.offset)
+    linked_from = None if task else query.task  # type: ignore[union-attr]
+    return Plan(
+        kind="task" if task else "document",
+        equal=tuple(equal),
+        ranges=tuple((name, _moment(name, start), _moment(name, end)) for name, start, end in ranges if start or end),
+        tag_ids=tuple(values.tag_id(values.line("tags", name)) for name in query.tags),
+        linked_from=None if linked_from is None else values.id_text(values.id_bytes("task", linked_from)),
+        words=words,
+        order=order,
+        limit=limits.QUERY_LIMIT_MAX if query.limit is None else query.limit,
+        offset=query.offset,
+    )
+
+
+def _several(value: object) -> Sequence[object]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, (str, int)) else tuple(value)  # type: ignore[arg-type]
+
+
+def _moment(name: str, value: When | None) -> str | None:
+    return None if value is None else values.time(name, value)
+
+
+def _words(text: str | None) -> tuple[tuple[str, bool], ...]:
+    if text is None:
+        return ()
+    checked = values.text("text", text, bytes_max=10_000)
+    words = tuple(
+        (word.rstrip("*"), word.endswith("*")) for word in checked.replace("\0", " ").split() if word.rstrip("*")
+    )
+    if not words:
+        raise InvalidValueError("text", "has no word to look for", text)
+    return words
+
+
+def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool], ...]:
+    orders = TASK_ORDERS if task else DOCUMENT_ORDERS
+    if query.order not in orders:
+        raise InvalidValueError("order", f"must be one of {', '.join(orders)}", query.order)
+    if query.order == "relevance" and not has_words:
+        raise InvalidValueError("order", "relevance needs text to look for", query.order)
+    down = query.descending
+    if query.order == "urgent":
+        return (("priority", down), ("due_date", down), ("created_at", down), ("id", down))
+    latest_first = not task and query.order.endswith("_at")  # documents: the latest first, unless turned round
+    return ((query.order, down != latest_first), ("id", down))
+
+
+# --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet
+# ---------
+
+
+def matches(plan: Plan, row: Mapping[str, Any], tag_ids: Collection[str], linked: bool) -> bool:
+    """
+    Tell whether a row meets a plan's conditions.
+
+    Args:
+        plan: The checked query.
+        row: Column values by name.
+        tag_ids: Ids of the tags that the entity carries.
+        linked: Whether the task in ``plan.linked_from`` links to it.
+    """
+    for column, accepted in plan.equal:
+        if row[column] not in accepted:
+            return False
+    for column, start, end in plan.ranges:
+        value = row[column]
+        if value is None or (start is not None and value < start) or (end is not None and value >= end):
+            return False
+    if plan.linked_from is not None and not linked:
+        return False
+    if not all(tag_id in tag_ids for tag_id in plan.tag_ids):
+        return False
+    return not plan.words or occurrences(plan, row) > 0
+
+
+def occurrences(plan: Plan, row: Mapping[str, Any]) -> int:
+    """Return how often the words of a plan stand in a row; 0 unless each of them does."""
+    held = [tokens(row["title"]), tokens(row["description" if plan.kind == "task" else "content"] or "")]
+    phrases = [(phrase, begins) for word, begins in plan.words if (phrase := tokens(word))]  # marks alone say nothing
+    counts = [sum(_count(words, phrase, begins) for words in held) for phrase, begins in phrases]
+    return sum(counts) if all(counts) else 0
+
+
+def _count(words: list[str], phrase: list[str], begins: bool) -> int:
+    """Count a phrase among words: what a person typed as one word can be several, such as ``local-first``."""
+    *whole, last = phrase
+    found = 0
+    for at in range(len(words) - len(whole)):
+        end = words[at + len(whole)]
+        if words[at : at + len(whole)] == whole and (end.startswith(last) if begins else end == last):
+            found += 1
+    return found
+
+
+def tokens(text: str) -> list[str]:
+    """
+    Return a text's words as the full-text index sees them: letters and digits, without case or a Latin letter's marks.
+
+    Source: the tokenizer ``unicode61 remove_diacritics 2`` of SQLite's FTS5. Its tables are those of Unicode 6.1: of
+    characters that are younger it may think otherwise.
+    """
+    return text.translate(_FOLDED).split()
+
+
+class _Folded(dict[int, str]):
+    """What becomes of each character, by code point: worked out when it is first met."""
+
+    def __missing__(self, code_point: int) -> str:
+        folded = self[code_point] = _fold(chr(code_point))
+        return folded
+
+
+_FOLDED: Final = _Folded()
+_MARKS: Final = frozenset(
+    "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b\u0323\u0324\u0325\u0326"
+    "\u0327\u0328\u032d\u032e\u0330\u0331"
+)  # those of Latin letters; any other mark parts words
+
+
+def _fold(character: str) -> str:
+    if character in _MARKS:
+        return ""
+    category = unicodedata.category(character)
+    if category[0] not in "LN" and category != "Co":
+        return " "
+    one = next((c for c in (character.casefold(), character.lower()) if len(c) == 1), character)
+    base = unicodedata.normalize("NFD", one)[0]
+    return base.lower() if base.isascii() else one
+
+
+def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list[R]:
+    """Return rows in a plan's order; ``column`` reads one value of a row. In order of relevance they stay as given."""
+    if plan.order[0][0] == "relevance":
+        return rows
+    for name, descending in reversed(plan.order):
+        rows.sort(key=lambda row: _comparable(name, column(row, name)), reverse=descending)
+        if name == "due_date":
+            rows.sort(key=lambda row: column(row, name) is None)
+    return rows
+
+
+def _comparable(name: str, value: Any) -> Any:
+    if name == "title":
+        return value.translate(_ASCII_LOWER)
+    return "" if value is None else value
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

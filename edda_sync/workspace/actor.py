@@ -1,0 +1,61 @@
+"""The actor: under which life a store writes, and how the next one begins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import names_of
+from edda_sync.crdt import ext as exts
+from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.words.errors import UsageError
+
+ACTOR_KEY: Final = "actor"
+BIRTH_KEY: Final = "birth"
+WORKSPACE_KEY: Final = "workspace"
+
+
+def meta_of(reader: StoreReader, key: str) -> bytes:
+    """
+    Return what a store of a device knows of itself.
+
+    Raises:
+        UsageError: It has no device yet.
+    """
+    value = reader.meta(key)
+    if value is None:
+        raise UsageError("This store has no device yet; run `edda init`.")
+    return value
+
+
+def actor_of(reader: StoreReader) -> bytes:
+    """Return the actor under which this store writes."""
+    return meta_of(reader, ACTOR_KEY)
+
+
+def begin_life(tx: StoreWriter, birth: changes.Birth) -> bytes:
+    """Begin another life of this device's store, with the next change; return its actor."""
+    raw = changes.encode_birth(birth)
+    actor = changes.actor_of(raw)
+    tx.set_meta(BIRTH_KEY, raw)
+    tx.set_meta(ACTOR_KEY, actor)
+    return actor
+
+
+def new_life(tx: StoreWriter, nonce: bytes, why: str = "") -> bytes:
+    """
+    Begin another life of the same device, which continues the present one, or what that continues if it never wrote.
+
+    Args:
+        tx: A transaction of the store.
+        nonce: 16 random bytes.
+        why: For a person.
+    """
+    ext = exts.of({changes.WHY: why.encode() or None})
+    birth = changes.decode_birth(meta_of(tx, BIRTH_KEY))
+    head = tx.heads().get(actor_of(tx))
+    if head is None:
+        continued = (birth.parent, birth.parent_seq, birth.parent_hash)
+        return begin_life(tx, changes.Birth(birth.public_key, nonce, *continued, birth.ext or ext))
+    parent = names_of(tx).actor(head.actor)  # whose chain it is; the hash says which branch
+    return begin_life(tx, changes.Birth(birth.public_key, nonce, parent, head.seq, head.hash, ext))

@@ -1,0 +1,75 @@
+"""
+The authority: who is a member, in which role. The one answer that admission, listings and links read.
+
+A device is a member once its record is in the log (:mod:`~edda_sync.crdt.records`). Whether a change may enter the log is
+a question to its past alone: its life's key was made a member there, or founded the workspace. It never depends on what
+else is here, so no device admits what another one refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import names_of
+from edda_sync.changes.change import Birth
+from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.records import DeviceRecord, decode_device, device_entity
+from edda_sync.crdt.state import entity_of
+from edda_sync.store.seams import StoreReader
+from edda_sync.words.errors import CorruptError, InvalidValueError
+
+
+def is_founder(birth: Birth, raw: bytes, deps: Mapping[bytes, int], workspace: bytes) -> bool:
+    """Tell whether a life's birth is the one that founded a workspace: nothing came before it."""
+    return birth.parent is None and not deps and changes.workspace_of(raw) == workspace
+
+
+def is_member_in(device: Entity | None, past: Mapping[bytes, int]) -> bool:
+    """
+    Tell whether a device was a member in a past.
+
+    Args:
+        device: The entity that stands for it, as far as it is here; records are written once, so none of them is gone.
+        past: The causal past of what the device does.
+    """
+    records = () if device is None else device.cells.get("record", ())
+    return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)
+
+
+def device_of(reader: StoreReader, signing_key: bytes) -> Entity | None:
+    """
+    Return the entity that stands for a device.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    key = key_of("device", device_entity(signing_key))
+    record = reader.records([key]).get(key)
+    return None if record is None else entity_of(key, record.state)
+
+
+def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes] | None:
+    """
+    Return the change that made a device a member: actor, seq and hash; the first one by dot, where there are several.
+
+    None where there is none, or only a segment says so.
+    """
+    device = device_of(reader, signing_key)
+    if device is None or "record" not in device.cells:
+        return None
+    name, seq = min(write[:2] for write in device.cells["record"])
+    digest = reader.hash_at(name, seq)
+    return None if digest is None else (names_of(reader).actor(name), seq, digest)
+
+
+def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:
+    """Yield the devices of the workspace and their records. An entity that cannot be read ends nothing: it is left out."""
+    for record in reader.all_records("device"):
+        try:
+            entity = entity_of(record.key, record.state)
+            encoded = entity.value("record")
+            if encoded is not None:
+                yield entity, decode_device(encoded)
+        except (CorruptError, InvalidValueError):
+            continue

@@ -1,0 +1,134 @@
+"""
+Closings: a device says of a quiet life of its own that it has ended. Signed evidence, the same in whatever order it comes.
+
+    closing := msgpack [birth, seq, hash, signature, ext]
+    signed  := Ed25519("edda closing 1", workspace, actor, seq(u64), hash)
+
+``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only
+where it holds that change. It cuts nothing: what a store has written in that life beyond it stays, and the store begins a
+new life before its next write, as soon as it hears of the closing. What is closed can be
+forgotten life by life once there is a floor below which nothing needs telling apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Annotated, Final
+
+import msgspec
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import CLOSING
+from edda_sync.changes.change import Hash
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import Seq
+from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+CLOSING_BYTES_MAX: Final = limits.BIRTH_BYTES_MAX + 1_024
+"""Of a closing (wire): a birth, what stands beside it, and some hundred bytes of room. Everybody keeps one for each life."""
+
+
+class Closing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """
+    The end of a life.
+
+    Attributes:
+        birth: How the life began; it holds the key, and the actor is a hash of it.
+        seq, hash: Its last change.
+        signature: Of that key, over :func:`signed_message`.
+        ext: Room to grow; signed by nobody.
+    """
+
+    birth: bytes
+    seq: Seq
+    hash: Hash
+    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+    ext: Ext = exts.NONE
+
+    @property
+    def actor(self) -> bytes:
+        """The life that has ended."""
+        return changes.actor_of(self.birth)
+
+
+_encoder = msgspec.msgpack.Encoder(order="sorted")
+_decode = msgspec.msgpack.Decoder(Closing).decode
+
+
+def signed_message(workspace: bytes, actor: bytes, seq: int, head: bytes) -> bytes:
+    """Return what a device signs to end a life."""
+    return b"edda closing 1" + workspace + actor + seq.to_bytes(8, "big") + head
+
+
+def encode(closing: Closing) -> bytes:
+    """Return the bytes of a closing."""
+    return _encoder.encode(closing)
+
+
+def decode(raw: bytes) -> Closing:
+    """
+    Read a closing; :func:`check` it next.
+
+    Raises:
+        RemoteProtocolError: It is malformed, over the limit, or not in its one encoding.
+    """
+    if len(raw) > CLOSING_BYTES_MAX:
+        raise RemoteProtocolError(f"a closing of {len(raw):,} bytes")
+    try:
+        closing = _decode(raw)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a malformed closing ({error})") from None
+    if not exts.is_canonical(closing.ext) or encode(closing) != raw:
+        raise RemoteProtocolError("a closing that is not canonical")
+    return closing
+
+
+def check(closing: Closing, workspace: bytes, verify: Callable[[bytes, bytes, bytes], bool]) -> None:
+    """
+    Check that a life's own device signed its end.
+
+    Raises:
+        RemoteProtocolError: It did not.
+    """
+    key = changes.decode_birth(closing.birth).public_key
+    message = signed_message(workspace, closing.actor, closing.seq, closing.hash)
+    if not verify(key, closing.signature, message):
+        raise RemoteProtocolError("a closing that the life's own device did not sign")
+
+
+def held(reader: StoreReader) -> list[Closing]:
+    """Return the closings that a store holds."""
+    return [decode(each[1:]) for each in reader.evidence().values() if each[:1] == CLOSING]
+
+
+def of(reader: StoreReader, actor: bytes) -> Closing | None:
+    """Return the closing of a life that a store holds."""
+    name = reader.meta(_key(actor))
+    held = None if name is None else reader.evidence_at(name)
+    return None if held is None else decode(held[1:])
+
+
+def keep(tx: StoreWriter, closing: Closing) -> bool:
+    """Keep a closing that was checked, if it is greater than the one of that life that is held; tell whether it is."""
+    kept = of(tx, closing.actor)
+    if kept is not None:
+        if (kept.seq, kept.hash) >= (closing.seq, closing.hash):
+            return False
+        tx.drop_evidence(name_of(kept))
+    tx.add_evidence(name_of(closing), CLOSING + encode(closing))
+    tx.set_meta(_key(closing.actor), name_of(closing))
+    return True
+
+
+def _key(actor: bytes) -> str:
+    return f"closing {actor.hex()}"
+
+
+def name_of(closing: Closing) -> bytes:
+    """Return the name of a closing among the evidence: one of each life and change."""
+    named = closing.actor + closing.seq.to_bytes(8, "big") + closing.hash
+    return blake2b(named, digest_size=32, person=b"edda-closing").digest()

@@ -1,0 +1,128 @@
+"""
+Lives of devices' stores, as the log tells of them: how many there are, which still write, and which are closed.
+
+Lives of one key form a tree: each names the one that it continues. A device whose store is one has one leaf that writes; a
+second one that writes as well is another copy of the same store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.chains import Chains, forked_keys
+from edda_sync.crdt.records import device_id
+from edda_sync.store.seams import Head, StoreReader, StoreWriter
+from edda_sync.words import limits
+from edda_sync.workspace import closing as closings
+from edda_sync.workspace.actor import ACTOR_KEY
+from edda_sync.workspace.closing import Closing
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """
+    One life.
+
+    Attributes:
+        device: Whose store it is of.
+        name: The actor, or the branch of one whose chain forks.
+        seq: How many changes it holds, those before the branch included.
+        began_ms, wrote_ms: Wall times of its first and last change, as far as the log has them.
+        is_leaf: Whether no other life of its device continues its last change.
+        is_closed: Whether its device said that it has ended.
+        why: Why it began, for a person; empty for a device's first.
+    """
+
+    device: str
+    name: bytes
+    seq: int
+    began_ms: int
+    wrote_ms: int
+    is_leaf: bool
+    is_closed: bool
+    why: str
+
+
+def lives(reader: StoreReader) -> list[Life]:
+    """Return all lives of which the log has changes, by device and name."""
+    chains, heads = Chains(reader), reader.heads()
+    births = list(map(_birth, heads.values()))  # a first life names what let its device in, which is another device's
+    continued = {(birth.public_key, birth.parent_hash) for birth in births}
+    ended = {each.actor for each in closings.held(reader)}
+    found = []
+    for name, head in heads.items():
+        actor, first = chains.actor(name), chains.names.first(name)
+        key = _birth(head).public_key
+        is_leaf = (key, head.hash) not in continued and not chains.names.after(name)
+        began, wrote = _wall_ms(reader, name, first), _wall_ms(reader, name, head.seq)
+        device = device_id(key)
+        found.append(Life(device, name, head.seq, began, wrote, is_leaf, actor in ended, _birth(head).why))
+    return sorted(found, key=lambda life: (life.device, life.name))
+
+
+def is_closed(reader: StoreReader, actor: bytes) -> bool:
+    """Tell whether a life was closed by its device."""
+    return closings.of(reader, actor) is not None
+
+
+def forked(reader: StoreReader) -> list[str]:
+    """Return the devices of which a chain is proved to fork: two stores wrote in one life, or the device lies."""
+    return sorted(map(device_id, forked_keys(reader)))
+
+
+def copies(reader: StoreReader, now_ms: int) -> list[Life]:
+    """
+    Return the lives of other copies of this device's store, the latest to write first.
+
+    Those count that have written since the present life began, and not been quiet for ``LIFE_QUIET_S``: such a life is
+    closed when the store begins its next one.
+
+    Args:
+        reader: The store.
+        now_ms: Wall time in milliseconds since 1970.
+    """
+    own, listed = reader.meta(ACTOR_KEY), lives(reader)
+    present = next((life for life in listed if life.name == own), None)
+    if present is None:
+        return []
+    since = max(present.began_ms, now_ms - limits.LIFE_QUIET_S * 1000)
+    others = [life for life in listed if life.device == present.device and life is not present]
+    writing = [life for life in others if life.is_leaf and not life.is_closed and life.wrote_ms > since]
+    return sorted(writing, key=lambda life: -life.wrote_ms)
+
+
+def close_quiet(
+    tx: StoreWriter, workspace: bytes, public_key: bytes, sign: Callable[[bytes], bytes], now_ms: int
+) -> int:
+    """
+    Close the lives of this device's store that nothing continues and that have been quiet for long; return how many.
+
+    Args:
+        tx: A transaction of the store.
+        workspace: Its id.
+        public_key, sign: This device's key.
+        now_ms: Wall time in milliseconds since 1970.
+    """
+    own, heads = tx.meta(ACTOR_KEY), tx.heads()
+    closed = 0
+    for life in lives(tx):
+        head = heads[life.name]
+        quiet = life.wrote_ms < now_ms - limits.LIFE_QUIET_S * 1000
+        if _birth(head).public_key != public_key or life.name == own or not life.is_leaf:
+            continue
+        if quiet and not life.is_closed:
+            message = closings.signed_message(workspace, changes.actor_of(head.birth), head.seq, head.hash)
+            closing = Closing(head.birth, head.seq, head.hash, sign(message))
+            closed += closings.keep(tx, closing)
+    return closed
+
+
+def _birth(head: Head) -> changes.Birth:
+    return changes.decode_birth(head.birth)
+
+
+def _wall_ms(reader: StoreReader, name: bytes, seq: int) -> int:
+    raws = reader.headers(name, seq, seq)
+    return changes.decode_header(raws[0]).wall_ms if raws else 0

@@ -1,0 +1,141 @@
+"""
+Membership: what a device tells a workspace when it joins, and what it is told.
+
+Members are entities of kind ``device`` in the log, so that adding one is a signed, replicated change like any other.
+The formats here travel inside the pairing's encrypted channel, see ``pairing``.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from hashlib import blake2b, sha256
+from typing import Annotated, Final
+
+import msgspec
+
+from edda_sync.changes.change import Hash
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.frontier import Actor, Seq
+from edda_sync.crdt.records import SEALING_KEYS_MAX, PublicKey, Suite
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError, RemoteProtocolError
+
+INVITER: Final = 2  # in a welcome's ext: the id of the device that says it
+
+
+class DeviceCard(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a device shows of itself when it wants to join.
+
+    Attributes:
+        certificate: DER.
+        name: What people call it.
+        sealing_keys: Suite and public key of each key with which secrets can be sealed to it (``crdt.records``).
+        ext: Room to grow.
+    """
+
+    certificate: bytes
+    name: str
+    sealing_keys: Annotated[tuple[tuple[Suite, PublicKey], ...], msgspec.Meta(max_length=SEALING_KEYS_MAX)] = ()
+    ext: Ext = exts.NONE
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What a new member is told.
+
+    Attributes:
+        workspace: Its id; 16 bytes.
+        ring: The keys that only members know, oldest first: name of the epoch and key, 32 bytes each.
+        members: Cards of its members by device id, as far as they fit; the log says the others.
+        port: Where the inviter listens for members; 0 when it does not.
+        added: The change that made the device a member: actor, seq and hash. Its first life continues it.
+        ext: Room to grow: who says it.
+    """
+
+    workspace: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    ring: Annotated[tuple[tuple[Hash, Hash], ...], msgspec.Meta(min_length=1)]
+    members: dict[str, DeviceCard]
+    port: int
+    added: tuple[Actor, Seq, Hash]
+    ext: Ext = exts.NONE
+
+    @property
+    def key(self) -> bytes:
+        """The key under which one writes."""
+        return self.ring[-1][1]
+
+    @property
+    def inviter(self) -> str | None:
+        """The id of the device that says this, if it says so."""
+        said = exts.get(self.ext, INVITER)
+        return None if said is None else said.decode(errors="replace")
+
+
+_encoder = msgspec.msgpack.Encoder(order="sorted")
+_decode_card = msgspec.msgpack.Decoder(DeviceCard).decode
+_decode_welcome = msgspec.msgpack.Decoder(Welcome).decode
+
+
+def encode(value: DeviceCard | Welcome) -> bytes:
+    """Return the bytes of a card or welcome."""
+    return _encoder.encode(value)
+
+
+def decode_card(encoded: bytes) -> DeviceCard:
+    """
+    Read a device's card.
+
+    Raises:
+        RemoteProtocolError: It is malformed.
+    """
+    try:
+        card = _decode_card(encoded)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a malformed device card ({error})") from None
+    if not 0 < len(card.certificate) <= limits.CERTIFICATE_BYTES_MAX:
+        raise RemoteProtocolError("a device card out of bounds")
+    try:
+        values.line("name", card.name)
+    except InvalidValueError as error:
+        raise RemoteProtocolError(f"a malformed device card ({error})") from None
+    return card
+
+
+def decode_welcome(encoded: bytes) -> Welcome:
+    """
+    Read a welcome.
+
+    Raises:
+        RemoteProtocolError: It is malformed.
+    """
+    try:
+        welcome = _decode_welcome(encoded)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a malformed welcome ({error})") from None
+    exts.check(welcome.ext)
+    return welcome
+
+
+def fitting(cards: Iterable[tuple[str, DeviceCard]]) -> dict[str, DeviceCard]:
+    """Return as many of the first cards, with their device ids, as a welcome has room for."""
+    told: dict[str, DeviceCard] = {}
+    room = limits.PAIRING_FRAME_BYTES_MAX - limits.WELCOME_REST_BYTES
+    for device, card in cards:
+        room -= len(device) + len(encode(card)) + 4  # what msgpack adds to a text
+        if room < 0:
+            break
+        told[device] = card
+    return told
+
+
+def discovery_key(workspace_key: bytes) -> bytes:
+    """Return the key of the tags by which members recognise each other on the LAN."""
+    return hmac.digest(workspace_key, b"edda discovery 1", sha256)
+
+
+def workspace_tag(workspace: bytes, device: str) -> bytes:
+    """Return what a hello says of its workspace: it differs from device to device."""
+    return blake2b(workspace + device.encode(), digest_size=16, person=b"edda-hello").digest()

@@ -1,0 +1,148 @@
+"""Early writes: what a newcomer wrote before it was sent anything ends behind the change that let it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from edda_sync.changes import change as changes
+from edda_sync.changes import drafts, early
+from edda_sync.changes.change import Birth, Change
+from edda_sync.crdt import operation as ops
+from edda_sync.ledger.admission import Admitted
+from edda_sync.store.seams import StoreWriter
+from edda_sync.workspace import actor
+from tests.crdt.authors import PHONE, Life, Peer, device, founded
+from tests.crdt.works import OTHER, TASK
+
+NONCE = b"nonce of sixteen"
+
+
+@dataclass
+class Newcomer(Peer):
+    """A phone that the laptop has let in, and that was sent nothing yet."""
+
+    laptop: Life
+    log: list[Change] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.laptop)
+        birth = Birth(PHONE.public_key, NONCE, *self.laptop.stands)
+        self.store.transact(lambda tx: actor.begin_life(tx, birth))
+
+    def put(self, title: str, task: bytes = TASK) -> Change:
+        """Write a title, and return the change."""
+        draft = drafts.Put.of("task", task, {"title": title})
+        dot = self.store.transact(lambda tx: self.ledger.commit(tx, [draft], 1_000))
+        assert dot is not None
+        logged = self.look(lambda reader: reader.logged(reader.position_of(*dot) or 0))
+        return Change(changes.decode_header(logged.raw), logged.raw, logged.body)
+
+    def new_life(self) -> None:
+        """Begin another life."""
+        self.store.transact(lambda tx: actor.new_life(tx, NONCE))
+
+    @property
+    def order(self) -> list[bytes]:
+        """Hashes of the changes of the log, in its order."""
+        return self.look(lambda reader: [reader.logged(at).hash for at in reader.positions_missing({})])
+
+    @property
+    def titles(self) -> list[str]:
+        """What shows."""
+        return [str(row[1]) for row in self.table("tasks")]
+
+
+@dataclass
+class Scene:
+    """A laptop that has written a title and let the phone in, a peer that holds its log, and the phone."""
+
+    laptop: Life
+    peer: Peer
+    phone: Newcomer
+    log: list[Change]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    laptop, peer = founded()
+    again = Life(laptop.identity)
+    log = [again.write(device(laptop.identity, laptop.identity, "laptop"))]
+    log += [laptop.write(ops.Put("task", TASK, {"title": "before"})), laptop.write(device(PHONE, laptop.identity))]
+    peer.admit(*log[1:])
+    return Scene(laptop, peer, Newcomer(laptop), log)
+
+
+def test_what_was_written_early_replaces_what_was_there_before_it_and_stands_behind_that_in_the_log(
+    scene: Scene,
+) -> None:
+    mine = scene.phone.put("early")
+    assert scene.phone.titles == ["early"]
+    assert scene.phone.admit(*scene.log) is Admitted.APPLIED
+    scene.peer.admit(mine)
+    assert scene.phone.view() == scene.peer.view()
+    assert scene.phone.titles == ["early"]
+    assert scene.phone.look(lambda reader: reader.conflicted()) == []
+    assert scene.phone.order == [*(each.hash for each in scene.log), mine.hash]
+
+
+def test_all_lives_that_wrote_early_are_put_there_in_their_order(scene: Scene) -> None:
+    first = scene.phone.put("early", OTHER)
+    scene.phone.new_life()
+    others = [scene.phone.put("later"), scene.phone.put("last")]
+    scene.phone.admit(*scene.log)
+    scene.peer.admit(first, *others)
+    assert scene.phone.view() == scene.peer.view()
+    assert scene.phone.order[-3:] == [first.hash, *(each.hash for each in others)]
+    assert sorted(scene.phone.titles) == ["early", "last"]
+
+
+def test_what_comes_after_the_change_that_let_it_in_finds_the_log_in_order(scene: Scene) -> None:
+    mine = scene.phone.put("early")
+    after = scene.laptop.write(ops.Put("task", TASK, {"title": "meanwhile"}))
+    scene.phone.admit(*scene.log, after)
+    scene.peer.admit(after, mine)
+    assert scene.phone.view() == scene.peer.view()
+    assert sorted(scene.phone.order[-2:]) == sorted([mine.hash, after.hash])
+    assert len(scene.phone.look(lambda reader: reader.conflicted())) == 1
+
+
+def test_a_later_life_that_writes_once_all_is_here_is_not_early(scene: Scene) -> None:
+    scene.phone.admit(*scene.log)
+    assert not scene.phone.look(early.is_pending)
+    mine = scene.phone.put("after")
+    assert not scene.phone.look(early.is_pending)
+    assert scene.peer.admit(mine) is Admitted.APPLIED
+    assert scene.phone.view() == scene.peer.view()
+
+
+def test_it_is_given_to_nobody_before_the_change_that_let_it_in_is_here(scene: Scene) -> None:
+    assert scene.phone.look(early.held_back) == frozenset()
+    mine = scene.phone.put("early")
+    life = mine.header.actor
+    scene.phone.new_life()
+    later = scene.phone.put("later").header.actor
+    assert scene.phone.look(early.held_back) == {life, later}
+    scene.phone.admit(*scene.log)
+    assert scene.phone.look(early.held_back) == frozenset()
+
+
+def test_a_transaction_that_fails_leaves_it_early(scene: Scene) -> None:
+    scene.phone.put("early")
+
+    def admit_all(tx: StoreWriter) -> None:
+        fold = scene.phone.ledger.fold(tx)
+        for change in scene.log:
+            scene.phone.ledger.admit(tx, fold, change)
+        raise ZeroDivisionError
+
+    before = scene.phone.view(), scene.phone.order
+    work: Callable[[StoreWriter], None] = admit_all
+    with pytest.raises(ZeroDivisionError):
+        scene.phone.store.transact(work)
+    assert (scene.phone.view(), scene.phone.order) == before
+    assert scene.phone.look(early.is_pending)
+    scene.phone.admit(*scene.log)
+    assert not scene.phone.look(early.is_pending)

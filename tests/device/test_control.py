@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from edda_sync.device import control
+from edda_sync.device.control import Answer, ask, only_runner, serve, socket_path
+from edda_sync.words.errors import NotFoundError, UsageError
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "h"
+    made.mkdir()
+    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 107)  # pytest's folders are long
+    return made
+
+
+async def counting(request: Answer) -> AsyncIterator[Answer]:
+    for number in range(request["to"]):
+        yield {"number": number}
+    yield {"done": True}
+
+
+async def failing(request: Answer) -> AsyncIterator[Answer]:
+    yield {"asked": request}
+    raise NotFoundError("task", "abcdef")
+
+
+async def collected(home: Path, request: Answer) -> list[Answer]:
+    async with asyncio.timeout(PATIENCE_S):
+        return [answer async for answer in ask(home, request)]
+
+
+async def test_a_request_is_answered_line_by_line(home: Path) -> None:
+    async with serve(home, counting):
+        assert await collected(home, {"to": 3}) == [{"number": 0}, {"number": 1}, {"number": 2}, {"done": True}]
+        assert await collected(home, {"to": 0}) == [{"done": True}]  # and the next one
+
+
+async def test_an_error_arrives_with_its_sentence_and_its_exit_code(home: Path) -> None:
+    async with serve(home, failing):
+        answers = ask(home, {"do": "x"})
+        assert await anext(answers) == {"asked": {"do": "x"}}
+        with pytest.raises(UsageError, match="There is no task 'abcdef' here") as raised:
+            await anext(answers)
+        assert raised.value.exit_code == NotFoundError.exit_code
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"{\n", b"[1]\n", b"\xff\xfe\n", b"7\n"])
+async def test_what_is_no_request_is_passed_on_as_an_empty_one(home: Path, line: bytes) -> None:
+    async with serve(home, failing), asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_unix_connection(socket_path(home))
+        writer.write(line)
+        writer.write_eof()
+        answered = await reader.readline()
+        assert answered in (b"", b'{"asked": {}}\n')  # whoever has gone may get nothing
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_request_that_never_ends_is_no_request(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with serve(home, failing), asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_unix_connection(socket_path(home))
+        writer.write(b"x" * (control.LINE_BYTES_MAX + 10))
+        assert await reader.readline() in (b"", b'{"asked": {}}\n')
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    assert caplog.records == []
+
+
+async def test_who_asked_and_leaves_ends_what_was_begun_for_them(home: Path) -> None:
+    ended = asyncio.Event()
+
+    async def patient(_: Answer) -> AsyncIterator[Answer]:
+        try:
+            yield {"begun": True}
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with serve(home, patient), asyncio.timeout(PATIENCE_S):
+        answers = ask(home, {})
+        assert await anext(answers) == {"begun": True}
+        await answers.aclose()
+        await ended.wait()
+
+
+async def test_leaving_ends_answers_that_are_under_way(home: Path) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def patient(_: Answer) -> AsyncIterator[Answer]:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+            yield {}
+        finally:
+            ended.set()
+
+    async with asyncio.timeout(PATIENCE_S):
+        async with serve(home, patient):
+            asking = asyncio.ensure_future(collected(home, {}))
+            await begun.wait()
+        await ended.wait()
+        assert await asking == []
+    assert not socket_path(home).exists()
+
+
+async def test_nobody_there_is_a_connection_error(home: Path) -> None:
+    with pytest.raises(ConnectionError):
+        await collected(home, {})
+    async with serve(home, counting):
+        pass
+    with pytest.raises(ConnectionError):
+        await collected(home, {})
+
+
+async def test_a_socket_that_a_killed_process_left_is_replaced(home: Path) -> None:
+    path = socket_path(home)
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(os.fspath(path))
+    with pytest.raises(ConnectionError):
+        await collected(home, {})
+    async with serve(home, counting):
+        assert await collected(home, {"to": 0}) == [{"done": True}]
+
+
+async def test_the_socket_is_for_its_owner_only(home: Path) -> None:
+    async with serve(home, counting):
+        path = socket_path(home)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+async def test_a_path_too_long_for_a_socket_moves_it_into_a_private_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 10)
+    assert socket_path(tmp_path / "one") != socket_path(tmp_path / "two")
+    async with serve(tmp_path / "one", counting):
+        assert socket_path(tmp_path / "one").is_relative_to(temporary)
+        assert await collected(tmp_path / "one", {"to": 0}) == [{"done": True}]
+
+
+async def test_a_folder_that_others_can_enter_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 10)
+    socket_path(tmp_path).parent.mkdir()
+    socket_path(tmp_path).parent.chmod(0o777)
+    with pytest.raises(UsageError, match="not yours alone"):
+        async with serve(tmp_path, counting):
+            raise AssertionError("it was trusted")
+    with pytest.raises(ConnectionError):
+        await collected(tmp_path, {})
+
+
+def test_a_store_has_one_runner_at_a_time_whoever_asks(home: Path) -> None:
+    script = "import sys; from pathlib import Path; from edda_sync.device.control import only_runner\n"
+    script += "with only_runner(Path(sys.argv[1])): print('mine')"
+
+    def elsewhere() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+
+    with only_runner(home):
+        refused = elsewhere()
+        assert "Another edda is syncing" in refused.stderr
+        with pytest.raises(UsageError), only_runner(home):
+            raise AssertionError("two hold the lock")
+    assert elsewhere().stdout == "mine\n"

@@ -1,0 +1,452 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync import testing
+from edda_sync.device import service
+from edda_sync.device.device import Device, Happening, QueryChange
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.transport import pairing
+from edda_sync.transport.links import dial
+from edda_sync.words import limits
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import EddaError, PairingError, UsageError
+from edda_sync.workspace import welcome as membership
+from edda_sync.workspace.actor import WORKSPACE_KEY
+
+PATIENCE_S = 30.0
+HOST = "127.0.0.1"
+
+
+class Bench:
+    """Devices of one workspace in a test's folder, and what happens on each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.happenings: dict[str, list[Happening]] = {}
+        self._told = asyncio.Event()
+
+    def config(self, name: str) -> StorageConfig:
+        return StorageConfig(name=name, state_path=self.folder / "state")
+
+    def members(self, *names: str) -> None:
+        """Make stores that belong to one workspace and are equal."""
+        engines = [StorageEngine(self.folder / name) for name in names]
+        first = engines[0]
+        first.initialize(self.config(names[0]))
+        for name, engine in zip(names[1:], engines[1:], strict=True):
+            engine.open_store(self.config(name))
+            testing.pair(first, engine)
+        for engine in [*engines[1:], *engines[1:-1]]:
+            testing.sync(first, engine)
+        for engine in engines:
+            engine.close()
+
+    @asynccontextmanager
+    async def running(self, name: str, *at: Device) -> AsyncIterator[Device]:
+        """Run a device that dials others."""
+        happened = self.happenings.setdefault(name, [])
+
+        def tell(happening: Happening) -> None:
+            happened.append(happening)
+            self._told.set()
+
+        endpoints = tuple((HOST, other.port) for other in at)
+        config = self.config(name)
+        async with Device(self.folder / name, config=config, at=endpoints, discover=False, tell=tell) as device:
+            yield device
+
+    async def until_told(self, name: str, what: str) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while what not in self.what(name):
+                self._told.clear()
+                await self._told.wait()
+
+    def what(self, name: str) -> list[str]:
+        return [happening.what for happening in self.happenings[name]]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+async def until_equal(*devices: Device) -> None:
+    """Wait until each has proved itself equal with each of the others that it is linked to."""
+    async with asyncio.timeout(PATIENCE_S):
+        for device in devices:
+            others = {other.store.identity.device for other in devices if other is not device}
+            await device.equal(others & device.peers.all.keys())
+
+
+async def until(device: Device, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await device.until(condition)
+
+
+async def following(changes: AsyncIterator[QueryChange]) -> QueryChange:
+    async with asyncio.timeout(PATIENCE_S):
+        return await anext(changes)
+
+
+def add(title: str) -> Callable[[StorageEngine], str]:
+    return lambda store: store.create_task(edda.Task(title=title))
+
+
+def titles(store: StorageEngine) -> set[str]:
+    return {task.title for task in store.query_tasks(edda.TaskQuery())}
+
+
+# --- live -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_one_device_writes_is_on_the_other_as_soon_as_it_is_durable(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        changes = phone.watch(edda.TaskQuery())
+        assert await following(changes) == QueryChange([], [], [])
+        task_id = await laptop.run(add("Buy milk"))
+        assert [item.title for item in (await following(changes)).added] == ["Buy milk"]
+        await phone.run(lambda store: store.update_task(edda.Task(id=task_id, status="done")))
+        await until_equal(laptop, phone)
+        found = await laptop.run(lambda store: store.get_task(task_id))
+        assert found is not None
+        assert found.status == "done"
+        assert await laptop.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
+
+
+async def test_watch_yields_what_is_new_what_reads_otherwise_and_what_has_gone(bench: Bench) -> None:
+    bench.members("laptop")
+    async with bench.running("laptop") as laptop:
+        await laptop.run(add("Here already"))
+        changes = laptop.watch(edda.TaskQuery(status="open"))
+        assert [item.title for item in (await following(changes)).added] == ["Here already"]
+        task_id = await laptop.run(add("New"))
+        assert [item.title for item in (await following(changes)).added] == ["New"]
+        await laptop.run(lambda store: store.update_task(edda.Task(id=task_id, title="Newer")))
+        change = await following(changes)
+        assert ([item.title for item in change.changed], change.added, change.removed) == (["Newer"], [], [])
+        await laptop.run(lambda store: store.update_task(edda.Task(id=task_id, status="done")))
+        change = await following(changes)
+        assert ([item.title for item in change.removed], change.added, change.changed) == (["Newer"], [], [])
+
+
+async def test_watch_of_documents_ignores_what_its_query_does_not_find(bench: Bench) -> None:
+    bench.members("laptop")
+    async with bench.running("laptop") as laptop:
+        changes = laptop.watch(edda.DocumentQuery(doc_type="spec"))
+        assert await following(changes) == QueryChange([], [], [])
+        await laptop.run(lambda store: store.create_document(edda.Document(title="A note")))
+        await laptop.run(lambda store: store.create_document(edda.Document(title="A spec", doc_type="spec")))
+        assert [item.title for item in (await following(changes)).added] == ["A spec"]
+
+
+async def test_a_commit_of_another_process_is_noticed_and_passed_on(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    script = "import sys, edda_sync as edda\nfrom pathlib import Path\n"
+    script += "with edda.open(sys.argv[1]) as store: store.create_task(edda.Task(title='From elsewhere'))"
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        here, there = laptop.watch(edda.TaskQuery()), phone.watch(edda.TaskQuery())
+        await following(here)
+        await following(there)
+        command = [sys.executable, "-c", script, str(bench.folder / "laptop")]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=PATIENCE_S)
+        assert [item.title for item in (await following(here)).added] == ["From elsewhere"]
+        assert [item.title for item in (await following(there)).added] == ["From elsewhere"]
+
+
+async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        pushed = list[float]()
+        monkeypatch.setattr(phone._replica, "committed", pushed.append)
+        await laptop.run(add("Buy milk"))
+        await until_equal(laptop, phone)
+        await phone._watch()
+        await phone.run(add("Own"))  # is told of by itself, so the first to be told is it
+        await until(phone, lambda: bool(pushed))
+        await phone._watch()
+        assert not phone._committed.is_set()
+        assert len(pushed) == 1
+
+
+async def test_three_devices_in_a_row_relay_and_are_all_proved_equal(bench: Bench) -> None:
+    bench.members("laptop", "phone", "tablet")
+    async with (
+        bench.running("phone") as phone,
+        bench.running("laptop", phone) as laptop,
+        bench.running("tablet", phone) as tablet,
+    ):
+        await asyncio.gather(laptop.run(add("One")), tablet.run(add("Two")))
+        everything = 5  # the workspace, two members that were added, two tasks
+        middle = phone.store.identity.device
+        await until(laptop, lambda: standing.count(laptop.proved.get(middle, {})) == everything)
+        await until(tablet, lambda: standing.count(tablet.proved.get(middle, {})) == everything)
+        assert await laptop.run(titles) == await tablet.run(titles) == {"One", "Two"}
+
+
+# --- proof ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_device_that_leaves_once_it_is_proved_lets_the_other_prove_it_too(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop:
+        async with bench.running("phone", laptop) as phone:
+            await phone.run(add("Buy milk"))
+            async with asyncio.timeout(PATIENCE_S):
+                await phone.equal()
+            device = phone.store.identity.device
+        async with asyncio.timeout(PATIENCE_S):
+            await laptop.equal({device})
+        assert await laptop.run(titles) == {"Buy milk"}
+    with StorageEngine(bench.folder / "laptop") as store:
+        store.open_store(bench.config("laptop"))
+        (known,) = (each for each in standing.devices(store) if not each["this"])
+        assert known["proved_at"] is not None
+
+
+async def test_status_says_of_a_running_device_what_it_says_of_one_that_is_not(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop:
+        async with bench.running("phone", laptop) as phone:
+            await until_equal(laptop, phone)
+            there = (await laptop.status())["peers"][0]
+            assert (there["name"], there["connected"], there["equal"], there["behind"]) == ("phone", True, True, 0)
+        await until(laptop, lambda: not laptop.progress)
+        await laptop.run(add("Since then"))
+        gone = await laptop.status()
+        assert (gone["peers"][0]["connected"], gone["peers"][0]["equal"]) == (False, False)
+        assert gone["peers"][0]["ahead"] == 1
+    with StorageEngine(bench.folder / "laptop") as store:
+        store.open_store(bench.config("laptop"))
+        found = standing.status(store)
+    assert found.keys() == gone.keys()
+    assert found["peers"][0].keys() == there.keys()
+    assert found["peers"][0]["ahead"] == 1
+    assert found["digest"] == gone["digest"]
+
+
+def test_a_device_whose_store_is_in_memory_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    def device() -> Device:
+        return Device(tmp_path / "home", config=StorageConfig(backend="memory"), discover=False)
+
+    async def run() -> None:
+        async with device(), device():
+            pass
+
+    asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- links that come and go -------------------------------------------------------------------------------------------
+
+
+async def test_a_peer_that_is_restarted_is_met_again_without_anybodys_help(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop:
+        async with bench.running("phone", laptop) as phone:
+            await until_equal(laptop, phone)
+        await laptop.run(add("While it was away"))
+        async with bench.running("phone") as phone:  # it knows the address from last time
+            await until_equal(laptop, phone)
+            assert await phone.run(titles) == {"While it was away"}
+        await until(laptop, lambda: not laptop.progress)
+    assert bench.what("laptop").count("connected") == bench.what("laptop").count("lost") == 2
+    assert "equal" in bench.what("phone")
+
+
+async def test_happenings_tell_the_story_of_a_link(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop:
+        await laptop.run(add("Buy milk"))
+        async with bench.running("phone", laptop) as phone:
+            await until_equal(laptop, phone)
+    told = bench.happenings["phone"]
+    assert bench.what("phone") == ["connected", "applied", "equal", "lost"]
+    assert told[0].text.startswith(HOST)
+    assert told[1].count == 1
+    assert {each.device for each in told} == {laptop.store.identity.device}
+    assert phone.name_of(laptop.store.identity.device) == "laptop"
+
+
+async def test_two_that_do_not_get_along_say_so_once_however_often_they_try(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    with StorageEngine(bench.folder / "phone") as phone:
+        phone.open_store(bench.config("phone"))
+        phone.store.transact(lambda tx: tx.set_meta(WORKSPACE_KEY, bytes(16)))
+    async with bench.running("laptop") as running, bench.running("phone", running):
+        await bench.until_told("laptop", "trouble")
+        peer = next(iter(running.peers.all.values()))
+        await until(running, lambda: peer.failures >= 2)
+    assert bench.what("laptop") == ["trouble"]
+    assert "another workspace" in bench.happenings["laptop"][0].text
+
+
+async def test_an_address_at_which_a_stranger_answers_is_named_once_and_dialled_on(bench: Bench) -> None:
+    bench.members("laptop")
+    bench.members("stranger")
+    async with bench.running("stranger") as stranger, bench.running("laptop", stranger):
+        await bench.until_told("laptop", "trouble")
+    assert bench.what("laptop") == ["trouble"]
+    assert "not members of one workspace" in bench.happenings["laptop"][0].text
+
+
+async def test_a_device_listens_where_it_did_last_time_unless_that_is_taken(bench: Bench) -> None:
+    bench.members("laptop")
+    async with bench.running("laptop") as laptop:
+        port = laptop.port
+    async with bench.running("laptop") as laptop:
+        assert laptop.port == port
+    server = await asyncio.start_server(lambda *_: None, "0.0.0.0", port)
+    async with server, bench.running("laptop") as laptop:
+        assert laptop.port != port
+
+
+async def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bench: Bench) -> None:
+    bench.members("laptop")
+    async with bench.running("laptop") as laptop:
+        other = Device(bench.folder / "other", port=laptop.port, config=bench.config("other"), discover=False)
+        with pytest.raises(UsageError, match="in use"):
+            await other.__aenter__()
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_device_that_joins_while_others_run_is_trusted_by_all_of_them(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        opened: asyncio.Future[tuple[str, int, str]] = asyncio.get_running_loop().create_future()
+        inviting = asyncio.ensure_future(laptop.invite(lambda *shown: opened.set_result(shown)))
+        async with asyncio.timeout(PATIENCE_S):
+            code, port, reason = await opened
+        assert reason == "discovery is switched off"
+        with StorageEngine(bench.folder / "tablet") as tablet:
+            tablet.open_store(bench.config("tablet"))
+            identity = tablet.make_identity()
+            card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
+            welcome = membership.decode_welcome(await pairing.join(code, card, HOST, port))
+            tablet.adopt(welcome)
+        assert (await inviting).name == "tablet"
+        assert welcome.port == laptop.port
+        device = (await inviting).device
+        await until(phone, lambda: device in phone.peers.all)  # it heard of it through sync
+        async with bench.running("tablet", phone) as new:  # which never met the inviter
+            async with asyncio.timeout(PATIENCE_S):
+                await new.equal({phone.store.identity.device})
+            assert await new.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
+    assert "joined" in bench.what("laptop")
+
+
+async def test_an_invitation_that_nobody_answers_ends(bench: Bench) -> None:
+    bench.members("laptop")
+    async with bench.running("laptop") as laptop:
+        with pytest.raises(PairingError, match="expired"):
+            async with asyncio.timeout(PATIENCE_S):
+                await laptop.invite(lambda *_: None, window_s=0.05)
+        assert await laptop.run(lambda store: len(store.members())) == 1
+
+
+# --- peers that misbehave, and ends ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x00garbage", b"\x01" + b"\xff" * 100, b"\x07", bytes(1000)])
+async def test_a_member_that_sends_garbage_is_shown_out_and_nothing_changes(bench: Bench, frame: bytes) -> None:
+    bench.members("laptop", "phone", "rogue")
+    with StorageEngine(bench.folder / "rogue") as rogue:
+        rogue.open_store(bench.config("rogue"))
+        identity = rogue.make_identity()
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        before = await laptop.run(StorageEngine.digest)
+        own = laptop.store.identity
+        link = await dial(identity, own.device, own.certificate, HOST, laptop.port)
+        await link.send(frame)
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                async for _ in link:  # a hello, a goodbye, and the end
+                    pass
+            except EddaError:
+                pass
+        assert await laptop.run(StorageEngine.digest) == before
+        trouble = [each for each in bench.happenings["laptop"] if each.what == "trouble"]
+        assert [each.device for each in trouble] == [identity.device]
+        await phone.run(add("Life goes on"))
+        await until_equal(laptop, phone)
+        assert await laptop.run(titles) == {"Life goes on"}
+
+
+async def test_a_device_that_is_cancelled_lets_go_of_everything(bench: Bench) -> None:
+    bench.members("laptop", "phone")
+    entered = asyncio.Event()
+
+    async def run_for_ever() -> None:
+        async with bench.running("laptop") as laptop:
+            await laptop.run(add("Buy milk"))
+            entered.set()
+            await laptop.equal({"nobody"})
+
+    before = asyncio.all_tasks()
+    task = asyncio.ensure_future(run_for_ever())
+    async with asyncio.timeout(PATIENCE_S):
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert asyncio.all_tasks() == before
+    with StorageEngine(bench.folder / "laptop") as store:
+        store.open_store(bench.config("laptop"))
+        assert titles(store) == {"Buy milk"}
+
+
+async def test_a_device_whose_store_cannot_be_opened_leaves_nothing_running(bench: Bench) -> None:
+    (bench.folder / "laptop").mkdir()
+    (bench.folder / "laptop" / "edda.db").write_text("Dear diary")
+    before = asyncio.all_tasks()
+    with pytest.raises(EddaError, match="not an edda store"):
+        async with bench.running("laptop"):
+            raise AssertionError("it opened")
+    assert asyncio.all_tasks() == before
+
+
+# --- one sync ---------------------------------------------------------------------------------------------------------
+
+
+async def test_one_sync_carries_what_each_peer_has_to_all_of_them(bench: Bench) -> None:
+    bench.members("laptop", "phone", "tablet")
+    async with bench.running("laptop") as laptop, bench.running("phone") as phone, bench.running("tablet") as tablet:
+        await asyncio.gather(laptop.run(add("One")), phone.run(add("Two")), tablet.run(add("Three")))
+        at = [(HOST, laptop.port), (HOST, phone.port)]
+        async with asyncio.timeout(PATIENCE_S):
+            answers = [answer async for answer in service.sync(tablet, at)]
+        assert answers[-1]["equal"] is True
+        assert {peer["name"]: peer["state"] for peer in answers[-1]["peers"]} == {"laptop": "equal", "phone": "equal"}
+        assert (
+            await laptop.run(titles) == await phone.run(titles) == await tablet.run(titles) == {"One", "Two", "Three"}
+        )
+
+
+async def test_one_sync_counts_only_who_can_be_reached(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEARCH_S", 0.1)
+    bench.members("laptop", "phone", "tablet")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        async with asyncio.timeout(PATIENCE_S):
+            answers = [answer async for answer in service.sync(phone, [])]
+        assert answers[-1]["equal"] is True
+        states = {peer["name"]: peer["state"] for peer in answers[-1]["peers"]}
+        assert states == {"laptop": "equal", "tablet": "unreachable"}

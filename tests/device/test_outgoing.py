@@ -1,0 +1,94 @@
+"""What waits for a link goes out in order, and never grows without bound."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from edda_sync.device.outgoing import Outgoing
+from edda_sync.words import limits
+from edda_sync.words.errors import LinkClosedError
+
+
+class Wire:
+    """A link that a test holds up, lets go and breaks."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+        self.broken = False
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def send(self, frame: bytes) -> None:
+        await self.free.wait()
+        if self.broken:
+            raise LinkClosedError("it is gone", "peer")
+        self.sent.append(frame)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_frames_go_out_in_order_and_then_the_link_is_closed() -> None:
+    wire = Wire()
+    outgoing = Outgoing(wire)
+    frames = [bytes([number]) * 10 for number in range(50)]
+    assert all(outgoing.send(frame) for frame in frames)
+    outgoing.end()
+    await outgoing.run()
+    assert wire.sent == frames
+    assert wire.closed
+
+
+async def test_a_frame_that_comes_while_it_runs_goes_out_too() -> None:
+    wire = Wire()
+    outgoing = Outgoing(wire)
+    running = asyncio.ensure_future(outgoing.run())
+    await asyncio.sleep(0)
+    outgoing.send(b"late")
+    outgoing.end()
+    await running
+    assert wire.sent == [b"late"]
+
+
+async def test_a_peer_that_never_reads_is_let_go_before_more_waits_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OUTGOING_BYTES_MAX", 1_000)
+    wire = Wire()
+    wire.free.clear()
+    outgoing = Outgoing(wire)
+    running = asyncio.ensure_future(outgoing.run())
+    await asyncio.sleep(0)
+    taken = 0
+    while outgoing.send(bytes(100)):
+        taken += 1
+        assert taken <= 10, "it would grow without end"
+    assert taken >= 9
+    wire.free.set()
+    await running
+    assert wire.closed
+    assert len(wire.sent) <= 1, "what had piled up is not sent any more"
+
+
+async def test_what_was_sent_leaves_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OUTGOING_BYTES_MAX", 1_000)
+    wire = Wire()
+    outgoing = Outgoing(wire)
+    running = asyncio.ensure_future(outgoing.run())
+    for _ in range(100):
+        assert outgoing.send(bytes(900))
+        for _ in range(3):  # it wakes, writes, and counts what it wrote
+            await asyncio.sleep(0)
+    outgoing.end()
+    await running
+    assert len(wire.sent) == 100
+
+
+async def test_a_link_that_breaks_ends_it_quietly() -> None:
+    wire = Wire()
+    wire.broken = True
+    outgoing = Outgoing(wire)
+    outgoing.send(b"x")
+    await outgoing.run()
+    assert wire.closed

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from edda_sync.device.peers import STEADY_DELAYS, Endpoint, Peers, _delay
+from edda_sync.device.supervisor import Supervisor
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.links import Link
+from edda_sync.words import limits
+from edda_sync.words.errors import NotAMemberError, NotReachableError
+
+PATIENCE_S = 20.0
+HOST = "127.0.0.1"
+FIRST, SECOND, STRANGER = sorted(
+    (Identity.from_private(bytes([number]) * 32) for number in (1, 2, 3)), key=lambda identity: identity.device
+)
+
+
+class Side:
+    """One device's links, as its runner sees them."""
+
+    def __init__(self, identity: Identity, *members: Identity, port: int = 0, ends_at_once: bool = False) -> None:
+        self.identity = identity
+        self.members = {member.device: member.certificate for member in (identity, *members)}
+        self.open: list[Link] = []
+        self.begun = 0
+        self.dialled: list[tuple[str, Endpoint]] = []
+        self._ends_at_once = ends_at_once
+        self._changed = asyncio.Condition()
+        self.told: list[str] = []
+        self.heard = asyncio.Event()
+        self.troubles: list[tuple[str, str]] = []
+        self.troubled = asyncio.Event()
+        self.supervisor = Supervisor(self._hear, self._hear)
+        self.peers = Peers(
+            identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled),
+            self.supervisor, on_trouble=self._note,
+        )  # fmt: skip
+
+    async def __aenter__(self) -> Self:
+        await self.supervisor.__aenter__()
+        await self.peers.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.peers.__aexit__(kind, error, trace)
+        await self.supervisor.__aexit__(kind, error, trace)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return HOST, self.peers.port
+
+    def _note(self, device: str, text: str) -> None:
+        self.troubles.append((device, text))
+        self.troubled.set()
+
+    def _hear(self, told: str) -> None:
+        self.told.append(told)
+        self.heard.set()
+
+    async def _run(self, link: Link) -> None:
+        self.begun += 1
+        self.open.append(link)
+        await self._tell()
+        try:
+            if not self._ends_at_once:
+                async for _ in link:
+                    pass
+        finally:
+            self.open.remove(link)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(condition)
+
+    async def linked(self) -> Link:
+        await self.until(lambda: bool(self.open))
+        return self.open[-1]
+
+
+def meet(*sides: Side) -> None:
+    """Tell each where the others are."""
+    for side in sides:
+        for other in sides:
+            side.peers.found(other.identity.device, [other.endpoint])
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_news_of_a_peer_that_comes_with_the_end_does_not_hold_it_up(steps: int) -> None:
+    side = Side(FIRST, SECOND)
+    async with asyncio.timeout(PATIENCE_S), side:
+        peer = side.peers.all[SECOND.device]
+        peer.endpoints, peer.failures = [(HOST, 9)], STEADY_DELAYS + 7  # nobody listens there, and it is known
+        peer.nudge.set()
+        for _ in range(10):  # it is to wait for half a minute by then
+            await asyncio.sleep(0)
+        peer.nudge.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+
+# --- backoff ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failures", range(1, 40))
+def test_tries_become_more_seldom_and_never_stop(failures: int) -> None:
+    delay = _delay(failures)
+    assert limits.RECONNECT_DELAY_S_MIN * 0.75 <= delay <= limits.RECONNECT_DELAY_S_MAX * 1.25
+    if failures <= STEADY_DELAYS:
+        assert delay <= limits.RECONNECT_DELAY_S_MIN * 1.25  # who has just gone is soon back
+    if failures > STEADY_DELAYS + 7:
+        assert delay >= limits.RECONNECT_DELAY_S_MAX * 0.75
+
+
+@pytest.mark.parametrize(
+    ("failures", "middle_s"), [(1, limits.RECONNECT_DELAY_S_MIN), (39, limits.RECONNECT_DELAY_S_MAX)]
+)
+def test_devices_that_lost_a_peer_together_do_not_call_it_together(failures: int, middle_s: float) -> None:
+    delays = [_delay(failures) for _ in range(200)]  # all on one side once in 2**199 runs
+    assert min(delays) < middle_s < max(delays)
+    assert len(set(delays)) > 100
+
+
+async def test_a_link_that_ends_at_once_counts_as_a_failure_and_is_not_dialled_in_a_hurry() -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST, ends_at_once=True) as other:
+        peer = one.peers.all[SECOND.device]
+        one.peers.found(SECOND.device, [other.endpoint])
+        await one.until(lambda: one.begun >= 3 and not one.open)
+        assert peer.failures >= 2
+
+
+async def test_news_of_a_peer_begins_the_backoff_anew() -> None:
+    async with Side(FIRST, SECOND) as one:
+        peer = one.peers.all[SECOND.device]
+        peer.failures = 30  # its keeper would wait for half a minute
+        async with Side(SECOND, FIRST) as other:
+            one.peers.found(SECOND.device, [other.endpoint])
+            assert peer.failures <= 2
+            assert (await one.linked()).peer == SECOND.device
+
+
+async def test_hints_of_where_a_peer_is_do_not_hurry_a_device_whose_links_to_it_end_at_once() -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST, ends_at_once=True) as other:
+        peer = one.peers.all[SECOND.device]
+        one.peers.found(SECOND.device, [other.endpoint])
+        await one.until(lambda: one.begun >= 1 and not one.open)
+        peer.failures = 30  # from here on its keeper waits for half a minute
+        await one.until(lambda: one.begun >= 2 and not one.open)  # but for the pause that was under way
+        begun = one.begun
+        for _ in range(50):  # as mDNS gives them
+            one.peers.found(SECOND.device, [other.endpoint])
+            await asyncio.sleep(0.02)
+        assert one.begun == begun
+        assert peer.failures > 30
+        one.peers.network_changed()  # a person asks, or a cable was plugged in
+        await one.until(lambda: one.begun > begun)
+
+
+async def test_links_that_the_peer_dials_in_vain_do_not_shorten_the_pause_before_the_next_call() -> None:
+    async with Side(FIRST, SECOND, ends_at_once=True) as one, Side(SECOND, FIRST) as other:
+        peer = one.peers.all[SECOND.device]
+        peer.failures = 30
+        peer.endpoints = [other.endpoint]
+        peer.nudge.set()
+        other.peers.found(FIRST.device, [one.endpoint])
+        await one.until(lambda: one.begun >= 4 and not one.open)
+        assert one.dialled == []
+
+
+async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_the_last_link_ended_at_once() -> None:
+    async with Side(FIRST, SECOND) as one:
+        peer = one.peers.all[SECOND.device]
+        async with Side(SECOND, FIRST, ends_at_once=True) as other:
+            port = other.peers.port
+            one.peers.found(SECOND.device, [other.endpoint])
+            await one.until(lambda: one.begun >= 1 and not one.open)
+        async with asyncio.timeout(PATIENCE_S):
+            while peer.is_unsteady:  # noqa: ASYNC110 - until it has called where nobody is any more
+                await asyncio.sleep(0.01)
+        peer.failures = 30
+        async with Side(SECOND, FIRST, port=port) as again:
+            one.peers.found(SECOND.device, [again.endpoint])
+            assert (await one.linked()).peer == SECOND.device
+
+
+# --- a copy of this device's store -----------------------------------------------------------------------------------
+
+
+async def test_who_is_refused_since_a_copy_of_its_store_is_connected_says_so() -> None:
+    async with Side(FIRST, SECOND) as other, Side(SECOND, FIRST) as copy, Side(SECOND, FIRST) as original:
+        other.peers.found(SECOND.device, [copy.endpoint])
+        await copy.linked()
+        peer = original.peers.all[FIRST.device]
+        original.peers.found(FIRST.device, [other.endpoint])
+        async with asyncio.timeout(PATIENCE_S):
+            await original.troubled.wait()
+        assert peer.error == original.troubles[0][1]
+        assert peer.error == (
+            f"Another copy of this device's store is connected to {FIRST.device[:12]}; use only one of the two."
+        )
+        assert peer.refused == 2  # the first one may have crossed a link of ours
+        assert not copy.troubles
+        assert copy.open
+
+
+# --- faults and bugs of this device -----------------------------------------------------------------------------------
+
+
+async def test_a_fault_of_the_disk_while_a_peer_is_called_is_told_once_and_the_peer_called_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))  # a key that is used lies there for a moment
+            one.peers.found(SECOND.device, [other.endpoint])
+            async with asyncio.timeout(PATIENCE_S):
+                await one.heard.wait()
+            assert "missing" in one.supervisor.fault
+        assert (await one.linked()).peer == SECOND.device
+        assert len(one.told) == 1
+        assert one.supervisor.fault == ""
+
+
+async def test_a_bug_in_what_keeps_a_peer_ends_the_device() -> None:
+    async def run() -> None:
+        async with Side(FIRST, SECOND) as side:
+            side.peers.found(SECOND.device, [("a host and no port",)])  # type: ignore[list-item]
+            await asyncio.Event().wait()
+
+    owner = asyncio.ensure_future(run())
+    await asyncio.wait({owner}, timeout=PATIENCE_S)
+    assert owner.done(), "it goes on as if nothing were wrong"
+    assert isinstance(owner.exception(), ValueError)
+
+
+# --- one link a pair --------------------------------------------------------------------------------------------------
+
+
+async def test_two_that_hear_of_each_other_at_once_keep_the_link_that_the_lower_id_dialled() -> None:
+    async with Side(FIRST, SECOND) as lower, Side(SECOND, FIRST) as higher:
+        meet(lower, higher)
+        assert (await lower.linked()).dialled is True
+        assert (await higher.linked()).dialled is False
+        assert len(lower.open) == len(higher.open) == 1
+        assert lower.dialled == [(SECOND.device, higher.endpoint)]  # to be remembered
+
+
+class Named(Link):
+    """A link as far as the rule looks at it."""
+
+    def __init__(self, peer: str, *, dialled: bool) -> None:
+        self.peer, self.dialled = peer, dialled
+
+
+@pytest.mark.parametrize(("own", "other"), [(FIRST, SECOND), (SECOND, FIRST)])
+async def test_both_sides_agree_which_of_two_links_is_better(own: Identity, other: Identity) -> None:
+    async with Side(own, other) as side:
+        by_lower = Named(other.device, dialled=own is FIRST)
+        by_higher = Named(other.device, dialled=own is SECOND)
+        assert side.peers._is_better(by_lower, by_higher) is True
+        assert side.peers._is_better(by_higher, by_lower) is False
+        assert (
+            side.peers._is_better(by_higher, by_higher) is True
+        )  # of two by the same the newer: the older may be dead
+
+
+async def test_a_peer_that_was_restarted_is_dialled_again() -> None:
+    async with Side(FIRST, SECOND) as one:
+        async with Side(SECOND, FIRST) as other:
+            meet(one, other)
+            await one.linked()
+            port = other.peers.port
+        await one.until(lambda: not one.open)
+        async with Side(SECOND, FIRST, port=port) as again:
+            assert (await again.linked()).peer == FIRST.device  # nobody told anybody anything
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_member_that_goes_loses_its_link_and_a_new_one_is_dialled() -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other, Side(STRANGER, FIRST) as later:
+        meet(one, other)
+        await one.linked()
+        del one.members[SECOND.device]
+        one.members[STRANGER.device] = STRANGER.certificate
+        await one.peers.refresh()
+        await other.until(lambda: not other.open)
+        assert SECOND.device not in one.peers.all
+        one.peers.found(STRANGER.device, [later.endpoint])
+        assert (await later.linked()).peer == FIRST.device
+
+
+async def test_a_hint_about_somebody_who_is_no_member_is_nothing() -> None:
+    async with Side(FIRST, SECOND) as one:
+        one.peers.found(STRANGER.device, [(HOST, 1)])
+        assert list(one.peers.all) == [SECOND.device]
+
+
+# --- an address that a person names -----------------------------------------------------------------------------------
+
+
+async def test_whoever_answers_at_an_address_is_linked_if_it_is_a_member() -> None:
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other, Side(STRANGER) as stranger:
+        assert await one.peers.dial_address(*other.endpoint) == SECOND.device
+        assert (await one.linked()).peer == SECOND.device
+        with pytest.raises(NotAMemberError):
+            await one.peers.dial_address(*stranger.endpoint)
+        with pytest.raises(NotAMemberError):
+            await one.peers.dial_address(*one.endpoint)
+
+
+async def test_nobody_and_what_is_no_device_are_not_reachable() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Side(FIRST) as one:
+        with pytest.raises(NotReachableError):
+            await one.peers.dial_address(HOST, port)
+        server.close()
+        await server.wait_closed()
+        with pytest.raises(NotReachableError):
+            await one.peers.dial_address(HOST, port)
+
+
+async def test_another_programs_tls_is_no_device(tls_of_somebody_else: ssl.SSLContext) -> None:
+    server = await asyncio.start_server(lambda *_: None, HOST, 0, ssl=tls_of_somebody_else)
+    async with Side(FIRST) as one:
+        with pytest.raises(NotReachableError, match="no edda device"):
+            await one.peers.dial_address(HOST, server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def tls_of_somebody_else(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "printer")])
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(datetime.datetime(2020, 1, 1)).not_valid_after(datetime.datetime(2090, 1, 1))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    encoded = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(encoded + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from edda_sync.crdt import operation as ops
+from edda_sync.crdt.entity import key_of
+from edda_sync.fold.entities import Entities
+from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.words.errors import CorruptError
+from tests.crdt.authors import Peer, founded
+from tests.crdt.works import DOCUMENT, OTHER, TASK
+
+KEY, GONE, NEW = key_of("task", TASK), key_of("task", OTHER), key_of("document", DOCUMENT)
+
+
+@pytest.fixture
+def peer() -> Peer:
+    """A peer with a task, one in the trash, and one of which there are only refused operations."""
+    laptop, peer = founded()
+    peer.admit(laptop.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"})))
+    peer.admit(laptop.write(ops.Delete("task", OTHER, ((laptop.actor, 2),)), ops.Put("tag", TASK, {"name": ""})))
+    return peer
+
+
+@pytest.fixture
+def entities(peer: Peer) -> Iterator[Entities]:
+    with peer.store.read() as reader:
+        yield Entities(reader)
+
+
+def test_an_entity_is_what_the_store_holds_and_then_what_the_fold_made_of_it(entities: Entities) -> None:
+    assert entities.get(KEY) is None  # nobody has asked for it yet
+    task = entities.of("task", TASK)
+    assert task.value("title") == "t"
+    task.touch(b"\1" * 16, 1)
+    assert entities.of("task", TASK) is entities.get(KEY) is entities[KEY] is task
+
+
+def test_an_entity_that_nobody_wrote_is_a_new_one(entities: Entities) -> None:
+    new = entities.of("document", DOCUMENT)
+    assert (new.touched, new.deleted, new.cells) == ({}, {}, {})
+    assert entities.of("document", DOCUMENT) is new
+    assert entities.before(NEW) is None
+
+
+def test_only_what_was_touched_or_deleted_exists(entities: Entities) -> None:
+    assert entities.existing("task", TASK) is not None
+    assert entities.existing("task", OTHER) is not None  # in the trash
+    assert entities.existing("tag", TASK) is None  # of which everything was refused
+    assert entities.existing("document", DOCUMENT) is None
+    entities.of("document", DOCUMENT)
+    assert entities.existing("document", DOCUMENT) is None  # it was only spoken of
+
+
+def test_what_is_visible_is_told_as_the_store_had_it_and_as_the_fold_makes_it(entities: Entities) -> None:
+    entities.load((KEY, GONE, NEW))
+    assert [entities.was_visible(key) for key in (KEY, GONE, NEW)] == [True, False, False]
+    assert [entities.is_visible(key) for key in (KEY, GONE, NEW)] == [True, False, False]
+    entities[KEY].delete(entities[KEY].touched)
+    entities[GONE].touch(b"\1" * 16, 1)
+    entities.of("document", DOCUMENT).touch(b"\1" * 16, 1)
+    assert [entities.was_visible(key) for key in (KEY, GONE, NEW)] == [True, False, False]
+    assert [entities.is_visible(key) for key in (KEY, GONE, NEW)] == [False, True, True]
+
+
+def test_what_was_read_is_not_read_again_before_all_is_forgotten(peer: Peer) -> None:
+    class Counting:
+        def __init__(self, reader: StoreReader) -> None:
+            self.reader, self.asked = reader, 0
+
+        def records(self, keys: list[bytes]) -> object:
+            self.asked += len(keys)
+            return self.reader.records(keys)
+
+    with peer.store.read() as reader:
+        counting = Counting(reader)
+        entities = Entities(counting)  # type: ignore[arg-type]
+        for _ in range(2):
+            entities.load((KEY, NEW))
+            assert entities.is_visible(KEY)
+            assert entities.existing("document", DOCUMENT) is None
+        assert counting.asked == 2
+        assert len(entities) == 1
+        entities.clear()
+        assert len(entities) == 0
+        entities.load((KEY,))
+        assert counting.asked == 3
+
+
+def test_what_is_expected_to_be_new_is_not_looked_for(entities: Entities) -> None:
+    entities.expect_new((KEY,))
+    entities.load((KEY,))
+    assert entities.get(KEY) is None
+    assert entities.of("task", TASK).cells == {}
+
+
+def test_what_rotted_is_damage_for_who_asks_for_it(peer: Peer) -> None:
+    def rot(tx: StoreWriter) -> None:
+        (record,) = tx.records([KEY]).values()
+        tx.save([record._replace(state=record.state[1:])], {KEY: False})
+
+    peer.store.transact(rot)
+    with peer.store.read() as reader:
+        entities = Entities(reader)
+        assert entities.is_visible(GONE) is False
+        for _ in range(2):  # else whoever asked again would take it for one that nobody wrote, and write it anew
+            for ask in (entities.of, entities.existing):
+                with pytest.raises(CorruptError):
+                    ask("task", TASK)
+            with pytest.raises(CorruptError):
+                entities.is_visible(KEY)

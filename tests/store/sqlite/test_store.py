@@ -1,0 +1,722 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlcipher3 import dbapi2
+
+from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite import connections, schema
+from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import (
+    CorruptError,
+    DamagedStoreError,
+    DiskFullError,
+    NewerStoreError,
+    NotAStoreError,
+    ReadOnlyError,
+    StorageError,
+)
+from edda_sync.words.query import TaskQuery, plan
+from tests.store.contract import ACTOR, AnyStore, StoreContract, change_all, dump, fill, head, logged, show, shown_task
+
+WAIT_S = 60  # how long a test waits for what always comes
+
+
+class TestSqliteStore(StoreContract):
+    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
+        return SqliteStore(folder / DATABASE_FILE, on_end)
+
+    def view(self, store: AnyStore) -> dict[str, Any]:
+        assert isinstance(store, SqliteStore)
+        connection = store.connect()
+        try:
+            held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
+            for name in ("task_search", "document_search"):
+                held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
+            return held
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / DATABASE_FILE
+
+
+@pytest.fixture
+def ended() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def store(path: Path, ended: list[bool]) -> Iterator[SqliteStore]:
+    store = SqliteStore(path, ended.append)
+    yield store
+    store.close()
+
+
+def put(name: str, value: bytes = b"") -> Callable[[StoreWriter], str]:
+    def work(tx: StoreWriter) -> str:
+        tx.set_meta(name, value)
+        return name
+
+    return work
+
+
+def meta(store: SqliteStore, name: str) -> bytes | None:
+    with store.read() as reader:
+        return reader.meta(name)
+
+
+# --- durability -------------------------------------------------------------------------------------------------------
+
+
+def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store: SqliteStore) -> None:
+    connection = store.connect()
+    try:
+        found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+        assert found == {"journal_mode": "wal", "synchronous": 2}
+        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+        assert connection.execute("PRAGMA trusted_schema").fetchone()[0] == 0
+    finally:
+        connection.close()
+
+
+def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_memory(_: Path) -> Any:  # the one database that SQLite does not write ahead
+        return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
+
+    monkeypatch.setattr(connections, "connect", in_memory)
+    with pytest.raises(CorruptError, match="journal memory"):
+        SqliteStore(path)
+
+
+def test_what_was_acknowledged_is_there_when_the_process_dies_at_once(path: Path) -> None:
+    script = """
+import os, pathlib, sys
+from edda_sync.store.sqlite.store import SqliteStore
+store = SqliteStore(pathlib.Path(sys.argv[1]))
+for number in range(20):
+    store.transact(lambda tx: tx.set_meta(str(number), b"kept"))
+os._exit(9)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=WAIT_S)
+    assert done.returncode == 9
+    store = SqliteStore(path)
+    assert all(meta(store, str(number)) == b"kept" for number in range(20))
+    store.close()
+
+
+def test_a_store_opens_again_with_all_that_it_had(path: Path) -> None:
+    store = SqliteStore(path)
+    store.transact(fill)
+    with store.read() as reader:
+        before = dump(reader)
+    store.close()
+    again = SqliteStore(path)
+    with again.read() as reader:
+        assert dump(reader) == before
+    again.close()
+
+
+def test_the_tables_hold_after_anything_a_transaction_did(store: SqliteStore) -> None:
+    store.transact(fill)
+    connection = store.connect()
+    try:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    finally:
+        connection.close()
+
+
+# --- transactions that wait together ----------------------------------------------------------------------------------
+
+
+class Gate:
+    """Holds the writer's thread inside a transaction, so that what is submitted meanwhile waits together."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._inside, self._open = threading.Event(), threading.Event()
+        self.passed = store.submit(self._work)
+        assert self._inside.wait(WAIT_S)
+
+    def _work(self, _tx: StoreWriter) -> None:
+        self._inside.set()
+        assert self._open.wait(WAIT_S)
+
+    def open(self) -> None:
+        self._open.set()
+        self.passed.result(WAIT_S)
+
+
+def test_transactions_that_wait_together_are_committed_together(store: SqliteStore, ended: list[bool]) -> None:
+    gate = Gate(store)
+    futures = [store.submit(put(f"{number}")) for number in range(10)]
+    gate.open()
+    assert [future.result(WAIT_S) for future in futures] == [f"{number}" for number in range(10)]
+    assert ended == [True, True]
+    assert all(meta(store, f"{number}") == b"" for number in range(10))
+
+
+def test_a_long_queue_is_committed_in_batches(store: SqliteStore, ended: list[bool]) -> None:
+    gate = Gate(store)
+    futures = [store.submit(put(f"{number}")) for number in range(200)]
+    gate.open()
+    for future in futures:
+        future.result(WAIT_S)
+    assert 3 < len(ended) < 10
+
+
+def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store: SqliteStore) -> None:
+    gate = Gate(store)
+    store.on_idle = lambda _: False
+    store._put_off()  # what may wait is due, and wakes the writer before the transaction does
+    queued = store.submit(put("queued"))
+    closing = threading.Thread(target=store.close)
+    closing.start()
+    while not store._closed:
+        closing.join(0.001)
+    gate.open()
+    assert queued.result(WAIT_S) == "queued"
+    closing.join()
+
+
+def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(store: SqliteStore, ended: list[bool]) -> None:
+    failure = ValueError("mine")
+
+    def half(tx: StoreWriter) -> None:
+        tx.set_meta("half", b"")
+        tx.set_meta("before", b"overwritten")
+        raise failure
+
+    def look(tx: StoreWriter) -> tuple[bytes | None, bytes | None]:
+        return tx.meta("before"), tx.meta("half")
+
+    gate = Gate(store)
+    before, failing, after = store.submit(put("before", b"kept")), store.submit(half), store.submit(look)
+    gate.open()
+    assert before.result(WAIT_S) == "before"
+    assert failing.exception(WAIT_S) is failure
+    assert after.result(WAIT_S) == (b"kept", None)
+    assert (meta(store, "before"), meta(store, "half")) == (b"kept", None)
+    assert ended == [True, False, True]
+
+
+@pytest.mark.parametrize("error", [CorruptError("The state of a task"), None], ids=["raised", "constraint"])
+def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
+    store: SqliteStore, error: Exception | None
+) -> None:
+    def work(tx: StoreWriter) -> None:
+        tx.set_meta("half", b"")
+        if error is not None:
+            raise error
+        show(tx, shown_task(1, title=None))
+
+    gate = Gate(store)
+    before, failing, after = store.submit(put("before")), store.submit(work), store.submit(put("after"))
+    gate.open()
+    assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
+    assert isinstance(failing.exception(WAIT_S), StorageError)
+    assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
+
+
+def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(store: SqliteStore) -> None:
+    def twice(tx: StoreWriter) -> None:
+        tx.set_meta("half", b"")
+        for position in (1, 2):  # one change in two places: nothing is read in between, so both are written at the end
+            tx.append(logged(position, ACTOR, 1), head(ACTOR, 1))
+
+    gate = Gate(store)
+    before, failing, after = store.submit(put("before")), store.submit(twice), store.submit(put("after"))
+    gate.open()
+    assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
+    assert isinstance(failing.exception(WAIT_S), StorageError)
+    assert isinstance(store.submit(twice).exception(WAIT_S), StorageError)
+    with pytest.raises(StorageError):
+        store.transact(twice)
+    assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
+    with store.read() as reader:
+        assert (dict(reader.heads()), reader.log_position()) == ({}, 0)
+
+
+def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
+    store.transact(fill)
+
+    def fail(tx: StoreWriter) -> None:
+        change_all(tx)
+        raise ValueError("mine")
+
+    gate = Gate(store)
+    before, failing, after = store.submit(dump), store.submit(fail), store.submit(dump)
+    gate.open()
+    assert isinstance(failing.exception(WAIT_S), ValueError)
+    assert after.result(WAIT_S) == before.result(WAIT_S)
+    alone = store.submit(fail)
+    assert isinstance(alone.exception(WAIT_S), ValueError)
+    assert store.transact(dump) == before.result(WAIT_S)
+
+
+def test_a_batch_that_cannot_be_committed_leaves_no_trace_and_tells_each_of_its_callers(
+    store: SqliteStore, ended: list[bool]
+) -> None:
+    gate = Gate(store)
+    orphan = shown_task(1, parent_id="nobody")
+    futures: list[Future[Any]] = [store.submit(put("before")), store.submit(lambda tx: show(tx, orphan))]
+    gate.open()
+    assert all(isinstance(future.exception(WAIT_S), StorageError) for future in futures)
+    assert ended == [True, False]
+    assert meta(store, "before") is None
+    store.transact(put("after"))
+    assert meta(store, "after") == b""
+
+
+def test_a_caller_hears_of_a_fault_in_what_is_told_of_the_end_and_the_store_goes_on(path: Path) -> None:
+    faults = [RuntimeError("once")]
+
+    def on_end(committed: bool) -> None:
+        if committed and faults:
+            raise faults.pop()
+
+    store = SqliteStore(path, on_end)
+    with pytest.raises(RuntimeError, match="once"):
+        store.transact(put("first"))
+    store.transact(put("second"))
+    assert meta(store, "first") == meta(store, "second") == b""
+    store.close()
+
+
+# --- what may wait ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_put_off_is_done_once_the_store_is_idle_until_nothing_is_left(store: SqliteStore) -> None:
+    left, done = [True, True, False], threading.Event()
+
+    def on_idle(tx: StoreWriter) -> bool:
+        more = left.pop(0)
+        tx.set_meta("idle", b"%d" % len(left))
+        if not more:
+            done.set()
+        return more
+
+    store.on_idle = on_idle
+    store.transact(put("write"))
+    assert done.wait(WAIT_S)
+    store.transact(put("write"))  # waits for the one before it
+    assert meta(store, "idle") == b"0"
+    assert left == []
+    store.on_idle = None
+
+
+def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
+    reached = threading.Event()
+
+    def on_idle(tx: StoreWriter) -> bool:
+        tx.set_meta("kept", b"spoilt")
+        reached.set()
+        raise ValueError("idle")
+
+    store.on_idle = on_idle
+    store.transact(put("kept", b"whole"))
+    assert reached.wait(WAIT_S)
+    store.on_idle = None
+    store.transact(put("next"))
+    assert meta(store, "kept") == b"whole"
+
+
+# --- several processes ------------------------------------------------------------------------------------------------
+
+PROCESS = """
+import pathlib, sys
+import sqlite_utils  # loaded before the start, so that all begin at once
+from edda_sync.store.seams import Head, Logged
+from edda_sync.store.sqlite.store import SqliteStore
+
+path, actor, count = pathlib.Path(sys.argv[1]), bytes([int(sys.argv[2])]) * 16, int(sys.argv[3])
+
+def append(tx):
+    position = tx.log_position() + 1
+    heads = tx.heads()
+    seq = heads[actor].seq + 1 if actor in heads else 1
+    tx.set_meta("changes", b"%d" % (int(tx.meta("changes") or b"0") + 1))
+    tx.append(Logged(position, actor, seq, b"", b"", b""), Head(actor, seq, b"", b"", b"", 0, b""))
+    tx.set_meta("appended", b"%d" % position)
+
+print("ready", flush=True)
+sys.stdin.readline()
+store = SqliteStore(path)
+for _ in range(count):
+    store.transact(append)
+store.close()
+"""
+
+
+def start(path: Path, actor: int, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROCESS, str(path), str(actor), str(count)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 0, errors
+
+
+def test_processes_that_write_at_once_follow_one_another(store: SqliteStore, path: Path) -> None:
+    processes = [start(path, actor, 60) for actor in (1, 2)]
+    for process in processes:
+        go(process)
+    seen = 0
+    while any(process.poll() is None for process in processes):
+        with store.read() as reader:  # whole transactions, whenever one looks
+            position = reader.log_position()
+            assert int(reader.meta("changes") or 0) == int(reader.meta("appended") or 0) == position >= seen
+            assert sum(head.seq for head in reader.heads().values()) == position
+            seen = position
+    for process in processes:
+        finish(process)
+    with store.read() as reader:
+        assert reader.log_position() == 120
+        one, other = b"\x01" * 16, b"\x02" * 16
+        assert {actor: head.seq for actor, head in reader.heads().items()} == {one: 60, other: 60}
+        seqs = [reader.logged(position).seq for position in reader.positions_missing({one: 60})]
+        assert seqs == list(range(1, 61))
+
+
+def test_processes_that_make_the_store_at_once_make_one(path: Path) -> None:
+    processes = [start(path, actor, 1) for actor in range(3)]
+    for process in processes:
+        go(process)
+    for process in processes:
+        finish(process)
+    store = SqliteStore(path)
+    with store.read() as reader:
+        assert reader.log_position() == 3
+    store.close()
+
+
+def test_two_stores_on_one_file_see_in_their_transactions_what_the_other_wrote(store: SqliteStore, path: Path) -> None:
+    other = SqliteStore(path)
+    store.transact(fill)
+    written = other.transact(dump)
+    assert written == store.transact(dump)
+    other.transact(change_all)
+    changed = store.transact(dump)
+    assert changed == other.transact(dump) != written
+    store.transact(lambda tx: tx.clear_view())
+    store.transact(lambda tx: tx.set_meta("name", b"once more"))
+    assert store.transact(dump) == other.transact(dump) != changed
+    other.close()
+
+
+def test_the_version_changes_with_the_commit_of_another_store_on_the_same_file(store: SqliteStore, path: Path) -> None:
+    other = SqliteStore(path)
+    before = store.version()
+    other.transact(put("name"))
+    assert store.version() != before
+    other.close()
+
+
+# --- what is no store of ours -----------------------------------------------------------------------------------------
+
+
+def make_foreign(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("CREATE TABLE notes (text)",),
+        ("CREATE TABLE notes (text)", "PRAGMA user_version = 1"),
+        ("CREATE TABLE notes (text)", "PRAGMA application_id = 77"),
+        ("PRAGMA user_version = 3",),
+        ("PRAGMA journal_mode = WAL", "CREATE TABLE notes (text)"),
+    ],
+    ids=["nameless", "with-a-version", "with-a-name", "empty-with-a-version", "writing-ahead"],
+)
+def test_another_programs_database_is_refused_and_stays_as_it_was(path: Path, statements: tuple[str, ...]) -> None:
+    make_foreign(path, *statements)
+    before = path.read_bytes()
+    with pytest.raises(NotAStoreError) as caught:
+        SqliteStore(path)
+    assert caught.value.path == str(path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_another_programs_database_that_is_only_in_its_journal_yet_is_refused(path: Path) -> None:
+    script = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("CREATE TABLE notes (text)")
+connection.commit()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=WAIT_S)
+    with pytest.raises(NotAStoreError):
+        SqliteStore(path)
+    connection = sqlite3.connect(path)
+    assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["notes"]
+    assert connection.execute("PRAGMA application_id").fetchone() == (0,)
+    connection.close()
+
+
+@pytest.mark.parametrize("content", [b"# Notes\n", b"SQLite format 3", b"\0" * 4096], ids=["text", "cut", "zeros"])
+def test_a_file_that_is_no_database_is_refused_and_stays_as_it_was(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(NotAStoreError):
+        SqliteStore(path)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_where_the_file_should_be_is_refused(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(NotAStoreError):
+        SqliteStore(path)
+
+
+def test_a_file_where_the_folder_should_be_is_refused(path: Path) -> None:
+    path.write_bytes(b"text")
+    with pytest.raises(NotAStoreError):
+        SqliteStore(path / DATABASE_FILE)
+
+
+def test_an_empty_file_becomes_a_store(path: Path) -> None:
+    path.touch()
+    store = SqliteStore(path)
+    store.transact(put("name"))
+    store.close()
+    head = path.read_bytes()[:100]
+    assert int.from_bytes(head[68:72], "big") == schema.APPLICATION_ID
+    assert int.from_bytes(head[60:64], "big") == schema.VERSION
+
+
+def test_a_newer_versions_store_is_left_alone(path: Path) -> None:
+    SqliteStore(path).close()
+    make_foreign(path, f"PRAGMA user_version = {schema.VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(NewerStoreError) as caught:
+        SqliteStore(path)
+    assert (caught.value.found, caught.value.known) == (schema.VERSION + 1, schema.VERSION)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_version_that_comes_in_between_is_noticed_as_well(path: Path, store: SqliteStore) -> None:
+    connection = store.connect()  # the version is in the journal and not yet in the file
+    try:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        with pytest.raises(NewerStoreError):
+            SqliteStore(path)
+    finally:
+        connection.close()
+
+
+def test_a_damaged_page_is_an_error_that_says_so(path: Path) -> None:
+    store = SqliteStore(path)
+    for number in range(200):
+        store.transact(put(f"{number}", bytes(4_000)))
+    store.close()
+    half = path.stat().st_size // 8192 * 4096  # the schema lies before it
+    with path.open("r+b") as file:
+        file.seek(half)
+        file.write(b"\xa5" * half)
+    store = SqliteStore(path)
+    with pytest.raises(DamagedStoreError, match=r"move edda\.db away"):
+        any(meta(store, f"{number}") is None for number in range(200))
+    store.close()
+
+
+# --- a disk that fails ------------------------------------------------------------------------------------------------
+
+
+class Rot:
+    """
+    A store whose file rots under it, and may heal: bytes of the full-text index, which the rest does not need.
+
+    Args:
+        path: Where the store is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(SqliteStore(path)) as store:
+            store.transact(lambda tx: self._write(tx, 1))
+            with closing(store.connect()) as connection:
+                (self._block,) = connection.execute("SELECT block FROM task_search_data WHERE id = 10").fetchone()
+        self._whole = path.read_bytes()
+        assert self._whole.count(self._block) == 1
+
+    def set_in(self) -> None:
+        self._overwrite(self._whole.replace(self._block, b"\xff" * len(self._block)))
+
+    def heal(self) -> None:
+        self._overwrite(self._whole)
+
+    def index(self, tx: StoreWriter) -> None:
+        """Write what goes through the index."""
+        self._write(tx, 2)
+
+    def _write(self, tx: StoreWriter, number: int) -> None:
+        show(tx, shown_task(number))
+        tx.index_texts()
+
+    def _overwrite(self, content: bytes) -> None:
+        with self._path.open("r+b") as file:
+            file.write(content)
+
+
+def test_a_fault_of_the_disk_in_one_transaction_ends_all_that_would_be_committed_with_it(
+    path: Path, ended: list[bool]
+) -> None:
+    rot = Rot(path)
+    rot.set_in()
+    store = SqliteStore(path, ended.append)
+    gate = Gate(store)
+    futures: list[Future[Any]] = [store.submit(work) for work in (put("before"), rot.index, put("after"))]
+    gate.open()
+    assert [type(future.exception(WAIT_S)) for future in futures] == [DamagedStoreError] * 3
+    assert True not in ended[1:], "the first one is the gate's"
+    assert [meta(store, name) for name in ("before", "after")] == [None, None]
+    store.transact(put("later"))
+    assert meta(store, "later") == b""
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["writer", "reader"])
+def test_a_connection_that_met_a_fault_of_the_disk_is_not_used_again(path: Path, kind: str) -> None:
+    rot = Rot(path)
+    store = SqliteStore(path)
+
+    def search() -> None:
+        with store.read() as reader:
+            reader.rows(plan(TaskQuery(text="task")))
+
+    use: Callable[[], object] = search if kind == "reader" else lambda: store.transact(rot.index)
+    rot.set_in()
+    with pytest.raises(CorruptError):
+        use()
+    rot.heal()  # what that connection has in memory is not what is on the disk
+    use()
+    store.close()
+
+
+# --- disks that are full or may not be written ------------------------------------------------------------------------
+
+
+def mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_store_on_a_disk_that_cannot_be_written_is_refused(disk: Path) -> None:
+    path = disk / DATABASE_FILE
+    store = SqliteStore(path)
+    store.transact(put("kept"))
+    store.close()
+    before = path.read_bytes()
+    mount("-o", "remount,ro", str(disk))
+    with pytest.raises(ReadOnlyError) as caught:
+        SqliteStore(path)
+    assert caught.value.path == str(path)
+    mount("-o", "remount,rw", str(disk))
+    assert path.read_bytes() == before
+    store = SqliteStore(path)
+    assert meta(store, "kept") == b""
+    store.close()
+
+
+def test_a_store_cannot_be_made_on_a_disk_that_cannot_be_written(disk: Path) -> None:
+    mount("-o", "remount,ro", str(disk))
+    with pytest.raises(ReadOnlyError):
+        SqliteStore(disk / DATABASE_FILE)
+    assert os.listdir(disk) == []
+
+
+def test_a_full_disk_refuses_a_transaction_whole_and_takes_the_next_once_there_is_room(disk: Path) -> None:
+    ended: list[bool] = []
+    store = SqliteStore(disk / DATABASE_FILE, ended.append)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(1024 * 1024))
+    store.transact(put("kept", b"before"))
+
+    def work(tx: StoreWriter) -> None:
+        tx.set_meta("kept", b"spoilt")
+        for number in range(300):
+            tx.set_meta(f"{number}", bytes(10_000))
+
+    with pytest.raises(DiskFullError) as caught:
+        store.transact(work)
+    assert caught.value.path == str(disk / DATABASE_FILE)
+    assert ended[-1] is False
+    with store.read() as reader:
+        assert (reader.meta("kept"), reader.meta("0")) == (b"before", None)
+    ballast.unlink()
+    store.transact(put("kept", b"after"))
+    store.close()
+    store = SqliteStore(disk / DATABASE_FILE)
+    assert (meta(store, "kept"), meta(store, "0")) == (b"after", None)
+    store.close()
+
+
+def test_a_disk_that_fills_up_while_many_write_acknowledges_only_what_it_holds(disk: Path) -> None:
+    store = SqliteStore(disk / DATABASE_FILE)
+    gate = Gate(store)
+    futures = [store.submit(put(f"{number}", bytes(20_000))) for number in range(300)]
+    gate.open()
+    failures = {number: future.exception(WAIT_S) for number, future in enumerate(futures)}
+    assert any(failures.values())
+    assert all(failure is None or isinstance(failure, DiskFullError) for failure in failures.values())
+    store.close()
+    ballast = bytes(20_000)
+    again = SqliteStore(disk / DATABASE_FILE)
+    for number, failure in failures.items():
+        assert meta(again, f"{number}") == (ballast if failure is None else None)
+    again.close()
+
+
+def test_a_store_cannot_be_made_on_a_full_disk(disk: Path) -> None:
+    (disk / "ballast").write_bytes(bytes(2 * 1024 * 1024 - 8192))
+    with pytest.raises(DiskFullError):
+        SqliteStore(disk / DATABASE_FILE)
+    (disk / "ballast").unlink()
+    store = SqliteStore(disk / DATABASE_FILE)
+    store.transact(put("name"))
+    store.close()

@@ -1,0 +1,39 @@
+"""What is remembered of a store holds until something is folded anew, by whomever, and never is of what never was."""
+
+from __future__ import annotations
+
+import pytest
+
+from edda_sync.store import anew
+from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.seams import StoreWriter
+
+
+def test_what_is_remembered_holds_until_something_is_folded_anew() -> None:
+    store, here, there = MemoryStore(), anew.Still(), anew.Still()
+    with store.read() as reader:
+        assert here.holds(reader)
+    store.transact(anew.note)
+    with store.read() as reader:
+        assert anew.times(reader) == 1
+        for each in (here, there):
+            assert [each.holds(reader), each.holds(reader)] == [False, True]
+
+
+def test_a_number_that_came_to_nothing_is_given_again_and_is_another_one() -> None:
+    store, here = MemoryStore(), anew.Still()
+
+    def fail(tx: StoreWriter) -> None:
+        anew.note(tx)
+        assert not here.holds(tx)
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        store.transact(fail)
+    assert here.rolled_back(), "what it remembers may be of what never was"
+    assert not here.rolled_back(), "of what is there now, it may be kept"
+    store.transact(anew.note)
+    with store.read() as reader:
+        assert not here.holds(reader)
+    here.committed()
+    assert not here.rolled_back()

@@ -1,0 +1,168 @@
+"""Files that only their owner reads, whatever the umask is and whoever made them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edda_sync.words.errors import DiskFaultError, DiskFullError, LinkError, ReadOnlyError, StorageError
+from edda_sync.words.files import disk_error, make_file, mend_file, open_file, replace_file
+
+UMASKS = [0o000, 0o022, 0o077]
+NOBODY = 65534
+WAIT_S = 60
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", UMASKS)
+def test_a_new_file_is_its_owners_alone_under_every_umask(tmp_path: Path, mask: int) -> None:
+    with umask(mask):
+        make_file(tmp_path / "made")
+        os.close(open_file(tmp_path / "opened"))
+        replace_file(tmp_path / "replaced", lambda file: file.write(b"whole"))
+        replace_file(tmp_path / "kept", lambda file: file.write(b"whole"), keep_mode=True)
+    assert {mode(path) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_file_that_is_there_is_not_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    make_file(tmp_path / "file")
+    os.close(open_file(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(("wide", "mended"), [(0o644, 0o600), (0o666, 0o600), (0o440, 0o400), (0o777, 0o700)])
+def test_a_file_that_others_may_read_is_mended_when_it_is_used(tmp_path: Path, wide: int, mended: int) -> None:
+    path = tmp_path / "file"
+    for use in (mend_file, lambda path: os.close(open_file(path))):
+        path.touch()
+        path.chmod(wide)
+        use(path)
+        assert mode(path) == mended
+        path.unlink()
+    mend_file(path)
+    assert not path.exists()
+
+
+def test_a_file_that_is_replaced_hands_on_its_permissions_where_that_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(0o640)
+    replace_file(path, lambda file: file.write(b"one"), keep_mode=True)
+    assert (path.read_bytes(), mode(path)) == (b"one", 0o640)
+    replace_file(path, lambda file: file.write(b"two"))
+    assert (path.read_bytes(), mode(path)) == (b"two", 0o600)
+
+
+def test_a_file_that_cannot_be_written_whole_stays_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def fail(_: object) -> None:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        replace_file(path, fail)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"before"
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_not_the_temporary_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for path, named in (
+        (tmp_path / "nowhere" / "x", tmp_path / "nowhere"),
+        (tmp_path / "file" / "x", tmp_path / "file"),
+        (tmp_path / "folder", tmp_path / "folder"),
+    ):
+        with pytest.raises(OSError, match=r".") as caught:
+            replace_file(path, lambda file: file.write(b"x"))
+        assert (caught.value.filename, caught.value.filename2) == (str(named), None)
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+    for use in (make_file, open_file, mend_file):
+        with pytest.raises(LinkError) as caught:
+            use(link)
+        assert caught.value.path == str(link)
+    assert not target.exists()
+    target.touch(mode=0o644)
+    make_file(link)  # what is behind it is a file, and is not made
+    for use in (open_file, mend_file):
+        with pytest.raises(LinkError):
+            use(link)
+    assert mode(target) == 0o644
+
+
+def test_a_file_whose_permissions_are_not_ours_to_change_is_refused() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can make a file that belongs to somebody else")
+    script = f"""
+import os, sys
+from pathlib import Path
+from edda_sync.words import errors, files
+os.setuid({NOBODY})
+for use in (files.mend_file, files.open_file):
+    try:
+        use(Path(sys.argv[1]))
+    except errors.NotPrivateError as error:
+        print(error.path, "chmod" in str(error))
+"""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        Path(folder).chmod(0o711)
+        path = Path(folder) / "theirs"
+        path.touch()
+        path.chmod(0o666)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=WAIT_S, check=False
+        )
+        assert done.stdout == f"{path} True\n" * 2, done.stderr
+        assert mode(path) == 0o666
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, DiskFullError),
+        (errno.EDQUOT, DiskFullError),
+        (errno.EROFS, ReadOnlyError),
+        (errno.EACCES, ReadOnlyError),
+        (errno.ELOOP, LinkError),
+        (errno.EIO, DiskFaultError),
+    ],
+)
+def test_an_error_of_the_system_is_one_of_ours_and_names_the_file(
+    tmp_path: Path, number: int, kind: type[StorageError]
+) -> None:
+    found = disk_error(tmp_path, OSError(number, os.strerror(number)))
+    assert type(found) is kind
+    assert str(tmp_path) in str(found)
+
+
+def test_what_cannot_be_made_says_where(tmp_path: Path) -> None:
+    for use in (make_file, open_file):
+        with pytest.raises(DiskFaultError, match="missing"):
+            use(tmp_path / "missing" / "file")

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edda_sync.words import limits, values
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.query import (
+    DOCUMENT_ORDERS,
+    MOST_URGENT,
+    TASK_ORDERS,
+    DocumentQuery,
+    Plan,
+    Query,
+    TaskQuery,
+    in_order,
+    matches,
+    occurrences,
+    plan,
+    tokens,
+)
+
+TIME, LATER = "2026-03-01T00:00:00.000Z", "2026-03-02T00:00:00.000Z"
+TASK = values.id_text(bytes(16))
+
+
+def row(**columns: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "id": TASK, "title": "t", "description": None, "content": None, "status": "open", "priority": 2,
+        "created_at": TIME, "updated_at": TIME, "due_date": None, "parent_id": None, "doc_type": "note",
+        "content_type": "text/plain",
+    }  # fmt: skip
+    return usual | columns
+
+
+def fits(query: Query, *, tags: tuple[str, ...] = (), linked: bool = False, **columns: Any) -> bool:
+    return matches(plan(query), row(**columns), {values.tag_id(tag) for tag in tags}, linked)
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_query_without_conditions_finds_everything_in_the_usual_order() -> None:
+    tasks, documents = plan(TaskQuery()), plan(DocumentQuery())
+    assert (tasks.kind, documents.kind) == ("task", "document")
+    assert not any([tasks.equal, tasks.ranges, tasks.tag_ids, tasks.words, tasks.linked_from])
+    assert not any([documents.equal, documents.ranges, documents.tag_ids, documents.words, documents.linked_from])
+    assert tasks.order == (("priority", False), ("due_date", False), ("created_at", False), ("id", False))
+    assert documents.order == (("updated_at", True), ("id", False))
+    assert (tasks.limit, tasks.offset) == (limits.QUERY_LIMIT_MAX, 0)
+
+
+def test_most_urgent_is_what_is_open_or_in_progress_first_fifty() -> None:
+    urgent = plan(MOST_URGENT)
+    assert urgent.equal == (("status", ("open", "in_progress")),)
+    assert (urgent.limit, [name for name, _ in urgent.order]) == (50, ["priority", "due_date", "created_at", "id"])
+
+
+def test_conditions_are_canonical_in_the_plan() -> None:
+    checked = plan(
+        TaskQuery(
+            status="done", priority=(0, 1), tags=["Été"], parent=TASK.upper(), due_from="2026-03-01", limit=3, offset=4
+        )
+    )
+    assert checked.equal == (("status", ("done",)), ("priority", (0, 1)), ("parent_id", (TASK,)))
+    assert checked.ranges == (("due_date", TIME, None),)
+    assert checked.tag_ids == (values.tag_id("été"),)
+    assert (checked.limit, checked.offset) == (3, 4)
+    assert plan(TaskQuery(parent="")).equal == (("parent_id", (None,)),)
+    assert plan(DocumentQuery(task=TASK.upper())).linked_from == TASK
+
+
+def test_the_order_of_a_plan_ends_with_the_id_so_that_pages_never_overlap() -> None:
+    plans = [plan(TaskQuery(order=order, text="a", descending=down)) for order in TASK_ORDERS for down in (False, True)]
+    plans += [plan(DocumentQuery(order=order, text="a")) for order in DOCUMENT_ORDERS]
+    assert {each.order[-1][0] for each in plans} == {"id"}
+
+
+def test_documents_come_latest_first_unless_turned_round() -> None:
+    assert plan(DocumentQuery(order="created_at")).order == (("created_at", True), ("id", False))
+    assert plan(DocumentQuery(order="created_at", descending=True)).order == (("created_at", False), ("id", True))
+    assert plan(DocumentQuery(order="title")).order == (("title", False), ("id", False))
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        (TaskQuery(status="later"), "status"),
+        (TaskQuery(status=("open", "later")), "status"),
+        (TaskQuery(priority=9), "priority"),
+        (TaskQuery(tags=[""]), "tags"),
+        (TaskQuery(parent="short"), "parent"),
+        (TaskQuery(due_from="soon"), "due_date"),
+        (TaskQuery(text="  \0 "), "text"),
+        (TaskQuery(text="* **"), "text"),
+        (TaskQuery(text="a" * 10_001), "text"),
+        (TaskQuery(order="random"), "order"),
+        (TaskQuery(order="relevance"), "order"),
+        (TaskQuery(limit=-1), "limit"),
+        (TaskQuery(limit=limits.QUERY_LIMIT_MAX + 1), "limit"),
+        (TaskQuery(offset=-1), "offset"),
+        (DocumentQuery(order="urgent"), "order"),
+        (DocumentQuery(doc_type=""), "doc_type"),
+        (DocumentQuery(task="short"), "task"),
+    ],
+)
+def test_a_condition_that_is_not_acceptable_is_named(query: Query, field: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        plan(query)
+    assert caught.value.field == field
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_words_or_a_refusal(text: str) -> None:
+    try:
+        words = plan(TaskQuery(text=text)).words
+    except InvalidValueError:
+        assert not [word for word in text.replace("\0", " ").split() if word.strip("*")]
+        return
+    assert words
+    assert all(word and not word.endswith("*") for word, _ in words)
+
+
+# --- conditions over rows ---------------------------------------------------------------------------------------------
+
+
+def test_every_condition_that_is_set_must_hold() -> None:
+    assert fits(TaskQuery(status="open", priority=2), status="open", priority=2)
+    assert not fits(TaskQuery(status="open", priority=2), status="open", priority=1)
+    assert not fits(TaskQuery(status="open", priority=2), status="done", priority=2)
+
+
+def test_a_condition_with_no_values_holds_for_nothing() -> None:
+    assert not fits(TaskQuery(status=()))
+    assert not fits(TaskQuery(priority=()))
+    assert not fits(DocumentQuery(doc_type=()))
+
+
+def test_a_range_has_its_start_and_not_its_end_and_no_date_is_in_none() -> None:
+    assert fits(TaskQuery(due_from=TIME), due_date=TIME)
+    assert not fits(TaskQuery(due_before=TIME), due_date=TIME)
+    assert fits(TaskQuery(due_from=TIME, due_before=LATER), due_date=TIME)
+    assert not fits(TaskQuery(due_from=TIME, due_before=LATER), due_date=LATER)
+    assert not fits(TaskQuery(due_from=TIME))
+    assert not fits(TaskQuery(due_before=LATER))
+
+
+def test_all_tags_must_be_carried_whatever_their_case() -> None:
+    assert fits(TaskQuery(tags=["work", "HOME"]), tags=("Work", "home", "more"))
+    assert not fits(TaskQuery(tags=["work", "home"]), tags=("work",))
+
+
+def test_parents_and_links_are_conditions_too() -> None:
+    assert fits(TaskQuery(parent=TASK), parent_id=TASK)
+    assert not fits(TaskQuery(parent=TASK))
+    assert fits(TaskQuery(parent=""))
+    assert not fits(TaskQuery(parent=""), parent_id=TASK)
+    assert fits(DocumentQuery(task=TASK), linked=True)
+    assert not fits(DocumentQuery(task=TASK), linked=False)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello, World!", ["hello", "world"]),
+        ("Crème BRÛLÉE", ["creme", "brulee"]),
+        ("cre\u0300me", ["creme"]),
+        ("local-first_sync", ["local", "first", "sync"]),
+        ("日本語 テスト", ["日本語", "テスト"]),
+        ("Straße", ["straße"]),
+        ("ΣΊΣΥΦΟΣ", ["σίσυφοσ"]),
+        ("ЁЖ", ["ёж"]),
+        ("x²", ["x²"]),
+        ("  ", []),
+        ("a\0b", ["a", "b"]),
+    ],
+)
+def test_words_are_letters_and_digits_without_case_or_a_latin_letters_marks(text: str, words: list[str]) -> None:
+    assert tokens(text) == words
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_words_of_texts_side_by_side_are_the_words_of_both(one: str, other: str) -> None:
+    assert tokens(one + " " + other) == tokens(one) + tokens(other)
+    assert tokens(" ".join(tokens(one))) == tokens(one)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("apple", 3), ("APPLE", 3), ("app", 0), ("app*", 3), ("apple pie", 4), ("pie apple", 4), ("apple cake", 0),
+        ("red-apple", 1), ("apple-red", 0), ("re-ap*", 0), ("red-ap*", 1), ("-- apple", 3), ("--", 0),
+        ("pie-apple", 0),
+    ],
+)  # fmt: skip
+def test_words_are_counted_in_title_and_text_and_never_across_both(text: str, count: int) -> None:
+    columns = row(title="red apple pie", content="Apple and apple")
+    assert occurrences(plan(DocumentQuery(text=text)), columns) == count
+    assert matches(plan(DocumentQuery(text=text)), columns, (), False) == (count > 0)
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def ordered(checked: Plan, rows: list[dict[str, Any]]) -> list[str]:
+    return [each["id"] for each in in_order(checked, rows, lambda each, name: each[name])]
+
+
+def test_no_due_date_comes_last_in_either_direction() -> None:
+    rows = [row(id="a", due_date=None), row(id="b", due_date=LATER), row(id="c", due_date=TIME)]
+    assert ordered(plan(TaskQuery(order="due_date")), rows) == ["c", "b", "a"]
+    assert ordered(plan(TaskQuery(order="due_date", descending=True)), rows) == ["b", "c", "a"]
+
+
+def test_titles_sort_without_the_case_of_ascii_letters_and_equal_ones_by_id() -> None:
+    titles = {"a": "beta", "b": "Alpha", "c": "alpha", "d": "Zeta", "e": "émigré", "f": "Éclair"}
+    rows = [row(id=name, title=title) for name, title in titles.items()]
+    assert ordered(plan(TaskQuery(order="title")), rows) == ["b", "c", "a", "d", "f", "e"]
+    assert ordered(plan(TaskQuery(order="title", descending=True)), rows) == ["e", "f", "d", "a", "c", "b"]
+
+
+def test_what_is_ranked_by_relevance_stays_as_it_was_given() -> None:
+    rows = [row(id="b"), row(id="c"), row(id="a")]
+    assert ordered(plan(TaskQuery(text="t", order="relevance")), rows) == ["b", "c", "a"]

@@ -1,0 +1,111 @@
+"""Closings: signed by the life's own device, the same bytes everywhere, and none that says less than it should."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from edda_sync.changes import change as changes
+from edda_sync.changes.change import Birth
+from edda_sync.transport.identity import verify
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace import closing
+from edda_sync.workspace.closing import Closing
+from tests.crdt.authors import LAPTOP, PHONE
+
+WORKSPACE = b"w" * 16
+BIRTH = changes.encode_birth(Birth(LAPTOP.public_key, b"n" * 16))
+ACTOR = changes.actor_of(BIRTH)
+SIGNED = LAPTOP.sign(closing.signed_message(WORKSPACE, ACTOR, 7, b"h" * 32))
+SOUND = Closing(BIRTH, 7, b"h" * 32, SIGNED)
+
+
+def test_the_bytes_of_a_closing_and_of_what_is_signed_are_those_that_were_published() -> None:
+    made = Closing(b"birth", 7, b"h" * 32, b"s" * 64)
+    encoded = "95" + "c4056269727468" + "07" + "c420" + "68" * 32 + "c440" + "73" * 64 + "90"
+    assert closing.encode(made).hex() == encoded
+    assert closing.decode(bytes.fromhex(encoded)) == made
+    message = closing.signed_message(b"w" * 16, b"a" * 16, 7, b"h" * 32)
+    assert message == b"edda closing 1" + b"w" * 16 + b"a" * 16 + bytes(7) + b"\x07" + b"h" * 32
+
+
+def test_a_closing_that_its_device_signed_is_sound_and_names_the_life() -> None:
+    closing.check(SOUND, WORKSPACE, verify)
+    assert SOUND.actor == ACTOR
+    assert closing.decode(closing.encode(SOUND)) == SOUND
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seq": 8},
+        {"hash": bytes(32)},
+        {"signature": bytes(64)},
+        {"signature": PHONE.sign(closing.signed_message(WORKSPACE, ACTOR, 7, b"h" * 32))},
+        {"signature": LAPTOP.sign(changes.signed_message(WORKSPACE, ACTOR, 7, b"h" * 32))},  # as a head
+        {"birth": changes.encode_birth(Birth(LAPTOP.public_key, b"m" * 16))},  # another life of the device
+        {"birth": changes.encode_birth(Birth(PHONE.public_key, b"n" * 16))},
+        {"birth": b"none"},
+    ],
+)
+def test_a_closing_that_says_anything_else_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        closing.check(msgspec.structs.replace(SOUND, **changed), WORKSPACE, verify)
+
+
+def test_a_closing_is_as_long_as_it_may_be_and_no_longer_since_everybody_keeps_and_passes_it_on() -> None:
+    def with_room(size: int) -> bytes:
+        return closing.encode(msgspec.structs.replace(SOUND, ext=((2, bytes(size)),)))
+
+    most = closing.CLOSING_BYTES_MAX - len(with_room(300)) + 300  # the length's own bytes counted
+    assert len(with_room(most)) == closing.CLOSING_BYTES_MAX
+    closing.decode(with_room(most))
+    with pytest.raises(RemoteProtocolError):
+        closing.decode(with_room(most + 1))
+    assert limits.BIRTH_BYTES_MAX + len(closing.encode(SOUND)) <= closing.CLOSING_BYTES_MAX
+
+
+def test_a_closing_has_one_encoding() -> None:
+    encoded = closing.encode(SOUND)
+    with pytest.raises(RemoteProtocolError):
+        closing.decode(encoded.replace(b"\x07\xc4\x20", b"\xcc\x07\xc4\x20"))
+
+
+def test_a_closing_is_of_its_workspace_alone() -> None:
+    with pytest.raises(RemoteProtocolError):
+        closing.check(SOUND, b"x" * 16, verify)
+
+
+def test_what_a_later_version_adds_is_kept_and_changes_no_verdict() -> None:
+    later = msgspec.structs.replace(SOUND, ext=((2, b"even"), (3, b"odd")))
+    assert closing.decode(closing.encode(later)) == later
+    closing.check(later, WORKSPACE, verify)
+    assert closing.name_of(later) == closing.name_of(SOUND)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        [BIRTH, 0, b"h" * 32, SIGNED, []],
+        [BIRTH, 1 << 48, b"h" * 32, SIGNED, []],
+        [BIRTH, 7.0, b"h" * 32, SIGNED, []],
+        [BIRTH, 7, b"h" * 31, SIGNED, []],
+        [BIRTH, 7, b"h" * 32, SIGNED[:-1], []],
+        [BIRTH, 7, b"h" * 32, SIGNED, [[3, b""], [2, b""]]],
+        [BIRTH, 7, b"h" * 32, SIGNED, [[2, b""], [2, b""]]],
+        {"birth": BIRTH},
+    ],
+)
+def test_what_is_no_closing_is_refused(fields: object) -> None:
+    with pytest.raises(RemoteProtocolError):
+        closing.decode(msgspec.msgpack.encode(fields))
+
+
+def test_there_is_one_name_for_each_life_and_change() -> None:
+    other_head = msgspec.structs.replace(SOUND, hash=bytes(32))
+    later = msgspec.structs.replace(SOUND, seq=8)
+    elsewhere = msgspec.structs.replace(SOUND, birth=changes.encode_birth(Birth(LAPTOP.public_key, b"m" * 16)))
+    assert len({closing.name_of(each) for each in (SOUND, other_head, later, elsewhere)}) == 4
+    assert len(closing.name_of(SOUND)) == 32
