@@ -8,12 +8,13 @@ status, ``version`` is a short hash of what touched the document.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from edda_sync.crdt import cells, frontier
 from edda_sync.crdt.entity import OWN_TIME, Entity
-from edda_sync.crdt.frontier import Pairs
+from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
 
 Row = tuple[Any, ...]
@@ -31,7 +32,8 @@ COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG
 CONTENT_TYPE_DEFAULT: Final = "text/markdown"
 DOC_TYPE_DEFAULT: Final = "note"
 ID_CHARACTERS: Final = 36
-_EDGES: Final = ("tag.", "link.", "parent_id")
+_MEMBERS: Final = ("tag.", "link.")
+_EDGES: Final = (*_MEMBERS, "parent_id")
 
 
 class Edge(NamedTuple):
@@ -63,34 +65,65 @@ def row_of(entity: Entity, text: str | None, parent_id: str | None) -> Row:
         created_at = values.time_of(min(walls, default=limits.WALL_MS_MAX))
     elif created_at == OWN_TIME:
         created_at = values.time_of(writes["created_at"][2])
-    if entity.kind == "tag":
-        return entity_id, shown.get("name", entity_id), shown.get("color"), shown.get("description"), created_at
     updated_at = values.time_of(max(walls, default=0))
-    title = shown.get("title", values.TITLE_DEFAULT)
-    members = sorted([name for name in shown if "." in name and shown[name] is not None])
-    metadata, agent_context = _object(shown, members, "metadata."), _object(shown, members, "agent_context.")
-    if entity.kind == "document":
-        content_type = shown.get("content_type", CONTENT_TYPE_DEFAULT)
-        doc_type = shown.get("doc_type", DOC_TYPE_DEFAULT)
+    done_at = values.time_of(writes["status"][2]) if shown.get("status") == "done" else None
+    version = version_of(entity.touched) if entity.kind == "document" else ""
+    return _row(entity.kind, entity_id, shown, (created_at, updated_at, done_at), text, parent_id, version)
+
+
+def row_of_new(kind: str, entity_id: str, cells: Mapping[str, Any], time: str, text: str | None, version: str) -> Row:
+    """
+    Return the row of a visible entity that one operation wrote.
+
+    Args:
+        kind, entity_id: The entity, its id as text.
+        cells: Values by cell name.
+        time: Wall time of its change, as text.
+        text: Its description or content.
+        version: Of a document, from :func:`version_of`.
+    """
+    created_at = cells.get("created_at")
+    if created_at is None or created_at == OWN_TIME:
+        created_at = time
+    return _row(kind, entity_id, cells, (created_at, time, time), text, None, version)
+
+
+def _row(
+    kind: str,
+    entity_id: str,
+    shown: Mapping[str, Any],
+    times: tuple[str, str, str | None],
+    text: str | None,
+    parent_id: str | None,
+    version: str,
+) -> Row:
+    """Return a row of visible values; ``times`` are those of its creation, of its latest write and of its being done."""
+    get, (created_at, updated_at, done_at) = shown.get, times
+    if kind == "tag":
+        return entity_id, get("name", entity_id), get("color"), get("description"), created_at
+    title = get("title", values.TITLE_DEFAULT)
+    metadata, agent_context = _object(shown, "metadata."), _object(shown, "agent_context.")
+    if kind == "document":
+        content_type, doc_type = get("content_type", CONTENT_TYPE_DEFAULT), get("doc_type", DOC_TYPE_DEFAULT)
         return (
-            entity_id, title, content_type, text, doc_type, created_at, updated_at, version_of(entity), metadata,
-            agent_context,
+            entity_id, title, content_type, text, doc_type, created_at, updated_at, version, metadata, agent_context,
         )  # fmt: skip
-    status, completed_at = shown.get("status", values.STATUS_DEFAULT), None
+    status, completed_at = get("status", values.STATUS_DEFAULT), None
     if isinstance(status, list):
         status, completed_at = status
     elif status == "done":
-        completed_at = values.time_of(writes["status"][2])
-    priority = shown.get("priority", values.PRIORITY_DEFAULT)
+        completed_at = done_at
+    priority = get("priority", values.PRIORITY_DEFAULT)
     return (
-        entity_id, title, text, status, priority, created_at, updated_at, completed_at, shown.get("due_date"),
-        parent_id, metadata, agent_context,
+        entity_id, title, text, status, priority, created_at, updated_at, completed_at, get("due_date"), parent_id,
+        metadata, agent_context,
     )  # fmt: skip
 
 
-def _object(shown: dict[str, Any], names: list[str], prefix: str) -> str | None:
-    """Return canonical JSON of the cells of one mapping, of some names in order: their values are canonical JSON already."""
-    members = [f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in names if name.startswith(prefix)]
+def _object(shown: Mapping[str, Any], prefix: str) -> str | None:
+    """Return canonical JSON of the cells of one mapping: their values are canonical JSON already."""
+    names = [name for name in shown if name.startswith(prefix)]
+    members = [f"{_quote(name[len(prefix) :])}:{shown[name]}" for name in sorted(names) if shown[name] is not None]
     return "{" + ",".join(members) + "}" if members else None
 
 
@@ -98,9 +131,9 @@ def _quote(key: str) -> str:
     return '"' + key + '"' if key.isidentifier() else values.json_value("metadata", key)
 
 
-def version_of(entity: Entity) -> str:
+def version_of(touched: Frontier) -> str:
     """Return a short hash of what touched a document."""
-    pairs: Pairs = frontier.to_pairs(entity.touched)
+    pairs: Pairs = frontier.to_pairs(touched)
     return blake2b(repr(pairs).encode(), digest_size=6, person=b"edda-version").hexdigest()
 
 
@@ -125,6 +158,11 @@ def edges_of(entity: Entity) -> list[Edge]:
             target = bytes.fromhex(name[-ID_CHARACTERS:].replace("-", ""))
             edges.append(Edge(name, target, write[3], values.time_of(write[2])))
     return edges
+
+
+def edges_among(names: Iterable[str]) -> list[str]:
+    """Return the cells that name a tag or a link, of the names of some."""
+    return [name for name in names if name.startswith(_MEMBERS)]
 
 
 def parent_of(entity: Entity) -> str | None:

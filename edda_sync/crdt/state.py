@@ -14,6 +14,7 @@ that made it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
@@ -66,6 +67,32 @@ def encode(entity: Entity) -> bytes:
     spent = entity.spent
     touched = [(actor, seq, *spent.get(actor, (0, 0))) for actor, seq in sorted(entity.touched.items())]
     return _encoder.encode((entity.kind, touched, deleted, listed, (*ext, *entity.ext)))
+
+
+def encode_new(kind: str, dot: tuple[bytes, int], wall_ms: int, cells: Mapping[str, Any], size: int) -> bytes:
+    """
+    Return what :func:`encode` does, of an entity that one operation wrote.
+
+    Args:
+        kind: Of the entity.
+        dot, wall_ms: The change's.
+        cells: Values by cell name; at least one.
+        size: How many bytes of its author's budget that took.
+    """
+    actor, seq = dot
+    return _encoder.encode((kind, ((actor, seq, len(cells), size),), (), ((actor, seq, wall_ms, cells),), exts.NONE))
+
+
+def reads_new(
+    state: bytes, kind: str, dot: tuple[bytes, int], wall_ms: int, cells: Mapping[str, Any], size: int
+) -> bool:
+    """Tell whether what :func:`encode_new` returned is read back as the same."""
+    actor, seq = dot
+    try:
+        found = _decoder.decode(state)
+    except (ValueError, RecursionError):
+        return False
+    return found == (kind, [(actor, seq, len(cells), size)], [], [(actor, seq, wall_ms, cells)], exts.NONE)
 
 
 def overfull(kind: str) -> bytes:
@@ -160,7 +187,7 @@ def _checksum(key: bytes, state: bytes) -> bytes:
 # --- compared between devices -----------------------------------------------------------------------------------------
 
 
-def hash_entity(key: bytes, state: bytes, texts: list[bytes]) -> bytes:
+def hash_entity(key: bytes, state: bytes, texts: Sequence[bytes]) -> bytes:
     """
     Return the hash by which two devices compare an entity; roots and digests are made of these.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.state import entity_of
+from edda_sync.fold.newborn import Newborn
 from edda_sync.store.seams import Record, StoreReader
 
 
@@ -15,27 +16,49 @@ class Entities:
 
     Args:
         reader: The store's transaction.
+
+    Attributes:
+        newborns: The entities that one operation wrote and nobody has asked for since.
+        grown: Keys of those that somebody has, and whether a peer wrote them.
     """
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._held: dict[bytes, Entity] = {}
         self._before: dict[bytes, Record | None] = {}  # of all that was looked for
+        self.newborns: dict[bytes, Newborn] = {}
+        self.grown: dict[bytes, bool] = {}
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held) + len(self.newborns)
 
     def __getitem__(self, key: bytes) -> Entity:
-        return self._held[key]
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def get(self, key: bytes) -> Entity | None:
         """Return an entity that is held already."""
-        return self._held.get(key)
+        found = self._held.get(key)
+        if found is None and key in self.newborns:
+            newborn = self.newborns.pop(key)
+            found = self._held[key] = newborn.entity()
+            self.grown[key] = newborn.is_strange
+        return found
+
+    def is_unwritten(self, key: bytes) -> bool:
+        """Tell whether nobody has written an entity yet, here or in the store, of what was looked for."""
+        return key in self._before and self._before[key] is None and key not in self._held and key not in self.newborns
+
+    def bear(self, newborn: Newborn) -> None:
+        """Hold what the first operation on an entity makes of it."""
+        self.newborns[newborn.key] = newborn
 
     def of(self, kind: str, entity_id: bytes) -> Entity:
         """Return an entity; a new one when there is none."""
         key = key_of(kind, entity_id)
-        found = self._held.get(key)
+        found = self.get(key)
         if found is None:
             self.load((key,))
             found = self._held.get(key)
@@ -47,7 +70,7 @@ class Entities:
         """Return an entity, if anything ever touched or deleted it."""
         key = key_of(kind, entity_id)
         self.load((key,))
-        found = self._held.get(key)
+        found = self.get(key)
         return found if found is not None and (found.touched or found.deleted) else None
 
     def expect_new(self, keys: Iterable[bytes]) -> None:
@@ -85,6 +108,8 @@ class Entities:
 
     def is_visible(self, key: bytes) -> bool:
         """Tell whether an entity is visible in this fold."""
+        if key in self.newborns:
+            return True
         if key not in self._before:
             self.load((key,))
         entity = self._held.get(key)
@@ -93,3 +118,4 @@ class Entities:
     def clear(self) -> None:
         """Forget all of it."""
         self._held, self._before = {}, {}
+        self.newborns, self.grown = {}, {}

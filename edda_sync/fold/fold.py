@@ -31,7 +31,9 @@ from edda_sync.crdt.frontier import Frontier, from_pairs
 from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch, Unread
 from edda_sync.crdt.records import EpochRecord, check_device, decode_epoch
 from edda_sync.crdt.schema import unknown_cells
+from edda_sync.fold import newborn
 from edda_sync.fold.entities import Entities
+from edda_sync.fold.newborn import Newborn
 from edda_sync.fold.projector import Became, Projector
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
@@ -158,6 +160,8 @@ class Fold:
             if self._only is not None and key not in self._only:
                 continue
             self._mentioned[key, self.position] = None
+            if type(each) is Put and understood and not self._void and self._bear(each, key, is_strange=True):
+                continue
             held = self.entities.get(key)
             if held is not None and held.overfull:
                 continue  # nothing is refused of it, and nothing waits: what it is hangs on no order
@@ -176,6 +180,23 @@ class Fold:
                 self._receive_one(each)
         if len(self.entities) >= CHUNK:
             self.flush()
+
+    def _bear(self, one: Put, key: bytes, *, is_strange: bool) -> bool:
+        """Take the newborn path with an operation, if it is the first on its entity and nothing about it is special."""
+        kind, written = one.kind, one.cells
+        if kind not in newborn.KINDS or not self.entities.is_unwritten(key) or key in self._spent:
+            return False
+        if not written or written.get("parent_id") is not None or (kind == "tag" and "name" not in written):
+            return False
+        try:
+            if unknown_cells(kind, one.id, written):
+                return False
+            size = self._spend(one)
+        except (InvalidValueError, LimitError):
+            return False  # the ordinary path says what becomes of it
+        dot = self.actor, self.seq
+        self.entities.bear(Newborn(kind, one.id, key, dot, self.wall_ms, written, size, is_strange=is_strange))
+        return True
 
     def _receive_one(self, one: Operation) -> None:
         key, size = key_of(one.kind, one.id), 0
@@ -334,6 +355,10 @@ class Fold:
         """
         size = 0
         if isinstance(one, Put):
+            key = key_of(one.kind, one.id)
+            if self._bear(one, key, is_strange=False):
+                self._mentioned[key, self.position] = None
+                return
             unknown, size = self._check_put(one)
             if unknown:
                 raise InvalidValueError(unknown[0], "is nothing that this version writes", None)

@@ -60,9 +60,14 @@ class Projector:
             CorruptError: What a peer's operations made cannot be read back: a fault of this version. Nothing is kept.
         """
         tx, entities, texts = self._tx, self._entities, self._texts
+        for key, is_strange in entities.grown.items():
+            self.note(key, Became.SHOWN)
+            if is_strange:
+                self._strange.add(key)
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
         new = frozenset(key for key in touched if not entities.was_visible(key))
-        affected = self._affected(touched, new) if touched else ()
+        newborns = list(entities.newborns.values())
+        affected = self._affected(touched, new) if touched or newborns else ()
         overfull = [key for key in self._changed if entities[key].overfull]
         if overfull:
             tx.forget(overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
@@ -84,6 +89,16 @@ class Projector:
             conflicted[key] = not hidden and bool(conflicts_of(entity, self._texts))
             if hidden and entities.was_visible(key):
                 gone[entity.kind].append(key)
+        times: dict[int, str] = {}
+        for newborn in newborns:
+            record = newborn.record()
+            added = digests.add(added, record.hash)
+            records.append(record)
+            conflicted[record.key] = False
+            if newborn.wall_ms not in times:
+                times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
+            shown.append(newborn.shown(times[newborn.wall_ms], entities.is_visible))
+        new |= entities.newborns.keys()
         for key in affected:
             entity = entities[key]
             if not entity.hidden and entity.kind in rows.COLUMNS:
@@ -132,6 +147,7 @@ class Projector:
         tx, entities = self._tx, self._entities
         affected = dict.fromkeys(touched)
         came = [key for key in touched if key in new and not entities[key].hidden]
+        came += entities.newborns
         went = [key for key in touched if key not in new and entities[key].hidden]
         pointing = [*tx.waiting_for(came), *tx.referrers(went)] if went else tx.waiting_for(came)
         entities.load(pointing)

@@ -53,6 +53,8 @@ class Rings:
         return [self._entities[member] for member in ring]
 
     def _parent_of(self, task: bytes) -> bytes | None:
+        if task in self._entities.newborns:
+            return None
         entity = self._entities.get(task)
         if entity is None:
             parent = self._reader.parent_edge(task)

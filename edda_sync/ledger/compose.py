@@ -73,12 +73,15 @@ class Composer:
     def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:
         """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
         entities, names = self._fold.entities, {}
-        for cell, value in cells.items():
-            if isinstance(value, str) and cell.startswith("tag."):
+        for cell in [cell for cell in cells if cell.startswith("tag.")]:
+            value = cells[cell]
+            if isinstance(value, str):
                 cells[cell] = True
                 tag_id = values.id_bytes("tags", cell[4:])
                 if tag_id not in self._tagged:
                     names[tag_id] = value
+        if not names:
+            return
         entities.load([key_of("tag", tag_id) for tag_id in names])
         self._tagged.update(names)
         for tag_id, name in names.items():

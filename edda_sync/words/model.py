@@ -12,6 +12,7 @@ import datetime
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 
 from edda_sync.words import limits, values
@@ -262,7 +263,12 @@ def tag_cells(names: Iterable[str]) -> Cells:
     """Return the cells that carry tags: ``tag.ID`` with the tag's name, which the change makes if need be."""
     if isinstance(names, str):
         raise InvalidValueError("tags", "must be a set of names, not one text", names)
-    return {"tag." + values.tag_id(checked): checked for checked in (values.line("tags", name) for name in names)}
+    return {_tag_cell(name if isinstance(name, str) else values.line("tags", name)): name for name in names}
+
+
+@lru_cache(maxsize=1_024)  # a few names, again and again
+def _tag_cell(name: str) -> str:
+    return "tag." + values.tag_id(values.line("tags", name))
 
 
 def changed_cells(item: Item) -> Cells:

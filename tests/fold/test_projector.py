@@ -156,6 +156,7 @@ def test_an_entity_whose_cells_have_several_values_is_marked_until_it_is_hidden_
 
 
 def test_what_could_not_be_read_back_is_not_kept(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.write(ops.Put("task", TASK, {"title": "first"}))
     before = two.peer.view(), two.peer.frontier
     encode = state.encode
     monkeypatch.setattr(state, "encode", lambda entity: encode(entity)[:-1] + b"\xc0")
