@@ -8,7 +8,7 @@ status, ``version`` is a short hash of what touched the document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -158,6 +158,26 @@ def edges_of(entity: Entity) -> list[Edge]:
             target = bytes.fromhex(name[-ID_CHARACTERS:].replace("-", ""))
             edges.append(Edge(name, target, write[3], values.time_of(write[2])))
     return edges
+
+
+def columns_of(entity: Entity, written: Collection[str]) -> tuple[str, ...]:
+    """
+    Return the columns of an entity's row that may change where some of its cells were written, in the row's order.
+
+    Args:
+        entity: A visible task, document or tag, as it is now.
+        written: Names of cells. None of them names a parent, a tag or a link: where a row points is no column's alone.
+    """
+    changed = {name.partition(".")[0] for name in written}
+    if "status" in changed:
+        changed.add("completed_at")
+    if changed:
+        changed.add("updated_at")
+        if "created_at" not in entity.cells:  # then it is the least time of what is visible
+            changed.add("created_at")
+    if entity.kind == "document":
+        changed.add("version")
+    return tuple([column for column in COLUMNS[entity.kind] if column in changed])
 
 
 def edges_among(names: Iterable[str]) -> list[str]:

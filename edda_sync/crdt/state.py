@@ -92,7 +92,7 @@ def reads_new(
         found = _decoder.decode(state)
     except (ValueError, RecursionError):
         return False
-    return found == (kind, [(actor, seq, len(cells), size)], [], [(actor, seq, wall_ms, cells)], exts.NONE)
+    return bool(found == (kind, [(actor, seq, len(cells), size)], [], [(actor, seq, wall_ms, cells)], exts.NONE))
 
 
 def overfull(kind: str) -> bytes:

@@ -38,6 +38,7 @@ from edda_sync.fold.projector import Became, Projector
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.waiting import Waiting
+from edda_sync.store.delta import Delta, apply
 from edda_sync.store.seams import Record, StoreWriter, Unapplied
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
@@ -410,15 +411,15 @@ class Fold:
         elif isinstance(one, Delete):
             self._chains = self._chains or Chains(self.tx)
             entity.delete(self._chains.pairs(one.seen, self.past))
-            self._projector.note(entity.key, Became.SHOWN)
+            self._projector.note(entity.key, Became.SHOWN, ())
             return
         else:  # every change that tags something touches the tag, which then looks as before
             same = one.kind == "tag" and self.entities.was_visible(entity.key)
-            self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN)
+            self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN, ())
         entity.touch(self.actor, self.seq)
 
     def _put(self, entity: Entity, written: Mapping[str, Any]) -> None:
-        self._projector.note(entity.key, Became.SHOWN)
+        self._projector.note(entity.key, Became.SHOWN, written)
         text_field = TEXT_FIELDS.get(entity.kind)
         actor, seq, wall, past = self.actor, self.seq, self.wall_ms, self.past
         if not entity.cells:  # it is new, nearly always
@@ -466,7 +467,7 @@ class Fold:
         entity.touch(self.actor, self.seq)
         same = shown_before is not None and self._genesis(entity, shown_before) == genesis
         seen = same and self.entities.was_visible(entity.key)
-        self._projector.note(entity.key, Became.EDITED if seen else Became.SHOWN)
+        self._projector.note(entity.key, Became.EDITED if seen else Became.SHOWN, (field,))
 
     def _genesis(self, entity: Entity, value: str | bytes) -> bytes:
         return value if isinstance(value, bytes) else self.texts.genesis(entity, value)
@@ -508,7 +509,12 @@ class Fold:
         One that cannot be read is left as it is: it ends nothing, and the scrub names it.
         """
         stale = [key for key in self.tx.stale_texts() if self.is_readable(key)]
-        self.show_again(stale)
+        self.entities.load(stale)
+        for key in stale:
+            entity = self.entities.get(key)
+            if entity is not None:
+                self._projector.note(key, Became.SHOWN, (TEXT_FIELDS[entity.kind],))
+        self.flush()
         return len(stale)
 
     def is_readable(self, key: bytes) -> bool:
@@ -536,14 +542,15 @@ class Fold:
 
     def flush(self) -> None:
         """Write states, hashes, digest and rows of all that was touched."""
-        if self._mentioned and self._only is None:
-            self.tx.mention(list(self._mentioned))
-        self._mentioned = {}
-        if self._unapplied:
-            self.tx.set_unapplied(self._unapplied)
-            self._unapplied, self._waiting = [], {}
-        self._projector.flush()
+        apply(self.tx, self.delta())
+
+    def delta(self) -> Delta:
+        """Return what came of all that was folded since the last one, and forget it: whoever asks writes it, or not."""
+        mentions = list(self._mentioned) if self._only is None else []
+        delta = self._projector.delta(mentions, self._unapplied)
+        self._mentioned, self._unapplied, self._waiting = {}, [], {}
         self.entities.clear()
+        return delta
 
 
 def check_room(entity: Entity | None) -> None:

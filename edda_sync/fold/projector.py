@@ -1,9 +1,9 @@
-"""The projector: writes what became of entities in a fold, as states, hashes, digest and the rows that tables show."""
+"""The projector: what became of entities in a fold, as states, hashes, digest and the rows that tables show."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -13,11 +13,14 @@ from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
-from edda_sync.store.seams import Record, Shown, StoreWriter
+from edda_sync.store.delta import Delta
+from edda_sync.store.seams import Patch, Record, Shown, StoreWriter, Unapplied
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import TEXT_FIELDS
 
 _NO_HASH: Final = bytes(state.HASH_BYTES)
+_SUM_END: Final = 1 << 128
 
 
 class Became(IntEnum):
@@ -30,7 +33,7 @@ class Became(IntEnum):
 
 class Projector:
     """
-    What is to be written of a fold's entities; :meth:`flush` writes it.
+    What is to be written of a fold's entities; :meth:`delta` returns it.
 
     Args:
         tx: The store's transaction.
@@ -41,81 +44,122 @@ class Projector:
     def __init__(self, tx: StoreWriter, entities: Entities, rings: Rings, texts: Texts) -> None:
         self._tx, self._entities, self._rings, self._texts = tx, entities, rings, texts
         self._changed: dict[bytes, Became] = {}  # in the order in which it did
+        self._written: dict[bytes, set[str] | None] = {}  # the cells of what is shown; None: whatever there is
         self._strange: set[bytes] = set()  # what a peer's operations made: it is read back before it is kept
 
-    def note(self, key: bytes, became: Became) -> None:
-        """Note what became of an entity that the fold holds."""
+    def note(self, key: bytes, became: Became, written: Iterable[str] | None = None) -> None:
+        """
+        Note what became of an entity that the fold holds.
+
+        Args:
+            key: The entity's.
+            became: How much of it changes.
+            written: Of what is shown, the cells that changed, if no other can have.
+        """
         before = self._changed.get(key, became)
-        self._changed[key] = became if became is before else Became.SHOWN  # edited and touched is shown, too
+        self._changed[key] = now = became if became is before else Became.SHOWN  # edited and touched is shown, too
+        if now is not Became.SHOWN:
+            return
+        if became is not before and Became.EDITED in (became, before):
+            written = None  # its text as well
+        elif became is Became.TOUCHED:
+            return
+        known = self._written.setdefault(key, set())
+        if written is None or known is None:
+            self._written[key] = None
+        else:
+            known.update(written)
 
     def strange(self, key: bytes) -> None:
         """Note that a peer's operation is about an entity."""
         self._strange.add(key)
 
-    def flush(self) -> None:
+    def delta(self, mentions: Sequence[tuple[bytes, int]] = (), unapplied: Sequence[Unapplied] = ()) -> Delta:
         """
-        Write all of it.
+        Return what is to be written, and begin anew.
+
+        Args:
+            mentions, unapplied: What the fold has to add to it.
 
         Raises:
             CorruptError: What a peer's operations made cannot be read back: a fault of this version. Nothing is kept.
         """
-        tx, entities, texts = self._tx, self._entities, self._texts
+        entities = self._entities
         for key, is_strange in entities.grown.items():
             self.note(key, Became.SHOWN)
             if is_strange:
                 self._strange.add(key)
-        touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
-        new = frozenset(key for key in touched if not entities.was_visible(key))
-        newborns = list(entities.newborns.values())
-        affected = self._affected(touched, new) if touched or newborns else ()
         overfull = [key for key in self._changed if entities[key].overfull]
-        if overfull:
-            tx.forget(overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
-            for key in overfull:
-                texts.forget_of(key)
-        records, conflicted, shown, added = [], {}, [], 0
-        gone = defaultdict[str, list[bytes]](list)
+        for key in overfull:
+            self._texts.forget_of(key)
+        records, conflicted, added = [], {}, 0
+        hidden = defaultdict[str, list[bytes]](list)
         for key, became in self._changed.items():
-            entity, before = entities[key], entities.before(key)
-            encoded, hidden = state.encode(entity), entity.hidden
-            if key in self._strange and state.decode(entity.id, encoded) != entity:
-                raise CorruptError(f"The {entity.kind} {values.id_text(entity.id)}")
-            old = before.hash if before is not None else _NO_HASH
-            fresh = old
-            if became is not Became.EDITED:
-                fresh = state.hash_entity(key, encoded, self._text_hashes(entity))
-                added = digests.add(added if before is None or entity.overfull else digests.sub(added, old), fresh)
-            records.append(Record(key, hidden, fresh, state.to_stored(key, encoded)))
-            conflicted[key] = not hidden and bool(conflicts_of(entity, self._texts))
-            if hidden and entities.was_visible(key):
-                gone[entity.kind].append(key)
-        times: dict[int, str] = {}
-        for newborn in newborns:
+            record, growth = self._record(key, became)
+            records.append(record)
+            added += growth
+            entity = entities[key]
+            conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
+            if record.hidden and entities.was_visible(key):
+                hidden[entity.kind].append(key)
+        shown, new, patches = self._rows()
+        for newborn in entities.newborns.values():
             record = newborn.record()
-            added = digests.add(added, record.hash)
+            added = digests.add(added % _SUM_END, record.hash)
             records.append(record)
             conflicted[record.key] = False
-            if newborn.wall_ms not in times:
-                times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
-            shown.append(newborn.shown(times[newborn.wall_ms], entities.is_visible))
-        new |= entities.newborns.keys()
-        for key in affected:
+        stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
+        stale |= {key: False for key in self._tx.stale_texts() if self._changed.get(key) is Became.SHOWN}
+        self._changed, self._written, self._strange = {}, {}, set()
+        return Delta(
+            mentions, unapplied, overfull, records, conflicted, added % _SUM_END, hidden, shown, new, patches, stale
+        )
+
+    def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
+        """Return what the store keeps of an entity, and what the digest's sum grows by."""
+        entity, before = self._entities[key], self._entities.before(key)
+        encoded = state.encode(entity)
+        if key in self._strange and state.decode(entity.id, encoded) != entity:
+            raise CorruptError(f"The {entity.kind} {values.id_text(entity.id)}")
+        fresh, growth = before.hash if before is not None else _NO_HASH, 0
+        if became is not Became.EDITED:
+            old, fresh = fresh, state.hash_entity(key, encoded, self._text_hashes(entity))
+            growth = digests.add(0 if before is None or entity.overfull else digests.sub(0, old), fresh)
+        return Record(key, entity.hidden, fresh, state.to_stored(key, encoded)), growth
+
+    def _rows(self) -> tuple[list[Shown], frozenset[bytes], list[Patch]]:
+        """Return what tables show anew, of which entities they had no row, and what changes in other rows."""
+        entities, newborns = self._entities, self._entities.newborns
+        touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
+        if not touched and not newborns:
+            return [], frozenset(), []
+        new = frozenset([key for key in touched if not entities.was_visible(key)])
+        others, stale = self._others(touched, new), set(self._tx.stale_texts())
+        shown, patches, times = [], [], dict[int, str]()
+        for newborn in newborns.values():
+            time = times.get(newborn.wall_ms)
+            if time is None:
+                time = times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
+            shown.append(newborn.shown(time, entities.is_visible))
+        for key in dict.fromkeys([*touched, *others]):
             entity = entities[key]
-            if not entity.hidden and entity.kind in rows.COLUMNS:
+            if entity.hidden or entity.kind not in rows.COLUMNS:
+                continue
+            written = None if key in new or key in others else self._written[key]
+            if written is None or rows.edges_among(written) or "parent_id" in written:
                 shown.append(self._shown(entity))
-        if records:
-            tx.save(records, conflicted)
-        if added:
-            tx.add_to_digest(added)
-        for kind, keys in gone.items():
-            tx.hide(kind, keys)
-        if shown:
-            tx.show(shown, new)
-        for key in [key for key, became in self._changed.items() if became is Became.EDITED]:
-            tx.set_stale(key, True)
-        for key in [key for key in tx.stale_texts() if self._changed.get(key) is Became.SHOWN]:
-            tx.set_stale(key, False)
-        self._changed, self._strange = {}, set()
+                continue
+            patch = self._patch(entity, {*written, TEXT_FIELDS[entity.kind]} if key in stale else written)
+            if patch.columns:
+                patches.append(patch)
+        return shown, new | newborns.keys(), patches
+
+    def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
+        """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
+        columns = rows.columns_of(entity, written)
+        text = self._texts.text_of(self._tx, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
+        row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
+        return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
 
     def is_sound(self, record: Record) -> bool:
         """As ``Fold.is_sound``."""
@@ -142,27 +186,35 @@ class Projector:
             for field, genesis in entity.edited_texts()
         ]
 
-    def _affected(self, touched: list[bytes], new: frozenset[bytes]) -> Iterable[bytes]:
-        """Return all whose rows change: what was touched, what points at what came or went, and rings."""
+    def _others(self, touched: list[bytes], new: frozenset[bytes]) -> dict[bytes, None]:
+        """Return all whose rows change beside what was touched: what points at what came or went, and rings of parents."""
         tx, entities = self._tx, self._entities
-        affected = dict.fromkeys(touched)
         came = [key for key in touched if key in new and not entities[key].hidden]
         came += entities.newborns
         went = [key for key in touched if key not in new and entities[key].hidden]
         pointing = [*tx.waiting_for(came), *tx.referrers(went)] if went else tx.waiting_for(came)
         entities.load(pointing)
-        affected.update(dict.fromkeys(pointing))
-        tasks = [key for key in affected if entities[key].kind == "task"]
-        if pointing or any(key not in new for key in tasks):
+        others = dict.fromkeys(pointing)
+        moved = [key for key in dict.fromkeys([*touched, *pointing]) if self._may_have_moved(key, new, others)]
+        if pointing or any(key not in new for key in moved):
             ringed = tx.in_rings()
             entities.load(ringed)
-            affected.update(dict.fromkeys(ringed))
+            others.update(dict.fromkeys(ringed))
+            moved += [key for key in ringed if key not in moved]
         settled: set[bytes] = set()
-        for task in tasks:
+        for task in moved:
             ring = self._rings.above(task, settled) if "parent_id" in entities[task].cells else []
             if ring:
-                affected[integrity.withheld_of(ring).key] = None
-        return affected
+                others[integrity.withheld_of(ring).key] = None
+        return others
+
+    def _may_have_moved(self, key: bytes, new: frozenset[bytes], others: Collection[bytes]) -> bool:
+        """Tell whether an entity is a task that may show another parent than before, or none."""
+        entity = self._entities[key]
+        if entity.kind != "task":
+            return False
+        written = self._written.get(key)
+        return key in new or key in others or entity.hidden or written is None or "parent_id" in written
 
     def _shown(self, entity: Entity) -> Shown:
         tags, links, withheld, parent_id = [], [], [], None

@@ -107,6 +107,23 @@ class Shown(NamedTuple):
     withheld: tuple[tuple[str, bytes, str], ...]  # cell, target, why: hidden or ring
 
 
+class Patch(NamedTuple):
+    """
+    What changed in the row of a visible entity.
+
+    Attributes:
+        kind: Of the entity.
+        id: Its id, as text.
+        columns: Names of columns, in the order of the row.
+        values: What each of them is now.
+    """
+
+    kind: str
+    id: str
+    columns: tuple[str, ...]
+    values: Row
+
+
 class TextEdit(NamedTuple):
     """An accepted edit of a stored text: its number among all edits here, the change that brought it, and its bytes."""
 
@@ -475,6 +492,15 @@ class StoreWriter(StoreReader, Protocol):
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
         """Write what the tables show of entities; ``new`` are those that no table has a row of."""
+        ...
+
+    def patch(self, patches: Sequence[Patch]) -> None:
+        """
+        Write columns of rows that the tables show already.
+
+        Raises:
+            CorruptError: They do not.
+        """
         ...
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:

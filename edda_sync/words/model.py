@@ -263,7 +263,7 @@ def tag_cells(names: Iterable[str]) -> Cells:
     """Return the cells that carry tags: ``tag.ID`` with the tag's name, which the change makes if need be."""
     if isinstance(names, str):
         raise InvalidValueError("tags", "must be a set of names, not one text", names)
-    return {_tag_cell(name if isinstance(name, str) else values.line("tags", name)): name for name in names}
+    return {_tag_cell(values.text("tags", name)): name for name in names}
 
 
 @lru_cache(maxsize=1_024)  # a few names, again and again

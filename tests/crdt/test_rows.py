@@ -59,9 +59,10 @@ def test_a_task_shows_what_was_written() -> None:
 
 def test_a_document_shows_what_was_written() -> None:
     made = entity("document", ("title", "t", 0, A), ("content_type", "text/plain", 0, A))
+    version = version_of(made.touched)
     assert columns(made, "words") == {
         "id": values.id_text(ID), "title": "t", "content_type": "text/plain", "content": "words", "doc_type": "note",
-        "created_at": at(0), "updated_at": at(0), "version": version_of(made.touched), "metadata": None, "agent_context": None,
+        "created_at": at(0), "updated_at": at(0), "version": version, "metadata": None, "agent_context": None,
     }  # fmt: skip
 
 

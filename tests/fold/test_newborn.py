@@ -103,7 +103,12 @@ def test_both_paths_make_the_same_of_histories_of_several_authors(events: list[E
 def test_the_path_is_taken_by_whoever_reads_and_whoever_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     borne: list[bytes] = []
     bear = Entities.bear
-    monkeypatch.setattr(Entities, "bear", lambda self, one: (borne.append(one.key), bear(self, one))[1])
+
+    def noted(entities: Entities, one: Newborn) -> None:
+        borne.append(one.key)
+        bear(entities, one)
+
+    monkeypatch.setattr(Entities, "bear", noted)
     laptop, peer = founded()
     key = key_of("task", TASK)
     change = laptop.write(Put("task", TASK, {"title": "t"}))

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from edda_sync.crdt import digests, rows, state
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import key_of
+from edda_sync.fold.fold import Fold
 from edda_sync.fold.projector import Became
 from edda_sync.store.memory.tables import MemoryWriter
-from edda_sync.store.seams import Shown, StoreWriter
+from edda_sync.store.seams import Patch, Shown, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
 from tests.crdt.authors import Life, Peer, founded
@@ -132,7 +134,115 @@ def test_a_touch_of_a_tag_that_shows_writes_no_row(two: Two, monkeypatch: pytest
     assert shown == []
     assert two.peer.look(lambda reader: reader.digest()) != digest
     two.write(ops.Touch("task", TASK))
-    assert [each.key for each in shown] == [key_of("task", TASK)]
+    assert shown == []
+
+
+class Writes:
+    """What a store is told to write of rows, whole and by column."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.whole: list[bytes] = []
+        self.columns: list[tuple[str, ...]] = []
+        self.asked_for_rings = 0
+        show, patch, in_rings = MemoryWriter.show, MemoryWriter.patch, MemoryWriter.in_rings
+
+        def shown(tx: Any, some: list[Shown], new: frozenset[bytes]) -> None:
+            self.whole += [each.key for each in some]
+            show(tx, some, new)
+
+        def patched(tx: Any, patches: list[Patch]) -> None:
+            self.columns += [each.columns for each in patches]
+            patch(tx, patches)
+
+        def asked(tx: Any) -> list[bytes]:
+            self.asked_for_rings += 1
+            return in_rings(tx)
+
+        monkeypatch.setattr(MemoryWriter, "show", shown)
+        monkeypatch.setattr(MemoryWriter, "patch", patched)
+        monkeypatch.setattr(MemoryWriter, "in_rings", asked)
+
+
+@pytest.mark.parametrize(
+    ("cells", "columns"),
+    [
+        ({"title": "u"}, ("title", "updated_at")),
+        ({"status": "done"}, ("status", "updated_at", "completed_at")),
+        ({"priority": 0, "due_date": None}, ("priority", "updated_at", "due_date")),
+        ({"metadata.a": "1", "metadata.b": "2"}, ("updated_at", "metadata")),
+        ({"agent_context.a": "1"}, ("updated_at", "agent_context")),
+        ({"created_at": "2020-01-02T03:04:05.678Z"}, ("created_at", "updated_at")),
+    ],
+)
+def test_of_a_row_that_shows_no_more_is_written_than_may_have_changed(
+    two: Two, monkeypatch: pytest.MonkeyPatch, cells: dict[str, Any], columns: tuple[str, ...]
+) -> None:
+    two.write(ops.Put("task", TASK, {"title": "t", "created_at": 0, "tag." + TAG: True, "parent_id": OTHER}))
+    writes = Writes(monkeypatch)
+    two.write(ops.Put("task", TASK, cells))
+    assert (writes.whole, writes.columns, writes.asked_for_rings) == ([], [columns], 0)
+
+
+def test_a_row_that_points_elsewhere_is_written_whole(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"}))
+    writes = Writes(monkeypatch)
+    two.write(ops.Put("task", TASK, {"tag." + TAG: True}))
+    assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)], 0)
+    two.write(ops.Put("task", TASK, {"parent_id": OTHER}))
+    assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)] * 2, 1)
+
+
+def test_the_time_of_a_task_without_a_time_of_its_own_is_the_least_of_what_shows(two: Two) -> None:
+    two.write(ops.Put("task", TASK, {"title": "t"}))
+    two.peer.admit(two.laptop.write(ops.Put("task", TASK, {"title": "u"}), wall_ms=5_000))
+    assert two.peer.table("tasks")[0][5:7] == (values.time_of(5_000), values.time_of(5_000))
+
+
+every_cell = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.sampled_from(("t", "u")),
+        "description": st.none() | st.sampled_from(("one", "two")),
+        "status": st.sampled_from(("open", "done", ["done", "2026-01-02T03:04:05.678Z"])),
+        "priority": st.sampled_from((0, 4)),
+        "due_date": st.none() | st.just("2026-01-02T03:04:05.678Z"),
+        "created_at": st.sampled_from((0, "2020-01-02T03:04:05.678Z")),
+        "metadata.a": st.none() | st.just("1"),
+        "agent_context.a": st.none() | st.just("1"),
+        "parent_id": st.none() | st.just(OTHER),
+        "tag." + TAG: st.none() | st.just(True),
+    },
+)
+edits_of_rows = st.one_of(
+    every_cell.map(lambda cells: ops.Put("task", TASK, cells)),
+    every_cell.map(lambda cells: ops.Put("task", OTHER, cells | ({"parent_id": TASK} if "parent_id" in cells else {}))),
+    st.sampled_from((ops.Put("document", DOCUMENT, {"title": "d"}), ops.Put("document", DOCUMENT, {"content": "c"}))),
+    st.sampled_from((ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("tag", TAG_BYTES, {"color": "red"}))),
+    st.sampled_from((ops.Touch("task", TASK), ops.Touch("document", DOCUMENT), ops.Touch("tag", TAG_BYTES))),
+    st.sampled_from((ops.Delete("task", TASK, ()), ops.Delete("task", OTHER, ()))),
+)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(edits_of_rows, max_size=3)), max_size=8))
+def test_rows_that_are_written_by_column_are_those_that_are_written_whole(
+    works: list[tuple[bool, list[ops.Operation]]],
+) -> None:
+    two, whole = Two(), founded()[1]
+    lives = [two.laptop, Life(two.laptop.identity, continues=two._first())]
+    made = []
+    for number, (which, operations) in enumerate(works):
+        life = lives[which]
+        seen = tuple(sorted([(life.actor, life.seq)]))
+        sent = [one if not isinstance(one, ops.Delete) else ops.Delete(one.kind, one.id, seen) for one in operations]
+        change = life.write(*sent, wall_ms=1_000 + 500 * (number * 7 % 5))
+        two.peer.admit(change)
+        made.append(change)
+        with two.peer.store.read() as reader:
+            fold = Fold(reader, two.peer.ledger.texts)  # type: ignore[arg-type]  # it only looks
+            assert all(fold.is_sound(record) for record in reader.all_records())
+    if made:
+        whole.admit(*made)
+    assert two.peer.view() == whole.view()
 
 
 def test_an_entity_whose_cells_have_several_values_is_marked_until_it_is_hidden_or_written_anew(two: Two) -> None:

@@ -18,6 +18,7 @@ from edda_sync.store.seams import (
     Head,
     Incoming,
     Logged,
+    Patch,
     Record,
     Rewritten,
     Row,
@@ -27,8 +28,8 @@ from edda_sync.store.seams import (
     Unapplied,
 )
 from edda_sync.words import values
-from edda_sync.words.errors import StorageError, UsageError
-from edda_sync.words.query import DocumentQuery, TaskQuery, plan
+from edda_sync.words.errors import CorruptError, StorageError, UsageError
+from edda_sync.words.query import DocumentQuery, Query, TaskQuery, plan
 from tests.forked import fork, in_child
 
 T = TypeVar("T")
@@ -198,6 +199,7 @@ def change_all(tx: StoreWriter) -> None:
     tx.save([record(1, state=b"other")], {entity(1): True})
     tx.add_to_digest(-1)
     show(tx, shown_task(9, title="words"))
+    tx.patch([Patch("task", text_id(9), ("title",), ("other words",))])
     tx.index_texts()
     tx.append_text(entity(9), "description", ANOTHER_GENESIS, OTHER, 2, b"edit")
     tx.save_text(entity(9), "description", ANOTHER_GENESIS, b"state", 0)
@@ -1424,6 +1426,60 @@ class StoreContract:
         with store.read() as reader:
             assert reader.links_of(None, None) == []
             assert reader.waiting_for([entity(9)]) == []
+
+    def test_columns_of_rows_are_written_and_no_others(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            show(tx, shown_tag(5, "five"), shown_document(7, tags=(5,)))
+            show(tx, shown_task(1, tags=(5,), links=(7,)), shown_task(2))
+            tx.index_texts()
+
+        store.transact(work)
+        patches = [
+            Patch("task", text_id(1), ("status", "updated_at", "completed_at"), ("done", LATER, LATER)),
+            Patch("task", text_id(2), ("status", "updated_at", "completed_at"), ("blocked", LATER, None)),
+            Patch("task", text_id(1), ("priority",), (0,)),
+            Patch("tag", text_id(5), ("name", "color"), ("fünf", "red")),
+            Patch("document", text_id(7), ("version",), ("1",)),
+        ]
+        store.transact(lambda tx: tx.patch(patches))
+        with store.read() as reader:
+            assert reader.table("tasks") == [
+                task_row(1, status="done", updated_at=LATER, completed_at=LATER, priority=0),
+                task_row(2, status="blocked", updated_at=LATER),
+            ]
+            assert reader.table("documents") == [document_row(7, version="1")]
+            assert reader.table("tags") == [(text_id(5), "fünf", "red", None, TIME)]
+            assert len(reader.table("entity_tags")) == 2
+            assert len(reader.links_of(None, None)) == 1
+            assert not reader.unindexed()
+        store.transact(lambda tx: tx.patch([]))
+
+    @pytest.mark.parametrize(("kind", "column"), [("task", "title"), ("task", "description"), ("document", "content")])
+    def test_a_column_of_words_is_indexed_anew(self, store: AnyStore, kind: str, column: str) -> None:
+        def work(tx: StoreWriter) -> None:
+            show(tx, shown_task(1), shown_document(1))
+            tx.index_texts()
+
+        store.transact(work)
+        store.transact(lambda tx: tx.patch([Patch(kind, text_id(1), (column,), ("mulberry",))]))
+        assert store.transact(lambda tx: tx.index_texts()) == 1
+        query: Query = TaskQuery(text="mulberry") if kind == "task" else DocumentQuery(text="mulberry")
+        with store.read() as reader:
+            assert len(reader.rows(plan(query))) == 1
+
+    def test_a_row_that_is_not_there_is_not_patched_in_silence(self, store: AnyStore) -> None:
+        store.transact(lambda tx: show(tx, shown_task(1)))
+        patches = [Patch("task", text_id(1), ("title",), ("new",)), Patch("task", text_id(2), ("title",), ("none",))]
+        with pytest.raises(CorruptError):
+            store.transact(lambda tx: tx.patch(patches))
+        with store.read() as reader:
+            assert reader.table("tasks") == [task_row(1)]
+
+    def test_a_column_that_must_have_a_value_is_not_emptied(self, store: AnyStore) -> None:
+        store.transact(lambda tx: show(tx, shown_task(1), shown_tag(5, "five"), shown_tag(6, "six")))
+        for patch in (Patch("task", text_id(1), ("title",), (None,)), Patch("tag", text_id(6), ("name",), ("five",))):
+            with pytest.raises(StorageError):
+                store.transact(lambda tx, patch=patch: tx.patch([patch]))  # type: ignore[misc]
 
     def test_links_come_in_the_order_of_their_times(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:

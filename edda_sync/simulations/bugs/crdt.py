@@ -99,7 +99,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a parent comes back alone",
         "What points at a hidden entity is not shown anew when that is restored.",
         (1, 11),
-        "fold.projector:Projector._affected",
+        "fold.projector:Projector._others",
         "if went else tx.waiting_for(came)",
         "if went else ()",
     ),

@@ -13,6 +13,7 @@ from edda_sync.store.seams import (
     Head,
     Incoming,
     Logged,
+    Patch,
     Record,
     Rewritten,
     Row,
@@ -22,7 +23,7 @@ from edda_sync.store.seams import (
     Unapplied,
 )
 from edda_sync.words import values
-from edda_sync.words.errors import StorageError
+from edda_sync.words.errors import CorruptError, StorageError
 from edda_sync.words.query import Plan, in_order, matches, occurrences
 
 Table = dict[Any, Any]
@@ -592,6 +593,18 @@ class MemoryWriter(MemoryReader):
                 self._keep("unindexed", (each.kind, entity), None)
             if each.kind == "task":
                 self._put_edges("task_documents", entity, each.links)
+
+    def patch(self, patches: Sequence[Patch]) -> None:
+        for each in patches:
+            row = self._tables[_TABLE[each.kind]].get(each.id)
+            if row is None:
+                raise CorruptError(f"The table {_TABLE[each.kind]}, which lacks a row,")
+            written = dict(zip(COLUMNS[each.kind], row, strict=True)) | dict(
+                zip(each.columns, each.values, strict=True)
+            )
+            self._show_row(each.kind, tuple(written.values()))
+            if each.kind != "tag" and not {"title", "description", "content"}.isdisjoint(each.columns):
+                self._keep("unindexed", (each.kind, each.id), None)
 
     def _show_row(self, kind: str, row: Row) -> None:
         table = _TABLE[kind]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 from edda_sync.crdt.entity import key_of, kind_and_id
@@ -12,6 +13,7 @@ from edda_sync.store.seams import (
     Head,
     Incoming,
     Logged,
+    Patch,
     Record,
     Rewritten,
     Row,
@@ -54,6 +56,15 @@ _UPSERT: Final = {
     kind: f"{_INSERT[kind]} ON CONFLICT(id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
     for kind, columns in COLUMNS.items()
 }
+
+
+_INDEXED: Final = frozenset(("title", "description", "content"))  # what full text is made of
+
+
+@lru_cache(maxsize=256)
+def _patch(kind: str, columns: tuple[str, ...]) -> str:
+    """Return the statement that writes some columns: SQLite touches no index of the others."""
+    return f"UPDATE {_TABLE[kind]} SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?"
 
 
 def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
@@ -755,6 +766,16 @@ class SqliteWriter(SqliteReader):
         self._write_all("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
         if withheld:
             self._known["withheld"] = True
+
+    def patch(self, patches: Sequence[Patch]) -> None:
+        alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+        for each in patches:
+            alike.setdefault((each.kind, each.columns), []).append((*each.values, each.id))
+        for (kind, columns), rows in alike.items():
+            if self._many(_patch(kind, columns), rows).rowcount != len(rows):
+                raise CorruptError(f"The table {_TABLE[kind]}, which lacks a row,")
+            if kind != "tag" and not _INDEXED.isdisjoint(columns):
+                self._many("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", [(kind, row[-1]) for row in rows])
 
     def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:  # a statement costs 3 us even for none

@@ -1,0 +1,65 @@
+"""
+Deltas: what a fold made of some changes, as one frozen value. :func:`apply` writes it into a transaction of a store.
+
+Caches, dry runs and whoever watches a store can read the same value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edda_sync.store.seams import Patch, Record, Shown, StoreWriter, Unapplied
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """
+    What became of entities, by key where one is given as bytes.
+
+    Attributes:
+        mentions: Which entities changes are about: entity, and the change's position in the log.
+        unapplied: Operations that are not folded.
+        overfull: Entities that have become overfull: nothing else of them is kept.
+        records: States, new or changed.
+        conflicted: Of each of these, whether a cell has several values.
+        digest: What the digest's sum grows by, modulo 2**128.
+        hidden: Entities that are not shown any more, by kind.
+        shown: What the tables show of entities, whole; ``new`` are those that no table has a row of.
+        patches: What changed in rows that are shown already, and point where they pointed.
+        stale: Entities whose row and hash wait for their text, or no longer do.
+    """
+
+    mentions: Sequence[tuple[bytes, int]]
+    unapplied: Sequence[Unapplied]
+    overfull: Sequence[bytes]
+    records: Sequence[Record]
+    conflicted: Mapping[bytes, bool]
+    digest: int
+    hidden: Mapping[str, Sequence[bytes]]
+    shown: Sequence[Shown]
+    new: frozenset[bytes]
+    patches: Sequence[Patch]
+    stale: Mapping[bytes, bool]
+
+
+def apply(tx: StoreWriter, delta: Delta) -> None:
+    """Write a delta that a fold over this very transaction made."""
+    if delta.mentions:
+        tx.mention(delta.mentions)
+    if delta.unapplied:
+        tx.set_unapplied(delta.unapplied)
+    if delta.overfull:
+        tx.forget(delta.overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
+    if delta.records:
+        tx.save(delta.records, delta.conflicted)
+    if delta.digest:
+        tx.add_to_digest(delta.digest)
+    for kind, keys in delta.hidden.items():
+        tx.hide(kind, keys)
+    if delta.shown:
+        tx.show(delta.shown, delta.new)
+    if delta.patches:
+        tx.patch(delta.patches)
+    for key, is_stale in delta.stale.items():
+        tx.set_stale(key, is_stale)
