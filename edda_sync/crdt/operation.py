@@ -103,6 +103,7 @@ class _Prefix(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode = msgspec.msgpack.Decoder(Operation).decode
+_decode_prefix = msgspec.msgpack.Decoder(_Prefix).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 _CODES: Final = (1, 2, 3, 4)
 _NESTED: Final = frozenset((list, tuple, dict))
@@ -138,6 +139,21 @@ def decode(encoded: bytes | memoryview) -> Operation | Unread:
     if prefix.kind not in KINDS:
         return Unread(refused=False)
     return Unread(prefix.code in _CODES, prefix.kind, prefix.id)
+
+
+def about(body: bytes, operations: int) -> Iterator[tuple[str, bytes]]:
+    """
+    Yield kind and id of the entities that a whole body's operations are about, as far as that can be read at a glance.
+
+    For whoever reads ahead: what an operation does, and whether it is sound, :func:`decode` says.
+    """
+    for encoded in cut((body,), operations):
+        try:
+            prefix = _decode_prefix(encoded)
+        except (ValueError, RecursionError):
+            continue
+        if prefix.kind in KINDS:
+            yield prefix.kind, prefix.id
 
 
 def _is_shallow(fields: list[Any]) -> bool:

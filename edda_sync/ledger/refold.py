@@ -7,7 +7,8 @@ nobody's word; and what evidence changes about some changes is carried out by fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import early
@@ -20,7 +21,10 @@ from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import is_admissible
 from edda_sync.store import anew
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
+from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RemoteProtocolError
+
+AHEAD_MAX: Final = 500  # changes that a rebuild holds at once
 
 TakeSegment = Callable[[Fold, bytes], Mapping[bytes, Head]]
 """Takes a segment, by its hash, into a fold; returns its heads."""
@@ -54,6 +58,7 @@ def rebuild(
     fold, walk = Fold(tx, texts), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
     seen: Frontier = {}
+    ahead = _Ahead(tx, fold, logged)
     for position in sorted([*logged, *taken]):
         if stop is not None and position >= stop:
             stop = None
@@ -68,12 +73,41 @@ def rebuild(
             if early.is_unnamed(tx):
                 seen = {name: head.seq for name, head in heads.items()}
         else:
-            _fold_again(tx, fold, walk, tx.logged(position), workspace, seen)
+            _fold_again(tx, fold, walk, ahead.take(position), workspace, seen)
     fold.flush()
     fold.refresh()
     if stop is not None:
         reached()
     return len(logged)
+
+
+class _Ahead:
+    """
+    The changes of a log in its order, read some at a time, with what they are about.
+
+    Args:
+        tx: A transaction of the store.
+        fold: That into which they go.
+        positions: Where they stand, in order.
+    """
+
+    def __init__(self, tx: StoreWriter, fold: Fold, positions: Sequence[int]) -> None:
+        self._tx, self._fold, self._positions = tx, fold, positions
+        self._next = 0
+        self._read: dict[int, Logged] = {}
+
+    def take(self, position: int) -> Logged:
+        """Return a change; each is asked for once, in order."""
+        if position not in self._read:
+            size = 0
+            while self._next < len(self._positions) and len(self._read) < AHEAD_MAX and size < limits.PART_BYTES_MAX:
+                logged = self._tx.logged(self._positions[self._next])
+                self._read[logged.position] = logged
+                self._next += 1
+                size += len(logged.body)
+            headers = [(each.body, changes.decode_header(each.raw)) for each in self._read.values()]
+            self._fold.read_ahead((body, header.operations) for body, header in headers if not header.parts)
+        return self._read.pop(position)
 
 
 def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:

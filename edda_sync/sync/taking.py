@@ -138,6 +138,7 @@ class Taking:
         has_forks = bool(forked_keys(tx))
         applied = 0
         early = late = False
+        fold.read_ahead((each.body, each.header.operations) for each in fresh if not each.header.parts)
         for change in fresh:
             actor, seq = change.header.dot
             if actor in apart:

@@ -15,6 +15,8 @@ from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch, Unread
 from edda_sync.words import limits
 from edda_sync.words.model import KINDS
 
+ID = bytes(range(16))
+
 ENTITY, ACTOR = bytes(range(16)), bytes.fromhex("c1da55d321a4f21e76ad392620ad4900")
 GENESIS = b"\7" * 16
 AFTER_THE_LAST_YEAR = b"\xc7\x0c\xff" + struct.pack(
@@ -272,3 +274,23 @@ def test_an_operation_that_cannot_be_read_is_stepped_over() -> None:
 def test_of_a_cell_that_is_named_twice_the_last_value_counts() -> None:
     raw = b"\x94\x01\xa4task\xc4\x10" + bytes(16) + b"\x82\xa5title\xa1a\xa5title\xa1b"
     assert ops.decode(raw) == Put("task", bytes(16), {"title": "b"})
+
+
+def test_what_a_body_is_about_is_told_at_a_glance() -> None:
+    whole = b"".join(
+        ops.encode(one)
+        for one in (Put("task", ID, {"title": "t"}), Touch("tag", ID), Delete("document", ID, ()))
+    )
+    assert list(ops.about(whole, 3)) == [("task", ID), ("tag", ID), ("document", ID)]
+    assert list(ops.about(whole, 2)) == [("task", ID), ("tag", ID)]
+
+
+@given(st.binary(max_size=64))
+def test_whoever_reads_ahead_trips_over_nothing(body: bytes) -> None:
+    for kind, entity_id in ops.about(body, 10):
+        assert kind in KINDS
+        assert len(entity_id) == 16
+    framed = ops.framed(body)
+    for kind, entity_id in ops.about(framed, 1):
+        known = ops.decode(body)
+        assert (known.kind, known.id) in ((kind, entity_id), (None, None))

@@ -20,6 +20,7 @@ from edda_sync.fold.scrub import scrub_digest, scrub_entities
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.refold import verify_logged
+from edda_sync.store.memory.tables import MemoryWriter
 from edda_sync.store.seams import Logged, StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
@@ -514,3 +515,24 @@ def test_of_a_text_all_is_shown_that_somebody_wrote_and_nobody_deleted_whatever_
     assert two.kept() == shown
     assert [each for each in whole if each in shown] == [each for each in shown if each in whole]
     assert two.reads() == whole
+
+
+def test_a_rebuild_reads_what_many_changes_are_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    records = MemoryWriter.records
+
+    def counted(tx: Any, keys: Any) -> Any:
+        listed = list(keys)
+        asked.append(len(listed))
+        return records(tx, listed)
+
+    laptop, peer = founded()
+    for number in range(40):
+        peer.admit(laptop.write(ops.Put("task", bytes([9, number]) * 8, {"title": str(number)})))
+    before = peer.view()
+    monkeypatch.setattr(MemoryWriter, "records", counted)
+    rebuild(peer)
+    monkeypatch.undo()
+    assert peer.view() == before
+    assert len(asked) < 5
+    assert max(asked) >= 40
