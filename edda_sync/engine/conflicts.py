@@ -8,6 +8,7 @@ from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
 from edda_sync.crdt.entity import Entity, kind_and_id
 from edda_sync.fold.conflicts import conflicts_of
+from edda_sync.fold.view import View
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
@@ -51,7 +52,7 @@ def _as_value(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, write:
 def _readable(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, content: Any) -> Any:
     """Return a cell's value as the API would."""
     if name == TEXT_FIELDS.get(entity.kind):
-        return ledger.texts.readable(tx, entity, name, content)
+        return ledger.texts.readable(View(tx), entity, name, content)
     if name == "parent_id" and content is not None:
         return values.id_text(content)
     if name.startswith(("metadata.", "agent_context.")) and content is not None:

@@ -21,6 +21,7 @@ from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
 from edda_sync.store.seams import Record, StoreReader, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
@@ -487,7 +488,7 @@ class Transaction:
                 tags.append(tag[1])
             elif edge.cell == "parent_id" and reader.row("task", target) is not None:
                 parent_id = target
-        return item_of_row(kind, rows.row_of(state, Texts().text_of(reader, state), parent_id), tags)
+        return item_of_row(kind, rows.row_of(state, Texts().text_of(View(reader), state), parent_id), tags)
 
     def _query(self, query: Query) -> list[Item]:
         checked = plan(query)

@@ -1,9 +1,9 @@
 """
 The fold: changes in, entities, texts and rows out, inside one transaction of a store.
 
-Feed it a change with :meth:`Fold.begin`, and its operations with :meth:`Fold.receive` or, one's own, :meth:`Fold.apply`;
-:meth:`Fold.flush` writes what came of it. Memory holds at most ``CHUNK`` entities: a longer change is flushed on the way,
-inside the same transaction.
+Feed it a change with :meth:`Fold.begin`, and its operations with :meth:`Fold.receive` or, one's own, :meth:`Fold.write`;
+:meth:`Fold.flush` hands on what came of it, as a delta. Memory holds at most ``CHUNK`` entities: of a longer change a delta
+is handed on now and then, inside the same transaction.
 
 1. Local and remote changes take the same path: an author folds its own operations as everybody else will.
 2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
@@ -20,7 +20,7 @@ inside the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.changes.chains import Chains, names_of
@@ -37,9 +37,10 @@ from edda_sync.fold.newborn import Newborn
 from edda_sync.fold.projector import Became, Projector
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
 from edda_sync.fold.waiting import Waiting
-from edda_sync.store.delta import Delta, apply
-from edda_sync.store.seams import Record, StoreWriter, Unapplied
+from edda_sync.store.delta import Delta
+from edda_sync.store.seams import Record, StoreReader, Unapplied
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.text.edits import TextEdit
 
 CHUNK: Final = 2_000
+TEXT_BYTES: Final = 8 * 1024 * 1024  # of what was done to texts: more is handed on
 _NEVER: Final = (
     limits.CHANGE_OPERATIONS_MAX + 2
 )  # beyond the number of any operation, that of what is too much included
@@ -56,31 +58,40 @@ UNREADABLE: Final = key_of("workspace", bytes(16))
 """Key of the entity that stands for whatever is refused and is about nothing that can be read."""
 
 
+def _refuse_to_write(_delta: Delta) -> None:
+    raise AssertionError("a fold that only looks has nobody to hand on what it holds")
+
+
 class Fold:
     """
     One pass over changes in one transaction; call :meth:`flush` before the transaction ends.
 
+    It writes nothing itself: what comes of the changes is a :class:`~edda_sync.store.delta.Delta`.
+
     Args:
-        tx: The store's transaction.
+        reader: The store's transaction; a reader of it for whoever only looks.
         texts: The text documents in use.
         only: Keys of the entities to fold, when others are to be left as they are.
         waiting: Where operations wait in the store; looked up anew by default.
+        write: Takes each delta when it is complete, or when as much is held as memory is for; nobody by default.
     """
 
     def __init__(
         self,
-        tx: StoreWriter,
+        reader: StoreReader,
         texts: Texts,
         only: Collection[bytes] | None = None,
         waiting: Waiting | None = None,
+        write: Callable[[Delta], None] = _refuse_to_write,
     ) -> None:
-        self.tx = tx
+        self.reader, self.view = reader, View(reader)
         self.texts = texts
+        self._write = write
         self._stored_waiting = waiting or Waiting()
-        self.entities = Entities(tx)
+        self.entities = Entities(reader)
         self._chains: Chains | None = None
-        self._rings = Rings(tx, self.entities)
-        self._projector = Projector(tx, self.entities, self._rings, texts)
+        self._rings = Rings(reader, self.entities)
+        self._projector = Projector(self.view, self.entities, self._rings, texts)
         self._only = only
         self._unapplied: list[Unapplied] = []
         self._mentioned: dict[tuple[bytes, int], None] = {}  # entity, and position of the change that is about it
@@ -122,7 +133,7 @@ class Fold:
         self._chains = None  # as of this change: one before it may have begun a branch
         self.actor, self.seq, self.wall_ms, self.position, self.author = actor, seq, wall_ms, position, author
         self.deps, self.past = deps, {**deps, actor: seq}
-        self._chain = names_of(self.tx).order(actor)
+        self._chain = names_of(self.reader).order(actor)
         self._number = 0
         self._spent, self._waits, self._passed_over = {}, {}, None
         self._void, self._written_void = void, {}
@@ -197,8 +208,7 @@ class Fold:
                     self._wait(key, "only a newer version knows this operation")
             else:
                 self._receive_one(each)
-        if len(self.entities) >= CHUNK:
-            self.flush()
+        self.flush_if_full()
 
     def _bear(self, one: Put, key: bytes, *, is_strange: bool) -> bool:
         """Take the newborn path with an operation, if it is the first on its entity and nothing about it is special."""
@@ -247,14 +257,14 @@ class Fold:
             if isinstance(one, Edit):
                 if one.field != field or written.get(entity.key, one.genesis) not in (None, one.genesis):
                     return
-                self.texts.apply(self.tx, entity, one, self.texts.decode(one.edit), dot, self.deps, void=True)
+                self.texts.apply(self.view, entity, one, self.texts.decode(one.edit), dot, self.deps, void=True)
                 written[entity.key] = one.genesis
             elif field in one.cells:
                 self._check_put(one)
                 start = one.cells[field]
                 written[entity.key] = None if start is None else self._genesis(entity, start)
                 if start is not None:
-                    self.texts.started_void(self.tx, entity, field, start, dot)
+                    self.texts.started_void(self.view, entity, field, start, dot)
         except (InvalidValueError, LimitError, RefusedTextError):
             return
 
@@ -346,7 +356,7 @@ class Fold:
     def _waits_about(self, about: bytes, past: Mapping[bytes, int]) -> bool:
         pending = self._waiting.get(about, {})
         waits = any(seq <= past.get(name, 0) for name, seq in pending.items())
-        return waits or self._stored_waiting.within(self.tx, about, past)
+        return waits or self._stored_waiting.within(self.reader, about, past)
 
     def waits_within(self, key: bytes, past: Mapping[bytes, int]) -> bool:
         """Tell whether something that a past holds waits, on an entity or on one that nobody can read."""
@@ -357,7 +367,7 @@ class Fold:
         if self._only is None or UNREADABLE in self._only:
             return _NEVER
         if self._passed_over is None:
-            stored = [each for each in self.tx.unapplied(UNREADABLE) if each.position == self.position]
+            stored = [each for each in self.reader.unapplied(UNREADABLE) if each.position == self.position]
             waiting = [each.number for each in stored if not each.refused]
             self._passed_over = min(waiting, default=_NEVER)
         return self._passed_over
@@ -427,7 +437,7 @@ class Fold:
         if isinstance(one, Put):
             self._put(entity, one.cells)
         elif isinstance(one, Delete):
-            self._chains = self._chains or Chains(self.tx)
+            self._chains = self._chains or Chains(self.reader)
             entity.delete(self._chains.pairs(one.seen, self.past))
             self._projector.note(entity.key, Became.SHOWN, ())
             return
@@ -448,9 +458,9 @@ class Fold:
                 # An edit made elsewhere meanwhile still needs the start that this write replaces.
                 for write in entity.cells[name]:
                     if isinstance(write[3], str):
-                        self.texts.keep_start(self.tx, entity, name, write[3])
+                        self.texts.keep_start(self.view, entity, name, write[3])
                 if isinstance(value, str):
-                    self.texts.started(self.tx, entity, name, value, (actor, seq))
+                    self.texts.started(self.view, entity, name, value, (actor, seq))
             entity.put(name, (actor, seq, wall, value), past)
 
     def _edit(self, entity: Entity, one: Edit, edit: TextEdit) -> None:
@@ -463,7 +473,7 @@ class Fold:
             raise RefusedTextError(
                 "its change writes another text of the same field"
             )  # a cell holds one write a change
-        self.texts.apply(self.tx, entity, one, edit, (self.actor, self.seq), self.deps)
+        self.texts.apply(self.view, entity, one, edit, (self.actor, self.seq), self.deps)
         self.note_edit(entity, one.field, one.genesis)
 
     def _reads(self, entity: Entity, write: Write, genesis: bytes) -> bool:
@@ -494,7 +504,7 @@ class Fold:
 
     def text_of(self, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
-        return self.texts.text_of(self.tx, entity)
+        return self.texts.text_of(self.view, entity)
 
     def is_in_ring(self, task_id: bytes) -> bool:
         """Tell whether a task is its own ancestor."""
@@ -526,7 +536,7 @@ class Fold:
 
         One that cannot be read is left as it is: it ends nothing, and the scrub names it.
         """
-        stale = [key for key in self.tx.stale_texts() if self.is_readable(key)]
+        stale = [key for key in self.reader.stale_texts() if self.is_readable(key)]
         self.entities.load(stale)
         for key in stale:
             entity = self.entities.get(key)
@@ -540,7 +550,7 @@ class Fold:
         try:
             entity = self.entities.existing(*kind_and_id(key))
             for field, genesis in entity.edited_texts() if entity is not None else ():
-                self.texts.document(self.tx, (key, field, genesis))
+                self.texts.document(self.view, (key, field, genesis))
         except (CorruptError, RefusedTextError):  # what rotted, or names a text that is not there
             return False
         return True
@@ -555,12 +565,12 @@ class Fold:
 
     def flush_if_full(self) -> None:
         """Write what is held when it is much."""
-        if len(self.entities) >= CHUNK:
+        if len(self.entities) >= CHUNK or self.view.size >= TEXT_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write states, hashes, digest and rows of all that was touched."""
-        apply(self.tx, self.delta())
+        """Hand on what came of all that was folded: states, texts, hashes, digest and rows."""
+        self._write(self.delta())
 
     def delta(self) -> Delta:
         """Return what came of all that was folded since the last one, and forget it: whoever asks writes it, or not."""

@@ -13,8 +13,9 @@ from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
 from edda_sync.store.delta import Delta
-from edda_sync.store.seams import Patch, Record, Shown, StoreWriter, Unapplied
+from edda_sync.store.seams import Patch, Record, Shown, Unapplied
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import TEXT_FIELDS
@@ -36,13 +37,14 @@ class Projector:
     What is to be written of a fold's entities; :meth:`delta` returns it.
 
     Args:
-        tx: The store's transaction.
+        view: The fold's.
         entities, rings: The fold's.
         texts: The text documents in use.
     """
 
-    def __init__(self, tx: StoreWriter, entities: Entities, rings: Rings, texts: Texts) -> None:
-        self._tx, self._entities, self._rings, self._texts = tx, entities, rings, texts
+    def __init__(self, view: View, entities: Entities, rings: Rings, texts: Texts) -> None:
+        self._view, self._entities, self._rings, self._texts = view, entities, rings, texts
+        self._reader = view.reader
         self._changed: dict[bytes, Became] = {}  # in the order in which it did
         self._written: dict[bytes, set[str] | None] = {}  # the cells of what is shown; None: whatever there is
         self._strange: set[bytes] = set()  # what a peer's operations made: it is read back before it is kept
@@ -109,11 +111,13 @@ class Projector:
             records.append(record)
             conflicted[record.key] = False
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
-        stale |= {key: False for key in self._tx.stale_texts() if self._changed.get(key) is Became.SHOWN}
+        stale |= {key: False for key in self._reader.stale_texts() if self._changed.get(key) is Became.SHOWN}
         self._changed, self._written, self._strange = {}, {}, set()
         return Delta(
-            mentions, unapplied, overfull, records, conflicted, added % _SUM_END, hidden, shown, new, patches, stale
-        )
+            mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
+            conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
+            stale=stale,
+        )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
         """Return what the store keeps of an entity, and what the digest's sum grows by."""
@@ -134,7 +138,7 @@ class Projector:
         if not touched and not newborns:
             return [], frozenset(), []
         new = frozenset([key for key in touched if not entities.was_visible(key)])
-        others, stale = self._others(touched, new), set(self._tx.stale_texts())
+        others, stale = self._others(touched, new), set(self._reader.stale_texts())
         shown, patches, times = [], [], dict[int, str]()
         for newborn in newborns.values():
             time = times.get(newborn.wall_ms)
@@ -157,7 +161,7 @@ class Projector:
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
         """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
         columns = rows.columns_of(entity, written)
-        text = self._texts.text_of(self._tx, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
+        text = self._texts.text_of(self._view, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
         row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
         return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
 
@@ -172,32 +176,32 @@ class Projector:
         if entity.hidden or entity.kind not in rows.COLUMNS:
             return True
         shown, entity_id = self._shown(entity), values.id_text(entity.id)
-        tags = {tag for tag, _ in self._tx.tags_of(entity.kind, [entity_id])[entity_id]}
-        links = {row[1] for row in self._tx.links_of(entity_id, None)} if entity.kind == "task" else set()
+        tags = {tag for tag, _ in self._reader.tags_of(entity.kind, [entity_id])[entity_id]}
+        links = {row[1] for row in self._reader.links_of(entity_id, None)} if entity.kind == "task" else set()
         return (
-            self._tx.row(entity.kind, entity_id) == shown.row
+            self._reader.row(entity.kind, entity_id) == shown.row
             and tags == {tag for tag, _ in shown.tags}
             and links == {document for document, _, _ in shown.links}
         )
 
     def _text_hashes(self, entity: Entity) -> list[bytes]:
         return [
-            self._texts.document(self._tx, (entity.key, field, genesis)).hash()
+            self._texts.document(self._view, (entity.key, field, genesis)).hash()
             for field, genesis in entity.edited_texts()
         ]
 
     def _others(self, touched: list[bytes], new: frozenset[bytes]) -> dict[bytes, None]:
         """Return all whose rows change beside what was touched: what points at what came or went, and rings of parents."""
-        tx, entities = self._tx, self._entities
+        reader, entities = self._reader, self._entities
         came = [key for key in touched if key in new and not entities[key].hidden]
         came += entities.newborns
         went = [key for key in touched if key not in new and entities[key].hidden]
-        pointing = [*tx.waiting_for(came), *tx.referrers(went)] if went else tx.waiting_for(came)
+        pointing = [*reader.waiting_for(came), *reader.referrers(went)] if went else reader.waiting_for(came)
         entities.load(pointing)
         others = dict.fromkeys(pointing)
         moved = [key for key in dict.fromkeys([*touched, *pointing]) if self._may_have_moved(key, new, others)]
         if pointing or any(key not in new for key in moved):
-            ringed = tx.in_rings()
+            ringed = reader.in_rings()
             entities.load(ringed)
             others.update(dict.fromkeys(ringed))
             moved += [key for key in ringed if key not in moved]
@@ -231,5 +235,5 @@ class Projector:
                 withheld.append((cell, target, integrity.RING))
             else:
                 parent_id = values.id_text(target_id)
-        row = rows.row_of(entity, self._texts.text_of(self._tx, entity), parent_id)
+        row = rows.row_of(entity, self._texts.text_of(self._view, entity), parent_id)
         return Shown(entity.kind, entity.key, row, tuple(tags), tuple(links), tuple(withheld))

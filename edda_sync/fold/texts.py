@@ -20,8 +20,9 @@ from edda_sync.crdt import operation
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
+from edda_sync.fold.view import Key, View
 from edda_sync.store import anew
-from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.store.seams import StoreReader
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS, TextEdit
@@ -29,9 +30,6 @@ from edda_sync.words.model import TEXT_FIELDS, TextEdit
 if TYPE_CHECKING:
     from edda_sync.crdt.text import edits
     from edda_sync.crdt.text.document import TextDocument
-
-Key = tuple[bytes, str, bytes]
-"""Key of the entity (``entity.key_of``), field, genesis."""
 
 TAIL_MAX: Final = 256  # edits after which the state is written anew: bounds what an open has to replay
 
@@ -82,12 +80,12 @@ class Texts:
 
         return genesis_id(entity.id, TEXT_FIELDS[entity.kind], start)
 
-    def text_of(self, reader: StoreReader, entity: Entity) -> str | None:
+    def text_of(self, view: View, entity: Entity) -> str | None:
         """Return an entity's description or content as it reads now."""
         field = TEXT_FIELDS.get(entity.kind)
-        return None if field is None else self.readable(reader, entity, field, entity.value(field))
+        return None if field is None else self.readable(view, entity, field, entity.value(field))
 
-    def readable(self, reader: StoreReader, entity: Entity, field: str, value: str | bytes | None) -> str | None:
+    def readable(self, view: View, entity: Entity, field: str, value: str | bytes | None) -> str | None:
         """Return the text that a text cell's value stands for: a start, unless somebody edited it, or an edited text."""
         if value is None:
             return None
@@ -100,26 +98,24 @@ class Texts:
                 return value
         else:
             genesis = value
-        return self.document(reader, (entity.key, field, genesis)).string()
+        return self.document(view, (entity.key, field, genesis)).string()
 
-    def document(
-        self, reader: StoreReader, key: Key, start: str | None = None, dots: Sequence[Dot] = ()
-    ) -> TextDocument:
+    def document(self, view: View, key: Key, start: str | None = None, dots: Sequence[Dot] = ()) -> TextDocument:
         """
-        Return a text as the reader sees it.
+        Return a text as the view has it.
 
         Args:
-            reader: A transaction, or a reader that sees the latest state.
+            view: Of a transaction, or of a reader that sees the latest state.
             key: Which text.
             start, dots: What it starts with, and the changes that wrote that, should it never have been edited here.
 
         Raises:
             CorruptError: The stored text cannot be read, or there is none and no start.
         """
-        if not self._still.holds(reader):
+        if not self._still.holds(view.reader):
             self._open.clear()
         found = self._open.get(key)
-        stored = reader.text(*key, since=found.serial if found is not None else -1)
+        stored = view.text(key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
             from edda_sync.crdt.text.document import TextDocument
 
@@ -160,7 +156,7 @@ class Texts:
 
     def apply(
         self,
-        tx: StoreWriter,
+        view: View,
         entity: Entity,
         one: operation.Edit,
         edit: edits.TextEdit,
@@ -173,7 +169,7 @@ class Texts:
         Apply an edit that a change brings.
 
         Args:
-            tx: A transaction of the store.
+            view: The fold's.
             entity: The text's.
             one: The operation.
             edit: What it carries, from :meth:`decode`.
@@ -184,30 +180,30 @@ class Texts:
         Raises:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
-        document, key = self._of(tx, entity, one.field, one.genesis)
-        self._apply(tx, document, key, edit, one.edit, dot, deps, void=void)
+        document, key = self._of(view, entity, one.field, one.genesis)
+        self._apply(view, document, key, edit, one.edit, dot, deps, void=void)
 
     def _apply(
-        self, tx: StoreWriter, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
+        self, view: View, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
         deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
         """Apply an edit as it travels, in the names that the text has for what it means."""
         self._touched.add(key)
-        names = names_of(tx)
+        names = names_of(view.reader)
         if names is NOBODY:
             document.apply(edit, dot, deps, void=void)
-            self._append(tx, key, dot, encoded, void=void)
+            self._append(view, key, dot, encoded, void=void)
             return
         from edda_sync.fold import item_names
 
         meant = item_names.ItemNames(names, document.sequence, dot, deps).meant(edit)
         document.apply(meant.edit, meant.dot, deps, meant.own, void=void)
         is_as_said = meant.edit == edit and len(meant.own) == NAME_BYTES
-        self._append(tx, key, meant.dot, encoded if is_as_said else item_names.encode(meant), void=void)
+        self._append(view, key, meant.dot, encoded if is_as_said else item_names.encode(meant), void=void)
 
     def edit(
         self,
-        tx: StoreWriter,
+        view: View,
         entity: Entity,
         genesis: bytes,
         dot: Dot,
@@ -221,7 +217,7 @@ class Texts:
         Edit a text of an entity, in a change of this device; return what its operation carries, and how many pieces it has.
 
         Args:
-            tx: A transaction of the store.
+            view: The fold's.
             entity: The text's.
             genesis: Which of its texts.
             dot: The change's.
@@ -236,17 +232,17 @@ class Texts:
         """
         from edda_sync.crdt.text import edits
 
-        document, key = self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)
-        made = document.make(_called(tx, dot)[0], changes, whole=rewrite, merging=merging)
-        if (names := names_of(tx)) is not NOBODY:
+        document, key = self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)
+        made = document.make(_called(view.reader, dot)[0], changes, whole=rewrite, merging=merging)
+        if (names := names_of(view.reader)) is not NOBODY:
             from edda_sync.fold.item_names import ItemNames
 
             made = ItemNames(names, document.sequence, dot, deps).said(made)
         encoded = edits.encode(made)
-        self._apply(tx, document, key, made, encoded, dot, deps)
+        self._apply(view, document, key, made, encoded, dot, deps)
         return encoded, made.pieces
 
-    def _of(self, tx: StoreWriter, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
+    def _of(self, view: View, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
         """
         Return one of an entity's texts, begun from its start if it was never edited.
 
@@ -257,65 +253,65 @@ class Texts:
         key = (entity.key, field, genesis)
         for write in entity.cells.get(field, ()):
             if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
-                dots = self._dots_of(tx, entity, field, write[3])
-                document = self.document(tx, key, write[3], dots)
+                dots = self._dots_of(view, entity, field, write[3])
+                document = self.document(view, key, write[3], dots)
                 for dot in dots:
                     if dot not in document.sequence.starts:  # those of which it was begun are void
-                        self._started(tx, document, key, dot, write[3])
+                        self._started(view, document, key, dot, write[3])
                 return document, key
-        if (field, genesis) not in entity.edited_texts() and tx.text(*key) is None:
+        if (field, genesis) not in entity.edited_texts() and view.text(key) is None:
             raise RefusedTextError("an edit of a text that never started")
-        return self.document(tx, key), key
+        return self.document(view, key), key
 
-    def string(self, tx: StoreWriter, entity: Entity, genesis: bytes) -> str:
+    def string(self, view: View, entity: Entity, genesis: bytes) -> str:
         """Return what one of an entity's texts reads, edited or not."""
-        return self._of(tx, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
+        return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
 
     @staticmethod
-    def _dots_of(tx: StoreReader, entity: Entity, field: str, start: str) -> list[Dot]:
+    def _dots_of(view: View, entity: Entity, field: str, start: str) -> list[Dot]:
         """Return the changes that wrote a start, as texts call them."""
-        return [_called(tx, write[:2]) for write in entity.cells[field] if write[3] == start]
+        return [_called(view.reader, write[:2]) for write in entity.cells[field] if write[3] == start]
 
-    def keep_start(self, tx: StoreWriter, entity: Entity, field: str, start: str) -> None:
+    def keep_start(self, view: View, entity: Entity, field: str, start: str) -> None:
         """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
-        document, key = self._of(tx, entity, field, self.genesis(entity, start))
-        if tx.text(*key) is None:
+        document, key = self._of(view, entity, field, self.genesis(entity, start))
+        if view.text(key) is None:
             self._touched.add(key)
-            tx.save_text(*key, document.state(), 0)
+            view.save_text(key, document.state(), 0)
             self._open[key].serial = 0
 
-    def started(self, tx: StoreWriter, entity: Entity, field: str, start: str, dot: Dot) -> None:
+    def started(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
         """Note one more change that wrote the start of a text that is kept or edited already."""
         key = (entity.key, field, self.genesis(entity, start))
-        if tx.text(*key) is not None:
-            self._started(tx, self.document(tx, key), key, _called(tx, dot), start)
+        if view.text(key) is not None:
+            self._started(view, self.document(view, key), key, _called(view.reader, dot), start)
 
-    def started_void(self, tx: StoreWriter, entity: Entity, field: str, start: str, dot: Dot) -> None:
+    def started_void(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
         """Keep a start, hidden, of which the change that wrote it is void: others may have edited the text."""
-        key, called = (entity.key, field, self.genesis(entity, start)), _called(tx, dot)
-        if tx.text(*key) is not None:
-            self._started(tx, self.document(tx, key), key, called, None)
+        key, called = (entity.key, field, self.genesis(entity, start)), _called(view.reader, dot)
+        if view.text(key) is not None:
+            self._started(view, self.document(view, key), key, called, None)
             return
         from edda_sync.crdt.text.document import TextDocument
 
         self._touched.add(key)
         document = TextDocument.start(key[2], start, [called], void=True)
-        tx.save_text(*key, document.state(), 0)
+        view.save_text(key, document.state(), 0)
         self._open[key] = _Open(document, 0, 0)
 
-    def _started(self, tx: StoreWriter, document: TextDocument, key: Key, dot: Dot, start: str | None) -> None:
+    def _started(self, view: View, document: TextDocument, key: Key, dot: Dot, start: str | None) -> None:
         self._touched.add(key)
         document.started(dot, start)
-        self._save(tx, key, dot)
+        self._save(view, key, dot)
 
-    def _save(self, tx: StoreWriter, key: Key, dot: Dot) -> None:
+    def _save(self, view: View, key: Key, dot: Dot) -> None:
         """Write a text's state, of which a change made what is no edit that could be replayed."""
         opened = self._open[key]
-        opened.serial = tx.append_text(*key, *dot, b"")  # a number of its own, so that other processes read it anew
-        tx.save_text(*key, opened.document.state(), opened.serial)
+        opened.serial = view.append_text(key, *dot, b"")  # a number of its own, so that other processes read it anew
+        view.save_text(key, opened.document.state(), opened.serial)
         opened.tail = 0
 
-    def take(self, tx: StoreWriter, key: Key, state: bytes) -> bytes:
+    def take(self, view: View, key: Key, state: bytes) -> bytes:
         """
         Take a text's state from a segment, into a store that has nothing of it; return its hash.
 
@@ -328,22 +324,22 @@ class Texts:
         document.check()
         self._touched.add(key)
         self._open.pop(key, None)
-        tx.save_text(*key, state, 0)
+        view.save_text(key, state, 0)
         return document.hash()
 
-    def _append(self, tx: StoreWriter, key: Key, dot: Dot, edit: bytes, *, void: bool = False) -> None:
+    def _append(self, view: View, key: Key, dot: Dot, edit: bytes, *, void: bool = False) -> None:
         opened = self._open[key]
         if opened.serial < 0:  # its first edit here
             opened.serial = 0
-            tx.save_text(*key, opened.document.state(), opened.serial)
+            view.save_text(key, opened.document.state(), opened.serial)
             return
         if void:
-            self._save(tx, key, dot)
+            self._save(view, key, dot)
             return
-        opened.serial = tx.append_text(*key, *dot, edit)
+        opened.serial = view.append_text(key, *dot, edit)
         opened.tail += 1
         if opened.tail >= TAIL_MAX:
-            tx.save_text(*key, opened.document.state(), opened.serial)
+            view.save_text(key, opened.document.state(), opened.serial)
             opened.tail = 0
 
 

@@ -18,6 +18,7 @@ from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.operation import Operation
 from edda_sync.fold.fold import Fold, check_room
 from edda_sync.ledger import retold
+from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import InTrashError, InvalidValueError, NotFoundError
 from edda_sync.words.model import TEXT_FIELDS, TextEdit
@@ -28,15 +29,16 @@ class Composer:
     Makes one change's operations.
 
     Args:
-        fold: The fold in which the change was begun.
+        tx: A transaction of the store.
+        fold: A fold over it, in which the change was begun.
         again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
             refuse it.
         keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
             be lost, the words are written anew from that.
     """
 
-    def __init__(self, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
-        self._fold, self._again, self._keeps = fold, again, keeps
+    def __init__(self, tx: StoreWriter, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
+        self._tx, self._fold, self._again, self._keeps = tx, fold, again, keeps
         self._tagged: set[bytes] = set()
 
     def operations(self, draft: Draft) -> Iterator[Operation]:
@@ -133,20 +135,20 @@ class Composer:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == (fold.actor, fold.seq)]
         shown = own[0] if own else entity.value(field)
-        return shown, fold.texts.readable(fold.tx, entity, field, shown)
+        return shown, fold.texts.readable(fold.view, entity, field, shown)
 
     def _made(self, entity: Entity, genesis: bytes, edits: Sequence[TextEdit], *, rewrite: bool) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key = (entity.key, field, genesis)
-        before = fold.texts.string(fold.tx, entity, genesis) if self._keeps else ""
+        before = fold.texts.string(fold.view, entity, genesis) if self._keeps else ""
         edit, pieces = fold.texts.edit(
-            fold.tx, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
+            fold.view, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
         )
         fold.charge_edit(entity, pieces, len(edit))
         fold.note_edit(entity, field, genesis)
         if self._keeps:
-            after = fold.texts.document(fold.tx, key).string()
-            retold.keep(fold.tx, fold.position, entity.key, before, edits, after)
+            after = fold.texts.document(fold.view, key).string()
+            retold.keep(self._tx, fold.position, entity.key, before, edits, after)
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:
@@ -155,10 +157,10 @@ class Composer:
         if start is not None:
             genesis = fold.texts.genesis(entity, start)
             key = (entity.key, field, genesis)
-            if fold.tx.text(*key) is not None:
+            if fold.view.text(key) is not None:
                 from edda_sync.crdt.text.diff import diff
 
-                edits = diff(fold.texts.document(fold.tx, key).string(), start)
+                edits = diff(fold.texts.document(fold.view, key).string(), start)
                 if edits:
                     return self._made(entity, genesis, edits, rewrite=True)
         operation = ops.Put(entity.kind, entity.id, {field: start})
@@ -168,7 +170,7 @@ class Composer:
     def _hide_or_touch(self, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
             fold = self._fold
-            seen = names_of(fold.tx).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
+            seen = names_of(fold.reader).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
             return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(seen)))
         if self._fold.entities.existing(draft.kind, draft.id) is None:
             raise NotFoundError(draft.kind, values.id_text(draft.id))

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Final
 
 from edda_sync.changes import change as changes
@@ -34,6 +35,7 @@ from edda_sync.ledger.admission import Admitted, Checked
 from edda_sync.ledger.body import Body
 from edda_sync.ledger.compose import Composer
 from edda_sync.ledger.refold import TakeSegment
+from edda_sync.store.delta import apply
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
@@ -55,7 +57,7 @@ class Ledger:
 
     def fold(self, tx: StoreWriter) -> Fold:
         """Return a fold over a transaction."""
-        return Fold(tx, self.texts, waiting=self._waiting)
+        return Fold(tx, self.texts, waiting=self._waiting, write=partial(apply, tx))
 
     def committed(self) -> None:
         """Keep what the transaction that just ended left in memory."""
@@ -152,7 +154,7 @@ class Ledger:
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
         keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
-        composer = Composer(fold, again=merging, keeps=keeps)
+        composer = Composer(tx, fold, again=merging, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
             fold.entities.expect_new(key_of(each.kind, each.id) for each in some if isinstance(each, Put) and each.new)

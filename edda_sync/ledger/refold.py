@@ -8,6 +8,7 @@ nobody's word; and what evidence changes about some changes is carried out by fo
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from edda_sync.changes import change as changes
@@ -20,6 +21,7 @@ from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import is_admissible
 from edda_sync.store import anew
+from edda_sync.store.delta import apply
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RemoteProtocolError
@@ -55,7 +57,7 @@ def rebuild(
     """
     anew.note(tx)
     tx.clear_view()
-    fold, walk = Fold(tx, texts), Walk(pasts, tx)
+    fold, walk = Fold(tx, texts, write=partial(apply, tx)), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
     seen: Frontier = {}
     ahead = _Ahead(tx, fold, logged)
@@ -141,7 +143,7 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     pointing = [key for key in tx.referrers(list(keys)) if key not in keys]
     anew.note(tx)
     tx.forget(list(keys))
-    fold, walk = Fold(tx, texts, only=frozenset(keys)), Walk(pasts, tx)
+    fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(apply, tx)), Walk(pasts, tx)
     for position in positions:
         logged = tx.logged(position)
         _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)

@@ -8,8 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edda_sync.store.seams import Patch, Record, Shown, StoreWriter, Unapplied
+
+
+class TextSaved(NamedTuple):
+    """A text's state up to the update of a serial number."""
+
+    entity: bytes
+    field: str
+    genesis: bytes
+    state: bytes
+    serial: int
+
+
+class TextAppended(NamedTuple):
+    """An edit of a text, with the serial number that it will have, and the change that brought it."""
+
+    entity: bytes
+    field: str
+    genesis: bytes
+    serial: int
+    actor: bytes
+    seq: int
+    edit: bytes
+
+
+TextWrite = TextSaved | TextAppended
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +46,7 @@ class Delta:
     Attributes:
         mentions: Which entities changes are about: entity, and the change's position in the log.
         unapplied: Operations that are not folded.
+        texts: What was done to texts, in order.
         overfull: Entities that have become overfull: nothing else of them is kept.
         records: States, new or changed.
         conflicted: Of each of these, whether a cell has several values.
@@ -32,6 +59,7 @@ class Delta:
 
     mentions: Sequence[tuple[bytes, int]]
     unapplied: Sequence[Unapplied]
+    texts: Sequence[TextWrite]
     overfull: Sequence[bytes]
     records: Sequence[Record]
     conflicted: Mapping[bytes, bool]
@@ -49,6 +77,12 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.mention(delta.mentions)
     if delta.unapplied:
         tx.set_unapplied(delta.unapplied)
+    for write in delta.texts:
+        if isinstance(write, TextSaved):
+            tx.save_text(*write)
+        else:
+            serial = tx.append_text(write.entity, write.field, write.genesis, write.actor, write.seq, write.edit)
+            assert serial == write.serial, "nobody else writes in this transaction"
     if delta.overfull:
         tx.forget(delta.overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
     if delta.records:

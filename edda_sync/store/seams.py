@@ -289,6 +289,10 @@ class StoreReader(Protocol):
         """Return a stored text, or what is newer than the update of serial number ``since``."""
         ...
 
+    def last_serial(self) -> int:
+        """Return the greatest serial number that any edit of a text ever had here; 0 for none."""
+        ...
+
     def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         """Return entity, field and genesis of every stored text, also of those that no cell names any more, in order."""
         ...

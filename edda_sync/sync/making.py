@@ -19,7 +19,7 @@ from edda_sync.changes import early
 from edda_sync.changes.chains import NOBODY, names_of
 from edda_sync.crdt import digests, frontier
 from edda_sync.crdt.state import state_of
-from edda_sync.fold.texts import Key
+from edda_sync.fold.view import Key, View
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.segments import segment as segments
 from edda_sync.segments.segment import Entry, SegmentHeader, Text
@@ -167,7 +167,7 @@ class Making:
         stored = tx.text(*key)
         if stored is not None and not stored.tail:
             return stored.state
-        return self._ledger.texts.document(tx, key).state()
+        return self._ledger.texts.document(View(tx), key).state()
 
 
 def root_of(reader: StoreReader) -> bytes:

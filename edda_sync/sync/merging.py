@@ -193,7 +193,7 @@ def take_into(fold: Fold, opened: Opened) -> None:
             if entity.key != entry.key or encode(entity) != entry.state:
                 raise RemoteProtocolError("a segment with a state that is not canonical, or under another one's key")
             texts = {
-                (text.field, text.genesis): fold.texts.take(fold.tx, (entry.key, *text[:2]), text.state)
+                (text.field, text.genesis): fold.texts.take(fold.view, (entry.key, *text[:2]), text.state)
                 for text in entry.texts
             }
         except (CorruptError, InvalidValueError) as error:
@@ -209,7 +209,7 @@ def take_into(fold: Fold, opened: Opened) -> None:
 
 def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:
     """Take the segment that a store began with into a fold of its log; return its heads."""
-    opened = segments.read(segments.parts_of(fold.tx, name))
+    opened = segments.read(segments.parts_of(fold.reader, name))
     take_into(fold, opened)
     return {head.actor: head for head in opened.heads}
 

@@ -15,6 +15,7 @@ import random
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from edda_sync.crdt import operation as ops
 from edda_sync.crdt import state
 from edda_sync.fold.fold import Fold
 from edda_sync.simulations import evidence
+from edda_sync.store.delta import apply
 from edda_sync.store.seams import Head, Logged, StoreWriter
 from edda_sync.words.model import KINDS
 from tests.crdt.histories import ACTORS, header_of
@@ -173,7 +175,7 @@ def fault_of(seed: int) -> tuple[str, int, int, int]:
 
 
 def _fold(tx: StoreWriter, folded: Folded, log: list[list[bytes]], draw: random.Random, pause: float) -> None:
-    fold = Fold(tx, folded.texts)
+    fold = Fold(tx, folded.texts, write=partial(apply, tx))
     for seq, each in enumerate(log, start=1):
         logged = Logged(seq, A, seq, b"%d" % seq, header_of(A, seq, 1_000 + seq), b"")
         tx.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))

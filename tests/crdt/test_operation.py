@@ -278,8 +278,7 @@ def test_of_a_cell_that_is_named_twice_the_last_value_counts() -> None:
 
 def test_what_a_body_is_about_is_told_at_a_glance() -> None:
     whole = b"".join(
-        ops.encode(one)
-        for one in (Put("task", ID, {"title": "t"}), Touch("tag", ID), Delete("document", ID, ()))
+        ops.encode(one) for one in (Put("task", ID, {"title": "t"}), Touch("tag", ID), Delete("document", ID, ()))
     )
     assert list(ops.about(whole, 3)) == [("task", ID), ("tag", ID), ("document", ID)]
     assert list(ops.about(whole, 2)) == [("task", ID), ("tag", ID)]

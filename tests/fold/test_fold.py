@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -21,6 +22,7 @@ from edda_sync.crdt.text.document import TextDocument, genesis_id
 from edda_sync.fold.fold import UNREADABLE, Fold
 from edda_sync.fold.scrub import scrub_digest, scrub_entities
 from edda_sync.fold.texts import Texts
+from edda_sync.store.delta import apply
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.memory.tables import MemoryWriter
 from edda_sync.store.seams import Head, Logged, Record, StoreReader, StoreWriter
@@ -63,7 +65,7 @@ class Folded:
             name = actor if branch is None else branch
             logged = Logged(self.changes, name, seq, b"%d" % self.changes, header_of(actor, seq, wall_ms), b"")
             tx.append(logged, Head(name, seq, logged.hash, b"\x90", b"", 0, b""))
-            fold = Fold(tx, self.texts)
+            fold = Fold(tx, self.texts, write=partial(apply, tx))
             fold.begin(name, seq, wall_ms, deps, self.changes, author)
             fold.receive(operations, understood=understood)
             fold.flush()
@@ -71,7 +73,7 @@ class Folded:
         self.store.transact(work)
 
     def refresh(self) -> None:
-        self.store.transact(lambda tx: Fold(tx, self.texts).refresh())
+        self.store.transact(lambda tx: Fold(tx, self.texts, write=partial(apply, tx)).refresh())
 
     def look(self, look: Any) -> Any:
         def read(reader: StoreReader) -> Any:
@@ -100,7 +102,7 @@ class Folded:
         """Whether states, hashes, rows and digest fit each other."""
 
         def work(tx: StoreWriter) -> bool:
-            found, _ = scrub_entities(tx, Fold(tx, self.texts), b"", 1_000)
+            found, _ = scrub_entities(tx, Fold(tx, self.texts, write=partial(apply, tx)), b"", 1_000)
             return not found and not scrub_digest(tx)
 
         return self.store.transact(work)
@@ -174,13 +176,13 @@ def test_what_is_refused_counts_in_the_state_of_what_it_is_about(folded: Folded,
 
 def test_what_was_only_spoken_of_does_not_exist(folded: Folded) -> None:
     def work(tx: StoreWriter) -> None:
-        fold = Fold(tx, folded.texts)
+        fold = Fold(tx, folded.texts, write=partial(apply, tx))
         fold.begin(A, 1, 0, {}, 1, AUTHOR)
         fold.receive([Delete("device", OTHER, ((B, 5),)), Put("task", OTHER, {"title": ""})])
         for kind in ("device", "task"):  # else whether it counts as a member hung on what came in one batch
             assert fold.entities.existing(kind, OTHER) is None
         fold.flush()
-        assert Fold(tx, folded.texts).entities.existing("task", OTHER) is None
+        assert Fold(tx, folded.texts, write=partial(apply, tx)).entities.existing("task", OTHER) is None
 
     folded.store.transact(work)
 
@@ -416,7 +418,7 @@ def test_changes_that_are_folded_singly_or_many_at_once_come_to_the_same(some: l
         singly.receive(*map(ops.decode, each), seq=seq, past={A: seq - 1} if seq > 1 else {})
 
     def work(tx: StoreWriter) -> None:
-        fold = Fold(tx, together.texts)
+        fold = Fold(tx, together.texts, write=partial(apply, tx))
         for seq, each in enumerate(some, start=1):
             logged = Logged(seq, A, seq, b"%d" % seq, header_of(A, seq, 1_000 + seq), b"")
             tx.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))

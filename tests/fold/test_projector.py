@@ -238,7 +238,7 @@ def test_rows_that_are_written_by_column_are_those_that_are_written_whole(
         two.peer.admit(change)
         made.append(change)
         with two.peer.store.read() as reader:
-            fold = Fold(reader, two.peer.ledger.texts)  # type: ignore[arg-type]  # it only looks
+            fold = Fold(reader, two.peer.ledger.texts)
             assert all(fold.is_sound(record) for record in reader.all_records())
     if made:
         whole.admit(*made)

@@ -16,6 +16,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold import texts as module
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits, values
@@ -102,7 +103,7 @@ def test_an_edit_of_a_text_that_never_started_is_refused_and_one_that_is_named_a
     edit = Edit("document", bytes(16), "content", b"g" * 16, codec.encode(TextEdit((), None, (), ())))
 
     def apply(tx: StoreWriter) -> None:
-        store.ledger.texts.apply(tx, entity, edit, codec.decode(edit.edit), (b"a" * 16, 1), {})
+        store.ledger.texts.apply(View(tx), entity, edit, codec.decode(edit.edit), (b"a" * 16, 1), {})
 
     with pytest.raises(RefusedTextError, match="never started"):
         store.store.transact(apply)

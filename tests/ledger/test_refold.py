@@ -18,6 +18,7 @@ from edda_sync.crdt.text.document import TextDocument, genesis_id
 from edda_sync.fold.fold import UNREADABLE, Fold
 from edda_sync.fold.scrub import scrub_digest, scrub_entities
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.memory.tables import MemoryWriter
@@ -332,7 +333,7 @@ class Writers:
     def kept(self) -> str:
         """What the text reads, shown or not."""
         key = key_of("task", TASK), "description", self.genesis
-        return self.peer.look(lambda reader: Texts().document(reader, key).string())
+        return self.peer.look(lambda reader: Texts().document(View(reader), key).string())
 
 
 def test_what_others_wrote_beside_void_words_stays_and_so_does_what_their_author_wrote_next() -> None:

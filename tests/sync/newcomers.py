@@ -12,6 +12,7 @@ from edda_sync.crdt import digests, state
 from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.merging import Provisional, provisional
 from edda_sync.sync.messages import Offer, Snapshot, Want
@@ -116,7 +117,8 @@ def rewrite(engine: StorageEngine, key: bytes, change: Any) -> None:
         change(entity)
         encoded = state.encode(entity)
         texts = [
-            engine.ledger.texts.document(tx, (key, field, genesis)).hash() for field, genesis in entity.edited_texts()
+            engine.ledger.texts.document(View(tx), (key, field, genesis)).hash()
+            for field, genesis in entity.edited_texts()
         ]
         fresh = state.hash_entity(key, encoded, texts)
         tx.save([record._replace(hash=fresh, state=state.to_stored(key, encoded))], {key: False})

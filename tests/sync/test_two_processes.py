@@ -22,6 +22,7 @@ from edda_sync.changes.past import Pasts
 from edda_sync.crdt.entity import key_of
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits
@@ -111,7 +112,7 @@ def test_a_text_in_memory_has_the_names_of_after_a_fork(tmp_path: Path, beside: 
         program = beside(phone)
         key = key_of("document", id_bytes("id", document))
         (text,) = [each for each in program.store.transact(lambda tx: tx.all_texts()) if each[0] == key]
-        program.store.transact(lambda tx: program.ledger.texts.document(tx, text).string())
+        program.store.transact(lambda tx: program.ledger.texts.document(View(tx), text).string())
         sync(phone, tablet)  # each has one branch: the fork is proved
         for word in ("a", "b"):
             program.edit_text(document, "content", [(1, 1, word)])

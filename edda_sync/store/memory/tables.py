@@ -246,6 +246,10 @@ class MemoryReader:
         tail = [each for each in self._tables["tails"].get((entity, field, genesis), ()) if each.serial > newer]
         return TextState(state if serial > since else b"", serial, tail)
 
+    def last_serial(self) -> int:
+        last: int = self._tables["serials"].get("last", 0)
+        return last
+
     def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return sorted(self._tables["texts"])
 
@@ -658,7 +662,7 @@ class MemoryWriter(MemoryReader):
 
     def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
         key = (entity, field, genesis)
-        serial: int = self._tables["serials"].get("last", 0) + 1
+        serial = self.last_serial() + 1
         self._set("serials", "last", serial)
         self._set("tails", key, (*self._tables["tails"].get(key, ()), TextEdit(serial, actor, seq, bytes(edit))))
         return serial

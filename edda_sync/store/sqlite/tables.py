@@ -325,6 +325,10 @@ class SqliteReader:
         )  # fmt: skip
         return TextState(state, serial, [TextEdit(*row) for row in tail])
 
+    def last_serial(self) -> int:
+        row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'text_tail'")
+        return 0 if row is None else int(row[0])
+
     def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
 
@@ -542,6 +546,9 @@ class SqliteWriter(SqliteReader):
 
     def digest(self) -> int:
         return self._remembered("digest", super().digest)
+
+    def last_serial(self) -> int:
+        return self._remembered("serial", super().last_serial)
 
     def stale_texts(self) -> list[bytes]:
         return self._remembered("stale_texts", super().stale_texts)
@@ -816,18 +823,13 @@ class SqliteWriter(SqliteReader):
         self._texts().pop((entity, field, genesis), None)
 
     def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
-        serial = self._known["serial"] = self._remembered("serial", self._last_serial) + 1
+        serial = self._known["serial"] = self.last_serial() + 1
         self._write_later(_APPEND_TEXT, serial, (serial, entity, field, genesis, actor, seq, edit))
         latest = self._texts()
         if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
             latest.clear()
         latest[entity, field, genesis] = serial
         return serial
-
-    def _last_serial(self) -> int:
-        """Return the greatest serial number that any edit of a text ever had here."""
-        row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'text_tail'")
-        return 0 if row is None else int(row[0])
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
         statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"

@@ -1,0 +1,82 @@
+"""
+The view of a fold: what it may read of a store, with the texts as it has left them so far.
+
+A fold writes nothing. What it does to texts is held here until its :class:`~edda_sync.store.delta.Delta` is taken, and is
+seen at once by whoever reads the text through the same view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from edda_sync.store.delta import TextAppended, TextSaved, TextWrite
+from edda_sync.store.seams import StoreReader, TextEdit, TextState
+
+Key = tuple[bytes, str, bytes]
+"""Key of the entity (``entity.key_of``), field, genesis."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What was done to one text: its state anew, if that was written, and the edits since."""
+
+    state: bytes | None = None
+    serial: int = 0
+    tail: list[TextEdit] = field(default_factory=list)
+
+
+class View:
+    """
+    What a fold reads, and what it has done to texts.
+
+    Args:
+        reader: The store's transaction, or a reader of it for whoever only looks.
+
+    Attributes:
+        size: About how many bytes are held.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self.reader = reader
+        self.size = 0
+        self._writes: list[TextWrite] = []
+        self._pending: dict[Key, _Pending] = {}
+        self._serial: int | None = None
+
+    def text(self, key: Key, since: int = -1) -> TextState | None:
+        """Return a text, or what is newer than the update of serial number ``since``; None when it was never edited."""
+        pending = self._pending.get(key)
+        if pending is None:
+            return self.reader.text(*key, since=since)
+        if pending.state is not None:
+            tail = [each for each in pending.tail if each.serial > since]
+            return TextState(pending.state if pending.serial > since else b"", pending.serial, tail)
+        stored = self.reader.text(*key, since=since)
+        assert stored is not None, "a text is saved before it is edited"
+        return stored._replace(tail=[*stored.tail, *(each for each in pending.tail if each.serial > since)])
+
+    def save_text(self, key: Key, state: bytes, serial: int) -> None:
+        """Write a text's state up to an update; the edits up to there are forgotten."""
+        self._writes.append(TextSaved(*key, state, serial))
+        later = [each for each in self._of(key).tail if each.serial > serial]
+        self._pending[key] = _Pending(state, serial, later)
+        self.size += len(state)
+
+    def append_text(self, key: Key, actor: bytes, seq: int, edit: bytes) -> int:
+        """Append an edit to a text and return its serial number, greater than any before it."""
+        if self._serial is None:
+            self._serial = self.reader.last_serial()
+        self._serial += 1
+        self._writes.append(TextAppended(*key, self._serial, actor, seq, edit))
+        self._of(key).tail.append(TextEdit(self._serial, actor, seq, edit))
+        self.size += len(edit)
+        return self._serial
+
+    def _of(self, key: Key) -> _Pending:
+        return self._pending.setdefault(key, _Pending())
+
+    def take(self) -> list[TextWrite]:
+        """Return what was done to texts, in order, and forget it: the store has it from now on."""
+        writes, self._writes, self._pending = self._writes, [], {}
+        self.size, self._serial = 0, None
+        return writes
