@@ -218,9 +218,10 @@ class Fold:
         if not written or written.get("parent_id") is not None or (kind == "tag" and "name" not in written):
             return False
         try:
-            if unknown_cells(kind, one.id, written):
+            size = _size_of(written)
+            if unknown_cells(kind, one.id, written) or _is_much(len(written), size):
                 return False
-            size = self._spend(one)
+            self._spend(one, size)
         except (InvalidValueError, LimitError):
             return False  # the ordinary path says what becomes of it
         dot = self.actor, self.seq
@@ -280,7 +281,9 @@ class Fold:
             for name, value in one.cells.items():
                 if name not in unknown:
                     self._check_epoch(one, name, decode_epoch(value))
-        return unknown, self._spend(one)
+        size = _size_of(one.cells)
+        self._spend(one, size)
+        return unknown, size
 
     def _seen(self, one: Put, name: str) -> list[Any]:
         """Return what the change's past has written into a cell that nothing may replace."""
@@ -303,17 +306,20 @@ class Fold:
         if not before or decode_epoch(before[0]).depth + 1 != epoch.depth:
             raise InvalidValueError("epoch", "does not follow an epoch that its author knew", None)
 
-    def _spend(self, one: Put) -> int:
+    def _spend(self, one: Put, size: int) -> None:
         """
         Check what a change writes into one entity against its budget: one that is refused spends nothing.
 
-        Returns:
-            How many bytes the operation writes, its text as well.
+        Args:
+            one: The operation.
+            size: How many bytes it writes, its text as well.
+
+        Raises:
+            LimitError: The change writes more than one may.
         """
         key, text = key_of(one.kind, one.id), TEXT_FIELDS.get(one.kind)
         cells_spent, bytes_spent = self._spent.get(key, (0, 0))
         cells_spent += len(one.cells)
-        size = _size_of(one.cells)
         bytes_spent += size
         if text in one.cells:
             bytes_spent -= operation.size_of(text) + operation.size_of(one.cells[text])
@@ -322,7 +328,6 @@ class Fold:
         if bytes_spent > limits.ENTITY_CHANGE_BYTES_MAX:
             raise LimitError("the bytes of one change in one entity", bytes_spent, limits.ENTITY_CHANGE_BYTES_MAX)
         self._spent[key] = cells_spent, bytes_spent
-        return size
 
     def _check_delete(self, one: Delete) -> None:
         if one.kind in _NEVER_DELETED:
@@ -592,6 +597,15 @@ def check_room(entity: Entity | None) -> None:
         most = limits.ENTITY_BYTES_MAX
         size = max(entity.weight, most + 1)  # of one that is overfull nobody counts any more
         raise LimitError(f"what all devices wrote into one {entity.kind}", size, most, "go on in a new one")
+
+
+def _is_much(cells: int, size: int) -> bool:
+    """Tell whether so many cells and bytes alone are more than one life may write into an entity, or it may hold."""
+    return (
+        cells > limits.ENTITY_LIFE_CELLS_MAX
+        or size > limits.ENTITY_LIFE_BYTES_MAX
+        or limits.ENTITY_CELL_BYTES * cells + size > limits.ENTITY_BYTES_MAX
+    )
 
 
 def _size_of(cells: Mapping[str, Any]) -> int:

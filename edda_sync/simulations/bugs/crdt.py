@@ -100,7 +100,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What points at a hidden entity is not shown anew when that is restored.",
         (1, 11),
         "fold.projector:Projector._others",
-        "if went else tx.waiting_for(came)",
+        "if went else reader.waiting_for(came)",
         "if went else ()",
     ),
     one(

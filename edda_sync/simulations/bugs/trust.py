@@ -68,8 +68,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Stored states are compared with their hashes, and what people see with nothing.",
         (1, 11, 22),
         "fold.projector:Projector.is_sound",
-        "self._tx.row(entity.kind, entity_id) == shown.row",
-        "self._tx.row(entity.kind, entity_id) is not None",
+        "self._reader.row(entity.kind, entity_id) == shown.row",
+        "self._reader.row(entity.kind, entity_id) is not None",
     ),
     one(
         "what waits is not counted",
@@ -118,9 +118,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a budget is nobody's",
         "How much a change may write into one entity is asked of nobody.",
         (12, 23),
-        "fold.fold:Fold._check_put",
-        "return unknown, self._spend(one)",
-        "return unknown, _size_of(one.cells)",
+        "fold.fold:Fold._spend",
+        "cells_spent, bytes_spent = self._spent.get(key, (0, 0))",
+        "return",
     ),
     one(
         "a device can be deleted",
