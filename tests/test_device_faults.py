@@ -318,6 +318,21 @@ async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fa
     assert bench.troubles == [*([] if fault is None else [str(fault)]), laptop.fault]
 
 
+async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all_is_mended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
+    async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        rot(bench.home, "Buy milk", "Buy mule", place="log.body")
+        rot(bench.home, "Buy milk", "Buy mule")
+        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        await laptop.run(StorageEngine.rebuild)
+        assert await laptop.run(titles) == {"Buy milk"}
+        await until_equal(laptop, phone)
+
+
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
