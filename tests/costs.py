@@ -67,8 +67,8 @@ class Counter:
         """
         connect = connections.connect
 
-        def connect_counted(path: Path) -> connections.Connection:
-            connection = connect(path)
+        def connect_counted(*arguments: Any, **named: Any) -> connections.Connection:
+            connection = connect(*arguments, **named)
             connection.set_trace_callback(self._on_statement)
             connection.set_progress_handler(self._on_steps, EVERY)
             return connection

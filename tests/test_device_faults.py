@@ -217,7 +217,7 @@ async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_ane
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("heads", ZeroDivisionError("a bug"))
+        faulty.fail("evidence_names", ZeroDivisionError("a bug"))  # of which a hello tells, and nothing else here
         async with bench.phone(laptop) as phone:
             await bench.until_told(lambda: any("has a bug" in each.text for each in bench.happened))
             await until_equal(laptop, phone)
