@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench kill power fuzz operations simulate hunt model clean
+.PHONY: demo test lint format bench mutants kill power fuzz operations simulate hunt model clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -59,6 +59,12 @@ fuzz: $(STAMP)
 OPERATIONS ?= 200000
 operations: $(STAMP)
 	$(BIN)/python -m tests.crdt.operation_campaign --operations $(OPERATIONS) --seed $(SEED)
+
+# Small faults in the product's source, one after another: each must be noticed by the nearest tests, in a few minutes.
+# `make mutants ONLY="ledger"` makes those of which the name or file has one of the words; all of them append to docs/evidence.md.
+ONLY ?=
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants $(ONLY)
 
 # Every state of a few stores within larger bounds than the tests look at: what forks, copies, backups and segments can do.
 model: $(STAMP)

@@ -118,13 +118,21 @@ class FaultyEngine(StorageEngine):
         return founded
 
 
-def rot(home: Path, words: str, others: str) -> None:
-    """Let some letters of what a store holds become others on the disk, as a bad sector does; of the same length."""
+def rot(home: Path, words: str, others: str, *, place: str = "entities.state") -> None:
+    """
+    Let some letters of what a store holds become others on the disk, as a bad sector does; of the same length.
+
+    Args:
+        home: The store's folder.
+        words, others: What stands there, and what stands there afterwards.
+        place: Table and column.
+    """
+    table, _, column = place.partition(".")
     assert len(words.encode()) == len(others.encode()), "a bad sector moves nothing"
     with sqlite.connect(str(home / "edda.db"), timeout=PATIENCE_S) as connection:
         rotten = connection.execute(
-            "UPDATE entities SET state = CAST(replace(state, CAST(? AS BLOB), CAST(? AS BLOB)) AS BLOB) "
-            "WHERE instr(state, CAST(? AS BLOB))",
+            f"UPDATE {table} SET {column} = CAST(replace({column}, CAST(? AS BLOB), CAST(? AS BLOB)) AS BLOB) "
+            f"WHERE instr({column}, CAST(? AS BLOB))",
             (words, others, words),
         ).rowcount
         assert rotten, f"nothing in {home} says {words}"

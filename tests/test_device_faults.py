@@ -217,7 +217,7 @@ async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_ane
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("heads", ZeroDivisionError("a bug"))
+        faulty.fail("evidence_names", ZeroDivisionError("a bug"))  # of which a hello tells, and nothing else here
         async with bench.phone(laptop) as phone:
             await bench.until_told(lambda: any("has a bug" in each.text for each in bench.happened))
             await until_equal(laptop, phone)
@@ -316,6 +316,21 @@ async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fa
         assert await laptop.run(StorageEngine.digest) == digest
         assert await laptop.run(titles) == {"Buy milk"}
     assert bench.troubles == [*([] if fault is None else [str(fault)]), laptop.fault]
+
+
+async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all_is_mended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
+    async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
+        await until_equal(laptop, phone)
+        rot(bench.home, "Buy milk", "Buy mule", place="log.body")
+        rot(bench.home, "Buy milk", "Buy mule")
+        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        await laptop.run(StorageEngine.rebuild)
+        assert await laptop.run(titles) == {"Buy milk"}
+        await until_equal(laptop, phone)
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------

@@ -296,6 +296,23 @@ async def test_a_peer_that_was_restarted_is_dialled_again() -> None:
 # --- members ----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_link_that_is_silent_once_the_network_has_changed_is_replaced_and_one_that_answers_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(_timeout_s: float) -> bool:
+        return False
+
+    async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as two:
+        one.peers.found(SECOND.device, [two.endpoint])
+        link = await one.linked()
+        one.peers.network_changed()
+        assert await link.probe(PATIENCE_S)
+        assert one.open == [link]
+        monkeypatch.setattr(link, "probe", silent)  # its way goes through an interface that is gone
+        one.peers.network_changed()
+        await one.until(lambda: bool(one.open) and link not in one.open)
+
+
 async def test_a_member_that_goes_loses_its_link_and_a_new_one_is_dialled() -> None:
     async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other, Side(STRANGER, FIRST) as later:
         meet(one, other)

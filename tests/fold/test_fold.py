@@ -662,6 +662,22 @@ def test_a_text_first_edited_by_another_process_is_read_from_the_store_and_not_f
     assert folded.table("tasks")[0][2] == "hello there"
 
 
+def test_one_text_that_cannot_be_read_keeps_no_other_from_being_brought_up_to_date(folded: Folded) -> None:
+    folded.receive(STARTED, msgspec.structs.replace(STARTED, id=OTHER))
+    for number, task in enumerate((TASK, OTHER)):
+        folded.receive(edit_of("hello", (A, 2 + number), {A: 1 + number}, [(5, 0, "!")], task), past={A: 1 + number})
+
+    def rot(tx: StoreWriter) -> None:
+        tx.save_text(key_of("task", TASK), "description", genesis_id(TASK, "description", "hello"), b"rot", 9)
+
+    folded.store.transact(rot)
+    folded.texts.forget()
+    folded.refresh()
+    reads = {row[0]: row[2] for row in folded.table("tasks")}
+    assert reads == {values.id_text(TASK): "hello", values.id_text(OTHER): "hello!"}
+    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)], "the scrub names it"
+
+
 # --- a function of the set of changes ---------------------------------------------------------------------------------
 
 

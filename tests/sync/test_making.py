@@ -16,6 +16,7 @@ from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.identity import verify
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError
+from tests.sync.test_replica import skew
 
 Pair = tuple[StorageEngine, StorageEngine]
 
@@ -99,6 +100,21 @@ def test_what_was_folded_anew_is_in_no_segment_that_was_made_before(two: Pair) -
     laptop.store.transact(forget_made)
     assert making(laptop).part(made.hash, 0) is None
     laptop.store.transact(forget_made)  # again is nothing
+
+
+def test_a_segment_of_before_somebody_folded_anew_is_not_served_though_nobody_forgot_it(two: Pair) -> None:
+    """Another process folds, or the ledger by itself, and what is kept to be served holds what was mended."""
+    laptop, phone = two
+    (task, *_) = laptop.query_tasks(edda.TaskQuery())
+    key = skew(laptop, task.id)
+    wrong = making(laptop).made({})
+    laptop.store.transact(lambda tx: laptop.ledger.refold(tx, [key]))
+    made = making(laptop).made({})
+    assert made is not None
+    assert wrong is not None
+    assert made.hash != wrong.hash
+    with phone.snapshot() as reader:
+        assert segments.read([making(laptop).part(made.hash, 0) or b""]).header.root == root_of(reader)
 
 
 def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:

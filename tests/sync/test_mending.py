@@ -46,6 +46,12 @@ def position(engine: StorageEngine, *, large: bool) -> int:
     raise AssertionError("no such change")
 
 
+def log_of(engine: StorageEngine) -> list[tuple[Logged, list[bytes]]]:
+    """All that a store has of its log, rotten or not."""
+    with engine.store.read() as reader:
+        return [(reader.logged(at), list(reader.parts(at))) for at in reader.positions_missing({})]
+
+
 def rot_body(engine: StorageEngine) -> None:
     change_log(engine, False, lambda logged: logged._replace(body=logged.body.replace(b"milk", b"mule")))
 
@@ -192,7 +198,7 @@ def test_what_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     with laptop.store.read() as reader:
         sound = reader.logged(position(laptop, large=False))
         other = reader.logged(reader.log_position())
-    before = mending.wanted()
+    before, held = mending.wanted(), log_of(phone)
     for raw, body in (
         (sound.raw, sound.body.replace(b"milk", b"silk")),
         (flipped(sound.raw, 30), sound.body),
@@ -201,6 +207,7 @@ def test_what_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     ):
         assert mending.take(Found(((raw, body),))) == 0
         assert mending.wanted() == before
+        assert log_of(phone) == held, "what is left of it may be all that anybody has"
     assert mending.take(Found(((other.raw, other.body), (sound.raw, sound.body)))) == 1
     assert mending.wanted() is None
     assert mending.take(Found(((sound.raw, sound.body),))) == 0, "again is nothing"
@@ -214,8 +221,10 @@ def test_a_part_that_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     with laptop.store.read() as reader:
         logged = reader.logged(position(laptop, large=True))
         parts = list(reader.parts(logged.position))
+    held = log_of(phone)
     for number, data in ((1, flipped(parts[1], 9)), (0, parts[1]), (99, parts[1]), (1, parts[0])):
         assert mending.take_part(Part(logged.actor, logged.seq, number, data)) == 0
+        assert log_of(phone) == held, "the parts that are sound stay so"
     assert mending.take_part(Part(logged.actor, logged.seq, 0, parts[0])) == 0, "that one is sound, and the other not"
     assert mending.take_part(Part(logged.actor, logged.seq, 1, parts[1])) == 1
     with phone.store.read() as reader:

@@ -229,3 +229,15 @@ def test_a_proof_is_not_compared_with_ours_once_other_evidence_is_here(two: Two)
     assert two.here.compare() == Outcome()
     two.here.heard(at, bytes(32), theirs.unread, theirs.evidence)
     assert two.here.compare().say
+
+
+def test_equal_content_proves_nothing_while_other_operations_wait_on_the_two_sides(two: Two) -> None:
+    """What waits on one side may change its content tomorrow."""
+    at = two.laptop.frontier()
+    theirs = exchange_of(two.phone).proof()
+    assert two.here.say(at) is not None
+    two.here.heard(at, theirs.encoded, b"w" * 16, theirs.evidence)
+    assert two.here.compare() == Outcome()
+    two.here.recheck()
+    two.here.heard(at, theirs.encoded, theirs.unread, theirs.evidence)
+    assert two.here.compare() == Outcome(proved=True)

@@ -137,6 +137,28 @@ def test_a_large_change_begins_with_the_part_that_is_wanted(
     assert [message.number for message in rest if isinstance(message, Part)] == parts[2:]
 
 
+@pytest.mark.parametrize("parts_sent", [0, 2])
+def test_a_large_change_that_comes_to_stand_elsewhere_while_it_is_sent_is_sent_whole_from_there(
+    laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch, parts_sent: int
+) -> None:
+    monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
+    known = laptop.frontier()
+    with laptop.begin_transaction() as tx:
+        for number in range(40):
+            tx.create_task(edda.Task(title=f"large {number}"))
+    exchange = exchange_of(laptop)
+    sending = Sending(exchange)
+    sending.introduced(known, ())
+    header, *parts = [sending.next() for _ in range(1 + parts_sent)]
+    assert isinstance(header, Changes)
+    assert all(isinstance(part, Part) for part in parts)
+    exchange.taking.settled += 1  # what was here is put behind what has come
+    again, *whole = all_of(sending)
+    assert again == header
+    assert [part.number for part in whole if isinstance(part, Part)] == list(range(len(whole)))
+    assert len(whole) > parts_sent
+
+
 # --- segments ---------------------------------------------------------------------------------------------------------
 
 

@@ -528,6 +528,26 @@ def test_no_more_is_under_way_than_the_window_allows(bench: Bench, monkeypatch: 
     assert sum(total) <= 50
 
 
+def test_frames_that_wait_to_be_expanded_are_no_more_than_may_be_under_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 0)
+    monkeypatch.setattr(limits, "FRAME_BYTES_MAX", 100_000)
+    monkeypatch.setattr(limits, "EXPANSION", 0)
+    bench.session._rates.expanded.count(b"", limits.EXPANDED_BYTES_MAX, 0.0)  # it brought as much as it may for now
+    bench.opened()
+    bench.peer.create_document(edda.Document(title="long", content="a" * 90_000))
+    giving = bench.theirs.giving
+    given = giving.batch(giving.missing(bench.device.frontier()) or [], bench.device.frontier())
+    assert given is not None
+    before, size = bench.trace(), len(CODEC.encode(given.message))
+    fitting = limits.FRAME_BYTES_MAX // size
+    for _ in range(fitting):
+        assert bench.say(given.message) == []
+    assert isinstance(failure(bench.say(given.message)), RemoteProtocolError)
+    assert bench.trace() == before
+
+
 def test_what_the_peer_has_is_never_sent_to_it(bench: Bench) -> None:
     bench.opened()
     bench.say(batch(bench))

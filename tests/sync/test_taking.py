@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,8 +20,10 @@ from edda_sync.testing import devices, sync
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits, values
 from edda_sync.words.errors import RemoteProtocolError
+from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.welcome import DeviceCard
 from tests.sync.batches import batches, dots, exchange_of, trace
+from tests.sync.newcomers import begin_with_segment, newcomers
 
 Pair = tuple[StorageEngine, StorageEngine]
 
@@ -209,6 +212,75 @@ def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -
         assert len(relayed.changes) == 1
         assert exchange_of(tablet).taking.take(relayed).applied == 1
         assert [task.title for task in tablet.query_tasks(edda.TaskQuery())] == ["small"]
+
+
+def test_a_large_change_that_came_in_parts_is_passed_on() -> None:
+    """What vouches for it came with its header, long before it was whole."""
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        large_change(laptop)
+        found, exchange = given(laptop, phone), exchange_of(phone)
+        assert found.large is not None
+        exchange.taking.take(found.message)
+        number = 0
+        while (part := exchange_of(laptop).giving.part(found.large, number)) is not None:
+            exchange.taking.take_part(part)
+            number += 1
+        passed_on = given(phone, tablet)
+        assert passed_on.message == found.message
+        assert passed_on.large is not None
+
+
+def test_the_large_changes_of_one_device_take_no_room_from_another_one_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "INCOMING_MAX", 1)
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        for author in (laptop, phone):
+            found = given_large(author, tablet)
+            exchange_of(tablet).taking.take(found.message)
+        wanted = {wish.actor for wish in exchange_of(tablet).introduction().wanted}
+        assert wanted == {actor_of_own(laptop), actor_of_own(phone)}
+
+
+def given_large(author: StorageEngine, taker: StorageEngine) -> Given:
+    """Write a large change, and return the batch that announces it."""
+    large_change(author)
+    found = given(author, taker)
+    assert found.large is not None
+    return found
+
+
+def actor_of_own(engine: StorageEngine) -> bytes:
+    """The life in which a device writes."""
+    with engine.store.read() as reader:
+        return actor_of(reader)
+
+
+@pytest.mark.parametrize("other", [b"other words", b""])
+def test_a_body_that_is_not_the_one_that_its_header_names_is_refused(two: Pair, other: bytes) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="true words"))
+    (message,) = batches(exchange_of(laptop), known)
+    ((raw, body),) = message.changes
+    before = trace(phone)
+    for lie in (body.replace(b"true words", b"lies words"), other):
+        with pytest.raises(RemoteProtocolError, match="not the one that its header names"):
+            exchange_of(phone).taking.take(Changes(((raw, lie),), message.heads))
+        assert trace(phone) == before
+
+
+def test_nothing_is_taken_on_top_of_a_segment_whose_log_is_not_here(two: Pair, tmp_path: Path) -> None:
+    laptop, _ = two
+    laptop.create_task(edda.Task(title="in the segment"))
+    with newcomers(tmp_path, "memory") as newcomer:
+        tablet = newcomer(laptop)
+        begin_with_segment(laptop, tablet)
+        known = tablet.frontier()
+        laptop.create_task(edda.Task(title="after it"))
+        (message,) = batches(exchange_of(laptop), known)
+        before = trace(tablet)
+        taken = exchange_of(tablet).taking.take(message)
+        assert (taken.applied, taken.unchecked, taken.held) == (0, True, tuple(dots(message)))
+        assert trace(tablet) == before
 
 
 def test_a_body_beside_a_header_that_lists_parts_is_refused(two: Pair) -> None:

@@ -75,6 +75,28 @@ def test_a_file_that_is_replaced_hands_on_its_permissions_where_that_is_wanted(t
     assert (path.read_bytes(), mode(path)) == (b"two", 0o600)
 
 
+def test_what_a_file_holds_is_on_disk_before_it_takes_its_place_and_its_name_before_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else power may fail when the name is on disk and the words are not: the key of a device would be an empty file."""
+    steps = list[str]()
+    fsync, rename = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        steps.append("the folder" if is_folder else f"{os.fstat(descriptor).st_size} bytes")
+
+    def renamed(source: str, target: Path) -> None:
+        rename(source, target)
+        steps.append("the name")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    replace_file(tmp_path / "file", lambda file: file.write(b"whole"))
+    assert steps == ["5 bytes", "the name", "the folder"]
+
+
 def test_a_file_that_cannot_be_written_whole_stays_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before")

@@ -1,0 +1,463 @@
+"""
+What operations cost: twice as much takes less than 2.5 times the work, and what stands beside it in the store takes none.
+
+Work is counted, and never timed (see ``costs``). A bound that does not hold yet is marked, with its cause in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from _pytest.mark import ParameterSet
+
+import edda_sync as edda
+from edda_sync.crdt.entity import Entity
+from edda_sync.engine import doctor, standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.fold.conflicts import conflicts_of
+from edda_sync.fold.texts import Texts
+from edda_sync.testing import devices, pair, sync
+from tests.costs import Counter, Work
+from tests.crdt.works import TASK
+
+GROWS = 2.5  # how much more work twice as much may be
+STAYS = 1.3  # and how much more, where it is only the rest of the store that is twice as large
+SIZE = 100
+
+Act = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    Something to do, for some size.
+
+    Attributes:
+        name: What is done.
+        prepare: Makes all that is there before with these devices; returns what is to be counted.
+        size: The smaller of the two sizes.
+        devices: How many devices take part.
+    """
+
+    name: str
+    prepare: Callable[..., Act]
+    size: int = SIZE
+    devices: int = 1
+
+
+def measured(case: Case, size: int) -> Work:
+    """Return what a case costs at a size."""
+    counter = Counter()
+    with counter.watching(), devices(case.devices) as engines:
+        return counter.of(case.prepare(size, *engines))
+
+
+def late_test(cause: str) -> pytest.MarkDecorator:
+    """Mark a test of which the bound does not hold yet; once it does, the mark is an error."""
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=cause)
+
+
+def late(case: Case, cause: str) -> ParameterSet:
+    """A case of which the bound does not hold yet."""
+    return pytest.param(case, marks=late_test(cause))
+
+
+def cases(*listed: Case | ParameterSet) -> pytest.MarkDecorator:
+    """Run a test for each case, called by its name."""
+    return pytest.mark.parametrize("case", listed, ids=lambda case: case.name)
+
+
+def test_what_is_done_is_counted_and_nothing_else_is() -> None:
+    counter = Counter()
+    with counter.watching(), devices(1) as (engine,):
+        task = engine.create_task(edda.Task(title="T"))
+        nothing = counter.of(lambda: None)
+        one, two = (counter.of(one_change(engine, [task] * count, retitle)) for count in (1, 2))
+        read = counter.of(lambda: engine.get_task(task))
+    assert nothing == Work()
+    assert 0 < one.statements <= two.statements
+    assert one.entities > 0
+    assert 0 < read.lines < one.lines < two.lines
+    assert Work(100, 100, 100, 100).beyond(2, Work(50, 49, 0, 100)) == {}, "of so little nothing is said"
+    assert Work(700, 700, 700, 700).beyond(2, Work(350, 349, 0, 700)) == {"steps": (349, 700), "entities": (0, 700)}
+
+
+# --- what is there before ---------------------------------------------------------------------------------------------
+
+
+def tasks(engine: StorageEngine, count: int, **fields: Any) -> list[str]:
+    """Make so many tasks in one change."""
+    with engine.begin_transaction() as tx:
+        return [tx.create_task(edda.Task(title=f"task {number}", **fields)) for number in range(count)]
+
+
+def documents(engine: StorageEngine, count: int) -> list[str]:
+    """Make so many documents in one change, and edit each once, so that it has a text of its own."""
+    with engine.begin_transaction() as tx:
+        made = [tx.create_document(edda.Document(title=f"d{n}", content=f"words {n}")) for n in range(count)]
+    type_into(engine, made)
+    engine.digest()
+    return made
+
+
+def one_change(engine: StorageEngine, items: list[Any], do: Callable[[Any, Any], object]) -> Act:
+    """Return what does something with each item, all in one change."""
+
+    def act() -> None:
+        with engine.begin_transaction() as tx:
+            for each in items:
+                do(tx, each)
+
+    return act
+
+
+def type_into(engine: StorageEngine, items: list[str]) -> None:
+    one_change(engine, items, lambda tx, each: tx.edit_text(each, "content", [(0, 0, "more ")]))()
+
+
+def retitle(tx: Any, task: str) -> None:
+    tx.update_task(edda.Task(id=task, title="another title"))
+
+
+def reparent(engine: StorageEngine, edges: list[tuple[str, str]]) -> None:
+    """Give tasks their parents, in one change."""
+    one_change(engine, edges, lambda tx, edge: tx.update_task(edda.Task(id=edge[0], parent_id=edge[1])))()
+
+
+# --- as much work as there is to do -----------------------------------------------------------------------------------
+
+
+def create_in_one_change(size: int, engine: StorageEngine) -> Act:
+    return lambda: tasks(engine, size)
+
+
+def create_one_by_one(size: int, engine: StorageEngine) -> Act:
+    return lambda: [engine.create_task(edda.Task(title="T")) for _ in range(size)]
+
+
+def edit_titles(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, tasks(engine, size), retitle)
+
+
+def edit_texts(size: int, engine: StorageEngine) -> Act:
+    made = documents(engine, size)
+
+    def act() -> None:
+        type_into(engine, made)
+        engine.query_documents(edda.DocumentQuery())  # rows and hashes are brought up to date for it
+
+    return act
+
+
+def type_on(size: int, engine: StorageEngine) -> Act:
+    (document,) = documents(engine, 1)
+
+    def act() -> None:
+        for _ in range(size):
+            engine.edit_text(document, "content", [(0, 0, "x")])
+
+    return act
+
+
+def tag_one_task(size: int, engine: StorageEngine) -> Act:
+    (task,) = tasks(engine, 1)
+    return one_change(engine, list(range(size)), lambda tx, number: tx.add_tag(task, f"tag {number}"))
+
+
+def tag_many_tasks(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, tasks(engine, size), lambda tx, task: tx.add_tag(task, "work"))
+
+
+def link(size: int, engine: StorageEngine) -> Act:
+    (task,), made = tasks(engine, 1), documents(engine, size)
+    return one_change(engine, made, lambda tx, document: tx.link(task, document))
+
+
+def delete(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, tasks(engine, size), lambda tx, task: tx.delete_task(task))
+
+
+def delete_a_parent(size: int, engine: StorageEngine) -> Act:
+    (parent,) = tasks(engine, 1)
+    tasks(engine, size, parent_id=parent)
+    return lambda: engine.delete_task(parent)
+
+
+def delete_a_tag(size: int, engine: StorageEngine) -> Act:
+    tasks(engine, size, tags={"work"})
+    return one_change(engine, ["work"], lambda tx, name: tx.delete_tag(name))
+
+
+def restore(size: int, engine: StorageEngine) -> Act:
+    made = tasks(engine, size)
+    one_change(engine, made, lambda tx, task: tx.delete_task(task))()
+    return one_change(engine, made, lambda tx, task: tx.restore_task(task))
+
+
+def chain(engine: StorageEngine, size: int) -> list[str]:
+    """Make a chain of tasks in one change, each a subtask of the one before it."""
+    made: list[str] = []
+    with engine.begin_transaction() as tx:
+        for number in range(size):
+            made.append(tx.create_task(edda.Task(title=f"{number}", parent_id=made[-1] if made else None)))
+    return made
+
+
+def make_a_chain(size: int, engine: StorageEngine) -> Act:
+    return lambda: chain(engine, size)
+
+
+def move_a_chain(size: int, engine: StorageEngine) -> Act:
+    first = chain(engine, size)[0]
+    (top,) = tasks(engine, 1)
+    return lambda: engine.update_task(edda.Task(id=first, parent_id=top))
+
+
+def retitle_a_chain(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, chain(engine, size), retitle)
+
+
+def move_many(size: int, engine: StorageEngine) -> Act:
+    (parent,), made = tasks(engine, 1), tasks(engine, size)
+    return lambda: reparent(engine, [(task, parent) for task in made])
+
+
+def one_ring(here: StorageEngine, there: StorageEngine, size: int) -> None:
+    """Let two devices close a ring of parents, each a part of it; they have not met since."""
+    made = tasks(here, size)
+    sync(here, there)
+    reparent(here, list(pairwise(made)))
+    reparent(there, [(made[-1], made[0])])
+
+
+def many_rings(here: StorageEngine, there: StorageEngine, size: int) -> None:
+    """Let two devices make rings of two, each an edge of every ring; they have not met since."""
+    ones, others = tasks(here, size), tasks(here, size)
+    sync(here, there)
+    reparent(here, list(zip(ones, others, strict=True)))
+    reparent(there, list(zip(others, ones, strict=True)))
+
+
+def close_one_ring(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    one_ring(here, there, size)
+    return lambda: sync(here, there)
+
+
+def close_many_rings(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    many_rings(here, there, size)
+    return lambda: sync(here, there)
+
+
+def take_one_change(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    tasks(here, size, tags={"work"}, description="words")
+    return lambda: sync(here, there)
+
+
+def take_many_changes(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    create_one_by_one(size, here)()
+    return lambda: sync(here, there)
+
+
+def take_titles(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    edit = edit_titles(size, here)
+    sync(here, there)
+    edit()
+    return lambda: sync(here, there)
+
+
+def take_texts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = documents(here, size)
+    sync(here, there)
+    type_into(here, made)
+    return lambda: sync(here, there)
+
+
+def take_a_chain(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    chain(here, size)
+    return lambda: sync(here, there)
+
+
+def first_sync(size: int, engine: StorageEngine) -> Act:
+    tasks(engine, size, tags={"work"}, description="words")
+    documents(engine, size // 10)
+
+    def act() -> None:
+        with StorageEngine(engine.home.parent / f"newcomer {size}") as newcomer:
+            newcomer.open_store(edda.StorageConfig(state_path=engine.home.parent / "state", name="newcomer"))
+            pair(engine, newcomer)
+            sync(engine, newcomer)
+
+    return act
+
+
+def check(size: int, engine: StorageEngine) -> Act:
+    tasks(engine, size, tags={"work"}, description="words")
+    documents(engine, size // 10)
+    create_one_by_one(size, engine)()
+    return lambda: doctor.check(engine)
+
+
+def conflicts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = tasks(here, size)
+    sync(here, there)
+    one_change(here, made, retitle)()
+    one_change(there, made, lambda tx, task: tx.update_task(edda.Task(id=task, title="yet another")))()
+    sync(here, there)
+    return here.conflicts
+
+
+@cases(
+    Case("create, in one change", create_in_one_change),
+    Case("create, one by one", create_one_by_one),
+    Case("edit titles in one change", edit_titles),
+    late(
+        Case("edit texts in one change", edit_texts),
+        "`set_stale` lists all texts that are not up to date, once for each of them.",
+    ),
+    Case("type on in one text", type_on),
+    Case("tag one task with many tags", tag_one_task),
+    Case("tag many tasks with one tag", tag_many_tasks),
+    Case("link many documents to one task", link),
+    Case("delete in one change", delete),
+    Case("delete what many have as their parent", delete_a_parent),
+    Case("delete a tag that many carry", delete_a_tag),
+    Case("restore in one change", restore),
+    late(
+        Case("make a chain of subtasks", make_a_chain),
+        "`Rings.is_in_ring` walks up to the top for each new subtask, and remembers nothing of the way.",
+    ),
+    Case("move a chain of subtasks", move_a_chain),
+    late(
+        Case("edit the titles of a chain of subtasks", retitle_a_chain),
+        "`Rings.is_withheld` walks up to the top for each task that is shown.",
+    ),
+    Case("move many to one parent", move_many),
+    late(
+        Case("close one ring of parents", close_one_ring, devices=2),
+        "`Rings.is_withheld` walks around the whole ring for each task of it.",
+    ),
+    Case("close many rings of parents", close_many_rings, devices=2),
+    Case("take one change of many tasks", take_one_change, devices=2),
+    Case("take many changes", take_many_changes, devices=2),
+    Case("take many titles", take_titles, devices=2),
+    late(
+        Case("take many texts", take_texts, devices=2),
+        "`set_stale` lists all texts that are not up to date, once for each of them.",
+    ),
+    late(
+        Case("take a chain of subtasks", take_a_chain, devices=2),
+        "`Rings.is_withheld` walks up to the top for each task that is shown.",
+    ),
+    Case("first sync", first_sync),
+    Case("doctor", check),
+    Case("list conflicts", conflicts, size=400, devices=2),
+)
+def test_twice_as_much_is_less_than_two_and_a_half_times_the_work(case: Case) -> None:
+    once, twice = measured(case, case.size), measured(case, 2 * case.size)
+    assert twice.beyond(GROWS, once) == {}
+
+
+# --- no more work than there is to do ---------------------------------------------------------------------------------
+
+
+def beside(do: Callable[[StorageEngine, list[str]], Act]) -> Callable[[int, StorageEngine], Act]:
+    """Return what prepares a store of so many tasks in which one thing is done."""
+
+    def prepare(size: int, engine: StorageEngine) -> Act:
+        made = tasks(engine, size, tags={"work"}, description="words")
+        engine.query_tasks(edda.TaskQuery(text="words", limit=1))  # what was put off is done
+        return do(engine, made)
+
+    return prepare
+
+
+def retitle_beside_rings(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    many_rings(here, there, size)
+    sync(here, there)
+    (task,) = tasks(here, 1)
+    return one_change(here, [task], retitle)
+
+
+def retitle_beside_a_ring(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    one_ring(here, there, size)
+    sync(here, there)
+    (task,) = tasks(here, 1)
+    return one_change(here, [task], retitle)
+
+
+def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    made = tasks(here, size)
+    sync(here, there)
+    one_change(here, made[:1], retitle)()
+    return lambda: sync(here, there)
+
+
+@cases(
+    Case("create", beside(lambda engine, _: lambda: tasks(engine, 1))),
+    Case("edit a title", beside(lambda engine, made: one_change(engine, made[:1], retitle))),
+    Case("tag with what many carry", beside(
+        lambda engine, _: one_change(engine, tasks(engine, 1), lambda tx, task: tx.add_tag(task, "work"))
+    )),
+    Case("tag with what nobody carries", beside(
+        lambda engine, made: one_change(engine, made[:1], lambda tx, task: tx.add_tag(task, "new"))
+    )),
+    Case("delete", beside(lambda engine, made: lambda: engine.delete_task(made[0]))),
+    Case("the most urgent", beside(lambda engine, _: lambda: engine.query_tasks(edda.MOST_URGENT))),
+    late(Case("the latest changed", beside(
+        lambda engine, _: lambda: engine.query_tasks(edda.TaskQuery(order="updated_at", descending=True, limit=50))
+    )), "No index has the tasks in the order of `updated_at`."),
+    late(
+        Case("a short id", beside(lambda engine, made: lambda: engine.resolve("task", made[0][-6:]))),
+        "`ids_ending` looks at the ends of all ids, since no index has them.",
+    ),
+    Case("a part of the scrub", beside(lambda engine, _: lambda: engine.scrub(limit=20)), size=600),  # it reads pages
+    Case("status", beside(lambda engine, _: lambda: standing.status(engine))),
+    late(
+        Case("edit a title beside many rings of parents", retitle_beside_rings, devices=2),
+        "`Projector._affected` reads and writes all tasks of all rings anew with each update of a task.",
+    ),
+    late(
+        Case("edit a title beside one ring of parents", retitle_beside_a_ring, devices=2),
+        "`Projector._affected` reads and writes all tasks of all rings anew with each update of a task.",
+    ),
+    Case("take a title", take_a_title, devices=2),
+)  # fmt: skip
+def test_the_rest_of_a_store_makes_no_work(case: Case) -> None:
+    once, twice = measured(case, 2 * case.size), measured(case, 4 * case.size)
+    assert twice.beyond(STAYS, once) == {}
+
+
+# --- what is of one task ----------------------------------------------------------------------------------------------
+
+
+def retitle_with_tags(size: int, engine: StorageEngine) -> Act:
+    (task,) = tasks(engine, 1, tags={f"tag {number}" for number in range(size)})
+    return one_change(engine, [task], retitle)
+
+
+@cases(
+    late(
+        Case("edit the title of a task with many tags", retitle_with_tags),
+        "`SqliteWriter.show` takes out all tags and links of a task, and puts them in again.",
+    ),
+)
+def test_of_what_is_shown_of_a_task_only_what_changed_is_written(case: Case) -> None:
+    once, twice = measured(case, case.size), measured(case, 2 * case.size)
+    assert twice.beyond(GROWS, once) == {}, "its state is read and written whole"
+    assert twice.statements <= STAYS * once.statements
+
+
+@late_test("`cells.conflicts` compares each value with all that were seen before it.")
+def test_what_many_wrote_at_once_into_one_cell_is_compared_with_each_once() -> None:
+    def work(size: int) -> Work:
+        task = Entity(TASK, "task")
+        for number in range(size):
+            task.put("title", (number.to_bytes(16, "big"), 1, number, f"{number}"), {})
+        return Counter().of(lambda: conflicts_of(task, Texts()))
+
+    once, twice = work(SIZE), work(2 * SIZE)
+    assert twice.beyond(GROWS, once) == {}
