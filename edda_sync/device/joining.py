@@ -21,8 +21,8 @@ from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import find_pairing
-from edda_sync.transport.handshake import SENTENCES
-from edda_sync.transport.multicast import has_network
+from edda_sync.transport.interfaces import has_network
+from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.errors import NotReachableError, PairingError, UsageError

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edda_sync.device.supervisor import Supervisor
+from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
-from edda_sync.transport.links import Link, Listener, dial, peek
+from edda_sync.transport.link import Link
+from edda_sync.transport.listener import Listener
 from edda_sync.words import limits
 from edda_sync.words.errors import (
     EddaError,
@@ -330,11 +332,6 @@ class Peers:
             await link.close("no answer")
 
 
-def address(host: str, port: int) -> str:
-    """Return an address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _text(error: EddaError, name: str) -> str:
     return error.told(name) if isinstance(error, RemoteError) else str(error)
 
@@ -345,4 +342,4 @@ def _delay(failures: int) -> float:
     return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
-__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers", "address"]
+__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers"]
