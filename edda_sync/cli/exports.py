@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
+from edda_sync.engine.items import item_of_row
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.model import Document, Item, Link, Tag, as_json
@@ -81,8 +82,6 @@ def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
     """Yield all documents or tasks, by id."""
-    from edda_sync.engine.items import item_of_row
-
     after = ""
     while True:
         rows = reader.rows(

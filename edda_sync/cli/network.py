@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing
-from typing import Final
 
 import click
 
@@ -33,10 +32,9 @@ from edda_sync.cli.running import (
     on_network,
     port_option,
 )
-from edda_sync.words import limits
-
-EXIT_NOT_EQUAL: Final = 4
-
+from edda_sync.crdt.records import told_apart
+from edda_sync.words import exits, limits
+from edda_sync.words.addresses import host_port
 
 # --- up ---------------------------------------------------------------------------------------------------------------
 
@@ -90,7 +88,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 def _print_banner(status: Answer, addresses: list[str]) -> None:
     say(f'This is "{status["name"]}" ({status["device"][:SHORT_DEVICE]}), listening on port {status["port"]}.')
     if not status["discovery"]["available"]:
-        where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2]) or "no address yet"
+        where = " or ".join(f"--at {host_port(each, status['port'])}" for each in addresses[:2]) or "no address yet"
         say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
     elif on_network():
         say("Looking for the others on the LAN.")
@@ -106,13 +104,7 @@ def _print_banner(status: Answer, addresses: list[str]) -> None:
 
 def _names(status: Answer) -> dict[str, str]:
     """Return the names of all devices by id, told apart."""
-    from edda_sync.crdt.records import told_apart
-
     return told_apart({each["device"]: each["name"] for each in (*status["peers"], status)})
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -135,7 +127,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
     else:
         _print_synced(final)
     if not final["equal"]:
-        ctx.exit(EXIT_NOT_EQUAL)
+        ctx.exit(exits.NOT_EQUAL)
 
 
 async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:

@@ -43,17 +43,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edda_sync.words import exits
+
 
 class EddaError(Exception):
     """Base of all errors of edda-sync; its text is one sentence for a person."""
 
-    exit_code = 1
+    exit_code = exits.FAILED
 
 
 class LocalError(EddaError):
     """The caller asked for something that cannot be."""
 
-    exit_code = 2
+    exit_code = exits.USAGE
 
 
 class InvalidValueError(LocalError):
@@ -67,7 +69,7 @@ class InvalidValueError(LocalError):
 class NotFoundError(LocalError):
     """There is no such task, document, tag or device here."""
 
-    exit_code = 3
+    exit_code = exits.NOT_FOUND
 
     def __init__(self, kind: str, reference: str) -> None:
         self.kind, self.reference = kind, reference
@@ -109,7 +111,7 @@ class AmbiguousIdError(LocalError):
 class ConflictError(LocalError):
     """Something the transaction read or wrote was changed meanwhile; run it again, or use ``transact``."""
 
-    exit_code = 1
+    exit_code = exits.FAILED
 
     def __init__(self, cells: Sequence[tuple[str, str]]) -> None:
         self.cells = list(cells)

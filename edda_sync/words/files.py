@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -138,8 +139,6 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     Raises:
         OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
     """
-    import tempfile  # only a command that writes a file needs it
-
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
     except OSError as error:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, ReadOnlyError
 from edda_sync.words.files import disk_error, make_folders
@@ -69,6 +71,4 @@ def state_folder(config: StorageConfig) -> Path:
         return config.state_path
     if named := os.environ.get("EDDA_STATE"):
         return absolute(Path(named))
-    import platformdirs
-
     return absolute(Path(platformdirs.user_state_dir("edda"))) / "lives"
