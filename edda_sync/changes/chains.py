@@ -14,10 +14,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from edda_sync.changes.branches import Names, Point, Run, branch_name
+from edda_sync.changes.branches import Point, Run, branch_name
 from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, NO_HASH, Birth, Change, decode_birth
 from edda_sync.changes.forkproof import ForkProof
 from edda_sync.changes.forkproof import encode as encode_proof
+from edda_sync.changes.names import Names
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.store.seams import StoreReader, StoreWriter
 

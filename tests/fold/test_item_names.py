@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edda_sync.changes.branches import Names, Run
+from edda_sync.changes.branches import Run
+from edda_sync.changes.names import Names
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument
 from edda_sync.crdt.text.edits import TextEdit

@@ -9,7 +9,7 @@ from typing import Final
 import click
 import pytest
 
-from edda_sync.changes.branches import Names
+from edda_sync.changes.names import Names
 from edda_sync.simulations import model
 from edda_sync.simulations.model import SMALL, Bounds, Model, check
 from edda_sync.simulations.model_history import NONE, PUT, Change, Fork, History, Log
