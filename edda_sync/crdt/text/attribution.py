@@ -214,3 +214,25 @@ class Deletions:
         if seqs and (seqs[0] < 1 or min(seqs) < 0 or min(made._sizes) < 1 or 0 in made._counts):
             raise ValueError("steps that do not go up")
         return made
+
+
+class Author:
+    """What an actor brought under its own name and deleted, and how many units it wrote in rewrites."""
+
+    __slots__ = ("deletions", "insertions", "rewritten")
+
+    def __init__(self) -> None:
+        self.insertions = Insertions()
+        self.deletions = Deletions()
+        self.rewritten = 0
+
+
+class Rewrite:
+    """A whole rewrite: how many units it has, what it deleted, and which changes made it."""
+
+    __slots__ = ("deletions", "dots", "size")
+
+    def __init__(self, size: int, deletions: Iterable[Range], dots: Iterable[Dot]) -> None:
+        self.size = size
+        self.deletions = list(deletions)
+        self.dots = set(dots)

@@ -17,7 +17,7 @@ from edda_sync.store.seams import (
     Rewritten,
     Row,
     Shown,
-    TextEdit,
+    TailEdit,
     TextState,
     Unapplied,
 )
@@ -647,7 +647,7 @@ class MemoryWriter(MemoryReader):
         key = (entity, field, genesis)
         serial: int = self._tables["serials"].get("last", 0) + 1
         self._set("serials", "last", serial)
-        self._set("tails", key, (*self._tables["tails"].get(key, ()), TextEdit(serial, actor, seq, bytes(edit))))
+        self._set("tails", key, (*self._tables["tails"].get(key, ()), TailEdit(serial, actor, seq, bytes(edit))))
         return serial
 
     def set_stale(self, entity: bytes, stale: bool) -> None:

@@ -16,7 +16,7 @@ from edda_sync.store.seams import (
     Rewritten,
     Row,
     Shown,
-    TextEdit,
+    TailEdit,
     TextState,
     Unapplied,
 )
@@ -312,7 +312,7 @@ class SqliteReader:
             " ORDER BY serial",
             *key, max(serial, since),
         )  # fmt: skip
-        return TextState(state, serial, [TextEdit(*row) for row in tail])
+        return TextState(state, serial, [TailEdit(*row) for row in tail])
 
     def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
         return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
