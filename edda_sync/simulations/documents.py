@@ -1,7 +1,7 @@
 """
 The parts of docs/simulations.md that the code knows best: faults, checkers, scenarios and their pictures.
 
-``python -m edda_sync.simulations.scenarios --write-docs`` writes them anew between their marks; a test compares.
+``python -m edda_sync.simulations.documents`` writes them anew between their marks; a test compares.
 """
 
 from __future__ import annotations
@@ -109,3 +109,7 @@ def _said(thing: Any) -> str:
     """Return the first paragraph of a docstring, as a cell of a table."""
     first = (inspect.getdoc(thing) or "").split("\n\n")[0]
     return re.sub(r"\s+", " ", first).replace("|", "\\|").replace("``", "`")
+
+
+if __name__ == "__main__":
+    write()

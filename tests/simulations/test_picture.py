@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edda_sync.simulations import picture
-from edda_sync.simulations.checker import Checker, Violation
+from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.faults import isolate, one_way
 from edda_sync.simulations.picture import words
 from edda_sync.simulations.picture.diagram import LEFT, RIGHT, Diagram
@@ -30,6 +30,7 @@ from edda_sync.simulations.runs import run
 from edda_sync.simulations.scenarios import SCENARIOS
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws, Profile, Tape
+from edda_sync.simulations.violation import Violation
 
 SVG = "{http://www.w3.org/2000/svg}"
 HTML = "{http://www.w3.org/1999/xhtml}"

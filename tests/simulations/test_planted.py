@@ -10,12 +10,12 @@ import pytest
 
 from edda_sync.simulations import hunt as hunting
 from edda_sync.simulations.bugs.planting import Bug, Edit, one
-from edda_sync.simulations.checker import Violation
 from edda_sync.simulations.hunt import FEW, Clean, Found, Small, State, conduct, hunt, line, load, row, shrink
 from edda_sync.simulations.planted import BUGS, bug_named
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.violation import Violation
 
 NO_BUG = Bug("no bug at all", "Nothing is wrong.", (), ())
 EVIDENT = (
