@@ -50,11 +50,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from edda_sync.crdt.frontier import Dot, Frontier
+
 NAME_BYTES: Final = 16
 ROOT: Final = bytes(32)  # hash of what stands before an actor's first change
-
-Dot = tuple[bytes, int]
-Frontier = dict[bytes, int]
 
 HashAt = Callable[[int], bytes]
 """``hash_at(seq)``: the hash (32 bytes) of a chain's change at a seq, from 1 up to the chain's end."""

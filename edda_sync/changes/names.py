@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from edda_sync.changes.branches import Dot, Frontier, Renaming, Run
+from edda_sync.changes.branches import Renaming, Run
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.words.errors import RefusedTextError
 
 Find = Callable[[bytes, int, bytes], Dot | None]

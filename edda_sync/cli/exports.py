@@ -18,7 +18,7 @@ from edda_sync.engine.items import item_of_row
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.model import Document, Item, Link, Tag, as_json
-from edda_sync.words.query import Plan
+from edda_sync.words.query import pages
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -82,19 +82,9 @@ def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
     """Yield all documents or tasks, by id."""
-    after = ""
-    while True:
-        rows = reader.rows(
-            Plan(
-                kind=kind, equal=(), ranges=(("id", after, None),), tag_ids=(), linked_from=None, words=(),
-                order=(("id", False),), limit=PAGE, offset=0,
-            )
-        )  # fmt: skip
+    for rows in pages(reader.rows, kind, PAGE):
         tags = reader.tags_of(kind, [row[0] for row in rows])
         yield from (item_of_row(kind, row, [name for _, name in tags[row[0]]]) for row in rows)
-        if len(rows) < PAGE:
-            return
-        after = rows[-1][0] + "!"  # the first text past it
 
 
 # --- Markdown ---------------------------------------------------------------------------------------------------------

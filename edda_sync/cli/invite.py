@@ -11,13 +11,14 @@ import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.common import GivenUpError, can_redraw, count, note, on_terminal, safe_line, say
-from edda_sync.cli.running import Answer, Waiting, answers
+from edda_sync.cli.running import Waiting, answers
 from edda_sync.words import exits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import UsageError
 from edda_sync.words.limits import PAIRING_WINDOW_S
 
 if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
     from edda_sync.device.device import Device
 
 # Digits five lines high, for a code that is read across a room.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,7 +25,6 @@ from edda_sync.cli.happenings import Lines
 from edda_sync.cli.running import (
     NO_NETWORK,
     SHORT_DEVICE,
-    Answer,
     Waiting,
     answers,
     at_option,
@@ -35,6 +35,10 @@ from edda_sync.cli.running import (
 from edda_sync.crdt.records import told_apart
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
+
+if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
+
 
 # --- up ---------------------------------------------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
     from edda_sync.device.device import Device
 
 F = TypeVar("F", bound=Callable[..., Any])
-Answer = dict[str, Any]
 
 QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
 NO_NETWORK: Final = "This machine has no network now"

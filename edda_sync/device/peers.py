@@ -18,6 +18,7 @@ from typing import Any, Final
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
+from edda_sync.transport.interfaces import Endpoint
 from edda_sync.transport.link import Link
 from edda_sync.transport.listener import Listener
 from edda_sync.words import limits
@@ -38,8 +39,6 @@ STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that faile
 _ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
 _REFUSALS: Final = 2  # in a row, with no link of ours there: it is not ours that the peer means
 _CALLING: Final = "calling peers"
-
-Endpoint = tuple[str, int]
 
 
 @dataclass(slots=True)

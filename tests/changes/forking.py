@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from edda_sync.changes.branches import ROOT, Dot, Frontier, Point, Run, Tree, branch_name
+from edda_sync.changes.branches import ROOT, Point, Run, Tree, branch_name
 from edda_sync.changes.names import Names
+from edda_sync.crdt.frontier import Dot, Frontier
 from tests.crdt.chains import Author, change_hash, header_hash
 
 AUTHOR = Author()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
 from edda_sync.changes import branches
-from edda_sync.changes.branches import Dot, Frontier, Tree, branch_name
+from edda_sync.changes.branches import Tree, branch_name
 from edda_sync.changes.names import Items, Names
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.words.errors import RefusedTextError
 from tests.changes.forking import BIRTH, Grown, View, X, covers, grown, view
 

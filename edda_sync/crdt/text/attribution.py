@@ -13,10 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
-
-Dot = tuple[bytes, int]
-"""Actor and seq of a change."""
 
 Range = tuple[int, int, int]
 """Index of a name, first clock, number of units."""

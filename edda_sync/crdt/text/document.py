@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text import edits as codec
 from edda_sync.crdt.text import making, yjs
 from edda_sync.crdt.text import state as text_state
@@ -32,9 +33,6 @@ from edda_sync.words.model import Replacement
 
 if TYPE_CHECKING:
     from pycrdt import Doc, Text
-
-Dot = tuple[bytes, int]
-"""Actor and seq of a change."""
 
 HASH_BYTES: Final = 32
 

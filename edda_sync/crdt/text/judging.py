@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from edda_sync.crdt.text.attribution import Author, Dot, Rewrite, meets
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.text.attribution import Author, Rewrite, meets
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.edits import OWN, Id, TextEdit
 from edda_sync.crdt.text.order import Order

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from edda_sync.crdt.text.attribution import Author, Dot, Range, Rewrite, meets
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.text.attribution import Author, Range, Rewrite, meets
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.edits import OWN, Deletion, TextEdit, rewrite_name
 from edda_sync.crdt.text.judging import NEW, UNKNOWN, Past, judge, unit_of

@@ -22,10 +22,10 @@ from typing import Final
 
 import msgspec
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.attribution import (
     DeletionColumns,
     Deletions,
-    Dot,
     InsertionColumns,
     Insertions,
     Range,

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edda_sync.crdt.text.attribution import Dot
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.order import Order
 from edda_sync.crdt.text.runs import Unit
