@@ -2,7 +2,8 @@
 Files that only their owner reads: made so whatever the umask is, and mended when they were not.
 
 A umask takes permissions away from what a program asks for and adds none, so a file is made with no more than its owner
-needs. What was unpacked, copied or made by an earlier version may be open to others: it is looked at when it is opened.
+needs. A file that was unpacked, copied or made by an earlier version may be open to others, so it is looked at when it is
+opened.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from edda_sync.words.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
-"""A device's identity, in the folder of its store; what is in them is ``transport.identity``'s."""
+"""The files of a device's identity, in the folder of its store; ``transport.identity`` says what is in them."""
 
 STATE_ADVICE: Final = "check its permissions, or set EDDA_STATE to a folder that can be written"
 
