@@ -64,7 +64,7 @@ class Insertions:
         self.clock += size
 
     def known(self, seq: int) -> int:
-        """Return the clock up to which the actor's units are known to whoever knows its changes up to one."""
+        """Return the clock up to which an author knows the actor's units, if it knows the actor's changes up to a seq."""
         if seq >= self.seq:
             return self.clock
         at = bisect_right(self._seqs, seq) - 1

@@ -115,7 +115,7 @@ class TextDocument:
 
     def started(self, dot: Dot, start: str | None = None) -> None:
         """
-        Note one more change that wrote the same start: whoever knows only that one may edit the text.
+        Note one more change that wrote the same start: an author that knows only that one may edit the text.
 
         Args:
             dot: The change.
@@ -168,7 +168,7 @@ class TextDocument:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    decode = staticmethod(codec.decode)  # here as well: who has a document need not load the module
+    decode = staticmethod(codec.decode)  # here as well, so that callers with a document need not load the module
 
     def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement]) -> TextEdit:
         """
