@@ -1,8 +1,9 @@
 """
 Chains: under which names a store holds the changes of actors, and where a new one goes.
 
-A header says whose chain a change is of. While that never forked, this is its name. Once a fork is proved, each branch has a
-name of its own (:mod:`~edda_sync.changes.branches`); which of them a change, a dependency or an item means, its hashes say.
+A header names the actor whose chain the change belongs to. As long as that chain never forked, this is the name of the
+change, too. Once a fork is proved, each branch has a name of its own (:mod:`~edda_sync.changes.branches`), and hashes tell
+which branch a change, a dependency or an item means.
 """
 
 from __future__ import annotations
