@@ -43,7 +43,7 @@ async def invite(
         identity: This device; its certificate is what the code vouches for.
         code: What :func:`make_code` made.
         admit: Called once with the record of a device that knew the code; makes it a member and returns its welcome.
-            What it raises is raised here, and the joiner goes away empty-handed.
+            An error that it raises is raised here, and the joiner gets nothing.
         host: Address to listen at; every address of this machine when None.
         port: Port to listen at; any free one when 0.
         opened: Called once with the port, when it is open: announce it and show the code.
@@ -79,7 +79,7 @@ async def invite(
 
 async def join(code: str, record: bytes, host: str, port: int) -> bytes:
     """
-    Be let in by a device that invites, and tell it that the welcome has arrived.
+    Join the workspace of a device that invites, and confirm that the welcome has arrived.
 
     Args:
         code: What a person typed.
@@ -94,7 +94,7 @@ async def join(code: str, record: bytes, host: str, port: int) -> bytes:
         InvalidValueError: That cannot be a code; nobody was asked.
         PairingError: The code was wrong, used or expired, no invitation is open there, or the inviter was lost.
         NotReachableError: Nobody answered there.
-        RemoteProtocolError: Whoever answered broke the protocol.
+        RemoteProtocolError: The device that answered broke the protocol.
         RemoteMismatchError: The inviter speaks another version.
     """
     password = parse_code(code).password()

@@ -65,7 +65,7 @@ class Stream:
 
 
 async def dial(host: str, port: int) -> tuple[Stream, bytes]:
-    """Connect, and return the stream and the certificate that the other end showed."""
+    """Return a stream to an inviter, and the certificate that it showed."""
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(
