@@ -288,7 +288,7 @@ def read_text(path: str) -> str:
 
 
 def _read_stdin() -> bytes:
-    """Return what comes, or what a person types, who is told how to end."""
+    """Return what comes from stdin; a person who types is told how to end."""
     if not streams.can_read():
         raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was changed.")
     try:

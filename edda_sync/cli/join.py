@@ -118,7 +118,7 @@ def _ask_member(held: Holdings, welcome: Welcome) -> bool:
         others = _others(welcome, {held.device: held.name})
         note(
             f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
-            "new code goes in."
+            "new code joins it."
         )
         raise KeyboardInterrupt from None
 
@@ -169,7 +169,7 @@ def _say_joined(joined: _Joined, own: str, name: str) -> None:
     else:
         say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
     if joined.wished not in (None, name):
-        say(f'It is not called "{safe_line(joined.wished or "")}": a device keeps the name that it was let in with.')
+        say(f'It is not called "{safe_line(joined.wished or "")}": a device keeps the name with which it first joined.')
     if joined.aside is not None:
         say(f"The store that was here is in {safe_line(str(joined.aside))}; `edda --home` opens it there.")
 

@@ -66,7 +66,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 
     def stopping() -> None:
         stop.set()
-        for each in (signal.SIGINT, signal.SIGTERM):  # whoever asks twice does not want to wait
+        for each in (signal.SIGINT, signal.SIGTERM):  # a person who asks twice does not want to wait
             loop.remove_signal_handler(each)
 
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -171,7 +171,7 @@ def _print_synced(final: Answer) -> None:
     elif any(each["state"] == "syncing" for each in final["peers"]):
         note("Not equal yet; what was exchanged until now is kept, and the next sync goes on from there.")
     elif not final["equal"]:
-        note("Not every address was answered; who was met is proved equal.")
+        note("Not every address answered; the devices that did are proved equal.")
 
 
 def _state(peer: Answer) -> str:
@@ -262,15 +262,17 @@ def _print_status(found: Answer) -> None:
         say(f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end")
     if found["forged_by"]:
         maker = found["forged_by"][:SHORT_DEVICE]
-        say(f"lie: {maker} gave this device a store to begin with that its changes do not say; what they say stands")
+        say(
+            f"lie: the state that {maker} sent to begin with is not what the changes say; it was replaced by what they say"
+        )
     if found["unproved_by"]:
         maker = found["unproved_by"][:SHORT_DEVICE]
         say(
-            f"history: nobody had all of what {maker} gave this device to begin with; it took the changes themselves instead"
+            f"history: no device had all changes behind what {maker} sent to begin with; it was replaced by those that came"
         )
     if found["kept_in"]:
         ids = ", ".join(each[-12:] for each in found["kept_in"])
-        say(f"kept: what did not fit what is true; `edda doc show ID` shows each of {ids}")
+        say(f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {ids}")
     if found["shut_out_by"]:
         from edda_sync.engine import standing
 

@@ -197,7 +197,7 @@ def test_sync_gives_up_an_address_that_refuses_long_before_its_time_and_says_why
     printed = phone.run("sync", "--at", address, "--at", dead, "--timeout", hour, code=4)
     assert "laptop: proved equal" in printed
     assert f"{dead}: not reached (No device answered at {dead} (" in printed
-    assert "Not every address was answered; who was met is proved equal." in printed
+    assert "Not every address answered; the devices that did are proved equal." in printed
     assert running.end() == 0
     printed = phone.run("sync", "--at", dead, "--timeout", hour, code=4)
     assert f"{dead}: not reached (No device answered at {dead} (" in printed
