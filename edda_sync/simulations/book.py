@@ -2,7 +2,7 @@
 The book: what the devices were asked for, what they acknowledged, and what their logs hold. Checkers read it.
 
 Every value that the workload writes is a *word* that nobody else ever wrote, so that whatever is visible anywhere can be
-traced to whoever wrote it. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
+traced to its author. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
 a branch of a fork is the store's.
 """
 
@@ -48,7 +48,7 @@ class Book:
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
         makers: Names of the honest devices that wrote under each actor.
-        meant: The only cells that whoever writes just now means to write; empty when that is not known.
+        meant: The only cells that the present writer means to write; empty when that is not known.
         removed: Tasks that somebody deleted, in order.
         tasks, documents: Ids that somebody made, in order.
         sets: Tasks whose titles are always written together.

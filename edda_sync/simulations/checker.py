@@ -70,7 +70,7 @@ HOOKS: Final = (
     "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
     "healed", "ended",
 )  # fmt: skip
-"""What a checker may want to hear of; whoever does not override it is not asked."""
+"""What a checker may want to hear of; one that does not override it is not told."""
 
 
 def overrides(checker: type[Checker], hook: str) -> bool:

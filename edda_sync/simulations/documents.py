@@ -22,7 +22,7 @@ from edda_sync.simulations.workload import Work
 PAGE: Final = ROOT / "docs" / "simulations.md"
 PICTURES: Final = ROOT / "docs" / "simulations"
 INVARIANTS: Final = {
-    1: "Convergence: who holds the same changes shows the same content",
+    1: "Convergence: devices that hold the same changes show the same content",
     2: "Order does not matter: any causal order gives the same content",
     3: "Causes come first: nothing is applied, or seen, before what it depends on",
     4: "Transactions stay whole: nobody sees a part of one",

@@ -1,9 +1,9 @@
 """
 When a run may end: all honest devices are equal and have proved it.
 
-What the product promises of a fork (``branches``): whoever hears of a change that it holds under another hash, or of one
-that depends on such a change, says what it holds; of both pieces either makes a proof; and from then on each branch is a
-life of its own, which everybody gets. So after all is healed forks keep nobody apart who can talk.
+What the product promises of a fork (``branches``): a device that hears of a change that it holds under another hash, or
+of one that depends on such a change, says what it holds; either side makes a proof of both pieces; and from then on each
+branch is a life of its own, which everybody gets. So once all is healed, forks keep no two devices apart that can talk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def believers(sim: Driver) -> list[Host]:
 
 
 def wait_for_the_absent(sim: Driver) -> bool:
-    """Tell whether somebody believes a segment, and talks to nobody who ever held the log behind: that it waits is meant."""
+    """Tell whether a device believes a segment and talks to no device that held the log behind it: then it is to wait."""
     return any(_talks_to_no_witness(device) for device in believers(sim))
 
 
@@ -60,7 +60,7 @@ def stands(sim: Driver, device: Host) -> bool:
 
 
 def can_talk(one: Host, other: Host) -> bool:
-    """Tell whether two devices talk to each other: copies of one never do, nor does who knows no member of the name."""
+    """Tell whether two devices talk to each other: copies of one never do, nor do devices that do not trust each other."""
     return one.id != other.id and one.trusts(other) and other.trusts(one)
 
 

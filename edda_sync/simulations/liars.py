@@ -64,7 +64,7 @@ class Liar(SimulatedDevice):
     Attributes:
         told: How often it told each lie: how many frames went out that no honest device sends.
         mood: Changes what it sends, a frame at a time; None while it is honest about it.
-        unheard: Names of segments that its own code knows nothing of: who asks for one is not heard.
+        unheard: Names of segments that its own code knows nothing of: a request for one of them is ignored.
     """
 
     honest = False

@@ -80,7 +80,7 @@ class Network:
         self._failed: Counter[tuple[str, str]] = Counter()  # links that did not last, one after another
         self._parted: dict[tuple[str, str], tuple[Host, Host]] = {}
         self._links: list[Link] = []
-        self._strangers: set[tuple[str, str]] = set()  # who never meet
+        self._strangers: set[tuple[str, str]] = set()  # pairs that never meet
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
         self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends

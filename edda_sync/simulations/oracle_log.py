@@ -83,7 +83,7 @@ class Thing:
 
     @property
     def hidden(self) -> bool:
-        """Whether all that was done to it was seen by whoever deleted it; a tag without a name is hidden too."""
+        """Whether its deletions saw everything that was done to it; a tag without a name is hidden too."""
         if self.kind == "tag" and "name" not in self.writes:
             return True
         return self.touched <= self.deleted

@@ -263,7 +263,7 @@ class Simulation:
         return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
 
     def boot(self, device: SimulatedDevice) -> None:
-        """Start a device's process, and look what it finds. What lied stays off once all is healed."""
+        """Start a device's process, and look what it finds. A liar stays off once all is healed."""
         if self.is_healing and not device.honest:
             return
         device.boot()
