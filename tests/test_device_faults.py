@@ -15,8 +15,8 @@ from edda_sync import testing
 from edda_sync.device.device import Device, Happening
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.transport.dial import dial
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.links import dial
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import BusyError, CorruptError, DiskFullError, EddaError

@@ -1,8 +1,9 @@
 """
 Chains: under which names a store holds the changes of actors, and where a new one goes.
 
-A header says whose chain a change is of. While that never forked, this is its name. Once a fork is proved, each branch has a
-name of its own (:mod:`~edda_sync.changes.branches`); which of them a change, a dependency or an item means, its hashes say.
+A header names the actor whose chain the change belongs to. As long as that chain never forked, this is the name of the
+change, too. Once a fork is proved, each branch has a name of its own (:mod:`~edda_sync.changes.branches`), and hashes tell
+which branch a change, a dependency or an item means.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from edda_sync.changes.branches import Names, Point, Run, branch_name
+from edda_sync.changes.branches import Point, Run, branch_name
 from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, NO_HASH, Birth, Change, decode_birth
 from edda_sync.changes.forkproof import ForkProof
 from edda_sync.changes.forkproof import encode as encode_proof
+from edda_sync.changes.names import Names
 from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.store.seams import StoreReader, StoreWriter
 

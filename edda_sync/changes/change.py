@@ -6,7 +6,7 @@ a change's dot, its past and its size, chain it, order it and pass it on, whatev
 version to version is in the header's ``ext`` and in the body. PROTOCOL.md has both byte by byte.
 
 A change commits to its past by hash: to its actor's previous change, and to each change of others that it depends on. So
-"the past of a change" is one set, whoever asks, even if some author wrote two changes under one dot. The hash of a change
+"the past of a change" is one set for everybody, even if some author wrote two changes under one dot. The hash of a change
 covers the hash before it: one signed hash vouches for all before it (Haber and Stornetta 1991, "How to time-stamp a
 digital document").
 """
@@ -137,7 +137,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     @property
     def again(self) -> bytes | None:
-        """By what its hash begins with, the change of the same device that this one writes again."""
+        """The change of the same device that this one writes again, by the beginning of its hash."""
         return exts.get(self.ext, AGAIN)
 
     @property
@@ -184,7 +184,7 @@ class Change:
 
     @property
     def half(self) -> Dot:
-        """By what its parts are kept until all of them are here: its hash, since its actor may fork, and its seq."""
+        """The key under which its parts are kept until all are here: its hash, since its actor may fork, and its seq."""
         return self.hash[:ACTOR_BYTES], self.header.seq
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from edda_sync.crdt.operation import Kind
-from edda_sync.words.model import TextEdit
+from edda_sync.words.model import Replacement
 
 _encode_cells = msgspec.msgpack.Encoder().encode
 _decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -59,7 +59,7 @@ class EditText:
 
     kind: Kind
     id: bytes
-    edits: tuple[TextEdit, ...]
+    edits: tuple[Replacement, ...]
     base: Callable[[], str] | None = None
 
 

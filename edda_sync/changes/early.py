@@ -1,16 +1,19 @@
 """
-Early writes: what a device writes after it was let in, and before the workspace's log is here, or is proved.
+Early writes: what a device writes after it became a member, and before the workspace's log is here, or is proved.
 
-Its first life continues the change that made it a member. So what it writes depends on that and on all before it, and was
-folded on nothing. Its peers fold it behind that. Once that is here, so does this store: what was early is put behind it,
-and what it is about is folded anew. Until then it is given to nobody: that change may be lost for good, with the disk of
-the one device that had it. Then all of it is written again behind another one (``sync.readmission``), and nobody can
-hold it twice. So it is where what it is about had come from others before that change, and is not in its past: in its
-place it would have seen less than it had.
+The device's first life continues the change that made it a member. An early write therefore depends on that change and on
+everything before it, although the device has none of that yet and folds the write on an empty store. Its peers fold it
+behind that change. As soon as the change arrives, this store does so, too: it moves the early writes behind it, and folds
+anew the entities that they are about.
 
-What it writes on a segment is given to nobody at all until the log has confirmed that: should it not, nobody's work rests
-on what never was. Where the segment brought more lives than a header has room for, what is written on it names nothing: it
-has seen all of the segment all the same, and is written again once the log is here, which can be named bit by bit.
+Until then early writes are sent to nobody. The change may be lost for good, together with the only disk that had it; then
+the early writes are made again behind another change (``sync.readmission``), and no device can hold them twice. They are
+made again also where somebody else's changes to the same entities arrived first and are not in that change's past:
+behind it, the early writes would have seen less than their author had.
+
+A write on a provisional segment is sent to nobody until the log has confirmed the segment: if the log does not, nobody's
+work rests on something that never existed. Where the segment brought more lives than a header has room to name, a write on
+it names none of them. It has seen all of the segment nevertheless, and is made again once the log is here.
 """
 
 from __future__ import annotations
@@ -90,23 +93,23 @@ def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
 
 
 def held_back(reader: StoreReader) -> frozenset[bytes]:
-    """Return the names of the lives of which nobody is given anything yet: drafts, and what was written early."""
+    """Return the names of the lives whose changes are sent to nobody yet: drafts, and early writes."""
     return drafted(reader) | lives(reader)
 
 
 def is_pending(reader: StoreReader) -> bool:
-    """Tell whether something was written early, and what it continues is not here yet."""
+    """Tell whether there are early writes, and the change that they continue is not here yet."""
     return reader.meta(EARLY_KEY) is not None
 
 
 def lives(reader: StoreReader) -> frozenset[bytes]:
-    """Return the life that wrote early, and those that continue it; none while nothing is pending."""
+    """Return the life that wrote early, and those that continue it; none if nothing is pending."""
     raw = reader.meta(EARLY_KEY)
     return frozenset() if raw is None else _lives(reader, raw)
 
 
 def forget(tx: StoreWriter) -> None:
-    """Forget that something was written early: it is in its place now, or is no more."""
+    """Forget the early writes: they are in their place now, or were made again."""
     tx.drop_meta(EARLY_KEY)
     tx.drop_meta(PLACED_KEY)
     tx.forget_rewritten()
@@ -114,13 +117,13 @@ def forget(tx: StoreWriter) -> None:
 
 def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
     """
-    Put what was early behind the change that it continues; return the entities to fold anew, by key.
+    Move the early writes behind the change that they continue; return the entities to fold anew, by key.
 
-    Whoever calls it asks :func:`placed` in the same transaction.
+    The caller asks :func:`placed` in the same transaction.
 
     Args:
         tx: A transaction of the store.
-        logged: The newest change of the log; nothing is done where it is another one.
+        logged: The newest change of the log; nothing is done if it is not the change that the early writes continue.
     """
     raw = tx.meta(EARLY_KEY)
     if raw is None or changes.decode_birth(raw).parent_hash != logged.hash:
@@ -135,12 +138,12 @@ def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
 
 class Placed(NamedTuple):
     """
-    What was early, and has just come to its place.
+    The early writes that have just been moved to their place.
 
     Attributes:
         birth: Of the first life that wrote early.
-        lives: The lives that did, by name.
-        made_at: Of each of their changes, in their order, where it stood in the log: what came before it had been seen.
+        lives: All lives that wrote early, by name.
+        made_at: The old log position of each of their changes, in order: what stood before it, its author had seen.
     """
 
     birth: Birth
@@ -149,7 +152,7 @@ class Placed(NamedTuple):
 
 
 def placed(reader: StoreReader) -> Placed | None:
-    """Return what has come to its place, until it is forgotten that it was early."""
+    """Return the early writes that were moved to their place, until :func:`forget` is called."""
     stored = reader.meta(PLACED_KEY)
     if stored is None:
         return None

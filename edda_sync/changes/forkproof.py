@@ -1,18 +1,18 @@
 """
-Fork proofs: that an actor's chain parts, shown by nothing but what its author signed.
+Fork proofs: they show that an actor's chain forks, by nothing but what its author signed.
 
     proof := msgpack [actor, birth, seq, hash, side, side, ext]
     side  := [[header hash...], signature]
 
 ``seq`` and ``hash`` are those of the last common change (0 and 32 zero bytes where the very first changes differ). A side
-has the header hashes of the changes after it, one each, up to a head that the author signed, and that signature. Whoever
-follows both from the common hash gets two heads that no chain has both of.
+has the header hashes of the changes after it, one each, up to a head that the author signed, and that signature. A reader
+who follows both sides from the common hash gets two heads that cannot both be of one chain.
 
-1. A proof needs nobody's word: :func:`check` takes the workspace and the bytes. So it is good from anybody, for anybody.
+1. A proof needs nobody's word: :func:`check` takes the workspace and the bytes. So it does not matter who brings it.
 2. Nobody who signed one chain can be accused: a head's hash covers the header hashes before it, one by one; two sides that
    lead to heads of one chain are equal where they overlap.
-3. Proofs of one point say the same, whatever heads they show. One is kept for each point, and the set of evidence is the
-   set of points (``branches.Tree``).
+3. All proofs of one point say the same, even if they show different heads. One is kept for each point, and the set of
+   evidence is the set of points (``branches.Tree``).
 4. Nobody signs ``ext``. It is room for later versions, and no verdict may ever rest on it.
 
 A claim that is not such a proof changes nothing but the exchange of that actor between the two who disagree.

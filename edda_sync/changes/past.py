@@ -32,7 +32,7 @@ class Pasts:
     """
     The pasts of one store's changes.
 
-    What is remembered goes by the hash of its change, and by the names of then: see :mod:`~edda_sync.store.anew`.
+    They are remembered by the hash of the change, in the names that were in use then: see :mod:`~edda_sync.store.anew`.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Pasts:
         """
         Return all that a head depends on, its actor's earlier changes included; the caller's own.
 
-        What its chain of lives continues and this store does not hold, as just after joining, is named and not looked into.
+        A change that its chain of lives continues, and that is not here yet, is named in it without the past of that change.
         """
         self._look(reader)
         known = self._known.get(head.hash)

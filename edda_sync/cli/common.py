@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from unicodedata import category, east_asian_width
 
 import click
+import platformdirs
 
 from edda_sync.cli import streams
 from edda_sync.words import limits, values
@@ -74,15 +75,13 @@ def home() -> Path:
     chosen = settings().home
     if chosen is not None:
         return absolute(chosen)
-    import platformdirs
-
     return absolute(Path(platformdirs.user_data_dir("edda")))
 
 
 @contextmanager
 def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
     """Open the store; make it, and say so, if this is the first command here."""
-    from edda_sync.engine.engine import open as open_store
+    from edda_sync.engine.engine import open as open_store  # here, since help and completion need no engine
 
     folder = home()
     fresh = not (folder / STORE_FILE).exists()
@@ -289,7 +288,7 @@ def read_text(path: str) -> str:
 
 
 def _read_stdin() -> bytes:
-    """Return what comes, or what a person types, who is told how to end."""
+    """Return what comes from stdin; a person who types is told how to end."""
     if not streams.can_read():
         raise UsageError("Standard input is closed, and - reads it; name a file instead. Nothing was changed.")
     try:

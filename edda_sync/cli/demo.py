@@ -7,16 +7,15 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
+from edda_sync.words import exits
 
 if TYPE_CHECKING:
     from edda_sync.demo.story import Story
-
-EXIT_NOT_EQUAL: Final = 4
 
 
 @click.command("demo")
@@ -54,7 +53,7 @@ def demo(ctx: click.Context, svg: Path | None, force: bool, as_json: bool) -> No
     if as_json:
         print_json(story.summary)
     if not story.summary["equal"]:
-        ctx.exit(EXIT_NOT_EQUAL)
+        ctx.exit(exits.NOT_EQUAL)
 
 
 async def _tell(story: Story) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
+from edda_sync.engine import doctor as doctors
+from edda_sync.words import exits
 from edda_sync.words.errors import WAYS_BACK, CorruptError, DamagedStoreError
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
     It ends with 1 when something is not as it should be.
     """
-    from edda_sync.engine import doctor as doctors
-
     try:
         with opened() as store:
             if rebuild:
@@ -45,12 +45,10 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         else:
             note(f"Keep a copy of the store's folder, move {STORE_FILE} away, and {WAYS_BACK}.")
     if damaged:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(exits.FAILED)
 
 
 def _rebuild(store: StorageEngine) -> None:
-    from edda_sync.engine import doctor as doctors
-
     with Progress("Folding") as progress:
         rebuilt = doctors.rebuild(store, progress)
     if rebuilt.different:

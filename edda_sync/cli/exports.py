@@ -14,10 +14,11 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
+from edda_sync.engine.items import item_of_row
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.model import Document, Item, Link, Tag, as_json
-from edda_sync.words.query import Plan
+from edda_sync.words.query import pages
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -81,21 +82,9 @@ def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
     """Yield all documents or tasks, by id."""
-    from edda_sync.engine.items import item_of_row
-
-    after = ""
-    while True:
-        rows = reader.rows(
-            Plan(
-                kind=kind, equal=(), ranges=(("id", after, None),), tag_ids=(), linked_from=None, words=(),
-                order=(("id", False),), limit=PAGE, offset=0,
-            )
-        )  # fmt: skip
+    for rows in pages(reader.rows, kind, PAGE):
         tags = reader.tags_of(kind, [row[0] for row in rows])
         yield from (item_of_row(kind, row, [name for _, name in tags[row[0]]]) for row in rows)
-        if len(rows) < PAGE:
-            return
-        after = rows[-1][0] + "!"  # the first text past it
 
 
 # --- Markdown ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
+from edda_sync.words import exits
 
 if TYPE_CHECKING:
     from edda_sync.imports import Report, Source
@@ -58,7 +59,7 @@ def _import(source: Source, what: str) -> None:
     if source.refused:
         note(f"Could not be imported: {len(source.refused):,}.")
         _list([f"{each.name}: {each.why}" for each in source.refused])
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(exits.FAILED)
 
 
 def _tell(report: Report, what: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from edda_sync.cli.common import STORE_FILE, home, safe_line, say
+from edda_sync.engine.engine import open as open_store
+from edda_sync.words import values
+from edda_sync.words.config import StorageConfig
 
 
 @click.command("init")
@@ -15,10 +18,6 @@ def init(name: str | None) -> None:
 
     Other commands make one too; this one lets you name the device, and tells where the store lies.
     """
-    from edda_sync.engine.engine import open as open_store
-    from edda_sync.words import values
-    from edda_sync.words.config import StorageConfig
-
     folder = home()
     shown = safe_line(str(folder))
     made = not (folder / STORE_FILE).exists()

@@ -88,7 +88,7 @@ def restore(store: StorageEngine, kind: str, references: Iterable[str]) -> None:
 
 
 def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
-    """Say which subtasks of tasks that are back, and subtasks of those, are in the trash still."""
+    """Say which subtasks of restored tasks, and subtasks of those, are still in the trash."""
     trash = [each for each in store.trash("task") if isinstance(each, Task)]
     above, left = set(restored), list[str]()
     while found := [each.id for each in trash if each.parent_id in above and each.id not in above]:
@@ -99,7 +99,7 @@ def _note_subtasks(store: StorageEngine, restored: list[str]) -> None:
         shorts = short_ids([each.id for each in trash])
         command = " ".join(["edda task restore", *(shorts[each] for each in left[:LISTED_MAX])])
         rest = f" the first {LISTED_MAX} of" if len(left) > LISTED_MAX else ""
-        note(f"{count(len(left), 'subtask')} {are} in the trash still; `{command}` brings back{rest} them.")
+        note(f"{count(len(left), 'subtask')} {are} still in the trash; `{command}` brings back{rest} them.")
 
 
 def none_shown(kind: str, total: int, limit: int | None, *, trash: bool = False, hint: str = "") -> str:

@@ -23,14 +23,9 @@ import click
 
 from edda_sync.cli import streams
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
+from edda_sync.words import exits
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError
-
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_UNSHOWN: Final = 5
-EXIT_INTERRUPTED: Final = 130
-EXIT_PIPE: Final = 141  # what a shell reports of a program that a closed pipe ended
 
 COMMANDS: Final = {
     "init": ("init:init", "Make a store here; other commands do so too."),
@@ -42,8 +37,8 @@ COMMANDS: Final = {
     "export": ("exports:export", "Write everything out, as JSON lines or as Markdown files."),
     "conflicts": ("conflicts:conflicts", "Show what was written on several devices at once."),
     "up": ("network:up", "Run this device: find the others, and sync."),
-    "invite": ("pairing:invite", "Let another device join."),
-    "join": ("pairing:join", "Join the workspace of another device."),
+    "invite": ("invite:invite", "Let another device join."),
+    "join": ("join:join", "Join the workspace of another device."),
     "devices": ("network:devices", "List the devices of the workspace."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
     "status": ("network:status", "Show peers, and how far each is."),
@@ -86,17 +81,17 @@ class Lazy(click.Group):
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             drop_stdout()
-            ctx.exit(EXIT_PIPE)
+            ctx.exit(exits.PIPE)
         except OSError as error:
             where = f"{safe_line(os.fsdecode(error.filename))}: " if error.filename is not None else ""
             note(f"{where}{error.strerror or error}.")
-            ctx.exit(EXIT_FAILED)
+            ctx.exit(exits.FAILED)
         except click.Abort:  # of a question, or of what waits for somebody: see ``common.GivenUpError``
             _note_apart("Nothing was done.")
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(exits.INTERRUPTED)
         except KeyboardInterrupt:
             _note_apart("Interrupted; what was done until then is kept.")
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(exits.INTERRUPTED)
         return result
 
     def main(
@@ -114,18 +109,18 @@ class Lazy(click.Group):
             sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
-            code = EXIT_USAGE
+            code = exits.USAGE
         except click.UsageError as error:
             note(_usage(error))
-            code = EXIT_USAGE
+            code = exits.USAGE
         except click.ClickException as error:
             note(error.format_message())
-            code = EXIT_FAILED
+            code = exits.FAILED
         except (KeyboardInterrupt, click.Abort):
-            code = EXIT_INTERRUPTED
+            code = exits.INTERRUPTED
         except BrokenPipeError:  # of what is printed before a command runs, such as its help
             drop_stdout()
-            code = EXIT_PIPE
+            code = exits.PIPE
         sys.exit(_shown(code if isinstance(code, int) else 0))
 
 
@@ -136,7 +131,7 @@ def _shown(code: int) -> int:
         return code
     done = "what the command was to do is done, but " if code == 0 else ""
     note(f"Standard output takes nothing ({why}): {done}its answer is not shown, or not all of it.")
-    return code or EXIT_UNSHOWN
+    return code or exits.UNSHOWN
 
 
 def _usage(error: click.UsageError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing
-from typing import Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,7 +25,6 @@ from edda_sync.cli.happenings import Lines
 from edda_sync.cli.running import (
     NO_NETWORK,
     SHORT_DEVICE,
-    Answer,
     Waiting,
     answers,
     at_option,
@@ -33,9 +32,12 @@ from edda_sync.cli.running import (
     on_network,
     port_option,
 )
-from edda_sync.words import limits
+from edda_sync.crdt.records import told_apart
+from edda_sync.words import exits, limits
+from edda_sync.words.addresses import host_port
 
-EXIT_NOT_EQUAL: Final = 4
+if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
@@ -64,7 +66,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 
     def stopping() -> None:
         stop.set()
-        for each in (signal.SIGINT, signal.SIGTERM):  # whoever asks twice does not want to wait
+        for each in (signal.SIGINT, signal.SIGTERM):  # a person who asks twice does not want to wait
             loop.remove_signal_handler(each)
 
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -90,7 +92,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 def _print_banner(status: Answer, addresses: list[str]) -> None:
     say(f'This is "{status["name"]}" ({status["device"][:SHORT_DEVICE]}), listening on port {status["port"]}.')
     if not status["discovery"]["available"]:
-        where = " or ".join(f"--at {_address(each, status['port'])}" for each in addresses[:2]) or "no address yet"
+        where = " or ".join(f"--at {host_port(each, status['port'])}" for each in addresses[:2]) or "no address yet"
         say(f"Not looking on the LAN: {status['discovery']['reason']}. Others reach this device with {where}.")
     elif on_network():
         say("Looking for the others on the LAN.")
@@ -106,13 +108,7 @@ def _print_banner(status: Answer, addresses: list[str]) -> None:
 
 def _names(status: Answer) -> dict[str, str]:
     """Return the names of all devices by id, told apart."""
-    from edda_sync.crdt.records import told_apart
-
     return told_apart({each["device"]: each["name"] for each in (*status["peers"], status)})
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 # --- sync -------------------------------------------------------------------------------------------------------------
@@ -135,7 +131,7 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
     else:
         _print_synced(final)
     if not final["equal"]:
-        ctx.exit(EXIT_NOT_EQUAL)
+        ctx.exit(exits.NOT_EQUAL)
 
 
 async def _sync(at: tuple[tuple[str, int], ...], timeout_s: float) -> Answer:
@@ -175,7 +171,7 @@ def _print_synced(final: Answer) -> None:
     elif any(each["state"] == "syncing" for each in final["peers"]):
         note("Not equal yet; what was exchanged until now is kept, and the next sync goes on from there.")
     elif not final["equal"]:
-        note("Not every address was answered; who was met is proved equal.")
+        note("Not every address answered; the devices that did are proved equal.")
 
 
 def _state(peer: Answer) -> str:
@@ -266,15 +262,17 @@ def _print_status(found: Answer) -> None:
         say(f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end")
     if found["forged_by"]:
         maker = found["forged_by"][:SHORT_DEVICE]
-        say(f"lie: {maker} gave this device a store to begin with that its changes do not say; what they say stands")
+        say(
+            f"lie: the state that {maker} sent to begin with is not what the changes say; it was replaced by what they say"
+        )
     if found["unproved_by"]:
         maker = found["unproved_by"][:SHORT_DEVICE]
         say(
-            f"history: nobody had all of what {maker} gave this device to begin with; it took the changes themselves instead"
+            f"history: no device had all changes behind what {maker} sent to begin with; it was replaced by those that came"
         )
     if found["kept_in"]:
         ids = ", ".join(each[-12:] for each in found["kept_in"])
-        say(f"kept: what did not fit what is true; `edda doc show ID` shows each of {ids}")
+        say(f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {ids}")
     if found["shut_out_by"]:
         from edda_sync.engine import standing
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from edda_sync.cli.common import STORE_FILE, can_redraw, home, note, safe_line
-from edda_sync.words import limits
+from edda_sync.words import addresses, limits
 from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
     from edda_sync.device.device import Device
 
 F = TypeVar("F", bound=Callable[..., Any])
-Answer = dict[str, Any]
 
 QUIET_S: Final = 1.0  # nobody waits longer than this without being told for what
 NO_NETWORK: Final = "This machine has no network now"
@@ -33,12 +33,10 @@ class Address(click.ParamType):  # type: ignore[type-arg]  # generic only since 
         """Return host and port."""
         if isinstance(value, tuple):
             return value
-        host, colon, port = str(value).rpartition(":")
-        host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-        ambiguous = ":" in host and not str(value).startswith("[")
-        if not colon or not host or ambiguous or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        try:
+            return addresses.split(str(value))
+        except ValueError:
             self.fail(f"{value!r} is no address such as 192.168.1.20:4321 or [fd00::20]:4321", param, ctx)
-        return host, int(port)
 
 
 def at_option(function: F) -> F:
@@ -135,7 +133,7 @@ async def answers(
 
 def on_network() -> bool:
     """Tell whether this machine has a network."""
-    from edda_sync.transport.multicast import has_network
+    from edda_sync.transport.interfaces import has_network
 
     return has_network()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
+from edda_sync.words import exits
 
 if TYPE_CHECKING:
     from edda_sync.simulations.protocols import Verdict
@@ -74,7 +75,7 @@ def simulate(
     if as_json:
         print_json([_facts(verdict) for verdict in verdicts])
     if any(verdict.violation is not None for verdict in verdicts):
-        ctx.exit(1)
+        ctx.exit(exits.FAILED)
 
 
 def _run_one(tape: Tape, shrink: bool, html: Path | None, tell: Callable[[str], None]) -> Verdict:

@@ -5,7 +5,8 @@ An *item* is an entity's key (17 bytes: its kind's number, then its id) and its 
 items, and neither does the work of the other:
 
 - The **sum** of the items' hashes modulo 2**128 moves with each commit in O(1). It finds damage between honest devices and
-  is no evidence: who may choose many hashes finds some with any sum (Wagner 2002, "A generalized birthday problem").
+  is no evidence: somebody who may choose many hashes finds some with any sum (Wagner 2002, "A generalized birthday
+  problem").
 - The **root** is one BLAKE2b over all items in the order of their keys. It costs a scan, and is what may be signed,
   attested or believed: a second list with the same root is a collision of BLAKE2b-256.
 """

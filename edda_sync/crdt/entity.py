@@ -7,9 +7,9 @@ Entities: a task, a document, a tag or a device as a flat map of cells, with wha
    cut.
 3. An operation that is refused changes nothing but ``refused``, on every device alike.
 4. An entity into which all lives together wrote more than it may hold is *overfull*: its state says that and nothing else,
-   and no operation has any effect on it any more, so it hangs on no order. The log keeps all of it.
+   and no operation has any effect on it any more, so the order of arrival does not matter. The log keeps all of it.
 5. An entity is named by kind and id. A task and a document of one id, as a careless or lying member may write them, know
-   nothing of each other: if the kind that came first owned the id, what is shown would hang on the order of arrival.
+   nothing of each other: if the kind that came first owned the id, what is shown would depend on the order of arrival.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 Room to grow: what a format says beyond its fixed fields, as numbered byte strings.
 
-Every format ends in such a list. A version that does not know a number keeps it and passes it on. What stands under an
-*even* number may be ignored, and influences nothing that is computed; an *odd* number says that whoever does not know it
-cannot understand the rest, so a change that has one is held as unknown. In births and records only even numbers are given
-out: what there must be understood raises the level of its change.
+Every format ends in such a list. A version that does not know a number keeps it and passes it on. A value under an
+*even* number may be ignored, and influences nothing that is computed. An *odd* number says that a version that does not
+know it cannot understand the rest, so a change that has one is held as unknown. In births and records only even numbers are
+given out: what must be understood there raises the level of its change.
 
 Source of the convention: BOLT 1, "It's ok to be odd", with even and odd exchanged; PNG's critical and ancillary chunks.
 """

@@ -10,8 +10,8 @@ Reading one has three ends, each a function of its bytes alone:
 * it fits its code's type: it is folded (:mod:`~edda_sync.fold.fold`);
 * its code, its kind of entity or one of its cells is a newer version's: it is *unknown*, kept, passed on, and counted as
   waiting until an upgrade folds it;
-* it does not fit: it is *refused*, as a whole and for good, on every device alike. So is what is nested too deep, whoever
-  knows it: how deep a reader can follow hangs on its stack.
+* it does not fit: it is *refused*, as a whole and for good, on every device alike. So is an operation that is nested too
+  deep, even one of a newer version: how deep a reader can follow depends on its stack.
 
 A value never passes by comparison: ``5.0`` and ``True`` are no sequence numbers, and no codes either.
 """

@@ -71,7 +71,7 @@ class EpochRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     Attributes:
         depth: One more than that of the epoch it follows; 0 at the founding.
         follows: Name of that epoch; None at the founding.
-        commitment: BLAKE2b-256("edda-epoch-key", key): whoever is given the key can tell that it is the one.
+        commitment: BLAKE2b-256("edda-epoch-key", key): a device that is given the key can tell that it is the right one.
         sealed: For each device: the entity's id, the suite and the key as sealed to it; empty at the founding.
         ext: Room to grow.
     """

@@ -207,7 +207,7 @@ class Machine:
             return time.monotonic()
 
     def is_equal_with(self, others: int) -> bool:
-        """Whether it said, when it was last looked at, that it is proved equal with so many others."""
+        """Tell whether it said, when it was last looked at, that it is proved equal with so many others."""
         return [peer["equal"] for peer in self.facts.get("peers", ())] == [True] * others
 
 

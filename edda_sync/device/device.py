@@ -28,7 +28,7 @@ from edda_sync.device import control, service
 from edda_sync.device.duties import MENDING
 from edda_sync.device.lookout import Lookout
 from edda_sync.device.outgoing import Outgoing
-from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers, address
+from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
@@ -39,8 +39,9 @@ from edda_sync.sync.session import Progress
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import Discovery, announce_pairing
 from edda_sync.transport.identity import verify
-from edda_sync.transport.links import Link
+from edda_sync.transport.link import Link
 from edda_sync.words import limits
+from edda_sync.words.addresses import host_port
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import (
     BugError,
@@ -706,7 +707,7 @@ class Device:
     def _found(self, device: str, endpoints: list[Endpoint]) -> None:
         peer = self.peers.all.get(device)
         if peer is not None and peer.link is None and endpoints[0] not in peer.endpoints:
-            self._happened(Happening("found", device, text=address(*endpoints[0])))
+            self._happened(Happening("found", device, text=host_port(*endpoints[0])))
         self.peers.found(device, endpoints)
 
     async def _tell(self) -> None:

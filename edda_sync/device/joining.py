@@ -17,12 +17,13 @@ from edda_sync.device.peers import Endpoint
 from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
+from edda_sync.imports.order import parents_first
 from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import find_pairing
-from edda_sync.transport.handshake import SENTENCES
-from edda_sync.transport.multicast import has_network
+from edda_sync.transport.interfaces import has_network
+from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.errors import NotReachableError, PairingError, UsageError
@@ -246,7 +247,7 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
         old: The store that was left; it is only read.
         new: Where to. What it has under the same id stays as it is there, unless it is in the trash.
     """
-    tasks: list[Item] = [*_parents_first(old.query_tasks(TaskQuery()))]
+    tasks: list[Item] = [*parents_first(old.query_tasks(TaskQuery()), lambda task: task)]
     documents: list[Item] = [*old.query_documents(DocumentQuery())]
     known = {task.id for task in new.query_tasks(TaskQuery())}
     known |= {document.id for document in new.query_documents(DocumentQuery())}
@@ -288,16 +289,3 @@ def _create(tx: Transaction, item: Item, in_trash: bool) -> None:
         tx.update_document(fresh)
     else:
         tx.create_document(fresh)
-
-
-def _parents_first(tasks: list[Task]) -> list[Task]:
-    """Return tasks in an order in which each comes after its parent; the tables show no ring."""
-    children: dict[str | None, list[Task]] = {}
-    for task in tasks:
-        children.setdefault(task.parent_id, []).append(task)
-    ordered: list[Task] = []
-    todo = children.get(None, [])
-    while todo:
-        ordered += todo
-        todo = [child for task in todo for child in children.get(task.id, [])]
-    return ordered

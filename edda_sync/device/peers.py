@@ -16,8 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edda_sync.device.supervisor import Supervisor
+from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
-from edda_sync.transport.links import Link, Listener, dial, peek
+from edda_sync.transport.interfaces import Endpoint
+from edda_sync.transport.link import Link
+from edda_sync.transport.listener import Listener
 from edda_sync.words import limits
 from edda_sync.words.errors import (
     EddaError,
@@ -36,8 +39,6 @@ STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that faile
 _ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
 _REFUSALS: Final = 2  # in a row, with no link of ours there: it is not ours that the peer means
 _CALLING: Final = "calling peers"
-
-Endpoint = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -330,11 +331,6 @@ class Peers:
             await link.close("no answer")
 
 
-def address(host: str, port: int) -> str:
-    """Return an address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _text(error: EddaError, name: str) -> str:
     return error.told(name) if isinstance(error, RemoteError) else str(error)
 
@@ -345,4 +341,4 @@ def _delay(failures: int) -> float:
     return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
-__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers", "address"]
+__all__ = ["DIAL_AGAIN_S", "Endpoint", "NotReachableError", "Peer", "Peers"]

@@ -14,12 +14,13 @@ from typing import Any, Protocol, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.device.control import Answer, Handler
-from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers, address
+from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.session import Progress
-from edda_sync.transport.multicast import has_network, interfaces
+from edda_sync.transport.interfaces import has_network, interfaces
 from edda_sync.words import limits
+from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import RemoteError, StorageError, UsageError
 from edda_sync.words.model import Member
 
@@ -209,7 +210,7 @@ class _Sync:
                 }
             )
         for endpoint in filter(self._is_silent, self._at):
-            place = address(*endpoint)
+            place = host_port(*endpoint)
             error = self._why.get(endpoint, f"No member of the workspace answered at {place}.")
             rows.append({"device": None, "name": place, "state": "unreachable", "error": error})
         return rows

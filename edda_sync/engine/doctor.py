@@ -32,7 +32,7 @@ from edda_sync.store.sqlite.tables import SqliteWriter
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
-from edda_sync.words.query import Plan
+from edda_sync.words.query import pages
 from edda_sync.workspace.lives import Life
 
 PAGE: Final = 1_000
@@ -221,14 +221,8 @@ def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int)
 
 def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
     """Yield the rows of a table by id, a page at a time."""
-    after = ""
-    while True:
-        plan = Plan(kind, (), (("id", after, None),), (), None, (), (("id", False),), PAGE, 0)
-        rows = reader.rows(plan)
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1][0] + "!"  # the first text past it
+    for page in pages(reader.rows, kind, PAGE):
+        yield from page
 
 
 class _Beside(SqliteWriter):

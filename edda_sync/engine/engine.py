@@ -45,7 +45,7 @@ from edda_sync.words.errors import (
     UsageError,
 )
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
-from edda_sync.words.model import Conflict, Document, DocumentId, Item, Link, Member, Tag, Task, TaskId, TextEdit
+from edda_sync.words.model import Conflict, Document, DocumentId, Item, Link, Member, Replacement, Tag, Task, TaskId
 from edda_sync.words.query import DocumentQuery, Query, TaskQuery, plan
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import authority, lives
@@ -219,7 +219,7 @@ class StorageEngine:
                     raise
         raise AssertionError("the last attempt returned or raised")
 
-    def edit_text(self, item_id: str, field: str, edits: Iterable[TextEdit]) -> None:
+    def edit_text(self, item_id: str, field: str, edits: Iterable[Replacement]) -> None:
         """Edit a description or content by characters; as ``Transaction.edit_text``, in the text as it reads now."""
         self._at_once(lambda tx: tx.edit_text(item_id, field, edits))
 

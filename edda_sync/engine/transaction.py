@@ -32,9 +32,9 @@ from edda_sync.words.model import (
     Document,
     DocumentId,
     Item,
+    Replacement,
     Task,
     TaskId,
-    TextEdit,
     cells_of,
     changed_cells,
     remember_base,
@@ -173,7 +173,7 @@ class Transaction:
 
     # --- texts, tags, links -------------------------------------------------------------------------------------------
 
-    def edit_text(self, item_id: str, field: str, edits: Iterable[TextEdit]) -> None:
+    def edit_text(self, item_id: str, field: str, edits: Iterable[Replacement]) -> None:
         """
         Edit a description or content by characters.
 

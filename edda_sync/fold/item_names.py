@@ -20,10 +20,13 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.changes.branches import NAME_BYTES, Items, Names
-from edda_sync.crdt.text.attribution import Dot, Range, meets
+from edda_sync.changes.branches import NAME_BYTES
+from edda_sync.changes.names import Items, Names
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.text.attribution import Range, meets
 from edda_sync.crdt.text.edits import GENESIS, OWN, TABLE, Id, TextEdit, rewrite_name
-from edda_sync.crdt.text.sequence import TextSequence, merged
+from edda_sync.crdt.text.making import merged
+from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.words.errors import RefusedTextError
 
 Span = tuple[bytes, int, int]

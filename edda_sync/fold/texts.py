@@ -25,7 +25,7 @@ from edda_sync.store import anew
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.words.model import TEXT_FIELDS, TextEdit
+from edda_sync.words.model import TEXT_FIELDS, Replacement
 
 if TYPE_CHECKING:
     from edda_sync.crdt.text import edits
@@ -208,7 +208,7 @@ class Texts:
         genesis: bytes,
         dot: Dot,
         deps: Mapping[bytes, int],
-        changes: Sequence[TextEdit],
+        changes: Sequence[Replacement],
         *,
         rewrite: bool = False,
         merging: bool = False,

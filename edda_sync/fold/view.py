@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edda_sync.store.delta import TextAppended, TextSaved, TextWrite
-from edda_sync.store.seams import StoreReader, TextEdit, TextState
+from edda_sync.store.seams import StoreReader, TailEdit, TextState
 
 Key = tuple[bytes, str, bytes]
 """Key of the entity (``entity.key_of``), field, genesis."""
@@ -22,7 +22,7 @@ class _Pending:
 
     state: bytes | None = None
     serial: int = 0
-    tail: list[TextEdit] = field(default_factory=list)
+    tail: list[TailEdit] = field(default_factory=list)
 
 
 class View:
@@ -68,7 +68,7 @@ class View:
             self._serial = self.reader.last_serial()
         self._serial += 1
         self._writes.append(TextAppended(*key, self._serial, actor, seq, edit))
-        self._of(key).tail.append(TextEdit(self._serial, actor, seq, edit))
+        self._of(key).tail.append(TailEdit(self._serial, actor, seq, edit))
         self.size += len(edit)
         return self._serial
 

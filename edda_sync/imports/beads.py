@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.imports.merge import Imported, Refused, Source, title_from
+from edda_sync.imports.order import parents_first
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, UsageError
 from edda_sync.words.model import Task
@@ -96,7 +97,7 @@ def parse(lines: Iterable[bytes]) -> Source:
         else:
             kept.update(mapped.kept)
             items.append(Imported(issue["id"], mapped.task))
-    return Source(KEY, _parents_first(items), refused, kept)
+    return Source(KEY, parents_first(items, _task), refused, kept)
 
 
 def _is_ours(line: dict[str, Any]) -> bool:
@@ -317,19 +318,6 @@ def _is_exact(moment: str, written: str) -> bool:
     return written == moment.replace(".000Z", "Z")
 
 
-def _parents_first(items: Sequence[Imported]) -> list[Imported]:
-    """Return items with each after its parent; of a ring of parents one edge is left to the metadata."""
-    by_id = {each.item.id: each for each in items}
-    ordered: dict[str, Imported] = {}
-    for each in items:
-        climbed: dict[str, Imported] = {}
-        current: Imported | None = each
-        while current is not None and current.item.id not in ordered:
-            climbed[current.item.id] = current
-            task = current.item
-            assert isinstance(task, Task), "issues become tasks"
-            if task.parent_id in climbed:
-                task.parent_id = None
-            current = by_id.get(task.parent_id) if task.parent_id else None
-        ordered.update(reversed(climbed.items()))
-    return list(ordered.values())
+def _task(item: Imported) -> Task:
+    assert isinstance(item.item, Task), "issues become tasks"
+    return item.item

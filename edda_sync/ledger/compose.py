@@ -21,7 +21,7 @@ from edda_sync.ledger import retold
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import InTrashError, InvalidValueError, NotFoundError
-from edda_sync.words.model import TEXT_FIELDS, TextEdit
+from edda_sync.words.model import TEXT_FIELDS, Replacement
 
 
 class Composer:
@@ -113,7 +113,7 @@ class Composer:
     def _edit(self, draft: EditText, *, rewrite: bool = False) -> Operation:
         entity = visible(self._fold, draft.kind, draft.id)
         shown, current = self._current(entity)
-        edits: Sequence[TextEdit] = draft.edits
+        edits: Sequence[Replacement] = draft.edits
         if draft.base is not None:
             base = draft.base()
             if base != (current or ""):
@@ -137,7 +137,7 @@ class Composer:
         shown = own[0] if own else entity.value(field)
         return shown, fold.texts.readable(fold.view, entity, field, shown)
 
-    def _made(self, entity: Entity, genesis: bytes, edits: Sequence[TextEdit], *, rewrite: bool) -> Operation:
+    def _made(self, entity: Entity, genesis: bytes, edits: Sequence[Replacement], *, rewrite: bool) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         key = (entity.key, field, genesis)
         before = fold.texts.string(fold.view, entity, genesis) if self._keeps else ""
@@ -203,7 +203,7 @@ def _expect(fold: Fold, draft: Expect) -> None:
         raise InvalidValueError("id", f"is that of a {draft.kind} that exists already", values.id_text(draft.id))
 
 
-def _written(edits: Iterable[TextEdit], field: str) -> str:
+def _written(edits: Iterable[Replacement], field: str) -> str:
     """Return what edits make of an empty text."""
     text = ""
     for at, deleted, inserted in edits:

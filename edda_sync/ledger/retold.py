@@ -14,14 +14,14 @@ from hashlib import blake2b
 import msgspec
 
 from edda_sync.store.seams import Rewritten, StoreWriter
-from edda_sync.words.model import TextEdit
+from edda_sync.words.model import Replacement
 
 _HASH_BYTES = 16
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[TextEdit]).decode
+_decode = msgspec.msgpack.Decoder(list[Replacement]).decode
 
 
-def keep(tx: StoreWriter, position: int, entity: bytes, before: str, edits: Sequence[TextEdit], after: str) -> None:
+def keep(tx: StoreWriter, position: int, entity: bytes, before: str, edits: Sequence[Replacement], after: str) -> None:
     """
     Keep what a change made of a text.
 

@@ -10,8 +10,8 @@ The stream is cut into parts of ``PART_BYTES_MAX`` to travel and to be kept; its
 reader holds one block and one entity in memory, and believes nothing of a block before its size is checked. How many heads
 there are, and how large a state or a text is, has no limit: both go over as many blocks as they need.
 
-A segment is no evidence. Its maker signs the header, which names the root of the content and the hash of the heads, so a
-lie has an author; whether it is one, only the log behind it tells.
+A segment is no evidence. Its maker signs the header, which names the root of the content and the hash of the heads, so that
+a lie has an author. Only the log behind a segment shows whether it is a lie.
 """
 
 from __future__ import annotations

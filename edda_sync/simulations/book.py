@@ -2,7 +2,7 @@
 The book: what the devices were asked for, what they acknowledged, and what their logs hold. Checkers read it.
 
 Every value that the workload writes is a *word* that nobody else ever wrote, so that whatever is visible anywhere can be
-traced to whoever wrote it. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
+traced to its author. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
 a branch of a fork is the store's.
 """
 
@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from edda_sync.changes.change import decode_birth, decode_header
 from edda_sync.changes.early import REISSUED_KEY
 from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
+from edda_sync.simulations.links import Host
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.sync import behind
 from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
 from edda_sync.workspace.actor import BIRTH_KEY, actor_of
-
-if TYPE_CHECKING:
-    from edda_sync.simulations.device import SimulatedDevice
 
 
 class Fate(Enum):
@@ -51,7 +48,7 @@ class Book:
         destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
         words: What became of each word.
         makers: Names of the honest devices that wrote under each actor.
-        meant: The only cells that whoever writes just now means to write; empty when that is not known.
+        meant: The only cells that the present writer means to write; empty when that is not known.
         removed: Tasks that somebody deleted, in order.
         tasks, documents: Ids that somebody made, in order.
         sets: Tasks whose titles are always written together.
@@ -90,7 +87,7 @@ class Book:
         self.words[word] = Fate.DOUBTFUL
         return word
 
-    def read_on(self, device: SimulatedDevice) -> list[Logged]:
+    def read_on(self, device: Host) -> list[Logged]:
         """Read what a device's log has more than when it was last read; each goes by its author's dot."""
         self.catching_up.discard(device.name)
         if device.name in self._gaps:
@@ -124,7 +121,7 @@ class Book:
                     self.made.setdefault(dot, entry.hash)
         return entries
 
-    def _fell_back(self, device: SimulatedDevice, reader: StoreReader) -> None:
+    def _fell_back(self, device: Host, reader: StoreReader) -> None:
         """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
         self._gaps.discard(device.name)
         self._read.pop(device.name, None)
@@ -132,7 +129,7 @@ class Book:
             self.fell[device.name] += 1
             self._take_out(device, reader)
 
-    def _begin_again(self, device: SimulatedDevice, reader: StoreReader) -> bool:
+    def _begin_again(self, device: Host, reader: StoreReader) -> bool:
         """Look whether a device was let in again, and what it took out of its log then; tell whether it was."""
         mark, seen = reader.meta(REISSUED_KEY), self._reissued.setdefault(device.name, set())
         if mark is None or mark in seen:
@@ -146,7 +143,7 @@ class Book:
         self.began_again.setdefault(device.name, set()).update(self._take_out(device, reader))
         return True
 
-    def _take_out(self, device: SimulatedDevice, reader: StoreReader) -> set[bytes]:
+    def _take_out(self, device: Host, reader: StoreReader) -> set[bytes]:
         here = {reader.logged(at).hash for at in reader.positions_missing({})}
         held = self.held.get(device.name, {})
         gone = held.keys() - here
@@ -156,11 +153,11 @@ class Book:
             self.acknowledged_by.get(device.name, {}).pop(digest, None)
         return gone
 
-    def _is_behind(self, device: SimulatedDevice, end: int) -> bool:
+    def _is_behind(self, device: Host, end: int) -> bool:
         """Tell whether a log that ends at a position may have what was not read."""
         return device.name in self._gaps or end != len(self._read[device.name])
 
-    def came_back(self, device: SimulatedDevice) -> None:
+    def came_back(self, device: Host) -> None:
         """Read a device's log anew: it has just started on what its disk holds."""
         with device.running.store.read() as reader:
             if device.name in self._gaps and not reader.segments():
@@ -171,11 +168,11 @@ class Book:
         self.held[device.name] = {}
         self.read_on(device)
 
-    def is_own(self, device: SimulatedDevice, entry: Logged) -> bool:
+    def is_own(self, device: Host, entry: Logged) -> bool:
         """Tell whether a device wrote an entry of its log itself."""
         return entry.actor in self._own[device.name]
 
-    def acknowledge(self, device: SimulatedDevice, own: list[Logged]) -> None:
+    def acknowledge(self, device: Host, own: list[Logged]) -> None:
         """Note that a device acknowledged its own changes."""
         known = self.acknowledged_by.setdefault(device.name, {})
         known.update((each.hash, (each.actor, each.seq)) for each in own)
@@ -184,6 +181,6 @@ class Book:
         """Tell whether a change may differ between honest devices: it, or one before it, was made twice."""
         return any(actor == dot[0] and seq <= dot[1] for actor, seq in self.forked)
 
-    def frontier(self, device: SimulatedDevice) -> Frontier:
+    def frontier(self, device: Host) -> Frontier:
         """Return which changes of each actor, or of each branch of one, a running device holds."""
         return device.running.frontier()

@@ -9,21 +9,17 @@ and each branch goes by a name of its own: both then hold both. Until then they 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from edda_sync.changes.chains import Chains, names_of
 from edda_sync.crdt.frontier import Dot, Frontier, join
+from edda_sync.simulations.links import Host
 from edda_sync.store.seams import StoreReader
-
-if TYPE_CHECKING:
-    from edda_sync.simulations.device import SimulatedDevice
 
 _FAR: Final = 1 << 62
 
 
-def forks_between(
-    first: SimulatedDevice, second: SimulatedDevice, within: Mapping[bytes, int] | None = None
-) -> list[Dot]:
+def forks_between(first: Host, second: Host, within: Mapping[bytes, int] | None = None) -> list[Dot]:
     """
     Return, for each name under which two running devices hold different changes, the last dot that both hold.
 

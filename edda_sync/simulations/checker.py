@@ -1,30 +1,16 @@
-"""What a checker hears of, and what it raises."""
+"""What a checker hears of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from edda_sync.simulations.violation import Violation
 from edda_sync.store.seams import Logged
 
 if TYPE_CHECKING:
     from edda_sync.simulations.device import SimulatedDevice
     from edda_sync.simulations.simulator import Simulation
-
-
-class Violation(Exception):  # noqa: N818 - it is what a run found, not an error of the simulator
-    """
-    An invariant does not hold.
-
-    Attributes:
-        number: The invariant's, from the table in docs/simulations.md.
-        device: Where.
-        text: What was seen.
-    """
-
-    def __init__(self, number: int, device: str, text: str) -> None:
-        self.number, self.device, self.text = number, device, text
-        super().__init__(f"invariant {number} does not hold at {device}: {text}")
 
 
 class Checker:
@@ -84,7 +70,7 @@ HOOKS: Final = (
     "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
     "healed", "ended",
 )  # fmt: skip
-"""What a checker may want to hear of; whoever does not override it is not asked."""
+"""What a checker may want to hear of; one that does not override it is not told."""
 
 
 def overrides(checker: type[Checker], hook: str) -> bool:

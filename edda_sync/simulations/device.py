@@ -27,7 +27,7 @@ from edda_sync.words.errors import BugError, CorruptError, EddaError, StorageErr
 from edda_sync.workspace.welcome import workspace_tag
 
 if TYPE_CHECKING:
-    from edda_sync.simulations.network import Link
+    from edda_sync.simulations.links import Link
     from edda_sync.simulations.simulator import Simulation
 
 T = TypeVar("T")

@@ -32,6 +32,7 @@ from edda_sync.simulations.tape import Draws
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.memory.tables import MemoryWriter
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import DiskFaultError, DiskFullError, UsageError
 from edda_sync.words.process import Owner
@@ -157,8 +158,6 @@ class Disk:
         if self._folder is None:
             self._inner = MemoryStore(on_end, image=self._tables)
         else:
-            from edda_sync.store.sqlite.store import SqliteStore
-
             self._folder.mkdir(exist_ok=True)
             self._inner = SqliteStore(self._folder / DATABASE_FILE, on_end)
         return DiskStore(self, self._inner, on_end)

@@ -1,7 +1,7 @@
 """
 The parts of docs/simulations.md that the code knows best: faults, checkers, scenarios and their pictures.
 
-``python -m edda_sync.simulations.scenarios --write-docs`` writes them anew between their marks; a test compares.
+``python -m edda_sync.simulations.documents`` writes them anew between their marks; a test compares.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edda_sync.simulations.workload import Work
 PAGE: Final = ROOT / "docs" / "simulations.md"
 PICTURES: Final = ROOT / "docs" / "simulations"
 INVARIANTS: Final = {
-    1: "Convergence: who holds the same changes shows the same content",
+    1: "Convergence: devices that hold the same changes show the same content",
     2: "Order does not matter: any causal order gives the same content",
     3: "Causes come first: nothing is applied, or seen, before what it depends on",
     4: "Transactions stay whole: nobody sees a part of one",
@@ -109,3 +109,7 @@ def _said(thing: Any) -> str:
     """Return the first paragraph of a docstring, as a cell of a table."""
     first = (inspect.getdoc(thing) or "").split("\n\n")[0]
     return re.sub(r"\s+", " ", first).replace("|", "\\|").replace("``", "`")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,27 +1,24 @@
 """
 When a run may end: all honest devices are equal and have proved it.
 
-What the product promises of a fork (``branches``): whoever hears of a change that it holds under another hash, or of one
-that depends on such a change, says what it holds; of both pieces either makes a proof; and from then on each branch is a
-life of its own, which everybody gets. So after all is healed forks keep nobody apart who can talk.
+What the product promises of a fork (``branches``): a device that hears of a change that it holds under another hash, or
+of one that depends on such a change, says what it holds; either side makes a proof of both pieces; and from then on each
+branch is a life of its own, which everybody gets. So once all is healed, forks keep no two devices apart that can talk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from edda_sync.crdt.frontier import Dot, Frontier, join
 from edda_sync.simulations.branches import forks_between
+from edda_sync.simulations.driver import Driver
+from edda_sync.simulations.links import Host
 from edda_sync.store.seams import Head
 
-if TYPE_CHECKING:
-    from edda_sync.simulations.device import SimulatedDevice
-    from edda_sync.simulations.simulator import Simulation
 
-
-def is_over(sim: Simulation) -> bool:
+def is_over(sim: Driver) -> bool:
     """Tell whether all honest devices hold the same, every link has proved both ends equal, and nobody believes."""
     devices = sim.honest()
     first = sim.book.frontier(devices[0])
@@ -29,28 +26,28 @@ def is_over(sim: Simulation) -> bool:
     return same and not any(believers(sim)) and all(stands(sim, device) for device in devices)
 
 
-def believers(sim: Simulation) -> list[SimulatedDevice]:
+def believers(sim: Driver) -> list[Host]:
     """Return who still believes a segment although somebody has the log behind it."""
     provisional = [device for device in sim.honest() if _has_segments(device)]
     return provisional if len(provisional) < len(sim.honest()) else []
 
 
-def wait_for_the_absent(sim: Simulation) -> bool:
-    """Tell whether somebody believes a segment, and talks to nobody who ever held the log behind: that it waits is meant."""
+def wait_for_the_absent(sim: Driver) -> bool:
+    """Tell whether a device believes a segment and talks to no device that held the log behind it: then it is to wait."""
     return any(_talks_to_no_witness(device) for device in believers(sim))
 
 
-def _talks_to_no_witness(device: SimulatedDevice) -> bool:
+def _talks_to_no_witness(device: Host) -> bool:
     assert device.replica is not None, "everyone is up in the second act"
     return device.replica.exchange.behind.witnesses().isdisjoint(device.replica.progress())
 
 
-def _has_segments(device: SimulatedDevice) -> bool:
+def _has_segments(device: Host) -> bool:
     with device.running.store.read() as reader:
         return bool(reader.segments())
 
 
-def stands(sim: Simulation, device: SimulatedDevice) -> bool:
+def stands(sim: Driver, device: Host) -> bool:
     """Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one."""
     assert device.replica is not None, "everyone is up in the second act"
     progress = device.replica.progress()
@@ -62,12 +59,12 @@ def stands(sim: Simulation, device: SimulatedDevice) -> bool:
     return all(talk.proved for talk in linked)
 
 
-def can_talk(one: SimulatedDevice, other: SimulatedDevice) -> bool:
-    """Tell whether two devices talk to each other: copies of one never do, nor does who knows no member of the name."""
+def can_talk(one: Host, other: Host) -> bool:
+    """Tell whether two devices talk to each other: copies of one never do, nor do devices that do not trust each other."""
     return one.id != other.id and one.trusts(other) and other.trusts(one)
 
 
-def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
+def who_is_apart(sim: Driver, after_s: float) -> tuple[int, str, str]:
     """Return which invariant does not hold, where, and what keeps the run from its end."""
     devices = sim.honest()
     for one, other in combinations(devices, 2) if sim.book.forked else ():
@@ -89,7 +86,7 @@ def who_is_apart(sim: Simulation, after_s: float) -> tuple[int, str, str]:
     return 18, left.name, f"is not proved equal to everyone {after_s:.0f} s after all was healed: {digests}"
 
 
-def heads_of(device: SimulatedDevice) -> Mapping[bytes, Head]:
+def heads_of(device: Host) -> Mapping[bytes, Head]:
     """Return where each actor's chain stands at a running device."""
     with device.running.store.read() as reader:
         return reader.heads()
@@ -100,5 +97,5 @@ def shown(dot: Dot) -> str:
     return f"{dot[0].hex()[:8]}:{dot[1]}"
 
 
-def _trouble(device: SimulatedDevice) -> str:
+def _trouble(device: Host) -> str:
     return f"; the last trouble: {str(device.last_error).rstrip('.')}" if device.last_error is not None else ""

@@ -1,8 +1,9 @@
 """
-Two levels of the software side by side: who is upgraded knows one cell more, and the others wait with what it says.
+Two levels of the software side by side: an upgraded device knows one more cell, and the others keep what they cannot read.
 
-What waits at one and not at the other keeps the two from being proved equal, and from nothing else. In the end everybody is
-upgraded, and folds the log anew as a newer version does when it first opens a store: then all must be equal.
+An operation that waits at one device and not at another keeps the two from being proved equal, and from nothing else. In the
+end everybody is upgraded, and folds the log anew, as a newer version does when it first opens a store: then all must be
+equal.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from edda_sync.words.model import Task
 from edda_sync.workspace.actor import BIRTH_KEY, actor_of
 
 if TYPE_CHECKING:
-    from edda_sync.simulations.network import Link
+    from edda_sync.simulations.links import Host, Link
 
 LIARS_MAX: Final = 2
 FRAMES_REMEMBERED: Final = 32
@@ -64,7 +64,7 @@ class Liar(SimulatedDevice):
     Attributes:
         told: How often it told each lie: how many frames went out that no honest device sends.
         mood: Changes what it sends, a frame at a time; None while it is honest about it.
-        unheard: Names of segments that its own code knows nothing of: who asks for one is not heard.
+        unheard: Names of segments that its own code knows nothing of: a request for one of them is ignored.
     """
 
     honest = False
@@ -96,7 +96,7 @@ class Liar(SimulatedDevice):
         if not isinstance(message, Want) or message.segment not in self.unheard:
             super().received(link, sender, frame, sent)
 
-    def tell(self, name: str, frames: Callable[[SimulatedDevice], Sequence[bytes]], tries: int = TRIES) -> None:
+    def tell(self, name: str, frames: Callable[[Host], Sequence[bytes]], tries: int = TRIES) -> None:
         """Send frames of its own making over every link that it has; later when it has none yet."""
         links = list(self.links.values()) if self.is_awake else []
         for link in links:

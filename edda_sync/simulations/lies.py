@@ -11,10 +11,10 @@ import zstandard
 from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth, Dep, Header
 from edda_sync.simulations.accused import accuse
-from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.faults import Mishap
 from edda_sync.simulations.keys import identity_of
 from edda_sync.simulations.liars import CODEC, FAR, PUT, Liar, body_of, header_of, large_header, liar_of, signed_by
+from edda_sync.simulations.links import Host
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws
 from edda_sync.sync.exchange import evidence_hash
@@ -23,7 +23,7 @@ from edda_sync.words import limits, values
 
 STRANGER: Final = 1_000  # the number of an identity that is nobody's here
 
-Frames = Callable[[SimulatedDevice], Sequence[bytes]]
+Frames = Callable[[Host], Sequence[bytes]]
 
 
 def lie(name: str, frames: Callable[[Simulation, Draws, Liar], Frames]) -> Mishap:

@@ -14,8 +14,10 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 from edda_sync.changes import branches
-from edda_sync.changes.branches import Dot, Names, Run
+from edda_sync.changes.branches import Run
+from edda_sync.changes.names import Names
 from edda_sync.crdt import cells
+from edda_sync.crdt.frontier import Dot
 from edda_sync.simulations.model_history import DELETE, NONE, Change, Fork, History, Life, Log
 
 HELD: Final = 0  # third number of a note: a write as such

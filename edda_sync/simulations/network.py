@@ -9,22 +9,20 @@ The network, and what may go wrong on it.
 4. A *lawless* path is no stream: it drops, doubles and reorders whole frames. No TLS does that; what the sessions keep
    safe must be safe nevertheless.
 5. Of each pair of devices one dials, again and again. A new link to a peer takes the place of the old one.
-6. Devices may stand in a line: who are no neighbours in it never meet, and hear of each other through those between.
+6. Devices may stand in a line: those that are no neighbours in it never meet, and hear of each other through those between.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from edda_sync.device.peers import STEADY_LINK_S
+from edda_sync.simulations.driver import Driver
+from edda_sync.simulations.links import Host, Link
 from edda_sync.simulations.tape import Draws
 from edda_sync.words import limits
-
-if TYPE_CHECKING:
-    from edda_sync.simulations.device import SimulatedDevice
-    from edda_sync.simulations.simulator import Simulation
 
 LATENCY_MS: Final = (0, 0, 1, 2, 5, 20, 80)  # of a path, one way
 JITTER_MS: Final = (0, 1, 10, 100)
@@ -63,31 +61,6 @@ class Path:
         self.loss = self.lawless = 0
 
 
-class Link:
-    """A connection of two devices."""
-
-    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "made_s", "number")
-
-    def __init__(self, number: int, first: SimulatedDevice, second: SimulatedDevice, made_s: float = 0.0) -> None:
-        self.number, self.made_s = number, made_s
-        self.ends = (first, second)
-        self.alive = [True, True]  # what each end believes
-        self.arrival = [0.0, 0.0]  # of the last frame towards each end
-        self.held: list[deque[tuple[bytes, float]]] = [
-            deque(),
-            deque(),
-        ]  # what a cut path holds up, and when it was sent
-        self.frames_left: int | None = None  # until it breaks; None when it does not
-
-    def side_of(self, device: SimulatedDevice) -> int:
-        """Return which end a device is."""
-        return 0 if self.ends[0] is device else 1
-
-    def other(self, device: SimulatedDevice) -> SimulatedDevice:
-        """Return who is at the other end."""
-        return self.ends[1 - self.side_of(device)]
-
-
 class Network:
     """
     All paths and links.
@@ -97,7 +70,7 @@ class Network:
         lawless: Percent of frames that a path mistreats.
     """
 
-    def __init__(self, sim: Simulation, lawless: int) -> None:
+    def __init__(self, sim: Driver, lawless: int) -> None:
         self._sim = sim
         self._lawless = lawless
         self._draws = sim.tape.source("network", calm=True)
@@ -105,16 +78,16 @@ class Network:
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._dialling: set[tuple[str, str]] = set()
         self._failed: Counter[tuple[str, str]] = Counter()  # links that did not last, one after another
-        self._parted: dict[tuple[str, str], tuple[SimulatedDevice, SimulatedDevice]] = {}
+        self._parted: dict[tuple[str, str], tuple[Host, Host]] = {}
         self._links: list[Link] = []
-        self._strangers: set[tuple[str, str]] = set()  # who never meet
+        self._strangers: set[tuple[str, str]] = set()  # pairs that never meet
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
         self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends
 
     # --- links --------------------------------------------------------------------------------------------------------
 
-    def join(self, newcomer: SimulatedDevice) -> None:
+    def join(self, newcomer: Host) -> None:
         """Let a device be reached, and reach the others."""
         for other in self._sim.devices:
             if other.id != newcomer.id:
@@ -140,11 +113,11 @@ class Network:
         for first, second in self._pairs():
             self._dial_soon(first, second, at_once=True)
 
-    def _pairs(self) -> Iterable[tuple[SimulatedDevice, SimulatedDevice]]:
+    def _pairs(self) -> Iterable[tuple[Host, Host]]:
         devices = self._sim.devices
         return [(a, b) for a in devices for b in devices if a.id < b.id]
 
-    def _dial_soon(self, first: SimulatedDevice, second: SimulatedDevice, *, at_once: bool = False) -> None:
+    def _dial_soon(self, first: Host, second: Host, *, at_once: bool = False) -> None:
         if first.id > second.id:
             first, second = second, first
         key = (first.name, second.name)
@@ -156,7 +129,7 @@ class Network:
             delay *= min(2 ** self._failed[key], DIALS_APART_MAX)
         self._sim.later(delay, lambda: self._dial(first, second))
 
-    def _dial(self, first: SimulatedDevice, second: SimulatedDevice) -> None:
+    def _dial(self, first: Host, second: Host) -> None:
         self._dialling.discard((first.name, second.name))
         if first.has_link(second):
             return
@@ -174,12 +147,12 @@ class Network:
         if link.alive[1]:
             second.connected(link)
 
-    def _can_meet(self, first: SimulatedDevice, second: SimulatedDevice) -> bool:
+    def _can_meet(self, first: Host, second: Host) -> bool:
         is_whole = not self.is_blocked(first, second) and not self.is_blocked(second, first)
         is_whole = is_whole and (first.name, second.name) not in self._strangers
         return is_whole and first.is_awake and second.is_awake
 
-    def try_again(self, device: SimulatedDevice | None = None) -> None:
+    def try_again(self, device: Host | None = None) -> None:
         """
         Dial those again that could not meet: until something changes no try has any effect, and years pass at no cost.
 
@@ -191,7 +164,7 @@ class Network:
                 del self._parted[key]
                 self._dial_soon(first, second)
 
-    def send(self, link: Link, sender: SimulatedDevice, frame: bytes) -> None:
+    def send(self, link: Link, sender: Host, frame: bytes) -> None:
         """Take a frame from one end of a link to the other, some time."""
         side = link.side_of(sender)
         receiver = link.ends[1 - side]
@@ -212,7 +185,7 @@ class Network:
                 due += path.draws.seconds("delay", 0, 2)
         self._arrive(link, sender, frame, due)
 
-    def _arrive(self, link: Link, sender: SimulatedDevice, frame: bytes, due: float) -> None:
+    def _arrive(self, link: Link, sender: Host, frame: bytes, due: float) -> None:
         sent = self._sim.now
         side = 1 - link.side_of(sender)
 
@@ -240,7 +213,7 @@ class Network:
         for end in link.ends:
             end.disconnected(link)
 
-    def close(self, link: Link, end: SimulatedDevice, *, told: bool = True) -> None:
+    def close(self, link: Link, end: Host, *, told: bool = True) -> None:
         """
         Close one end of a link.
 
@@ -266,7 +239,7 @@ class Network:
         else:
             self.expire(link, other)
 
-    def expire(self, link: Link, end: SimulatedDevice) -> None:
+    def expire(self, link: Link, end: Host) -> None:
         """Let an end of a link give it up, by and by, unless it hears something."""
         patience = self._draws.seconds("give up", *GIVE_UP_S)
 
@@ -280,7 +253,7 @@ class Network:
 
     # --- paths --------------------------------------------------------------------------------------------------------
 
-    def path(self, sender: SimulatedDevice, receiver: SimulatedDevice) -> Path:
+    def path(self, sender: Host, receiver: Host) -> Path:
         """Return one direction between two devices."""
         key = (sender.name, receiver.name)
         found = self._paths.get(key)
@@ -291,11 +264,11 @@ class Network:
                 found.soothe()
         return found
 
-    def is_blocked(self, sender: SimulatedDevice, receiver: SimulatedDevice) -> bool:
+    def is_blocked(self, sender: Host, receiver: Host) -> bool:
         """Tell whether a direction is cut."""
         return self._blocked[sender.name, receiver.name] > 0
 
-    def cut(self, paths: Iterable[tuple[SimulatedDevice, SimulatedDevice]]) -> list[tuple[str, str]]:
+    def cut(self, paths: Iterable[tuple[Host, Host]]) -> list[tuple[str, str]]:
         """Cut directions, silently; return what :meth:`mend` needs to undo it."""
         names = [(sender.name, receiver.name) for sender, receiver in paths]
         for name in names:
@@ -345,6 +318,6 @@ class Network:
         while held and not self.is_blocked(link.ends[1 - side], link.ends[side]):
             self._hand_over(link, side, *held.popleft())
 
-    def links_of(self, device: SimulatedDevice) -> list[Link]:
+    def links_of(self, device: Host) -> list[Link]:
         """Return the links that a device believes in."""
         return [link for link in self._links if device in link.ends and link.alive[link.side_of(device)]]

@@ -10,9 +10,9 @@ import msgspec
 from edda_sync.crdt import pages
 from edda_sync.crdt.digests import HASH_BYTES, Item
 from edda_sync.crdt.sketch import CELL_BYTES, Sketch
-from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.liars import CODEC, Liar
 from edda_sync.simulations.lies import Frames, lie
+from edda_sync.simulations.links import Host
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws
 from edda_sync.sync.messages import Ack, Cells, Listed, Message
@@ -31,7 +31,7 @@ def differ(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     false = draws.draw("proof", 1 << 30).to_bytes(16, "big")
     noise = 1 + draws.draw("noise", 255)
 
-    def frames(listener: SimulatedDevice) -> Sequence[bytes]:
+    def frames(listener: Host) -> Sequence[bytes]:
         assert liar.replica is not None, "it is awake"
         exchange = liar.replica.exchange
         true = liar.act(lambda _: exchange.proof())
@@ -70,7 +70,7 @@ def _shown(how: str, proof: bytes, items: Sequence[Item], key: bytes, noise: int
     return [*listed]
 
 
-def _key(liar: Liar, listener: SimulatedDevice) -> bytes:
+def _key(liar: Liar, listener: Host) -> bytes:
     """Return the key of the coded cells of a talk, which both ends know."""
     assert liar.replica is not None, "it is awake"
     session = liar.replica._sessions.get(listener.id)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edda_sync.simulations.checker import Violation
 from edda_sync.simulations.tape import Draws, Event, Profile
+from edda_sync.simulations.violation import Violation
 
 if TYPE_CHECKING:
     from edda_sync.simulations.device import SimulatedDevice

@@ -5,13 +5,11 @@ Each is a function that schedules what happens and returns when the first act is
 any run; in the end everything is healed, and all devices must prove themselves equal.
 
     edda simulate --scenario island --html island.html
-    python -m edda_sync.simulations.scenarios --write-docs        # draws all of them into docs/simulations/
+    python -m edda_sync.simulations.documents        # draws all of them into docs/simulations/
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -348,19 +346,3 @@ _ALL: Final = (
     Scenario("delete-or-keep", "Deleted here, wanted there", 3, delete_or_keep),
 )
 SCENARIOS: Final = {scenario.name: scenario for scenario in _ALL}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write what the documentation says of scenarios, faults and checkers."""
-    parser = argparse.ArgumentParser(prog="python -m edda_sync.simulations.scenarios", description=main.__doc__)
-    parser.add_argument("--write-docs", action="store_true", help="write docs/simulations.md anew, and its pictures")
-    if not parser.parse_args(arguments).write_docs:
-        parser.error("nothing to do: pass --write-docs, or act one out with edda simulate --scenario NAME")
-    from edda_sync.simulations.documents import write  # which knows the scenarios of this module
-
-    write()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

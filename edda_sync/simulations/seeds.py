@@ -16,6 +16,7 @@ from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.tape import Event, Profile, Tape
 
 FILE: Final = Path(__file__).with_name("seeds.txt")
+SETTINGS: Final = frozenset(("devices", "backend", "lawless", "keys", "tight", "line", "calm"))
 
 
 def line_of(tape: Tape, verdict: Verdict) -> str:
@@ -42,6 +43,8 @@ def tape_of(line: str) -> Tape:
         name, _, value = words[at].partition("=")
         settings[name] = value
         at += 1
+    if not words or not {"devices", "backend"} <= settings.keys() <= SETTINGS:
+        raise ValueError(f"no line of a run: {line}")
     events = [_event_of(each) for each in " ".join(words[at:]).split("; ") if each]
     profile = Profile(
         devices=int(settings["devices"]),

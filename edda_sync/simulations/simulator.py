@@ -10,35 +10,36 @@ Trinity.
 
 from __future__ import annotations
 
-import heapq
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.simulations import branches, ending, levels
+from edda_sync.simulations.audience import Audience
 from edda_sync.simulations.book import Book
-from edda_sync.simulations.checker import HOOKS, Checker, Violation, overrides
+from edda_sync.simulations.checker import Checker
+from edda_sync.simulations.clock import Clock
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.keys import Keys, identity_of
+from edda_sync.simulations.links import Host
 from edda_sync.simulations.network import Network
 from edda_sync.simulations.protocols import Action, Recorder, Verdict
 from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.violation import Violation
 from edda_sync.words import limits
 from edda_sync.workspace.welcome import DeviceCard
 
 NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
-EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
 EQUAL_WITHIN_S: Final = 60.0  # invariant 18
 QUIET_S: Final = 2.0  # between the last fault's end and the measure: what is under way arrives
 
 
 class Simulation:
     """
-    One run. :meth:`run` it once.
+    One run; call :meth:`run` once.
 
     Args:
         tape: Its choices.
@@ -63,22 +64,17 @@ class Simulation:
         self.tape = tape
         groups = sorted({action.group for action in actions if action.group})
         self.profile = profile or tape.profile(groups)
-        self.now = 0.0
+        self.clock = Clock()
         self.devices: list[SimulatedDevice] = []
         self.book = Book()
         self.is_over = False
         self.is_healing = False
         self.network = Network(self, self.profile.lawless)
         self.keys = Keys(real=self.profile.real_keys)
-        self.recorder = recorder
         self._script = script
         self.folder = folder
         self._actions = {action.name: action for action in actions}
-        self._heap: list[tuple[float, int, Callable[[], object]]] = []
-        self._order = 0
-        self._digest = blake2b(digest_size=16)
-        made = [checker(self) for checker in checkers]
-        self._hear = {hook: [getattr(c, hook) for c in made if overrides(type(c), hook)] for hook in HOOKS}
+        self._audience = Audience([checker(self) for checker in checkers], recorder)
         self._proofs: set[tuple[str, str]] = set()
         self._undo: list[Callable[[], None]] = []
         self._watching: SimulatedDevice | None = None
@@ -104,8 +100,8 @@ class Simulation:
             levels.forget()
             for device in self.devices:
                 device.disk.close()
-        verdict.digest = self._digest.hexdigest()
-        verdict.virtual_s, verdict.events = self.now, self._order
+        verdict.digest = self._audience.digest
+        verdict.virtual_s, verdict.events = self.now, self.clock.planned
         verdict.changes = len(self.book.hashes)
         verdict.planned, verdict.taken = self.planned, self.taken
         return verdict
@@ -116,14 +112,14 @@ class Simulation:
         if self.profile.line:
             self.network.line_up()
         if self._script is not None:
-            self._run_until(self._script(self))
+            self.clock.run_until(self._script(self))
             return
         groups = self.profile.groups
         weights = [(a.name, a.weight) for a in self._actions.values() if not a.group or a.group in groups]
         events = self.planned = self.tape.events(weights)
         for event in events:
             self.at(event.at_s, lambda event=event: self._happen(event))  # type: ignore[misc]
-        self._run_until(events[-1].at_s + QUIET_S if events else QUIET_S)
+        self.clock.run_until(events[-1].at_s + QUIET_S if events else QUIET_S)
 
     def _happen(self, event: Event) -> None:
         self.taken.append(event)
@@ -137,16 +133,15 @@ class Simulation:
             self.network.mingle()
         self._wait_for(lambda: ending.is_over(self))
         self.note("all equal", None)
-        self._run_until(self.now + QUIET_S)
-        for told in self._hear["ended"]:
-            told()
+        self.clock.run_until(self.now + QUIET_S)
+        self._audience.tell("ended")
 
     def _wait_for(self, is_so: Callable[[], bool]) -> None:
         within_s = EQUAL_WITHIN_S
-        self._run_until(self.now + within_s, is_so)
+        self.clock.run_until(self.now + within_s, is_so)
         if not is_so() and ending.wait_for_the_absent(self):
             within_s += limits.BEHIND_ABSENT_S
-            self._run_until(self.now + limits.BEHIND_ABSENT_S, is_so)
+            self.clock.run_until(self.now + limits.BEHIND_ABSENT_S, is_so)
         if not is_so():
             raise Violation(*ending.who_is_apart(self, within_s))
 
@@ -181,49 +176,35 @@ class Simulation:
                 device.scrub()  # what was written on top of rot looks sound, and a peer's digest tells
         self._invite_again()
         levels.upgrade_all(self)
-        for told in self._hear["mending"]:
-            told()
+        self._audience.tell("mending")
         self.network.heal()
-        self._run_until(self.now + QUIET_S)
+        self.clock.run_until(self.now + QUIET_S)
         for device in self.honest():
             device.scrub()
-        for told in self._hear["healed"]:
-            told()
+        self._audience.tell("healed")
 
     def _invite_again(self) -> None:
-        """Let those in again who are not known any more, since the only disk that said so was put back, as people do."""
+        """Let devices in again that are no longer known, since the only disk that knew them was put back: people do so."""
         inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
         known = inviter.running.certificates()
         for device in self.honest():
             if device.id not in known:
                 self.let_in_again(inviter, device)
 
-    def _step(self, until: float) -> bool:
-        """Let the next event happen; False when there is none before ``until``."""
-        if not self._heap or self._heap[0][0] > until:
-            self.now = max(self.now, until)
-            return False
-        due, _, work = heapq.heappop(self._heap)
-        self.now = due
-        if self._order > EVENTS_MAX:
-            raise Violation(0, "the network", f"{EVENTS_MAX:,} events, and no end")
-        work()
-        return True
-
-    def _run_until(self, until: float, is_so: Callable[[], bool] = lambda: False) -> None:
-        while not is_so() and self._step(until):
-            pass
-
     # --- for actions --------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Virtual time, in seconds since the run began."""
+        return self.clock.now
 
     def at(self, due: float, work: Callable[[], object]) -> None:
         """Let something happen at a time."""
-        self._order += 1
-        heapq.heappush(self._heap, (max(due, self.now), self._order, work))
+        self.clock.at(due, work)
 
     def later(self, delay_s: float, work: Callable[[], object]) -> None:
         """Let something happen after a while."""
-        self.at(self.now + delay_s, work)
+        self.clock.later(delay_s, work)
 
     def for_a_while(self, duration_s: float, end: Callable[[], None]) -> None:
         """Let something end after a while, or when all is healed."""
@@ -282,7 +263,7 @@ class Simulation:
         return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
 
     def boot(self, device: SimulatedDevice) -> None:
-        """Start a device's process, and look what it finds. What lied stays off once all is healed."""
+        """Start a device's process, and look what it finds. A liar stays off once all is healed."""
         if self.is_healing and not device.honest:
             return
         device.boot()
@@ -290,10 +271,8 @@ class Simulation:
         self.book.came_back(device)
         self.network.try_again(device)
         if device.honest:
-            if self.recorder is not None:
-                self.recorder.changed(self.now, device)
-            for told in self._hear["booted"]:
-                told(device)
+            self._audience.changed(self.now, device)
+            self._audience.tell("booted", device)
         levels.booted(self, device)
         if device.honest:
             device.act(StorageEngine.readmit)
@@ -301,14 +280,12 @@ class Simulation:
     def put_back(self, device: SimulatedDevice) -> None:
         """Say that a device's disk holds something older now, or somebody else's."""
         self.note("put back", device)
-        for told in self._hear["put_back"]:
-            told(device)
+        self._audience.tell("put_back", device)
 
     def damaged(self, device: SimulatedDevice, what: str) -> None:
         """Say that a device's scrub found something."""
         if device.honest:
-            for told in self._hear["damaged"]:
-                told(device, what)
+            self._audience.tell("damaged", device, what)
 
     def power_failed(self, device: SimulatedDevice) -> None:
         """Carry out that power failed at a device; it starts again some time."""
@@ -340,49 +317,39 @@ class Simulation:
             with device.disk.share():
                 self._tell_of_writes(device, is_acknowledged=witness.is_acknowledged)
         if device.honest and device.is_up:
-            for told in self._hear["dealt"]:
-                told(device)
+            self._audience.tell("dealt", device)
         self._watching = outer
 
     def _tell_of_writes(self, device: SimulatedDevice, *, is_acknowledged: bool) -> None:
         entries = self.book.read_on(device)
-        if self.recorder is not None:
-            self.recorder.changed(self.now, device)
+        self._audience.changed(self.now, device)
         if is_acknowledged:
             own = [each for each in entries if self.book.is_own(device, each)]
             self.book.acknowledge(device, own)
-            for told in self._hear["acknowledged"]:
-                told(device, own)
+            self._audience.tell("acknowledged", device, own)
         if entries:
-            for told in self._hear["grew"]:
-                told(device, entries)
-        for told in self._hear["changed"]:
-            told(device)
+            self._audience.tell("grew", device, entries)
+        self._audience.tell("changed", device)
 
-    def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
-        """A device hands a frame to the network."""
+    def sent(self, device: Host, receiver: Host, frame: bytes) -> None:
+        """Tell that a device hands a frame to the network."""
         if device.honest:
-            for told in self._hear["sent"]:
-                told(device, receiver, frame)
+            self._audience.tell("sent", device, receiver, frame)
 
-    def frame(self, sender: SimulatedDevice, receiver: SimulatedDevice, frame: bytes, sent: float) -> None:
-        """A frame is about to be taken."""
-        self._digest.update(b"%.6f %s %s " % (self.now, sender.name.encode(), receiver.name.encode()))
-        self._digest.update(frame)
-        if self.recorder is not None:
-            self.recorder.frame(sent, self.now, sender.name, receiver.name, frame)
+    def frame(self, sender: Host, receiver: Host, frame: bytes, sent: float) -> None:
+        """Tell that a frame is about to be taken."""
+        self._audience.frame(sent, self.now, sender.name, receiver.name, frame)
         if receiver.honest:
-            for told in self._hear["received"]:
-                told(sender, receiver, frame)
+            self._audience.tell("received", sender, receiver, frame)
 
     def proved(self, device: SimulatedDevice, peer: str) -> None:
-        """A device has proved itself equal to a peer."""
+        """Tell that a device has proved itself equal to a peer."""
         if self.book.forked and device.honest:
             self._check_proof(device, peer)
         self.note("equal", device, peer=peer)
 
     def _check_proof(self, device: SimulatedDevice, peer: str) -> None:
-        """Check that whoever holds another branch of a fork is not taken for equal."""
+        """Check that a device that holds another branch of a fork is not taken for equal."""
         link = device.links.get(peer)
         if link is None or device.replica is None:
             return
@@ -395,12 +362,9 @@ class Simulation:
                 10, device.name, f"proved equal to {other.name}, whose {ending.shown(forks[0])} is another change"
             )
 
-    def note(self, what: str, device: SimulatedDevice | None, **facts: Any) -> None:
+    def note(self, what: str, device: Host | None, **facts: Any) -> None:
         """Take down what happens: it goes into the digest, and to whoever listens."""
-        name = "" if device is None else device.name
-        self._digest.update(f"{self.now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
-        if self.recorder is not None:
-            self.recorder.note(self.now, what, name, facts)
+        self._audience.note(self.now, what, "" if device is None else device.name, facts)
 
 
 def card_of(device: SimulatedDevice) -> DeviceCard:
@@ -416,5 +380,5 @@ class Witness:
         self.is_acknowledged = False
 
     def acknowledged(self) -> None:
-        """The call returned."""
+        """Note that the call returned."""
         self.is_acknowledged = True

@@ -124,7 +124,7 @@ class Patch(NamedTuple):
     values: Row
 
 
-class TextEdit(NamedTuple):
+class TailEdit(NamedTuple):
     """An accepted edit of a stored text: its number among all edits here, the change that brought it, and its bytes."""
 
     serial: int
@@ -138,7 +138,7 @@ class TextState(NamedTuple):
 
     state: bytes  # empty when the reader has it already
     serial: int  # of the last update in the state
-    tail: list[TextEdit]
+    tail: list[TailEdit]
 
 
 class Incoming(NamedTuple):

@@ -23,9 +23,9 @@ import msgspec
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import forkproof
-from edda_sync.changes.branches import Names
 from edda_sync.changes.chains import Chains
 from edda_sync.changes.change import HASH_BYTES, Change
+from edda_sync.changes.names import Names
 from edda_sync.crdt.frontier import Dot
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify

@@ -1,13 +1,13 @@
 """
 Discovery: members of one workspace find each other's addresses on the LAN, and a joiner finds its inviter.
 
-What a device announces is a hint, never a proof: a link proves who is at an address (see ``links``). It names neither
+What a device announces is a hint, never a proof: a link proves who is at an address (see ``link``). It names neither
 workspace nor device. The instance name is random, and new after each change of the network and each hour; the TXT
-record carries tags, HMACs that members can compute and nobody else can read. Whoever records a tag can repeat it for
-two hours and so make members knock at an address; that is all.
+record carries tags: HMACs that members can compute and nobody else can read. Somebody who records a tag can repeat it
+for two hours and so make members call an address; that is all.
 
-Who hears a member's new name announces itself again: the newcomer need not wait for an answer, which RFC 6762
-(section 6) holds back for a second when the record was multicast just before.
+A device that hears a member under a new name announces itself again. So the newcomer need not wait for an answer, which
+RFC 6762 (section 6) holds back for a second when the record was multicast just before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Self
 
 from zeroconf.asyncio import AsyncServiceInfo
 
-from edda_sync.transport.multicast import Endpoint, Look, Station, endpoints_of, interfaces
+from edda_sync.transport.interfaces import Endpoint, endpoints_of, interfaces
+from edda_sync.transport.multicast import Look, Station
 from edda_sync.words.limits import DISCOVERY_KEYS_MAX, ENDPOINTS_MAX
 
 SYNC = "_edda-sync._tcp.local."
@@ -34,7 +35,7 @@ TAG_BYTES = 8
 
 def tag(key: bytes, device: str, hour: int) -> str:
     """
-    What a device announces as its name in one hour.
+    Return what a device announces as its name in one hour.
 
     Args:
         key: The workspace's discovery key.
@@ -65,7 +66,7 @@ class Discovery:
 
     Args:
         device: This device's id.
-        keys: The workspace's discovery keys, newest first: who was away during a rotation knows only the older ones.
+        keys: The workspace's discovery keys, newest first; a device that missed a rotation knows only the older ones.
             Tags under the first ``DISCOVERY_KEYS_MAX`` are announced and recognised.
         port: Where this device listens.
         members: The ids of all members as they are now; this device may be among them.
@@ -108,21 +109,21 @@ class Discovery:
         await self._station.__aexit__(kind, error, traceback)
 
     async def watching(self) -> None:
-        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised."""
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is then raised."""
         await self._station.watching()
 
     @property
     def available(self) -> bool:
-        """Whether this device announces itself and hears others now; if not, it does once an interface appears."""
+        """Return whether this device announces itself and hears others now; if not, it will once an interface appears."""
         return self._station.available
 
     @property
     def reason(self) -> str:
-        """Why discovery is not available, for a person; empty when it is."""
+        """Return why discovery is not available, for a person; empty when it is."""
         return self._station.reason
 
     def refresh(self) -> None:
-        """Look again at the announcements that nobody was known by: members have joined, or keys have come."""
+        """Look again at announcements that named nobody we knew: members have joined, or keys have come."""
         for name, seen in list(self._seen.items()):
             device = self._whose(seen.tags)
             if seen.device is None and device is not None:
@@ -140,7 +141,7 @@ class Discovery:
         return tuple(self._keys())[:DISCOVERY_KEYS_MAX]
 
     def _whose(self, tags: Iterable[str]) -> str | None:
-        """The member that announces these tags: this hour, or by its clock the last one or the next."""
+        """Return the member that announces these tags, for this hour, or by its clock the last one or the next."""
         hour, keys, members = self._hour(), self._current_keys(), frozenset(self._members()) | {self._device}
         if self._names_of != (hour, keys, members):
             self._names_of = (hour, keys, members)
@@ -177,7 +178,7 @@ class Discovery:
             self._on_found(device, endpoints)
 
     def _make_room(self) -> None:
-        """Forget the oldest stranger, else the oldest of whoever announces itself most: a flood drowns only itself."""
+        """Forget the oldest stranger, else the oldest record of the device with the most: a flood displaces only itself."""
         if len(self._seen) >= ENDPOINTS_MAX:
             counts = Counter(each.device for each in self._seen.values())
             crowd = max(counts, key=lambda device: (device is None, counts[device]))
@@ -185,7 +186,7 @@ class Discovery:
 
 
 def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
-    """The tags of a record that this version can read, else none."""
+    """Return the tags of a record that this version can read, else none."""
     if info.properties.get(b"v") != VERSION.encode():
         return ()
     listed = (info.properties.get(b"t") or b"").decode("ascii", "replace").split(",")
@@ -198,7 +199,7 @@ def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
 @contextlib.asynccontextmanager
 async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces) -> AsyncIterator[str]:
     """
-    Say on the LAN that an invitation is open, for as long as the context lasts; a joiner calls :func:`find_pairing`.
+    Announce on the LAN that an invitation is open, as long as the context lasts; a joiner calls :func:`find_pairing`.
 
     Args:
         port: Where the invitation listens.
@@ -206,7 +207,7 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
         look: Where the interfaces come from.
 
     Yields:
-        Why nobody can hear it, for a person, who then types an address; empty when all is well.
+        Why nobody can hear it, for a person, who then types an address; empty when somebody can.
     """
     text = {"v": VERSION, "n": nameplate}
     async with Station(PAIR, port=port, text=lambda: text, look=look) as station:
@@ -215,7 +216,7 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
 
 async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfaces) -> list[Endpoint]:
     """
-    Look for the invitation of a code; try its endpoints in turn with :func:`~edda_sync.transport.pairing.join`.
+    Look for the invitation of a code; try its endpoints in turn with :func:`~edda_sync.transport.pairing.ends.join`.
 
     Args:
         nameplate: The first two digits of the code.

@@ -68,13 +68,13 @@ class Identity:
 
     @classmethod
     def create(cls) -> Identity:
-        """A new device, from the system's random source."""
+        """Return a new device, from the system's random source."""
         return cls._of(Ed25519PrivateKey.generate())
 
     @classmethod
     def from_private(cls, private: bytes) -> Identity:
         """
-        The identity of a raw private key: the same key always gives the same certificate.
+        Return the identity of a raw private key: the same key always gives the same certificate.
 
         Args:
             private: What :meth:`private_bytes` returned, 32 bytes.
@@ -92,7 +92,7 @@ class Identity:
         return cls(device_of(public_key), public_key, _certificate(key), key)
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of a message (RFC 8032); check it with :func:`verify`."""
+        """Return the 64-byte Ed25519 signature of a message (RFC 8032); check it with :func:`verify`."""
         return self._key.sign(message)
 
     @property
@@ -110,18 +110,18 @@ class Identity:
         return X25519PrivateKey.from_private_bytes(derived)
 
     def private_bytes(self) -> bytes:
-        """The raw private key, 32 bytes: never log it, never send it."""
+        """Return the raw private key, 32 bytes: never log it, never send it."""
         return self._key.private_bytes_raw()
 
 
 def device_of(public_key: bytes) -> str:
-    """The device id of a raw public key; as ``crdt.records.device_id``."""
+    """Return the device id of a raw public key; as ``crdt.records.device_id``."""
     return device_id(public_key)
 
 
 def public_key_of(certificate: bytes) -> bytes:
     """
-    The raw public key of a device's certificate; :func:`device_of` then says whose it is.
+    Return the raw public key of a device's certificate; :func:`device_of` then says whose it is.
 
     Args:
         certificate: DER, as pairing or the membership log brought it; not trusted.
@@ -150,7 +150,7 @@ def public_key_of(certificate: bytes) -> bytes:
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether the holder of a raw public key signed this message."""
+    """Tell whether the holder of a raw public key signed this message."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -179,7 +179,7 @@ def load_into(context: ssl.SSLContext, identity: Identity) -> None:
                 file.write(chain)
             context.load_cert_chain(path, password=password)
     except ssl.SSLError:
-        raise  # an OSError by birth, but nothing of the disk's
+        raise  # an OSError by its class, but no fault of the disk
     except OSError as error:
         raise disk_error(Path(tempfile.gettempdir()), error) from error
 
@@ -214,7 +214,7 @@ def save(home: Path, identity: Identity) -> str:
 
 def load(home: Path) -> Identity | None:
     """
-    The identity that :func:`save` kept in this home.
+    Return the identity that :func:`save` kept in this home.
 
     Returns:
         The identity, or None where none was ever kept.
@@ -262,7 +262,7 @@ def forget(home: Path) -> None:
 
 
 def _certificate(key: Ed25519PrivateKey) -> bytes:
-    """The one certificate of a key (RFC 5280): every field follows from the key, and Ed25519 signatures do too."""
+    """Return the one certificate of a key (RFC 5280): every field follows from the key, and so does an Ed25519 signature."""
     public_key = key.public_key()
     raw = public_key.public_bytes_raw()
     name = _name(device_of(raw))
@@ -315,7 +315,7 @@ def _parsed(text: str, where: Path | str) -> Identity:
 
 
 def _keyring() -> KeyringBackend | None:
-    """The system's keyring, or None where there is none worth the name, or it is not wanted."""
+    """Return the system's keyring; None where there is no real one, or it is not wanted."""
     if os.environ.get("EDDA_KEYRING", "").lower() == "off":
         return None
     try:
@@ -344,7 +344,7 @@ def _from_keyring(device: str) -> Identity:
     backend = _keyring()
     if backend is None:
         raise StorageError(
-            f"The key of this device is in {where}, which is not to be had here: start edda in a desktop "
+            f"The key of this device is in {where}, which cannot be reached here: start edda in a desktop "
             "session, and without EDDA_KEYRING=off."
         )
     try:

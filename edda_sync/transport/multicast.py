@@ -1,12 +1,12 @@
 """
-Multicast DNS (RFC 6762, RFC 6763) on whatever network there is now: announcing, hearing, and noticing that it changed.
+Multicast DNS (RFC 6762, RFC 6763): announcing and hearing on the network as it is now, and noticing that it changed.
 
 Rules that the code keeps, each found by trying:
   1. Sockets are opened per interface, by address. ``InterfaceChoice.Default`` needs a default route; loopback alone, or
      a cable between two devices, has none.
   2. Questions ask for multicast answers. Processes of one machine share port 5353: a unicast one reaches one of them.
   3. After any change of the interfaces everything is opened anew under a new name: memberships and cached records of an
-     interface that went and came back are stale, and a new name is news to those who remember the old one.
+     interface that went and came back are stale, and devices that remember the old name take a new one as news.
   4. Callbacks run from the event loop, never inside zeroconf, whose sockets close when one raises.
 """
 
@@ -16,138 +16,29 @@ import asyncio
 import contextlib
 import ipaddress
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-import ifaddr
 import zeroconf
 from zeroconf import DNSQuestionType, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from edda_sync.transport.interfaces import Interface, interfaces, usable
 from edda_sync.words.limits import (
-    ADDRESSES_MAX,
     DISCOVERY_POLL_S,
     ENDPOINTS_MAX,
     OPEN_TIMEOUT_S,
     RECONNECT_DELAY_S_MAX,
 )
 
-LOOPBACK = "127.0.0.1"
-
-Endpoint = tuple[str, int]
-Look = Callable[[], frozenset["Interface"]]
+Look = Callable[[], frozenset[Interface]]
 Heard = Callable[[str, AsyncServiceInfo | None], None]
-
-
-# --- interfaces -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """One network interface as it is now; ``addresses`` can be used, and carry no scope."""
-
-    name: str
-    index: int
-    up: bool
-    addresses: frozenset[str]
-
-
-def interfaces() -> frozenset[Interface]:
-    """
-    The interfaces of this machine; compare two calls to see whether the network has changed.
-
-    Raises:
-        OSError: The system would not say.
-    """
-    tentative = _tentative()
-    found = set()
-    for adapter in ifaddr.get_adapters():
-        addresses = {str(ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])) for ip in adapter.ips}
-        up = _carries(adapter.name)
-        found.add(Interface(adapter.name, adapter.index or 0, up, frozenset(addresses - tentative)))
-    return frozenset(found)
-
-
-def has_network() -> bool:
-    """Whether this machine has an address on any interface but its loopback."""
-    return any(
-        not ipaddress.ip_address(each).is_loopback
-        for interface in interfaces()
-        if interface.up
-        for each in interface.addresses
-    )
-
-
-def _carries(name: str) -> bool:
-    """Whether packets pass. Loopback and tunnels say "unknown"; a system without such files is taken at its word."""
-    try:
-        return (Path("/sys/class/net") / name / "operstate").read_text().strip() in ("up", "unknown")
-    except OSError:
-        return True
-
-
-def _tentative() -> frozenset[str]:
-    """IPv6 addresses that Linux still checks for duplicates (RFC 4862), and that no socket can use yet."""
-    try:
-        lines = Path("/proc/net/if_inet6").read_text().splitlines()
-    except OSError:
-        return frozenset()
-    unusable = 0x40 | 0x08  # IFA_F_TENTATIVE, IFA_F_DADFAILED
-    fields = (line.split() for line in lines)
-    return frozenset(
-        str(ipaddress.IPv6Address(int(address, 16)))
-        for address, _, _, _, flags, _ in fields
-        if int(flags, 16) & unusable
-    )
-
-
-def _preference(address: str) -> tuple[bool, bool, str]:
-    """IPv4 first, which works as soon as a link is up; IPv6 link-local, which needs a scope, last."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.version == 6, parsed.is_link_local, address
-
-
-def _usable(present: Iterable[Interface]) -> list[str]:
-    """The addresses at which others reach this device, best first; loopback when there is nothing else."""
-    addresses = {address for interface in present if interface.up for address in interface.addresses}
-    outward = [address for address in addresses if not ipaddress.ip_address(address).is_loopback]
-    return sorted(outward, key=_preference)[:ADDRESSES_MAX] or [LOOPBACK]
-
-
-def endpoints_of(info: AsyncServiceInfo, present: Iterable[Interface]) -> list[Endpoint]:
-    """
-    Where an announcement says that somebody listens, best first.
-
-    An IPv6 link-local address is worth nothing without the interface that it came by. Where zeroconf does not know (it
-    heard of it by IPv4, or says ``%0``), every interface that has such addresses itself is a candidate.
-    """
-    scopes = sorted({str(i.index) for i in present if i.up and any(map(_is_scoped, i.addresses))})
-    hosts: dict[str, tuple[bool, bool, str]] = {}
-    for scoped in info.parsed_scoped_addresses():
-        address, _, scope = scoped.partition("%")
-        parsed = ipaddress.ip_address(address)
-        if parsed.is_multicast or parsed.is_unspecified:
-            continue
-        known = [scope] if scope not in ("", "0") else scopes
-        for host in [f"{address}%{each}" for each in known] if _is_scoped(address) else [address]:
-            hosts[host] = _preference(address)
-    return [(host, info.port or 0) for host in sorted(hosts, key=hosts.__getitem__)[:ADDRESSES_MAX]]
-
-
-def _is_scoped(address: str) -> bool:
-    parsed = ipaddress.ip_address(address)
-    return parsed.version == 6 and parsed.is_link_local
-
-
-# --- announcing and hearing -------------------------------------------------------------------------------------------
 
 
 class Station:
     """
-    One announcement and one browser on whatever network there is; opened anew when that changes, or the announcement.
+    One announcement and one browser on the network; both are opened anew when the network or the announcement changes.
 
     Args:
         service: Service type, fully qualified.
@@ -193,16 +84,16 @@ class Station:
                 await self._air.close()
 
     async def watching(self) -> None:
-        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised."""
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is then raised."""
         await asyncio.shield(self._watcher)
 
     @property
     def available(self) -> bool:
-        """Whether anything is sent and heard; ``reason`` says why not."""
+        """Return whether anything is sent and heard; ``reason`` says why not."""
         return self._air is not None
 
     def announce(self) -> None:
-        """Say again, at once, what is announced."""
+        """Send the announcement again, at once."""
         if self._air is not None:
             self._air.announce()
 
@@ -238,14 +129,12 @@ class Station:
             self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
             self._retry_at = loop.time() + RECONNECT_DELAY_S_MAX
         if closing is not None:  # last, so that nobody loses the old name before hearing the new one
-            with contextlib.suppress(
-                OSError, zeroconf.Error
-            ):  # its network may be gone: nobody is left to hear goodbye
+            with contextlib.suppress(OSError, zeroconf.Error):  # its network may be gone, and nobody hears the goodbye
                 await closing.close()
 
 
 class _Air:
-    """What a station has open at one time: the sockets, a name, and the questions that wait for answers."""
+    """What a station has open at one time: sockets, a name, and questions that wait for answers."""
 
     def __init__(self, multicast: AsyncZeroconf, heard: Heard | None) -> None:
         self._multicast, self._heard = multicast, heard
@@ -265,7 +154,7 @@ class _Air:
     ) -> _Air:
         """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why that is not possible."""
         air = cls(_multicast(present), heard)
-        opening = asyncio.ensure_future(air._open(service, port, text, _usable(present)))
+        opening = asyncio.ensure_future(air._open(service, port, text, usable(present)))
         try:
             await asyncio.shield(opening)  # zeroconf cannot be closed any more once its start was cancelled
         except BaseException:
@@ -297,7 +186,7 @@ class _Air:
             )
 
     def announce(self) -> None:
-        # Who spoke during a burst hears the rest of it; so a crowd of newcomers costs one burst at a time.
+        # A device that spoke during a burst hears the rest of it, so a crowd of newcomers costs one burst at a time.
         if self._info is not None and (self._burst is None or self._burst.done()):
             self._burst = asyncio.ensure_future(self._announce_again(self._info))
 

@@ -2,7 +2,8 @@
 Files that only their owner reads: made so whatever the umask is, and mended when they were not.
 
 A umask takes permissions away from what a program asks for and adds none, so a file is made with no more than its owner
-needs. What was unpacked, copied or made by an earlier version may be open to others: it is looked at when it is opened.
+needs. A file that was unpacked, copied or made by an earlier version may be open to others, so it is looked at when it is
+opened.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -138,8 +140,6 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     Raises:
         OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
     """
-    import tempfile  # only a command that writes a file needs it
-
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
     except OSError as error:

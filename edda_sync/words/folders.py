@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, ReadOnlyError
 from edda_sync.words.files import disk_error, make_folders
 
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
-"""A device's identity, in the folder of its store; what is in them is ``transport.identity``'s."""
+"""The files of a device's identity, in the folder of its store; ``transport.identity`` says what is in them."""
 
 STATE_ADVICE: Final = "check its permissions, or set EDDA_STATE to a folder that can be written"
 
@@ -69,6 +71,4 @@ def state_folder(config: StorageConfig) -> Path:
         return config.state_path
     if named := os.environ.get("EDDA_STATE"):
         return absolute(Path(named))
-    import platformdirs
-
     return absolute(Path(platformdirs.user_state_dir("edda"))) / "lives"

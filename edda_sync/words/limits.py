@@ -48,7 +48,7 @@ ENTITY_LIFE_CELLS_MAX = (
 ENTITY_BYTES_MAX = (
     384 * 1024 * 1024
 )  # what all lives together write into one entity (wire): its state is less than twice that, and SQLite takes 10^9 bytes
-ENTITY_CELL_BYTES = 64  # what a cell counts of that beside its bytes (wire): as much as who wrote it, and when, takes
+ENTITY_CELL_BYTES = 64  # what a cell counts beside its bytes (wire): about what its author and its time take
 OPERATION_BYTES_MAX = (
     TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 )  # one operation (wire): a whole text and all that one change may write beside it
@@ -143,7 +143,7 @@ PROVE_DELAY_S = (
 )
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
-BEHIND_ABSENT_S = 600.0  # the same, where whoever made the segment, or wrote it, is not here: it may only be asleep
+BEHIND_ABSENT_S = 600.0  # the same, where the maker or the author of the segment is not here: it may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
 CLAIMS_MAX = (
     65_536  # actors not known here of which it is kept what a peer says that it holds: the others it says again

@@ -20,8 +20,8 @@ from edda_sync.words.errors import InvalidValueError
 
 TaskId = str
 DocumentId = str
-TextEdit = tuple[int, int, str]
-"""Position, code points deleted, text inserted; of several, each reads the text that the one before it left."""
+Replacement = tuple[int, int, str]
+"""Position, code points deleted, text inserted; of several, each applies to the text that the one before it left."""
 
 T = TypeVar("T", str, str | None)
 

@@ -95,12 +95,12 @@ def held(descriptor: int) -> Iterator[None]:
 
 
 def _let_go() -> None:
-    """Point what a forked child must not have at nothing: what it takes off the kernel's list is off its parent's too."""
+    """Point descriptors that a forked child must not have at nothing: with them it would change its parent's lists."""
     if not _loops and not _descriptors:
         return
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in (*_descriptors, *_lists()):
-        os.dup2(nowhere, descriptor, inheritable=False)  # and not closed: whoever holds the number closes it some time
+        os.dup2(nowhere, descriptor, inheritable=False)  # and not closed: its holder closes the number later
     os.close(nowhere)
     _descriptors.clear()
 

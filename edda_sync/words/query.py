@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -80,6 +80,7 @@ class DocumentQuery:
 
 
 Query = TaskQuery | DocumentQuery
+Row = tuple[Any, ...]
 
 MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
 """Open or in progress, by priority, due date (none last), age, id."""
@@ -109,6 +110,24 @@ class Plan:
     order: tuple[tuple[str, bool], ...]
     limit: int
     offset: int
+
+
+def pages(read: Callable[[Plan], Sequence[Row]], kind: str, size: int) -> Iterator[Sequence[Row]]:
+    """
+    Yield all rows of a table by id, some at a time, so that neither memory nor one statement holds them all.
+
+    Args:
+        read: Returns the rows of a plan, as a store's reader does; their first column is the id.
+        kind: ``task`` or ``document``.
+        size: How many rows a page has.
+    """
+    after = ""
+    while True:
+        rows = read(Plan(kind, (), (("id", after, None),), (), None, (), (("id", False),), size, 0))
+        yield rows
+        if len(rows) < size:
+            return
+        after = rows[-1][0] + "!"  # past it: no id has a character below this one
 
 
 def plan(query: Query) -> Plan:

@@ -1,13 +1,14 @@
 """
-Closings: a device says of a quiet life of its own that it has ended. Signed evidence, the same in whatever order it comes.
+Closings: a device says that a quiet life of its own has ended. A closing is signed evidence; its order of arrival does not
+matter.
 
     closing := msgpack [birth, seq, hash, signature, ext]
     signed  := Ed25519("edda closing 1", workspace, actor, seq(u64), hash)
 
 ``seq`` and ``hash`` are those of the life's last change. A store keeps one of a life, the greatest by these two, and only
-where it holds that change. It cuts nothing: what a store has written in that life beyond it stays, and the store begins a
-new life before its next write, as soon as it hears of the closing. What is closed can be
-forgotten life by life once there is a floor below which nothing needs telling apart.
+where it holds that change. It takes nothing out: what a store has written in that life beyond the closing stays, and the
+store begins a new life before its next write, as soon as it hears of the closing. Closed lives can be forgotten one by one,
+once there is a floor of compaction.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Lives of devices' stores, as the log tells of them: how many there are, which still write, and which are closed.
+Lives of devices' stores, as the log shows them: how many there are, which of them still write, and which are closed.
 
-Lives of one key form a tree: each names the one that it continues. A device whose store is one has one leaf that writes; a
-second one that writes as well is another copy of the same store.
+Lives of one key form a tree: each names the one that it continues. A device with a single store has one leaf that writes; a
+second leaf that writes belongs to another copy of the same store.
 """
 
 from __future__ import annotations

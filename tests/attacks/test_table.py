@@ -53,12 +53,12 @@ TESTS: Final = {
         "e2e/test_faults.py::test_a_clock_that_is_set_back_a_year_changes_neither_order_nor_sync",
     ),
     "a stranger on the LAN": (
-        "transport/test_links.py::test_a_stranger_ends_in_the_tls_layer_and_never_reaches_http",
+        "transport/test_listener.py::test_a_stranger_ends_in_the_tls_layer_and_never_reaches_http",
         "e2e/test_hostile.py::test_a_device_that_is_no_member_ends_in_tls_and_never_reaches_http",
     ),
     "somebody who guesses a code": (
-        "transport/test_handshake.py::test_a_wrong_code_on_either_side_ends_both_and_spends_the_code",
-        "transport/test_pairing.py::test_a_wrong_code_ends_the_invitation_and_both_people_hear_why",
+        "transport/pairing/test_joiner.py::test_a_wrong_code_on_either_side_ends_both_and_spends_the_code",
+        "transport/pairing/test_ends.py::test_a_wrong_code_ends_the_invitation_and_both_people_hear_why",
     ),
     "a member that sends garbage, oversize frames, zstd bombs": (
         "e2e/test_hostile.py::test_a_member_that_breaks_the_rules_is_shown_out_and_leaves_no_trace",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edda_sync.cli.main import root
+from tests.cli.meeting import EVIL, Machines, joined
+from tests.cli.processes import Machine
 
 
 class Edda:
@@ -61,3 +63,28 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 def another_edda(tmp_path: Path) -> Callable[[str], Edda]:
     """Makes the command line of a folder."""
     return lambda name: Edda(tmp_path / name)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machines]:
+    made: list[Machine] = []
+
+    def make(name: str) -> Machine:
+        made.append(Machine(tmp_path, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def pair(machine: Machines) -> tuple[Machine, Machine]:
+    """Two members of one workspace, with one task; neither is running."""
+    return joined(machine("laptop"), machine("phone"), "phone")
+
+
+@pytest.fixture
+def evil_pair(machine: Machines) -> tuple[Machine, Machine]:
+    """Two members of one workspace, one of which is called something that fools a terminal."""
+    return joined(machine("laptop"), machine("phone"), EVIL)

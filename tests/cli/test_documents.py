@@ -133,35 +133,3 @@ def test_a_task_is_no_document(edda: Any) -> None:
     for command in (["show"], ["rm"], ["restore"], ["edit", "--title", "x"]):
         edda("doc", command[0], task_id, *command[1:], code=3)
     assert edda.json("task", "show", task_id)["title"] == "a"
-
-
-def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
-    task_id = edda.id_of("task", "add", "a")
-    document_id = edda.id_of("doc", "add", "-", "--title", "D", stdin=b"text")
-    edda("link", task_id, document_id[-6:], "--as", "spec")
-    (link,) = edda.json("task", "show", task_id)["links"]
-    assert (link["task_id"], link["document_id"], link["relationship_type"]) == (task_id, document_id, "spec")
-    assert "document: " in edda("task", "show", task_id).stdout
-    assert [each["id"] for each in edda.json("doc", "list", "--task", task_id)] == [document_id]
-    edda("link", task_id, document_id, "--remove")
-    assert edda.json("task", "show", task_id)["links"] == []
-    refused = edda("link", task_id, document_id[-6:], "--remove", code=3).stderr
-    assert f"no link between the task '{task_id}' and the document '{document_id[-6:]}'" in refused
-    edda("link", task_id, document_id, "--remove", "--as", "x", code=2)
-
-
-def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
-    task_id = edda.id_of("task", "add", "a", "--tag", "work")
-    edda("tag", "add", "Work", "--color", "#f80")
-    (tag,) = edda.json("tag", "list")
-    assert (tag["name"].lower(), tag["color"]) == ("work", "#f80")
-    assert tag.keys() == {"id", "name", "color", "description", "created_at"}
-    edda("tag", "rename", "work", "office")
-    assert edda.json("task", "show", task_id)["tags"] == ["office"]
-    edda("tag", "rm", "office")
-    assert edda.json("task", "show", task_id)["tags"] == []
-    edda("tag", "rm", "office", code=3)
-    edda("tag", "rename", "office", "x", code=3)
-    edda("tag", "add", "office")
-    assert edda.json("task", "show", task_id)["tags"] == ["office"]
-    assert edda("tag", "list").stdout.startswith("office")

@@ -61,7 +61,7 @@ def test_a_member_that_wishes_another_name_is_told_the_one_it_has(pair: tuple[Ma
     laptop, phone = pair
     printed = phone.join(laptop, way, "--name", "telephone")
     assert 'This device, "phone", is a member already of the workspace of laptop.' in printed
-    assert 'It is not called "telephone": a device keeps the name that it was let in with.' in printed
+    assert 'It is not called "telephone": a device keeps the name with which it first joined.' in printed
     assert "are here now" in printed
     assert "Brought along" not in printed
     assert phone.json("status")["name"] == "phone"

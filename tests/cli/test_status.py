@@ -90,10 +90,10 @@ def test_whose_segment_was_a_lie_is_told(edda: Any) -> None:
         maker = engine.identity
     change(edda, lambda tx: tx.set_meta(FORGED_KEY, maker.public_key))
     assert edda.json("status")["forged_by"] == maker.device
-    assert f"lie: {maker.device[:8]}" in edda("status").stdout
+    assert f"lie: the state that {maker.device[:8]} sent" in edda("status").stdout
 
 
-def test_what_did_not_fit_what_is_true_is_named(edda: Any) -> None:
+def test_texts_that_the_changes_did_not_confirm_are_named(edda: Any) -> None:
     with opened(edda.home) as engine:
         kept = engine.create_document(Document(title="Kept: Note", content="words"))
         gone = engine.create_document(Document(title="Kept: Other", content="seen, and deleted"))
@@ -101,7 +101,8 @@ def test_what_did_not_fit_what_is_true_is_named(edda: Any) -> None:
     change(edda, lambda tx: note(tx, [id_bytes("id", each) for each in (kept, gone)]))
     assert edda.json("status")["kept_in"] == [kept]
     assert (
-        f"kept: what did not fit what is true; `edda doc show ID` shows each of {kept[-12:]}" in edda("status").stdout
+        f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {kept[-12:]}"
+        in edda("status").stdout
     )
 
 

@@ -153,13 +153,13 @@ def test_restore_of_a_parent_names_what_of_it_is_in_the_trash_still(edda: Any) -
     edda("task", "add", "other")
     edda("task", "rm", top, "--recursive")
     said = edda("task", "restore", top).stderr
-    assert said.startswith("Restored 1 task.\n2 subtasks are in the trash still; `edda task restore ")
+    assert said.startswith("Restored 1 task.\n2 subtasks are still in the trash; `edda task restore ")
     (command,) = re.findall("`edda ([^`]*)`", said)
     assert edda(*command.split()).stderr == "Restored 2 tasks.\n"  # what it says holds, word for word
     assert edda.json("task", "list", "--trash") == []
     assert {each["title"] for each in edda.json("task", "list")} == {"top", "middle", "low", "other"}
     edda("task", "rm", middle)
-    assert "1 subtask is in the trash still" in edda("task", "restore", top).stderr
+    assert "1 subtask is still in the trash" in edda("task", "restore", top).stderr
 
 
 def test_rm_recursive_takes_all_that_is_below_and_restore_brings_each_back(edda: Any) -> None:

@@ -34,10 +34,10 @@ def test_a_history_without_lies_is_accepted_whole() -> None:
 
 PLANTED = {
     "what is known here is known to everybody": Edit(
-        "crdt.text.sequence:_Past.__missing__", "past.get(actor[-NAME_BYTES:], 0)", "1 << 60"
+        "crdt.text.judging:Past.__missing__", "past.get(actor[-NAME_BYTES:], 0)", "1 << 60"
     ),
     "a rewrite that is known here is known to everybody": Edit(
-        "crdt.text.sequence:_Past.__missing__",
+        "crdt.text.judging:Past.__missing__",
         "rewrite.size if past is None or meets(rewrite.dots, self._dot, past) else 0",
         "rewrite.size",
     ),
@@ -45,11 +45,9 @@ PLANTED = {
         "crdt.text.sequence:TextSequence.accept", "if not meets(self.starts, dot, past):", "if False:"
     ),
     "a later start is not noted": Edit("crdt.text.document:TextDocument.started", "text.starts.add(dot)", "pass"),
-    "neighbours need not be neighbours": Edit(
-        "crdt.text.sequence:TextSequence._judge", "if following != right:", "if False:"
-    ),
+    "neighbours need not be neighbours": Edit("crdt.text.judging:judge", "if following != right:", "if False:"),
     "anything may be deleted": Edit(
-        "crdt.text.sequence:TextSequence._judge",
+        "crdt.text.judging:judge",
         "if at + length > (clock if name == own else known[name]):",
         "if False:",
     ),

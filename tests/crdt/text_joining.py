@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from edda_sync.crdt.text import state as text_state
-from edda_sync.crdt.text.attribution import Range
+from edda_sync.crdt.text.attribution import Range, Rewrite
 from edda_sync.crdt.text.document import TextDocument
 from edda_sync.crdt.text.order import Order
 from edda_sync.crdt.text.runs import EDGE, Run, Unit
-from edda_sync.crdt.text.sequence import Rewrite, TextSequence
+from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.crdt.text.units import Pairs, code_points
 
 

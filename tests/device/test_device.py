@@ -16,7 +16,7 @@ from edda_sync.device.device import Device, Happening, QueryChange
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import pairing
-from edda_sync.transport.links import dial
+from edda_sync.transport.dial import dial
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import EddaError, PairingError, UsageError

@@ -13,7 +13,7 @@ import pytest
 from edda_sync.device.peers import STEADY_DELAYS, Endpoint, Peers, _delay
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.transport.identity import Identity
-from edda_sync.transport.links import Link
+from edda_sync.transport.link import Link
 from edda_sync.words import limits
 from edda_sync.words.errors import NotAMemberError, NotReachableError
 

@@ -29,8 +29,9 @@ from edda_sync.sync.effects import Send
 from edda_sync.sync.messages import Changes, Evidence, Heads, Hello, SignedHead, Snapshot
 from edda_sync.sync.wire import PLAIN, ZSTD, Codec
 from edda_sync.testing import replica_of
+from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, load_into
-from edda_sync.transport.links import PATH, Link, dial, peek
+from edda_sync.transport.link import PATH, Link
 from edda_sync.words.errors import EddaError, NotAMemberError
 from edda_sync.words.limits import FRAME_BYTES_MAX
 from edda_sync.words.model import Task

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from edda_sync.changes.branches import Names, Run
+from edda_sync.changes.branches import Run
+from edda_sync.changes.names import Names
 from edda_sync.crdt.text import edits
+from edda_sync.crdt.text.attribution import Rewrite
 from edda_sync.crdt.text.document import TextDocument
 from edda_sync.crdt.text.edits import TextEdit
-from edda_sync.crdt.text.sequence import Rewrite
 from edda_sync.fold import item_names
 from edda_sync.fold.item_names import ItemNames, item_name
 from edda_sync.words.errors import RefusedTextError

@@ -13,7 +13,7 @@ from edda_sync.crdt.entity import key_of
 from edda_sync.fold.view import View
 from edda_sync.store.delta import TextAppended, TextSaved
 from edda_sync.store.memory.store import MemoryStore
-from edda_sync.store.seams import StoreWriter, TextEdit, TextState
+from edda_sync.store.seams import StoreWriter, TailEdit, TextState
 
 KEYS = [(key_of("document", bytes([number]) * 16), "content", b"g" * 16) for number in (1, 2)]
 ACTOR = b"a" * 16
@@ -77,7 +77,7 @@ def test_nothing_is_written_before_it_is_taken(store: MemoryStore) -> None:
         view.save_text(KEYS[0], b"state", 0)
         serial = view.append_text(KEYS[0], ACTOR, 1, b"edit")
         assert tx.text(*KEYS[0]) is None
-        assert view.text(KEYS[0]) == TextState(b"state", 0, [TextEdit(serial, ACTOR, 1, b"edit")])
+        assert view.text(KEYS[0]) == TextState(b"state", 0, [TailEdit(serial, ACTOR, 1, b"edit")])
         assert view.size == 9
         return view
 

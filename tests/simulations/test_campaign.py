@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edda_sync.simulations import evidence
-from edda_sync.simulations.campaign import SECTION, Block, Campaign, Digest, next_seed, repeat, seeds_of, work
+from edda_sync.simulations.campaign import SECTION, Block, Campaign, Digest, repeat, seeds_of, work
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.tape import Tape
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Path:
-    file = tmp_path / "evidence.md"
-    file.write_text("# Evidence\n\n## Kills\n\n| time |\n|---|\n| once |\n")
-    return file
 
 
 def test_a_campaign_runs_every_seed_and_repeats_some_elsewhere() -> None:
@@ -50,23 +42,6 @@ def test_a_failure_names_its_seed_and_the_command_that_repeats_it(monkeypatch: p
     ((seed, text),) = tally.failures
     assert seed == failing
     assert f"edda simulate --seed {failing} --backend memory" in text
-
-
-def test_rows_go_below_their_section_and_the_section_comes_with_the_first_row(page: Path) -> None:
-    evidence.append(SECTION, "| first |", page)
-    evidence.append("## Kills\n", "| twice |", page)
-    evidence.append(SECTION, "| second |", page)
-    text = page.read_text()
-    assert text.index("| once |\n| twice |\n") < text.index(SECTION.splitlines()[0])
-    assert text.endswith("| first |\n| second |\n")
-    assert text.count("## Simulations") == 1
-
-
-def test_the_next_campaign_goes_on_where_the_last_one_ended(page: Path) -> None:
-    assert next_seed(page) == 0
-    for seeds in ("0-99", "500-799", "100-199"):
-        evidence.append(SECTION, f"| time | commit | {seeds} | all held |", page)
-    assert next_seed(page) == 800
 
 
 def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:

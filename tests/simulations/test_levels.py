@@ -15,7 +15,7 @@ from edda_sync.simulations.runs import run
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.strange import append
 from edda_sync.simulations.tape import Event, Profile, Tape
-from tests.simulations.test_actions import Notes
+from tests.simulations.acting import Notes
 
 CALM = Profile(devices=3, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
 

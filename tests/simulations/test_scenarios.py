@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edda_sync.simulations import documents
-from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
 from edda_sync.simulations.checker import Checker
-from edda_sync.simulations.documents import PAGE, PICTURES, draw
+from edda_sync.simulations.documents import PICTURES
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.recording import Recording
-from edda_sync.simulations.scenarios import SCENARIOS, main
+from edda_sync.simulations.scenarios import SCENARIOS
 from edda_sync.simulations.story import known
 from edda_sync.words.model import Conflict, Document, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
@@ -161,50 +158,7 @@ def test_a_story_is_a_story(name: str) -> None:
     assert scenario.script.__name__ == name.replace("-", "_")
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_picture_in_the_documentation_is_the_one_that_the_code_draws(name: str) -> None:
-    drawn = draw(SCENARIOS[name])
-    assert len(drawn.encode()) < 60_000
-    there = (PICTURES / f"{name}.svg").read_text(encoding="utf-8")
-    assert drawn == there, "draw it anew: python -m edda_sync.simulations.scenarios --write-docs"
-
-
 @pytest.mark.parametrize("name", ["island", "agent-storm"])
 def test_listening_changes_nothing(name: str) -> None:
     scenario = SCENARIOS[name]
     assert scenario.simulation().run().digest == scenario.simulation(Recording()).run().digest
-
-
-def test_the_page_lists_faults_checkers_and_scenarios_as_they_are() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert documents.filled(page) == page, "write it anew: python -m edda_sync.simulations.scenarios --write-docs"
-    for checker in CHECKERS:
-        assert re.search(rf"^\| {checker.number} \|.*\[{checker.__name__}\]", page, re.MULTILINE), checker.__name__
-        assert checker.number in documents.INVARIANTS
-    for action in ACTIONS:
-        if action.group in ("partitions", "crashes", "disks"):
-            assert f"| {action.group} | {action.name} |" in page
-    links = [target for target in re.findall(r"\]\(([^)#]+)\)", page) if "://" not in target]
-    assert len(links) > len(SCENARIOS)
-    assert [target for target in links if not (PAGE.parent / target).exists()] == []
-
-
-def test_a_page_that_fell_behind_is_written_anew(tmp_path: Path) -> None:
-    page = tmp_path / "simulations.md"
-    page.write_text(PAGE.read_text(encoding="utf-8").replace("| partitions |", "| parties |"), encoding="utf-8")
-    documents.write(page, tmp_path / "pictures")
-    assert page.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
-    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == set(SCENARIOS)
-
-
-def test_the_command_writes_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[str] = []
-    monkeypatch.setattr(documents, "write", lambda: written.append("all"))
-    assert main(["--write-docs"]) == 0
-    assert written == ["all"]
-
-
-def test_the_command_says_what_to_do_when_it_is_asked_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    assert "--write-docs" in capsys.readouterr().err

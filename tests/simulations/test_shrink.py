@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from edda_sync.simulations.checker import Violation
 from edda_sync.simulations.planted import bug_named
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.runs import run
 from edda_sync.simulations.seeds import line_of, tape_of
 from edda_sync.simulations.shrink import Shrinker, command_of
 from edda_sync.simulations.tape import Event, Profile, Tape
+from edda_sync.simulations.violation import Violation
 
 PROFILE = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
 EVENTS = [Event(number, float(number), "add task") for number in range(40)]

@@ -13,7 +13,7 @@ import pytest
 
 from edda_sync.simulations.book import Fate
 from edda_sync.simulations.catalogue import ACTIONS, CHECKERS
-from edda_sync.simulations.checker import Checker, Violation
+from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.disk import Fault
 from edda_sync.simulations.protocols import Verdict
@@ -21,6 +21,7 @@ from edda_sync.simulations.runs import run
 from edda_sync.simulations.seeds import tapes
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Profile, Tape
+from edda_sync.simulations.violation import Violation
 from edda_sync.words.model import Task
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,7 @@ from edda_sync.words.query import (
     in_order,
     matches,
     occurrences,
+    pages,
     plan,
     tokens,
 )
@@ -228,3 +229,20 @@ def test_titles_sort_without_the_case_of_ascii_letters_and_equal_ones_by_id() ->
 def test_what_is_ranked_by_relevance_stays_as_it_was_given() -> None:
     rows = [row(id="b"), row(id="c"), row(id="a")]
     assert ordered(plan(TaskQuery(text="t", order="relevance")), rows) == ["b", "c", "a"]
+
+
+@given(st.sets(st.sampled_from(["a", "a!", "a-", "ab", "b", "c1", "c2", "d"])), st.integers(1, 4))
+def test_pages_are_all_rows_by_id_each_once(ids: set[str], size: int) -> None:
+    asked: list[Plan] = []
+
+    def read(plan: Plan) -> list[tuple[str]]:
+        asked.append(plan)
+        ((column, first, end),) = plan.ranges
+        assert (column, end, plan.order) == ("id", None, (("id", False),))
+        return [(each,) for each in sorted(ids) if each >= (first or "")][: plan.limit]
+
+    found = list(pages(read, "task", size))
+    assert [row[0] for page in found for row in page] == sorted(ids)
+    assert all(len(page) == size for page in found[:-1])
+    assert len(asked) == len(ids) // size + 1
+    assert {plan.kind for plan in asked} == {"task"}

@@ -13,10 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
-
-Dot = tuple[bytes, int]
-"""Actor and seq of a change."""
 
 Range = tuple[int, int, int]
 """Index of a name, first clock, number of units."""
@@ -66,7 +64,7 @@ class Insertions:
         self.clock += size
 
     def known(self, seq: int) -> int:
-        """Return the clock up to which the actor's units are known to whoever knows its changes up to one."""
+        """Return the clock up to which an author knows the actor's units, if it knows the actor's changes up to a seq."""
         if seq >= self.seq:
             return self.clock
         at = bisect_right(self._seqs, seq) - 1
@@ -214,3 +212,25 @@ class Deletions:
         if seqs and (seqs[0] < 1 or min(seqs) < 0 or min(made._sizes) < 1 or 0 in made._counts):
             raise ValueError("steps that do not go up")
         return made
+
+
+class Author:
+    """What an actor brought under its own name and deleted, and how many units it wrote in rewrites."""
+
+    __slots__ = ("deletions", "insertions", "rewritten")
+
+    def __init__(self) -> None:
+        self.insertions = Insertions()
+        self.deletions = Deletions()
+        self.rewritten = 0
+
+
+class Rewrite:
+    """A whole rewrite: how many units it has, what it deleted, and which changes made it."""
+
+    __slots__ = ("deletions", "dots", "size")
+
+    def __init__(self, size: int, deletions: Iterable[Range], dots: Iterable[Dot]) -> None:
+        self.size = size
+        self.deletions = list(deletions)
+        self.dots = set(dots)

@@ -22,14 +22,12 @@ from edda_sync.crdt.text import wordbreak
 from edda_sync.crdt.text.hunks import Hunk, find_hunks
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
-from edda_sync.words.model import TextEdit
-
-Edit = TextEdit
+from edda_sync.words.model import Replacement
 
 _CONTEXT: Final = 256  # code points that tell whether two texts run together
 
 
-def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
+def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Replacement]:
     """
     Find edits that turn one text into another; give them to ``TextDocument.edit`` or :func:`rebase`.
 
@@ -44,7 +42,7 @@ def diff(old: str, new: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
     return _edits_of(_parted(old, _slid(old, find_hunks(old, new, steps))))
 
 
-def apply_edits(text: str, edits: Sequence[Edit]) -> str:
+def apply_edits(text: str, edits: Sequence[Replacement]) -> str:
     """
     Make edits in a string.
 
@@ -66,7 +64,9 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def rebase(edits: Sequence[Edit], base: str, current: str, steps: int = limits.DIFF_STEPS_MAX) -> list[Edit]:
+def rebase(
+    edits: Sequence[Replacement], base: str, current: str, steps: int = limits.DIFF_STEPS_MAX
+) -> list[Replacement]:
     """
     Turn edits made against one text into edits of what became of it meanwhile (a three-way merge).
 
@@ -276,7 +276,7 @@ def _kept(hunks: Sequence[Hunk], length: int) -> tuple[list[tuple[int, int]], li
     return [*ranges, (at, length)], [*shifts, shift]
 
 
-def _edits_of(hunks: Sequence[Hunk]) -> list[Edit]:
+def _edits_of(hunks: Sequence[Hunk]) -> list[Replacement]:
     edits, shift = [], 0
     for start, end, inserted in hunks:
         edits.append((start + shift, end - start, inserted))
@@ -284,7 +284,7 @@ def _edits_of(hunks: Sequence[Hunk]) -> list[Edit]:
     return edits
 
 
-def compose(edits: Sequence[Edit], length: int) -> list[Hunk]:
+def compose(edits: Sequence[Replacement], length: int) -> list[Hunk]:
     """
     Turn edits, in any order and over each other, into hunks of the text that the first one is about.
 

@@ -3,7 +3,7 @@ Collaborative text: what the rest of the product knows of it, and the one place 
 
 A text starts from a string, its *genesis*, whose units are named by a hash of entity, field and string: every device derives
 the same text from the same start. Edits travel as ``edits.TextEdit``, and one's own take the same way as everybody's: they
-are made, judged, and put where they belong by :mod:`~edda_sync.crdt.text.sequence`. Nothing of that needs pycrdt: the
+are made by ``making``, judged by ``judging``, and put where they belong by ``sequence``. Nothing of that needs pycrdt: the
 text is read from the sequence itself.
 
 A Yjs editor is given the same text by :meth:`TextDocument.doc`, a pycrdt document that is rendered from the sequence and
@@ -18,21 +18,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text import edits as codec
+from edda_sync.crdt.text import making, yjs
 from edda_sync.crdt.text import state as text_state
-from edda_sync.crdt.text import yjs
 from edda_sync.crdt.text.clients import NAME_BYTES, client_ids
-from edda_sync.crdt.text.diff import Edit, apply_edits, compose
+from edda_sync.crdt.text.diff import apply_edits, compose
 from edda_sync.crdt.text.edits import TextEdit
-from edda_sync.crdt.text.sequence import Hunk, TextSequence
+from edda_sync.crdt.text.hunks import Hunk
+from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, LimitError, RefusedTextError
+from edda_sync.words.model import Replacement
 
 if TYPE_CHECKING:
     from pycrdt import Doc, Text
-
-Dot = tuple[bytes, int]
-"""Actor and seq of a change."""
 
 HASH_BYTES: Final = 32
 
@@ -115,7 +115,7 @@ class TextDocument:
 
     def started(self, dot: Dot, start: str | None = None) -> None:
         """
-        Note one more change that wrote the same start: whoever knows only that one may edit the text.
+        Note one more change that wrote the same start: an author that knows only that one may edit the text.
 
         Args:
             dot: The change.
@@ -168,9 +168,9 @@ class TextDocument:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    decode = staticmethod(codec.decode)  # here as well: who has a document need not load the module
+    decode = staticmethod(codec.decode)  # here as well, so that callers with a document need not load the module
 
-    def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
+    def edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement]) -> TextEdit:
         """
         Make edits, one after another, as one edit of this device; ``edits.encode`` it into the change's operation.
 
@@ -189,7 +189,7 @@ class TextDocument:
         """
         return self._edit(dot, past, edits, whole=False)
 
-    def rewrite(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit]) -> TextEdit:
+    def rewrite(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement]) -> TextEdit:
         """
         Make edits as :meth:`edit` does, as a rewrite of the whole text: the same one made elsewhere is made once.
 
@@ -240,7 +240,7 @@ class TextDocument:
         if self._doc is not None:
             self._follow(edit, dot[0], own)
 
-    def _edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Edit], *, whole: bool) -> TextEdit:
+    def _edit(self, dot: Dot, past: Mapping[bytes, int], edits: Sequence[Replacement], *, whole: bool) -> TextEdit:
         edit = self.make(dot[0], edits, whole=whole)
         if _is_large(edit):
             codec.encode(edit)  # refuses one that is too large to travel
@@ -250,7 +250,7 @@ class TextDocument:
             raise CorruptError(f"a text that refuses this device's own edit ({refused.reason})") from None
         return edit
 
-    def make(self, actor: bytes, edits: Sequence[Edit], *, whole: bool, merging: bool = False) -> TextEdit:
+    def make(self, actor: bytes, edits: Sequence[Replacement], *, whole: bool, merging: bool = False) -> TextEdit:
         """
         Say edits of this device as one edit, and change nothing; :meth:`apply` makes them.
 
@@ -263,9 +263,9 @@ class TextDocument:
         Raises:
             InvalidValueError, LimitError: As for :meth:`edit`.
         """
-        return self._text.make(actor, self._hunks(actor, edits, merging=merging), whole=whole)
+        return making.make(self._text, actor, self._hunks(actor, edits, merging=merging), whole=whole)
 
-    def _hunks(self, actor: bytes, edits: Sequence[Edit], *, merging: bool) -> list[Hunk]:
+    def _hunks(self, actor: bytes, edits: Sequence[Replacement], *, merging: bool) -> list[Hunk]:
         """Return what edits do to the text as it reads now; refuse them if they cannot all be made."""
         order = self._text.order
         for _, _, inserted in edits:

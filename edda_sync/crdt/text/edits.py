@@ -16,7 +16,7 @@ One edit has one form, msgpack of arrays, and everything else is refused:
     left      := [index, clock]                      right likewise
     deletion  := [index, clock, length]              ascending, apart
 
-What only a look into the text can tell is judged by :mod:`~edda_sync.crdt.text.sequence`.
+What only a look into the text can tell is judged by :mod:`~edda_sync.crdt.text.judging`.
 """
 
 from __future__ import annotations

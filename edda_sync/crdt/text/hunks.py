@@ -23,6 +23,8 @@ from typing import Final, NamedTuple
 from edda_sync.crdt.text import wordbreak
 
 Hunk = tuple[int, int, str]
+"""Code points from a position up to another one, and what replaces them; hunks are ascending and apart."""
+
 _Gap = tuple[int, int, int, int]  # start and end in the old text, start and end in the new one
 _Match = tuple[int, int, int]  # index in the old tokens, index in the new ones, how many are equal from there
 _Chain = tuple[_Match, "_Chain"] | None

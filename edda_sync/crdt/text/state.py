@@ -22,11 +22,19 @@ from typing import Final
 
 import msgspec
 
-from edda_sync.crdt.text.attribution import DeletionColumns, Deletions, Dot, InsertionColumns, Insertions, Range
+from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.text.attribution import (
+    DeletionColumns,
+    Deletions,
+    InsertionColumns,
+    Insertions,
+    Range,
+    Rewrite,
+)
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.order import Order
 from edda_sync.crdt.text.runs import EDGE, Run
-from edda_sync.crdt.text.sequence import Rewrite, TextSequence
+from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.crdt.text.units import Pairs, differences, pairs_of, units
 
 FORMAT: Final = 1

@@ -1,14 +1,16 @@
 """
-Trails: where an author writes again and again, each time before what it wrote last, among much that it does not know.
+Trails: a shortcut for an author who writes again and again at one place, each time before what it wrote last, while others
+have written much there that it does not know.
 
-YATA lets such an insertion pass all that stands between its two neighbours and came from others, each time anew: n of them
-beside n of somebody else's took n * n steps. But what it let pass before the last one, it lets pass before the next one,
-too. So a trail remembers, of an author and a left neighbour, before which of the author's units the next one goes.
+For each such insertion YATA steps over everything that others wrote between its two neighbours: n insertions beside n of
+somebody else's took n * n steps. But an insertion steps over at least what the one before it stepped over. So a trail
+remembers, for an author and a left neighbour, before which of the author's units the next insertion goes.
 
-1. It holds while nobody else writes behind the same left neighbour under a greater name and comes to stand before that unit.
-   Under a lesser name it is let pass like the rest. What is written behind something that is let pass is let pass with it.
-2. That the author knows nothing of what stands between is remembered with what it knew then, and holds until it knows more.
-3. So it changes no result. It is lost when others push it out, and the next search makes it again.
+1. A trail is valid until somebody with a greater name writes behind the same left neighbour and stands before that unit.
+   A unit of a lesser name is stepped over like the rest, and with it everything that is written behind it.
+2. That the author knows nothing of the units in between is remembered together with what it knew then; it is valid until
+   the author knows more.
+3. A trail changes no result. When others push it out of memory, the next search makes it again.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edda_sync.crdt.text.attribution import Dot
+from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.crdt.text.order import Order
 from edda_sync.crdt.text.runs import Unit

@@ -87,7 +87,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a member is who is one here",
-        "Whether a life may begin hangs on who is a member where it comes, and not in its past.",
+        "Whether a life may begin depends on the members where it arrives, and not on those in its past.",
         (0, 2, 17),
         "workspace.authority:is_member_in",
         "return any(seq <= past.get(actor, 0) for actor, seq, _, _ in records)",

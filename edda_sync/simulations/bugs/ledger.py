@@ -51,7 +51,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a newcomer is not depended on",
-        "A change names only what its author depended on before, and not who is new since.",
+        "A change names only what its author depended on before, and not which devices are new since.",
         (1, 3),
         "ledger.ledger:header_deps",
         "in frontier.difference(deps, before).items():",

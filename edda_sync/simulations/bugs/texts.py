@@ -11,7 +11,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "an edit is judged by what is here",
         "An edit may stand beside units that its author had not seen, where these are here already.",
         (1, 2),
-        "crdt.text.sequence:_Past.__missing__",
+        "crdt.text.judging:Past.__missing__",
         "if past is None:",
         "if past is None or insertions.seq:",
     ),

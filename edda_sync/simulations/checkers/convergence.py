@@ -1,4 +1,4 @@
-"""Invariant 1: whoever holds the same changes shows the same content, row for row."""
+"""Invariant 1: devices that hold the same changes show the same content, row for row."""
 
 from __future__ import annotations
 

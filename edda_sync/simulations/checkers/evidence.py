@@ -1,4 +1,4 @@
-"""Evidence: it names whoever did something, and nobody else; and nobody is told what it has."""
+"""Evidence names the device that did something, and no other; and no device is told what it has already."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ class PersistBeforePublish(Checker):
     """
     No frame carries or claims a change that the sender's disk does not hold for good.
 
-    Whoever asks for a large change, or a segment, from some part on claims to hold all parts before it.
+    A device that asks for a large change, or a segment, from some part on claims to hold all parts before it.
     """
 
     number = 8

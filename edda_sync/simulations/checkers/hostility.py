@@ -20,7 +20,7 @@ WAITING_BYTES_MAX: Final = 16 * 1024 * 1024  # of what is held and not applied, 
 
 
 class BoundedHostility(Checker):
-    """What is held and not applied stays small, whoever sent it."""
+    """Changes that are held and not applied stay few, no matter which member sent them."""
 
     number = 16
 

@@ -18,7 +18,8 @@ from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.checkers.convergence import TABLES, rows_of
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.ending import shown as named
-from edda_sync.simulations.oracle import UNTOLD, Oracle, Place, Shown
+from edda_sync.simulations.oracle import UNTOLD, Oracle, Shown
+from edda_sync.simulations.oracle_log import Place
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Logged, Row, StoreReader, StoreWriter
 from edda_sync.workspace import closing

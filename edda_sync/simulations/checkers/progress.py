@@ -286,7 +286,7 @@ class Repair(Checker):
     number = 22
 
     def ended(self) -> None:
-        """Fold the log of whoever has not done so anew: nothing may read otherwise."""
+        """Fold anew the log of each device that has not done so: nothing may read otherwise."""
         for device in self.sim.honest():
             if device.disk.rotten:
                 before = rows_of(device), device.running.digest()

@@ -18,7 +18,7 @@ from edda_sync.store.seams import (
     Rewritten,
     Row,
     Shown,
-    TextEdit,
+    TailEdit,
     TextState,
     Unapplied,
 )
@@ -664,7 +664,7 @@ class MemoryWriter(MemoryReader):
         key = (entity, field, genesis)
         serial = self.last_serial() + 1
         self._set("serials", "last", serial)
-        self._set("tails", key, (*self._tables["tails"].get(key, ()), TextEdit(serial, actor, seq, bytes(edit))))
+        self._set("tails", key, (*self._tables["tails"].get(key, ()), TailEdit(serial, actor, seq, bytes(edit))))
         return serial
 
     def set_stale(self, entity: bytes, stale: bool) -> None:

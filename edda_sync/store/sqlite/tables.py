@@ -18,7 +18,7 @@ from edda_sync.store.seams import (
     Rewritten,
     Row,
     Shown,
-    TextEdit,
+    TailEdit,
     TextState,
     Unapplied,
 )
@@ -323,7 +323,7 @@ class SqliteReader:
             " ORDER BY serial",
             *key, max(serial, since),
         )  # fmt: skip
-        return TextState(state, serial, [TextEdit(*row) for row in tail])
+        return TextState(state, serial, [TailEdit(*row) for row in tail])
 
     def last_serial(self) -> int:
         row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'text_tail'")

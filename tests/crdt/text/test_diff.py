@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edda_sync.crdt.text import wordbreak
-from edda_sync.crdt.text.diff import Edit, apply_edits, diff, rebase
+from edda_sync.crdt.text.diff import apply_edits, diff, rebase
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import Replacement
 
 lines = st.lists(st.sampled_from(["one\n", "two words\n", "\n", "tail", "é🙂 日本語\r\n", "}\n"]), max_size=30).map(
     "".join
@@ -56,9 +57,9 @@ def versions(draw: st.DrawFn) -> tuple[str, str, str]:
 
 
 @st.composite
-def edited(draw: st.DrawFn, length: int, alphabet: str = "xyz🙂") -> list[Edit]:
+def edited(draw: st.DrawFn, length: int, alphabet: str = "xyz🙂") -> list[Replacement]:
     """Edits in any order, also over each other, of a text of some length."""
-    edits: list[Edit] = []
+    edits: list[Replacement] = []
     for _ in range(draw(st.integers(0, 5))):
         position = draw(st.integers(0, length))
         deleted = draw(st.integers(0, min(5, length - position)))
@@ -68,7 +69,7 @@ def edited(draw: st.DrawFn, length: int, alphabet: str = "xyz🙂") -> list[Edit
     return edits
 
 
-def naive(text: str, edits: Sequence[Edit]) -> str:
+def naive(text: str, edits: Sequence[Replacement]) -> str:
     for position, deleted, inserted in edits:
         text = text[:position] + inserted + text[position + deleted :]
     return text
@@ -164,7 +165,7 @@ def test_equal_texts_need_no_edits(text: str) -> None:
         ("牛乳を買う", "豆乳を買った", [(0, 1, "豆"), (4, 1, "った")]),
     ],
 )
-def test_small_changes_become_small_edits(old: str, new: str, edits: list[Edit]) -> None:
+def test_small_changes_become_small_edits(old: str, new: str, edits: list[Replacement]) -> None:
     assert diff(old, new) == edits
 
 
@@ -240,7 +241,7 @@ def test_edits_in_any_order_are_made_one_after_another(data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("edit", [(-1, 0, "x"), (4, 0, "x"), (2, 2, ""), (0, -1, "x")])
-def test_an_edit_outside_the_text_is_refused(edit: Edit) -> None:
+def test_an_edit_outside_the_text_is_refused(edit: Replacement) -> None:
     for edits in ([edit], [(0, 1, "a"), edit]):
         with pytest.raises(InvalidValueError):
             apply_edits("abc", edits)
@@ -317,7 +318,7 @@ def test_no_word_comes_of_a_merge_that_nobody_wrote(three: tuple[str, str, str])
     ],
 )
 def test_what_is_typed_into_a_word_that_changed_meanwhile_is_the_whole_word(
-    edits: list[Edit], current: str, result: str
+    edits: list[Replacement], current: str, result: str
 ) -> None:
     assert apply_edits(current, rebase(edits, "the cat", current)) == result
 

@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edda_sync.crdt.text import edits as codec
-from edda_sync.crdt.text.diff import Edit, apply_edits, diff
+from edda_sync.crdt.text.diff import apply_edits, diff
 from edda_sync.crdt.text.document import TextDocument, genesis_id
 from edda_sync.crdt.text.edits import TextEdit
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
+from edda_sync.words.model import Replacement
 
 ANNA, BORIS, CARLA = b"A" * 16, b"B" * 16, b"C" * 16
 ENTITY = bytes(range(16))
@@ -40,7 +41,7 @@ class Writer:
         self.actor, self.document = actor, start(string)
         self.frontier = {CARLA: 1}
 
-    def edit(self, *edits: Edit) -> tuple[bytes, tuple[bytes, int], Mapping[bytes, int]]:
+    def edit(self, *edits: Replacement) -> tuple[bytes, tuple[bytes, int], Mapping[bytes, int]]:
         return self._write(self.document.edit, edits)
 
     def rewrite(self, new: str) -> tuple[bytes, tuple[bytes, int], Mapping[bytes, int]]:
@@ -66,8 +67,8 @@ def pair(string: str) -> tuple[Writer, Writer]:
 
 
 @st.composite
-def edits_of(draw: st.DrawFn, string: str) -> list[Edit]:
-    edits: list[Edit] = []
+def edits_of(draw: st.DrawFn, string: str) -> list[Replacement]:
+    edits: list[Replacement] = []
     length = len(string)
     for _ in range(draw(st.integers(1, 3))):
         position = draw(st.integers(0, length))
@@ -165,7 +166,7 @@ def test_a_long_text_is_edited_across_the_runs_of_which_it_is_made(character: st
     size = limits.TEXT_RUN_UNITS
     string = character * 3 * size
     laptop, phone = pair(string)
-    schedule: list[Edit] = [
+    schedule: list[Replacement] = [
         (size, 0, "at a seam"),
         (size - 1, size + 2, ""),
         (0, 0, "é" * 5 * size),
@@ -212,7 +213,7 @@ def test_words_written_and_deleted_in_one_transaction_do_not_travel() -> None:
 
 
 @pytest.mark.parametrize("edit", [(-1, 0, "x"), (7, 0, "x"), (5, 2, ""), (0, -1, "x"), (0, 7, "")])
-def test_an_edit_outside_the_text_is_refused_before_any_of_its_transaction_is_made(edit: Edit) -> None:
+def test_an_edit_outside_the_text_is_refused_before_any_of_its_transaction_is_made(edit: Replacement) -> None:
     laptop, phone = pair("ab🙂de")
     for edits in ([edit], [(0, 0, "X"), edit, (0, 0, "Y")]):
         with pytest.raises(InvalidValueError):

@@ -1,0 +1,216 @@
+"""``edda join``: become a member of the workspace of another device."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, safe_line, say
+from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
+from edda_sync.cli.running import Address, Waiting
+from edda_sync.crdt.records import told_apart
+from edda_sync.engine import standing
+from edda_sync.engine.engine import open as open_store
+from edda_sync.words import exits, values
+from edda_sync.words.addresses import host_port
+from edda_sync.words.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edda_sync.device.device import Device
+    from edda_sync.device.joining import Brought, Holdings
+    from edda_sync.workspace.welcome import Welcome
+
+
+@click.command("join")
+@click.argument("code")
+@click.option(
+    "--at", "at", type=Address(), metavar="HOST:PORT", help="Where the invitation is, as `edda invite` shows it."
+)
+@click.option("--bring", is_flag=True, help="Take along the tasks and documents that are here.")
+@click.option("--leave", is_flag=True, help="Put the store that is here aside; it stays usable where it goes.")
+@click.option("--name", metavar="NAME", help="What to call this device; its host name otherwise.")
+@click.pass_context
+def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool, leave: bool, name: str | None) -> None:
+    """
+    Join the workspace of another device, where `edda invite` shows CODE.
+
+    All that it holds comes here. A store that is here already and holds something is left aside, or brought along; one that
+    belongs there already, and is not known there any more, stays as it is.
+    """
+    from edda_sync.device import joining
+    from edda_sync.device.control import only_runner
+    from edda_sync.transport.pairing import parse_code
+
+    parse_code(code)
+    if bring and leave:
+        raise UsageError("Say --bring or --leave, not both.")
+    checked = None if name is None else values.line("name", name)
+    along = bring if bring or leave else None
+    with only_runner(home()):
+        held = joining.holdings(home())
+        has_content = held is not None and not held.is_empty
+        may_stay = held is not None and (held.is_shut_out or (held.others and can_ask()))
+        if held is not None and has_content and along is None and not may_stay:
+            along = _ask(held)
+        called = checked or (held.name if held is not None else _host_name())
+        welcome, inviter = asyncio.run(_pair(code, at, called))
+        stays = held is not None and joining.stays(home(), held, welcome)
+        aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
+        if held is not None and aside is not None and along is None and can_ask():  # now it is known that it moves
+            along = _ask_member(held, welcome)
+        joining.enter(home(), welcome, called, aside)
+    joined = _Joined(welcome, inviter, checked, aside, bool(along), held if stays else None)
+    if not asyncio.run(_sync_in(joined)):
+        ctx.exit(exits.NOT_EQUAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """
+    How a device joined.
+
+    Attributes:
+        welcome: What the inviter sent.
+        inviter: Where it listens.
+        wished: The name that a person chose for this device, if any.
+        aside: Where the store that was here before is now, if there was one.
+        along: Whether its content is to be brought along.
+        stayed: What the store holds, if it belonged to the workspace already and stays.
+    """
+
+    welcome: Welcome
+    inviter: tuple[str, int]
+    wished: str | None
+    aside: Path | None
+    along: bool
+    stayed: Holdings | None
+
+
+def _ask(held: Holdings) -> bool:
+    """Ask what to do with a store that holds something; True to bring it along."""
+    content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
+    others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
+    if not can_ask():
+        same = " (with either it stays as it is, should it be that workspace's already)" if held.others else ""
+        raise UsageError(
+            f"There is a store here already ({content}{others}): --bring takes its content along into the workspace that "
+            f"you join, --leave puts it aside{same}; nothing was done."
+        )
+    note(f"There is a store here already: {content}{others}.")
+    note(
+        "It is put aside, and stays usable there. Its tasks and documents can come along into the workspace that you join."
+    )
+    return click.confirm("Bring them along?", err=True)
+
+
+def _ask_member(held: Holdings, welcome: Welcome) -> bool:
+    """Ask the same once this device is let in; a person who gives up then is told how things stand."""
+    try:
+        return _ask(held)
+    except (click.Abort, KeyboardInterrupt):  # while it reads, or as it was about to
+        others = _others(welcome, {held.device: held.name})
+        note(
+            f"\nThis device is a member of the workspace of {others} now, and its store is as it was; `edda join` with a "
+            "new code joins it."
+        )
+        raise KeyboardInterrupt from None
+
+
+def _host_name() -> str:
+    return platform.node() or "device"
+
+
+async def _pair(code: str, at: tuple[str, int] | None, name: str) -> tuple[Welcome, tuple[str, int]]:
+    from edda_sync.device import joining
+
+    with Waiting("Looking for the device that invites") as waiting:
+        try:
+            endpoints = [at] if at is not None else await joining.find(code)
+        except asyncio.CancelledError:  # Ctrl-C
+            raise GivenUpError from None
+        waiting.update("Pairing")
+        return await joining.pair(home(), code, name, endpoints)
+
+
+async def _sync_in(joined: _Joined) -> bool:
+    """Run the device that joined until it is equal with its inviter; say what comes."""
+    from edda_sync.device.device import Device
+
+    aside = joined.aside
+    async with Device(home(), discover=False) as device:
+        _say_joined(joined, device.store.identity.device, await device.run(standing.own_name))
+        peer = await _first_sync(device, joined)
+        if peer is None:
+            if joined.along and aside is not None:
+                note(f"Nothing was brought along yet; it is in {safe_line(str(aside))}.")
+            return False
+        if joined.along and aside is not None:
+            brought = await device.run(lambda store: _bring(aside, store))
+            say(_brought(brought))
+            if not await until_equal(device, peer):
+                return False
+    say("`edda up` keeps this device equal with the others for as long as it runs.")
+    return True
+
+
+def _say_joined(joined: _Joined, own: str, name: str) -> None:
+    others = _others(joined.welcome, {own: name})
+    if joined.stayed is not None:
+        how = "is known again in" if joined.stayed.is_shut_out else "is a member already of"
+        say(f'This device, "{safe_line(name)}", {how} the workspace of {others}.')
+        say("Its store stays, with all that was written here.")
+    else:
+        say(f'This device, "{safe_line(name)}", joined the workspace of {others}.')
+    if joined.wished not in (None, name):
+        say(f'It is not called "{safe_line(joined.wished or "")}": a device keeps the name with which it first joined.')
+    if joined.aside is not None:
+        say(f"The store that was here is in {safe_line(str(joined.aside))}; `edda --home` opens it there.")
+
+
+def _others(welcome: Welcome, own: dict[str, str]) -> str:
+    """Return the names of the members that a welcome lists, without this device."""
+    names = told_apart({**{device: card.name for device, card in welcome.members.items()}, **own})
+    others = ", ".join(sorted(shown for device, shown in names.items() if device not in own))
+    return safe_line(others) or "another device"
+
+
+async def _first_sync(device: Device, joined: _Joined) -> str | None:
+    """Sync with the inviter and say what came; return its device id, None when it did not get that far."""
+    inviter = joined.inviter
+    try:
+        async with asyncio.timeout(LOST_S_MAX):
+            with Waiting("Calling the device that invited"):
+                peer = await device.dial(*inviter)
+    except TimeoutError:
+        note(
+            f"The first sync could not begin: {host_port(*inviter)} does not answer. `edda up` or `edda sync` does it later."
+        )
+        return None
+    if not await until_equal(device, peer):
+        return None
+    counts = await device.run(lambda store: store.counts())
+    came = f"{count(counts['tasks'], 'task')} and {count(counts['documents'], 'document')}"
+    came += " came" if joined.stayed is None else " are here now"
+    say(f"{came}; proved equal with {safe_line(device.name_of(peer))}.")
+    return peer
+
+
+def _bring(aside: Path, store: Any) -> Brought:
+    from edda_sync.device import joining
+
+    with open_store(aside) as old:
+        return joining.bring(old, store)
+
+
+def _brought(brought: Brought) -> str:
+    said = f"Brought along: {count(brought.tasks, 'task')} and {count(brought.documents, 'document')}."
+    if brought.known:
+        said += f" {brought.known:,} more were in the workspace already, and stay as they are there."
+    return said

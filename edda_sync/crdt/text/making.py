@@ -1,0 +1,66 @@
+"""Making: what somebody changed in a text, as an edit that can travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from edda_sync.crdt.text.attribution import Range
+from edda_sync.crdt.text.edits import GENESIS, OWN, TABLE, Deletion, Id, TextEdit
+from edda_sync.crdt.text.hunks import Hunk
+from edda_sync.crdt.text.judging import NEW
+from edda_sync.crdt.text.runs import EDGE, Unit
+from edda_sync.crdt.text.sequence import TextSequence
+
+
+def make(sequence: TextSequence, actor: bytes, hunks: Sequence[Hunk], *, whole: bool) -> TextEdit:
+    """
+    Return hunks of a text, as it reads now, as an edit; give that to ``TextSequence.accept``.
+
+    Args:
+        sequence: The text.
+        actor: Who makes it.
+        hunks: All inside the text.
+        whole: Whether it is to be a rewrite.
+    """
+    order, own = sequence.order, sequence.index.get(actor, NEW)
+    blocks: list[tuple[Unit, Unit, str]] = []
+    deleted: list[Range] = []
+    for start, end, text in hunks:
+        if text:
+            blocks.append((*order.gap(end), text))  # behind what it replaces, as others insert before that
+        if start < end:
+            deleted += order.spans(start, end)
+    is_rewrite = whole and bool(blocks)
+    ids = {sequence.index[sequence.genesis]: GENESIS, EDGE[0]: GENESIS}
+    clock = None
+    if not is_rewrite:
+        ids[own] = OWN
+        if blocks:
+            clock = sequence.authors[own].insertions.clock if own in sequence.authors else 0
+    used = {name for left, right, _ in blocks for name in (left[0], right[0])}
+    used.update([span[0] for span in deleted])
+    table = sorted([sequence.names[name] for name in used if name not in ids])
+    for at, name in enumerate(table, TABLE):
+        ids[sequence.index[name]] = at
+    return TextEdit(
+        tuple(table),
+        clock,
+        tuple([(_id(ids, left), _id(ids, right), text) for left, right, text in blocks]),
+        tuple(merged((ids[name], clock, length) for name, clock, length in deleted)),
+    )
+
+
+def _id(ids: Mapping[int, int], unit: Unit) -> Id | None:
+    return None if unit == EDGE else (ids[unit[0]], unit[1])
+
+
+def merged(spans: Iterable[Deletion]) -> list[Deletion]:
+    """Return deletions in order, and as few as they can be."""
+    merged: list[Deletion] = []
+    for span in sorted(spans):
+        name, clock, length = span
+        if merged and merged[-1][0] == name and merged[-1][1] + merged[-1][2] == clock:
+            merged[-1] = name, merged[-1][1], merged[-1][2] + length
+        else:
+            merged.append(span)
+    return merged

@@ -1,0 +1,79 @@
+"""Links of two simulated devices, and what the rest of the simulator sees of a device."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol, Self
+
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.replica import Replica
+from edda_sync.words.errors import EddaError
+
+
+class Host(Protocol):
+    """A device, as network, book and endings see it; ``device.SimulatedDevice`` is one."""
+
+    name: str
+    id: str
+    honest: bool
+    replica: Replica | None
+    last_error: EddaError | None
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """The links that it believes in, by the id of the peer."""
+        ...
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it runs and does not sleep."""
+        ...
+
+    @property
+    def running(self) -> StorageEngine:
+        """The engine of a running device."""
+        ...
+
+    def has_link(self, other: Self) -> bool:
+        """Tell whether a link to this very device is up, as far as this one knows."""
+        ...
+
+    def trusts(self, other: Self) -> bool:
+        """Tell whether another is a member, as far as this one knows."""
+        ...
+
+    def connected(self, link: Link) -> None:
+        """Begin to talk over a new link."""
+        ...
+
+    def disconnected(self, link: Link) -> None:
+        """Learn that a link is gone."""
+        ...
+
+    def received(self, link: Link, sender: Self, frame: bytes, sent: float) -> None:
+        """Take a frame that arrived."""
+        ...
+
+
+class Link:
+    """A connection of two devices."""
+
+    __slots__ = ("alive", "arrival", "ends", "frames_left", "held", "made_s", "number")
+
+    def __init__(self, number: int, first: Host, second: Host, made_s: float = 0.0) -> None:
+        self.number, self.made_s = number, made_s
+        self.ends = (first, second)
+        self.alive = [True, True]  # what each end believes
+        self.arrival = [0.0, 0.0]  # of the last frame towards each end
+        # What a cut path holds up, towards each end, and when it was sent.
+        self.held: tuple[deque[tuple[bytes, float]], ...] = (deque(), deque())
+        self.frames_left: int | None = None  # until it breaks; None when it does not
+
+    def side_of(self, device: Host) -> int:
+        """Return which end a device is."""
+        return 0 if self.ends[0] is device else 1
+
+    def other(self, device: Host) -> Host:
+        """Return the device at the other end."""
+        return self.ends[1 - self.side_of(device)]

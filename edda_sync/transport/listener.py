@@ -1,0 +1,186 @@
+"""The listener: it lets members in, and nobody else, while members come and go. Its rules are in ``link``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+
+from edda_sync.transport.identity import Identity
+from edda_sync.transport.link import BOTH_ENDS, PATH, Called, Link
+from edda_sync.transport.sockets import listening, tune
+from edda_sync.transport.tls import certificate_of, mutual
+from edda_sync.words.addresses import host_port
+from edda_sync.words.errors import RemoteError
+from edda_sync.words.limits import LINKS_UNPROVED_MAX, OPEN_TIMEOUT_S
+
+LOG = logging.getLogger("edda_sync.transport")
+
+
+class Listener:
+    """
+    A listener lets members in: ``async with Listener(...) as listener``, then tell others ``listener.port``.
+
+    Call :meth:`refresh` after every change of membership. Leaving the block closes the port and every link, and waits
+    until every ``on_link`` has returned.
+
+    Args:
+        identity: This device.
+        members: Gives the certificates (DER) of the members by device id, as they are now; our own is passed over.
+        on_link: Runs for each link that is let in. It should return when the link ends; the link ends when it returns.
+        host: Address to listen on; every one, IPv4 and IPv6, when None.
+        port: TCP port; 0 lets the system choose.
+        open_timeout_s: How long a caller may take to prove who it is, in seconds.
+
+    Raises:
+        UsageError: On entering: the port is taken, or the host is none of this device's.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        members: Callable[[], Mapping[str, bytes]],
+        on_link: Callable[[Link], Awaitable[None]],
+        host: str | None = None,
+        port: int = 0,
+        *,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+    ) -> None:
+        self.port = port
+        self._identity, self._members, self._on_link = identity, members, on_link
+        self._host, self._open_timeout_s = host, open_timeout_s
+        self._socket: socket.socket  # holds the port; callers come in through a _Door beside it
+        self._server: Server | None = None
+        self._former: set[asyncio.Task[None]] = set()  # servers of earlier contexts that still carry links
+        self._pins: dict[bytes, str] = {}  # certificate -> device
+        self._links: dict[Link, bytes] = {}  # link -> the certificate that it was proved with
+        self._unproved: dict[int, socket.socket] = {}  # by file descriptor
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._socket = await listening(self._host, self.port)
+        self.port = self._socket.getsockname()[1]
+        try:
+            await self.refresh()
+        except BaseException:
+            self._socket.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        async with self._turn:
+            self._closed = True
+            self._retire()
+            for visitor in self._unproved.values():
+                with contextlib.suppress(OSError):  # it may have gone by itself
+                    visitor.shutdown(socket.SHUT_RDWR)
+            await self._close_links(self._links, CloseCode.GOING_AWAY, "going away")
+            await asyncio.gather(*self._former)
+            while self._count_unproved():  # noqa: ASYNC110  each closes once the loop has seen its end, and tells nobody
+                await asyncio.sleep(0)
+            self._socket.close()
+
+    async def refresh(self) -> None:
+        """Take the members as they are now. The port stays; links of devices that are no longer members are closed."""
+        async with self._turn:
+            if self._closed:
+                return
+            own = self._identity.device
+            pins = {certificate: device for device, certificate in self._members().items() if device != own}
+            context = mutual(self._identity, ssl.PROTOCOL_TLS_SERVER, pins)
+            self._pins = pins
+            self._retire()
+            self._server = await serve(
+                self._welcome,
+                sock=_Door(self._socket, self._admit),
+                ssl=context,
+                process_request=self._gate,
+                origins=[None],
+                create_connection=Called,
+                server_header=None,
+                open_timeout=self._open_timeout_s,
+                **BOTH_ENDS,
+            )
+            revoked = [link for link, certificate in self._links.items() if certificate not in self._pins]
+            await self._close_links(revoked, CloseCode.POLICY_VIOLATION, "no longer a member")
+
+    def _retire(self) -> None:
+        """Let nobody else in under the present context; links that are open stay open."""
+        if self._server is not None:
+            self._server.close(close_connections=False)
+            task = asyncio.create_task(self._server.wait_closed())
+            self._former.add(task)
+            task.add_done_callback(self._former.discard)
+            self._server = None
+
+    async def _close_links(self, links: Iterable[Link], code: CloseCode, reason: str) -> None:
+        await asyncio.gather(*[link.end(code, reason) for link in links])
+
+    def _admit(self, visitor: socket.socket) -> bool:
+        """Return whether one more unproved socket may stay."""
+        if self._closed or self._count_unproved() >= LINKS_UNPROVED_MAX:
+            return False
+        tune(visitor)
+        self._unproved[visitor.fileno()] = visitor
+        return True
+
+    def _count_unproved(self) -> int:
+        self._unproved = {number: visitor for number, visitor in self._unproved.items() if visitor.fileno() >= 0}
+        return len(self._unproved)
+
+    async def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Refuse, before the WebSocket handshake, a caller that the chain check alone let through."""
+        if self._closed:
+            return connection.respond(503, "")
+        if certificate_of(connection.transport) not in self._pins:
+            return connection.respond(403, "")
+        if request.path != PATH or "Origin" in request.headers:
+            return connection.respond(404, "")
+        self._unproved.pop(connection.transport.get_extra_info("socket").fileno(), None)
+        return None
+
+    async def _welcome(self, connection: ServerConnection) -> None:
+        certificate = certificate_of(connection.transport)
+        peer = self._pins.get(certificate)
+        if peer is None or self._closed:  # since the gate: our answer to the caller took its time
+            await connection.close(CloseCode.GOING_AWAY, "going away")
+            return
+        host, port = socket.getnameinfo(connection.remote_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        link = Link(connection, peer, host_port(host.removeprefix("::ffff:"), port), dialled=False)
+        self._links[link] = certificate
+        try:
+            await self._on_link(link)
+        except RemoteError as error:
+            LOG.debug("%s", error)
+        except Exception:
+            LOG.exception("The link to %s failed on this side.", peer)
+            await link.end(CloseCode.INTERNAL_ERROR, "")
+        finally:
+            del self._links[link]
+
+
+class _Door(socket.socket):
+    """A second handle on a listening socket that hangs up on callers that ``admit`` refuses."""
+
+    def __init__(self, listening: socket.socket, admit: Callable[[socket.socket], bool]) -> None:
+        super().__init__(listening.family, listening.type, listening.proto, listening.dup().detach())
+        self._admit = admit
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        visitor, address = super().accept()
+        if self._admit(visitor):
+            return visitor, address
+        visitor.close()
+        raise ConnectionAbortedError  # to the event loop: this caller has gone, go on listening

@@ -1,0 +1,58 @@
+"""
+Codes: what one person reads to another, ``NN-DDDD-DDDD``.
+
+The first two digits are announced in clear, so that a joiner finds the right inviter among several. The other eight are
+the secret.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edda_sync.words.errors import InvalidValueError
+
+NAMEPLATE_DIGITS = 2
+SECRET_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a person reads out: the nameplate says which inviter is meant, and the secret proves that they were told it."""
+
+    nameplate: str
+    secret: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.nameplate}-{self.secret[:4]}-{self.secret[4:]}"
+
+    def password(self) -> bytes:
+        """Return the bytes that SPAKE2 takes."""
+        return (self.nameplate + self.secret).encode("ascii")
+
+
+def make_code(random_bytes: Callable[[int], bytes]) -> str:
+    """
+    Return a new code, ``NN-DDDD-DDDD``; show it, and pass it to ``ends.invite``.
+
+    Args:
+        random_bytes: A secure source: takes a count and returns that many bytes.
+    """
+    digits = NAMEPLATE_DIGITS + SECRET_DIGITS
+    number = int.from_bytes(random_bytes(16), "big") % 10**digits  # 128 bits for 34: the bias is below 2^-94
+    return str(parse_code(f"{number:0{digits}d}"))
+
+
+def parse_code(text: str) -> Code:
+    """
+    Read a code as people type it: with spaces and dashes of any kind, or none, and in the digits of any script.
+
+    Raises:
+        InvalidValueError: These are not ten digits.
+    """
+    kept = [character for character in text if unicodedata.category(character) not in ("Pd", "Zs", "Cc", "Cf")]
+    digits = "".join(str(unicodedata.decimal(character, "?")) for character in kept)
+    if len(digits) != NAMEPLATE_DIGITS + SECRET_DIGITS or "?" in digits:
+        raise InvalidValueError("code", "must be ten digits, like 12-3456-7890")
+    return Code(digits[:NAMEPLATE_DIGITS], digits[NAMEPLATE_DIGITS:])

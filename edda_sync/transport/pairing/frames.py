@@ -1,0 +1,114 @@
+"""Frames: what two devices that pair say to each other, and the sentences for a person when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from edda_sync.words.errors import EddaError, LimitError, PairingError, RemoteProtocolError
+from edda_sync.words.limits import PAIRING_FRAME_BYTES_MAX, PAIRING_WINDOW_S
+
+Reason = Literal["wrong", "used", "expired", "closed", "broken"]
+SENTENCES: Mapping[Reason, str] = {
+    "wrong": "the code was wrong, or somebody stands between the two devices",
+    "used": "this code was already used",
+    "expired": f"this code has expired, since one is open for {PAIRING_WINDOW_S // 60} minutes",
+    "closed": "no invitation is open there",
+    "broken": "the two devices lost each other before they were done",
+}
+
+_Point = Annotated[bytes, msgspec.Meta(min_length=33, max_length=33)]  # SPAKE2's side byte and an Ed25519 point
+_Mac = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class _Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=str.lower):
+    pass
+
+
+class Hello(_Frame, frozen=True):
+    """The joiner opens an attempt."""
+
+    version: int
+    message: _Point
+
+
+class Answer(_Frame, frozen=True):
+    """The inviter's half of SPAKE2; it depends on the digits, but says nothing about them."""
+
+    message: _Point
+
+
+class Proof(_Frame, frozen=True):
+    """The joiner proves that it knows the code, and encloses its device record."""
+
+    mac: _Mac
+    record: bytes
+
+
+class Proved(_Frame, frozen=True):
+    """The inviter proves that it knows the code, too."""
+
+    mac: _Mac
+
+
+class Welcome(_Frame, frozen=True):
+    """The inviter hands over what the new member needs."""
+
+    welcome: bytes
+
+
+class Received(_Frame, frozen=True):
+    """The joiner proves that it has the welcome."""
+
+    mac: _Mac
+
+
+class Refused(_Frame, frozen=True):
+    """The inviter ends the attempt. The reason is a hint for the person, and nothing proves it."""
+
+    reason: Reason
+
+
+AnyFrame = Hello | Answer | Proof | Proved | Welcome | Received | Refused
+_DECODER: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
+
+
+def encode(frame: _Frame) -> bytes:
+    """
+    Return the one encoding of a frame.
+
+    Raises:
+        LimitError: It is larger than ``PAIRING_FRAME_BYTES_MAX``.
+    """
+    encoded = msgspec.msgpack.encode(frame)
+    if len(encoded) > PAIRING_FRAME_BYTES_MAX:
+        raise LimitError("The bytes that pairing carries at once", len(encoded), PAIRING_FRAME_BYTES_MAX)
+    return encoded
+
+
+def decode(frame: bytes) -> AnyFrame:
+    """
+    Return the frame that these bytes are.
+
+    Raises:
+        RemoteProtocolError: They are too long, malformed, or not the one encoding of a frame.
+    """
+    if len(frame) > PAIRING_FRAME_BYTES_MAX:
+        raise RemoteProtocolError(f"a pairing frame of {len(frame):,} bytes")
+    try:
+        decoded = _DECODER.decode(frame)
+    except (ValueError, RecursionError) as error:
+        raise RemoteProtocolError("a malformed pairing frame") from error
+    if msgspec.msgpack.encode(decoded) != frame:
+        raise RemoteProtocolError("a pairing frame that is not in its one encoding")
+    return decoded
+
+
+def refusal(error: EddaError) -> bytes:
+    """Return the frame that tells a joiner why its attempt ended."""
+    for reason, sentence in SENTENCES.items():
+        if isinstance(error, PairingError) and error.reason == sentence:
+            return encode(Refused(reason))
+    return encode(Refused("broken"))

@@ -1,0 +1,109 @@
+"""The joiner: the side at which a person typed the code; it proves first that it knows it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from spake2 import SPAKE2_A
+
+from edda_sync.transport.pairing.agreement import IDENTITIES, Agreement
+from edda_sync.transport.pairing.frames import (
+    SENTENCES,
+    Answer,
+    Hello,
+    Proof,
+    Proved,
+    Received,
+    Refused,
+    Welcome,
+    decode,
+    encode,
+)
+from edda_sync.transport.pairing.machine import Effect, Event, Machine, Send, State, Welcomed
+from edda_sync.words.errors import PairingError, RemoteProtocolError
+from edda_sync.words.limits import PROTOCOL_VERSION
+
+
+class Joiner(Machine):
+    """
+    One attempt to join: send :meth:`start`, then give every frame to :meth:`receive` until it says :class:`Welcomed`.
+
+    Args:
+        password: The digits that the person typed.
+        record: Who this device is, for the inviter's caller.
+        certificate: What the other end showed in TLS, DER.
+        random_bytes: A secure source for SPAKE2.
+    """
+
+    table: ClassVar[Mapping[tuple[State, Event], State]] = {
+        (State.IDLE, Event.START): State.ASKED,
+        (State.ASKED, Event.ANSWER): State.PROVING,
+        (State.ASKED, Event.REFUSED): State.FAILED,
+        (State.PROVING, Event.RIGHT): State.ADMITTED,
+        (State.PROVING, Event.WRONG): State.FAILED,
+        (State.PROVING, Event.REFUSED): State.FAILED,
+        (State.ADMITTED, Event.WELCOME): State.DONE,
+        (State.ADMITTED, Event.REFUSED): State.FAILED,
+    }
+
+    def __init__(
+        self, password: bytes, record: bytes, certificate: bytes, random_bytes: Callable[[int], bytes]
+    ) -> None:
+        self.state = State.IDLE
+        self._record, self._certificate = record, certificate
+        self._spake = SPAKE2_A(password, *IDENTITIES, entropy_f=random_bytes)
+        self._agreement = Agreement(b"", b"")
+        self._hello = b""
+
+    def start(self) -> list[Effect]:
+        """Open the attempt."""
+        self.advance(Event.START)
+        self._hello = encode(Hello(PROTOCOL_VERSION, self._spake.start()))
+        return [Send(self._hello)]
+
+    def receive(self, frame: bytes) -> list[Effect]:
+        """
+        Take one whole frame; carry out the effects in order.
+
+        Raises:
+            PairingError: The inviter refused, or did not know the code itself.
+            RemoteProtocolError: The other end broke the protocol; close the connection.
+            LimitError: This device's record does not fit a frame.
+        """
+        decoded = decode(frame)
+        match decoded:
+            case Answer():
+                return self._prove(decoded, frame)
+            case Proved():
+                self.expect(Event.RIGHT)
+                if not hmac.compare_digest(decoded.mac, self._agreement.mac(b"inviter", self._record)):
+                    self.advance(Event.WRONG)
+                    raise PairingError(SENTENCES["wrong"])
+                self.advance(Event.RIGHT)
+                return []
+            case Welcome():
+                return self._enter(decoded)
+            case Refused():
+                self.advance(Event.REFUSED)
+                raise PairingError(SENTENCES[decoded.reason])
+            case _:
+                raise RemoteProtocolError("a pairing frame that only a joiner sends")
+
+    def _prove(self, answer: Answer, frame: bytes) -> list[Effect]:
+        self.expect(Event.ANSWER)
+        agreement = Agreement.reached(self._spake, answer.message, self._certificate, self._hello, frame)
+        proof = encode(Proof(agreement.mac(b"joiner", self._record), agreement.sealed(b"record", self._record)))
+        self._agreement = agreement
+        self.advance(Event.ANSWER)
+        return [Send(proof)]
+
+    def _enter(self, frame: Welcome) -> list[Effect]:
+        self.expect(Event.WELCOME)
+        welcome = self._agreement.opened(b"welcome", frame.welcome)
+        if welcome is None:
+            raise RemoteProtocolError("a welcome that was changed on its way")
+        self.advance(Event.WELCOME)
+        received = encode(Received(self._agreement.mac(b"received", self._record, welcome)))
+        return [Send(received), Welcomed(welcome)]

@@ -1,0 +1,64 @@
+"""
+TLS contexts: 1.3 only, and no names of hosts, since a device is its key, wherever it is.
+
+``ssl`` cannot accept a connection and look at its certificate afterwards on the side of a server, so the pinned
+certificates are the trust anchors. That alone is not enough (a pinned certificate with CA:TRUE could sign another): look
+the exact one up afterwards, with :func:`certificate_of`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+
+from edda_sync.transport.identity import Identity, load_into
+
+
+def mutual(identity: Identity, side: int, pinned: Iterable[bytes]) -> ssl.SSLContext:
+    """
+    Return the context of one side of a link: we show our certificate, and of others exactly the pinned ones are trusted.
+
+    Args:
+        identity: This device.
+        side: ``ssl.PROTOCOL_TLS_CLIENT`` or ``ssl.PROTOCOL_TLS_SERVER``.
+        pinned: The trusted certificates, DER.
+
+    Raises:
+        ssl.SSLError: One of them is no certificate.
+    """
+    context = _context(side, ssl.CERT_REQUIRED)
+    load_into(context, identity)
+    anchors = b"".join(pinned)
+    if anchors:  # OpenSSL takes no empty list; without anchors nobody is trusted, as it should be
+        context.load_verify_locations(cadata=anchors)
+    return context
+
+
+def showing(identity: Identity) -> ssl.SSLContext:
+    """Return the context of a server that shows its certificate and asks for none."""
+    context = _context(ssl.PROTOCOL_TLS_SERVER, ssl.CERT_NONE)
+    load_into(context, identity)
+    return context
+
+
+def unverified() -> ssl.SSLContext:
+    """Return the context of a client that shows nothing and takes any certificate: what it saw proves nothing yet."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, ssl.CERT_NONE)
+
+
+def certificate_of(transport: asyncio.BaseTransport) -> bytes:
+    """Return the certificate, DER, that the other end proved to hold the key of; nothing where it showed none."""
+    tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) or b""
+
+
+def _context(side: int, verify_mode: ssl.VerifyMode) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = verify_mode
+    if side == ssl.PROTOCOL_TLS_SERVER:  # a session that is resumed skips the check of certificates
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    return context

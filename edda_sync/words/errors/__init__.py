@@ -1,0 +1,124 @@
+"""
+All errors of edda-sync, one tree. Each says whose fault it is, what happened and what to do, and carries its fields.
+
+    EddaError
+    ├── LocalError                 the caller's: ask differently
+    │   ├── InvalidValueError      a value is not acceptable (field, value, why)
+    │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
+    │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
+    │   │   └── NotLinkedError     a task and a document have no link (reference, document)
+    │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
+    │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
+    │   ├── LimitError             larger than a limit allows (what, size, limit)
+    │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
+    ├── StorageError               this device's disk or store
+    │   ├── NotAStoreError         the path holds something else (path)
+    │   ├── NewerStoreError        made by a newer version (found, known)
+    │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
+    │   ├── ReplacedStoreError     another file lies where the open store was (path)
+    │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
+    │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
+    │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
+    │   ├── ReadOnlyError          the store cannot be written (path)
+    │   ├── DiskFullError          no room left; nothing was half written (path)
+    │   ├── DiskFaultError         the disk failed to read or write (path, detail)
+    │   ├── BusyError              another process has held the store for too long (path)
+    │   └── CorruptError           stored bytes are not what was written (what)
+    │       └── DamagedStoreError  and cannot be made anew from what is here (path)
+    ├── RemoteError                a peer's, or the network's
+    │   ├── RemoteProtocolError    the peer broke the protocol (peer, reason)
+    │   ├── RemoteMismatchError    the peer is of another workspace or version (peer, reason)
+    │   ├── RemoteFaultError       the peer's own disk or store failed (peer, reason)
+    │   ├── RefusedTextError       a text update that no honest device writes (reason)
+    │   ├── NotReachableError      nobody answered (address)
+    │   ├── LinkClosedError        a link has ended (peer, reason)
+    │   └── NotAMemberError        the peer is no member, or we are none there (peer, by_peer)
+    ├── BugError                   edda-sync itself failed in a talk, which ends (bug)
+    └── PairingError               an invitation that did not work (reason)
+
+The command turns each into one sentence and an exit code: ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from edda_sync.words.errors.local import (
+    AmbiguousIdError,
+    ConflictError,
+    InTrashError,
+    InvalidValueError,
+    LimitError,
+    LocalError,
+    NotFoundError,
+    NotLinkedError,
+    UsageError,
+)
+from edda_sync.words.errors.remote import (
+    BugError,
+    LinkClosedError,
+    NotAMemberError,
+    NotReachableError,
+    PairingError,
+    RefusedTextError,
+    RemoteError,
+    RemoteFaultError,
+    RemoteMismatchError,
+    RemoteProtocolError,
+)
+from edda_sync.words.errors.root import EddaError, command_of, shown
+from edda_sync.words.errors.storage import (
+    WAYS_BACK,
+    BusyError,
+    CorruptError,
+    DamagedStoreError,
+    DiskFaultError,
+    DiskFullError,
+    LinkError,
+    LostIdentityError,
+    LostStoreError,
+    NewerStoreError,
+    NotAStoreError,
+    NotPrivateError,
+    ReadOnlyError,
+    ReplacedStoreError,
+    StorageError,
+)
+
+__all__ = [
+    "WAYS_BACK",
+    "AmbiguousIdError",
+    "BugError",
+    "BusyError",
+    "ConflictError",
+    "CorruptError",
+    "DamagedStoreError",
+    "DiskFaultError",
+    "DiskFullError",
+    "EddaError",
+    "InTrashError",
+    "InvalidValueError",
+    "LimitError",
+    "LinkClosedError",
+    "LinkError",
+    "LocalError",
+    "LostIdentityError",
+    "LostStoreError",
+    "NewerStoreError",
+    "NotAMemberError",
+    "NotAStoreError",
+    "NotFoundError",
+    "NotLinkedError",
+    "NotPrivateError",
+    "NotReachableError",
+    "PairingError",
+    "ReadOnlyError",
+    "RefusedTextError",
+    "RemoteError",
+    "RemoteFaultError",
+    "RemoteMismatchError",
+    "RemoteProtocolError",
+    "ReplacedStoreError",
+    "StorageError",
+    "UsageError",
+    "command_of",
+    "shown",
+]

@@ -1,0 +1,89 @@
+"""Errors of the caller: ask differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edda_sync.words import exits
+from edda_sync.words.errors.root import LISTED, EddaError, bare, command_of, shown
+
+
+class LocalError(EddaError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = exits.USAGE
+
+
+class InvalidValueError(LocalError):
+    """A value is not acceptable; nothing was written."""
+
+    def __init__(self, field: str, why: str, value: object = None) -> None:
+        self.field, self.why, self.value = field, why, value
+        super().__init__(f"{field}: {bare(why)}.")
+
+
+class NotFoundError(LocalError):
+    """There is no such task, document, tag or device here."""
+
+    exit_code = exits.NOT_FOUND
+
+    def __init__(self, kind: str, reference: str) -> None:
+        self.kind, self.reference = kind, reference
+        listed = f"; `edda {command_of(kind)} list` shows what there is" if kind in LISTED else ""
+        if kind in ("task", "document") and len(reference.replace("-", "")) < 32:
+            listed = f"; `edda {command_of(kind)} list` shows ids, of which the last 6 or more characters will do"
+        super().__init__(f"There is no {kind} {shown(reference)} here{listed}.")
+
+
+class InTrashError(NotFoundError):
+    """It was deleted; restore it first."""
+
+    def __init__(self, kind: str, reference: str) -> None:
+        super().__init__(kind, reference)
+        restore = f"edda {command_of(kind)} restore {reference}"
+        self.args = (f"The {kind} {shown(reference)} is in the trash; `{restore}` brings it back.",)
+
+
+class NotLinkedError(NotFoundError):
+    """A task and a document are here, and there is no link between them."""
+
+    def __init__(self, task: str, document: str) -> None:
+        super().__init__("link", task)
+        self.document = document
+        self.args = (
+            f"There is no link between the task {shown(task)} and the document {shown(document)}; nothing was changed.",
+        )
+
+
+class AmbiguousIdError(LocalError):
+    """A short id fits several entities."""
+
+    def __init__(self, reference: str, candidates: Sequence[str]) -> None:
+        self.reference, self.candidates = reference, list(candidates)
+        shorts = ", ".join(candidate[-12:] for candidate in self.candidates[:4])
+        super().__init__(f"{shown(reference)} fits {len(self.candidates)} ids ({shorts}); type more of its end.")
+
+
+class ConflictError(LocalError):
+    """Something the transaction read or wrote was changed meanwhile; run it again, or use ``transact``."""
+
+    exit_code = exits.FAILED
+
+    def __init__(self, cells: Sequence[tuple[str, str]]) -> None:
+        self.cells = list(cells)
+        entity, field = self.cells[0]
+        super().__init__(
+            f"{field} of {entity[-12:]} was changed while this transaction ran; nothing was written: run it again."
+        )
+
+
+class LimitError(LocalError):
+    """Something is larger than a limit allows; nothing was written."""
+
+    def __init__(self, what: str, size: int, limit: int, advice: str = "split it") -> None:
+        self.what, self.size, self.limit = what, size, limit
+        super().__init__(f"{what} is {size:,}, and at most {limit:,} is possible; {advice}.")
+
+
+class UsageError(LocalError):
+    """The call does not fit the state of things; the text says what to do first."""

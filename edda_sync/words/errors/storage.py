@@ -1,0 +1,142 @@
+"""Errors of this device's disk or store: what was acknowledged is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edda_sync.words.errors.root import EddaError
+
+WAYS_BACK: Final = (
+    "put it back from a backup, or get its content from another device (`edda invite` there, `edda join` here)"
+)
+"""How a store that was lost comes back."""
+
+
+class StorageError(EddaError):
+    """This device's disk or store failed; what was acknowledged is safe."""
+
+
+class NotAStoreError(StorageError):
+    """The path holds something that is not a store; it was not touched."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is not an edda store; nothing was touched: choose another folder with --home.")
+
+
+class NewerStoreError(StorageError):
+    """The store was made by a newer version; it was not touched."""
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        self.path, self.found, self.known = path, found, known
+        super().__init__(
+            f"{path} was written by a newer edda (store version {found}; this one knows {known}): update edda-sync."
+        )
+
+
+class LostStoreError(StorageError):
+    """A store was here, and its file is missing, empty or something else; none was made in its place."""
+
+    def __init__(self, path: str, signs: Sequence[str], *, overwritten: bool = False) -> None:
+        self.path, self.signs = path, list(signs)
+        what = "no store any more" if overwritten else "missing or empty"
+        kept = self.signs[:1] if overwritten else []
+        kept += [sign for sign in self.signs if sign.endswith("-wal")]  # it does not fit another file
+        first = f"keep {' and '.join(kept)} elsewhere first, then " if kept else ""
+        anew = f", or, to begin anew, move away {', '.join(self.signs)}" if self.signs else ""
+        super().__init__(f"{path} is {what}, although a store was here; nothing was made: {first}{WAYS_BACK}{anew}.")
+
+
+class ReplacedStoreError(StorageError):
+    """Another file lies where the store was opened; neither was written since."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} was replaced by another file while it was in use; start again to use the new one.")
+
+
+class LostIdentityError(StorageError):
+    """A store is here, and the key of its device is missing: it can be read and written, but not synced."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} has a store without its identity: put identity.json and identity.key back from a backup, or let "
+            "`edda join --bring` make this a new device that keeps the content; until then it can be read and written, but "
+            "not synced."
+        )
+
+
+class LinkError(StorageError):
+    """A symbolic link lies where a file of ours goes; nothing was written through it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is a symbolic link, and nothing is written through it: remove it, or put the file itself there."
+        )
+
+
+class NotPrivateError(StorageError):
+    """Others on this computer can read a file of ours, and its permissions cannot be changed; it was not used."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} can be read by others, and its permissions cannot be changed; it was not used: let its owner run "
+            "`chmod go-rwx` on it, or move the folder to a disk that keeps permissions."
+        )
+
+
+class ReadOnlyError(StorageError):
+    """The store cannot be written."""
+
+    def __init__(self, path: str, advice: str = "check its permissions or its disk") -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be written (read-only); nothing was changed: {advice}.")
+
+
+class DiskFullError(StorageError):
+    """No room is left; the write was refused whole."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"The disk that holds {path} is full; nothing was written: free some room and try again.")
+
+
+class DiskFaultError(StorageError):
+    """The disk failed to read or write; the write was refused whole."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        self.path, self.detail = path, detail
+        super().__init__(
+            f"The disk that holds {path} failed ({detail}); nothing was written: check the disk, then try again."
+        )
+
+
+class BusyError(StorageError):
+    """Another process has held the store for too long."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} has been busy with another process for too long; nothing was written: try again.")
+
+
+class CorruptError(StorageError):
+    """Stored bytes are not what was written."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is damaged on this disk; run `edda doctor`, and keep a copy of the folder.")
+
+
+class DamagedStoreError(CorruptError):
+    """What is damaged cannot be made anew from what is here."""
+
+    def __init__(self, path: str, what: str = "") -> None:
+        super().__init__(what or path)
+        self.path = path
+        name = path.rpartition("/")[2]
+        then = f"keep a copy of the folder, move {name} away, and {WAYS_BACK}"
+        self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.processes import EDDA
+
+
+def test_a_closed_pipe_is_quiet(edda: Any) -> None:
+    edda("doc", "add", "-", "--title", "T", stdin=b"x" * 200_000)
+    reading, writing = os.pipe()
+    os.close(reading)
+    for args in (["export"], ["task", "list", "--json"]):
+        ended = subprocess.run(
+            [*EDDA, "--home", str(edda.home), *args], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+        assert (ended.returncode, ended.stderr) == (141, b"")
+    os.close(writing)
+
+
+def test_an_interrupt_says_one_line(edda: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    process = subprocess.Popen(
+        [*EDDA, "--home", str(edda.home), "doc", "add", str(tmp_path / "pipe")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with (tmp_path / "pipe").open("wb"):  # open once the command reads
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130
+    assert said.count(b"\n") == 1
+    assert b"Interrupted" in said
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Loading:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Loading())
+from edda_sync.cli.command import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "edda_sync.cli.main", "edda_sync.cli.common", "edda_sync.words.config"])
+def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_an_interrupt_that_whoever_started_the_command_ignores_is_ignored() -> None:
+    code = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
+    ended = subprocess.run([sys.executable, "-c", code, "click"], capture_output=True, text=True, check=False)
+    assert "No such command 'click'" in ended.stderr

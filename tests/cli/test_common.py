@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edda_sync.cli
+from tests.cli.processes import EDDA, Running, on_a_terminal, run
+
+
+def test_the_store_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_HOME", str(tmp_path / "elsewhere"))
+    subprocess.run([*EDDA, "task", "add", "a"], check=True, capture_output=True)
+    assert (tmp_path / "elsewhere" / "edda.db").exists()
+
+
+def test_an_empty_name_of_a_home_is_not_the_present_folder(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [*EDDA, "--home", "", "task", "add", "a"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "--home" in refused.stderr
+    assert "empty" in refused.stderr
+    assert not (tmp_path / "edda.db").exists()
+
+
+def test_content_of_ten_megabytes_goes_in_and_comes_out(edda: Any, tmp_path: Path) -> None:
+    raw = ("# Long\n" + "0123456789abcde\n" * (10 * 2**16)).encode()
+    (tmp_path / "long.md").write_bytes(raw)
+    document_id = edda.id_of("doc", "add", str(tmp_path / "long.md"))
+    assert edda("doc", "show", document_id).stdout_bytes == raw
+
+
+@pytest.mark.parametrize(("raw", "says"), [(b"x" * (16 * 2**20 + 1), "16,777,216"), (b"\xff\xfe", "not UTF-8")])
+def test_content_that_no_text_can_hold_is_refused(edda: Any, tmp_path: Path, raw: bytes, says: str) -> None:
+    (tmp_path / "raw").write_bytes(raw)
+    for args in (
+        ["doc", "add", str(tmp_path / "raw")],
+        ["task", "add", "a", "--description-file", str(tmp_path / "raw")],
+    ):
+        assert says in edda(*args, code=2).stderr
+    assert says in edda("doc", "add", "-", stdin=raw, code=2).stderr
+    assert edda.json("doc", "list") == []
+
+
+def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> None:
+    edda("task", "add", "evil \u202egnp.exe \u2066x")
+    code, printed = on_a_terminal(edda.home, "task", "list")
+    assert code == 0
+    assert re.search(r"id +status +priority +due +title", printed)
+    assert "\\u202e" in printed
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", printed)
+    assert "\u202e" in edda("task", "list").stdout, "a program gets what was written"
+
+
+LISTS = (["task", "list"], ["task", "list", "--all"], ["doc", "list"], ["tag", "list"], ["devices"])
+SENTENCES = (
+    ["status"],
+    ["conflicts"],
+    ["doctor"],
+    ["task", "list", "--limit", "1"],
+    ["init"],
+    ["doc", "search", "one"],
+)
+
+
+@pytest.mark.parametrize("args", [*LISTS, *SENTENCES], ids=" ".join)
+def test_no_command_spells_out_its_own_style_on_a_terminal(edda: Any, args: list[str]) -> None:
+    for title in ("One", "Two"):
+        edda("task", "add", title, "--tag", "home")
+        edda("doc", "add", "-", "--title", title, stdin=title)
+    code, printed = on_a_terminal(edda.home, *args)
+    assert code == 0
+    assert "\\x1b" not in printed
+    assert ("\x1b[1m" in printed) or args not in LISTS
+    assert b"\x1b" not in run(edda.home, *args).stdout
+
+
+def test_what_is_printed_is_styled_in_one_place_which_makes_it_safe_first() -> None:
+    folder = Path(edda_sync.cli.__path__[0])
+    styling = {
+        path.name
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("style", "secho")
+    }
+    assert styling == {"common.py"}
+
+
+def test_columns_stand_below_each_other_whatever_is_in_them(edda: Any) -> None:
+    for name in ("長い", "e\u0301", "plain"):
+        edda("tag", "add", name, "--color", "red")
+    code, printed = on_a_terminal(edda.home, "tag", "list")
+    assert code == 0
+    wide = {"長い": 4, "e\u0301": 1, "plain": 5}
+    starts = {
+        name: wide[name] + len(rest) - len(rest.lstrip())
+        for name, rest in re.findall(r"^(\S+)( +red)", printed, re.MULTILINE)
+    }
+    assert starts == dict.fromkeys(wide, 7)
+
+
+def test_a_terminal_is_not_obeyed_by_a_documents_text(edda: Any) -> None:
+    text = "red \x1b[31m, clear \x9b2J, bell \a\ntabs\tstay"
+    document_id = edda.id_of("doc", "add", "-", "--title", "T", stdin=text)
+    code, printed = on_a_terminal(edda.home, "doc", "show", document_id)
+    assert code == 0
+    assert "\\x1b[31m" in printed
+    assert "\\x9b2J" in printed
+    assert "tabs" in printed
+    assert "\x1b[31m" not in printed
+    code, printed = on_a_terminal(edda.home, "doc", "show", document_id, "--json")
+    assert json.loads(printed)["content"] == text
+    assert "\x9b" not in printed
+    assert edda("doc", "show", document_id).stdout == text
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["doc", "add", "-"],
+        ["doc", "edit", "DOCUMENT", "--file", "-"],
+        ["task", "add", "a", "--description-file", "-"],
+        ["task", "edit", "TASK", "--description-file", "-"],
+    ],
+    ids=" ".join,
+)
+def test_who_types_a_text_is_told_how_to_end_and_what_became_of_it(tmp_path: Path, edda: Any, args: list[str]) -> None:
+    named = {"TASK": edda.id_of("task", "add", "T")}
+    named["DOCUMENT"] = edda.id_of("doc", "add", "-", "--title", "D", stdin="text")
+    before = edda.everything()
+    command = [*EDDA, "--home", str(edda.home), *(named.get(word, word) for word in args)]
+    typing = Running(command, dict(os.environ), terminal=True)
+    typing.wait_for(r"^Type the text, then Ctrl-D; Ctrl-C gives it up\.$")
+    assert typing.give_up() == 130
+    assert typing.lines[-1] == "Nothing was done."
+    assert edda.everything() == before
+    code, printed = on_a_terminal(edda.home, "doc", "add", "-", typed=b"# Typed\n\x04")
+    assert code == 0
+    assert "Type the text" in printed
+    assert "Typed" in [each["title"] for each in edda.json("doc", "list")]
+
+
+def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from edda_sync.cli.common import Progress
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    times = iter([0.0, 0.5, 1.0, 1.05, 1.2])
+    with Progress("Importing", 3_000, lambda: next(times)) as progress:
+        progress(1)
+        assert screen.getvalue() == ""
+        progress(1_000)
+        assert screen.getvalue().endswith("Importing 1,000 of 3,000")
+        shown = screen.getvalue()
+        progress(1_001)
+        assert screen.getvalue() == shown
+        progress(2_000)
+        assert screen.getvalue().endswith("Importing 2,000 of 3,000")
+    assert screen.getvalue().endswith("\r\x1b[K")

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.cli.processes import EDDA
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(edda: Any, shell: str) -> None:
+    assert "_EDDA_COMPLETE" in edda("completion", shell).stdout
+
+
+def test_completion_completes_commands_and_options(edda: Any) -> None:
+    def complete(line: str) -> str:
+        environment = {
+            **os.environ,
+            "_EDDA_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(line.count(" ")),
+        }
+        return subprocess.run(EDDA, env=environment, capture_output=True, check=True).stdout.decode()
+
+    assert "plain,list" in complete("edda task li")
+    assert "plain,blocked" in complete("edda task list --status blo")

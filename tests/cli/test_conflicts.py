@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edda_sync.cli.conflicts import SHOWN_CHARACTERS_MAX
+from edda_sync.testing import devices, sync
+from edda_sync.words.model import Task
+
+
+@pytest.fixture
+def conflict(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A task of which two devices wrote one field at once, seen by the command; returns its id."""
+    with devices(2) as (laptop, phone):
+        task_id = laptop.create_task(Task(title="Tent"))
+        sync(laptop, phone)
+        laptop.update_task(Task(id=task_id, metadata={"size": "one\x1b[31m"}))
+        phone.update_task(Task(id=task_id, metadata={"size": "other " + "x" * SHOWN_CHARACTERS_MAX}))
+        sync(laptop, phone)
+        found = laptop.conflicts()
+    monkeypatch.setattr("edda_sync.engine.engine.StorageEngine.conflicts", lambda _: found)
+    return task_id
+
+
+def test_where_there_are_none_it_says_so(edda: Any) -> None:
+    assert edda("conflicts").stderr == "No conflicts.\n"
+    assert edda.json("conflicts") == []
+
+
+def test_a_field_is_shown_with_what_is_kept_beside_it(edda: Any, conflict: str) -> None:
+    head, *values = edda("conflicts").stdout.splitlines()
+    assert head.startswith(f"task {conflict.replace('-', '')[-6:]}  ")
+    assert head.endswith("  Tent  metadata.size")
+    assert [line.split()[0] for line in values] == ["shown", "kept"]
+    assert any("one\\x1b[31m" in line for line in values), "nothing that a terminal would obey"
+    (long,) = (line for line in values if "other" in line)
+    assert long.endswith("x…")
+    assert len(long.split("  ")[-1]) == SHOWN_CHARACTERS_MAX
+
+
+def test_json_has_every_value_whole_with_its_author(edda: Any, conflict: str) -> None:
+    (found,) = json.loads(edda("conflicts", "--json").stdout)
+    assert (found["kind"], found["id"], found["field"]) == ("task", conflict, "metadata.size")
+    values = [found["shown"], *found["kept"]]
+    assert {value["value"] for value in values} == {"one\x1b[31m", "other " + "x" * SHOWN_CHARACTERS_MAX}
+    assert len({value["actor"] for value in values}) == 2
+    assert all(value["seq"] > 0 and value["written_at"].endswith("Z") for value in values)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from edda_sync.cli import happenings as module
+from edda_sync.cli.happenings import Lines
+from edda_sync.device.device import Happening
+
+NAMES = {"a": "phone", "b": "tablet\x1b[31m"}
+
+
+class Names:
+    """As much of a device as a line needs."""
+
+    def name_of(self, device: str) -> str:
+        return NAMES.get(device, device)
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(module, "say", lambda text, lead: lines.append(text))
+    return lines
+
+
+def started() -> Lines:
+    lines = Lines()
+    device: Any = Names()
+    lines.device = device
+    lines.start()
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("happening", "line"),
+    [
+        (Happening("found", "a", text="10.0.0.1:4321"), "found phone at 10.0.0.1:4321"),
+        (Happening("connected", "a", text="10.0.0.1:4321"), "connected to phone (10.0.0.1:4321)"),
+        (Happening("lost", "a"), "lost phone"),
+        (Happening("joined", "a"), "phone joined the workspace"),
+        (Happening("trouble", "a", text="it hung up"), "phone: it hung up"),
+        (Happening("trouble", text="the disk is full"), "the disk is full"),
+        (Happening("lost", "b"), "lost tablet\\x1b[31m"),
+    ],
+    ids=lambda value: value.what if isinstance(value, Happening) else None,
+)
+async def test_each_thing_that_happens_is_a_line(printed: list[str], happening: Happening, line: str) -> None:
+    started().happened(happening)
+    assert printed == [line]
+
+
+async def test_what_happens_before_the_banner_is_printed_after_it(printed: list[str]) -> None:
+    lines = Lines()
+    device: Any = Names()
+    lines.device = device
+    lines.happened(Happening("connected", "a", text="x"))
+    assert printed == []
+    lines.start()
+    assert printed == ["connected to phone (x)"]
+
+
+async def test_changes_that_come_one_by_one_are_one_line_and_each_peer_has_its_own(printed: list[str]) -> None:
+    lines = started()
+    for number in (1, 2, 3):
+        lines.happened(Happening("applied", "a", number))
+    lines.happened(Happening("applied", "b", 1))
+    lines.end()
+    assert printed == ["phone: 6 changes applied", "tablet\\x1b[31m: 1 change applied"]
+
+
+async def test_equality_is_told_at_once_with_what_led_to_it(printed: list[str]) -> None:
+    lines = started()
+    lines.happened(Happening("applied", "a", 2))
+    lines.happened(Happening("equal", "a"))
+    assert printed == ["phone: 2 changes applied, proved equal"]
+    lines.end()
+    assert len(printed) == 1
+
+
+async def test_what_is_gathered_of_a_peer_comes_before_the_next_thing_that_happens_to_it(printed: list[str]) -> None:
+    lines = started()
+    lines.happened(Happening("applied", "a", 2))
+    lines.happened(Happening("lost", "a"))
+    assert printed == ["phone: 2 changes applied", "lost phone"]
+
+
+async def test_what_a_peer_types_is_one_line_a_second(printed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
+    lines = started()
+    lines.happened(Happening("applied", "a", 2))
+    (timer,) = lines._timers.values()
+    done = asyncio.Event()
+    asyncio.get_running_loop().call_at(timer.when() + 0.001, done.set)
+    await done.wait()
+    assert printed == ["phone: 2 changes applied"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import signal
+
+import edda_sync
+from tests.cli.meeting import Machines, titles
+from tests.cli.processes import Machine
+
+
+def test_a_new_device_joins_by_a_code_and_holds_everything(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    laptop.run("task", "add", "Buy milk")
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", address, "--name", "phone")
+    assert "joined the workspace of laptop" in printed
+    assert "1 task and 0 documents came; proved equal with laptop." in printed
+    assert invitation.wait() == 0
+    assert "phone is a member of this workspace now." in invitation.lines
+    assert titles(phone) == {"Buy milk"}
+    assert phone.json("status")["digest"] == laptop.json("status")["digest"]
+    assert {(each["name"], each["this"]) for each in phone.json("devices")} == {("laptop", False), ("phone", True)}
+    assert laptop.json("devices")[1]["proved_at"] is not None
+
+
+def test_who_gives_up_looking_for_an_invitation_is_told_that_nothing_was_done(machine: Machines) -> None:
+    phone = machine("phone")
+    joining = phone.start("join", "12-3456-7890")
+    joining.wait_for("Looking for the device that invites")
+    assert joining.end(signal.SIGINT) == 130
+    assert joining.lines[-1] == "Nothing was done."
+
+
+def test_what_is_no_code_or_no_address_is_told_before_anything_is_done(machine: Machines) -> None:
+    phone = machine("phone")
+    assert "ten digits" in phone.run("join", "12-34", code=2)
+    for wrong in ("nowhere", "host:", "host:0", "host:99999", "::1:80", "host:٣"):
+        assert "no address" in phone.run("join", "12-3456-7890", "--at", wrong, code=2)
+    assert not (phone.home / "edda.db").exists()
+
+
+def test_a_store_with_content_is_not_touched_unless_someone_says_what_becomes_of_it(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    phone.run("task", "add", "Mine")
+    before = phone.json("status")["digest"]
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", address, code=2)
+    assert "1 task, 0 documents, 0 tags" in printed
+    assert "--bring" in printed
+    assert "--leave" in printed
+    assert phone.json("status")["digest"] == before
+    phone.run("join", code, "--at", address, "--leave")  # the code was not spent
+    assert invitation.wait() == 0
+
+
+def test_a_store_that_is_left_stays_usable_where_it_goes(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("task", "add", "Theirs")
+    phone.run("task", "add", "Mine")
+    phone.join(laptop, "--leave")
+    assert titles(phone) == {"Theirs"}
+    (aside,) = phone.home.glob("left-*")
+    with edda_sync.open(aside) as store:
+        assert [task.title for task in store.query_tasks(edda_sync.TaskQuery())] == ["Mine"]
+        store.create_task(edda_sync.Task(title="Still mine"))
+
+
+def test_content_that_is_brought_along_reaches_the_inviter_under_its_ids(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("task", "add", "Theirs")
+    mine = phone.run("task", "add", "Mine", "--tag", "home").splitlines()[-1]
+    printed = phone.join(laptop, "--bring")
+    assert "Brought along: 1 task and 0 documents." in printed
+    assert titles(laptop) == titles(phone) == {"Theirs", "Mine"}
+    assert laptop.json("task", "show", mine)["tags"] == ["home"]
+    assert laptop.json("status")["digest"] == phone.json("status")["digest"]
+
+
+def test_an_empty_store_joins_without_a_question(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    phone.run("init", "--name", "telephone")
+    phone.join(laptop)
+    assert not list(phone.home.glob("left-*"))
+    assert {each["name"] for each in laptop.json("devices")} >= {"telephone"}  # the name that it had
+
+
+def test_joining_the_same_workspace_again_keeps_the_store(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    phone.run("task", "add", "Written since")
+    phone.join(laptop, "--leave")
+    assert not list(phone.home.glob("left-*"))
+    assert titles(laptop) == {"Buy milk", "Written since"}
+    assert len(laptop.json("devices")) == 2
+
+
+def test_a_wrong_address_of_an_invitation_is_named_and_the_code_stays_good(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    laptop.run("init", "--name", "laptop")
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", "no-such-host.invalid:22", code=1)
+    assert "No device answered at no-such-host.invalid:22" in printed
+    assert "is `edda invite` open there, and is that the address that it shows behind --at?" in printed
+    assert "edda up" not in printed
+    phone.run("join", code, "--at", address)
+    assert invitation.wait() == 0

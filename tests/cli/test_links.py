@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_links_are_made_shown_and_taken_away(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a")
+    document_id = edda.id_of("doc", "add", "-", "--title", "D", stdin=b"text")
+    edda("link", task_id, document_id[-6:], "--as", "spec")
+    (link,) = edda.json("task", "show", task_id)["links"]
+    assert (link["task_id"], link["document_id"], link["relationship_type"]) == (task_id, document_id, "spec")
+    assert "document: " in edda("task", "show", task_id).stdout
+    assert [each["id"] for each in edda.json("doc", "list", "--task", task_id)] == [document_id]
+    edda("link", task_id, document_id, "--remove")
+    assert edda.json("task", "show", task_id)["links"] == []
+    refused = edda("link", task_id, document_id[-6:], "--remove", code=3).stderr
+    assert f"no link between the task '{task_id}' and the document '{document_id[-6:]}'" in refused
+    edda("link", task_id, document_id, "--remove", "--as", "x", code=2)

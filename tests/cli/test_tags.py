@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_tags_are_made_listed_renamed_and_deleted(edda: Any) -> None:
+    task_id = edda.id_of("task", "add", "a", "--tag", "work")
+    edda("tag", "add", "Work", "--color", "#f80")
+    (tag,) = edda.json("tag", "list")
+    assert (tag["name"].lower(), tag["color"]) == ("work", "#f80")
+    assert tag.keys() == {"id", "name", "color", "description", "created_at"}
+    edda("tag", "rename", "work", "office")
+    assert edda.json("task", "show", task_id)["tags"] == ["office"]
+    edda("tag", "rm", "office")
+    assert edda.json("task", "show", task_id)["tags"] == []
+    edda("tag", "rm", "office", code=3)
+    edda("tag", "rename", "office", "x", code=3)
+    edda("tag", "add", "office")
+    assert edda.json("task", "show", task_id)["tags"] == ["office"]
+    assert edda("tag", "list").stdout.startswith("office")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from edda_sync import imports
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.imports import markdown
+from edda_sync.testing import devices, sync
+from edda_sync.words import values
+from edda_sync.words.query import DocumentQuery
+from tests.imports.sources import PAGES, needs_data
+
+
+def test_a_folder_becomes_documents_known_by_their_paths(store: StorageEngine, tmp_path: Path) -> None:
+    raws = {
+        "a.md": b"# A\n",
+        "sub/b.md": b"\xef\xbb\xbfno heading\r\n\0",
+        "sub/deep/c.MD": "# Ü\n".encode(),
+        "not.txt": b"x",
+    }
+    for name, raw in raws.items():
+        path = tmp_path / "notes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
+    (tmp_path / "notes" / "loop").symlink_to(tmp_path / "notes")
+    read = markdown.read(tmp_path / "notes")
+    assert not read.refused
+    imports.merge_into(store, read)
+    found = {document.metadata["markdown.path"]: document for document in store.query_documents(DocumentQuery())}
+    assert found.keys() == {"a.md", "sub/b.md", "sub/deep/c.MD"}
+    for name, document in found.items():
+        assert document.id == values.uuid8("markdown", name)
+        assert (document.content or "").encode() == raws[name]
+    assert [found[name].title for name in sorted(found)] == ["A", "b", "Ü"]
+
+
+def test_a_changed_file_replaces_only_what_nobody_edited(store: StorageEngine, tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("# Old\n")
+    imports.merge_into(store, markdown.read(tmp_path))
+    store.edit_text(markdown.document_id("b.md"), "content", [(0, 0, "mine ")])
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("# New\n")
+    report = imports.merge_into(store, markdown.read(tmp_path))
+    assert report.edited == [("b.md", "content")]
+    contents = [getattr(store.get_document(markdown.document_id(name)), "content", None) for name in ("a.md", "b.md")]
+    assert contents == ["# New\n", "mine # Old\n"]
+
+
+def test_a_changed_file_imported_on_two_devices_is_not_doubled(tmp_path: Path) -> None:
+    with devices(2) as (laptop, phone):
+        for text in ("one two three", "one 2 three four"):
+            (tmp_path / "a.md").write_text(text)
+            for each in (laptop, phone):
+                imports.merge_into(each, markdown.read(tmp_path))
+            sync(laptop, phone)
+            assert laptop.conflicts() == []
+            (document,) = phone.query_documents(DocumentQuery())
+            assert document.content == text
+
+
+def test_accents_composed_otherwise_are_the_same_file(tmp_path: Path) -> None:
+    for folder, form in (("mac", "NFD"), ("linux", "NFC")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / unicodedata.normalize(form, "é.md")).write_text("x")  # type: ignore[arg-type]
+    (mac,), (linux,) = markdown.read(tmp_path / "mac").items, markdown.read(tmp_path / "linux").items
+    assert mac.item == linux.item
+    (tmp_path / "linux" / "e\u0301.md").write_text("y")
+    read = markdown.read(tmp_path / "linux")
+    assert (len(read.items), len(read.refused)) == (1, 1)
+
+
+def test_files_that_no_document_can_hold_are_refused_and_the_others_stand(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text("x")
+    (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+    (tmp_path / "long.md").write_bytes(b"x" * (16 * 2**20 + 1))
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "gone.md").symlink_to(tmp_path / "nowhere")
+    with open(bytes(tmp_path) + b"/caf\xe9.md", "wb") as file:
+        file.write(b"x")
+    read = markdown.read(tmp_path)
+    assert [each.name for each in read.items] == ["good.md"]
+    assert len(read.refused) == 4
+    said = " ".join(f"{each.name} {each.why}" for each in read.refused)
+    assert "not UTF-8" in said
+    assert "16,777,216" in said
+    assert said.isascii()
+
+
+def test_one_file_is_known_by_its_name_and_a_prefix_keeps_folders_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("x")
+    (only,) = markdown.read(tmp_path / "a.md").items
+    (same,) = markdown.read(tmp_path).items
+    (other,) = markdown.read(tmp_path, under="/second/").items
+    assert only.item.id == same.item.id == markdown.document_id("a.md")
+    assert other.item.id == markdown.document_id("second/a.md")
+    with pytest.raises(FileNotFoundError):
+        markdown.read(tmp_path / "nowhere")
+
+
+@needs_data
+@pytest.mark.shared
+def test_the_real_pages_come_back_byte_for_byte(store: StorageEngine) -> None:
+    read = markdown.read(PAGES)
+    assert not read.refused
+    imports.merge_into(store, read)
+    for document in store.query_documents(DocumentQuery()):
+        assert (document.content or "").encode() == (PAGES / document.metadata["markdown.path"]).read_bytes()
+    assert len(read.items) == len(list(PAGES.rglob("*.md")))
+    digest = store.digest()
+    assert imports.merge_into(store, read).unchanged == len(read.items)
+    assert store.digest() == digest

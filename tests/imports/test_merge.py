@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+
+from edda_sync import imports
+from edda_sync.changes.change import decode_header
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.imports import beads, markdown
+from edda_sync.testing import devices, sync
+from edda_sync.words.model import Document, Task
+from edda_sync.words.query import DocumentQuery, TaskQuery
+from tests.imports.sources import (
+    FIRST,
+    ISSUES,
+    PAGES,
+    comparable,
+    counts,
+    merge,
+    needs_data,
+    source,
+    task_of,
+    told_back,
+)
+
+SECOND = {
+    **FIRST, "title": "new", "description": "one three", "status": "closed", "closed_at": "2026-01-01T00:00:00Z",
+    "priority": 1, "labels": ["b", "c"], "design": "d", "due_at": "2026-03-01T00:00:00Z",
+}  # fmt: skip
+del SECOND["notes"]
+
+
+def test_importing_again_undoes_no_later_edit(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    task = task_of(store, "bd-1")
+    task.title, task.description, task.status, task.priority = "mine", "mine too", "done", 0
+    task.tags = {"mine"}
+    task.metadata["beads.notes"] = "mine"
+    task.metadata["own"] = 1
+    store.update_task(task)
+    digest = store.digest()
+    assert counts(merge(store, FIRST)) == (0, 0, 1, 0)
+    assert store.digest() == digest
+
+
+def test_what_the_source_changed_is_taken_over(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    report = merge(store, SECOND)
+    assert (counts(report), report.edited) == ((0, 1, 0, 0), [])
+    assert comparable(told_back(task_of(store, "bd-1"))) == comparable(SECOND)
+    assert counts(merge(store, SECOND)) == (0, 0, 1, 0)
+    assert counts(merge(store, FIRST)) == (0, 1, 0, 0), "and back"
+    assert comparable(told_back(task_of(store, "bd-1"))) == comparable(FIRST)
+
+
+def test_what_the_source_and_a_person_changed_stays_the_persons_and_is_told_once(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.update_task(Task(id=beads.task_id("bd-1"), title="mine", description="mine too", status="blocked"))
+    report = merge(store, SECOND)
+    assert {field for _, field in report.edited} == {"title", "description", "status"}
+    task = task_of(store, "bd-1")
+    assert (task.title, task.description, task.status) == ("mine", "mine too", "blocked")
+    assert (task.priority, task.tags) == (1, {"b", "c"})
+    assert counts(merge(store, SECOND)) == (0, 0, 1, 0)
+    third = merge(store, {**SECOND, "title": "newer"})
+    assert [field for _, field in third.edited] == ["title"]
+    assert task_of(store, "bd-1").title == "mine"
+
+
+def test_what_a_person_wrote_just_as_the_source_does_is_no_difference(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.update_task(Task(id=beads.task_id("bd-1"), title="new"))
+    report = merge(store, {**FIRST, "title": "new"})
+    assert report.edited == []
+    merge(store, {**FIRST, "title": "newer"})
+    assert task_of(store, "bd-1").title == "newer"
+
+
+def test_an_item_in_the_trash_stays_there(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    store.delete_task(beads.task_id("bd-1"))
+    digest = store.digest()
+    assert counts(merge(store, SECOND)) == (0, 0, 0, 1)
+    assert store.digest() == digest
+    store.restore_task(beads.task_id("bd-1"))
+    assert counts(merge(store, SECOND)) == (0, 1, 0, 0)
+
+
+def test_a_document_in_the_trash_is_not_the_task_of_its_id(store: StorageEngine) -> None:
+    store.create_document(Document(id=beads.task_id("bd-1"), title="another thing"))
+    store.delete_document(beads.task_id("bd-1"))
+    assert counts(merge(store, FIRST)) == (1, 0, 0, 0)
+
+
+def test_a_child_whose_parent_is_in_the_trash_is_imported_and_comes_under_it_later(store: StorageEngine) -> None:
+    child = {"id": "bd-2", "title": "c", "dependencies": [{"type": "parent-child", "depends_on_id": "bd-1"}]}
+    merge(store, FIRST)
+    store.delete_task(beads.task_id("bd-1"))
+    assert counts(merge(store, FIRST, child)) == (1, 0, 0, 1)
+    store.restore_task(beads.task_id("bd-1"))
+    assert counts(merge(store, FIRST, child)) == (0, 1, 1, 0)
+    assert task_of(store, "bd-2").parent_id == beads.task_id("bd-1")
+
+
+def test_an_import_whose_memory_was_removed_touches_nothing(store: StorageEngine) -> None:
+    merge(store, FIRST)
+    task = task_of(store, "bd-1")
+    task.title = "mine"
+    del task.metadata["import.beads"]
+    store.update_task(task)
+    report = merge(store, FIRST)
+    assert [field for _, field in report.edited] == ["title"]
+    assert task_of(store, "bd-1").title == "mine"
+
+
+def test_many_items_are_imported_in_batches(store: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.imports.merge.BATCH_ITEMS_MAX", 10)
+    monkeypatch.setattr("edda_sync.imports.merge.BATCH_CODE_POINTS_MAX", 100)
+    issues = [
+        {"id": str(number), "title": "t", "description": "x" * (60 if number >= 20 else 1)} for number in range(25)
+    ]
+    before = store.counts()["changes"]
+    seen: list[int] = []
+    imports.merge_into(store, source(*issues), agent="importer", reason="moving in", progress=seen.append)
+    assert seen == [10, 20, 21, 22, 23, 24, 25]
+    assert store.counts()["changes"] == before + len(seen)
+    with store.store.read() as reader:
+        header = decode_header(reader.logged(reader.log_position()).raw)
+    assert (header.agent, header.reason) == ("importer", "moving in")
+
+
+def test_two_devices_that_import_the_same_show_it_once_and_without_conflict() -> None:
+    with devices(2) as (laptop, phone):
+        for version in (FIRST, SECOND):
+            merge(laptop, version)
+            merge(phone, version)
+            sync(laptop, phone)
+            assert laptop.digest() == phone.digest()
+            assert laptop.conflicts() == []
+            (task,) = phone.query_tasks(TaskQuery())
+            assert comparable(told_back(task)) == comparable(version)
+        assert counts(merge(phone, SECOND)) == (0, 0, 1, 0)
+
+
+def test_two_devices_that_import_different_versions_settle_on_one() -> None:
+    with devices(2) as (laptop, phone):
+        merge(laptop, FIRST)
+        merge(phone, SECOND)
+        sync(laptop, phone)
+        assert laptop.digest() == phone.digest()
+        merge(laptop, SECOND)
+        sync(laptop, phone)
+        task = task_of(phone, "bd-1")
+        assert (task.title, task.description, task.status) == ("new", "one three", "done")
+        assert task.tags == {"a", "b", "c"}, "what either brought is kept"
+
+
+def test_an_edit_on_one_device_survives_an_import_on_the_other() -> None:
+    with devices(2) as (laptop, phone):
+        merge(laptop, FIRST)
+        sync(laptop, phone)
+        phone.update_task(Task(id=beads.task_id("bd-1"), title="mine"))
+        merge(laptop, FIRST)
+        sync(laptop, phone)
+        assert task_of(laptop, "bd-1").title == "mine"
+        assert laptop.conflicts() == []
+
+
+@needs_data
+@pytest.mark.shared
+def test_two_devices_that_import_the_real_files_show_each_once() -> None:
+    with devices(2) as (laptop, phone):
+        for each in (laptop, phone):
+            imports.merge_into(each, beads.read(ISSUES))
+            imports.merge_into(each, markdown.read(PAGES / "tldr-hi"))
+        sync(laptop, phone)
+        assert laptop.digest() == phone.digest()
+        assert laptop.conflicts() == []
+        assert len(laptop.query_tasks(TaskQuery())) == 704
+        assert len(phone.query_documents(DocumentQuery())) == len(list((PAGES / "tldr-hi").rglob("*.md")))

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from tests.simulations.lying import check_harmless
+
+
+def test_operations_of_another_type_are_refused_alike_by_everyone() -> None:
+    assert not check_harmless("mistype").troubles(), "the change is taken, and its operation has no effect"

@@ -1,0 +1,108 @@
+"""
+The contract of imports inside functions, said once: everything is imported at the top of its module, but for what a plain
+command, such as ``edda task list``, has no use for and would wait for.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = (
+    "pycrdt", "sqlite_utils", "keyring", "cryptography", "zeroconf", "rich", "websockets", "asyncio", "spake2", "zstandard",
+)  # fmt: skip
+
+CHECKED = (
+    "changes", "cli", "crdt", "demo", "device", "fold", "imports", "ledger", "segments", "simulations", "store", "sync",
+    "transport", "words", "workspace",
+)  # fmt: skip
+
+EXCEPTIONS = {
+    ("cli/command.py", "edda_sync.cli.main"): "Ctrl-C ends the command quietly also while this is loaded",
+    ("cli/common.py", "edda_sync.engine.engine"): "help and completion need no engine",
+    ("cli/main.py", "edda_sync"): "the version is looked up in the package's metadata when it is asked for",
+}
+
+
+def loaded_by(home: Path, *args: str) -> set[str]:
+    """Return which modules a command loads."""
+    code = (
+        "import sys\nfrom edda_sync.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, "--home", str(home), *args], capture_output=True, check=True)
+    return set(ended.stderr.decode().split("\n")[-2].split())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A store that holds a task already."""
+    made = tmp_path / "home"
+    loaded_by(made, "task", "add", "a", "--tag", "t", "--description", "text")
+    return made
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("task", "list"), ("task", "list", "--json", "--text", "text"), ("task", "add", "b"), ("--help",)],
+    ids=" ".join,
+)
+def test_a_plain_command_loads_nothing_heavy(home: Path, args: tuple[str, ...]) -> None:
+    assert loaded_by(home, *args) & set(HEAVY) == set()
+
+
+def test_the_check_for_heavy_modules_sees_one(tmp_path: Path) -> None:
+    assert "cryptography" in loaded_by(tmp_path / "new", "task", "list"), "a new store makes a key"
+
+
+def test_help_does_not_load_the_engine(home: Path) -> None:
+    assert not [name for name in loaded_by(home, "--help") if name.startswith("edda_sync.engine")]
+
+
+def late_imports(path: Path) -> Iterator[str]:
+    """Yield the modules that functions of a file import."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (each.name for each in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    assert node.module is not None
+                    yield from (_imported(node.module, each.name) for each in node.names)
+
+
+@cache
+def _imported(module: str, name: str) -> str:
+    """Return what ``from module import name`` loads: the module, or one of a package."""
+    spec = find_spec(module)
+    inner = f"{module}.{name}"
+    return inner if spec is not None and spec.submodule_search_locations and find_spec(inner) else module
+
+
+def test_what_a_plain_command_loads_anyway_is_imported_at_the_top(home: Path) -> None:
+    loaded = loaded_by(home, "task", "list")
+    files = [path for folder in CHECKED for path in sorted((ROOT / "edda_sync" / folder).rglob("*.py"))]
+    found = {(str(path.relative_to(ROOT / "edda_sync")), module) for path in files for module in late_imports(path)}
+    needless = {(path, module) for path, module in found if module in loaded}
+    assert needless == set(EXCEPTIONS)
+
+
+def test_the_check_for_late_imports_sees_one_in_a_nested_function(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.py"
+    sample.write_text("def a():\n    async def b():\n        from edda_sync import words\n        import json\n")
+    assert set(late_imports(sample)) == {"edda_sync.words", "json"}
+
+
+def test_the_packages_of_the_contract_are_there() -> None:
+    there: Any = {path.name for path in (ROOT / "edda_sync").iterdir() if path.is_dir() and path.name[0] != "_"}
+    assert there - set(CHECKED) == {"engine"}  # whose imports move with its parts

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+from contextlib import AsyncExitStack
+
+import pytest
+
+from edda_sync.transport.dial import dial
+from edda_sync.words.errors import (
+    NotReachableError,
+    UsageError,
+)
+from tests.transport.linking import ADA, BOB, Inbox, call, listening
+
+
+async def test_both_families_of_addresses_reach_a_listener_on_every_address(stack: AsyncExitStack) -> None:
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB, host=None))
+    await call(stack, BOB, listener.port, "127.0.0.1")
+    assert (await inbox.links.get()).address.startswith("127.0.0.1:")
+    if socket.has_dualstack_ipv6():
+        link = await call(stack, BOB, listener.port, "::1")
+        assert link.address == f"[::1]:{listener.port}"
+        assert (await inbox.links.get()).address.startswith("[::1]:")
+
+
+def link_local_address() -> str | None:
+    """A link-local IPv6 address of this machine, with its scope."""
+    with contextlib.suppress(OSError), open("/proc/net/if_inet6") as file:
+        for line in file:
+            address, _, _, scope, _, interface = line.split()
+            if scope == "20":
+                parts = [address[start : start + 4] for start in range(0, 32, 4)]
+                return f"{':'.join(parts)}%{interface}"
+    return None
+
+
+@pytest.mark.skipif(link_local_address() is None, reason="no link-local IPv6 address here")
+async def test_a_link_local_address_is_reached_by_its_scope(stack: AsyncExitStack) -> None:
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB, host=None))
+    host = link_local_address()
+    assert host is not None
+    await call(stack, BOB, listener.port, host)
+    assert "%" in (await inbox.links.get()).address
+    with pytest.raises(NotReachableError):
+        await dial(BOB, ADA.device, ADA.certificate, host.partition("%")[0] + "%no-such-interface", listener.port)
+
+
+async def test_links_send_at_once_and_notice_a_cut_cable(stack: AsyncExitStack) -> None:
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB))
+    for link in (await call(stack, BOB, listener.port), await inbox.links.get()):
+        stream = link._connection.transport.get_extra_info("socket")
+        assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+
+
+async def test_a_port_that_is_taken_is_an_error_that_says_what_to_do() -> None:
+    async with listening(Inbox()) as listener:
+        with pytest.raises(UsageError, match=rf"Port {listener.port} .*--port"):
+            async with listening(Inbox(), port=listener.port):
+                pass
+        with pytest.raises(UsageError, match=rf"Port {listener.port} .*--port"):
+            async with listening(Inbox(), port=listener.port, host=None):
+                pass
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_an_address_of_somebody_else_is_an_error_that_says_what_to_do(host: str) -> None:
+    with pytest.raises(UsageError, match=f"{host} is no address of this device"):
+        async with listening(Inbox(), host=host):
+            pass

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from edda_sync.words import errors
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [("abc", "'abc'"), ("a\nb\x1b[31m", "'a\\nb\\x1b[31m'"), ("a" * 100, "'" + "a" * 59 + "…'")],
+)
+def test_what_a_person_typed_is_quoted_short_and_without_control_characters(text: str, quoted: str) -> None:
+    assert errors.shown(text) == quoted
+
+
+def test_a_kind_is_listed_by_the_command_of_its_group() -> None:
+    assert [errors.command_of(kind) for kind in ("task", "document", "tag", "device")] == [
+        "task",
+        "doc",
+        "tag",
+        "devices",
+    ]
