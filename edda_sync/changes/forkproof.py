@@ -35,14 +35,12 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
 SIGNATURE_BYTES: Final = 64  # Ed25519 (RFC 8032)
-SIDE_HASHES_MAX: Final = (
-    8_192  # changes of a side (wire): 512 KiB of the smallest, as a device signs at least that often
-)
+# Changes of a side (wire): 512 KiB of the smallest, as a device signs at least that often.
+SIDE_HASHES_MAX: Final = 8_192
 UNSIGNED_MAX: Final = SIDE_HASHES_MAX // 2
 """Changes of a chain from one signed head to the next (wire): a piece of it that a proof has room for holds some."""
-PROOF_BYTES_MAX: Final = (
-    limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
-)  # a proof (wire): one frame, two longest sides
+# A proof (wire): one frame, two longest sides.
+PROOF_BYTES_MAX: Final = limits.FRAME_BYTES_MAX - limits.HEADER_BYTES_MAX
 SEQ_MAX: Final = (1 << 48) - 1  # as in a header (wire)
 
 _encoder = msgspec.msgpack.Encoder()

@@ -20,9 +20,8 @@ from edda_sync.cli.common import can_ask, decode_text, note, safe_line
 from edda_sync.words import limits
 from edda_sync.words.errors import UsageError, command_of
 
-AT_ONCE_S: Final = (
-    1.5  # nobody reads a text and leaves it sooner; an editor with a window of its own does not wait for it
-)
+# Nobody reads a text and leaves it sooner; an editor with a window of its own does not wait for it.
+AT_ONCE_S: Final = 1.5
 ALLOW: Final = "--allow-empty"
 allow_empty_option = click.option(ALLOW, is_flag=True, help="Let a text that held something become empty.")
 

@@ -116,7 +116,9 @@ def _names(status: Answer) -> dict[str, str]:
 
 @click.command("sync")
 @at_option
-@click.option("--timeout", type=click.FloatRange(0.1, 86_400), default=30.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1, 86_400), default=limits.SYNC_TIMEOUT_S, show_default=True, metavar="SECONDS"
+)
 @json_option
 @click.pass_context
 def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as_json: bool) -> None:

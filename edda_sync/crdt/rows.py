@@ -16,8 +16,7 @@ from edda_sync.crdt import cells, frontier
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
-
-Row = tuple[Any, ...]
+from edda_sync.words.query import Row
 
 TASK_COLUMNS: Final = (
     "id", "title", "description", "status", "priority", "created_at", "updated_at", "completed_at", "due_date",

@@ -21,7 +21,7 @@ cell i and the next draw is r, x is next in the least cell k for which
 
     (r + 1) (k + 1) (k + 2) > 2**32 (i + 1) (i + 2)
 
-The chance that the next one lies beyond k is thereby (i + 1) (i + 2) / ((k + 1) (k + 2)), which is the product of
+The chance that the next one lies beyond k is then (i + 1) (i + 2) / ((k + 1) (k + 2)), which is the product of
 1 - 1 / (1 + j / 2) over the cells j from i + 1 to k: the distribution of the paper, in integers alone and rounded to 2**-32,
 the same on every machine.
 

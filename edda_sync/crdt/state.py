@@ -32,9 +32,8 @@ from edda_sync.words.errors import CorruptError
 HASH_BYTES: Final = 32
 CHECKSUM_BYTES: Final = 8  # of a stored state: one rotten one in 2**64 passes
 
-REFUSED: Final = (
-    1  # in a state's ext: count (8 bytes) and set hash (32 bytes) of the operations on it that were refused
-)
+# In a state's ext: count (8 bytes) and set hash (32 bytes) of the operations on it that were refused.
+REFUSED: Final = 1
 
 OVERFULL: Final = 3  # in a state's ext, and nothing beside it: more was written into it than an entity may hold
 

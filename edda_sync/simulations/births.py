@@ -18,7 +18,7 @@ def many_lives(sim: Simulation, draws: Draws) -> None:
     """A liar begins many lives of its store at one past, up to 300, and writes one change in each."""
     liar = liar_of(sim, draws)
     if liar is None or liar.told["many lives"]:
-        return  # more of them are taken, but by and by: it has told enough
+        return  # more of them would be taken, but slowly: it has told enough
     count = draws.pick("lives", LIVES)
     if sim.profile.tight and count > LIVES[0]:
         count = LIVES[-1]  # more than may be taken at once

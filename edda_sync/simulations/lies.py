@@ -56,7 +56,7 @@ def a_nonce(draws: Draws) -> bytes:
 
 
 def garbage(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """Bytes that are no frame, or a frame with something amiss."""
+    """Bytes that are no frame, or a frame with something wrong in it."""
     del sim
     frame = bytearray(draws.pick("frame", list(liar.frames)) if liar.frames else b"\0\x97")
     how = draws.pick("garbage", ("random", "flipped", "cut", "longer", "bomb", "claim"))

@@ -240,7 +240,7 @@ class Network:
             self.expire(link, other)
 
     def expire(self, link: Link, end: Host) -> None:
-        """Let an end of a link give it up, by and by, unless it hears something."""
+        """Let an end of a link give it up after a while, unless it hears something."""
         patience = self._draws.seconds("give up", *GIVE_UP_S)
 
         def give_up() -> None:

@@ -42,7 +42,7 @@ class Listener:
         open_timeout_s: How long a caller may take to prove who it is, in seconds.
 
     Raises:
-        UsageError: On entering: the port is taken, or the host is none of this device's.
+        UsageError: On entering: the port is taken, or the host is no address of this device.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ async def listening(host: str | None, port: int) -> socket.socket:
         port: TCP port; 0 lets the system choose.
 
     Raises:
-        UsageError: The port is taken or not allowed, or the host is none of this device's.
+        UsageError: The port is taken or not allowed, or the host is no address of this device.
     """
     try:
         if host is None and socket.has_dualstack_ipv6():

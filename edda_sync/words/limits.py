@@ -11,9 +11,8 @@ TITLE_CODE_POINTS_MAX = 500  # a title is one line that a list can show
 TEXT_BYTES_MAX = 16 * 1024 * 1024  # UTF-8 of one text field (wire): held in memory whole while it is edited
 TEXT_UPDATE_BYTES_MAX = TEXT_BYTES_MAX + 512 * 1024  # one text update (wire): a whole text and its frame
 TEXT_CLOCK_MAX = 64 * 1024 * 1024  # UTF-16 units one life writes into one text (wire): four times the largest text
-TEXT_RUN_UNITS = (
-    4_096  # a text's runs end at multiples of this (format): an edit copies no more, and 25 are a text of 100 KB
-)
+# A text's runs end at multiples of this (format): an edit copies no more, and 25 are a text of 100 KB.
+TEXT_RUN_UNITS = 4_096
 NAME_CODE_POINTS_MAX = 200  # tags, devices, agents
 KEY_CODE_POINTS_MAX = 256  # one metadata or agent_context key (wire)
 JSON_BYTES_MAX = 1024 * 1024  # one metadata value as canonical JSON (wire)
@@ -33,38 +32,31 @@ OPERATION_LEVELS_MAX = 32  # nesting of what an operation carries (wire): far be
 BIRTH_BYTES_MAX = 4_096  # a birth (wire): a key, a nonce, a parent and room to grow; a fork proof carries it
 CERTIFICATE_BYTES_MAX = 4_096  # a device's certificate (wire): ours have 300
 SEALING_KEY_BYTES_MAX = 2_048  # one public key of a device (wire): post-quantum ones have 1,216
-EPOCH_BYTES_MAX = (
-    2 * 1024 * 1024
-)  # one epoch's record (wire): a key sealed to each of 512 devices, post-quantum ones too
+# One epoch's record (wire): a key sealed to each of 512 devices, post-quantum ones too.
+EPOCH_BYTES_MAX = 2 * 1024 * 1024
 
 ENTITY_CHANGE_BYTES_MAX = 4 * 1024 * 1024  # one change's cells of one entity, its text left out (wire)
 ENTITY_CHANGE_CELLS_MAX = 4_096  # cells that one change writes into one entity (wire): tags, links, keys of metadata
-ENTITY_LIFE_BYTES_MAX = (
-    256 * 1024 * 1024
-)  # one life writes into one entity (wire), edits of its text included: sixteen of the largest
-ENTITY_LIFE_CELLS_MAX = (
-    4 * 1024 * 1024
-)  # cells, and pieces of edits, one life writes into one entity (wire): a letter a second, for seven weeks
-ENTITY_BYTES_MAX = (
-    384 * 1024 * 1024
-)  # what all lives together write into one entity (wire): its state is less than twice that, and SQLite takes 10^9 bytes
+# One life writes into one entity (wire), edits of its text included: sixteen of the largest.
+ENTITY_LIFE_BYTES_MAX = 256 * 1024 * 1024
+# Cells, and pieces of edits, one life writes into one entity (wire): a letter a second, for seven weeks.
+ENTITY_LIFE_CELLS_MAX = 4 * 1024 * 1024
+# What all lives together write into one entity (wire): its state is less than twice that; SQLite takes 10^9 bytes.
+ENTITY_BYTES_MAX = 384 * 1024 * 1024
 ENTITY_CELL_BYTES = 64  # what a cell counts beside its bytes (wire): about what its author and its time take
-OPERATION_BYTES_MAX = (
-    TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
-)  # one operation (wire): a whole text and all that one change may write beside it
+# One operation (wire): a whole text and all that one change may write beside it.
+OPERATION_BYTES_MAX = TEXT_BYTES_MAX + ENTITY_CHANGE_BYTES_MAX + 128 * 1024
 INCOMING_MAX = 8  # large changes of one device of which not every part is here: what has come furthest stays
 INCOMING_BYTES_MAX = 2 * CHANGE_BYTES_MAX  # of these, by what they say: one that has come far, and the next one
 BIRTHS_MAX = 1_000  # lives of one device that a peer brings within a window: the others come later
 BIRTHS_WINDOW_S = 60.0  # who pairs, restores or copies does not begin a thousand lives in a minute
 PROOFS_MAX = 16  # forks of one device's lives that a peer proves within a window: each has entities folded anew
 PROOFS_WINDOW_S = 60.0  # the others are asked for again after it
-PIECES_MAX = (
-    256  # pieces of chains that a peer is told within a window: each may be a thousand times what it said itself
-)
+# Pieces of chains that a peer is told within a window: each may be a thousand times what it said itself.
+PIECES_MAX = 256
 PIECES_WINDOW_S = 60.0  # the others are told after it
-STRANGERS_MAX = (
-    512  # keys of which a peer brought proofs and that are no members here: as many as a workspace has devices
-)
+# Keys of which a peer brought proofs and that are no members here: as many as a workspace has devices.
+STRANGERS_MAX = 512
 LIFE_QUIET_S = 30 * 24 * 3600  # a life that nothing continues is closed by its device after this
 LEAVES_MAX = 32  # lives of one device that still write: above it status and doctor name the device
 
@@ -73,12 +65,10 @@ FRAME_BYTES_MAX = 1024 * 1024  # one WebSocket message as it travels, and after 
 BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to interleave, large enough to compress
 BATCH_VOUCHERS_BYTES_MAX = 512 * 1024  # what vouches for one batch: four of the longest ways to a signature
 BATCH_ENDS_MAX = 256  # ends of one actor's chain in a batch (wire): for each the way to what is held is followed
-EXPANSION = (
-    32  # times its own size: so much a frame of data may become and not be counted; honest ones shrink to a twentieth
-)
-EXPANDED_BYTES_MAX = (
-    32 * 1024 * 1024
-)  # what frames become beyond that, of a peer within a window: the others are taken after it
+# Times its own size: so much a frame of data may become and not be counted; honest ones shrink to a twentieth.
+EXPANSION = 32
+# What frames become beyond that, of a peer within a window: the others are taken after it.
+EXPANDED_BYTES_MAX = 32 * 1024 * 1024
 EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
 SNAPSHOT_CHANGES_MIN = 5_000  # missing changes from which a segment is the cheaper answer
@@ -94,9 +84,8 @@ PING_INTERVAL_S = 15.0  # a dead link is noticed within two of these
 CLOSE_TIMEOUT_S = 0.8  # goodbye: how long closing a link waits for a peer that does not answer; a stop takes under 1 s
 UNACKNOWLEDGED_MS_MAX = 10_000  # sent bytes that TCP may leave unacknowledged: a cut link with traffic dies this soon
 RETRANSMIT_MS_MAX = 1_000  # between two tries of TCP to get through: a network that is back is noticed this soon
-OUTGOING_BYTES_MAX = (
-    3 * 4 * 1024 * 1024
-)  # frames that wait for one link: three windows; a peer that does not read is let go
+# Frames that wait for one link: three windows; a peer that does not read is let go.
+OUTGOING_BYTES_MAX = 3 * 4 * 1024 * 1024
 LINK_FRAMES_QUEUED_MAX = 4  # received and not yet taken, a link: above it the peer is made to wait
 LINKS_UNPROVED_MAX = 64  # sockets that have not proved who they are
 RECONNECT_DELAY_S_MIN = 0.25  # after the first failure: a peer that restarts is back at once
@@ -109,9 +98,8 @@ PAIRING_ANSWER_S = 0.1  # the inviter answers after this, whatever the answer: S
 PAIRING_REPLY_TIMEOUT_S = 10.0  # how long a joiner waits, since others may be heard before it (OPEN_TIMEOUT_S each)
 PAIRING_SEARCH_S = 10.0  # how long a joiner listens for its inviter on the LAN
 DISCOVERY_POLL_S = 0.5  # how soon a change of the network, or a new hour, is noticed
-DISCOVERY_KEYS_MAX = (
-    4  # keys under which a device announces itself (wire): the present one, and what absent members know
-)
+# Keys under which a device announces itself (wire): the present one, and what absent members know.
+DISCOVERY_KEYS_MAX = 4
 ADDRESSES_MAX = 16  # addresses dialled of one announcement
 ENDPOINTS_MAX = 64  # peers remembered from discovery: a flood of announcements stays bounded
 MEMBERS_MAX = 512  # devices of one workspace
@@ -138,27 +126,23 @@ DUTY_RETRY_S_MAX = 30.0  # after many: a disk that has room again is noticed wit
 MEND_RETRY_S_MAX = 3_600.0  # between two folds of a log that is damaged itself: each costs seconds, and mends nothing
 
 # --- sync -------------------------------------------------------------------------------------------------------------
-PROVE_DELAY_S = (
-    0.02  # frontiers stay equal this long before digests are compared: typing is not proved letter by letter
-)
+# Frontiers stay equal this long before digests are compared: typing is not proved letter by letter.
+PROVE_DELAY_S = 0.02
 ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
 RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
 BEHIND_ABSENT_S = 600.0  # the same, where the maker or the author of the segment is not here: it may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
-CLAIMS_MAX = (
-    65_536  # actors not known here of which it is kept what a peer says that it holds: the others it says again
-)
+# Actors not known here of which it is kept what a peer says that it holds: the others it says again.
+CLAIMS_MAX = 65_536
 AGAINS_MAX = 64  # a peer asks for the same again, and takes nothing: more than frames that are under way explain
 
 # --- what differs -----------------------------------------------------------------------------------------------------
 CODED_CELLS_FIRST = 64  # a sketch begins with so many: 3.9 KB, and 20 differences come out nearly always
-CODED_CELLS_MAX = (
-    4_096  # coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed
-)
+# Coded cells one sketch may have (wire): 250 KB, a quarter of a frame; beyond it items are listed.
+CODED_CELLS_MAX = 4_096
 CODED_CELL_STEPS_MAX = 32  # cells changed by peeling, for each cell there is: honest ones need 12 at most
-SCANS_MAX = (
-    32  # times that a peer may have all entities looked at, or evidence named, within a window: comparing takes nine
-)
+# Times that a peer may have all entities looked at, or evidence named, within a window: comparing takes nine.
+SCANS_MAX = 32
 SCANS_WINDOW_S = 60.0  # what is compared is compared again after it
 DEFERRED_MAX = 32  # messages of a comparison that wait for the next window: more than a peer has under way
 MENDED_ENTITIES_MAX = 1_000  # entities that one peer may have folded anew here within a window: lies cost no more

@@ -81,6 +81,7 @@ class DocumentQuery:
 
 Query = TaskQuery | DocumentQuery
 Row = tuple[Any, ...]
+"""A row of a table, as a store returns it."""
 
 MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
 """Open or in progress, by priority, due date (none last), age, id."""

@@ -169,7 +169,7 @@ def parse_json(field: str, encoded: str) -> Any:
     """Parse JSON text from a person or a peer; depth and size are bounded."""
     if len(encoded) > limits.JSON_BYTES_MAX:
         raise InvalidValueError(field, f"is longer than {limits.JSON_BYTES_MAX:,} bytes", None)
-    if _nests_too_deep(encoded):  # asked first: how deep the parser may go hangs on who calls it
+    if _nests_too_deep(encoded):  # asked first: how deep the parser may go depends on the caller's stack
         raise InvalidValueError(field, f"is nested deeper than {limits.JSON_DEPTH_MAX} levels", None)
     try:
         return _decode_json(encoded)

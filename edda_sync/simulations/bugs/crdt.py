@@ -137,7 +137,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "refused as it came",
-        "Whether an operation waits or is refused hangs on what happens to wait here, and not on what its author had seen.",
+        "Whether an operation waits or is refused depends on what happens to wait here, not on what its author had seen.",
         (1, 2, 11, 23),
         "fold.waiting:Waiting.within",
         "any(seq <= past.get(name, 0) for name, seq in first.items())",

@@ -1,7 +1,7 @@
 """
 The space-time diagram: devices as lanes, time from left to right, messages as arrows, faults where they were.
 
-Frames between the same two devices that would lie upon each other become one arrow that says how many changes it carries.
+Frames between the same two devices that would overlap become one arrow that says how many changes it carries.
 """
 
 from __future__ import annotations

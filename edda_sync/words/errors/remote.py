@@ -77,7 +77,7 @@ class LinkClosedError(RemoteError):
 
 class NotAMemberError(RemoteError):
     """
-    The peer is not a member of this workspace, or this device is none of the peer's.
+    The peer is not a member of this workspace, or this device is no member of the peer's.
 
     Attributes:
         peer: Its device id.
