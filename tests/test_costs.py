@@ -404,13 +404,10 @@ def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     )),
     Case("delete", beside(lambda engine, made: lambda: engine.delete_task(made[0]))),
     Case("the most urgent", beside(lambda engine, _: lambda: engine.query_tasks(edda.MOST_URGENT))),
-    late(Case("the latest changed", beside(
+    Case("the latest changed", beside(
         lambda engine, _: lambda: engine.query_tasks(edda.TaskQuery(order="updated_at", descending=True, limit=50))
-    )), "No index has the tasks in the order of `updated_at`."),
-    late(
-        Case("a short id", beside(lambda engine, made: lambda: engine.resolve("task", made[0][-6:]))),
-        "`ids_ending` looks at the ends of all ids, since no index has them.",
-    ),
+    )),
+    Case("a short id", beside(lambda engine, made: lambda: engine.resolve("task", made[0][-6:]))),
     Case("a part of the scrub", beside(lambda engine, _: lambda: engine.scrub(limit=20)), size=600),  # it reads pages
     Case("status", beside(lambda engine, _: lambda: standing.status(engine))),
     Case("edit a title beside many rings of parents", retitle_beside_rings, devices=2),

@@ -315,6 +315,11 @@ class DiskStore:
         self._check_open()
         return int(self._inner.version())
 
+    def is_busy(self) -> bool:
+        """Tell whether somebody writes at this moment."""
+        self._check_open()
+        return bool(self._inner.is_busy())
+
     def close(self) -> None:
         """Let go of it; the files are the disk's."""
         self._owner.check()

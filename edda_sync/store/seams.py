@@ -258,7 +258,7 @@ class StoreReader(Protocol):
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        """Return ids of entities of a kind, hidden or not, whose text ends with ``suffix``; at most 20."""
+        """Return ids of entities of a kind, hidden or not, that end with some hexadecimal digits, 6 or more; at most 20."""
         ...
 
     def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
@@ -345,8 +345,16 @@ class StoreReader(Protocol):
         """Return all rows of one of the specification's tables, ordered by primary key."""
         ...
 
+    def scan(self, name: str) -> Iterator[Row]:
+        """Yield all rows of one of the specification's tables, ordered by primary key; nothing is written meanwhile."""
+        ...
+
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         """Return for each entity its tags: id and name."""
+        ...
+
+    def carriers(self, tag: str) -> list[tuple[str, str]]:
+        """Return kind and id of the tasks and documents that carry a tag, in order."""
         ...
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
@@ -557,6 +565,10 @@ class Store(Protocol):
 
     def version(self) -> int:
         """Return a number that changes with every commit, whichever process made it."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
         ...
 
     def close(self) -> None:

@@ -58,6 +58,10 @@ class AskedOnce:
             self._version = self._store.version()
         return self._version
 
+    def is_busy(self) -> bool:
+        """Tell whether somebody writes at this moment."""
+        return self._store.is_busy()
+
     def close(self) -> None:
         """Close the store."""
         self._store.close()

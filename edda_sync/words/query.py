@@ -307,9 +307,12 @@ def in_order(plan: Plan, rows: list[R], column: Callable[[R, str], Any]) -> list
 
 
 def _comparable(name: str, value: Any) -> Any:
-    if name == "title":
-        return value.translate(_ASCII_LOWER)
-    return "" if value is None else value
+    """Return what a value is ordered by: as in SQLite, nothing comes before numbers, and these before texts."""
+    if isinstance(value, str):
+        return 2, value.translate(_ASCII_LOWER) if name == "title" else value
+    if value is None:
+        return 0, ""
+    return (1, value) if isinstance(value, (int, float)) else (3, value)
 
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

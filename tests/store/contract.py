@@ -54,6 +54,8 @@ class AnyStore(Protocol):
 
     def version(self) -> int: ...
 
+    def is_busy(self) -> bool: ...
+
     def close(self) -> None: ...
 
 
@@ -428,6 +430,13 @@ class StoreContract:
             assert dict(evidence) == {}
 
         store.transact(work)
+
+    def test_a_store_is_busy_while_a_transaction_runs(self, store: AnyStore) -> None:
+        seen = [store.is_busy()]
+        store.transact(lambda tx: seen.append(store.is_busy()))
+        with store.read():
+            seen.append(store.is_busy())
+        assert seen == [False, True, False]
 
     def test_the_version_changes_with_each_commit_and_with_nothing_else(self, store: AnyStore) -> None:
         seen = [store.version()]
@@ -1396,6 +1405,8 @@ class StoreContract:
             assert type(reader.row("task", text_id(1))[4]) is int  # type: ignore[index]
             assert reader.table("tasks") == [task.row]
             assert reader.table("documents") == [document.row]
+            assert list(reader.scan("tasks")) == [task.row]
+            assert list(reader.scan("tags")) == reader.table("tags")
 
     def test_edges_are_replaced_with_their_source(self, store: AnyStore) -> None:
         waits = (("tag." + text_id(9), entity(9), "hidden"),)
@@ -1417,6 +1428,10 @@ class StoreContract:
                 text_id(1): [(text_id(5), "five"), (text_id(6), "six")], text_id(2): [(text_id(6), "six")],
                 text_id(3): [],
             }  # fmt: skip
+            assert reader.carriers(text_id(5)) == [("document", text_id(7)), ("task", text_id(1))]
+            assert reader.carriers(text_id(9)) == []
+            assert list(reader.scan("entity_tags")) == reader.table("entity_tags")
+            assert list(reader.scan("task_documents")) == both
             assert reader.links_of(None, None) == both
             assert reader.links_of(text_id(1), text_id(8)) == both[1:]
             assert reader.links_of(None, text_id(7)) == both[:1]

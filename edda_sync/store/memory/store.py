@@ -106,6 +106,12 @@ class MemoryStore:
         self._check_open()
         return self._version
 
+    def is_busy(self) -> bool:
+        """Tell whether a transaction runs at this moment."""
+        self._owner.check()
+        self._check_open()
+        return self._writer is not None
+
     def image(self) -> Tables:
         """Return a copy of all that it holds, for another store to begin with."""
         self._owner.check()

@@ -311,6 +311,9 @@ class MemoryReader:
             return sorted((task, *link) for task, links in held for link in links)
         return [row for _, row in sorted(held)]
 
+    def scan(self, name: str) -> Iterator[Row]:
+        yield from self.table(name)
+
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         held, tags = self._tables["entity_tags"], self._tables["tags"]
         found = {}
@@ -318,6 +321,10 @@ class MemoryReader:
             named = [(tag, tags[tag][1]) for tag, _ in held.get((kind, entity), ())]
             found[entity] = sorted(named, key=lambda each: each[1])
         return found
+
+    def carriers(self, tag: str) -> list[tuple[str, str]]:
+        held = self._tables["entity_tags"].items()
+        return sorted(entity for entity, tags in held if any(each == tag for each, _ in tags))
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
         rows = [r for r in self.table("task_documents") if task in (None, r[0]) and document in (None, r[1])]

@@ -8,22 +8,108 @@ from edda_sync.crdt.rows import COLUMNS
 from edda_sync.words.query import Plan
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})
+_ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # literally, so that the partial index is seen to fit
+_URGENT: Final = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
+NEAR: Final = 1_000  # rows at the beginning of an order that are looked at before all that meet the conditions
+_NEAR_LIMIT: Final = 200  # rows of a page that may be found among these
+_SETTLED_SQL: Final = "status NOT IN ('open', 'in_progress')"
+# Of all that carry a tag, and of one that does or not: a list of all is dear where few rows are looked at.
+_IS_ONE: Final = "id IN (SELECT entity_id FROM entity_tags WHERE +entity_type = '{kind}' AND tag_id = ?)"
+_CARRIES: Final = (
+    "EXISTS (SELECT 1 FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = {kind}s.id AND tag_id = ?)"
+)
+_BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # conditions that many rows meet
 
 
-def select(plan: Plan) -> tuple[str, list[Any]]:
-    """Return the statement and its parameters; the columns are those of the kind's table, in the specification's order."""
+def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
+    """
+    Return the statement and its parameters; the columns are those of the kind's table, in the specification's order.
+
+    Args:
+        plan: The query.
+        hint: Whether the statement may name the index to take; it fails where the file lacks that index.
+    """
     table = plan.kind + "s"
+    conditions, parameters = _conditions(plan)
+    source = f"{table} INDEXED BY idx_tasks_urgent" if hint and _is_most_urgent(plan) else table
+    if plan.words:
+        source = f"{plan.kind}_search JOIN {table} ON {table}.rowid = {plan.kind}_search.rowid"
+        conditions.append(f"{plan.kind}_search MATCH ?")
+        parameters.append(_match(plan.words))
+    return _statement(plan, source, conditions), [*parameters, plan.limit, plan.offset]
+
+
+def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
+    """
+    Return a statement that looks for a page of a plan among the first rows of its order; None where no index has the order.
+
+    Its rows are the answer if they fill the page. Many rows may meet the conditions: to read all of them and to sort them
+    grows with the store, and those that come first are mostly near the beginning.
+    """
+    equal = {column for column, _ in plan.equal}
+    narrow = bool(equal - _BROAD) or plan.linked_from is not None or bool(plan.words)
+    if narrow or plan.limit + plan.offset > _NEAR_LIMIT or _is_most_urgent(plan):
+        return None
+    conditional = bool(equal or plan.ranges or plan.tag_ids)
+    first = _first_of_order(plan, NEAR if conditional else plan.limit + plan.offset)
+    if first is None:
+        return None
+    conditions, parameters = _conditions(plan, _CARRIES)
+    conditions.insert(0, f"{plan.kind}s.rowid IN ({first})")
+    return _statement(plan, plan.kind + "s", conditions), [*parameters, plan.limit, plan.offset]
+
+
+def _first_of_order(plan: Plan, count: int) -> str | None:
+    """Return a statement for the first rows of a plan's order, whatever its conditions; None where no index has them."""
+    table, (column, descending) = plan.kind + "s", plan.order[0]
+    direction = " DESC" if descending else ""
+    if column in ("updated_at", "created_at"):
+        order = f"{column}{direction}, id{direction}"
+        return f"SELECT rowid FROM {table} INDEXED BY idx_{table}_{column} ORDER BY {order} LIMIT {count}"
+    if column == "due_date":  # those that have one come first, in either direction
+        return (
+            "SELECT rowid FROM tasks INDEXED BY idx_tasks_due_date WHERE due_date IS NOT NULL"
+            f" ORDER BY due_date{direction}, id{direction} LIMIT {count}"
+        )
+    if plan.order != _URGENT:
+        return None
+    keys = "priority, due_date IS NULL, due_date, created_at, id"
+
+    def part(index: str, condition: str, columns: str) -> str:
+        return f"SELECT {columns} FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY {keys} LIMIT {count}"
+
+    if set(dict(plan.equal).get("status", ())) == _ACTIVE:
+        return part("idx_tasks_urgent", _ACTIVE_SQL, "rowid")
+    named = "rowid AS place, priority, due_date, created_at, id"
+    active, settled = part("idx_tasks_urgent", _ACTIVE_SQL, named), part("idx_tasks_settled", _SETTLED_SQL, named)
+    both = f"SELECT * FROM ({active}) UNION ALL SELECT * FROM ({settled})"
+    return f"SELECT place FROM ({both}) ORDER BY {keys} LIMIT {count}"
+
+
+def _statement(plan: Plan, source: str, conditions: list[str]) -> str:
+    table = plan.kind + "s"
+    columns = ", ".join(f"{table}.{column}" for column in COLUMNS[plan.kind])
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {columns} FROM {source}{where} ORDER BY {_order_of(plan)} LIMIT ? OFFSET ?"
+
+
+def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any]]:
+    """
+    Return conditions and their parameters.
+
+    Where the rows come from a list, a plus before a column keeps SQLite from taking the index over the status instead: it
+    cannot know that nearly all rows may have one status.
+    """
+    column_of = "+{}" if carries is _CARRIES or plan.tag_ids or plan.linked_from is not None else "{}"
     conditions: list[str] = []
     parameters: list[Any] = []
     for column, accepted in plan.equal:
         if accepted == (None,):
             conditions.append(f"{column} IS NULL")
         elif column == "status" and set(accepted) == _ACTIVE:
-            conditions.append(
-                "status IN ('open', 'in_progress')"
-            )  # literally, so that the partial index is seen to fit
+            conditions.append(_ACTIVE_SQL if column_of == "{}" else f"+{_ACTIVE_SQL}")
         else:
-            conditions.append(f"{column} IN ({', '.join('?' * len(accepted))})")
+            conditions.append(f"{column_of.format(column)} IN ({', '.join('?' * len(accepted))})")
             parameters += accepted
     for column, start, end in plan.ranges:
         if start is not None:
@@ -33,21 +119,12 @@ def select(plan: Plan) -> tuple[str, list[Any]]:
             conditions.append(f"{column} < ?")
             parameters.append(end)
     for tag_id in plan.tag_ids:
-        conditions.append(f"id IN (SELECT entity_id FROM entity_tags WHERE entity_type = '{plan.kind}' AND tag_id = ?)")
+        conditions.append(carries.format(kind=plan.kind))
         parameters.append(tag_id)
     if plan.linked_from is not None:
         conditions.append("id IN (SELECT document_id FROM task_documents WHERE task_id = ?)")
         parameters.append(plan.linked_from)
-    source = f"{table} INDEXED BY idx_tasks_urgent" if _is_most_urgent(plan) else table
-    columns = ", ".join(f"{table}.{column}" for column in COLUMNS[plan.kind])
-    if plan.words:
-        source = f"{plan.kind}_search JOIN {table} ON {table}.rowid = {plan.kind}_search.rowid"
-        conditions.append(f"{plan.kind}_search MATCH ?")
-        parameters.append(_match(plan.words))
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = ", ".join(_order(table, column, descending) for column, descending in plan.order)
-    statement = f"SELECT {columns} FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?"
-    return statement, [*parameters, plan.limit, plan.offset]
+    return conditions, parameters
 
 
 def _is_most_urgent(plan: Plan) -> bool:
@@ -56,10 +133,13 @@ def _is_most_urgent(plan: Plan) -> bool:
 
     Left to itself, SQLite takes the index over the status and sorts all open tasks: 100 ms of 100,000 tasks, not 1 ms.
     """
-    urgent = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
     equal = dict(plan.equal)
     active = equal.keys() <= {"status", "priority"} and set(equal.get("status", ())) == _ACTIVE
-    return plan.kind == "task" and plan.order == urgent and active and not plan.tag_ids and not plan.words
+    return plan.kind == "task" and plan.order == _URGENT and active and not plan.tag_ids and not plan.words
+
+
+def _order_of(plan: Plan) -> str:
+    return ", ".join(_order(plan.kind + "s", column, descending) for column, descending in plan.order)
 
 
 def _order(table: str, column: str, descending: bool) -> str:

@@ -82,6 +82,14 @@ _OURS: Final = """
 -- what is to be done next, in its order, so that the first fifty are read and no more
 CREATE INDEX idx_tasks_urgent ON tasks(priority, due_date IS NULL, due_date, created_at, id)
     WHERE status IN ('open', 'in_progress');
+CREATE INDEX idx_tasks_settled ON tasks(priority, due_date IS NULL, due_date, created_at, id)
+    WHERE status NOT IN ('open', 'in_progress');
+-- the orders of lists, so that a page of one is read and no more; and what carries a tag
+CREATE INDEX idx_tasks_updated_at ON tasks(updated_at, id);
+CREATE INDEX idx_tasks_due_date ON tasks(due_date, id) WHERE due_date IS NOT NULL;
+CREATE INDEX idx_documents_updated_at ON documents(updated_at, id);
+CREATE INDEX idx_documents_created_at ON documents(created_at, id);
+CREATE INDEX idx_entity_tags_tag ON entity_tags(tag_id);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -130,6 +138,8 @@ CREATE TABLE entities (
 );
 CREATE INDEX idx_entities_conflicted ON entities(key) WHERE conflicted;
 CREATE INDEX idx_entities_hidden ON entities(key) WHERE hidden;
+-- short ids: the last six of its hexadecimal digits
+CREATE INDEX idx_entities_ending ON entities(substr(key, -3));
 CREATE TABLE withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
 ) WITHOUT ROWID;

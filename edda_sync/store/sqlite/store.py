@@ -276,6 +276,30 @@ class SqliteStore:
         """Return a number that changes with every commit, whichever process made it."""
         return self._readers.version()
 
+    def is_busy(self) -> bool:
+        """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
+        entered = self._gate.enter()
+        try:
+            self._check_open()
+            with translated(self.path):
+                return self._writing.locked() or self._is_locked()
+        finally:
+            self._gate.leave(entered)
+
+    def _is_locked(self) -> bool:
+        connection = self.connect()
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise
+            return True
+        finally:
+            connection.close()
+        return False
+
     def close(self) -> None:
         """Finish running transactions and let go of the file."""
         self._owner.check()

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
+from sqlcipher3 import dbapi2 as sqlite
+
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.store.seams import (
@@ -266,9 +268,11 @@ class SqliteReader:
             after = rows[-1][0]
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        rows = self._execute(
-            "SELECT key FROM entities WHERE key BETWEEN ? AND ? AND lower(hex(key)) LIKE ? ORDER BY hidden, key LIMIT 20",
-            (*_bounds(kind), "%" + suffix),
+        last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
+        rows = self._execute(  # the plus keeps SQLite from taking the index over whole keys
+            "SELECT key FROM entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
+            " ORDER BY hidden, key LIMIT 20",
+            (last, *_bounds(kind), "%" + suffix),
         )
         return [_text_of(row[0]) for row in rows]
 
@@ -369,7 +373,22 @@ class SqliteReader:
     # --- the specification's tables -----------------------------------------------------------------------------------
 
     def rows(self, plan: Plan) -> list[Row]:
-        statement, parameters = queries.select(plan)
+        near = queries.select_near(plan)
+        found = None if near is None else self._rows_by_index(*near)
+        if found is None or len(found) < plan.limit:
+            found = self._rows_by_index(*queries.select(plan))
+        return self._all_of(*queries.select(plan, hint=False)) if found is None else found
+
+    def _rows_by_index(self, statement: str, parameters: Sequence[Any]) -> list[Row] | None:
+        """Return the rows of a statement that names an index; None where somebody dropped that index from the file."""
+        try:
+            return self._all_of(statement, parameters)
+        except sqlite.OperationalError as error:
+            if "no such index" not in str(error):
+                raise
+            return None
+
+    def _all_of(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
         return list(self._execute(statement, parameters).fetchall())
 
     def row(self, kind: str, entity: str) -> Row | None:
@@ -377,7 +396,10 @@ class SqliteReader:
         return row
 
     def table(self, name: str) -> list[Row]:
-        return self._all(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")
+        return list(self.scan(name))
+
+    def scan(self, name: str) -> Iterator[Row]:
+        yield from self._execute(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
@@ -389,6 +411,11 @@ class SqliteReader:
             for entity, tag_id, name in self._execute(statement, chunk):
                 found[entity].append((tag_id, name))
         return found
+
+    def carriers(self, tag: str) -> list[tuple[str, str]]:
+        return self._all(
+            "SELECT entity_type, entity_id FROM entity_tags WHERE tag_id = ? ORDER BY entity_type, entity_id", tag
+        )
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
         return self._all(
