@@ -56,4 +56,4 @@ def insert(raw: Raw, rows: list[tuple[Row, list[Row]]], size: int) -> None:
 
 def create(store: edda.StorageEngine, tasks: list[edda.Task], size: int) -> None:
     fill(store, tasks, size)
-    store.index_texts()
+    store.reading.index_texts()

@@ -117,7 +117,7 @@ async def _run(home: Path, ports: list[int]) -> None:
         dials = [asyncio.ensure_future(device.dial("127.0.0.1", port)) for port in ports]
         while question := (await asyncio.to_thread(sys.stdin.readline)).strip():
             if question == "index":
-                await device.run(StorageEngine.index_texts)
+                await device.run(lambda store: store.reading.index_texts())
             tasks = (await device.run(StorageEngine.counts))["tasks"]
             _say(question, tasks=tasks, cpu_s=time.process_time(), **_memory())
         for dial in dials:

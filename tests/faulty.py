@@ -90,6 +90,10 @@ class FaultyStore:
         self.strike("version")
         return self._store.version()
 
+    def is_busy(self) -> bool:
+        """Tell whether somebody writes into the real store."""
+        return self._store.is_busy()
+
     def close(self) -> None:
         """Close the real store."""
         self._store.close()
@@ -114,7 +118,7 @@ class FaultyEngine(StorageEngine):
     def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """Open the real store, and put the faulty one before it."""
         founded = super().open_store(config, anew=anew)
-        self._store = self.faulty = FaultyStore(self.store)
+        self._opened._store = self.faulty = FaultyStore(self.store)
         return founded
 
 

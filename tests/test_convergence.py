@@ -63,7 +63,7 @@ class Device:
     def _new(self) -> edda.StorageEngine:
         engine = edda.StorageEngine(self.home, now=self._now, random=self._random.randbytes)
         if self.backend == "memory":
-            engine._identity = IDENTITIES[self.number]  # a memory store keeps none on disk
+            engine.own._identity = IDENTITIES[self.number]  # a memory store keeps none on disk
         return engine
 
     @property
@@ -341,8 +341,8 @@ def know_each_other(here: Device, there: Device) -> bool:
     one, other = here.engine, there.engine
     return (
         here is not there
-        and one.identity.device in other.certificates()
-        and other.identity.device in one.certificates()
+        and one.identity.device in other.reading.certificates()
+        and other.identity.device in one.reading.certificates()
     )
 
 

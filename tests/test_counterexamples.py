@@ -102,7 +102,7 @@ def test_counterexample_1_what_a_transaction_did_not_write_is_still_to_be_writte
         read.title, read.description = title, f"one {title}"
         tx.update_task(read)
     if fails:
-        tx.update_task(edda.Task(id=tx.create_task(edda.Task(title="t")), parent_id=laptop.new_id()))
+        tx.update_task(edda.Task(id=tx.create_task(edda.Task(title="t")), parent_id=laptop.writing.new_id()))
         with pytest.raises(NotFoundError):
             tx.commit()
     else:

@@ -260,7 +260,7 @@ def test_a_workspace_into_which_two_let_the_last_device_at_once_goes_on_with_one
             if engine is not laptop:
                 sync(engine, laptop)
             assert len(engine.members()) == 4
-            assert len(engine.certificates()) == 4
+            assert len(engine.reading.certificates()) == 4
             assert (engine.refused(), engine.digest()) == (0, laptop.digest())
         for host in (laptop, phone):
             with pytest.raises(LimitError, match="the number of devices"):
@@ -406,4 +406,4 @@ def test_a_life_whose_birth_no_fork_proof_could_carry_is_nobody_s_and_one_as_lar
         sync(laptop, phone)
         sync(laptop, phone)
         assert laptop.digest() == phone.digest()
-        assert bool(laptop.forked()) == (size == limits.BIRTH_BYTES_MAX)
+        assert bool(laptop.reading.forked()) == (size == limits.BIRTH_BYTES_MAX)

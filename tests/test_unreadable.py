@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import edda_sync as edda
@@ -9,6 +11,7 @@ from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices, sync
+from edda_sync.words.query import TASK_ORDERS
 
 ROT = {
     "the states of texts": ("UPDATE texts SET state = x'00'",),
@@ -79,3 +82,44 @@ def test_what_cannot_be_read_ends_no_listing_and_is_made_anew(what: str) -> None
             assert all(each.sound for each in doctor.check(spoiled))
             assert [len(spoiled.trash("document")), len(spoiled.conflicts())] == [1, 2]
             sync(spoiled, b)
+
+
+FOREIGN = {
+    "a status that only a newer version knows": ("status", "paused"),
+    "a title without a word": ("title", ""),
+    "a priority out of bounds": ("priority", 7),
+    "a priority that is text": ("priority", "high"),
+    "a due date that is none": ("due_date", "tomorrow"),
+    "a time that is none": ("created_at", "yesterday"),
+    "metadata that is no JSON": ("metadata", "{"),
+    "metadata that is no object": ("agent_context", "[1]"),
+    "a text of bytes": ("description", b"\xff"),
+    "a title of bytes": ("title", b"\xff"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_listing(what: str, tmp_path: Path) -> None:
+    column, value = FOREIGN[what]
+    with edda.open(tmp_path / "home") as engine:
+        tasks = [engine.create_task(edda.Task(title=title, description="words")) for title in ("one", "two")]
+        assert isinstance(engine.store, SqliteStore)
+        connection = engine.store.connect()
+        connection.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (value, tasks[0]))
+        connection.close()
+        assert len(engine.query_tasks(edda.TaskQuery())) == 2
+        for order in TASK_ORDERS[:-1]:
+            assert len(engine.query_tasks(edda.TaskQuery(order=order, limit=2))) == 2
+        with engine.begin_transaction() as tx:
+            tx.create_task(edda.Task(title="three"))
+            assert len(tx.query_tasks(edda.TaskQuery())) == 3
+        read = engine.get_task(tasks[0])
+        assert read is not None
+        if column not in ("metadata", "agent_context"):
+            assert getattr(read, column) == ("\ufffd" if isinstance(value, bytes) else value)
+        read.tags.add("home")
+        engine.update_task(read)
+        again = engine.get_task(tasks[0])
+        assert again is not None
+        assert again.tags == {"home"}
+        assert getattr(again, column) != value, "the row was written anew, from what the log says"

@@ -23,7 +23,7 @@ def init(name: str | None) -> None:
     made = not (folder / STORE_FILE).exists()
     checked = None if name is None else values.line("name", name)
     with open_store(folder, StorageConfig(name=checked)) as store:
-        store.check_identity()
+        store.own.check_identity()
         called = store.members()[0].name
     if made:
         say(f'Made a store in {shown}; this device is called "{called}".')

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
-from edda_sync.crdt.entity import key_of
-from edda_sync.words import model, values
+from edda_sync.words import model
 from edda_sync.words.errors import InTrashError, NotFoundError, command_of
 from edda_sync.words.model import Document, Item, Task
 
@@ -44,10 +43,7 @@ def document(store: StorageEngine, reference: str) -> Document:
 
 
 def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotFoundError:
-    key = key_of(kind, values.id_bytes("id", whole))
-    with store.store.read() as reader:
-        record = reader.records([key]).get(key)
-    return InTrashError(kind, reference) if record is not None and record.hidden else NotFoundError(kind, reference)
+    return InTrashError(kind, reference) if store.reading.in_trash(kind, [whole]) else NotFoundError(kind, reference)
 
 
 def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:

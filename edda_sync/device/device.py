@@ -178,7 +178,7 @@ class Device:
             def committed() -> None:
                 loop.call_soon_threadsafe(self._committed.set)
 
-            self.store.on_commit(committed)
+            self.store.writing.on_commit(committed)
             await self._listen()
             for device, proof in self._proofs.items():
                 if proof.endpoint is not None:
@@ -390,8 +390,8 @@ class Device:
         identity, workspace = self.store.identity, self.store.workspace
         exchange = Exchange(self.store.store, self.store.ledger, identity, verify, self.store.wall_s, self.store.random)
         self._replica = Replica(exchange, identity.device, lambda device: membership.workspace_tag(workspace, device))
-        self._certificates = self._trusted = self.store.certificates()
-        self._key = membership.discovery_key(self.store.workspace_key)
+        self._certificates = self._trusted = self.store.reading.certificates()
+        self._key = membership.discovery_key(self.store.membership.workspace_key)
         self._proofs = standing.load(self.store)
         self._names = told_apart(standing.names(self.store))
         self._last_port = standing.port(self.store)

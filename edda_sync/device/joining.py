@@ -99,16 +99,16 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
     opening.check_not_lost(home, database, state_folder(config), anew=True)
     if not opening.has_store(database):
         return None
-    with StorageEngine(home) as store:
-        store.open_store(config)
-        with store.store.read() as reader:
+    with StorageEngine(home) as engine:
+        engine.open_store(config)
+        with engine.store.read() as reader:
             workspace, birth = reader.meta(actors.WORKSPACE_KEY), reader.meta(actors.BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)
         if workspace is None or birth is None:
             return None
-        counts, members = store.counts(), store.members()
+        counts, members = engine.counts(), engine.members()
         device = identities.device_of(changes.decode_birth(birth).public_key)
-        own = standing.names(store).get(device, store.name)
+        own = standing.names(engine).get(device, engine.name)
         others = max(0, len(members) - 1)
         held = counts["tasks"], counts["documents"], counts["tags"]
         return Holdings(workspace, device, own, *held, others, shut_out)
@@ -253,7 +253,7 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     known |= {document.id for document in new.query_documents(DocumentQuery())}
     trash = {item.id for kind in ("task", "document") for item in new.trash(kind)}
     tags = {tag.id for tag in new.tags()}
-    overfull = {entity_id for _, entity_id in new.overfull()}  # nothing can be written into these
+    overfull = {entity_id for _, entity_id in new.reading.overfull()}  # nothing can be written into these
     known, tags = known | overfull, tags | overfull
     linked = {(link.task_id, link.document_id) for link in new.links()}
 

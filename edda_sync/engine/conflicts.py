@@ -6,53 +6,62 @@ from typing import Any
 
 from edda_sync.crdt import cells
 from edda_sync.crdt.cells import Write
-from edda_sync.crdt.entity import Entity, kind_and_id
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.state import entity_of
 from edda_sync.fold.conflicts import conflicts_of
+from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
-from edda_sync.ledger.ledger import Ledger
-from edda_sync.store.seams import StoreWriter
+from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
+from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS, Conflict, ConflictValue
 
 
-def kept_values(tx: StoreWriter, ledger: Ledger) -> list[Conflict]:
-    """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
-    fold = ledger.fold(tx)
+def kept_values(reader: StoreReader, texts: Texts) -> list[Conflict]:
+    """
+    Return every cell of a visible entity that has several concurrent values, by entity and cell.
+
+    Args:
+        reader: A reader of the store.
+        texts: Text documents of the caller's own: those that a writer uses may be ahead of the reader.
+    """
     found = []
-    for key in tx.conflicted():
-        if not fold.is_readable(key):
+    for key, record in sorted(reader.records(reader.conflicted()).items()):
+        try:
+            found += _of_entity(reader, texts, entity_of(key, record.state))
+        except (CorruptError, RefusedTextError):  # the scrub names it
             continue
-        entity = fold.entities.existing(*kind_and_id(key))
-        assert entity is not None, "what is marked as conflicted is stored"
-        for name, kept in sorted(conflicts_of(entity, ledger.texts).items()):
-            shown = cells.visible(entity.cells[name])
-            found.append(
-                Conflict(
-                    kind=entity.kind,
-                    id=values.id_text(entity.id),
-                    title=entity.value("title") or entity.value("name") or "",
-                    field=name,
-                    shown=_as_value(tx, ledger, entity, name, shown),
-                    kept=tuple(_as_value(tx, ledger, entity, name, write) for write in kept),
-                )
-            )
     return found
 
 
-def _as_value(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, write: Write) -> ConflictValue:
+def _of_entity(reader: StoreReader, texts: Texts, entity: Entity) -> list[Conflict]:
+    return [
+        Conflict(
+            kind=entity.kind,
+            id=values.id_text(entity.id),
+            title=entity.value("title") or entity.value("name") or "",
+            field=name,
+            shown=_as_value(reader, texts, entity, name, cells.visible(entity.cells[name])),
+            kept=tuple(_as_value(reader, texts, entity, name, write) for write in kept),
+        )
+        for name, kept in sorted(conflicts_of(entity, texts).items())
+    ]
+
+
+def _as_value(reader: StoreReader, texts: Texts, entity: Entity, name: str, write: Write) -> ConflictValue:
     actor, seq, wall_ms, content = write
     return ConflictValue(
-        value=_readable(tx, ledger, entity, name, content),
+        value=_readable(reader, texts, entity, name, content),
         written_at=values.time_of(wall_ms),
         actor=actor.hex(),
         seq=seq,
     )
 
 
-def _readable(tx: StoreWriter, ledger: Ledger, entity: Entity, name: str, content: Any) -> Any:
+def _readable(reader: StoreReader, texts: Texts, entity: Entity, name: str, content: Any) -> Any:
     """Return a cell's value as the API would."""
     if name == TEXT_FIELDS.get(entity.kind):
-        return ledger.texts.readable(View(tx), entity, name, content)
+        return texts.readable(View(reader), entity, name, content)
     if name == "parent_id" and content is not None:
         return values.id_text(content)
     if name.startswith(("metadata.", "agent_context.")) and content is not None:

@@ -8,10 +8,12 @@ own tables anew: the cure for all that is wrong with them, while the log is soun
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
@@ -21,21 +23,20 @@ from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.fold.scrub import scrub_digest, scrub_entities
+from edda_sync.fold.scrub import PAGE, Damage, scrub_texts
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
-from edda_sync.store.seams import Head, Logged, Row, StoreReader, StoreWriter
+from edda_sync.store.seams import Head, Logged, Row, StoreReader
+from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.store.sqlite.tables import SqliteWriter
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
-from edda_sync.words.query import pages
 from edda_sync.workspace.lives import Life
 
-PAGE: Final = 1_000
 NAMED_MAX: Final = 3  # damaged things that a finding names
 Progress = Callable[[int], object]
 
@@ -71,7 +72,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
-    findings.append(_check_digest(engine, progress))
+    findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
     findings.append(_check_lives(engine))
     findings += _check_identity(engine)
     findings += _check_membership(engine)
@@ -193,10 +194,8 @@ def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, in
 
 def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, Iterable[Row], Iterable[Row]]]:
     """Yield each table's name, how many columns its key has, and its rows on both sides, by key."""
-    for kind in ("task", "document"):
-        yield f"{kind}s", 1, _rows(ours, kind), _rows(theirs, kind)
-    for table, columns in (("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
-        yield table, columns, ours.table(table), theirs.table(table)
+    for table, columns in (("tasks", 1), ("documents", 1), ("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
+        yield table, columns, ours.scan(table), theirs.scan(table)
     yield "entities", 1, ours.all_records(), theirs.all_records()
     yield "conflicts", 1, [(entity,) for entity in ours.conflicted()], [(entity,) for entity in theirs.conflicted()]
     # without why: what is refused is refused for one reason by who knows of a fork, and for another by who does not
@@ -219,14 +218,8 @@ def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int)
     return count
 
 
-def _rows(reader: StoreReader, kind: str) -> Iterator[Row]:
-    """Yield the rows of a table by id, a page at a time."""
-    for page in pages(reader.rows, kind, PAGE):
-        yield from page
-
-
 class _Beside(SqliteWriter):
-    """A scratch store's view, of another store's log."""
+    """A scratch store that has a view of its own, and the log of another store."""
 
     def __init__(self, connection: Any, log: StoreReader, progress: Progress) -> None:
         super().__init__(connection)
@@ -276,52 +269,65 @@ class _Beside(SqliteWriter):
 
 @contextmanager
 def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
-    """Make a store that SQLite keeps in memory, spills to a nameless file, and forgets."""
+    """
+    Make a store that is forgotten at the end, in a private file without a name: in memory it would be as large as the store.
+
+    SQLite's own nameless files stay in memory, since SQLCipher is built so.
+    """
     from edda_sync.store.sqlite import schema
 
-    connection = sqlite.connect("", isolation_level=None)
-    try:
-        connection.execute("BEGIN")
-        schema.migrate(connection)
-        yield _Beside(connection, log, progress)
-    finally:
-        connection.close()
+    with tempfile.TemporaryDirectory(prefix="edda-doctor-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "scratch.db"
+        connection = sqlite.connect(str(path), isolation_level=None)
+        try:
+            with translated(path):
+                connection.execute("PRAGMA journal_mode = OFF")
+                connection.execute("PRAGMA synchronous = OFF")
+                connection.execute("BEGIN")
+                schema.migrate(connection)
+            with suppress(OSError):  # where an open file cannot go, it goes with its folder
+                path.unlink()
+            yield _Beside(connection, log, progress)
+        finally:
+            connection.close()
 
 
 # --- the digest -------------------------------------------------------------------------------------------------------
 
 
-def _check_digest(engine: StorageEngine, progress: Progress) -> Finding:
-    """Compute every entity's hash and rows, and the digest's sum, anew from the stored states."""
+def _check_digest(engine: StorageEngine, progress: Progress, *, compared: bool) -> Finding:
+    """
+    Compute the hashes of entities anew from what is stored of them.
+
+    Args:
+        engine: An open store.
+        progress: Called with the number of entities that were looked at.
+        compared: Whether states, rows and sum are known to be what the log says: then only the texts are left.
+    """
     damaged: list[str] = []
-    after: bytes | None = b""
-    looked = 0
-    while after is not None:
-        start = after
-
-        def work(tx: StoreWriter, start: bytes = start) -> tuple[list[str], bytes | None]:
-            engine.ledger.refresh(tx)
-            found, following = scrub_entities(tx, engine.ledger.fold(tx), start, PAGE)
-            return [each.what for each in found], following
-
-        found, after = engine.store.transact(work)
-        damaged += found
-        looked += PAGE
-        progress(looked)
-
-    def sums(tx: StoreWriter) -> list[str]:
-        engine.ledger.refresh(tx)
-        return [each.what for each in scrub_digest(tx)]
-
-    damaged += engine.store.transact(sums)
+    for looked, page in enumerate(_texts(engine) if compared else _entities(engine), start=1):
+        damaged += [each.what for each in page]
+        progress(looked * PAGE)
     if damaged:
         return Finding("digest", False, f"{len(damaged):,} hashes do not fit what they are of: {_some(damaged)}")
     return Finding("digest", True, f"{engine.digest()} fits every entity")
 
 
+def _texts(engine: StorageEngine) -> Iterator[list[Damage]]:
+    with engine.store.read() as reader:
+        yield from scrub_texts(reader)
+
+
+def _entities(engine: StorageEngine) -> Iterator[list[Damage]]:
+    after: bytes | None = b""
+    while after is not None:
+        found, after = engine.scrub(after, PAGE)
+        yield found
+
+
 def _check_lives(engine: StorageEngine) -> Finding:
-    """Say how many lives there are and why, whether this store exists more than once, and whose chain is proved to fork."""
-    lives, forked = engine.lives(), engine.forked()
+    """Return how many lives there are and why, whether this store has copies, and whose chain is proved to fork."""
+    lives, forked = engine.reading.lives(), engine.reading.forked()
     devices = len({life.device for life in lives})
     many, others = ("life" if len(lives) == 1 else "lives"), ("device" if devices == 1 else "devices")
     detail = f"{len(lives):,} {many} of the stores of {devices:,} {others}"
@@ -331,7 +337,7 @@ def _check_lives(engine: StorageEngine) -> Finding:
     crowded = sorted(d for d in {life.device for life in lives} if _leaves(lives, d) > limits.LEAVES_MAX)
     if crowded:
         detail += f"; more stores write than can be meant, of {_some([device[:12] for device in crowded])}"
-    copies = engine.copies()
+    copies = engine.reading.copies()
     if copies:
         wrote = values.time_of(copies[0].wrote_ms)[:10]
         detail += (
@@ -343,16 +349,16 @@ def _check_lives(engine: StorageEngine) -> Finding:
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:
-    """Say that the identity is missing; nothing while it is there."""
+    """Return a finding when the identity is missing, and none otherwise."""
     try:
-        engine.check_identity()
+        engine.own.check_identity()
     except LostIdentityError as error:
         return [Finding("identity", False, str(error).rstrip("."))]
     return []
 
 
 def _check_membership(engine: StorageEngine) -> list[Finding]:
-    """Say that another device does not know this one any more; nothing while none is known to do so."""
+    """Return a finding when another device does not know this one any more, and none otherwise."""
     by = standing.shut_out_by(engine)
     if by is None:
         return []
@@ -361,8 +367,8 @@ def _check_membership(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_sizes(engine: StorageEngine) -> list[Finding]:
-    """Name what is larger than can be shown; nothing while nothing is."""
-    names = [f"{kind} {entity_id}" for kind, entity_id in engine.overfull()]
+    """Return a finding that names what is larger than can be shown, and none when there is nothing."""
+    names = [f"{kind} {entity_id}" for kind, entity_id in engine.reading.overfull()]
     if not names:
         return []
     what = f"larger than can be shown: {_some(names)}; what was written into it is in the log: go on in a new one"

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from edda_sync.crdt.rows import CONTENT_TYPE_DEFAULT, DOC_TYPE_DEFAULT
 from edda_sync.store.seams import Row
 from edda_sync.words import values
-from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping, remember_base
+from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping
 from edda_sync.words.query import Plan, matches
 
 
 def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
-    """Return the task or document of a row, with the values it was read at."""
-    item: Item
+    """
+    Return the task or document of a row, as it is stored; nothing of it is checked.
+
+    The object remembers the row: ``words.model.changed_cells`` makes it once more when an update asks what differs.
+    """
+    names = tuple(tags)
+    item = _item(kind, row, names)
+    item._base = partial(_item, kind, row, names)
+    return item
+
+
+def _item(kind: str, row: Row, tags: tuple[str, ...]) -> Item:
+    if bytes in map(type, row):  # another program wrote them, and whoever shows them expects text
+        row = tuple(each.decode(errors="replace") if isinstance(each, bytes) else each for each in row)
     if kind == "task":
-        item = Task(
+        return Task(
             id=row[0], title=row[1], description=row[2], status=row[3], priority=row[4], created_at=row[5],
             updated_at=row[6], completed_at=row[7], due_date=row[8], parent_id=row[9], metadata=parse_mapping(row[10]),
             agent_context=parse_mapping(row[11]), tags=set(tags),
         )  # fmt: skip
-    else:
-        item = Document(
-            id=row[0], title=row[1], content_type=row[2], content=row[3], doc_type=row[4], created_at=row[5],
-            updated_at=row[6], version=row[7], metadata=parse_mapping(row[8]), agent_context=parse_mapping(row[9]),
-            tags=set(tags),
-        )  # fmt: skip
-    remember_base(item)
-    return item
+    return Document(
+        id=row[0], title=row[1], content_type=row[2], content=row[3], doc_type=row[4], created_at=row[5],
+        updated_at=row[6], version=row[7], metadata=parse_mapping(row[8]), agent_context=parse_mapping(row[9]),
+        tags=set(tags),
+    )  # fmt: skip
 
 
 def blank_item(kind: str, entity_id: str) -> Item:

@@ -47,11 +47,11 @@ class Written(NamedTuple):
     own: Dot
 
 
-def load(store: StorageEngine) -> dict[str, Remembered]:
+def load(engine: StorageEngine) -> dict[str, Remembered]:
     """Return what is remembered of each member, by device id."""
     found = {}
-    members = store.certificates()
-    with store.store.read() as reader:
+    members = engine.reading.certificates()
+    with engine.store.read() as reader:
         for device in members:
             encoded = reader.meta(f"peer.{device}")
             if encoded is not None:
@@ -59,31 +59,31 @@ def load(store: StorageEngine) -> dict[str, Remembered]:
     return found
 
 
-def save(store: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
+def save(engine: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
     """Remember something of peers, by device id."""
 
     def work(tx: StoreWriter) -> None:
         for device, each in remembered.items():
             tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(each))
 
-    store.store.transact(work)
+    engine.store.transact(work)
 
 
-def port(store: StorageEngine) -> int:
+def port(engine: StorageEngine) -> int:
     """Return the port that this device listened on last; 0 when it never did."""
-    with store.store.read() as reader:
+    with engine.store.read() as reader:
         return int(reader.meta(_PORT_KEY) or b"0")
 
 
-def save_port(store: StorageEngine, number: int) -> None:
+def save_port(engine: StorageEngine, number: int) -> None:
     """Remember the port, so that peers find this device where it was."""
-    if port(store) != number:
-        store.store.transact(lambda tx: tx.set_meta(_PORT_KEY, b"%d" % number))
+    if port(engine) != number:
+        engine.store.transact(lambda tx: tx.set_meta(_PORT_KEY, b"%d" % number))
 
 
-def written(store: StorageEngine) -> Written:
+def written(engine: StorageEngine) -> Written:
     """Return how far the log goes, and what of that this device itself wrote last."""
-    with store.store.read() as reader:
+    with engine.store.read() as reader:
         actor = reader.meta(ACTOR_KEY) or b""
         head = reader.heads().get(actor)
         return Written(reader.log_position(), (actor, 0 if head is None else head.seq))
@@ -94,31 +94,31 @@ def count(frontier: Frontier) -> int:
     return sum(frontier.values())
 
 
-def facts(store: StorageEngine) -> Facts:
+def facts(engine: StorageEngine) -> Facts:
     """Return what is to be said of a store, whether or not its device is running."""
     return {
-        "device": store.identity.device,
-        "name": own_name(store),
-        "workspace": store.workspace.hex(),
-        "home": str(store.home),
-        "digest": store.digest(),
-        "frontier": {actor.hex(): seq for actor, seq in sorted(store.frontier().items())},
-        "waiting": store.waiting(),
-        "refused": store.refused(),
-        **_copies(store),
-        "forked": store.forked(),
-        "lives": _lives(store),
-        **_segment(store),
-        **_admission(store),
-        "conflicts": len(store.conflicts()),
-        **store.counts(),
-        **_sizes(store.database),
+        "device": engine.identity.device,
+        "name": own_name(engine),
+        "workspace": engine.workspace.hex(),
+        "home": str(engine.home),
+        "digest": engine.digest(),
+        "frontier": {actor.hex(): seq for actor, seq in sorted(engine.frontier().items())},
+        "waiting": engine.waiting(),
+        "refused": engine.refused(),
+        **_copies(engine),
+        "forked": engine.reading.forked(),
+        "lives": _lives(engine),
+        **_segment(engine),
+        **_admission(engine),
+        "conflicts": len(engine.conflicts()),
+        **engine.counts(),
+        **_sizes(engine.database),
     }
 
 
-def _copies(store: StorageEngine) -> Facts:
-    """Return how many other copies of this store write, when one did so last, and when that will not be said any more."""
-    found = store.copies()
+def _copies(engine: StorageEngine) -> Facts:
+    """Return how many other copies of this store write, when one of them wrote last, and until when that is shown."""
+    found = engine.reading.copies()
     wrote_ms = found[0].wrote_ms if found else None
     return {
         "copies": len(found),
@@ -127,12 +127,12 @@ def _copies(store: StorageEngine) -> Facts:
     }
 
 
-def _segment(store: StorageEngine) -> Facts:
+def _segment(engine: StorageEngine) -> Facts:
     """
     Return how much of the log behind a segment is here, whose segment was a lie, or could not be proved, and in which
     documents is kept what was written on it and did not fit.
     """
-    with store.store.read() as reader:
+    with engine.store.read() as reader:
         reached, forger, unproved = behind.progress(reader), behind.forged_by(reader), behind.unproved_by(reader)
         kept = kept_in(reader)
     return {
@@ -143,55 +143,55 @@ def _segment(store: StorageEngine) -> Facts:
     }
 
 
-def _admission(store: StorageEngine) -> Facts:
-    """Return who knew this device and does not any more, and how many changes wait here for what let it in."""
-    with store.store.read() as reader:
+def _admission(engine: StorageEngine) -> Facts:
+    """Return which device does not know this one any more, and how many changes wait here until this one is let in."""
+    with engine.store.read() as reader:
         lives = early.lives(reader)
         waiting = sum(head.seq for name, head in reader.heads().items() if name in lives)
-    return {"shut_out_by": shut_out_by(store), "unshared": waiting}
+    return {"shut_out_by": shut_out_by(engine), "unshared": waiting}
 
 
-def given(store: StorageEngine) -> Frontier:
-    """Return which changes are here that others are given; while there are more, nobody is equal."""
-    with store.store.read() as reader:
+def given(engine: StorageEngine) -> Frontier:
+    """Return which changes here are given to others; while there are more here, this device is equal to nobody."""
+    with engine.store.read() as reader:
         kept = early.held_back(reader)
         return {name: head.seq for name, head in reader.heads().items() if name not in kept}
 
 
-def shut_out_by(store: StorageEngine) -> str | None:
+def shut_out_by(engine: StorageEngine) -> str | None:
     """Return the id of the device that knew this one and does not know it any more, as far as this one has heard."""
-    with store.store.read() as reader:
+    with engine.store.read() as reader:
         return readmission.shut_out_by(reader)
 
 
-def note_refusal(store: StorageEngine, device: str, known: Remembered) -> bool:
+def note_refusal(engine: StorageEngine, device: str, known: Remembered) -> bool:
     """
     Note that a device refused this one as a stranger, if it knew it before; tell whether it did.
 
     It did if it let this one in, or was proved equal. Others may not have heard of this device yet.
 
     Args:
-        store: The store.
+        engine: The engine of the store.
         device: The other device's id.
         known: What is remembered of it.
     """
-    with store.store.read() as reader:
+    with engine.store.read() as reader:
         if device != inviter(reader) and not known.proved_s:
             return False
         noted = readmission.shut_out_by(reader)
     if noted != device:
-        store.store.transact(lambda tx: readmission.note_shut_out(tx, device))
+        engine.store.transact(lambda tx: readmission.note_shut_out(tx, device))
     return True
 
 
-def note_known(store: StorageEngine, device: str) -> None:
+def note_known(engine: StorageEngine, device: str) -> None:
     """Note that a device knows this one."""
-    if shut_out_by(store) == device:
-        store.store.transact(lambda tx: readmission.note_known(tx, device))
+    if shut_out_by(engine) == device:
+        engine.store.transact(lambda tx: readmission.note_known(tx, device))
 
 
 def shut_out_sentence(name: str, unshared: int = 0) -> str:
-    """Return what a person must know, and do, whose device is not known any more where it was let in."""
+    """Return what to tell a person whose device is not known any more where it was let in, and what to do."""
     waiting = f"; {unshared:,} changes that were written here wait for that" if unshared > 1 else ""
     return (
         f"{name} does not know this device any more: it seems that an older state of its disk was put back. All that is"
@@ -200,10 +200,10 @@ def shut_out_sentence(name: str, unshared: int = 0) -> str:
     )
 
 
-def _lives(store: StorageEngine) -> Facts:
+def _lives(engine: StorageEngine) -> Facts:
     """Return for each device how many lives its stores had, how many of them still write, and why they began."""
     found: Facts = {}
-    for life in store.lives():
+    for life in engine.reading.lives():
         counted = found.setdefault(life.device, {"all": 0, "writing": 0, "why": {}})
         counted["all"] += 1
         counted["writing"] += life.is_leaf and not life.is_closed
@@ -212,13 +212,13 @@ def _lives(store: StorageEngine) -> Facts:
     return found
 
 
-def own_name(store: StorageEngine) -> str:
+def own_name(engine: StorageEngine) -> str:
     """Return what the workspace calls this device."""
-    return names(store).get(store.identity.device, store.name)
+    return names(engine).get(engine.identity.device, engine.name)
 
 
 def _sizes(database: Path | None) -> dict[str, int]:
-    """Return how many bytes the store takes on disk: the database, and what is written and not yet merged into it."""
+    """Return how many bytes the database takes on disk, and how many its journal."""
     sizes = {}
     for key, suffix in (("database_bytes", ""), ("wal_bytes", "-wal")):
         try:
@@ -228,17 +228,17 @@ def _sizes(database: Path | None) -> dict[str, int]:
     return sizes
 
 
-def status(store: StorageEngine) -> Facts:
+def status(engine: StorageEngine) -> Facts:
     """Return the status of a device that is not running; its keys are those of ``Device.status``."""
-    held = store.frontier()
-    remembered = load(store)
+    held = engine.frontier()
+    remembered = load(engine)
     peers = []
-    for each in devices(store):
+    for each in devices(engine):
         if not each["this"]:
             known = remembered.get(each["device"], Remembered())
             peers.append(peer(each["device"], each["name"], known, ahead=ahead_of(known, held)))
     return {
-        **facts(store),
+        **facts(engine),
         "running": False,
         "fault": "",
         "port": None,
@@ -268,7 +268,7 @@ def peer(device: str, name: str, known: Remembered, **now: Any) -> Facts:
 
 
 def difference(each: Difference) -> Facts:
-    """Return what is to be said of an entity that a peer has otherwise: whoever looks for the fault compares both hashes."""
+    """Return what is to be said of an entity that a peer has otherwise, with both hashes for the search for the fault."""
     kind, entity_id = kind_and_id(each.key)
     ours, theirs = each.ours.hex() or None, each.theirs.hex() or None
     return {"kind": kind, "id": values.id_text(entity_id), "ours": ours, "theirs": theirs}
@@ -284,10 +284,10 @@ def proved_at(known: Remembered) -> str | None:
     return values.time_of(int(known.proved_s * 1000)) if known.proved_s else None
 
 
-def devices(store: StorageEngine) -> list[Facts]:
+def devices(engine: StorageEngine) -> list[Facts]:
     """Return the devices of the workspace, by name; this one among them."""
-    remembered = load(store)
-    own = store.identity.device
+    remembered = load(engine)
+    own = engine.identity.device
     listed = [
         {
             "device": device,
@@ -296,26 +296,26 @@ def devices(store: StorageEngine) -> list[Facts]:
             "added_at": added_at,
             "proved_at": proved_at(remembered.get(device, Remembered())),
         }
-        for device, (name, added_at) in _members(store).items()
+        for device, (name, added_at) in _members(engine).items()
     ]
     return sorted(listed, key=lambda each: (each["name"], each["device"]))
 
 
-def names(store: StorageEngine) -> dict[str, str]:
+def names(engine: StorageEngine) -> dict[str, str]:
     """Return what people call the members, by device id."""
-    return {device: name for device, (name, _) in _members(store).items()}
+    return {device: name for device, (name, _) in _members(engine).items()}
 
 
-def met(store: StorageEngine) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return whom links trust, as :func:`~edda_sync.workspace.members.certificates`, and :func:`names`, in one look."""
-    with store.store.read() as reader:
+def met(engine: StorageEngine) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the certificates that links trust, and the members' :func:`names`, both from one reader."""
+    with engine.store.read() as reader:
         listed = cards(reader)
     return trusted(listed), {device: card.name for device, card in listed.items()}
 
 
-def _members(store: StorageEngine) -> dict[str, tuple[str, str | None]]:
-    """Return name and time of each member: those in the log, and until that is here those of the welcome."""
-    with store.store.read() as reader:
+def _members(engine: StorageEngine) -> dict[str, tuple[str, str | None]]:
+    """Return name and time of each member: those in the log and, until the log is here, those of the welcome."""
+    with engine.store.read() as reader:
         told = cards_told(reader)
     found: dict[str, tuple[str, str | None]] = {device: (record.name, None) for device, record in told.items()}
-    return found | {member.device: (member.name, member.added_at) for member in store.members()}
+    return found | {member.device: (member.name, member.added_at) for member in engine.members()}

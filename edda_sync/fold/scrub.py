@@ -7,15 +7,20 @@ each entity's hash and row anew from its stored state, a slice at a time, and th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from edda_sync.crdt import digests
 from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.rows import COLUMNS
 from edda_sync.fold.fold import Fold
-from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.fold.texts import Texts
+from edda_sync.store.seams import Record, StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
+
+PAGE: Final = 1_000  # entities that are looked at together
 
 
 class Damage(NamedTuple):
@@ -25,31 +30,41 @@ class Damage(NamedTuple):
     key: bytes | None
 
 
-def scrub_entities(tx: StoreWriter, fold: Fold, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
+def scrub_entities(reader: StoreReader, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
     """
-    Look at the next entities.
+    Look at the next entities. Of one whose text was edited, and whose row is not written yet, only that it can be read.
 
     Args:
-        tx: A transaction of the store, in which every text is up to date.
-        fold: A fold over it.
+        reader: A reader of the store.
         after: Key of the last entity that was looked at; empty at the start.
         limit: How many to look at.
 
     Returns:
         What is damaged, and where to go on; None at the end.
     """
-    found = []
-    for looked, record in enumerate(tx.all_records(after=after), start=1):
+    records = list(itertools.islice(reader.all_records(after=after), limit))
+    return _damaged(reader, records), records[-1].key if len(records) == limit else None
+
+
+def scrub_texts(reader: StoreReader) -> Iterator[list[Damage]]:
+    """Look at the entities of which texts are stored, a page at a time; yield what is damaged of each page."""
+    keys = iter(dict.fromkeys(entity for entity, _, _ in reader.all_texts()))
+    while page := list(itertools.islice(keys, PAGE)):
+        yield _damaged(reader, reader.records(page).values())
+
+
+def _damaged(reader: StoreReader, records: Iterable[Record]) -> list[Damage]:
+    found, stale = [], frozenset(reader.stale_texts())
+    fold = Fold(reader, Texts())
+    for record in records:
         try:
-            sound = fold.is_sound(record)
+            sound = fold.is_readable(record.key) if record.key in stale else fold.is_sound(record)
         except (CorruptError, RefusedTextError):  # what cannot be read, or names a text that is not there
             sound = False
         if not sound:
             kind, entity_id = kind_and_id(record.key)
             found.append(Damage(f"{kind} {values.id_text(entity_id)}", record.key))
-        if looked == limit:
-            return found, record.key
-    return found, None
+    return found
 
 
 def scrub_digest(reader: StoreReader) -> list[Damage]:

@@ -23,10 +23,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.crdt.entity import key_of
 from edda_sync.engine.items import set_cells
 from edda_sync.words import limits, unicode14, values
-from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of
+from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
@@ -154,9 +153,12 @@ def _length(item: Item) -> int:
 def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequence[Imported]) -> Report:
     report = Report()
     now = {each.item.id: _now(tx, each.item) for each in batch}  # the transaction commits only if they still are so
-    absent = {_key(each.item): each.item.id for each in batch if now[each.item.id] is None}
-    with store.store.read() as reader:
-        trash = {absent[key] for key in reader.records(absent)}
+    absent = [each.item for each in batch if now[each.item.id] is None]
+    trash = {
+        each
+        for kind in TEXT_FIELDS
+        for each in store.reading.in_trash(kind, [item.id for item in absent if kind_of(item) == kind])
+    }
     for each in batch:
         current = now[each.item.id]
         if current is not None:
@@ -167,10 +169,6 @@ def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequenc
             _create(tx, key, each.item)
             report.created += 1
     return report
-
-
-def _key(item: Item) -> bytes:
-    return key_of("task" if isinstance(item, Task) else "document", values.id_bytes("id", item.id))
 
 
 def _now(tx: Transaction, item: Item) -> Item | None:

@@ -109,7 +109,7 @@ class SimulatedDevice:
         engine = StorageEngine(Path(self.name), now=self.wall_s, random=random)
         config = StorageConfig(backend="memory", name=self.name)
         engine.attach(self.disk.open, config, self.identity, self.disk.sidecar())
-        engine.on_commit(self._own_commit)
+        engine.writing.on_commit(self._own_commit)
         self.engine = engine
         return engine
 
@@ -268,7 +268,7 @@ class SimulatedDevice:
         """Tell whether another is a member, as far as this one knows."""
         if other.id not in self._trusted and self.engine is not None:
             with suppress(CorruptError):  # a disk rots: whoever cannot be read is not trusted until that is mended
-                self._trusted.update(self.engine.certificates())
+                self._trusted.update(self.engine.reading.certificates())
         return other.id in self._trusted
 
     def connected(self, link: Link) -> None:
@@ -429,7 +429,7 @@ class SimulatedDevice:
 
     def _catch_up(self) -> None:
         self._catching_up = False
-        self.act(lambda engine: engine.store.transact(engine.catch_up))
+        self.act(lambda engine: engine.store.transact(engine.writing.catch_up))
 
     def _set_timer(self) -> None:
         replica = self.replica

@@ -47,7 +47,7 @@ def say(*messages: Message) -> Frames:
 
 def task_body(sim: Simulation, liar: Liar) -> bytes:
     """Return the body of a change that makes a task."""
-    return body_of([[PUT, "task", values.id_bytes("id", liar.running.new_id()), {"title": sim.book.word()}]])
+    return body_of([[PUT, "task", values.id_bytes("id", liar.running.writing.new_id()), {"title": sim.book.word()}]])
 
 
 def a_nonce(draws: Draws) -> bytes:

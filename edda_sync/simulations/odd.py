@@ -28,7 +28,9 @@ def say_more(sim: Simulation, draws: Draws) -> None:
         return
     level, more = draws.pick("more", MORE)
     word = sim.book.word()
-    task = values.id_bytes("id", draws.pick("task", sim.book.tasks) if sim.book.tasks else liar.running.new_id())
+    task = values.id_bytes(
+        "id", draws.pick("task", sim.book.tasks) if sim.book.tasks else liar.running.writing.new_id()
+    )
     seen = [list(dot) for dot in sorted(liar.running.frontier().items())]
     body = body_of([[PUT, "task", task, {"title": word}], [DELETE, "task", task, seen]][: 1 + draws.draw("two", 2)])
     sim.note("says more", liar, level=level, numbers=[number for number, _ in more])

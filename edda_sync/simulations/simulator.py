@@ -186,7 +186,7 @@ class Simulation:
     def _invite_again(self) -> None:
         """Let devices in again that are no longer known, since the only disk that knew them was put back: people do so."""
         inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
-        known = inviter.running.certificates()
+        known = inviter.running.reading.certificates()
         for device in self.honest():
             if device.id not in known:
                 self.let_in_again(inviter, device)

@@ -53,7 +53,7 @@ def append(
     """
 
     def write(tx: StoreWriter) -> Dot | None:
-        engine._live(tx)
+        engine.writing.live(tx)
         actor = actor_of(tx)
         head = tx.heads().get(actor)
         at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
@@ -75,12 +75,12 @@ def append(
             return None
         assert outcome is Admitted.APPLIED, "it is the next one, and depends on what is here"
         fold.flush()
-        engine._written = tx.heads()[actor]
+        engine.writing.note_written(tx.heads()[actor])
         return header.dot
 
     dot = engine.store.transact(write)
     if dot is not None:
-        engine._announce()
+        engine.writing.announce()
     return dot
 
 
@@ -110,7 +110,7 @@ def nonsense(sim: Simulation, draws: Draws) -> None:
 def a_task(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
     """Return a task that somebody works on, of those that are never written together; else a new one."""
     alone = [task for task in sim.book.tasks if not any(task in each for each in sim.book.sets)]
-    return values.id_bytes("id", draws.pick("task", alone) if alone else engine.new_id())
+    return values.id_bytes("id", draws.pick("task", alone) if alone else engine.writing.new_id())
 
 
 def _bodies(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
@@ -181,7 +181,7 @@ def _kinds(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
     """One id as several kinds: each is an entity of its own, in whatever order these arrive."""
     held = {task.id for task in engine.query_tasks(TaskQuery())}
     known = [task for task in sim.book.tasks if task in held]
-    entity = values.id_bytes("id", draws.pick("task", known) if known else engine.new_id())
+    entity = values.id_bytes("id", draws.pick("task", known) if known else engine.writing.new_id())
     kinds = draws.some("kinds", ("document", "tag", "device", "task"))
     return body_of([[PUT, kind, entity, {"name" if kind in ("tag", "device") else "title": "both"}] for kind in kinds])
 
@@ -230,7 +230,7 @@ def write_newer(sim: Simulation, draws: Draws) -> None:
     what = draws.pick("newer", unknown)
 
     def write(engine: StorageEngine) -> bytes | None:
-        task = values.id_bytes("id", engine.new_id())
+        task = values.id_bytes("id", engine.writing.new_id())
         cells = {"title": word, "created_at": 0, "estimate": draws.draw("estimate", 9)}
         if append(engine, body_of([what, [PUT, "task", task, cells]]), operations=2) is None:
             return None

@@ -2,20 +2,21 @@
 What people and programs hold in their hands: tasks, documents, tags, conflicts.
 
 An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and
-carries, out of sight, the values it was read with: an update writes only what differs from *those*, so that it never
-reverts what sync brought meanwhile.
+carries, out of sight, the version it was read at: an update writes only what differs from *that*, so that it never
+reverts what sync brought meanwhile. What is read is shown as it is stored; only what somebody sets is checked.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy, deepcopy
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol, TypeVar
 
-from edda_sync.words import limits, values
+from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
 
 TaskId = str
@@ -50,6 +51,9 @@ class _Unset:
 
     def __bool__(self) -> bool:
         return False
+
+    def __reduce__(self) -> str:
+        return "UNSET"  # a copy of it, or what pickle makes of it, is the same one
 
 
 UNSET: Final[Any] = _Unset()
@@ -92,7 +96,7 @@ class Task:
     created_at: Time[str] = UNSET
     updated_at: str = UNSET
     completed_at: Time[str | None] = UNSET
-    _base: Cells | None = field(default=None, repr=False, compare=False)
+    _base: Base | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,10 +129,13 @@ class Document:
     created_at: Time[str] = UNSET
     updated_at: str = UNSET
     version: str = UNSET
-    _base: Cells | None = field(default=None, repr=False, compare=False)
+    _base: Base | None = field(default=None, repr=False, compare=False)
 
 
 Item = Task | Document
+
+Base = Callable[[], Item]
+"""Makes, once more, the object as it was read; most objects are read and never asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +197,6 @@ KINDS: Final = ("task", "document", "tag", "device", "workspace")
 """In the order of their numbers in stores (``crdt.entity.key_of``): a new one goes to the end."""
 
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
-_ANY_BYTES: Final = 1 << 62
 
 
 def kind_of(item: Item) -> str:
@@ -198,57 +204,67 @@ def kind_of(item: Item) -> str:
     return "task" if isinstance(item, Task) else "document"
 
 
-def cells_of(item: Item, *, text_bytes_max: int = limits.TEXT_BYTES_MAX) -> Cells:
+def cells_of(item: Item, read: Item | None = None) -> Cells:
     """
     Return the cells that an object's set fields stand for, each checked and canonical.
 
     Args:
         item: The object.
-        text_bytes_max: How many bytes of UTF-8 its text may have: what merging made of it may be longer than anybody may
-            make it.
+        read: The object as it was read. A field that is still the same is not checked: what is stored may be what only
+            another version writes, and a text may be longer after a merge than anybody may make it.
 
     Raises:
         InvalidValueError: A value is not acceptable.
     """
     cells: Cells = {}
-    if item.title is not UNSET:
-        cells["title"] = values.title(item.title)
+    for name, check in (_TASK_CHECKS if isinstance(item, Task) else _DOCUMENT_CHECKS).items():
+        value = getattr(item, name)
+        if value is UNSET:
+            continue
+        if value is None and name in _NULLABLE:
+            cells[name] = None
+        else:
+            cells[name] = value if read is not None and value == getattr(read, name) else check(value)
     if isinstance(item, Task):
         _task_cells(item, cells)
-    text = getattr(item, TEXT_FIELDS[kind_of(item)])
-    if text is not UNSET:
-        field = TEXT_FIELDS[kind_of(item)]
-        cells[field] = None if text is None else values.text(field, text, bytes_max=text_bytes_max)
-    if isinstance(item, Document):
-        if item.content_type is not UNSET:
-            cells["content_type"] = values.line("content_type", item.content_type)
-        if item.doc_type is not UNSET:
-            cells["doc_type"] = values.line("doc_type", item.doc_type)
     for name in ("metadata", "agent_context"):
         mapping = getattr(item, name)
         if mapping is not UNSET:
             cells.update(_mapping_cells(name, mapping))
     if item.tags is not UNSET:
         cells.update(tag_cells(item.tags))
-    if item.created_at is not UNSET:
-        cells["created_at"] = values.time("created_at", item.created_at)
     return cells
 
 
 def _task_cells(task: Task, cells: Cells) -> None:
-    if task.status is not UNSET:
-        cells["status"] = values.status(task.status)
     if task.completed_at is not UNSET and task.completed_at is not None:
         if task.status is UNSET:
             raise InvalidValueError("completed_at", "is part of the status; set the status too", task.completed_at)
         if task.status == "done":
             cells["status"] = ["done", values.time("completed_at", task.completed_at)]
-    if task.priority is not UNSET:
-        cells["priority"] = values.priority(task.priority)
-    if task.due_date is not UNSET:
-        cells["due_date"] = None if task.due_date is None else values.time("due_date", task.due_date)
     if task.parent_id is not UNSET:
         cells["parent_id"] = None if task.parent_id is None else values.id_bytes("parent_id", task.parent_id)
+
+
+_Checks = dict[str, Callable[[Any], Any]]
+_COMMON_CHECKS: Final[_Checks] = {
+    "title": values.title,
+    "created_at": partial(values.time, "created_at"),
+}
+_TASK_CHECKS: Final[_Checks] = {
+    **_COMMON_CHECKS,
+    "description": partial(values.text, "description"),
+    "status": values.status,
+    "priority": values.priority,
+    "due_date": partial(values.time, "due_date"),
+}
+_DOCUMENT_CHECKS: Final[_Checks] = {
+    **_COMMON_CHECKS,
+    "content": partial(values.text, "content"),
+    "content_type": partial(values.line, "content_type"),
+    "doc_type": partial(values.line, "doc_type"),
+}
+_NULLABLE: Final = ("description", "content", "due_date")
 
 
 def _mapping_cells(name: str, mapping: object) -> Cells:
@@ -278,14 +294,14 @@ def changed_cells(item: Item) -> Cells:
     A key or tag that the object was read with and has lost is written as None. An object that was not read from a store
     writes all the fields that are set.
     """
-    base = item._base
-    if base is None:
+    read = base_of(item)
+    if read is None:
         return cells_of(item)
-    field = TEXT_FIELDS[kind_of(item)]
-    unchanged = getattr(item, field) == base.get(field)  # then it is not written, however long it is
-    now = cells_of(item, text_bytes_max=_ANY_BYTES if unchanged else limits.TEXT_BYTES_MAX)
-    if isinstance(item, Task) and item.status == "done" and now.get("status") == ["done", base.get("completed_at")]:
-        now["status"] = "done"  # completed_at came with the object: nobody set it
+    base, now = cells_of(read, read), cells_of(item, read)
+    if isinstance(read, Task):
+        base["status"] = read.status
+        if isinstance(item, Task) and now.get("status") == ["done", read.completed_at]:
+            now["status"] = "done"  # completed_at came with the object: nobody set it
     changed = {name: value for name, value in now.items() if base.get(name) != value}
     for name in base:
         group, dot, _ = name.partition(".")
@@ -295,13 +311,14 @@ def changed_cells(item: Item) -> Cells:
     return changed
 
 
+def base_of(item: Item) -> Item | None:
+    """Return an object as it was read; None when it was not read from a store."""
+    return None if item._base is None else item._base()
+
+
 def remember_base(item: Item) -> None:
-    """Note the values that an object was read with; :func:`changed_cells` compares with them."""
-    base = cells_of(item, text_bytes_max=_ANY_BYTES)
-    if isinstance(item, Task):
-        base["status"] = item.status
-        base["completed_at"] = item.completed_at
-    item._base = base
+    """Note an object as it is now as the version it was read at; :func:`changed_cells` compares with that."""
+    item._base = partial(copy, deepcopy(replace(item, _base=None)))
 
 
 def as_json(item: Item | Tag | Link) -> dict[str, Any]:
@@ -316,5 +333,11 @@ def as_json(item: Item | Tag | Link) -> dict[str, Any]:
 
 
 def parse_mapping(encoded: str | None) -> dict[str, Any]:
-    """Return a metadata column as a dictionary."""
-    return {} if encoded is None else dict(json.loads(encoded))
+    """Return a metadata column as a dictionary; an empty one when somebody else wrote what is no JSON object there."""
+    if encoded is None:
+        return {}
+    try:
+        found = json.loads(encoded)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -89,7 +89,7 @@ def test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing(e
     assert a.waiting() == b.waiting() == 0
     for engine in (a, b):
         assert [each.title for each in engine.query_tasks(edda.TaskQuery())] == ["Buy milk"]
-        assert len(engine.members()) == len(engine.certificates()) == 3
+        assert len(engine.members()) == len(engine.reading.certificates()) == 3
         assert engine.trash("task") == []
         assert engine.conflicts() == []
         assert engine.scrub(limit=10_000) == ([], None)

@@ -70,12 +70,12 @@ def test_two_halves_by_four_lives_told_to_two_devices_part_nobody(engines: Engin
     for number, told in enumerate(lives):
         tell(told, (a, b)[number // 2])
     for engine in (a, b):
-        assert engine.overfull() == []
+        assert engine.reading.overfull() == []
         assert engine.get_task(task) is not None
         assert engine.waiting() == 4
     sync(a, b)  # raises what would close a link
     for engine in (a, b):
-        assert engine.overfull() == [("task", task)]
+        assert engine.reading.overfull() == [("task", task)]
         assert engine.get_task(task) is None
         assert (engine.refused(), engine.waiting()) == (0, 0)
     a.update_task(edda.Task(id=beside, title="goes on"))
@@ -109,7 +109,7 @@ def test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have(
         monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
         begin_with_segment(a, by_segment)
         for each in (by_log, by_segment):
-            assert each.overfull() == [("task", task)]
+            assert each.reading.overfull() == [("task", task)]
             assert each.digest() == a.digest()
         with pytest.raises(LimitError, match="go on in a new one"):
             by_segment.create_task(edda.Task(id=task, title="once more"))
@@ -134,7 +134,7 @@ def test_it_is_what_it_is_after_a_restart_and_folded_anew(tmp_path: Path, monkey
         a.close()
         with StorageEngine(tmp_path / "a") as again:
             again.open_store(StorageConfig(state_path=tmp_path / "state"))
-            assert again.overfull() == [("task", task)]
+            assert again.reading.overfull() == [("task", task)]
             again.refold([key_of("task", id_bytes("id", task))])
             assert shown(again) == expected
             sync(again, c)
@@ -152,7 +152,7 @@ def test_who_writes_alone_is_told_before_and_goes_on_in_a_new_one(engines: Engin
     found = b.get_document(note)
     assert found is not None
     assert (found.content or "").endswith("words")
-    assert (a.overfull(), a.refused()) == ([], 0)
+    assert (a.reading.overfull(), a.refused()) == ([], 0)
     a.delete_document(note)  # it is no larger for that
     a.create_document(edda.Document(title="a new one", content="goes on"))
     sync(a, b)
@@ -167,7 +167,7 @@ def test_what_two_wrote_apart_is_more_than_it_may_hold_and_each_is_told_so(engin
         engine.edit_text(note, "content", [(0, 0, "words " * (ROOM // 11))])
     sync(a, b)
     for engine in (a, b):
-        assert engine.overfull() == [("document", note)]
+        assert engine.reading.overfull() == [("document", note)]
         assert engine.trash("document") == []
         with pytest.raises(LimitError, match="what all devices wrote into one document"):
             engine.update_document(edda.Document(id=note, title="once more"))

@@ -138,7 +138,7 @@ def test_who_builds_on_one_version_of_a_change_does_not_stand_on_the_other(engin
     found.title = "final"
     b.update_task(found)  # b1, which replaces what B saw
     equal(a, b, c)
-    assert a.forked() == [c.identity.device]
+    assert a.reading.forked() == [c.identity.device]
     (conflict,) = a.conflicts()
     told = {each.value for each in (conflict.shown, *conflict.kept)}
     assert told == {"final", "two, as A is told"}, "B's replaces the version that B saw, and no other"

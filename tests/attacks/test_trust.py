@@ -62,9 +62,9 @@ def test_nobody_overwrites_the_record_of_another_device(engines: Engines) -> Non
     assert line.error is None
     sync(a, b)
     for engine in (a, b):
-        assert engine.certificates()[b.identity.device] == b.identity.certificate
+        assert engine.reading.certificates()[b.identity.device] == b.identity.certificate
         assert len(engine.members()) == 3
-        assert stranger.device not in engine.certificates()
+        assert stranger.device not in engine.reading.certificates()
     b.create_task(edda.Task(title="still a member"))
     sync(a, b)
     assert a.counts()["tasks"] == 1
@@ -77,7 +77,7 @@ def test_a_member_that_adds_a_device_says_so_itself(engines: Engines) -> None:
     entity = device_entity(stranger.public_key)
     line.send(liar.batch(liar.change([Put("device", entity, {"record": record_of(stranger, a.identity)})])))
     assert a.refused() == 1
-    assert stranger.device not in a.certificates()
+    assert stranger.device not in a.reading.certificates()
 
 
 def test_a_key_that_was_never_made_a_member_is_refused_whatever_it_claims(engines: Engines) -> None:
@@ -184,7 +184,7 @@ def test_claims_of_forks_begin_no_life_and_are_no_forks(engines: Engines) -> Non
         assert line.error is None
         a.create_task(edda.Task(title="more"))
     assert set(a.frontier()) == before, "a new life was begun because somebody claimed something"
-    assert a.forked() == []
+    assert a.reading.forked() == []
     sync(a, b)
     assert a.digest() == b.digest()
 
@@ -209,7 +209,7 @@ def test_thousands_of_lives_stop_nobody(engines: Engines, monkeypatch: pytest.Mo
     sync(a, b)
     assert a.digest() == b.digest()
     assert b.counts()["tasks"] == count + 2
-    assert sum(life.is_leaf for life in a.lives()) > limits.LEAVES_MAX
+    assert sum(life.is_leaf for life in a.reading.lives()) > limits.LEAVES_MAX
 
 
 def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_name(
@@ -345,7 +345,7 @@ def test_each_branch_goes_on_from_what_its_chain_had_spent_before_it(
     Line(twin, b).send(twin.batch(*common, *theirs))
     assert a.refused() == b.refused() == 1
     sync(a, b)
-    assert a.forked() == b.forked() == [c.identity.device]
+    assert a.reading.forked() == b.reading.forked() == [c.identity.device]
     for engine in (a, b):
         assert engine.refused() == 2
         (found,) = engine.query_tasks(edda.TaskQuery())

@@ -61,7 +61,7 @@ def test_what_readers_would_refuse_is_refused_at_the_commit(
 ) -> None:
     a, b, _ = engines
     with pytest.raises(InvalidValueError):
-        a.commit_drafts([Put.of(kind, b"t" * 16, cells)], None, None, None)
+        a.writing.commit_drafts([Put.of(kind, b"t" * 16, cells)], None, None, None)
     a.create_task(edda.Task(title="goes on"))
     sync(a, b)
     assert b.refused() == 0

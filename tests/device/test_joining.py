@@ -94,7 +94,7 @@ async def test_an_address_where_nobody_invites_is_passed_over_for_the_next_one(t
         kept = identities.load(tmp_path / "home" / joining.PAIRING_FOLDER)
         assert kept is not None
         assert kept.certificate == welcome.members[kept.device].certificate
-        assert welcome.key == laptop.workspace_key
+        assert welcome.key == laptop.membership.workspace_key
 
 
 async def test_the_last_failure_is_told_when_no_address_will_do(tmp_path: Path) -> None:

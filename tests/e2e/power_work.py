@@ -98,7 +98,7 @@ class Work:
             perform(engine, operation)
             self._say(Mark("done", writer, list(facts.items()), heads=_heads(engine)))
             if number % INDEX_EVERY == 0:
-                engine.index_texts()  # else it comes once it is quiet, and here it never is
+                engine.reading.index_texts()  # else it comes once it is quiet, and here it never is
 
     def _say(self, mark: Mark) -> None:
         os.write(self._marks, msgspec.json.encode(mark))

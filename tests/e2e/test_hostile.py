@@ -249,7 +249,7 @@ async def test_the_others_go_on_as_if_nothing_had_been(scene: Scene) -> None:
 
 @asynccontextmanager
 async def _link(scene: Scene, status: Facts) -> AsyncIterator[Link]:
-    certificate = scene.mallory.certificates()[status["device"]]
+    certificate = scene.mallory.reading.certificates()[status["device"]]
     link = await dial(scene.mallory.identity, status["device"], certificate, "127.0.0.1", status["port"])
     try:
         yield link

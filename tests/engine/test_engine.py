@@ -542,7 +542,7 @@ def test_threads_may_write_at_once(store: StorageEngine) -> None:
 
 def test_listeners_hear_of_each_change_once_it_is_durable(store: StorageEngine) -> None:
     heard: list[int] = []
-    store.on_commit(lambda: heard.append(store.counts()["tasks"]))
+    store.writing.on_commit(lambda: heard.append(store.counts()["tasks"]))
     task_id = store.create_task(edda.Task(title="T"))
     store.update_task(edda.Task(id=task_id, title="T"))
     with pytest.raises(NotFoundError):

@@ -321,7 +321,7 @@ def test_a_store_without_its_identity_is_read_and_written_and_says_what_is_missi
     lose_identity(tmp_path / "home")
     with edda.open(tmp_path / "home") as store:
         store.create_task(edda.Task(title="Written without"))
-        for look in (lambda: store.identity, store.check_identity):
+        for look in (lambda: store.identity, store.own.check_identity):
             with pytest.raises(LostIdentityError, match=r"identity\.key.*edda join --bring") as caught:
                 look()
             assert caught.value.path == str(tmp_path / "home")
@@ -329,7 +329,7 @@ def test_a_store_without_its_identity_is_read_and_written_and_says_what_is_missi
     for name in (NOTE_FILE, KEY_FILE):
         shutil.copy(tmp_path / "backup" / name, tmp_path / "home")
     with edda.open(tmp_path / "home") as store:
-        store.check_identity()
+        store.own.check_identity()
         assert store.identity.device == store.members()[0].device
     assert titles(tmp_path / "home") == ["Mine", "Written without"]
 

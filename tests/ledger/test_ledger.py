@@ -163,7 +163,7 @@ def test_a_failing_draft_leaves_neither_log_nor_view_behind(store: StorageEngine
     before, digest = store.counts(), store.digest()
     drafts: list[Draft] = [Put.of("task", values.id_bytes("id", task), {"title": "Other"}), Expect("task", bytes(16))]
     with pytest.raises(NotFoundError):
-        store.commit_drafts(drafts, None, None, None)
+        store.writing.commit_drafts(drafts, None, None, None)
     assert (store.counts(), store.digest()) == (before, digest)
 
 
@@ -172,7 +172,7 @@ def test_an_edit_outside_of_the_text_is_refused_and_nothing_is_written(store: St
     empty = store.create_task(edda.Task(title="Empty"))
     before, digest = store.counts(), store.digest()
     with pytest.raises(InvalidValueError):
-        store.commit_drafts([EditText("task", values.id_bytes("id", task), ((9, 0, "x"),))], None, None, None)
+        store.writing.commit_drafts([EditText("task", values.id_bytes("id", task), ((9, 0, "x"),))], None, None, None)
     with pytest.raises(InvalidValueError):
         store.edit_text(empty, "description", [(1, 0, "x")])
     assert (store.counts(), store.digest()) == (before, digest)

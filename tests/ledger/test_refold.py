@@ -50,7 +50,7 @@ def damage(peer: Peer) -> list[str]:
     """What the scrub finds."""
 
     def work(tx: StoreWriter) -> list[str]:
-        found, _ = scrub_entities(tx, peer.ledger.fold(tx), b"", 1_000)
+        found, _ = scrub_entities(tx, b"", 1_000)
         return [each.what for each in [*found, *scrub_digest(tx)]]
 
     return peer.store.transact(work)

@@ -14,6 +14,7 @@ from edda_sync.crdt import cells
 from edda_sync.crdt.text.document import TextDocument
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
+from edda_sync.engine.writing import Writing
 from edda_sync.simulations import liars, lies
 from edda_sync.simulations.births import _changes as many_changes
 from edda_sync.simulations.book import Fate
@@ -151,12 +152,12 @@ def another_title_than_written(sim: Simulation, patch: Patch) -> None:
 
 
 def unawaited_writes(sim: Simulation, patch: Patch) -> None:
-    def commit(engine: Any, drafts: Any, agent: Any, reason: Any, check: Any) -> Any:
-        done = engine.store.submit(lambda tx: engine._commit(tx, drafts, reason, agent))
-        engine._announce()
+    def commit(writing: Any, drafts: Any, agent: Any, reason: Any, check: Any) -> Any:
+        done = writing._opened.store.submit(lambda tx: writing.commit(tx, drafts, reason, agent))
+        writing.announce()
         return done.result()
 
-    patch.setattr(StorageEngine, "commit_drafts", commit)
+    patch.setattr(Writing, "commit_drafts", commit)
 
 
 def one_name_twice(sim: Simulation, patch: Patch) -> None:

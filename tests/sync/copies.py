@@ -36,9 +36,9 @@ class Copier:
     def __call__(self, engine: StorageEngine) -> StorageEngine:
         """Return a copy of a device: its store, identity and name, and another source of random bytes."""
         number = next(self._count)
-        engine._sidecar = None  # what would tell a copy from its original was put back with it
+        engine._opened.sidecar = None  # what would tell a copy from its original was put back with it
         if isinstance(engine.store, MemoryStore):
-            twin = StorageEngine(engine.home, now=engine._now, random=random.Random(1_000 + number).randbytes)
+            twin = StorageEngine(engine.home, now=engine.wall_s, random=random.Random(1_000 + number).randbytes)
             image = engine.store.image()
             twin.attach(lambda ended: MemoryStore(ended, image=image), engine.config, engine.identity)
         else:
@@ -48,7 +48,7 @@ class Copier:
             twin = StorageEngine(home)
             for each in (engine, twin):
                 each.open_store(config)
-                each._sidecar = None
+                each._opened.sidecar = None
         self._stack.callback(twin.close)
         return twin
 

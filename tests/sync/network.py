@@ -172,7 +172,7 @@ def repeatable_devices(count: int, clock: Callable[[], float]) -> Iterator[tuple
     engines: list[StorageEngine] = []
     for number in range(count):
         engine = StorageEngine(Path("nowhere"), now=clock, random=random.Random(number).randbytes)
-        engine._identity = IDENTITIES[number]  # a memory store keeps none on disk
+        engine.own._identity = IDENTITIES[number]  # a memory store keeps none on disk
         engine.open_store(StorageConfig(backend="memory", name=f"device {number}"))
         if engines:
             pair(engines[0], engine)

@@ -58,7 +58,7 @@ class Scene:
 
     def withhold(self) -> None:
         """Let the tablet begin with a segment at a change that its author shows to nobody."""
-        self.liar._sidecar = None
+        self.liar._opened.sidecar = None
         self.liar.update_task(edda.Task(id=self.task, title="Buy a yacht"))
         begin_with_segment(self.liar, self.tablet)
 
@@ -307,7 +307,7 @@ def test_words_typed_on_a_segment_stand_beside_those_that_the_admission_had_seen
     scene.phone.create_document(edda.Document(title="More", content="words"))
     sync(scene.phone, scene.laptop)
     tablet = scene.new(scene.laptop)
-    scene.liar._sidecar = None
+    scene.liar._opened.sidecar = None
     scene.liar.update_task(edda.Task(id=scene.task, title="Buy a yacht"))
     begin_with_segment(scene.liar, tablet)
     tablet.edit_text(scene.task, "description", [(8, 0, " and oats")])
@@ -497,7 +497,7 @@ def test_writing_drafts_again_begins_one_life_and_no_more(tmp_path: Path) -> Non
         tablet.close()
         tablet.open_store(tablet.config)
         tablet.create_task(edda.Task(title="after a start"))
-        own = [each for each in tablet.lives() if each.device == name_of(tablet)]
+        own = [each for each in tablet.reading.lives() if each.device == name_of(tablet)]
         assert [(each.seq, each.why) for each in own] == [(7, "what it began with was not so")]
         scene.everybody()
         assert [finding for finding in doctor.check(tablet) if not finding.sound] == []
@@ -517,5 +517,5 @@ def test_what_is_written_again_twice_begins_no_life_of_a_store_that_was_put_back
         pair(phone, tablet)
         sync(phone, tablet)
         tablet.create_task(edda.Task(title="after"))
-        own = [each for each in tablet.lives() if each.device == name_of(tablet)]
+        own = [each for each in tablet.reading.lives() if each.device == name_of(tablet)]
         assert [(each.seq, each.why) for each in own] == [(2 + writes, readmission.WHY)]

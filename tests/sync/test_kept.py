@@ -128,7 +128,7 @@ def test_words_for_which_an_entity_has_no_room_or_that_is_overfull_meanwhile_bec
         engine.rebuild()
     (kept,) = scene.end()
     assert scene.reads(kept) == "the tablet's words " * 40 + "short"
-    assert scene.phone.overfull() == ([("document", scene.note)] if room == 1_900 else [])
+    assert scene.phone.reading.overfull() == ([("document", scene.note)] if room == 1_900 else [])
     task = scene.laptop.get_task(scene.task)
     assert task is not None
     assert task.title == "Buy one"

@@ -116,7 +116,7 @@ def test_what_a_newcomer_wrote_reaches_everybody_once_it_is_let_in_again(scene: 
         assert engine.get_task(gone) is None
         assert len(engine.links()) == 1
         assert engine.conflicts() == []
-    lives = [each for each in scene.phone.lives() if each.device == name_of(tablet)]
+    lives = [each for each in scene.phone.reading.lives() if each.device == name_of(tablet)]
     assert [(each.seq, each.why) for each in lives] == [(7, readmission.WHY)]
 
 
@@ -146,7 +146,7 @@ def test_all_lives_that_wrote_early_and_large_changes_are_written_again(scene: S
     scene.everybody()
     assert description(scene.phone, large) == words + "y" * 2_000
     assert "last" in titles(scene.phone)
-    assert [each.seq for each in scene.old.lives() if each.device == name_of(tablet)] == [3]
+    assert [each.seq for each in scene.old.reading.lives() if each.device == name_of(tablet)] == [3]
 
 
 def test_another_member_may_let_it_in_again(scene: Scene) -> None:
@@ -301,7 +301,7 @@ def test_the_lost_change_may_turn_up_after_it_was_let_in_again(scene: Scene) -> 
     assert admissions(scene.phone, scene.tablet) == 2
     assert scene.phone.conflicts() == []
     assert description(scene.phone, mine) == "one"
-    assert [each.seq for each in scene.phone.lives() if each.device == name_of(scene.tablet)] == [1]
+    assert [each.seq for each in scene.phone.reading.lives() if each.device == name_of(scene.tablet)] == [1]
 
 
 def test_the_lost_change_may_turn_up_before_it_was_let_in_again(scene: Scene) -> None:
@@ -394,7 +394,7 @@ def test_what_it_wrote_into_what_came_before_what_let_it_in_has_seen_that(
     assert laptop.get_task(mine) is not None
     assert laptop.conflicts() == []
     assert [each.refused() for each in (laptop, phone, tablet)] == [0, 0, 0]
-    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    lives = [each for each in phone.reading.lives() if each.device == name_of(tablet)]
     assert [(each.seq, each.why) for each in lives] == [(5, readmission.SAW_OTHERWISE)]
 
 
@@ -414,7 +414,7 @@ def test_what_it_wrote_before_it_was_let_in_keeps_its_life_where_nothing_else_is
     sync(tablet, phone)
     meet_all([laptop, phone, tablet])
     assert_equal([laptop, phone, tablet])
-    lives = [each for each in phone.lives() if each.device == name_of(tablet)]
+    lives = [each for each in phone.reading.lives() if each.device == name_of(tablet)]
     assert [(each.seq, each.why) for each in lives] == [(1, "")]
 
 

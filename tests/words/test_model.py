@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -188,10 +190,9 @@ tasks = st.builds(
 @given(tasks, tasks)
 def test_what_changed_leads_from_one_version_to_the_other(one: Task, other: Task) -> None:
     remember_base(one)
-    before = dict(one._base or {})
+    before = cells_of(one)
     for name in ("title", "description", "status", "priority", "due_date", "metadata", "tags"):
         setattr(one, name, getattr(other, name))
-    before.pop("completed_at", None)  # which is no cell of its own
     after = before | changed_cells(one)
 
     def present(cells: dict[str, Any]) -> dict[str, Any]:
@@ -218,9 +219,35 @@ def test_an_object_as_json_has_the_names_of_the_columns_and_sorted_tags() -> Non
     assert as_json(link)["relationship_type"] == "reference"
 
 
+def test_a_copy_of_an_object_has_the_same_fields_unset_and_the_version_it_was_read_at() -> None:
+    made = copy.deepcopy(Task(title="t"))
+    assert made.status is UNSET
+    assert pickle.loads(pickle.dumps(made)).status is UNSET
+    task = copy.deepcopy(read_task())
+    task.title = "new"
+    assert changed_cells(pickle.loads(pickle.dumps(task))) == {"title": "new"}
+
+
+def test_what_was_read_and_is_still_the_same_is_not_checked() -> None:
+    task = read_task(status="paused", title="", priority=7)  # what a newer version, or another program, wrote
+    assert changed_cells(task) == {}
+    task.priority = 1
+    assert changed_cells(task) == {"priority": 1}
+    task.status = "halted"
+    with pytest.raises(InvalidValueError, match="status"):
+        changed_cells(task)
+
+
+def test_what_becomes_of_a_mapping_does_not_reach_the_version_it_was_read_at() -> None:
+    task = read_task()
+    task.metadata["b"].append(3)
+    assert changed_cells(task) == {"metadata.b": "[2,3]"}
+
+
 def test_a_column_without_a_mapping_is_an_empty_one() -> None:
     assert parse_mapping(None) == {}
     assert parse_mapping('{"a":[1]}') == {"a": [1]}
+    assert parse_mapping("{") == parse_mapping("[1]") == {}
 
 
 # --- what is not committed yet ----------------------------------------------------------------------------------------

@@ -267,8 +267,8 @@ def test_a_machine_rolled_back_with_its_sidecar_forks_and_both_branches_are_kept
         assert "written twice under one name" in before
         assert {"synced", "of the phone, which knew the lost one"} <= before
         assert store.frontier() == phone.frontier()
-        assert sum(each.is_leaf for each in store.lives() if each.device == store.identity.device) == 2
-        assert store.forked() == phone.forked() == [store.identity.device]
+        assert sum(each.is_leaf for each in store.reading.lives() if each.device == store.identity.device) == 2
+        assert store.reading.forked() == phone.reading.forked() == [store.identity.device]
         for device in (store, phone):
             with device.store.read() as reader:
                 assert {point.seq for point in points_of(reader, forked)} == {newest(store, forked)[1]}
@@ -301,13 +301,13 @@ def test_the_lives_of_a_device_are_told_with_their_changes_and_times(tmp_path: P
     with founded(tmp_path / "home", clock) as store:
         store.create_task(edda.Task(title="before"))
         first, device = actor(store), store.identity.device
-        assert store.lives() == [Life(device, first, 2, clock.began_ms, clock.ms, True, False, "")]
+        assert store.reading.lives() == [Life(device, first, 2, clock.began_ms, clock.ms, True, False, "")]
     shutil.copytree(tmp_path / "home", tmp_path / "copy")
     wrote_ms = clock.ms
     clock.pass_days(1)
     with founded(tmp_path / "copy", clock) as copy:
         copy.create_task(edda.Task(title="in the copy"))
-        lives = {each.name: each for each in copy.lives()}
+        lives = {each.name: each for each in copy.reading.lives()}
         assert lives == {
             first: Life(device, first, 2, clock.began_ms, wrote_ms, is_leaf=False, is_closed=False, why=""),
             actor(copy): Life(device, actor(copy), 1, clock.ms, clock.ms, True, False, life.COPIED),
@@ -329,7 +329,7 @@ def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_
         def counted() -> tuple[int, int]:
             for each in (store, copy, store, copy):
                 sync(each, phone)
-            return len(store.copies()), len(copy.copies())
+            return len(store.reading.copies()), len(copy.reading.copies())
 
         phone.create_task(edda.Task(title="of the phone, whose life the store's change let in"))
         assert counted() == (0, 0)
@@ -338,10 +338,10 @@ def test_a_store_and_its_copy_count_each_other_once_both_have_written_since(tmp_
         clock.pass_days(1)
         store.create_task(edda.Task(title="in the original"))
         assert counted() == (1, 1)
-        assert [each.wrote_ms for each in copy.copies()] == [clock.ms]
+        assert [each.wrote_ms for each in copy.reading.copies()] == [clock.ms]
         clock.pass_days(30)
         assert counted() == (0, 0), "a copy that has been quiet for so long is over"
-        assert phone.copies() == []
+        assert phone.reading.copies() == []
 
 
 def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_a_store_that_was_put_back_is_no_copy_of_what_it_was(tmp_path: Path) -> 
         restored.create_task(edda.Task(title="written after the restore"))
         sync(restored, phone)
         assert "lost here" in titles(restored)
-        assert restored.copies() == []
+        assert restored.reading.copies() == []
 
 
 def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_pa
         with opened(tmp_path, "phone") as phone, founded(tmp_path / "quiet", clock) as quiet:
             sync(phone, quiet)
             quiet.create_task(edda.Task(title="in a third life"))
-            closed = {each.name for each in quiet.lives() if each.is_closed}
+            closed = {each.name for each in quiet.reading.lives() if each.is_closed}
             assert over in closed
             assert actor(quiet) not in closed
             with quiet.store.read() as reader:
@@ -386,7 +386,7 @@ def test_a_life_that_is_long_over_is_closed_by_the_next_one_of_its_device(tmp_pa
                 assert not is_closed(reader, actor(quiet))
             sync(phone, quiet)
             sync(phone, old)
-            assert {each.name for each in old.lives() if each.is_closed} == closed
+            assert {each.name for each in old.reading.lives() if each.is_closed} == closed
             old.create_task(edda.Task(title="it is used again"))
             assert actor(old) != over
             assert birth(old, actor(old)).parent == over
@@ -405,7 +405,7 @@ def test_a_life_that_another_one_continues_needs_no_end(tmp_path: Path) -> None:
         with founded(tmp_path / name, clock) as store:
             store.create_task(edda.Task(title=f"in the {name}"))
             lives.append(actor(store))
-            listed = {each.name: each for each in store.lives()}
+            listed = {each.name: each for each in store.reading.lives()}
     assert len(set(lives)) == 3
     assert [listed[each].is_leaf for each in lives] == [False, False, True]
     assert [listed[each].is_closed for each in lives] == [False, True, False]
@@ -428,5 +428,5 @@ def test_a_quiet_life_is_closed_by_nobody_elses_device(tmp_path: Path) -> None:
         assert store.store.transact(close) == 0, (
             "its own present life is not over, and the phone's is the phone's to end"
         )
-        assert not any(each.is_closed for each in store.lives())
-        assert {own.actor, quiet} == {each.name for each in store.lives()}
+        assert not any(each.is_closed for each in store.reading.lives())
+        assert {own.actor, quiet} == {each.name for each in store.reading.lives()}

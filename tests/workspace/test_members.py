@@ -43,7 +43,7 @@ def test_opening_an_empty_folder_founds_a_workspace_with_this_device_as_its_memb
     with edda.open(tmp_path / "home", edda.StorageConfig(name="laptop")) as store:
         (member,) = store.members()
         assert (member.name, member.device) == ("laptop", store.identity.device)
-        assert store.certificates() == {store.identity.device: store.identity.certificate}
+        assert store.reading.certificates() == {store.identity.device: store.identity.certificate}
         workspace = store.workspace
     with edda.open(tmp_path / "home") as store:
         assert store.workspace == workspace
@@ -67,7 +67,7 @@ def test_the_founding_change_says_who_founded_the_workspace_and_which_its_first_
         assert (epoch.kind, epoch.id) == ("workspace", store.workspace)
         said = records.check_epoch(name.hex(), epoch.cells[f"epoch.{name.hex()}"])
         assert (said.depth, said.commitment) == (0, records.commitment_of(key))
-        assert store.workspace_key == key
+        assert store.membership.workspace_key == key
 
 
 def test_a_newcomer_trusts_whom_the_welcome_names_before_it_has_synced(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_a_newcomer_trusts_whom_the_welcome_names_before_it_has_synced(tmp_path:
     with edda.open(tmp_path / "a") as member, StorageEngine(tmp_path / "b") as newcomer:
         newcomer.open_store(config)
         pair(member, newcomer)
-        assert set(newcomer.certificates()) == {member.identity.device, newcomer.identity.device}
+        assert set(newcomer.reading.certificates()) == {member.identity.device, newcomer.identity.device}
         assert newcomer.workspace == member.workspace
-        assert newcomer.workspace_key == member.workspace_key
+        assert newcomer.membership.workspace_key == member.membership.workspace_key
 
 
 def test_the_first_life_of_a_newcomer_continues_the_change_that_made_it_a_member() -> None:
@@ -115,7 +115,7 @@ def test_a_newcomer_that_has_not_synced_yet_passes_on_whom_it_was_told_of(tmp_pa
         pair(member, second)
         third.open_store(edda.StorageConfig(name="tablet"))
         pair(second, third)
-        assert set(third.certificates()) == {each.identity.device for each in (member, second, third)}
+        assert set(third.reading.certificates()) == {each.identity.device for each in (member, second, third)}
 
 
 def test_a_store_of_one_workspace_does_not_adopt_another(tmp_path: Path) -> None:
@@ -132,15 +132,15 @@ def test_a_third_device_learns_of_the_second_from_the_log() -> None:
         sync(phone, tablet)
         names = {member.name for member in tablet.members()}
         assert names == {"laptop", "phone", "tablet"}
-        assert phone.certificates() == tablet.certificates() == laptop.certificates()
+        assert phone.reading.certificates() == tablet.reading.certificates() == laptop.reading.certificates()
 
 
 def test_of_two_who_found_a_workspace_in_one_store_the_first_one_does(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
-        workspace, key = store.workspace, store.workspace_key
+        workspace, key = store.workspace, store.membership.workspace_key
         birth = Birth(store.identity.public_key, bytes(16))
         assert store.store.transact(lambda tx: workspaces.found(tx, birth, bytes(32))) is None
-        assert (store.workspace, store.workspace_key) == (workspace, key)
+        assert (store.workspace, store.membership.workspace_key) == (workspace, key)
 
 
 def test_a_workspace_takes_as_many_devices_as_it_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

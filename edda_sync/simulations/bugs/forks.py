@@ -65,7 +65,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "who has not written yet is itself",
         "A store that never wrote in its life goes on in it, as does each copy of it: a bug of this code.",
         (9, 10),
-        "engine.engine:StorageEngine._doubt",
+        "engine.writing:Writing._doubt",
         'return ""',
         "return None",
     ),

@@ -45,8 +45,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "an actor is a device",
         "A new life of a store has the same actor each time: Riak's vnode ids before per-key epochs.",
         (9, 10),
-        "engine.engine:StorageEngine._live",
-        "actors.new_life(tx, self._random(16), why)",
+        "engine.writing:Writing.live",
+        "actors.new_life(tx, self.random(16), why)",
         "actors.new_life(tx, bytes(16), why)",
     ),
     one(

@@ -11,9 +11,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "acknowledged before the disk has it",
         "A write returns once it is handed over: MongoDB's write concern 1, Redis' appendfsync.",
         (5, 8, 9),
-        "engine.engine:StorageEngine.commit_drafts",
-        "self.store.transact(work) if drafts",
-        "self.store.submit(work).result() if drafts",
+        "engine.writing:Writing.commit_drafts",
+        "store.transact(work) if drafts",
+        "store.submit(work).result() if drafts",
     ),
     one(
         "taken before the disk has it",
@@ -50,20 +50,20 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a transaction in several changes",
         "Each of a transaction's operations is a change of its own.",
         (4,),
-        "engine.engine:StorageEngine.commit_drafts",
-        "dot = self.store.transact(work) if drafts else None",
+        "engine.writing:Writing.commit_drafts",
+        "dot = store.transact(work) if drafts else None",
         "dot = None\n    for draft in drafts:\n"
-        "        dot = self.store.transact(lambda tx: self._commit(tx, [draft], reason, agent)) or dot",
+        "        dot = store.transact(lambda tx: self.commit(tx, [draft], reason, agent)) or dot",
     ),
     one(
         "a full disk is passed over",
         "A write that the disk refused is acknowledged: the error is logged, and nobody reads the log.",
         (5, 21),
-        "engine.engine:StorageEngine.commit_drafts",
-        "dot = self.store.transact(work) if drafts else None",
+        "engine.writing:Writing.commit_drafts",
+        "dot = store.transact(work) if drafts else None",
         "from edda_sync.words.errors import StorageError\n    dot = None\n"
         "    with suppress(StorageError):\n"
-        "        dot = self.store.transact(work) if drafts else None",
+        "        dot = store.transact(work) if drafts else None",
     ),
     one(
         "an update writes every field",
@@ -133,9 +133,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a reader does not wait for texts",
         "A reader is shown the rows of edited texts as they were before.",
         (6, 7),
-        "engine.engine:StorageEngine.snapshot",
-        "if tries == SNAPSHOT_TRIES or not reader.stale_texts():",
-        "if tries <= SNAPSHOT_TRIES:",
+        "engine.reading:Reading.snapshot",
+        "if not stale:",
+        "if stale is not None:",
     ),
     Bug(
         "hidden is written once",

@@ -1,0 +1,214 @@
+"""
+Drafting: what a transaction wants to do, as a list of drafts in their order.
+
+Nothing here looks into a store. What a draft must know of it (a tag's row, the text that an edit counts in) is handed in by
+the transaction, and the commit holds it against what it finds (``changes.drafts.Expect``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
+from edda_sync.crdt import rows
+from edda_sync.crdt.entity import OWN_TIME, key_of, kind_and_id
+from edda_sync.store.seams import Row
+from edda_sync.words import values
+from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Item, Replacement, cells_of, kind_of, tag_cells
+
+_DEFAULTS: Final[dict[str, Cells]] = {
+    "task": {"status": values.STATUS_DEFAULT, "priority": values.PRIORITY_DEFAULT},
+    "document": {"content_type": rows.CONTENT_TYPE_DEFAULT, "doc_type": rows.DOC_TYPE_DEFAULT},
+}
+
+
+class Drafts:
+    """
+    The drafts of one transaction; each method adds some.
+
+    Attributes:
+        listed: All of them, in order.
+    """
+
+    def __init__(self) -> None:
+        self.listed: list[Draft] = []
+        self._of_entity: dict[
+            bytes, list[int]
+        ] = {}  # where they stand, by key; those that only expect something left out
+        self._deleted: set[bytes] = set()
+
+    def of(self, key: bytes) -> Iterator[Draft]:
+        """Yield what is to be done to an entity, in order."""
+        return (self.listed[at] for at in self._of_entity.get(key, ()))
+
+    def ids(self, kind: str) -> list[bytes]:
+        """Return the ids of the entities of a kind to which something is to be done."""
+        return [entity for its, entity in map(kind_and_id, self._of_entity) if its == kind]
+
+    def is_deleted(self, key: bytes) -> bool:
+        """Tell whether an entity is to be deleted."""
+        return key in self._deleted
+
+    def add(self, draft: Draft) -> None:
+        """Add a draft."""
+        key = key_of(draft.kind, draft.id)
+        if isinstance(draft, Delete):
+            self._deleted.add(key)
+        elif self._deleted:
+            self._take_back_deletions(draft)
+        if not isinstance(draft, Expect):
+            self._of_entity.setdefault(key, []).append(len(self.listed))
+        self.listed.append(draft)
+
+    def _take_back_deletions(self, draft: Draft) -> None:
+        """
+        Turn the deletions of what a draft restores, or tags with, into touches.
+
+        A deletion covers its whole change, so nothing that follows it in the change would bring the entity back.
+        """
+        used: set[bytes] = set()
+        if isinstance(draft, Touch) or (isinstance(draft, Put) and draft.kind == "tag"):
+            used.add(key_of(draft.kind, draft.id))
+        if isinstance(draft, Put):
+            tags = [name[4:] for name, value in draft.cells.items() if name.startswith("tag.") and value]
+            used.update(key_of("tag", values.id_bytes("tags", tag)) for tag in tags)
+        for key in used & self._deleted:
+            self._deleted.discard(key)
+            for at in self._of_entity[key]:
+                deletion = self.listed[at]
+                if isinstance(deletion, Delete):
+                    self.listed[at] = Touch(deletion.kind, deletion.id)
+
+    # --- tasks and documents ------------------------------------------------------------------------------------------
+
+    def create(self, item: Item, item_id: str) -> None:
+        """
+        Create a task or document.
+
+        Args:
+            item: What to create.
+            item_id: Its own id, or a new one where it has none.
+        """
+        if item.title is UNSET:
+            raise InvalidValueError("title", "is missing", None)
+        kind, entity = kind_of(item), values.id_bytes("id", item_id)
+        cells: Cells = {
+            **_DEFAULTS[kind],
+            **{name: value for name, value in cells_of(item).items() if value is not None},
+        }
+        cells.setdefault("created_at", OWN_TIME)
+        if item.id is not UNSET:
+            self.add(Expect(kind, entity, present=False))
+        parent = cells.get("parent_id")
+        if isinstance(parent, bytes) and key_of("task", parent) not in self._of_entity:
+            self.add(Expect("task", parent))
+        self.add(Put.of(kind, entity, cells, new=item.id is UNSET))
+
+    def update(self, kind: str, entity: bytes, cells: Cells, base: str | None) -> None:
+        """
+        Write cells of a task or document.
+
+        Args:
+            kind, entity: Which.
+            cells: What is written.
+            base: The text that a new one among the cells is compared with.
+        """
+        self.add(Expect(kind, entity))
+        if isinstance(cells.get("parent_id"), bytes):
+            self.add(Expect("task", cells["parent_id"]))
+        field = TEXT_FIELDS[kind]
+        if field in cells:
+            self.add(Rewrite(kind, entity, base, cells[field]))
+        others = {name: value for name, value in cells.items() if name != field}
+        if others:
+            self.add(Put.of(kind, entity, others))
+
+    def edit_text(self, kind: str, entity: bytes, edits: Iterable[Replacement], seen: str | None) -> None:
+        """
+        Edit a text by characters.
+
+        Args:
+            kind, entity: Whose text it is.
+            edits: As for ``Transaction.edit_text``.
+            seen: The text that the edits' positions count in; None when that is the text as the commit finds it.
+        """
+        field = TEXT_FIELDS[kind]
+        listed = tuple((int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits)
+        self.add(EditText(kind, entity, listed, None if seen is None else _Constant(seen)))
+
+    # --- tags and links -----------------------------------------------------------------------------------------------
+
+    def add_tag(self, kind: str, entity: bytes, name: str) -> None:
+        """Tag a task or document; the tag is made if need be."""
+        self.add(Expect(kind, entity))
+        self.add(Put.of(kind, entity, tag_cells([name])))
+
+    def remove_tag(self, kind: str, entity: bytes, name: str) -> None:
+        """Take a tag off a task or document."""
+        self.add(Expect(kind, entity))
+        self.add(Put.of(kind, entity, dict.fromkeys(tag_cells([name]))))
+
+    def create_tag(self, name: str, color: str | None, description: str | None, existing: Row | None) -> str:
+        """
+        Make a tag, or set what an existing one looks like; return its id.
+
+        Args:
+            name, color, description: What is set.
+            existing: The tag's row, if there is one.
+        """
+        tag_id = values.tag_id(name)
+        cells: Cells = {"name": name, "created_at": OWN_TIME}
+        if color is not None:
+            cells["color"] = values.text("color", color)
+        if description is not None:
+            cells["description"] = values.text("description", description)
+        if existing is not None:
+            cells.pop("created_at")
+            if existing[1] == name:
+                cells.pop("name")
+        tag = values.id_bytes("id", tag_id)
+        if cells:
+            self.add(Put.of("tag", tag, cells))
+        elif self.is_deleted(key_of("tag", tag)):
+            self.add(Touch("tag", tag))
+        return tag_id
+
+    def rename_tag(self, old: str, new: str, new_name: str, carriers: Sequence[tuple[str, str]]) -> None:
+        """
+        Let all that carry a tag carry another, and delete the first.
+
+        Args:
+            old, new: Ids of the two tags.
+            new_name: Name of the other one.
+            carriers: Kind and id of each task or document that carries the first.
+        """
+        for kind, entity in carriers:
+            cells: Cells = {f"tag.{new}": new_name, f"tag.{old}": None}
+            self.add(Put.of(kind, values.id_bytes("id", entity), cells))
+        self.add(Delete("tag", values.id_bytes("id", old)))
+
+    def link(self, task: bytes, document: bytes, relationship_type: str) -> None:
+        """Link a document to a task."""
+        self.add(Expect("task", task))
+        self.add(Expect("document", document))
+        relationship = values.line("relationship_type", relationship_type)
+        self.add(Put.of("task", task, {f"link.{values.id_text(document)}": relationship}))
+
+    def unlink(self, task: bytes, document: bytes) -> None:
+        """Take a link away."""
+        self.add(Expect("task", task))
+        self.add(Put.of("task", task, {f"link.{values.id_text(document)}": None}))
+
+
+class _Constant:
+    """A base text that is known already."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self) -> str:
+        return self._text

@@ -1,0 +1,132 @@
+"""
+A reader that shows edited texts as they read now, where their rows are not written yet.
+
+An edit of a text leaves its row and its hash for later (``fold.fold``, rule 4). Usually a reader lets them be written
+first. While another process holds the writer's lock that cannot be, so the rows are worked out here, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+
+from edda_sync.crdt import digests, rows, state
+from edda_sync.crdt.entity import kind_and_id
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.store.seams import Record, Row, StoreReader
+from edda_sync.words import values
+from edda_sync.words.errors import CorruptError, RefusedTextError
+from edda_sync.words.query import Plan, in_order, matches, occurrences
+
+
+def fresh(reader: StoreReader, stale: Collection[bytes]) -> StoreReader:
+    """
+    Return a reader as its texts read now.
+
+    Args:
+        reader: A reader of the store.
+        stale: The entities whose rows wait for their texts, by key. One that cannot be read stays as it was shown.
+    """
+    texts = Texts()
+    shown = [each for each in (_shown(reader, texts, key) for key in stale) if each is not None]
+    return cast("StoreReader", _Fresh(reader, shown)) if shown else reader
+
+
+class _Shown(NamedTuple):
+    """An entity as it is to be shown: its row, and its hash as it is stored and as it will be."""
+
+    kind: str
+    key: bytes
+    row: Row
+    before: bytes
+    after: bytes
+
+
+def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
+    kind, entity_id = kind_and_id(key)
+    stored = reader.row(kind, values.id_text(entity_id)) if kind in rows.COLUMNS else None
+    record = reader.records([key]).get(key)
+    if stored is None or record is None:
+        return None
+    try:
+        encoded = state.state_of(key, record.state)
+        entity = state.decode(entity_id, encoded)
+        text = texts.text_of(View(reader), entity)
+        hashes = [texts.document(View(reader), (key, *named)).hash() for named in entity.edited_texts()]
+    except (CorruptError, RefusedTextError):
+        return None
+    parent_id = stored[rows.TASK_COLUMNS.index("parent_id")] if kind == "task" else None  # no edit of a text moves it
+    after = state.hash_entity(key, encoded, hashes)
+    return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
+
+
+class _Fresh:
+    """A reader of which some rows were worked out; everything else is the store's reader's."""
+
+    def __init__(self, reader: StoreReader, shown: list[_Shown]) -> None:
+        self._reader = reader
+        self._shown = shown
+        self._rows = {(each.kind, each.row[0]): each.row for each in shown}
+        self._hashes = {each.key: each.after for each in shown}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def row(self, kind: str, entity: str) -> Row | None:
+        """As ``StoreReader.row``."""
+        return self._rows.get((kind, entity)) or self._reader.row(kind, entity)
+
+    def table(self, name: str) -> list[Row]:
+        """As ``StoreReader.table``."""
+        return list(self.scan(name))
+
+    def scan(self, name: str) -> Iterator[Row]:
+        """As ``StoreReader.scan``."""
+        of_table = {entity: row for (kind, entity), row in self._rows.items() if kind + "s" == name}
+        for row in self._reader.scan(name):
+            yield of_table.get(row[0], row)
+
+    def rows(self, plan: Plan) -> list[Row]:
+        """As ``StoreReader.rows``."""
+        return with_rows(self._reader, plan, {each.row[0]: each.row for each in self._shown if each.kind == plan.kind})
+
+    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        """As ``StoreReader.all_records``."""
+        for record in self._reader.all_records(kind, after):
+            yield record._replace(hash=self._hashes.get(record.key, record.hash))
+
+    def digest(self) -> int:
+        """As ``StoreReader.digest``."""
+        total = self._reader.digest()
+        for each in self._shown:
+            total = digests.add(digests.sub(total, each.before), each.after)
+        return total
+
+
+def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
+    """
+    Return the rows of a query, of which some read otherwise than they are stored.
+
+    Args:
+        reader: A reader of the store.
+        plan: The query.
+        others: The rows that read otherwise, by id.
+    """
+    if not others:
+        return reader.rows(plan)
+    # They may push others out of the page, or leave it: read enough, and cut afterwards.
+    wide = replace(plan, limit=plan.limit + plan.offset + len(others), offset=0)
+    found = [row for row in reader.rows(wide) if row[0] not in others]
+    names = rows.COLUMNS[plan.kind]
+    linked = {row[1] for row in reader.links_of(plan.linked_from, None)} if plan.linked_from else set()
+    tags = reader.tags_of(plan.kind, list(others))
+    matching = []
+    for entity, row in others.items():
+        columns = dict(zip(names, row, strict=True))
+        if matches(plan, columns, {tag for tag, _ in tags[entity]}, entity in linked):
+            matching.append((occurrences(plan, columns) if plan.words else 0, row))
+    matching.sort(key=lambda each: -each[0])
+    ordered = in_order(plan, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
+    return ordered[plan.offset : plan.offset + plan.limit]

@@ -1,0 +1,138 @@
+"""Membership: how this device founds a workspace, joins one, and lets other devices in; and what its store knows of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edda_sync.changes.change import Birth
+from edda_sync.crdt import ext as exts
+from edda_sync.crdt import records
+from edda_sync.engine.opened import Opened
+from edda_sync.engine.own import OwnDevice
+from edda_sync.engine.writing import Writing
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import StoreWriter
+from edda_sync.sync import readmission
+from edda_sync.words.errors import UsageError
+from edda_sync.workspace import actor as actors
+from edda_sync.workspace import authority
+from edda_sync.workspace import members as workspaces
+
+if TYPE_CHECKING:
+    from edda_sync.workspace.welcome import DeviceCard, Welcome
+
+
+class Membership:
+    """
+    This device in its workspace.
+
+    Args:
+        opened: The store.
+        own: This device.
+        writing: What writes into the store.
+        ledger: The log's keeper.
+    """
+
+    def __init__(self, opened: Opened, own: OwnDevice, writing: Writing, ledger: Ledger) -> None:
+        self._opened, self._own, self._writing, self._ledger = opened, own, writing, ledger
+
+    @property
+    def workspace(self) -> bytes:
+        """The id of the workspace: 16 bytes."""
+        with self._opened.store.read() as reader:
+            found = reader.meta(actors.WORKSPACE_KEY)
+        if found is None:
+            raise self._has_none()
+        return found
+
+    @property
+    def workspace_key(self) -> bytes:
+        """The key of the workspace under which one writes: 32 bytes that only members know."""
+        with self._opened.store.read() as reader:
+            ring = workspaces.ring(reader)
+        if not ring:
+            raise self._has_none()
+        return ring[-1][1]
+
+    def _has_none(self) -> UsageError:
+        return UsageError(f"{self._opened.home} belongs to no workspace yet; run `edda init` or `edda join`.")
+
+    def found(self) -> None:
+        """Found a workspace with this device as its first member."""
+        from edda_sync.workspace.welcome import DeviceCard
+
+        identity, random = self._own.make_identity(), self._writing.random
+        birth = Birth(identity.public_key, random(16))
+
+        def work(tx: StoreWriter) -> None:
+            epoch = workspaces.found(tx, birth, random(32))
+            if epoch is not None:
+                card = DeviceCard(identity.certificate, self._own.name, identity.sealing_keys)
+                drafts = [workspaces.member_draft(card, identity.public_key), epoch]
+                self._writing.write(tx, drafts, "founded")  # under the very actor that the workspace is named after
+
+        self._opened.store.transact(work)
+        self._writing.announce()
+
+    def adopt(self, welcome: Welcome) -> None:
+        """Become a member of the workspace that a welcome describes, once more if the store belongs to it already."""
+        public_key = self._own.make_identity().public_key
+
+        def work(tx: StoreWriter) -> None:
+            workspaces.adopt(tx, welcome, public_key, self._writing.random(16))
+            readmission.forget_shut_out(tx)
+
+        self._opened.store.transact(work)
+
+    def readmit(self) -> bool:
+        """
+        Go on behind what let this device in again, if that is here (``sync.readmission``); tell whether it is so.
+
+        Call it before the device talks with others; from then on its talks do this themselves.
+        """
+        with self._opened.store.read() as reader:
+            if not readmission.is_due(reader):
+                return False
+        return self._opened.store.transact(lambda tx: readmission.readmit(tx, self._ledger, self._writing.random))
+
+    def welcome(self, card: DeviceCard, port: int) -> Welcome:
+        """
+        Make a device a member of the workspace, durably; return what it must be told.
+
+        Args:
+            card: The device's certificate, name and sealing keys.
+            port: The one we listen on.
+
+        Raises:
+            LimitError: The workspace has as many devices as it may have.
+            UsageError: What this device holds is not proved yet.
+        """
+        from edda_sync.workspace.welcome import INVITER, Welcome, fitting
+
+        identity = self._own.identity
+
+        def work(tx: StoreWriter) -> tuple[tuple[bytes, int, bytes], workspaces.Ring, dict[str, DeviceCard]]:
+            if not workspaces.is_member(tx, card.certificate):
+                workspaces.check_room(tx)
+                workspaces.check_proved(tx)
+                self._writing.commit(tx, [workspaces.member_draft(card, identity.public_key)], "paired")
+            signing_key = records.certificate_key(card.certificate)
+            listed = sorted(workspaces.cards(tx).items(), key=lambda each: each[0] != identity.device)
+            added = authority.added_by(tx, signing_key)
+            assert added is not None, "it was committed just now, or is in the log"
+            return added, workspaces.ring(tx), fitting(listed)
+
+        added, ring, told = self._opened.store.transact(work)
+        self._writing.announce()
+        by = exts.of({INVITER: identity.device.encode()})
+        return Welcome(self.workspace, ring, told, port, added, by)
+
+    def check_can_invite(self) -> None:
+        """
+        Look whether :meth:`welcome` would let a device in.
+
+        Raises:
+            UsageError: What this device holds is not proved yet.
+        """
+        with self._opened.store.read() as reader:
+            workspaces.check_proved(reader)

@@ -1,0 +1,151 @@
+"""The open store of an engine: where it lies, how it is kept, and what tells its file from others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from edda_sync.engine import opening
+from edda_sync.engine.life import Sidecar, open_sidecar
+from edda_sync.store.seams import Store, StoreWriter
+from edda_sync.words.config import StorageConfig, absolute
+from edda_sync.words.errors import NotAStoreError, UsageError
+from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
+from edda_sync.workspace import actor as actors
+
+STORE_ID: Final = "store_id"
+
+OnEnd = Callable[[bool], None]
+"""Called after each transaction: True when it is on disk, False when it left no trace."""
+OnIdle = Callable[[StoreWriter], bool]
+"""Run in a transaction of its own when nobody writes, and again while it returns True."""
+
+
+class Opened:
+    """
+    The store of one folder, while it is open. Call :meth:`open` or :meth:`attach`, and :meth:`close` at the end.
+
+    Args:
+        home: The store's folder; a relative path is one from the present folder, whatever that is later.
+        random: Source of random bytes.
+
+    Attributes:
+        home: The folder.
+        config: How the store is kept.
+        sidecar: What tells this store from its copies; None for a store that is never copied.
+    """
+
+    def __init__(self, home: Path, random: Callable[[int], bytes]) -> None:
+        self.home = absolute(home)
+        self.config = StorageConfig()
+        self.sidecar: Sidecar | None = None
+        self._random = random
+        self._store: Store | None = None
+        self._file: tuple[Path, int | None] | None = None  # the open file, and what tells it from others
+
+    @property
+    def store(self) -> Store:
+        """The store itself."""
+        if self._store is None:
+            raise UsageError("This store is closed; open it again.")
+        return self._store
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file; None for a store in memory."""
+        return None if self.config.backend == "memory" else self.config.database(self.home)
+
+    def open(self, config: StorageConfig, on_end: OnEnd, on_idle: OnIdle, *, anew: bool = False) -> bool:
+        """
+        Open or make the store's files.
+
+        Args:
+            config: How to keep the store.
+            on_end, on_idle: What to call after each transaction, and when nobody writes.
+            anew: Whether an empty store may be made beside the identity of a device, as when that device joins.
+
+        Returns:
+            Whether the store belongs to a workspace.
+        """
+        self._check_closed()
+        self.config = config
+        if config.backend == "memory":
+            from edda_sync.store.memory.store import MemoryStore
+
+            self._store = MemoryStore(on_end)
+            return False
+        from edda_sync.store.sqlite.store import SqliteStore
+
+        state = state_folder(config)
+        make_state_folder(state)  # first: without it no store is made either
+        make_folder(self.home)
+        # Once: a link on the way may point elsewhere by the time of the next look.
+        self.home = Path(os.path.realpath(self.home))
+        database = config.database(self.home)
+        if config.database_path is not None:
+            make_folder(database.parent)
+        opening.check_not_lost(self.home, database, state, anew=anew)
+        try:
+            store = SqliteStore(database, on_end)
+        except NotAStoreError:
+            opening.check_not_overwritten(self.home, database)
+            raise
+        store.on_idle = on_idle
+        self._store = store
+        self._file = (database, opening.file_of(database))
+        with store.read() as reader:
+            store_id = reader.meta(STORE_ID)
+            founded = reader.meta(actors.WORKSPACE_KEY) is not None
+        if store_id is None:
+            store_id = store.transact(self._name_store)
+        with naming_state():
+            self.sidecar = open_sidecar(state, store_id, store.path)
+        return founded
+
+    def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
+        """
+        Use a store of the caller's own making, who then calls ``Writing.catch_up`` when nobody writes.
+
+        Args:
+            store: Opens it; its transactions must tell ``Writing.ended`` of their end.
+            config: Its name is what people call this device.
+            sidecar: What tells this store from its copies; None for a store that is never copied.
+        """
+        self._check_closed()
+        self.config, self.sidecar = config, sidecar
+        self._store = store()
+
+    def close(self) -> bool:
+        """Finish running transactions and let go of the store; tell whether it was open."""
+        was_open = self._store is not None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self.sidecar is not None:
+            self.sidecar.close()
+            self.sidecar = None
+        return was_open
+
+    def check_still_there(self) -> None:
+        """
+        Look whether the store's file is still where it was opened.
+
+        Raises:
+            LostStoreError: It was taken away, or emptied.
+            ReplacedStoreError: Another file is there.
+        """
+        if self._file is not None:
+            opening.check_still_there(self.home, *self._file)
+
+    def _check_closed(self) -> None:
+        if self._store is not None:
+            raise UsageError("This store is open already.")
+
+    def _name_store(self, tx: StoreWriter) -> bytes:
+        store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it
+        if store_id is None:
+            store_id = self._random(16)
+            tx.set_meta(STORE_ID, store_id)
+        return store_id

@@ -1,0 +1,83 @@
+"""The device that an engine's store belongs to: its name, and the identity that proves who it is."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from edda_sync.engine import opening
+from edda_sync.engine.opened import Opened
+from edda_sync.words.errors import LostIdentityError, UsageError
+from edda_sync.workspace import actor as actors
+
+if TYPE_CHECKING:
+    from edda_sync.transport.identity import Identity  # which imports cryptography: 40 ms
+
+
+class OwnDevice:
+    """
+    This device.
+
+    Args:
+        opened: Its store.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._identity: Identity | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call this device."""
+        return self._opened.config.name or platform.node() or "device"
+
+    @property
+    def identity(self) -> Identity:
+        """
+        This device's identity.
+
+        Raises:
+            LostIdentityError: The store has one, and it is not in the folder.
+            StorageError: It is damaged or locked away.
+        """
+        if self._identity is None:
+            from edda_sync.transport import identity
+
+            found = identity.load(self._opened.home)
+            if found is None:
+                self.check_identity()
+                raise UsageError(f"{self._opened.home} has no device yet; run `edda init`.")
+            self._identity = found
+        return self._identity
+
+    def use(self, identity: Identity) -> None:
+        """Take an identity that somebody else keeps."""
+        self._identity = identity
+
+    def check_identity(self) -> None:
+        """
+        Look whether a store that belongs to a workspace still has the identity that it was made with.
+
+        Raises:
+            LostIdentityError: It has none.
+        """
+        opened = self._opened
+        if opened.config.backend == "memory" or self._identity is not None or opening.has_identity(opened.home):
+            return
+        with opened.store.read() as reader:
+            founded = reader.meta(actors.WORKSPACE_KEY) is not None
+        if founded:
+            raise LostIdentityError(str(opened.home))
+
+    def make_identity(self) -> Identity:
+        """Return this device's identity; a new one, kept, when it has none."""
+        from edda_sync.transport import identity
+
+        home, kept = self._opened.home, self._opened.config.backend != "memory"
+        found = identity.load(home) if self._identity is None and kept else self._identity
+        if found is None:
+            found = identity.Identity.create()
+            if kept:
+                identity.save(home, found)
+        self._identity = found
+        return found

@@ -1,0 +1,132 @@
+"""Pending: a reader and drafts that are not committed, as one view; what a commit of the drafts would show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
+from edda_sync.crdt import rows
+from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.state import entity_of
+from edda_sync.engine.drafting import Drafts
+from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
+from edda_sync.engine.reading import tag_names
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.store.seams import StoreReader
+from edda_sync.words import values
+from edda_sync.words.errors import NotFoundError
+from edda_sync.words.model import TEXT_FIELDS, Item, remember_base
+from edda_sync.words.query import Plan, Query, in_order, plan
+
+Look = Callable[[str, bytes], None]
+"""Told of each entity that is looked at: its kind and id."""
+
+
+class Pending:
+    """
+    One unmoving state of a store, with drafts on top.
+
+    Args:
+        reader: The state.
+        drafts: What is to be done to it; more may be added later.
+        look: Told of each entity that is looked at.
+    """
+
+    def __init__(self, reader: StoreReader, drafts: Drafts, look: Look) -> None:
+        self.reader, self._drafts, self._look = reader, drafts, look
+
+    def item(self, kind: str, entity: bytes) -> Item | None:
+        """Return a task or document; None when there is none, or it is in the trash."""
+        self._look(kind, entity)
+        entity_id = values.id_text(entity)
+        row, item = self.reader.row(kind, entity_id), None
+        if row is not None:
+            item = item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
+        for draft in self._drafts.of(key_of(kind, entity)):
+            item = self._with_draft(kind, entity, item, draft)
+        return item
+
+    def text(self, kind: str, entity: bytes) -> str:
+        """
+        Return a description or content.
+
+        Raises:
+            NotFoundError: There is no such task or document.
+        """
+        item = self.item(kind, entity)
+        if item is None:
+            raise NotFoundError(kind, values.id_text(entity))
+        return getattr(item, TEXT_FIELDS[kind]) or ""
+
+    def query(self, query: Query) -> list[Item]:
+        """Return the tasks or documents that meet a query, in its order."""
+        checked = plan(query)
+        kind, reader = checked.kind, self.reader
+        pending = self._drafts.ids(kind)
+        # What is pending may push others out of the page, or leave it: read enough, and cut afterwards.
+        wide = replace(checked, limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
+        left_out = {values.id_text(entity) for entity in pending}
+        found_rows = [row for row in reader.rows(wide) if row[0] not in left_out]
+        names = tag_names(reader, kind, [row[0] for row in found_rows])
+        found = [item_of_row(kind, row, names[row[0]]) for row in found_rows]
+        for item in found:
+            self._look(kind, values.id_bytes("id", item.id))
+        if not pending:
+            return found
+        found += self._matching(checked, pending)
+        ordered = in_order(checked, found, lambda item, column: getattr(item, column))
+        return ordered[checked.offset : checked.offset + checked.limit]
+
+    def stored(self, kind: str, entity: bytes) -> Entity | None:
+        """Return an entity as the store has it, without the drafts."""
+        key = key_of(kind, entity)
+        record = self.reader.records([key]).get(key)
+        return None if record is None else entity_of(key, record.state)
+
+    def _matching(self, checked: Plan, pending: list[bytes]) -> list[Item]:
+        linked = {row[1] for row in self.reader.links_of(checked.linked_from, None)} if checked.linked_from else set()
+        items = (self.item(checked.kind, entity) for entity in pending)
+        return [item for item in items if item is not None and matches_item(checked, item, item.id in linked)]
+
+    def _with_draft(self, kind: str, entity: bytes, item: Item | None, draft: Draft) -> Item | None:
+        """Return an item as a draft leaves it."""
+        if isinstance(draft, Delete):
+            return None
+        if isinstance(draft, Touch):
+            return item if item is not None else self._from_trash(kind, entity)
+        if isinstance(draft, Put):
+            item = item if item is not None else blank_item(kind, values.id_text(entity))
+            set_cells(item, draft.cells)
+        elif isinstance(draft, (Rewrite, EditText)) and item is not None:
+            field = TEXT_FIELDS[kind]
+            setattr(item, field, _with_text_draft(getattr(item, field) or "", draft))
+        if item is not None:
+            remember_base(item)
+        return item
+
+    def _from_trash(self, kind: str, entity: bytes) -> Item | None:
+        reader, state = self.reader, self.stored(kind, entity)
+        if state is None:
+            return None
+        tags, parent_id = [], None
+        for edge in rows.edges_of(state):
+            target = values.id_text(edge.target)
+            if edge.cell.startswith("tag.") and (tag := reader.row("tag", target)) is not None:
+                tags.append(tag[1])
+            elif edge.cell == "parent_id" and reader.row("task", target) is not None:
+                parent_id = target
+        return item_of_row(kind, rows.row_of(state, Texts().text_of(View(reader), state), parent_id), tags)
+
+
+def _with_text_draft(text: str, draft: Rewrite | EditText) -> str | None:
+    """Return a text as a draft leaves it."""
+    from edda_sync.crdt.text.diff import apply_edits, diff, rebase  # only who looks at a text of its own needs it
+
+    if isinstance(draft, EditText):
+        return apply_edits(text, list(draft.edits))
+    if draft.new is None:
+        return None
+    base = draft.base or ""
+    return apply_edits(text, rebase(diff(base, draft.new), base, text))

@@ -1,0 +1,248 @@
+"""
+Reading: what is stored, as the objects that people use.
+
+Looking needs a reader only, so it never waits for whoever writes. Where nobody writes, the rows of edited texts are written
+first, for all who look afterwards; else they are worked out (``fresh``). What cannot be read is left out of a listing, and
+the scrub names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from edda_sync.crdt import rows, state
+from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.engine import conflicts
+from edda_sync.engine.fresh import fresh
+from edda_sync.engine.items import item_of_row
+from edda_sync.engine.opened import Opened
+from edda_sync.fold.scrub import Damage, scrub_digest, scrub_entities
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.store.seams import Record, Row, StoreReader, StoreWriter
+from edda_sync.words import values
+from edda_sync.words.errors import AmbiguousIdError, CorruptError, NotFoundError, RefusedTextError
+from edda_sync.words.model import Conflict, Item, Link, Member, Tag
+from edda_sync.words.query import Query, plan
+from edda_sync.workspace import lives
+from edda_sync.workspace import members as workspaces
+from edda_sync.workspace.lives import Life
+
+
+class Reading:
+    """
+    What is to be seen of one store.
+
+    Args:
+        opened: The store.
+        ledger: The log's keeper; it writes the rows of edited texts.
+        now: Wall clock, in seconds since 1970.
+    """
+
+    def __init__(self, opened: Opened, ledger: Ledger, now: Callable[[], float]) -> None:
+        self._opened, self._ledger, self._now = opened, ledger, now
+
+    @contextmanager
+    def snapshot(self) -> Iterator[StoreReader]:
+        """Open a reader of a state in which every text is up to date."""
+        store = self._opened.store
+        with store.read() as reader:
+            stale = reader.stale_texts()
+            if not stale:
+                yield reader
+                return
+        self._refresh()
+        with store.read() as reader:
+            yield fresh(reader, reader.stale_texts())
+
+    def _refresh(self) -> None:
+        """Write the rows of edited texts, unless somebody else writes at this moment."""
+        if not self._opened.store.is_busy():
+            self._opened.store.transact(self._ledger.refresh)
+
+    def index_texts(self) -> None:
+        """Bring the full-text index up to date, unless somebody else writes at this moment."""
+        store = self._opened.store
+        with store.read() as reader:
+            due = reader.unindexed() or bool(reader.stale_texts())
+        if due and not store.is_busy():
+
+            def work(tx: StoreWriter) -> None:
+                self._ledger.refresh(tx)
+                tx.index_texts()
+
+            store.transact(work)
+
+    # --- tasks and documents ------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, item_id: str) -> Item | None:
+        """Return a task or document; None when there is none, or it is in the trash."""
+        checked = values.id_text(values.id_bytes("id", item_id))
+        with self.snapshot() as reader:
+            row = reader.row(kind, checked)
+            return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
+
+    def query(self, query: Query) -> list[Item]:
+        """Return the tasks or documents that meet a query, in its order."""
+        checked = plan(query)
+        if checked.words:
+            self.index_texts()
+        with self.snapshot() as reader:
+            found = reader.rows(checked)
+            names = tag_names(reader, checked.kind, [row[0] for row in found])
+        return [item_of_row(checked.kind, row, names[row[0]]) for row in found]
+
+    def trash(self, kind: str) -> list[Item]:
+        """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
+        with self._opened.store.read() as reader:
+            found, texts = reader.records(reader.hidden(kind)), Texts()
+            items = [_hidden_item(reader, texts, record) for _, record in sorted(found.items())]
+        return [item for item in items if item is not None]
+
+    def in_trash(self, kind: str, ids: Iterable[str]) -> set[str]:
+        """Return those of some ids that are of tasks or documents in the trash."""
+        keys = {key_of(kind, values.id_bytes("id", each)): each for each in ids}
+        with self._opened.store.read() as reader:
+            return {keys[key] for key, record in reader.records(keys).items() if record.hidden}
+
+    def resolve(self, kind: str, reference: str) -> str:
+        """Return the whole id of a whole or short one; as ``StorageEngine.resolve``."""
+        digits = values.digits_of_id(reference)
+        with self._opened.store.read() as reader:
+            if len(digits) == 32:
+                whole = bytes.fromhex(digits)
+                found = [values.id_text(whole)] if reader.records([key_of(kind, whole)]) else []
+            else:
+                found = reader.ids_ending(kind, digits) if digits else []
+        if not found:
+            raise NotFoundError(kind, reference)
+        if len(found) > 1:
+            raise AmbiguousIdError(reference, found)
+        return found[0]
+
+    def overfull(self) -> list[tuple[str, str]]:
+        """Return kind and id of what is larger than can be shown: so much did all devices together write into it."""
+        with self._opened.store.read() as reader:
+            found = [kind_and_id(each.key) for each in reader.all_records() if state.is_overfull(each.key, each.state)]
+        return [(kind, values.id_text(entity_id)) for kind, entity_id in found]
+
+    # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
+
+    def tags(self) -> list[Tag]:
+        """Return all tags, by name."""
+        with self._opened.store.read() as reader:
+            found = reader.table("tags")
+        tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
+        return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
+
+    def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
+        """Return the links of a task, of a document, or all."""
+        with self._opened.store.read() as reader:
+            found = reader.links_of(task_id, document_id)
+        return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
+
+    def conflicts(self) -> list[Conflict]:
+        """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
+        with self._opened.store.read() as reader:
+            return conflicts.kept_values(reader, Texts())
+
+    def table(self, name: str) -> list[Row]:
+        """Return all rows of one of the specification's tables, by primary key."""
+        with self.snapshot() as reader:
+            return reader.table(name)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks, documents, tags, hidden entities and changes there are."""
+        with self._opened.store.read() as reader:
+            return reader.counts()
+
+    # --- the log ------------------------------------------------------------------------------------------------------
+
+    def frontier(self) -> Frontier:
+        """Return which changes of each actor are here."""
+        with self._opened.store.read() as reader:
+            return {head.actor: head.seq for head in reader.heads().values()}
+
+    def digest(self) -> str:
+        """Return a digest of the whole content: equal on devices that are equal."""
+        with self.snapshot() as reader:
+            return f"{reader.digest():032x}"
+
+    def waiting(self) -> int:
+        """Return how many operations are here but not applied, since only a newer version knows them."""
+        with self._opened.store.read() as reader:
+            return reader.waiting()
+
+    def refused(self) -> int:
+        """Return how many operations are refused for good, by every device alike."""
+        with self._opened.store.read() as reader:
+            return sum(each.refused for each in reader.unapplied())
+
+    # --- devices ------------------------------------------------------------------------------------------------------
+
+    def members(self) -> list[Member]:
+        """Return the devices of the workspace, by name."""
+        with self._opened.store.read() as reader:
+            return workspaces.members(reader)
+
+    def certificates(self) -> dict[str, bytes]:
+        """Return the certificates of the members by device id."""
+        with self._opened.store.read() as reader:
+            return workspaces.certificates(reader)
+
+    def lives(self) -> list[Life]:
+        """Return the lives of the devices' stores, as the log tells of them."""
+        with self._opened.store.read() as reader:
+            return lives.lives(reader)
+
+    def forked(self) -> list[str]:
+        """Return the devices of which a chain is proved to fork, by id."""
+        with self._opened.store.read() as reader:
+            return lives.forked(reader)
+
+    def copies(self) -> list[Life]:
+        """Return the lives of other copies of this device's store, latest first; see ``lives.copies``."""
+        with self._opened.store.read() as reader:
+            return lives.copies(reader, int(self._now() * 1000))
+
+    # --- soundness ----------------------------------------------------------------------------------------------------
+
+    def scrub(self, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
+        """
+        Look whether stored entities still are what was written; ``Writing.refold`` or ``rebuild`` mends what is not.
+
+        Args:
+            after: Where the last call said to go on; empty at the start.
+            limit: How many to look at.
+
+        Returns:
+            What is damaged, and where to go on; None once the digest's sum, at the end, was looked at too.
+        """
+        store = self._opened.store
+        with store.read() as reader:
+            due = bool(reader.stale_texts())
+        if due:
+            self._refresh()
+        with store.read() as reader:
+            found, following = scrub_entities(reader, after, limit)
+            return (found + scrub_digest(reader) if following is None else found), following
+
+
+def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:
+    """Return the names of the tags of some tasks or documents, by id."""
+    return {entity: [name for _, name in tags] for entity, tags in reader.tags_of(kind, ids).items()}
+
+
+def _hidden_item(reader: StoreReader, texts: Texts, record: Record) -> Item | None:
+    """Return the task or document of a record, as it would be shown were it not in the trash; None if it is unreadable."""
+    try:
+        entity = state.entity_of(record.key, record.state)
+        text = texts.text_of(View(reader), entity)
+    except (CorruptError, RefusedTextError):
+        return None
+    if not (entity.touched or entity.deleted):  # it is overfull, and has nothing to show
+        return None
+    return item_of_row(entity.kind, rows.row_of(entity, text, rows.parent_of(entity)), [])

@@ -1,0 +1,191 @@
+"""Whoever looks does not wait for whoever writes: another process holds the writer's lock for as long as it likes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import pytest
+from sqlcipher3 import dbapi2 as sqlite
+
+import edda_sync
+from edda_sync.cli.main import root
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.testing import devices, sync
+from edda_sync.words import limits
+from tests.cli.conftest import Edda
+from tests.test_unreadable import FOREIGN
+
+HOLD: Final = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+LOOKING: Final = {
+    "task list": [["task", "list"], ["task", "list", "--trash"], ["task", "list", "--text", "oat"]],
+    "task show": [["task", "show", "TASK"]],
+    "doc list": [["doc", "list"], ["doc", "list", "--trash"]],
+    "doc show": [["doc", "show", "DOCUMENT"]],
+    "doc search": [["doc", "search", "first"]],
+    "tag list": [["tag", "list"]],
+    "export": [["export"], ["export", "--format", "markdown", "FOLDER"]],
+    "conflicts": [["conflicts"]],
+    "devices": [["devices"]],
+    "status": [["status"]],
+    "doctor": [["doctor"]],
+}
+WRITING: Final = {
+    "init", "task add", "task edit", "task done", "task rm", "task restore", "task move", "doc add", "doc edit", "doc rm",
+    "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "up", "invite", "join",
+    "sync",
+}  # fmt: skip
+WITHOUT_A_STORE: Final = {"demo", "simulate", "completion"}
+
+
+@pytest.fixture
+def ids(edda: Edda) -> dict[str, str]:
+    """A store with something to see of each kind, and a text of which the row waits."""
+    task = edda.id_of("task", "add", "Buy oat milk", "--tag", "home")
+    gone = edda.id_of("task", "add", "Buy soy milk")
+    edda("task", "rm", gone)
+    document = edda.id_of("doc", "add", "--title", "Notes", "-", stdin="first words\n")
+    thrown = edda.id_of("doc", "add", "--title", "Old notes", "-", stdin="others\n")
+    edda("doc", "rm", thrown)
+    with edda_sync.open(edda.home) as store:
+        leave_texts(store)
+        store.edit_text(document, "content", [(0, 0, "the very ")])
+    return {"TASK": task, "DOCUMENT": document, "FOLDER": str(edda.home.parent / "out")}
+
+
+@pytest.fixture
+def held(edda: Edda, ids: dict[str, str]) -> Iterator[None]:
+    yield from hold(edda.home / "edda.db")
+
+
+def hold(database: Path) -> Iterator[None]:
+    """Let another process hold the writer's lock."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.communicate()
+
+
+def leave_texts(store: StorageEngine) -> None:
+    """Let nobody write the rows of edited texts when it is quiet."""
+    assert isinstance(store.store, SqliteStore)
+    store.store.on_idle = None
+
+
+def commands(group: click.Command, above: str = "") -> Iterator[str]:
+    context = click.Context(group)
+    if not isinstance(group, click.Group):
+        yield above.strip()
+        return
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield from commands(found, f"{above} {name}")
+
+
+def test_every_command_looks_or_writes() -> None:
+    assert set(commands(root)) == LOOKING.keys() | WRITING | WITHOUT_A_STORE
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("command", [line for lines in LOOKING.values() for line in lines], ids=" ".join)
+def test_a_command_that_looks_answers_while_another_process_writes(
+    edda: Edda, ids: dict[str, str], command: list[str]
+) -> None:
+    shown = edda(*[ids.get(word, word) for word in command]).stdout
+    if command[:2] in (["doc", "show"], ["doc", "search"]) or command == ["export"]:
+        assert "the very first words" in shown or "Notes" in shown
+    if command[0] == "doc" and command[1] == "show":
+        assert "the very first words" in shown
+
+
+@pytest.mark.usefixtures("held")
+def test_a_command_that_writes_waits_for_its_turn(edda: Edda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BUSY_TIMEOUT_MS", 10)
+    edda("task", "add", "later", code=1)
+
+
+def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(tmp_path: Path) -> None:
+    """Rows of edited texts, their digest, queries by them and the scrub: worked out, or written and read."""
+
+    def look(store: StorageEngine) -> list[Any]:
+        latest = edda_sync.DocumentQuery(limit=2)
+        return [
+            store.query_documents(latest),
+            [store.get_document(each.id) for each in store.query_documents(edda_sync.DocumentQuery())],
+            store.query_documents(edda_sync.DocumentQuery(order="title", descending=True, limit=1, offset=1)),
+            store.query_tasks(edda_sync.TaskQuery(order="updated_at")),
+            store.table("documents"),
+            store.table("tasks"),
+            store.table("tags"),
+            store.digest(),
+            store.conflicts(),
+            store.trash("document"),
+            store.scrub(),
+            [each for each in doctor.check(store) if not each.sound],
+        ]
+
+    with devices(2) as (laptop, phone):
+        documents = [laptop.create_document(edda_sync.Document(title=title, content="words")) for title in "abcd"]
+        task = laptop.create_task(edda_sync.Task(title="t", description="words", tags={"home"}))
+        sync(laptop, phone)
+        laptop.update_document(edda_sync.Document(id=documents[3], title="one"))
+        phone.update_document(edda_sync.Document(id=documents[3], title="other"))
+        phone.edit_text(documents[3], "content", [(0, 0, "some ")])
+        sync(laptop, phone)
+        leave_texts(laptop)
+        laptop.edit_text(documents[0], "content", [(0, 0, "latest ")])
+        laptop.edit_text(documents[3], "content", [(0, 0, "newer ")])
+        laptop.edit_text(task, "description", [(0, 0, "more ")])
+        laptop.delete_document(documents[1])
+        for _ in hold(laptop.home / "edda.db"):
+            with laptop.store.read() as reader:
+                assert len(reader.stale_texts()) == 3
+            meanwhile = look(laptop)
+            with laptop.store.read() as reader:
+                assert len(reader.stale_texts()) == 3, "nothing was written"
+        afterwards = look(laptop)
+        with laptop.store.read() as reader:
+            assert reader.stale_texts() == []
+        assert meanwhile == afterwards
+        assert meanwhile[-1] == []
+        (read,) = [each for each in meanwhile[0] if each.id == documents[0]]
+        assert read.content == "latest words"
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_another_program_wrote_into_a_row_is_printed(edda: Edda, ids: dict[str, str], what: str) -> None:
+    column, value = FOREIGN[what]
+    connection = sqlite.connect(str(edda.home / "edda.db"), isolation_level=None)
+    connection.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (value, ids["TASK"]))
+    connection.close()
+    edda("task", "add", "another")
+    for command in (["task", "list"], ["task", "list", "--all"], ["task", "show", ids["TASK"]], ["export"]):
+        edda(*command)
+    assert ids["TASK"] in edda("task", "show", ids["TASK"], "--json").stdout
+    assert f"task {ids['TASK']}" in edda("doctor", code=1).stdout or "tasks (1)" in edda("doctor", code=1).stdout
+
+
+def test_a_reader_that_stays_open_hinders_nobody_who_looks_or_writes(edda: Edda, ids: dict[str, str]) -> None:
+    connection = sqlite.connect(str(edda.home / "edda.db"), isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM tasks").fetchone()
+    edda("doc", "show", ids["DOCUMENT"])
+    edda("task", "add", "another")
+    connection.close()

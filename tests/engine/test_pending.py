@@ -1,0 +1,88 @@
+"""A reader with drafts on top shows what a commit of them shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.crdt.entity import key_of
+from edda_sync.engine.drafting import Drafts
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.pending import Pending
+from edda_sync.words import values
+from edda_sync.words.errors import NotFoundError
+from edda_sync.words.model import Item
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StorageEngine]:
+    with edda.open(tmp_path / "home") as engine:
+        yield engine
+
+
+def nobody(kind: str, entity: bytes) -> None:
+    """Let nobody be told of what is looked at."""
+
+
+def shown(items: list[Item]) -> list[tuple[str, str | None, set[str]]]:
+    return [(each.title, each.description if isinstance(each, edda.Task) else None, each.tags) for each in items]
+
+
+def test_what_is_seen_before_a_commit_is_what_it_leaves(store: StorageEngine) -> None:
+    kept, changed, gone = (store.create_task(edda.Task(title=title, description="old words")) for title in "abc")
+    with store.begin_transaction() as tx:
+        tx.update_task(edda.Task(id=changed, title="z", description="old and new words"))
+        tx.edit_text(kept, "description", [(0, 3, "young")])
+        tx.add_tag(kept, "home")
+        tx.delete_task(gone)
+        tx.create_task(edda.Task(title="made", tags={"home"}))
+        query = edda.TaskQuery(order="title")
+        before = shown(list(tx.query_tasks(query)))
+        tagged = shown(list(tx.query_tasks(edda.TaskQuery(tags=["home"], order="title"))))
+    assert before == shown(list(store.query_tasks(query)))
+    assert tagged == shown(list(store.query_tasks(edda.TaskQuery(tags=["home"], order="title"))))
+
+
+def test_a_page_is_cut_after_what_is_pending_took_its_place(store: StorageEngine) -> None:
+    for number in range(6):
+        store.create_task(edda.Task(title=f"{number}"))
+    with store.begin_transaction() as tx:
+        first = tx.query_tasks(edda.TaskQuery(order="title", limit=1))[0]
+        tx.delete_task(first.id)
+        tx.create_task(edda.Task(title="25"))
+        page = tx.query_tasks(edda.TaskQuery(order="title", limit=2, offset=1))
+        assert [each.title for each in page] == ["2", "25"]
+
+
+def test_each_entity_that_is_looked_at_is_told(store: StorageEngine) -> None:
+    task = store.create_task(edda.Task(title="t"))
+    looked: list[tuple[str, bytes]] = []
+    with store.snapshot() as reader:
+        view = Pending(reader, Drafts(), lambda kind, entity: looked.append((kind, entity)))
+        view.query(edda.TaskQuery())
+        view.item("task", values.id_bytes("id", task))
+    assert looked == [("task", values.id_bytes("id", task))] * 2
+
+
+def test_what_is_restored_is_seen_as_it_comes_back(store: StorageEngine) -> None:
+    parent = store.create_task(edda.Task(title="above"))
+    task = store.create_task(edda.Task(title="t", description="words", parent_id=parent, tags={"home"}))
+    store.delete_task(task)
+    with store.begin_transaction() as tx:
+        assert tx.get_task(task) is None
+        tx.restore_task(task)
+        seen = tx.get_task(task)
+    assert seen == store.get_task(task)
+
+
+def test_a_text_of_nothing_is_not_found(store: StorageEngine) -> None:
+    with store.snapshot() as reader:
+        view = Pending(reader, Drafts(), nobody)
+        with pytest.raises(NotFoundError):
+            view.text("task", bytes(16))
+        assert view.item("task", bytes(16)) is None
+        assert view.stored("task", bytes(16)) is None
+        assert reader.records([key_of("task", bytes(16))]) == {}
