@@ -96,7 +96,7 @@ def test_a_second_runner_is_refused_whoever_is_the_first(machine: Machines, prog
     assert who in laptop.run("join", "12-3456-7890", code=2)
     second = program(laptop)
     assert second.wait() == 1
-    assert second.lines[-1].startswith(f"edda_sync.words.errors.UsageError: {who}")
+    assert second.lines[-1].startswith(f"edda_sync.words.errors.local.UsageError: {who}")
     assert first.end(signal.SIGINT) == 0
     up, _ = laptop.up()
     third = program(laptop)
