@@ -25,6 +25,7 @@ from edda_sync.segments import segment as segments
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.merging import open_taken
+from edda_sync.workspace import closing
 from edda_sync.workspace.actor import BIRTH_KEY, actor_of, begin_life, new_life
 
 WHY: Final = "what it began with was not so"
@@ -60,6 +61,7 @@ def fall_back(
     early.forget(tx)
     tx.fall_back()
     tx.end_segment(segment)
+    closing.drop_gone(tx)
     ledger.rebuild(tx, open_taken, check=True)
     stands()
     begin_life(tx, first)

@@ -34,7 +34,7 @@ from edda_sync.store import anew
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.rewriting import Drafted, Seen
-from edda_sync.workspace import authority
+from edda_sync.workspace import authority, closing
 from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, actor_of, begin_life
 
 WHY: Final = "it was let in again: what had let it in before was lost"
@@ -114,6 +114,7 @@ def _go_on(
     forget_shut_out(tx)
     forget_made(tx)
     tx.drop_lives(lives)
+    closing.drop_gone(tx)
     anew.note(tx)
     ledger.refold(tx, about)
     why = exts.of({changes.WHY: because.encode()})

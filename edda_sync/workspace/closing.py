@@ -20,7 +20,7 @@ from typing import Annotated, Final
 import msgspec
 
 from edda_sync.changes import change as changes
-from edda_sync.changes.chains import CLOSING
+from edda_sync.changes.chains import CLOSING, Chains
 from edda_sync.changes.change import Hash
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.ext import Ext
@@ -123,6 +123,19 @@ def keep(tx: StoreWriter, closing: Closing) -> bool:
     tx.add_evidence(name_of(closing), CLOSING + encode(closing))
     tx.set_meta(_key(closing.actor), name_of(closing))
     return True
+
+
+def drop_gone(tx: StoreWriter) -> None:
+    """
+    Forget the closings of changes that are not here any more: nobody takes one of what it does not hold.
+
+    Whoever still has such a change tells its closing again once it is back.
+    """
+    chains = Chains(tx)
+    for each in held(tx):
+        if chains.find(each.actor, each.seq, each.hash) is None:
+            tx.drop_evidence(name_of(each))
+            tx.drop_meta(_key(each.actor))
 
 
 def _key(actor: bytes) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth
+from edda_sync.crdt.operation import Put
+from edda_sync.store.seams import StoreWriter
 from edda_sync.transport.identity import verify
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.workspace import closing
 from edda_sync.workspace.closing import Closing
-from tests.crdt.authors import LAPTOP, PHONE
+from tests.crdt.authors import LAPTOP, PHONE, founded
 
+ROOT = Path(closing.__file__).parents[1]
 WORKSPACE = b"w" * 16
 BIRTH = changes.encode_birth(Birth(LAPTOP.public_key, b"n" * 16))
 ACTOR = changes.actor_of(BIRTH)
@@ -109,3 +114,31 @@ def test_there_is_one_name_for_each_life_and_change() -> None:
     elsewhere = msgspec.structs.replace(SOUND, birth=changes.encode_birth(Birth(LAPTOP.public_key, b"m" * 16)))
     assert len({closing.name_of(each) for each in (SOUND, other_head, later, elsewhere)}) == 4
     assert len(closing.name_of(SOUND)) == 32
+
+
+def test_a_closing_of_a_change_that_is_gone_is_forgotten_and_one_of_what_is_here_stays() -> None:
+    laptop, peer = founded()
+    peer.admit(laptop.write(Put("task", bytes(16), {"title": "t"})))
+    here = Closing(changes.encode_birth(laptop.birth), laptop.seq, laptop.hash, bytes(64))
+    gone = Closing(changes.encode_birth(Birth(PHONE.public_key, b"n" * 16)), 3, b"h" * 32, bytes(64))
+
+    def work(tx: StoreWriter) -> None:
+        assert closing.keep(tx, here)
+        assert closing.keep(tx, gone)
+        closing.drop_gone(tx)
+        assert closing.held(tx) == [here]
+        assert closing.of(tx, here.actor) == here
+        assert closing.of(tx, gone.actor) is None
+        assert closing.keep(tx, gone), "it may come back"
+
+    peer.store.transact(work)
+
+
+@pytest.mark.parametrize("forgets", ["drop_lives", "fall_back"])
+def test_whatever_forgets_changes_of_the_log_forgets_their_closings(forgets: str) -> None:
+    """Else this device would tell of them for ever, and be proved equal to nobody."""
+    callers = [path for path in ROOT.rglob("*.py") if f"tx.{forgets}(" in path.read_text(encoding="utf-8")]
+    assert callers
+    for path in callers:
+        code = path.read_text(encoding="utf-8")
+        assert code.index("closing.drop_gone(tx)") > code.index(f"tx.{forgets}("), path.name
