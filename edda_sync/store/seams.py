@@ -305,6 +305,10 @@ class StoreReader(Protocol):
         """Tell whether rows wait for the full-text index."""
         ...
 
+    def unindexed_of(self, kind: str) -> Sequence[str]:
+        """Return the ids of the tasks or documents whose rows wait for the full-text index, in order."""
+        ...
+
     def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
         """Return the operations that are not folded, those about an entity or all, in log order."""
         ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ import edda_sync
 from edda_sync.cli.main import root
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
@@ -48,6 +51,7 @@ WRITING: Final = {
     "doc restore", "tag add", "tag rename", "tag rm", "link", "import beads", "import markdown", "up", "invite", "join",
     "sync",
 }  # fmt: skip
+WORDS: Final = ("words", "latest", "newer", "more", "c", "renamed", "brand", "nothing")
 WITHOUT_A_STORE: Final = {"demo", "simulate", "completion"}
 
 
@@ -131,6 +135,8 @@ def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(
             [store.get_document(each.id) for each in store.query_documents(edda_sync.DocumentQuery())],
             store.query_documents(edda_sync.DocumentQuery(order="title", descending=True, limit=1, offset=1)),
             store.query_tasks(edda_sync.TaskQuery(order="updated_at")),
+            [sorted(each.id for each in store.query_documents(edda_sync.DocumentQuery(text=word))) for word in WORDS],
+            [sorted(each.id for each in store.query_tasks(edda_sync.TaskQuery(text=word))) for word in WORDS],
             store.table("documents"),
             store.table("tasks"),
             store.table("tags"),
@@ -150,6 +156,8 @@ def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(
         phone.edit_text(documents[3], "content", [(0, 0, "some ")])
         sync(laptop, phone)
         leave_texts(laptop)
+        laptop.update_document(edda_sync.Document(id=documents[2], title="renamed"))
+        laptop.create_task(edda_sync.Task(title="brand new words"))
         laptop.edit_text(documents[0], "content", [(0, 0, "latest ")])
         laptop.edit_text(documents[3], "content", [(0, 0, "newer ")])
         laptop.edit_text(task, "description", [(0, 0, "more ")])
@@ -167,6 +175,38 @@ def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(
         assert meanwhile[-1] == []
         (read,) = [each for each in meanwhile[0] if each.id == documents[0]]
         assert read.content == "latest words"
+
+
+def test_what_was_just_written_is_found_by_its_words_while_another_process_writes(edda: Edda) -> None:
+    edda("task", "add", "Buy oat milk")
+    edda("task", "list", "--text", "oat")  # it is indexed
+    added = edda.id_of("task", "add", "Bake oat biscuits")
+    with edda_sync.open(edda.home) as store:
+        assert isinstance(store.store, SqliteStore)
+        with store.store.read() as reader:
+            assert reader.unindexed()
+    for _ in hold(edda.home / "edda.db"):
+        assert added[-6:] in edda("task", "list", "--text", "biscuits").stdout
+
+
+def test_what_was_just_written_is_found_by_its_words_while_this_process_writes() -> None:
+    with devices(1) as (store,):
+        leave_texts(store)
+        task = store.create_task(edda_sync.Task(title="Bake oat biscuits"))
+        begun, found = threading.Event(), threading.Event()
+
+        def work(_: StoreWriter) -> None:
+            begun.set()
+            assert found.wait(30)
+
+        with ThreadPoolExecutor() as pool:
+            writing = pool.submit(store.store.transact, work)
+            assert begun.wait(30)
+            try:
+                assert [each.id for each in store.query_tasks(edda_sync.TaskQuery(text="biscuits"))] == [task]
+            finally:
+                found.set()
+            writing.result()
 
 
 @pytest.mark.parametrize("what", FOREIGN)

@@ -1702,9 +1702,12 @@ class StoreContract:
         assert found(TaskQuery(text="apple")) == []
         with store.read() as reader:
             assert reader.unindexed()
+            assert list(reader.unindexed_of("task")) == [text_id(1), text_id(2)]
+            assert list(reader.unindexed_of("document")) == [text_id(3)]
         assert store.transact(lambda tx: tx.index_texts()) == 3
         with store.read() as reader:
             assert not reader.unindexed()
+            assert list(reader.unindexed_of("task")) == list(reader.unindexed_of("document")) == []
         assert found(TaskQuery(text="apple")) == ["red apple"]
         assert found(TaskQuery(text="sweet")) == ["red apple"]
         assert found(DocumentQuery(text="apple")) == ["apple pie"]

@@ -259,6 +259,9 @@ class MemoryReader:
     def unindexed(self) -> bool:
         return bool(self._tables["unindexed"])
 
+    def unindexed_of(self, kind: str) -> Sequence[str]:
+        return sorted(entity for its, entity in self._tables["unindexed"] if its == kind)
+
     def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
         return sorted(each for each in self._tables["unapplied"].values() if entity in (None, each.entity))
 

@@ -342,6 +342,9 @@ class SqliteReader:
     def unindexed(self) -> bool:
         return self._one("SELECT 1 FROM unindexed LIMIT 1") is not None
 
+    def unindexed_of(self, kind: str) -> Sequence[str]:
+        return [row[0] for row in self._execute("SELECT id FROM unindexed WHERE kind = ? ORDER BY id", (kind,))]
+
     def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
         rows = self._execute(
             "SELECT position, number, entity, refused, why FROM unapplied WHERE ?1 IS NULL OR entity = ?1"
