@@ -105,6 +105,15 @@ class _Fresh:
         return total
 
 
+def matching(reader: StoreReader, plan: Plan) -> list[Row]:
+    """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
+    waiting = reader.unindexed_of(plan.kind) if plan.words else ()
+    if not waiting:
+        return reader.rows(plan)
+    shown = ((each, reader.row(plan.kind, each)) for each in waiting)
+    return with_rows(reader, plan, {each: row for each, row in shown if row is not None})
+
+
 def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
     """
     Return the rows of a query, of which some read otherwise than they are stored.

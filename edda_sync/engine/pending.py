@@ -10,6 +10,7 @@ from edda_sync.crdt import rows
 from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
+from edda_sync.engine.fresh import matching
 from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
 from edda_sync.engine.reading import tag_names
 from edda_sync.fold.texts import Texts
@@ -68,7 +69,7 @@ class Pending:
         # What is pending may push others out of the page, or leave it: read enough, and cut afterwards.
         wide = replace(checked, limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
         left_out = {values.id_text(entity) for entity in pending}
-        found_rows = [row for row in reader.rows(wide) if row[0] not in left_out]
+        found_rows = [row for row in matching(reader, wide) if row[0] not in left_out]
         names = tag_names(reader, kind, [row[0] for row in found_rows])
         found = [item_of_row(kind, row, names[row[0]]) for row in found_rows]
         for item in found:

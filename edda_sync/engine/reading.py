@@ -15,7 +15,7 @@ from edda_sync.crdt import rows, state
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.engine import conflicts
-from edda_sync.engine.fresh import fresh, with_rows
+from edda_sync.engine.fresh import fresh, matching
 from edda_sync.engine.items import item_of_row
 from edda_sync.engine.opened import Opened
 from edda_sync.fold.scrub import Damage, scrub_digest, scrub_entities
@@ -26,7 +26,7 @@ from edda_sync.store.seams import Record, Row, StoreReader, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import AmbiguousIdError, CorruptError, NotFoundError, RefusedTextError
 from edda_sync.words.model import Conflict, Item, Link, Member, Tag
-from edda_sync.words.query import Plan, Query, plan
+from edda_sync.words.query import Query, plan
 from edda_sync.workspace import lives
 from edda_sync.workspace import members as workspaces
 from edda_sync.workspace.lives import Life
@@ -91,7 +91,7 @@ class Reading:
         if checked.words:
             self.index_texts()
         with self.snapshot() as reader:
-            found = _matching(reader, checked)
+            found = matching(reader, checked)
             names = tag_names(reader, checked.kind, [row[0] for row in found])
         return [item_of_row(checked.kind, row, names[row[0]]) for row in found]
 
@@ -246,12 +246,3 @@ def _hidden_item(reader: StoreReader, texts: Texts, record: Record) -> Item | No
     if not (entity.touched or entity.deleted):  # it is overfull, and has nothing to show
         return None
     return item_of_row(entity.kind, rows.row_of(entity, text, rows.parent_of(entity)), [])
-
-
-def _matching(reader: StoreReader, plan: Plan) -> list[Row]:
-    """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
-    waiting = reader.unindexed_of(plan.kind) if plan.words else ()
-    if not waiting:
-        return reader.rows(plan)
-    shown = ((each, reader.row(plan.kind, each)) for each in waiting)
-    return with_rows(reader, plan, {each: row for each, row in shown if row is not None})

@@ -12,6 +12,7 @@ from edda_sync.crdt.entity import key_of
 from edda_sync.engine.drafting import Drafts
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.pending import Pending
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import values
 from edda_sync.words.errors import NotFoundError
 from edda_sync.words.model import Item
@@ -86,3 +87,17 @@ def test_a_text_of_nothing_is_not_found(store: StorageEngine) -> None:
         assert view.item("task", bytes(16)) is None
         assert view.stored("task", bytes(16)) is None
         assert reader.records([key_of("task", bytes(16))]) == {}
+
+
+def test_a_transaction_finds_by_its_words_what_was_written_just_before_it_and_in_it(store: StorageEngine) -> None:
+    """Whoever reads a snapshot brings no index up to date."""
+    assert isinstance(store.store, SqliteStore)
+    store.store.on_idle = None
+    before = store.create_task(edda.Task(title="oat milk"))
+    store.query_tasks(edda.TaskQuery(text="oat"))
+    store.update_task(edda.Task(id=before, title="soy milk"))
+    other = store.create_task(edda.Task(title="soy sauce"))
+    with store.begin_transaction() as tx:
+        made = tx.create_task(edda.Task(title="soy beans"))
+        assert {each.id for each in tx.query_tasks(edda.TaskQuery(text="soy"))} == {before, other, made}
+        assert tx.query_tasks(edda.TaskQuery(text="oat")) == []
