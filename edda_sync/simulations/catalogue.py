@@ -26,7 +26,7 @@ from edda_sync.simulations import (
 )
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.checkers.convergence import Convergence
-from edda_sync.simulations.checkers.evidence import Innocent, OnlyNews
+from edda_sync.simulations.checkers.evidence import ClosedIsHeld, Innocent, OnlyNews
 from edda_sync.simulations.checkers.history import (
     Authority,
     CausalDelivery,
@@ -86,6 +86,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     Meaning,
     Authority,
     Innocent,
+    ClosedIsHeld,
     BoundedHostility,
     AskedFor,
     BoundedBirths,

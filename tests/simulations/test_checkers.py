@@ -248,6 +248,18 @@ def a_forger_who_is_none(sim: Simulation, patch: Patch) -> None:
     patch.setattr("edda_sync.simulations.checkers.evidence.forged_by", lambda _: sim.devices[0].identity.public_key)
 
 
+def a_closing_of_what_nobody_has(sim: Simulation, patch: Patch) -> None:
+    def end(engine: StorageEngine) -> bool:
+        with engine.store.read() as reader:
+            head = reader.heads()[actor_of(reader)]
+        gone = head.seq + 1, bytes(32)
+        message = closing.signed_message(engine.workspace, head.actor, *gone)
+        ended = closing.Closing(head.birth, *gone, engine.identity.sign(message))
+        return bool(engine.store.transact(lambda tx: closing.keep(tx, ended)))
+
+    sim.at(6, lambda: sim.devices[0].act(end))
+
+
 def evidence_that_was_named(sim: Simulation, patch: Patch) -> None:
     said = Telling.said
     patch.setattr(Telling, "said", lambda self, _, *, more: said(self, (), more=more))
@@ -308,6 +320,7 @@ PLANTS: dict[str, Plant] = {
     "Unfolded": false_count,
     "AskedFor": what_was_not_asked_for,
     "Innocent": a_forger_who_is_none,
+    "ClosedIsHeld": a_closing_of_what_nobody_has,
     "OnlyNews": evidence_that_was_named,
     "Kept": a_word_that_is_gone,
     "WrittenAgain": an_early_change_that_is_gone,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -18,7 +16,6 @@ from edda_sync.workspace import closing
 from edda_sync.workspace.closing import Closing
 from tests.crdt.authors import LAPTOP, PHONE, founded
 
-ROOT = Path(closing.__file__).parents[1]
 WORKSPACE = b"w" * 16
 BIRTH = changes.encode_birth(Birth(LAPTOP.public_key, b"n" * 16))
 ACTOR = changes.actor_of(BIRTH)
@@ -132,13 +129,3 @@ def test_a_closing_of_a_change_that_is_gone_is_forgotten_and_one_of_what_is_here
         assert closing.keep(tx, gone), "it may come back"
 
     peer.store.transact(work)
-
-
-@pytest.mark.parametrize("forgets", ["drop_lives", "fall_back"])
-def test_whatever_forgets_changes_of_the_log_forgets_their_closings(forgets: str) -> None:
-    """Else this device would tell of them for ever, and be proved equal to nobody."""
-    callers = [path for path in ROOT.rglob("*.py") if f"tx.{forgets}(" in path.read_text(encoding="utf-8")]
-    assert callers
-    for path in callers:
-        code = path.read_text(encoding="utf-8")
-        assert code.index("closing.drop_gone(tx)") > code.index(f"tx.{forgets}("), path.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from edda_sync.changes import forkproof
-from edda_sync.changes.chains import PROOF, name_of_proof
+from edda_sync.changes.chains import PROOF, Chains, name_of_proof
 from edda_sync.changes.change import decode_birth
 from edda_sync.crdt.frontier import covers, join
 from edda_sync.simulations.checker import Checker
@@ -53,6 +53,28 @@ class Innocent(Checker):
         message = closing.signed_message(device.running.workspace, end.actor, end.seq, end.hash)
         if key in honest and not self.sim.keys.verify(key, end.signature, message):
             self.fail(device, f"says that {honest[key].name} ended its life {end.actor.hex()[:8]}")
+
+
+class ClosedIsHeld(Checker):
+    """Nobody holds a closing of a change that it does not hold: nobody would take it, and the two would never be equal."""
+
+    number = 18
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim)
+        self._seen: dict[str, tuple[list[bytes], dict[bytes, int]]] = {}  # evidence and heads of each device
+
+    def changed(self, device: SimulatedDevice) -> None:
+        """Look for the change of each closing, unless a segment stands for it."""
+        with device.running.store.read() as reader:
+            held = list(reader.evidence_names()), {each.actor: each.seq for each in reader.heads().values()}
+            if held == self._seen.get(device.name) or reader.segments():
+                return
+            self._seen[device.name] = held
+            chains = Chains(reader)
+            for end in closing.held(reader):
+                if chains.find(end.actor, end.seq, end.hash) is None:
+                    self.fail(device, f"holds a closing of {shown((end.actor, end.seq))}, and not that change")
 
 
 class OnlyNews(Checker):
