@@ -14,6 +14,7 @@ from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.testing import Talk, sync
+from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of
 from tests.sync.network import name_of
 
@@ -123,3 +124,12 @@ def add(title: str) -> Callable[[StorageEngine], str]:
 def titles(engine: StorageEngine) -> list[str]:
     """All titles of tasks, in order."""
     return [task.title for task in engine.query_tasks(edda.TaskQuery(order="title"))]
+
+
+def end_life(engine: StorageEngine) -> None:
+    """Close the present life of a store, as a later one does once it is quiet."""
+    with engine.store.read() as reader:
+        head = reader.heads()[actor_of(reader)]
+    message = closing.signed_message(engine.workspace, head.actor, head.seq, head.hash)
+    ended = closing.Closing(head.birth, head.seq, head.hash, engine.identity.sign(message))
+    assert engine.store.transact(lambda tx: closing.keep(tx, ended))

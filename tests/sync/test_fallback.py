@@ -19,8 +19,9 @@ from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits
 from edda_sync.words.errors import DiskFullError, UsageError
 from edda_sync.words.values import id_text
+from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of, new_life
-from tests.sync.copies import Copier, assert_equal, copier, shown, titles
+from tests.sync.copies import Copier, assert_equal, copier, end_life, shown, titles
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import (
     Newcomers,
@@ -210,6 +211,19 @@ def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_g
     tablet.create_task(edda.Task(title="in life 3"))
     scene.everybody()
     assert {f"in life {number}" for number in range(4)} < set(titles(scene.laptop))
+
+
+def test_the_closing_of_a_life_that_was_begun_on_a_segment_is_forgotten_with_it(scene: Scene) -> None:
+    scene.withhold()
+    tablet = scene.tablet
+    tablet.create_task(edda.Task(title="mine"))
+    end_life(tablet)
+    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+    assert len(met(tablet, scene.phone).proved) == 2
+    with tablet.store.read() as reader:
+        assert closing.held(reader) == []
+    scene.everybody()
+    assert "mine" in titles(scene.laptop)
 
 
 def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(

@@ -18,9 +18,9 @@ from edda_sync.simulations.strange import append
 from edda_sync.sync import readmission
 from edda_sync.testing import Talk, devices, pair, sync
 from edda_sync.words import limits
-from edda_sync.workspace import authority
+from edda_sync.workspace import authority, closing
 from edda_sync.workspace.actor import new_life
-from tests.sync.copies import Copier, assert_equal, copier, meet_all, own_actor, titles
+from tests.sync.copies import Copier, assert_equal, copier, end_life, meet_all, own_actor, titles
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import Newcomers, begin_with_segment, is_provisional, newcomers
 
@@ -132,6 +132,18 @@ def test_who_asked_for_it_when_and_why_stays_with_each_change(scene: Scene) -> N
     ]
     assert (after[0].agent, after[0].reason) == ("planner", "the plan of the week")
     assert {each.actor for each in after}.isdisjoint(each.actor for each in before)
+
+
+def test_the_closing_of_a_life_that_is_written_again_in_another_one_is_forgotten_with_it(scene: Scene) -> None:
+    tablet = scene.tablet
+    tablet.create_task(edda.Task(title="mine"))
+    end_life(tablet)
+    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "a copy"))
+    tablet.create_task(edda.Task(title="mine, too"))
+    scene.let_in_again()
+    with tablet.store.read() as reader:
+        assert closing.held(reader) == []
+    scene.everybody()
 
 
 def test_all_lives_that_wrote_early_and_large_changes_are_written_again(scene: Scene) -> None:

@@ -154,12 +154,4 @@ BUGS: Final[tuple[Bug, ...]] = (
         "for each in drafted.rewritten:",
         "for each in ():",
     ),
-    one(
-        "a closing outlives its life",
-        "Who is let in again forgets a life that it wrote in vain, and not that it had closed it: a bug of this project's.",
-        (18,),
-        "sync.readmission:_go_on",
-        "closing.drop_gone(tx)",
-        "pass",
-    ),
 )
