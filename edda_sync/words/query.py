@@ -209,7 +209,8 @@ def _order(query: Query, task: bool, has_words: bool) -> tuple[tuple[str, bool],
     if query.order == "urgent":
         return (("priority", down), ("due_date", down), ("created_at", down), ("id", down))
     latest_first = not task and query.order.endswith("_at")  # documents: the latest first, unless turned round
-    return ((query.order, down != latest_first), ("id", down))
+    direction = down != latest_first
+    return ((query.order, direction), ("id", direction))  # one direction for both: an index has them so
 
 
 # --- the same plan over rows in memory: for the memory store, and for what a transaction has not committed yet

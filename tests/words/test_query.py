@@ -50,7 +50,7 @@ def test_a_query_without_conditions_finds_everything_in_the_usual_order() -> Non
     assert not any([tasks.equal, tasks.ranges, tasks.tag_ids, tasks.words, tasks.linked_from])
     assert not any([documents.equal, documents.ranges, documents.tag_ids, documents.words, documents.linked_from])
     assert tasks.order == (("priority", False), ("due_date", False), ("created_at", False), ("id", False))
-    assert documents.order == (("updated_at", True), ("id", False))
+    assert documents.order == (("updated_at", True), ("id", True))
     assert (tasks.limit, tasks.offset) == (limits.QUERY_LIMIT_MAX, 0)
 
 
@@ -81,8 +81,8 @@ def test_the_order_of_a_plan_ends_with_the_id_so_that_pages_never_overlap() -> N
 
 
 def test_documents_come_latest_first_unless_turned_round() -> None:
-    assert plan(DocumentQuery(order="created_at")).order == (("created_at", True), ("id", False))
-    assert plan(DocumentQuery(order="created_at", descending=True)).order == (("created_at", False), ("id", True))
+    assert plan(DocumentQuery(order="created_at")).order == (("created_at", True), ("id", True))
+    assert plan(DocumentQuery(order="created_at", descending=True)).order == (("created_at", False), ("id", False))
     assert plan(DocumentQuery(order="title")).order == (("title", False), ("id", False))
 
 

@@ -132,6 +132,31 @@ def test_both_stores_answer_any_plan_with_the_same_rows_in_the_same_order(
         assert ours == theirs
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [(TaskQuery, order) for order in TASK_ORDERS if order != "relevance"]
+    + [(DocumentQuery, order) for order in DOCUMENT_ORDERS if order != "relevance"],
+)
+def test_pages_of_rows_that_are_alike_but_for_their_ids_make_the_whole_list(
+    stores: tuple[AnyStore, AnyStore], query: type[TaskQuery] | type[DocumentQuery], order: str, descending: bool
+) -> None:
+    task = query is TaskQuery
+    row = task_row if task else document_row
+    kind = "task" if task else "document"
+    shown = [Shown(kind, entity(number, kind), row(number, title="alike"), (), (), ()) for number in range(1, 8)]
+    for store in stores:
+        load(store, shown)
+        with store.read() as reader:
+            for conditions in ({}, {"doc_type": ("note", "spec")} if not task else {"status": ("open", "blocked")}):
+                asked = query(order=order, descending=descending, **conditions)  # type: ignore[arg-type]
+                whole = reader.rows(plan(asked))
+                assert len(whole) == 7
+                for size in (1, 2, 3):
+                    pages = [replace(asked, limit=size, offset=offset) for offset in range(0, 7, size)]
+                    assert [row for page in pages for row in reader.rows(plan(page))] == whole
+
+
 @given(shown=tables(), queries=st.lists(task_queries | document_queries, min_size=1, max_size=4), text=words)
 def test_both_stores_find_the_same_words(
     stores: tuple[AnyStore, AnyStore], shown: list[Shown], queries: list[Query], text: str
