@@ -59,7 +59,7 @@ class Bench:
 
     @asynccontextmanager
     async def laptop(self) -> AsyncIterator[tuple[Device, FaultyStore]]:
-        """Run the laptop, and wait until it has looked at everything that it holds."""
+        """Run the laptop, and wait until it has scrubbed everything that it holds."""
 
         def tell(happening: Happening) -> None:
             self.happened.append(happening)
@@ -68,9 +68,7 @@ class Bench:
         device = Device(self.home, config=self.config("laptop"), discover=False, tell=tell)
         device.store = engine = FaultyEngine(self.home)
         async with device:
-            await asyncio.to_thread(
-                engine.faulty.wait_until_called, "all_records", 2
-            )  # entities, and the digest's sums
+            await asyncio.to_thread(engine.faulty.wait_until_called, "counts")  # after the slice
             yield device, engine.faulty
 
     @asynccontextmanager
@@ -228,19 +226,62 @@ async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_ane
     assert bench.troubles == []
 
 
-async def test_what_a_listener_raises_ends_the_device_and_is_raised_to_whoever_runs_it(bench: Bench) -> None:
-    async def run() -> None:
-        def tell(happening: Happening) -> None:
-            if happening.what == "connected":
-                raise ZeroDivisionError("a bug of whoever listens")
+class Panic(BaseException):
+    """What native code raises that has a bug: no ``Exception``."""
 
-        async with (
-            Device(bench.home, config=bench.config("laptop"), discover=False, tell=tell) as laptop,
-            bench.phone(laptop),
-        ):
-            await asyncio.Event().wait()
 
-    await until_it_fails(run())
+@pytest.mark.parametrize("what", ["connected", "applied", "equal", "lost"])
+@pytest.mark.parametrize(
+    "raised", [ZeroDivisionError("a bug of whoever listens"), BrokenPipeError(), Panic("at x.rs:1")]
+)
+async def test_a_function_that_raises_when_it_is_told_is_told_nothing_more_and_the_device_goes_on(
+    bench: Bench, caplog: pytest.LogCaptureFixture, what: str, raised: BaseException
+) -> None:
+    told: list[str] = []
+
+    def tell(happening: Happening) -> None:
+        told.append(happening.what)
+        if happening.what == what:
+            raise raised
+
+    laptop = Device(bench.home, config=bench.config("laptop"), discover=False, tell=tell)
+    async with laptop:
+        async with bench.phone(laptop) as phone:
+            await phone.run(add("Buy bread"))
+            await until_equal(laptop, phone)
+        async with bench.phone(laptop) as phone:
+            await phone.run(add("Buy butter"))
+            await until_equal(laptop, phone)
+            assert "Buy butter" in await laptop.run(titles)
+        await until(laptop, lambda: not laptop.progress)
+        assert told.count(what) == 1
+        assert told[-1] == what
+        assert type(raised).__name__ in laptop.fault
+        assert (await laptop.status())["fault"] == laptop.fault
+    assert caplog.text.count("is not told any more") == 1
+
+
+async def test_what_the_function_raises_that_shows_an_invitation_ends_that_and_nothing_else(bench: Bench) -> None:
+    def show(*_: object) -> None:
+        raise ZeroDivisionError("a bug of whoever shows the code")
+
+    async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(ZeroDivisionError):
+                await laptop.invite(show)
+        await phone.run(add("Buy bread"))
+        await until_equal(laptop, phone)
+    assert bench.troubles == []
+
+
+async def test_a_fault_that_a_program_meets_is_raised_to_it_and_damage_is_mended(bench: Bench) -> None:
+    async with bench.laptop() as (laptop, faulty):
+        faulty.fail("rows", DAMAGED)
+        with pytest.raises(CorruptError):
+            await laptop.run(titles)
+        await bench.until_told(lambda: "made anew" in bench.troubles[-1])
+        assert await laptop.run(titles) == {"Buy milk"}
+    assert bench.troubles[0] == str(DAMAGED)
 
 
 async def until_it_fails(running: Coroutine[None, None, None]) -> None:
@@ -354,6 +395,8 @@ async def test_a_device_that_cannot_write_down_its_proofs_says_so_and_ends_in_or
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
         await asyncio.to_thread(faulty.wait_until_called, "set_meta")
+        await laptop.run(add("Buy bread"))
+        await until_equal(laptop, phone)  # which is not written down yet
         faulty.fail("set_meta", FULL)
     assert bench.troubles == [str(FULL)]
     bench.elsewhere(add("The store was closed in order"))

@@ -1,6 +1,8 @@
 """
 Devices: a store that runs, finds the others and syncs.
 
-A reader's path: ``device`` (its face), ``peers`` (the links), ``supervisor`` and ``duties`` (what goes on meanwhile),
-``service`` and ``control`` (for other processes on this machine), ``joining`` (how it becomes a member).
+A reader's path: ``device`` (its face), ``runner`` (carries out what the replica and the steward say), ``peers`` and
+``outgoing`` (the links), ``status``, ``listener`` and ``watch`` (what people and programs hear), ``supervisor`` and
+``lookout`` (tasks, and other processes' commits), ``service`` and ``control`` (for other processes on this machine),
+``invite`` and ``joining`` (how a device becomes a member).
 """

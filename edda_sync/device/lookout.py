@@ -2,7 +2,8 @@
 The lookout of a running device: whether anything has happened to the store that nobody tells of, ten times a second.
 
 Nearly always nothing has. So it is a timer of the event loop that calls a plain function: a task that wakes up for each look
-goes round the loop twice, which costs more than the look. What is noticed, a duty deals with, and then has it look again.
+goes round the loop twice, which costs more than the look. Once it has noticed something it looks no more, until it is
+told to: the steward orders what follows.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ class Lookout:
 
     Args:
         is_quiet: Tells whether all is as it was.
-        noticed: Set when it is not, or when that could not be told: :meth:`check` raises why.
+        noticed: Called when it is not, or when that could not be told: :meth:`check` raises why.
     """
 
-    def __init__(self, is_quiet: Callable[[], bool], noticed: asyncio.Event) -> None:
+    def __init__(self, is_quiet: Callable[[], bool], noticed: Callable[[], None]) -> None:
         self._is_quiet, self._noticed = is_quiet, noticed
         self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
@@ -51,6 +52,6 @@ class Lookout:
             if self._is_quiet():
                 self._timer = self._loop.call_later(limits.WATCH_INTERVAL_S, self._look)
                 return
-        except Exception as failure:  # noqa: BLE001 - whichever it is: the duty that calls `check` knows what to do
+        except Exception as failure:  # noqa: BLE001 - whichever it is: the steward knows what to do
             self._failure = failure
-        self._noticed.set()
+        self._noticed()

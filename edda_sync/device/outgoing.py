@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError
+
+FRAME_OVERHEAD_BYTES: Final = 64  # what Python keeps beside the bytes of a frame: small ones pile up as well
 
 
 class Sink(Protocol):
@@ -19,7 +21,7 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close the link."""
+        """Close the link, whether or not the peer reads."""
         ...
 
 
@@ -37,17 +39,25 @@ class Outgoing:
         self._link = link
         self._frames: deque[bytes] = deque()
         self._size = 0
-        self._ended = False
+        self._ended = False  # nothing more comes
+        self._over = asyncio.Event()  # nothing more goes
         self._wake = asyncio.Event()
 
     def send(self, frame: bytes) -> bool:
-        """Queue a frame; False when too much waits already: the link is then closed at once."""
-        if self._size + len(frame) > limits.OUTGOING_BYTES_MAX:
-            self._frames.clear()
-            self.end()
+        """
+        Queue a frame. What comes after the link's end is dropped.
+
+        Returns:
+            False when too much waits already: the link is closed at once, and what waits is dropped.
+        """
+        if self._over.is_set():
+            return True
+        size = len(frame) + FRAME_OVERHEAD_BYTES
+        if self._size + size > limits.OUTGOING_BYTES_MAX:
+            self._give_up()
             return False
         self._frames.append(frame)
-        self._size += len(frame)
+        self._size += size
         self._wake.set()
         return True
 
@@ -57,15 +67,32 @@ class Outgoing:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send frames in order until :meth:`end`, or until the link ends; then close it."""
-        with contextlib.suppress(EddaError):
+        """Send frames in order until :meth:`end`, or until the link ends or is given up; then close it."""
+        writing, over = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait((writing, over), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._give_up()
+            over.cancel()
+            writing.cancel()  # it may wait for a peer that never reads
+            await asyncio.gather(writing, over, return_exceptions=True)
+        await self._link.close()
+        if not writing.cancelled():
+            writing.result()  # a bug is raised
+
+    def _give_up(self) -> None:
+        self._frames.clear()
+        self._size = 0
+        self._over.set()
+
+    async def _write(self) -> None:
+        with contextlib.suppress(EddaError):  # the link has ended, which whoever reads from it is told
             while True:
                 while self._frames:
                     frame = self._frames.popleft()
-                    self._size -= len(frame)
                     await self._link.send(frame)
+                    self._size -= len(frame) + FRAME_OVERHEAD_BYTES
                 if self._ended:
-                    break
+                    return
                 self._wake.clear()
                 await self._wake.wait()
-        await self._link.close()

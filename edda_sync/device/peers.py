@@ -13,9 +13,8 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from edda_sync.device.supervisor import Supervisor
 from edda_sync.transport.dial import dial, peek
 from edda_sync.transport.identity import Identity, device_of, public_key_of
 from edda_sync.transport.interfaces import Endpoint
@@ -70,6 +69,22 @@ class Peer:
     keeper: asyncio.Task[None] | None = None
 
 
+class Overseer(Protocol):
+    """Who is told of what goes wrong here."""
+
+    def failed(self, concern: str, error: EddaError) -> None:
+        """Take in a fault that something met."""
+        ...
+
+    def worked(self, concern: str) -> None:
+        """Take in that it works."""
+        ...
+
+    def fail(self, bug: BaseException) -> None:
+        """Take in a bug."""
+        ...
+
+
 class Peers:
     """
     The links of a device. Use it as an asynchronous context manager.
@@ -80,7 +95,7 @@ class Peers:
         on_link: Runs for each link; returns when it ends.
         port: TCP port to listen on; 0 lets the system choose.
         on_dialled: Called with a member and the address where it answered.
-        supervisor: Is told of faults of this device that are in the way of a link, and of bugs.
+        overseer: Is told of faults of this device that are in the way of a link, and of bugs.
         on_refused: Called with a member that does not know this device.
         name_of: What people call a member.
         on_trouble: Called with a member and what is wrong with it, for a person.
@@ -93,13 +108,13 @@ class Peers:
         on_link: Callable[[Link], Awaitable[None]],
         port: int,
         on_dialled: Callable[[str, Endpoint], None],
-        supervisor: Supervisor,
+        overseer: Overseer,
         on_refused: Callable[[str], None] = lambda _device: None,
         name_of: Callable[[str], str] = lambda device: device[:12],
         on_trouble: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self._identity, self._members = identity, members
-        self._on_link, self._on_dialled, self._supervisor = on_link, on_dialled, supervisor
+        self._on_link, self._on_dialled, self._overseer = on_link, on_dialled, overseer
         self._on_refused, self._name_of, self._on_trouble = on_refused, name_of, on_trouble
         self._listener = Listener(identity, members, self._accepted, port=port)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -193,7 +208,7 @@ class Peers:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
         if bug is not None:
-            self._supervisor.fail(bug)
+            self._overseer.fail(bug)
 
     async def _keep(self, peer: Peer) -> None:
         """Dial a peer whenever there is no link to it, the more seldom the longer that comes to nothing."""
@@ -254,11 +269,11 @@ class Peers:
                 peer.error = error.told(self._name_of(peer.device))
                 peer.is_unsteady = not isinstance(error, NotReachableError)
                 self._note_refusal(peer.device, error)
-                self._supervisor.worked(_CALLING)
+                self._overseer.worked(_CALLING)
                 continue
             except StorageError as error:  # a key that is used lies on the disk for a moment
                 peer.error = str(error)
-                self._supervisor.failed(_CALLING, error)
+                self._overseer.failed(_CALLING, error)
                 continue
             finally:
                 calling.cancel()
@@ -291,7 +306,7 @@ class Peers:
                 peer.link = None
                 self._start(former.close(_BETTER))  # which takes its time where nobody answers
         peer.link, peer.error, peer.is_failing, peer.hurry = link, "", False, False
-        self._supervisor.worked(_CALLING)
+        self._overseer.worked(_CALLING)
         began = asyncio.get_running_loop().time()
         if endpoint is not None:
             self._on_dialled(peer.device, endpoint)

@@ -28,11 +28,15 @@ T = TypeVar("T")
 REPORT_EVERY_S = 0.5  # how often a generator yields while it waits
 
 
-class Runner(Protocol):
+class Running(Protocol):
     """What is asked here of a running device; ``Device`` says what each promises."""
 
     peers: Peers
-    proved: dict[str, Frontier]
+
+    @property
+    def proved(self) -> dict[str, Frontier]:
+        """At which frontier each peer was last proved equal, since the device was started."""
+        ...
 
     @property
     def progress(self) -> dict[str, Progress]:
@@ -65,7 +69,7 @@ class Runner(Protocol):
         ...
 
 
-def handler(device: Runner) -> Handler:
+def handler(device: Running) -> Handler:
     """Return what answers the requests of the local socket."""
 
     async def answer(request: Answer) -> AsyncIterator[Answer]:
@@ -88,7 +92,7 @@ def handler(device: Runner) -> Handler:
     return answer
 
 
-async def devices(device: Runner) -> list[standing.Facts]:
+async def devices(device: Running) -> list[standing.Facts]:
     """Return the devices of the workspace, with what is known of them at this moment."""
     listed = await device.run(standing.devices)
     proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
@@ -99,7 +103,7 @@ async def devices(device: Runner) -> list[standing.Facts]:
 
 
 async def sync(
-    device: Runner, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
+    device: Running, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Sync until every peer that can be reached is proved equal, with all that was here when the last one came.
@@ -129,7 +133,7 @@ async def sync(
 class _Sync:
     """One sync. A peer counts from the moment it is linked: should it leave before it is proved, it is waited for."""
 
-    def __init__(self, device: Runner, at: list[Endpoint]) -> None:
+    def __init__(self, device: Running, at: list[Endpoint]) -> None:
         self.is_equal = False
         self._device = device
         self._met: set[str] = set()
@@ -220,7 +224,7 @@ class _Sync:
 
 
 async def invite(
-    device: Runner, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+    device: Running, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Let one new device in.
@@ -258,7 +262,7 @@ async def invite(
 
 
 async def invite_alone(
-    device: Runner, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
+    device: Running, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
     Let one new device in as :func:`invite` does, and stay for its first sync, since this process ends afterwards.
@@ -276,7 +280,7 @@ async def invite_alone(
     yield {"equal": await _see_off(device, new), "done": True}
 
 
-async def _see_off(device: Runner, new: str) -> bool:
+async def _see_off(device: Running, new: str) -> bool:
     """Stay until a new device is done with its first sync, and has gone; return whether it is proved equal."""
     while True:
         try:

@@ -1,9 +1,8 @@
 """
-The tasks of a running device: duties that no fault ends, and a bug that ends the device.
+The tasks of a running device: a fault of one is an event, and a bug in one ends the device.
 
-A fault of the disk, of another process or of a peer is a thing of every day: the duty that met it is tried again (see
-``duties``). A bug is not, nor is a store whose file was taken away: nobody is to believe that a device still does what it
-does no longer.
+A fault of the disk, of another process or of a peer is a thing of every day: the steward says what follows. A bug is not,
+nor is a store whose file was taken away: nobody is to believe that a device still does what it does no longer.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from edda_sync.device.duties import Duties
 from edda_sync.words.errors import EddaError
 
 
@@ -24,13 +22,11 @@ class Supervisor:
     is to be done in order on the way out.
 
     Args:
-        on_fault: Called with a fault that is news, for a person.
-        on_damage: Called with what is to be made anew from the log.
+        on_fault: Called with the fault that ended a task.
     """
 
-    def __init__(self, on_fault: Callable[[str], None], on_damage: Callable[[str], None]) -> None:
-        self._on_fault, self._on_damage = on_fault, on_damage
-        self._duties = Duties()
+    def __init__(self, on_fault: Callable[[EddaError], None]) -> None:
+        self._on_fault = on_fault
         self._tasks: set[asyncio.Task[Any]] = set()
         self._owner: asyncio.Task[Any] | None = None
         self._cancelled_owner = False
@@ -51,11 +47,6 @@ class Supervisor:
         if self._bug is not None:
             raise self._bug
 
-    @property
-    def fault(self) -> str:
-        """The latest fault that still holds, for a person; empty for none."""
-        return self._duties.fault
-
     def closing(self) -> None:
         """Cancel the owner no more: it is on its way out."""
         self._closing = True
@@ -67,33 +58,6 @@ class Supervisor:
         task.add_done_callback(self._ended)
         return task
 
-    def keep(
-        self, duty: str, work: Callable[[], Awaitable[None]], *, due: asyncio.Event | None = None, pause_s: float = 0.0
-    ) -> None:
-        """
-        Do a duty again and again, whatever faults it meets.
-
-        Args:
-            duty: Its name.
-            work: Does it once.
-            due: Set whenever there is something to do; None for always.
-            pause_s: How long to wait after each time, in seconds.
-        """
-        self.start(self._keep(duty, work, due, pause_s))
-
-    def failed(self, duty: str, error: EddaError) -> float:
-        """Do what is to be done about a fault; return when to try again, in seconds."""
-        retry = self._duties.failed(duty, error)
-        if retry.is_news:
-            self._on_fault(str(error))
-        if retry.damaged:
-            self._on_damage(retry.damaged)
-        return retry.delay_s
-
-    def worked(self, duty: str) -> None:
-        """Forget a duty's fault."""
-        self._duties.worked(duty)
-
     def fail(self, bug: BaseException) -> None:
         """End everything over a bug, or over what no further try mends."""
         if self._bug is None:
@@ -101,27 +65,10 @@ class Supervisor:
             if self._owner is not None and not self._closing:
                 self._cancelled_owner = self._owner.cancel()
 
-    async def _keep(
-        self, duty: str, work: Callable[[], Awaitable[None]], due: asyncio.Event | None, pause_s: float
-    ) -> None:
-        while True:
-            if due is not None:
-                await due.wait()
-                due.clear()
-            try:
-                await work()
-            except EddaError as error:
-                await asyncio.sleep(self.failed(duty, error))
-                if due is not None:
-                    due.set()
-            else:
-                self.worked(duty)
-                await asyncio.sleep(pause_s)
-
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, EddaError):
-            self.failed("a task", error)
+            self._on_fault(error)
         elif error is not None:
             self.fail(error)

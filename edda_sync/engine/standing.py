@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from edda_sync.changes import early
 from edda_sync.crdt.entity import kind_and_id
-from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.records import device_id
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync import behind, readmission
 from edda_sync.sync.kept import kept_in
+from edda_sync.sync.orders import Written
 from edda_sync.sync.proving import Difference
 from edda_sync.words import limits, values
 from edda_sync.workspace.actor import ACTOR_KEY
@@ -32,19 +33,6 @@ class Remembered(msgspec.Struct, array_like=True):
     proved_s: float = 0.0
     changes: int = 0
     endpoint: tuple[str, int] | None = None
-
-
-class Written(NamedTuple):
-    """
-    What a log ends with.
-
-    Attributes:
-        position: Of its newest entry, whoever made that.
-        own: The last change that this device itself made, in whichever process.
-    """
-
-    position: int
-    own: Dot
 
 
 def load(engine: StorageEngine) -> dict[str, Remembered]:

@@ -116,10 +116,10 @@ def sleep(sim: Simulation, draws: Draws) -> None:
 def slow(sim: Simulation, draws: Draws) -> None:
     """A device takes its time over every frame."""
     device = draws.pick("device", sim.devices)
-    device.pace_s = draws.seconds("pace", 0.01, 3)
+    device.inbox.pace_s = draws.seconds("pace", 0.01, 3)
     duration_s = draws.seconds("for", *FOR_S)
-    sim.note("slow", device, pace=device.pace_s, seconds=duration_s)
-    sim.for_a_while(duration_s, device.hurry)
+    sim.note("slow", device, pace=device.inbox.pace_s, seconds=duration_s)
+    sim.for_a_while(duration_s, device.inbox.hurry)
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------

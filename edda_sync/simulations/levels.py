@@ -65,12 +65,13 @@ def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
         if device.newer:  # it was upgraded before, and its store is not yet
             sim.later(AGAIN_S, lambda: booted(sim, device))
         return
-    device.newer = True
+    device.newer = device.is_between_levels = True
     sim.note("upgrade", device)
 
     def fold(engine: StorageEngine) -> int:
         folded = engine.rebuild()
         engine.store.transact(lambda tx: tx.set_meta(KEY, NEWER))
+        device.is_between_levels = False
         return folded
 
     if not device.fold_anew(fold):
@@ -82,6 +83,7 @@ def recognize(device: SimulatedDevice) -> bytes | None:
     with device.running.store.read() as reader:
         level = level_of(reader)
     device.newer = device.newer or level is not None
+    device.is_between_levels = device.newer and level != NEWER
     return level
 
 

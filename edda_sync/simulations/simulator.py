@@ -166,7 +166,7 @@ class Simulation:
         for device in self.devices:
             device.disk.faults.clear()
             device.disk.full = False
-            device.hurry()
+            device.inbox.hurry()
             device.lose_no_power()
             if device.honest and not device.is_up:
                 self.boot(device)
@@ -257,6 +257,7 @@ class Simulation:
         if welcome is not None:
             self.note("let in again", device, by=inviter.name)
             device.act(lambda engine: engine.adopt(welcome))
+            device.act(lambda _: device.meet())
 
     def folder_of(self, name: str) -> Path | None:
         """Return where a device keeps its files; None when it has none."""

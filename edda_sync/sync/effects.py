@@ -1,4 +1,9 @@
-"""What a replica asks its runner to do, in order."""
+"""
+What a replica asks its runner to do, in order.
+
+What goes over a link, or ends one, carries that link's number: a peer may have two, one after the other or for a moment
+both, and what was meant for the former must not go over the latter. All else is true of the store, whatever its links do.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +16,20 @@ from edda_sync.words.errors import EddaError
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a frame to a peer, after what was sent before it."""
+    """Send a frame to a peer over a link, after what was sent before it."""
 
     peer: str
     frame: bytes
+    link: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the link to a peer, once what was to be sent is sent; ``error`` says why, if anything went wrong."""
+    """Close a link to a peer, once what was to be sent is sent; ``error`` says why, if anything went wrong."""
 
     peer: str
     error: EddaError | None
+    link: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import wraps
 from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.session import Progress, Session, State
@@ -78,33 +78,38 @@ class Replica:
         self._tag = workspace_tag
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
+        self._links: dict[str, int] = {}  # over which link each of them goes
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
         self._stall: _Stall | None = None  # while no more of the log behind comes
         self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
 
     @_event
-    def connected(self, peer: str) -> list[Effect]:
+    def connected(self, peer: str, link: int = 0) -> list[Effect]:
         """
-        Begin to talk with a peer over a new link. A session that there was ends: its link is another one's.
+        Begin to talk with a peer over a new link. A session that there was ends: what comes over its link is dropped.
 
         Args:
             peer: The device at the other end, as proved by the handshake.
+            link: The link's number, which no other link of this replica's has; effects for the link carry it.
         """
+        self._links[peer] = link
         session = self._sessions[peer] = Session(
             self.exchange, self._codec, self.device, peer, self._tag, self._rates.setdefault(peer, Rates())
         )
-        return session.open()
+        return self._settled(session.open())
 
-    def disconnected(self, peer: str, now: float) -> None:
-        """Forget the talk with a peer whose link is gone."""
+    def disconnected(self, peer: str, now: float, link: int = 0) -> None:
+        """Forget the talk with a peer whose link is gone, unless it goes over another one by now."""
+        if self._links.get(peer) != link:
+            return
         self._now = now
         self._sessions.pop(peer, None)
         if self._stall is not None and not self._asked_in_vain():
             self._stall = self._stall.paused(now)
 
     @_event
-    def frame_received(self, peer: str, frame: bytes, now: float) -> list[Effect]:
+    def frame_received(self, peer: str, frame: bytes, now: float, link: int = 0) -> list[Effect]:
         """
         Take one whole frame that arrived from a peer.
 
@@ -112,13 +117,14 @@ class Replica:
             peer: The device at the other end, as proved by the handshake.
             frame: As it arrived, at most ``FRAME_BYTES_MAX`` and one byte long.
             now: Monotonic time in seconds.
+            link: The number of the link that it came over; what came over a former link is dropped.
 
         Returns:
             What must be done, in this order.
         """
         self._now = now
         session = self._sessions.get(peer)
-        if session is None:
+        if session is None or self._links[peer] != link:
             return []
         behind = self.exchange.behind
         ended, losses = behind.ended, self.exchange.losses()
@@ -228,7 +234,7 @@ class Replica:
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.fetch(wanted)
-        return effects
+        return self._settled(effects)
 
     @_event
     def close(self, reason: str = "closing") -> list[Effect]:
@@ -246,7 +252,10 @@ class Replica:
         return [session for name, session in self._sessions.items() if name != peer]
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
-        """Forget talks that ended; of what differs pass on as much as a peer may have folded anew in an hour."""
+        """
+        Forget talks that ended, and say of each frame over which link it goes; of what differs pass on as much as a peer may
+        have folded anew in an hour.
+        """
         told: list[Effect] = []
         for effect in effects:
             if isinstance(effect, Differs):
@@ -256,6 +265,9 @@ class Replica:
                 effect = Differs(effect.peer, keys)
             elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
+                effect = Close(effect.peer, effect.error, self._links[effect.peer])
+            elif isinstance(effect, Send):
+                effect = Send(effect.peer, effect.frame, self._links[effect.peer])
             told.append(effect)
         return told
 

@@ -211,7 +211,12 @@ class Link:
         """Close with this code of RFC 6455, where :meth:`close` says no more than goodbye."""
         self._closing = True
         cut = reason.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore")
-        await self._connection.close(code, cut)
+        try:
+            async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
+                await self._connection.close(code, cut)
+        except TimeoutError:  # the goodbye waits behind frames that the peer does not read
+            self._connection.transport.abort()
+            await self._connection.wait_closed()
 
     def _ended(self, closed: ConnectionClosed) -> RemoteError:
         """Return why the link ended and by whose fault: the first of the two close frames says it."""

@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,6 +18,10 @@ from edda_sync.device import service
 from edda_sync.device.device import Device, Happening, QueryChange
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.effects import Effect
+from edda_sync.sync.orders import Duty
+from edda_sync.sync.replica import Replica
+from edda_sync.sync.steward import EVENTS
 from edda_sync.transport import pairing
 from edda_sync.transport.dial import dial
 from edda_sync.words import limits
@@ -169,19 +176,30 @@ async def test_a_commit_of_another_process_is_noticed_and_passed_on(bench: Bench
 async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    passed_on: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+
+    def committed(replica: Replica, now: float) -> list[Effect]:
+        told.append(replica.device)
+        return replica.committed(now)
+
+    def grown(replica: Replica, now: float) -> list[Effect]:
+        passed_on[replica.device].set()
+        return replica.grown(now)
+
+    monkeypatch.setitem(cast(dict[Duty, object], EVENTS), Duty.TELLING, committed)
+    monkeypatch.setitem(cast(dict[Duty, object], EVENTS), Duty.PASSING_ON, grown)
     bench.members("laptop", "phone")
     async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        here, there = laptop.store.identity.device, phone.store.identity.device
         await until_equal(laptop, phone)
-        pushed = list[float]()
-        monkeypatch.setattr(phone._replica, "committed", pushed.append)
         await laptop.run(add("Buy milk"))
         await until_equal(laptop, phone)
-        await phone._watch()
-        await phone.run(add("Own"))  # is told of by itself, so the first to be told is it
-        await until(phone, lambda: bool(pushed))
-        await phone._watch()
-        assert not phone._committed.is_set()
-        assert len(pushed) == 1
+        assert await asyncio.to_thread(passed_on[there].wait, PATIENCE_S)
+        assert told == [here]
+        await phone.run(add("Own"))
+        await until_equal(laptop, phone)
+    assert told == [here, there]
 
 
 async def test_three_devices_in_a_row_relay_and_are_all_proved_equal(bench: Bench) -> None:

@@ -27,7 +27,7 @@ class Scene:
         self._found = list(found)
         self.looks = 0
         self.noticed = asyncio.Event()
-        self.lookout = Lookout(self._is_quiet, self.noticed)
+        self.lookout = Lookout(self._is_quiet, self.noticed.set)
 
     def _is_quiet(self) -> bool:
         found = self._found[self.looks]

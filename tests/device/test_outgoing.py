@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
-from edda_sync.device.outgoing import Outgoing
+from edda_sync.device.outgoing import FRAME_OVERHEAD_BYTES, Outgoing
 from edda_sync.words import limits
 from edda_sync.words.errors import LinkClosedError
+
+PATIENCE_S = 30.0
 
 
 class Wire:
@@ -53,22 +55,39 @@ async def test_a_frame_that_comes_while_it_runs_goes_out_too() -> None:
     assert wire.sent == [b"late"]
 
 
-async def test_a_peer_that_never_reads_is_let_go_before_more_waits_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 100, 400])
+async def test_a_peer_that_never_reads_is_let_go_at_once_before_more_waits_than_fits(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(limits, "OUTGOING_BYTES_MAX", 1_000)
+    wire = Wire()
+    wire.free.clear()  # and it stays so
+    outgoing = Outgoing(wire)
+    running = asyncio.ensure_future(outgoing.run())
+    await asyncio.sleep(0)
+    taken = 0
+    while outgoing.send(bytes(size)):
+        taken += 1
+        assert taken * (size + FRAME_OVERHEAD_BYTES) <= 1_000, "it would grow without end"
+    assert taken == 1_000 // (size + FRAME_OVERHEAD_BYTES)
+    async with asyncio.timeout(PATIENCE_S):
+        await running
+    assert wire.closed
+    assert wire.sent == [], "what had piled up is not sent any more"
+    assert outgoing.send(b"late"), "what comes after the end is dropped, and no news"
+
+
+async def test_a_frame_counts_until_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "OUTGOING_BYTES_MAX", 1_000)
     wire = Wire()
     wire.free.clear()
     outgoing = Outgoing(wire)
     running = asyncio.ensure_future(outgoing.run())
-    await asyncio.sleep(0)
-    taken = 0
-    while outgoing.send(bytes(100)):
-        taken += 1
-        assert taken <= 10, "it would grow without end"
-    assert taken >= 9
-    wire.free.set()
+    assert outgoing.send(bytes(900))
+    for _ in range(3):  # it is on its way, and waits for room
+        await asyncio.sleep(0)
+    assert not outgoing.send(bytes(100))
     await running
-    assert wire.closed
-    assert len(wire.sent) <= 1, "what had piled up is not sent any more"
 
 
 async def test_what_was_sent_leaves_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +97,7 @@ async def test_what_was_sent_leaves_room_again(monkeypatch: pytest.MonkeyPatch) 
     running = asyncio.ensure_future(outgoing.run())
     for _ in range(100):
         assert outgoing.send(bytes(900))
-        for _ in range(3):  # it wakes, writes, and counts what it wrote
+        for _ in range(4):  # it wakes, writes, and counts what it wrote
             await asyncio.sleep(0)
     outgoing.end()
     await running

@@ -12,10 +12,11 @@ import pytest
 
 from edda_sync.device.peers import STEADY_DELAYS, Endpoint, Peers, _delay
 from edda_sync.device.supervisor import Supervisor
+from edda_sync.sync.faults import Faults
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import Link
 from edda_sync.words import limits
-from edda_sync.words.errors import NotAMemberError, NotReachableError
+from edda_sync.words.errors import EddaError, NotAMemberError, NotReachableError
 
 PATIENCE_S = 20.0
 HOST = "127.0.0.1"
@@ -39,10 +40,11 @@ class Side:
         self.heard = asyncio.Event()
         self.troubles: list[tuple[str, str]] = []
         self.troubled = asyncio.Event()
-        self.supervisor = Supervisor(self._hear, self._hear)
+        self.faults = Faults()
+        self.supervisor = Supervisor(lambda error: self.failed("a task", error))
         self.peers = Peers(
             identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled),
-            self.supervisor, on_trouble=self._note,
+            self, on_trouble=self._note,
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -64,9 +66,16 @@ class Side:
         self.troubles.append((device, text))
         self.troubled.set()
 
-    def _hear(self, told: str) -> None:
-        self.told.append(told)
-        self.heard.set()
+    def failed(self, concern: str, error: EddaError) -> None:
+        if self.faults.failed(concern, error).is_news:
+            self.told.append(str(error))
+            self.heard.set()
+
+    def worked(self, concern: str) -> None:
+        self.faults.worked(concern)
+
+    def fail(self, bug: BaseException) -> None:
+        self.supervisor.fail(bug)
 
     async def _run(self, link: Link) -> None:
         self.begun += 1
@@ -233,10 +242,10 @@ async def test_a_fault_of_the_disk_while_a_peer_is_called_is_told_once_and_the_p
             one.peers.found(SECOND.device, [other.endpoint])
             async with asyncio.timeout(PATIENCE_S):
                 await one.heard.wait()
-            assert "missing" in one.supervisor.fault
+            assert "missing" in one.faults.latest
         assert (await one.linked()).peer == SECOND.device
         assert len(one.told) == 1
-        assert one.supervisor.fault == ""
+        assert one.faults.latest == ""
 
 
 async def test_a_bug_in_what_keeps_a_peer_ends_the_device() -> None:

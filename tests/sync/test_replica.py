@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import blake2b
@@ -18,7 +18,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.scrub import scrub_entities
 from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.sync.effects import Close
+from edda_sync.sync.effects import Close, Effect, Send
 from edda_sync.sync.exchange import Proof
 from edda_sync.sync.messages import Ack, Cells, Changes, Fetch, Found, Goodbye, Listed
 from edda_sync.testing import devices, pair, replica_of, sync
@@ -505,8 +505,17 @@ def test_whoever_asks_for_rotten_changes_asks_every_peer_and_is_told_by_each(tri
 
 def rot_newest(tx: StoreWriter) -> None:
     """Let the newest change of the log rot."""
-    logged = tx.logged(tx.log_position())
-    tx.replace(logged._replace(body=logged.body.replace(b"milk", b"mule")))
+    rot_newest_of(b"milk")(tx)
+
+
+def rot_newest_of(word: bytes) -> Callable[[StoreWriter], None]:
+    """Return what lets a word of the newest change of the log rot."""
+
+    def rot(tx: StoreWriter) -> None:
+        logged = tx.logged(tx.log_position())
+        tx.replace(logged._replace(body=logged.body.replace(word, word[:1] + word[:-1])))
+
+    return rot
 
 
 # --- sessions come and go ---------------------------------------------------------------------------------------------
@@ -522,6 +531,61 @@ def test_a_second_link_to_the_same_peer_replaces_the_first(trio: Trio) -> None:
     network.run()
     assert len(network.proved) == 2
     assert set(network.replicas[name_of(laptop)].progress()) == {name_of(phone)}
+
+
+def frames_over(effects: list[Effect], link: int) -> list[bytes]:
+    """Return the frames of effects, all of which are for one link."""
+    found = [effect for effect in effects if isinstance(effect, Send | Close)]
+    assert {effect.link for effect in found} <= {link}
+    return [effect.frame for effect in found if isinstance(effect, Send)]
+
+
+def test_what_goes_over_a_link_carries_its_number_whatever_event_it_follows(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    laptop.create_task(edda.Task(title="Buy milk"))
+    replica, other, peer = replica_of(laptop), replica_of(phone), name_of(phone)
+    assert frames_over(replica.connected(peer, 5), 5)
+    (hello,) = frames_over(other.connected(name_of(laptop), 9), 9)
+    assert frames_over(replica.frame_received(peer, hello, 0.0, 5), 5)
+    laptop.create_task(edda.Task(title="Buy bread"))
+    assert frames_over(replica.committed(0.0), 5)
+    due = replica.next_deadline()
+    while due is not None:
+        frames_over(replica.tick(due), 5)
+        due = replica.next_deadline()
+    laptop.store.transact(rot_newest_of(b"bread"))
+    assert frames_over(replica.fetch(9.0), 5)
+    *_, end = replica.close()
+    assert isinstance(end, Close)
+    assert end.link == 5
+
+
+def test_what_comes_over_a_former_link_is_dropped_and_its_end_ends_nothing(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    replica, other, peer = replica_of(laptop), replica_of(phone), name_of(phone)
+    replica.connected(peer, 1)
+    (former,) = frames_over(other.connected(name_of(laptop), 1), 1)
+    assert frames_over(replica.connected(peer, 2), 2)
+    for frame in (former, b"garbage"):
+        assert replica.frame_received(peer, frame, 0.0, 1) == []
+    replica.disconnected(peer, 0.0, 1)
+    assert peer not in replica.progress(), "the talk has not begun"
+    replica.frame_received(peer, former, 0.0, 2)
+    assert peer in replica.progress(), "over the link that there is, it is heard"
+    replica.disconnected(peer, 0.0, 2)
+    assert replica.progress() == {}
+    assert replica.frame_received(peer, former, 0.0, 2) == []
+
+
+@pytest.mark.parametrize("frame", [b"garbage", b""])
+def test_the_end_of_a_talk_over_an_error_names_its_link_and_no_other(trio: Trio, frame: bytes) -> None:
+    laptop, phone, tablet = trio
+    replica = replica_of(laptop)
+    replica.connected(name_of(phone), 1)
+    replica.connected(name_of(tablet), 2)
+    *_, end = replica.frame_received(name_of(phone), frame, 0.0, 1)
+    assert isinstance(end, Close)
+    assert (end.peer, end.link) == (name_of(phone), 1)
 
 
 def test_a_frame_of_a_peer_without_a_session_does_nothing(trio: Trio) -> None:

@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 
 from edda_sync.transport import link as module
+from edda_sync.transport import sockets
 from edda_sync.transport.link import Link
 from edda_sync.transport.listener import Listener
 from edda_sync.words.errors import (
@@ -160,6 +161,29 @@ async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack
     go_on.set()
     for number in range(sent + 1):  # the frame that waited was not lost with its waiter
         assert (await taken.get())[0] == number
+
+
+async def test_a_link_whose_peer_takes_nothing_is_closed_all_the_same(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "UNACKNOWLEDGED_MS_MAX", 600_000)  # so that nothing else ends it
+    monkeypatch.setattr(module, "PING_INTERVAL_S", 600.0)
+    monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", 0.1)
+    over = asyncio.Event()
+
+    async def take_nothing(_: Link) -> None:
+        await over.wait()
+
+    listener = await stack.enter_async_context(Listener(ADA, lambda: members(BOB), take_nothing, "127.0.0.1"))
+    link = await call(stack, BOB, listener.port)
+    stack.callback(over.set)
+    with contextlib.suppress(TimeoutError):
+        for _ in range(200):
+            await asyncio.wait_for(link.send(bytes(FRAME_BYTES_MAX)), 0.3)
+    async with asyncio.timeout(20):
+        await link.close()
+    with pytest.raises(LinkClosedError):
+        await link.send(b"late")
 
 
 async def test_a_probe_is_answered_by_a_live_peer_only(stack: AsyncExitStack) -> None:

@@ -20,8 +20,8 @@ BUGS: Final[tuple[Bug, ...]] = (
             ),
             Edit(
                 "sync.replica:Replica.connected",
-                "return session.open()",
-                "session.sent = self.__dict__.get('sent', {}).get(peer, {})\n    return session.open()",
+                "return self._settled(session.open())",
+                "session.sent = self.__dict__.get('sent', {}).get(peer, {})\n    return self._settled(session.open())",
             ),
             Edit(
                 "sync.session:Session._deal_heads",

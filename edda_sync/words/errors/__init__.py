@@ -10,6 +10,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
+    │   ├── CallbackError          a function that the caller gave to be called raised something (raised)
     │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
     ├── StorageError               this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)
@@ -43,6 +44,7 @@ from __future__ import annotations
 
 from edda_sync.words.errors.local import (
     AmbiguousIdError,
+    CallbackError,
     ConflictError,
     InTrashError,
     InvalidValueError,
@@ -88,6 +90,7 @@ __all__ = [
     "AmbiguousIdError",
     "BugError",
     "BusyError",
+    "CallbackError",
     "ConflictError",
     "CorruptError",
     "DamagedStoreError",

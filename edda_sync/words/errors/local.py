@@ -87,3 +87,19 @@ class LimitError(LocalError):
 
 class UsageError(LocalError):
     """The call does not fit the state of things; the text says what to do first."""
+
+
+class CallbackError(LocalError):
+    """
+    What a program gave to be called raised something; it is not called any more, and all else goes on.
+
+    Attributes:
+        raised: What it raised; its trace is in the log.
+    """
+
+    def __init__(self, raised: BaseException) -> None:
+        self.raised = raised
+        super().__init__(
+            f"What happens is not told any more: the program's own function raised {type(raised).__name__}"
+            f" ({bare(str(raised))}); mend it, and start the device again."
+        )

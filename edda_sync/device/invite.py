@@ -1,0 +1,82 @@
+"""An invitation of a running device: one code, one new member."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from edda_sync.device.runner import Runner
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.transport import pairing
+from edda_sync.transport.discovery import announce_pairing
+from edda_sync.words.model import Member
+from edda_sync.workspace import welcome as membership
+
+Opened = Callable[[str, int, str], None]
+_SILENT: Final = contextlib.nullcontext("discovery is switched off")
+
+
+async def invite(
+    runner: Runner, meet: Callable[[], Awaitable[None]], opened: Opened, *, listening: int, discover: bool, port: int,
+    window_s: float,
+) -> Member:  # fmt: skip
+    """
+    Let one new device in; return it once it is a member.
+
+    Args:
+        runner: Of the device that invites.
+        meet: Reads anew who is a member, and trusts those.
+        opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of it.
+        listening: The port where this device itself listens.
+        discover: Whether the LAN is to hear of the invitation.
+        port: TCP port for the invitation; 0 lets the system choose.
+        window_s: How long the code is good for, in seconds.
+
+    Raises:
+        PairingError: Nobody came, or the code was wrong.
+        UsageError: What this device holds is not proved yet.
+        Exception: What ``opened`` raised; the invitation is over then.
+    """
+    await runner.ask(StorageEngine.check_can_invite)
+    code = pairing.make_code(os.urandom)
+    nameplate = pairing.parse_code(code).nameplate
+    announcing: list[asyncio.Task[None]] = []
+    shown = asyncio.get_running_loop().create_future()
+
+    async def announce(at: int) -> None:
+        async with announce_pairing(at, nameplate) if discover else _SILENT as reason:
+            try:
+                opened(code, at, reason)
+            except Exception as raised:  # noqa: BLE001 - whoever invites is told what its own function raised
+                shown.set_exception(raised)
+                return
+            await asyncio.Event().wait()
+
+    async def admit(encoded: bytes) -> bytes:
+        record = membership.decode_card(encoded)
+        welcome = await runner.ask(lambda store: store.welcome(record, listening))
+        await meet()
+        return membership.encode(welcome)
+
+    waiting = asyncio.ensure_future(
+        pairing.invite(
+            runner.store.identity, code, admit, port=port, window_s=window_s,
+            opened=lambda at: announcing.append(runner.tasks.start(announce(at))),
+        )
+    )  # fmt: skip
+    try:
+        await asyncio.wait((waiting, shown), return_when=asyncio.FIRST_COMPLETED)
+        if shown.done():
+            shown.result()
+        record = await waiting
+    finally:
+        shown.cancel()
+        for task in (waiting, *announcing):
+            task.cancel()
+        await asyncio.gather(waiting, *announcing, return_exceptions=True)
+    certificate = membership.decode_card(record).certificate
+    members = await runner.ask(StorageEngine.members)
+    return next(each for each in members if each.certificate == certificate)

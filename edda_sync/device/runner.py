@@ -1,0 +1,356 @@
+"""
+A runner on asyncio: it carries events to the replica and the steward, and out what they say. It decides nothing.
+
+The replica runs on one thread of its own, so that a commit that waits for the disk holds up neither the network nor anybody
+else's reading. The steward runs on the event loop, and so does all that it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from edda_sync.device.lookout import Lookout
+from edda_sync.device.outgoing import Outgoing
+from edda_sync.device.status import Status
+from edda_sync.device.supervisor import Supervisor
+from edda_sync.device.watch import Changes
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.effects import Applied, Close, Effect, Proved, Send
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
+from edda_sync.sync.replica import Replica
+from edda_sync.sync.session import Progress
+from edda_sync.sync.steward import EVENTS, Steward
+from edda_sync.transport.identity import verify
+from edda_sync.transport.link import Link
+from edda_sync.words.errors import EddaError, LinkClosedError, StorageError
+from edda_sync.workspace.welcome import workspace_tag
+
+T = TypeVar("T")
+TASK: Final = "a task"
+REFUSALS: Final = "noting who knows this device"
+
+
+class Runner:
+    """
+    Runs one store's replica and steward. :meth:`open` it, then :meth:`begin`; :meth:`end` and :meth:`close` in this order.
+
+    Args:
+        store: The engine.
+        status: Is told how the talks stand.
+        meet: Reads anew who is a member, and trusts those.
+        tell: Tells a person what is wrong with this device.
+
+    Attributes:
+        tasks: What runs beside; a context to enter before :meth:`open`.
+        changes: Say that an answer may be another one now.
+    """
+
+    def __init__(
+        self, store: StorageEngine, status: Status, meet: Callable[[], Awaitable[None]], tell: Callable[[str], None]
+    ) -> None:
+        self.store = store
+        self.tasks = Supervisor(lambda error: self.failed(TASK, error))
+        self.changes = Changes()
+        self._status, self._meet, self._tell = status, meet, tell
+        self._worker = ThreadPoolExecutor(1, "edda-replica")
+        self._numbers = itertools.count(1)
+        self._links: dict[int, Outgoing] = {}
+        self._latest: dict[str, int] = {}  # the number of each peer's link
+        self._timer: asyncio.TimerHandle | None = None
+        self._lookout = Lookout(self._is_quiet, self._noticed)
+        self._version = 0  # of the store, when the log was looked at last
+        self._replica: Replica
+        self._steward: Steward | None = None
+
+    # --- beginning and end --------------------------------------------------------------------------------------------
+
+    async def open(self, work: Callable[[], None]) -> None:
+        """Open the store with ``work``, and make a replica and a steward of it."""
+
+        def opened() -> Written:
+            work()
+            self._version = self.store.store.version()
+            return standing.written(self.store)
+
+        written = await self._on_worker(opened)
+        store, identity = self.store, self.store.identity
+        exchange = Exchange(store.store, store.ledger, identity, verify, store.wall_s, store.random)
+        self._replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
+        self._steward = Steward(written, time.monotonic())
+        loop = asyncio.get_running_loop()
+
+        def committed() -> None:
+            loop.call_soon_threadsafe(self._committed)
+
+        store.writing.on_commit(committed)
+
+    def begin(self) -> None:
+        """Look after the store from now on."""
+        self._attend()
+
+    async def end(self) -> None:
+        """Say goodbye to everyone."""
+        self._lookout.end()
+        await self.drive(lambda _: self._replica.close())
+
+    async def close(self) -> None:
+        """Do what is still to be done, and let go of the store; once no task runs any more."""
+        try:
+            for order in self._steward.ending() if self._steward is not None else []:
+                await self._perform(order)
+        finally:
+            self._set_timer(None)
+            await self._on_worker(self.store.close)
+            self._worker.shutdown()
+
+    # --- for the device -----------------------------------------------------------------------------------------------
+
+    async def run(self, work: Callable[[StorageEngine], T]) -> T:
+        """Run ``work`` with the store on a thread, and return what it returns."""
+        return await asyncio.to_thread(work, self.store)
+
+    async def ask(self, work: Callable[[StorageEngine], T]) -> T:
+        """Run ``work`` for a program; a fault of the store that it meets is dealt with, and raised to the program."""
+        try:
+            found = await self.run(work)
+        except StorageError as error:
+            self.failed(ASKED, error)
+            raise
+        self.worked(ASKED)
+        return found
+
+    def failed(self, concern: str, error: EddaError) -> None:
+        """Take in a fault that something else than an order met."""
+        if self._steward is not None:
+            self._steward.fault(concern, error, time.monotonic())
+            self._attend()
+
+    def worked(self, concern: str) -> None:
+        """Take in that what had met a fault works."""
+        if self._steward is not None:
+            self._steward.worked(concern)
+
+    def fail(self, bug: BaseException) -> None:
+        """End the device over a bug."""
+        self.tasks.fail(bug)
+
+    def linked(self) -> None:
+        """Take in that a peer answered at an address that is to be remembered."""
+        if self._steward is not None:
+            self._steward.linked(time.monotonic())
+            self._attend()
+
+    @property
+    def trouble(self) -> str:
+        """What fails here now, or else what was mended, for a person; empty for neither."""
+        return "" if self._steward is None else self._steward.trouble
+
+    def check_still_there(self) -> None:
+        """
+        Look whether the store's file is where it was; the device ends otherwise.
+
+        Raises:
+            LostStoreError, ReplacedStoreError: As they say.
+        """
+        try:
+            self.store.check_still_there()
+        except StorageError as error:
+            self.failed(ASKED, error)
+            raise
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    async def carry(self, link: Link) -> None:
+        """Run one link: its frames to the replica, the replica's to it. One that breaks is dialled again."""
+        peer, number = link.peer, next(self._numbers)
+        self._latest[peer] = number
+        outgoing = self._links[number] = Outgoing(link)
+        sender = self.tasks.start(outgoing.run())
+        try:
+            await self.drive(lambda _: self._replica.connected(peer, number))
+            self.changes.told()
+            async for frame in link:
+                await self.drive(lambda now, frame=frame: self._replica.frame_received(peer, frame, now, number))  # type: ignore[misc]
+        except LinkClosedError:
+            pass
+        except StorageError as error:
+            self.failed(TALKING, error)
+            raise
+        except (EddaError, asyncio.CancelledError):
+            raise  # the peer's, who is told
+        except BaseException as bug:
+            self.fail(bug)
+            raise
+        finally:
+            del self._links[number]
+            if self._latest[peer] == number:
+                del self._latest[peer]
+                self._status.lost(peer)
+            await self.drive(lambda now: self._replica.disconnected(peer, now, number))
+            self.changes.told()
+            outgoing.end()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def drive(self, work: Callable[[float], list[Effect] | None]) -> None:
+        """Let the replica do something, and carry out what it says. Calls are carried out in the order they are made."""
+
+        def step() -> tuple[list[Effect], dict[str, Progress], float | None]:
+            effects = work(time.monotonic()) or []
+            return effects, self._replica.progress(), self._replica.next_deadline()
+
+        effects, progress, deadline = await self._on_worker(step)
+        for device in self._status.talking(progress):
+            if device == self._status.shut_out:
+                self.tasks.start(self._note_known(device))
+        for effect in effects:
+            self._carry_out(effect)
+        assert self._steward is not None, "it was opened together with the replica"
+        self._steward.talked(effects, deadline, time.monotonic())
+        self._attend()
+
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            outgoing = self._links.get(effect.link)
+            if outgoing is not None and not outgoing.send(effect.frame):
+                name = self._status.name_of(effect.peer)
+                self._status.troubled(effect.peer, f"{name} does not read what it is sent; it is dialled again.")
+        elif isinstance(effect, Close):
+            outgoing = self._links.get(effect.link)
+            if outgoing is not None:
+                outgoing.end()
+            if effect.error is not None and self._latest.get(effect.peer) == effect.link:
+                self._status.ended(effect.peer, effect.error)
+        elif isinstance(effect, Applied):
+            self._status.applied(effect.peer, effect.changes)
+        elif isinstance(effect, Proved):
+            self._status.proved_equal(effect.peer)
+            self.changes.told()
+
+    # --- the steward --------------------------------------------------------------------------------------------------
+
+    def _committed(self) -> None:
+        if self._steward is not None:
+            self._steward.committed(time.monotonic())
+            self._attend()
+
+    def _noticed(self) -> None:
+        if self._steward is not None:
+            self._steward.noticed(time.monotonic())
+            self._attend()
+
+    def _attend(self) -> None:
+        """Begin what is due by the steward's word."""
+        assert self._steward is not None, "there are no events before"
+        for said in self._steward.due(time.monotonic()):
+            if isinstance(said, Tell):
+                self._tell(said.text)
+            elif isinstance(said, End):
+                self.fail(said.error)
+            else:
+                self.tasks.start(self._perform(said))
+        self._set_timer(self._steward.next_deadline())
+
+    def _set_timer(self, deadline: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            delay_s = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._attend)
+
+    async def _perform(self, order: Order) -> None:
+        assert self._steward is not None, "it is its order"
+        try:
+            report = await self._do(order)
+        except EddaError as error:
+            self._steward.failed(order, error, time.monotonic())
+        else:
+            self._steward.done(order, report, time.monotonic())
+        self._attend()
+
+    async def _do(self, order: Order) -> Report:
+        if isinstance(order, Mend):
+            keys = order.keys
+            await self.run(StorageEngine.rebuild if keys is None else lambda store: store.refold(keys))
+        elif isinstance(order, Scrub):
+            return await self.run(lambda store: _scrubbed(store, order))
+        elif (event := EVENTS.get(order.duty)) is not None:
+            return await self._let_know(order.duty, event)
+        elif order.duty is Duty.LOOKING:
+            return await self._look()
+        elif order.duty is Duty.MEETING:
+            try:
+                await self._meet()
+            finally:
+                self.changes.told()
+        elif order.duty is Duty.SAVING:
+            remembered = self._status.remembered()
+            await self.run(lambda store: standing.save(store, remembered))
+        return None
+
+    async def _let_know(self, duty: Duty, event: Callable[[Replica, float], list[Effect] | None]) -> Report:
+        """Let the replica know of an event; of commits report what the log ended with before it was told."""
+        report: list[Written] = []
+
+        def tell(now: float) -> list[Effect] | None:
+            if duty is Duty.TELLING:  # before: what is written meanwhile may be told twice, and not never
+                report.append(standing.written(self.store))
+            return event(self._replica, now)
+
+        await self.drive(tell)
+        if duty is not Duty.TELLING:
+            return None
+        self.changes.told()
+        return report[0]
+
+    async def _look(self) -> Written:
+        """Look what the log ends with, and be told of the next commit to the same store, of whichever process."""
+        self._lookout.check()
+        self.store.check_still_there()
+        version = self.store.store.version()
+        written = await self.run(standing.written)
+        self._version = version
+        self._lookout.begin()
+        return written
+
+    def _is_quiet(self) -> bool:
+        """Tell whether nobody has committed, and the store's file is where it was."""
+        self.store.check_still_there()
+        return self.store.store.version() == self._version
+
+    async def note_refusal(self, device: str) -> None:
+        """Tell that a device does not know this one any more, if it did before."""
+        known = self._status.remembered_of(device)
+        try:
+            knew = await self.run(lambda store: standing.note_refusal(store, device, known))
+        except StorageError as error:
+            self.failed(REFUSALS, error)
+            return
+        self.worked(REFUSALS)
+        if knew:
+            self._status.refused(device)
+
+    async def _note_known(self, device: str) -> None:
+        """Take back what was told: the device knows this one."""
+        try:
+            await self.run(lambda store: standing.note_known(store, device))
+        except StorageError as error:
+            self.failed(REFUSALS, error)
+            return
+        self.worked(REFUSALS)
+        self._status.shut_out = None
+
+    async def _on_worker(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+
+def _scrubbed(store: StorageEngine, order: Scrub) -> Scrubbed:
+    found, following = store.scrub(order.after, order.limit)
+    return Scrubbed(found, following, sum(store.counts().values()))

@@ -1,0 +1,165 @@
+"""What a running device knows of its peers, and says of them and of itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from edda_sync.crdt.frontier import Frontier, lacking
+from edda_sync.crdt.records import told_apart
+from edda_sync.device.listener import Happening
+from edda_sync.device.peers import Peers
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.session import Progress
+from edda_sync.transport.interfaces import Endpoint
+from edda_sync.words.addresses import host_port
+from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
+
+LOG: Final = logging.getLogger("edda_sync.device.device")
+
+
+class Status:
+    """
+    The peers' names and proofs, how the talks with them stand, and what is wrong with them.
+
+    Args:
+        tell: Is told what happens.
+
+    Attributes:
+        proved: At which frontier each peer was last proved equal, since this device was started.
+        progress: How it stands with each peer that there is a talk with, by device id.
+        shut_out: The device that knew this one and does not any more; None while there is none.
+        peers: The links, once the device listens.
+    """
+
+    def __init__(self, tell: Callable[[Happening], None]) -> None:
+        self.proved: dict[str, Frontier] = {}
+        self.progress: dict[str, Progress] = {}
+        self.shut_out: str | None = None
+        self.peers: Peers
+        self._tell = tell
+        self._remembered: dict[str, standing.Remembered] = {}
+        self._names: dict[str, str] = {}
+        self._met: set[str] = set()
+        self._troubles: dict[str, str] = {}
+
+    def open(self, store: StorageEngine) -> None:
+        """Read what the store remembers of the peers."""
+        self._remembered = standing.load(store)
+        self.name(standing.names(store))
+        self.shut_out = standing.shut_out_by(store)
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def name(self, names: Mapping[str, str]) -> None:
+        """Call the members so from now on."""
+        self._names = told_apart(dict(names))
+
+    def name_of(self, device: str) -> str:
+        """Return what people call a member, told apart from others of that name; the start of its id until it is known."""
+        return self._names.get(device, device[:12])
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def found(self, device: str, endpoints: list[Endpoint]) -> None:
+        """Tell of a member that was found on the LAN, if that is news."""
+        peer = self.peers.all.get(device)
+        if peer is not None and peer.link is None and endpoints[0] not in peer.endpoints:
+            self._tell(Happening("found", device, text=host_port(*endpoints[0])))
+
+    def talking(self, progress: dict[str, Progress]) -> list[str]:
+        """Take in how the talks stand; return with whom there was none before."""
+        self.progress = progress
+        fresh = [device for device in progress if device not in self._met]
+        for device in fresh:
+            self._met.add(device)
+            link = self.peers.all[device].link if device in self.peers.all else None
+            self._tell(Happening("connected", device, text=link.address if link is not None else ""))
+        return fresh
+
+    def lost(self, device: str) -> None:
+        """Tell that the link to a member is gone."""
+        if device in self._met:
+            self._met.discard(device)
+            self._tell(Happening("lost", device))
+
+    def applied(self, device: str, changes: int) -> None:
+        """Tell that changes of a peer's are here."""
+        self._tell(Happening("applied", device, changes))
+
+    def proved_equal(self, device: str) -> None:
+        """Note that a peer is proved equal, and tell it."""
+        self._troubles.pop(device, None)
+        talk = self.progress.get(device)
+        if talk is None or talk.proved_at is None:
+            return
+        self.proved[device] = talk.proved_at
+        known = self._remembered.setdefault(device, standing.Remembered())
+        known.changes, known.proved_s = standing.count(talk.proved_at), time.time()
+        self._tell(Happening("equal", device, known.changes))
+
+    def answered(self, device: str, endpoint: Endpoint) -> None:
+        """Note the address where a member answered."""
+        self._remembered.setdefault(device, standing.Remembered()).endpoint = endpoint
+
+    def ended(self, device: str, error: EddaError) -> None:
+        """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
+        if isinstance(error, BugError):
+            LOG.error("%s", error, exc_info=error.bug)
+        peer = self.peers.all.get(device)
+        if peer is not None:
+            peer.is_failing = True
+        if isinstance(error, StorageError) and not isinstance(error, CorruptError):
+            if peer is not None:
+                peer.error = str(error)
+        else:
+            self.troubled(device, error.told(self.name_of(device)) if isinstance(error, RemoteError) else str(error))
+
+    def troubled(self, device: str, text: str) -> None:
+        """Note what is wrong with a peer, and say it once, however often it is tried again."""
+        peer = self.peers.all.get(device)
+        if peer is not None:
+            peer.error = text
+            if self._troubles.get(device) != text:
+                self._troubles[device] = text
+                self._tell(Happening("trouble", device, text=text))
+
+    def refused(self, device: str) -> None:
+        """Tell that a member that knew this device does not know it any more."""
+        self.shut_out = device
+        self.troubled(device, self.shut_out_sentence or "")
+
+    # --- what is said -------------------------------------------------------------------------------------------------
+
+    @property
+    def shut_out_sentence(self) -> str | None:
+        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        return None if self.shut_out is None else standing.shut_out_sentence(self.name_of(self.shut_out))
+
+    def remembered(self) -> dict[str, standing.Remembered]:
+        """Return what is to be written down of the peers."""
+        return dict(self._remembered)
+
+    def remembered_of(self, device: str) -> standing.Remembered:
+        """Return what is remembered of a peer."""
+        return self._remembered.get(device, standing.Remembered())
+
+    def of_peer(self, member: standing.Facts, held: Frontier) -> dict[str, Any]:
+        """Return how it stands with a member, where this device holds ``held``."""
+        device = member["device"]
+        known = self.remembered_of(device)
+        peer, talk = self.peers.all.get(device), self.progress.get(device)
+        if talk is None:
+            ahead = standing.ahead_of(known, held)
+            error = peer.error if peer is not None else ""
+            return standing.peer(device, member["name"], known, ahead=ahead, error=error)
+        return standing.peer(
+            device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
+            behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
+            address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
+            differs=[standing.difference(each) for each in talk.differing],
+            sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
+        )  # fmt: skip

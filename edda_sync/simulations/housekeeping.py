@@ -1,0 +1,197 @@
+"""
+What a simulated device does beside its talks, for as long as it runs: its steward's orders, carried out.
+
+It decides nothing, as ``edda_sync.device.runner`` does not. Each order is carried out a moment after it was given, and power
+may fail in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from edda_sync.engine import standing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.simulations.disk import Disk
+from edda_sync.simulations.driver import Driver
+from edda_sync.simulations.links import Host
+from edda_sync.sync.effects import Effect
+from edda_sync.sync.orders import Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell
+from edda_sync.sync.steward import EVENTS, Steward
+from edda_sync.words import limits
+from edda_sync.words.errors import EddaError
+
+T = TypeVar("T")
+
+
+class Keeper(Host, Protocol):
+    """A device, as its housekeeping sees it; ``device.SimulatedDevice`` is one."""
+
+    disk: Disk
+    is_between_levels: bool
+
+    @property
+    def keeping(self) -> object:
+        """Its present housekeeping."""
+        ...
+
+    def wall_s(self) -> float:
+        """Return its wall clock, in seconds since 1970."""
+        ...
+
+    def act(self, work: Callable[[StorageEngine], T]) -> T | None:
+        """Do something with the store; None when that failed."""
+        ...
+
+    def drive(self, work: Callable[[float], list[Effect] | None]) -> None:
+        """Let the replica do something, and carry out what it says."""
+        ...
+
+    def when_awake(self, event: Callable[[], None]) -> None:
+        """Let something happen now, or when the device wakes up; never when it is down."""
+        ...
+
+    def while_powered(self) -> AbstractContextManager[object]:
+        """Do something, unless power fails meanwhile."""
+        ...
+
+
+class Housekeeping:
+    """
+    One life of a device; :meth:`attend` after each event.
+
+    Args:
+        sim: The simulation.
+        device: It runs, with an engine and a replica.
+        damaged: Is told what a scrub found.
+
+    Attributes:
+        steward: Decides.
+        trusted: Who is a member, as far as the device knows.
+    """
+
+    def __init__(self, sim: Driver, device: Keeper, damaged: Callable[[str], None]) -> None:
+        self.steward = Steward(standing.written(device.running), sim.now)
+        self.trusted: set[str] = set()
+        self._device, self._sim, self._damaged = device, sim, damaged
+        self._proofs: dict[str, standing.Remembered] = {}
+        self._alarm = 0
+        self._seen = -1  # how many writes the disk had taken when it was looked at last
+        self._catching_up = False
+
+    def attend(self) -> None:
+        """Begin what is due by the steward's word."""
+        self._look_out()
+        for said in self.steward.due(self._sim.now):
+            if isinstance(said, End):
+                raise said.error
+            if isinstance(said, Tell):
+                self._sim.note("told", self._device, text=said.text)
+            else:
+                self._later(0.0, lambda order=said: self._perform(order))  # type: ignore[misc]
+        self._alarm += 1
+        alarm, deadline = self._alarm, self.steward.next_deadline()
+        if deadline is not None:
+            self._later(max(deadline - self._sim.now, 0.0), lambda: self.attend() if alarm == self._alarm else None)
+
+    def meet(self) -> None:
+        """Read anew who is a member, and trust those."""
+        self.trusted = set(self._device.running.reading.certificates())
+
+    def proved(self, peer: str) -> None:
+        """Note that a peer is proved equal."""
+        replica = self._device.replica
+        talk = None if replica is None else replica.progress().get(peer)
+        if talk is not None and talk.proved_at is not None:
+            self._proofs[peer] = standing.Remembered(self._device.wall_s(), standing.count(talk.proved_at))
+
+    def scrub_all(self) -> None:
+        """Look at everything that is stored now, as a running device does within a day."""
+        after: bytes | None = b""
+        while after is not None:
+            order = Scrub(Duty.SCRUBBING, after, limits.SCRUB_ENTITIES_MIN)
+            seen = self._device.act(lambda _, order=order: self._scrub(order))  # type: ignore[misc]
+            if seen is None:
+                break
+            for damage in seen.found:
+                self.steward.damaged(damage.what, damage.key, self._sim.now)
+            after = seen.following
+        self.attend()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _later(self, delay_s: float, work: Callable[[], None]) -> None:
+        """Do something after a while, once the device is awake, unless it has crashed until then."""
+        device = self._device
+        self._sim.later(delay_s, lambda: device.when_awake(lambda: work() if device.keeping is self else None))
+
+    def _perform(self, order: Order) -> None:
+        with self._device.while_powered():
+            try:
+                report = self._do(order)
+            except EddaError as error:
+                self._device.last_error = error
+                self.steward.failed(order, error, self._sim.now)
+            else:
+                self.steward.done(order, report, self._sim.now)
+        if self._device.keeping is self:
+            self.attend()
+
+    def _do(self, order: Order) -> Report:
+        engine, replica = self._device.running, self._device.replica
+        assert replica is not None, "it runs"
+        if isinstance(order, Mend):
+            self._mend(engine, order.keys)
+        elif isinstance(order, Scrub):
+            return self._scrub(order)
+        elif (event := EVENTS.get(order.duty)) is not None:
+            written = standing.written(engine) if order.duty is Duty.TELLING else None
+            self._device.drive(lambda now: event(replica, now))
+            return written
+        elif order.duty is Duty.LOOKING:
+            return standing.written(engine)
+        elif order.duty is Duty.MEETING:
+            self.meet()
+        elif order.duty is Duty.SAVING:
+            standing.save(engine, self._proofs)
+        return None
+
+    def _mend(self, engine: StorageEngine, keys: tuple[bytes, ...] | None) -> None:
+        if keys is not None:
+            self._sim.note("refold", self._device, entities=len(keys))
+            engine.refold(keys)
+            return
+        self._sim.note("rebuild", self._device)
+        engine.rebuild()
+        self._device.disk.rotten = False
+
+    def _scrub(self, order: Scrub) -> Scrubbed:
+        device = self._device
+        if device.is_between_levels:  # no version scrubs a view before it was folded by its own rules
+            return Scrubbed([], order.after, 0)
+        found, following = device.running.scrub(order.after, order.limit)
+        if found:
+            self._damaged(found[0].what)
+        return Scrubbed(found, following, sum(device.running.counts().values()))
+
+    def _look_out(self) -> None:
+        """Notice in a moment what was written, as the lookout does, and do then what may wait until after a write."""
+        if self._device.disk.writes == self._seen:
+            return
+        self._seen = self._device.disk.writes
+        self._later(limits.WATCH_INTERVAL_S, self._notice)
+        if self._catching_up:
+            return
+        with self._device.running.store.read() as reader:
+            self._catching_up = bool(reader.stale_texts())
+        if self._catching_up:
+            self._later(limits.PROJECT_DELAY_S, self._catch_up)
+
+    def _notice(self) -> None:
+        self.steward.noticed(self._sim.now)
+        self.attend()
+
+    def _catch_up(self) -> None:
+        self._catching_up = False
+        self._device.act(lambda engine: engine.store.transact(engine.writing.catch_up))

@@ -1,0 +1,257 @@
+"""
+A steward: what a device does for its store beside its talks, and when. Pure: events and ``now`` in, orders out.
+
+It decides when to tell the talks of what was written, when to look at the log again, refresh the members, save proofs, scrub
+and mend. Both runners, on asyncio and in the simulator, give it every event, carry out what :meth:`Steward.due` returns and
+report how that ended; they decide nothing.
+
+1. A fault (any :class:`EddaError`) ends no duty: it is an event, and the steward says when to try again (``faults``).
+2. What failed may be in the log all the same. So the log is looked at again after a fault of the store.
+3. Damage is mended by a fold from the log, once; what of the log itself rotted is asked of the peers.
+4. A store whose file was taken away ends the device: nobody would find what is written to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
+from typing import Final
+
+from edda_sync.sync.agenda import Agenda
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Mended, Proved
+from edda_sync.sync.faults import Faults
+from edda_sync.sync.orders import TAKING, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
+from edda_sync.sync.replica import Replica
+from edda_sync.words import limits
+from edda_sync.words.errors import CorruptError, EddaError, LostStoreError, ReplacedStoreError, StorageError
+
+EVENTS: Final[Mapping[Duty, Callable[[Replica, float], list[Effect] | None]]] = {
+    Duty.TELLING: Replica.committed,
+    Duty.PASSING_ON: Replica.grown,
+    Duty.TICKING: Replica.tick,
+    Duty.FETCHING: Replica.fetch,
+    Duty.COMPARING: Replica.rebuilt,
+}
+"""Which duties are events of the replica."""
+
+
+class Steward:
+    """
+    The steward of one device. After each event carry out what :meth:`due` returns, and call it again at
+    :meth:`next_deadline`.
+
+    Args:
+        written: What the log ends with when the device starts.
+        now: Monotonic time in seconds.
+    """
+
+    def __init__(self, written: Written, now: float) -> None:
+        self._written = written  # of which the talks know, or will be told
+        self._agenda = Agenda()
+        self._faults = Faults()
+        self._damage = _Damage()
+        self._scrub = Scrub(Duty.SCRUBBING, b"", limits.SCRUB_ENTITIES_MIN)
+        self._pause_s = 0.0  # between two passes of the scrub; 0 until one has found nothing
+        self._said: list[Tell | End] = []
+        self._is_ending = False
+        for duty in (Duty.LOOKING, Duty.MEETING, Duty.SCRUBBING):
+            self._agenda.want(duty, now)
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def committed(self, now: float) -> None:
+        """Learn that this device's own changes are durable."""
+        self._agenda.want(Duty.TELLING, now)
+
+    def noticed(self, now: float) -> None:
+        """Learn that somebody, perhaps another process, has written to the store, or that this could not be told."""
+        self._agenda.want(Duty.LOOKING, now)
+
+    def linked(self, now: float) -> None:
+        """Learn that a peer answered at an address, which is written down with the next proof, or in a while."""
+        self._agenda.want(Duty.SAVING, now + limits.PROOF_SAVED_EVERY_S)
+
+    def talked(self, effects: Iterable[Effect], deadline: float | None, now: float) -> None:
+        """
+        Learn what the replica said.
+
+        Args:
+            effects: What it said, in order.
+            deadline: When its timers are due; None for never.
+            now: Monotonic time in seconds.
+        """
+        self._faults.worked(TALKING)
+        self._agenda.put(Duty.TICKING, deadline)
+        for effect in effects:
+            if isinstance(effect, Applied):
+                self._faults.worked(TAKING)
+                self._agenda.want(Duty.MEETING, now)
+            elif isinstance(effect, Proved):
+                self._faults.worked(TAKING)
+                self._agenda.want(Duty.SAVING, now)
+            elif isinstance(effect, Differs):  # the content is a function of the log: one of the two sides is damaged
+                self._damage.add("", effect.keys)
+                self._agenda.want(Duty.MENDING, now)
+            elif isinstance(effect, Mended):  # what of the log had rotted is here again
+                self._damage.add("", None)
+                self._agenda.rouse(Duty.MENDING)
+                self._agenda.want(Duty.MENDING, now)
+            elif isinstance(effect, Close) and isinstance(effect.error, StorageError):
+                self.fault(TAKING, effect.error, now)
+
+    def fault(self, concern: str, error: EddaError, now: float) -> None:
+        """
+        Take in a fault that was met elsewhere than in an order: in a talk, on the way to a peer, by a program.
+
+        Args:
+            concern: What met it; :meth:`worked` forgets it.
+            error: The fault.
+            now: Monotonic time in seconds.
+        """
+        self._meet(concern, error, now)
+        if isinstance(error, StorageError):
+            self._agenda.want(Duty.LOOKING, now + limits.WATCH_INTERVAL_S)
+
+    def worked(self, concern: str) -> None:
+        """Learn that what had met a fault works: the fault is forgotten."""
+        self._faults.worked(concern)
+
+    def damaged(self, what: str, key: bytes | None, now: float) -> None:
+        """Learn that something stored is not what was written: an entity, by its key, or what is not known where."""
+        self._damage.add(what, None if key is None else (key,))
+        self._agenda.want(Duty.MENDING, now)
+
+    def rebuilt(self, now: float) -> None:
+        """Learn that somebody folded the log anew."""
+        self._agenda.want(Duty.COMPARING, now)
+
+    # --- orders and their ends ----------------------------------------------------------------------------------------
+
+    def due(self, now: float) -> list[Order | Tell | End]:
+        """Return what to do now; each order is under way until :meth:`done` or :meth:`failed`."""
+        orders = [] if self._is_ending else [self._order(duty) for duty in self._agenda.begin(now)]
+        said, self._said = self._said, []
+        return [*said, *orders]
+
+    def next_deadline(self) -> float | None:
+        """Return when :meth:`due` is to be asked next, in monotonic seconds; None while nothing is due."""
+        return None if self._is_ending else self._agenda.next_deadline()
+
+    def done(self, order: Order, report: Report, now: float) -> None:
+        """Learn that an order was carried out, and what it brought."""
+        duty = order.duty
+        self._faults.worked(duty)
+        self._agenda.end(duty, now + limits.PROOF_SAVED_EVERY_S if duty is Duty.SAVING else None)
+        if isinstance(report, Written):
+            self._learn(duty, report, now)
+        elif isinstance(report, Scrubbed):
+            self._scrubbed(report, now)
+        elif isinstance(order, Mend):
+            if mended := self._damage.mended():
+                self._said.append(Tell(mended))
+            self._agenda.want(Duty.COMPARING, now)
+
+    def failed(self, order: Order, error: EddaError, now: float) -> None:
+        """Learn that an order met a fault; it comes again after a while."""
+        duty = order.duty
+        delay_s = self._meet(duty, error, now)
+        self._agenda.end(duty, now + delay_s)
+        self._agenda.want(duty, now)
+        if isinstance(order, Mend):
+            self._damage.add("", order.keys)
+            if isinstance(error, CorruptError):  # the log itself: what of it rotted is asked of the peers, by hash
+                self._agenda.want(Duty.FETCHING, now)
+
+    def ending(self) -> list[Order]:
+        """Return what is still to be done once the talks have ended, before the store is closed: the last orders."""
+        self._is_ending = True
+        return [Order(Duty.SAVING)] if self._agenda.is_open(Duty.SAVING) else []
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        """What fails now, such as a full disk, or else what was mended, for a person; empty for neither."""
+        return self._faults.latest or self._damage.last_mended
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _order(self, duty: Duty) -> Order:
+        if duty is Duty.SCRUBBING:
+            return self._scrub
+        if duty is Duty.MENDING:
+            return Mend(duty, self._damage.take())
+        return Order(duty)
+
+    def _meet(self, concern: str, error: EddaError, now: float) -> float:
+        """Note a fault, and have mended what it says is damaged; return in how many seconds to try again."""
+        if isinstance(error, LostStoreError | ReplacedStoreError):
+            self._said.append(End(error))
+        retry = self._faults.failed(concern, error)
+        if retry.is_news:
+            self._said.append(Tell(str(error)))
+        if retry.damaged:
+            self.damaged(retry.damaged, None, now)
+        return retry.delay_s
+
+    def _learn(self, duty: Duty, written: Written, now: float) -> None:
+        if duty is Duty.TELLING:  # what else there is in the log is found by looking
+            self._written = self._written._replace(own=written.own)
+            return
+        before, self._written = self._written, self._written._replace(position=written.position)
+        if written.position != before.position:
+            self._faults.worked(TAKING)  # as far as anybody can tell: the disk takes what is written
+            # What peers sent no other peer waits for; what was written here they do.
+            self._agenda.want(Duty.TELLING if written.own != before.own else Duty.PASSING_ON, now)
+            self._agenda.want(Duty.MEETING, now)
+
+    def _scrubbed(self, scrubbed: Scrubbed, now: float) -> None:
+        """Let the scrub go on in a moment, and begin anew after a pause that doubles for as long as nothing is found."""
+        for damage in scrubbed.found:
+            self.damaged(damage.what, damage.key, now)
+        interval_s = float(limits.SCRUB_INTERVAL_S)
+        longest_s = limits.SCRUB_S_MAX / 2  # so that a pass and a pause take no longer than all
+        if scrubbed.following is None:
+            self._pause_s = min(2 * self._pause_s, longest_s) if self._pause_s else interval_s
+        if scrubbed.found:
+            self._pause_s = 0.0
+        pause_s = self._pause_s if scrubbed.following is None and self._pause_s else interval_s
+        limit = max(limits.SCRUB_ENTITIES_MIN, ceil(scrubbed.entities * interval_s / (longest_s - 2 * interval_s)))
+        self._scrub = Scrub(Duty.SCRUBBING, scrubbed.following or b"", limit)
+        self._agenda.want(Duty.SCRUBBING, now + pause_s)
+
+
+class _Damage:
+    """What was found damaged, or differs from what a peer has, and is not folded anew yet."""
+
+    def __init__(self) -> None:
+        self.last_mended = ""
+        self._keys: set[bytes] = set()
+        self._all = False
+        self._what: list[str] = []  # in words, where it is known that it is this disk that is damaged
+        self._mending: list[str] = []  # of them, what is being folded anew
+
+    def add(self, what: str, keys: tuple[bytes, ...] | None) -> None:
+        """Note damage: entities by their keys; None where it is not known which. Without words it may be a peer's."""
+        if keys is None:
+            self._all = True
+        else:
+            self._keys.update(keys)
+        if what:
+            self._what.append(what)
+
+    def take(self) -> tuple[bytes, ...] | None:
+        """Return what to fold anew, as :class:`Mend` says; what is found meanwhile is for the next time."""
+        keys = None if self._all else tuple(sorted(self._keys))
+        self._keys, self._all = set(), False
+        self._mending, self._what = [*self._mending, *self._what], []
+        return keys
+
+    def mended(self) -> str:
+        """Take in that it was folded anew; return what a person must know and has not just been told."""
+        what, self._mending = self._mending, []
+        if not what:
+            return ""
+        mended = f"{what[0]} was damaged on this disk, and made anew from the log; watch this disk."
+        told, self.last_mended = self.last_mended, mended
+        return "" if told == mended else mended  # a scrub under way may have found it once more

@@ -1,0 +1,167 @@
+"""The runner of a real device: what it carries where, and what becomes of what is meant for a link that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from edda_sync import testing
+from edda_sync.device.device import Device, Happening
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.messages import Ack, Goodbye, Hello, Message
+from edda_sync.sync.wire import Codec
+from edda_sync.testing import replica_of
+from edda_sync.transport.link import Link
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import LinkClosedError
+
+PATIENCE_S = 30.0
+
+
+class Wire:
+    """A link of a device's, of which a test is the other end."""
+
+    address = "192.168.1.20:4321"
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.sent: list[bytes] = []
+        self.closed = False
+        self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._changed = asyncio.Event()
+
+    async def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+        self._changed.set()
+
+    async def close(self, reason: str = "") -> None:
+        self.closed = True
+        self._arriving.put_nowait(None)
+        self._changed.set()
+
+    def __aiter__(self) -> Wire:
+        return self
+
+    async def __anext__(self) -> bytes:
+        frame = await self._arriving.get()
+        if frame is None:
+            raise LinkClosedError(self.peer, "it broke")
+        return frame
+
+    def arrive(self, frame: bytes) -> None:
+        self._arriving.put_nowait(frame)
+
+    @property
+    def said(self) -> list[type[Message]]:
+        return [type(Codec().decode(frame)) for frame in self.sent]
+
+    async def until_said(self, kind: type[Message]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while kind not in self.said:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class Bench:
+    """A running laptop, and the phone's store, whose part of the talks a test plays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.happened: list[Happening] = []
+        self.phone = StorageEngine(folder / "phone")
+        with StorageEngine(folder / "laptop") as laptop:
+            laptop.initialize(self.config("laptop"))
+            self.phone.open_store(self.config("phone"))
+            testing.pair(laptop, self.phone)
+            testing.sync(laptop, self.phone)
+
+    def config(self, name: str) -> StorageConfig:
+        return StorageConfig(name=name, state_path=self.folder / "state")
+
+    @asynccontextmanager
+    async def laptop(self) -> AsyncIterator[Device]:
+        home = self.folder / "laptop"
+        device = Device(home, config=self.config("laptop"), discover=False, tell=self.happened.append)
+        async with device:
+            yield device
+        self.phone.close()
+
+    def wire(self) -> Wire:
+        return Wire(self.phone.identity.device)
+
+    @property
+    def what(self) -> list[str]:
+        return [each.what for each in self.happened]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def carry(device: Device, wire: Wire) -> asyncio.Task[None]:
+    return asyncio.ensure_future(device._runner.carry(cast(Link, wire)))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_of_two_links_to_one_peer_each_says_hello_once_however_close_they_follow(
+    bench: Bench, turns: int
+) -> None:
+    async with bench.laptop() as laptop:
+        former, latter = bench.wire(), bench.wire()
+        carrying = [carry(laptop, former)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        carrying.append(carry(laptop, latter))
+        await latter.until_said(Hello)
+        replica, own = replica_of(bench.phone), laptop.store.identity.device
+        replica.connected(own)
+        for effect in [*replica.connected(own), *replica.frame_received(own, latter.sent[0], 0.0)]:
+            latter.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
+        await latter.until_said(Ack)
+        assert former.said in ([], [Hello])
+        assert latter.said.count(Hello) == 1
+        await former.close()
+        await carrying[0]
+        assert list(laptop.progress) == [bench.phone.identity.device], "the end of the former link is not the latter's"
+        await latter.close()
+        await carrying[1]
+        assert laptop.progress == {}
+    assert bench.what.count("connected") == bench.what.count("lost") == 1
+    assert "trouble" not in bench.what
+
+
+async def test_what_still_comes_over_a_former_link_is_no_trouble_with_the_peer(bench: Bench) -> None:
+    async with bench.laptop() as laptop:
+        former, latter = bench.wire(), bench.wire()
+        first = carry(laptop, former)
+        await former.until_said(Hello)
+        second = carry(laptop, latter)
+        await latter.until_said(Hello)
+        for _ in range(3):
+            former.arrive(b"garbage")
+        former.arrive(former.sent[0])
+        await former.close()
+        await first
+        assert not latter.closed
+        assert Goodbye not in [*former.said, *latter.said]
+        await latter.close()
+        await second
+    assert "trouble" not in bench.what
+
+
+async def test_a_talk_that_ends_over_an_error_closes_its_link_and_is_told(bench: Bench) -> None:
+    async with bench.laptop() as laptop:
+        wire = bench.wire()
+        carrying = carry(laptop, wire)
+        await wire.until_said(Hello)
+        wire.arrive(b"garbage")
+        await wire.until_said(Goodbye)
+        await carrying
+        assert wire.closed
+    assert bench.what == ["trouble"]
