@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edda_sync.engine import opening
 from edda_sync.engine.life import Sidecar, open_sidecar
@@ -14,6 +14,9 @@ from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace import actor as actors
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.store import SqliteStore
 
 STORE_ID: Final = "store_id"
 
@@ -35,6 +38,7 @@ class Opened:
         home: The folder.
         config: How the store is kept.
         sidecar: What tells this store from its copies; None for a store that is never copied.
+        file: The store itself, when it is a file; None for one in memory, and one of the caller's own making.
     """
 
     def __init__(self, home: Path, random: Callable[[int], bytes]) -> None:
@@ -43,6 +47,7 @@ class Opened:
         self.sidecar: Sidecar | None = None
         self._random = random
         self._store: Store | None = None
+        self.file: SqliteStore | None = None
         self._file: tuple[Path, int | None] | None = None  # the open file, and what tells it from others
 
     @property
@@ -93,7 +98,7 @@ class Opened:
             opening.check_not_overwritten(self.home, database)
             raise
         store.on_idle = on_idle
-        self._store = store
+        self._store = self.file = store
         self._file = (database, opening.file_of(database))
         with store.read() as reader:
             store_id = reader.meta(STORE_ID)
@@ -122,7 +127,7 @@ class Opened:
         was_open = self._store is not None
         if self._store is not None:
             self._store.close()
-            self._store = None
+            self._store = self.file = None
         if self.sidecar is not None:
             self.sidecar.close()
             self.sidecar = None

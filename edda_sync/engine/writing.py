@@ -174,7 +174,7 @@ class Writing:
 
     def rebuild(self) -> int:
         """
-        Fold the whole log into fresh tables; return how many changes it was.
+        Fold the whole log into fresh tables, each as the schema has it; return how many changes it was.
 
         Raises:
             CorruptError: A change in the log is not what was written; nothing has changed.
@@ -183,10 +183,11 @@ class Writing:
         from edda_sync.sync.merging import open_taken
 
         def work(tx: StoreWriter) -> int:
-            forget_made(tx)
             for position in tx.positions_missing({}):
                 verify_logged(tx, tx.logged(position))
-            return self._ledger.rebuild(tx, open_taken)
+            folded = self._ledger.rebuild(tx, open_taken)
+            forget_made(tx)  # last: only now is every table what it should be
+            return folded
 
         return self._opened.store.transact(work)
 

@@ -1,1 +1,7 @@
-"""The SQLite store: one file that any number of processes share."""
+"""
+The SQLite store: one file that any number of processes share.
+
+A reader's path: ``store`` (one writer, some readers), ``tables`` and ``queries`` (the statements), ``schema`` and
+``fulltext`` (what there is), ``shape`` (what somebody changed in that). Whose file it is: ``opening`` (before SQLite opens
+it) and ``connections`` (across forks).
+"""

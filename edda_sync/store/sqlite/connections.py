@@ -117,9 +117,13 @@ _paused: Final[list[Forked]] = []
 _parents: Final[set[_File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
-def connect(path: Path) -> Connection:
+def connect(path: Path, *, reads_only: bool = False) -> Connection:
     """
     Return a plain connection to a file that is there; SQLite never makes one.
+
+    Args:
+        path: The file.
+        reads_only: Whether nothing can be written by it.
 
     Raises:
         DiskFaultError: It is not there any more.
@@ -128,7 +132,8 @@ def connect(path: Path) -> Connection:
     file = _file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
-    name = f"{path.as_uri()}?mode=rw"  # nothing but a URI tells SQLite that no file is to be made
+    mode = "ro" if reads_only else "rw"  # nothing but a URI tells SQLite that no file is to be made
+    name = f"{path.as_uri()}?mode={mode}"
     connection: Connection = sqlite.connect(
         name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, factory=Connection
     )

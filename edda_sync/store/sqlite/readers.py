@@ -54,7 +54,7 @@ class Readers:
                 failed = False
                 try:
                     connection.execute("BEGIN")
-                    connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the state is fixed by the first read
+                    connection.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the state is fixed by the first read
                     self._lent.add(reader)
                     yield reader
                 except sqlite.Error:

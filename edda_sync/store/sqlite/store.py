@@ -29,6 +29,7 @@ from edda_sync.store.sqlite import connections, schema
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import is_fault, translated
 from edda_sync.store.sqlite.opening import check_file, prepare_file
+from edda_sync.store.sqlite.outcome import Outcome
 from edda_sync.store.sqlite.readers import Readers
 from edda_sync.store.sqlite.tables import SqliteReader, SqliteWriter
 from edda_sync.words import errors, limits
@@ -40,38 +41,7 @@ T = TypeVar("T")
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
 _WAL_RETRY_S: Final = 0.005
 _CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
-_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | _Outcome"]
-
-
-class _Outcome:
-    """What becomes of a transaction on the caller's own thread: a future that nobody waits for, at a tenth of its cost."""
-
-    __slots__ = ("_error", "_is_done", "_result")
-
-    def __init__(self) -> None:
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._is_done = False
-
-    def done(self) -> bool:
-        return self._is_done
-
-    def set_result(self, result: Any) -> None:
-        self._result, self._is_done = result, True
-
-    def set_exception(self, error: BaseException) -> None:
-        self._error, self._is_done = error, True
-
-    def result(self) -> Any:
-        if self._error is not None:
-            try:
-                raise self._error
-            finally:
-                self._error = None  # or error and frames would keep each other
-        return self._result
-
-    def exception(self) -> BaseException | None:
-        return self._error
+_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | Outcome"]
 
 
 class SqliteStore:
@@ -143,7 +113,7 @@ class SqliteStore:
         return done
 
     def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
-        done = _Outcome()
+        done = Outcome()
         try:
             self._check_open()
             self._commit([(work, done)])
@@ -209,13 +179,13 @@ class SqliteStore:
         """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
         if self.on_idle is None:
             return False
-        done = _Outcome()
+        done = Outcome()
         self._commit([(self.on_idle, done)])
         return done.exception() is None and bool(done.result())
 
     def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one SQL transaction; every future ends here."""
-        results: list[tuple[Future[Any] | _Outcome, Any]] = []
+        results: list[tuple[Future[Any] | Outcome, Any]] = []
         try:
             with translated(self.path):
                 if self._writer is None:
@@ -275,6 +245,11 @@ class SqliteStore:
     def version(self) -> int:
         """Return a number that changes with every commit, whichever process made it."""
         return self._readers.version()
+
+    def changed_shape(self) -> list[str]:
+        """Return what somebody changed in the tables, indexes and triggers, in words; ``clear_view`` puts it right."""
+        with self._readers.lend() as reader:
+            return reader.changed_shape()
 
     def is_busy(self) -> bool:
         """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
@@ -364,10 +339,10 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def connect(self) -> Connection:
+    def connect(self, *, reads_only: bool = False) -> Connection:
         """Return a connection of the caller's own, who closes it."""
         self._owner.check()
-        connection = connections.connect(self.path)
+        connection = connections.connect(self.path, reads_only=reads_only)
         try:
             execute = connection.execute
             execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
