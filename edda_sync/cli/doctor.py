@@ -39,7 +39,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
     damaged = {each.check for each in findings if not each.sound}
-    if damaged - {"identity", "lives"}:
+    if damaged - {"identity", "lives", "missing"}:
         if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:

@@ -18,7 +18,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
-from edda_sync.engine import standing
+from edda_sync.engine import missing, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.scratch import Progress, scratch_of
 from edda_sync.fold.scrub import PAGE, Damage, scrub_texts
@@ -77,6 +77,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
         findings.append(_check_tables(engine, progress))
     findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
     findings.append(_check_lives(engine))
+    findings += _check_missing(engine)
     findings += _check_identity(engine)
     findings += _check_membership(engine)
     findings += _check_sizes(engine)
@@ -285,6 +286,16 @@ def _check_lives(engine: StorageEngine) -> Finding:
     if forked:
         detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
     return Finding("lives", not crowded, detail)
+
+
+def _check_missing(engine: StorageEngine) -> list[Finding]:
+    """Say what was acknowledged and is gone, and which journals were put aside; nothing of what is not so."""
+    findings = []
+    if number := engine.reading.missing():
+        findings.append(Finding("missing", False, missing.sentence(number).rstrip(".")))
+    if names := engine.reading.journals_aside():
+        findings.append(Finding("journal", True, missing.aside_sentence(names).rstrip(".")))
+    return findings
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from edda_sync.changes.early import is_reissued
+from edda_sync.crdt.frontier import Dot
 from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words.files import disk_error, make_folders, open_file
 from edda_sync.words.process import Owner
@@ -133,6 +134,11 @@ class Sidecar:
             except OSError:
                 return POWER
         return ""
+
+    def remembered(self) -> Dot | None:
+        """Return the last change that is remembered of this file; None for none."""
+        known = self._read()
+        return None if known is None or known.inode != self._inode else (known.actor, known.seq)
 
     def note_file(self, tx: StoreWriter) -> None:
         """Note in the store which file it is, should the sidecar be lost; inside a transaction that writes."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edda_sync.engine import opening
+from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.store.seams import Store, StoreWriter
 from edda_sync.words.config import StorageConfig, absolute
@@ -39,6 +39,7 @@ class Opened:
         config: How the store is kept.
         sidecar: What tells this store from its copies; None for a store that is never copied.
         file: The store itself, when it is a file; None for one in memory, and one of the caller's own making.
+        news: What a person must know of what was found when the store was opened, in sentences.
     """
 
     def __init__(self, home: Path, random: Callable[[int], bytes]) -> None:
@@ -48,7 +49,7 @@ class Opened:
         self._random = random
         self._store: Store | None = None
         self.file: SqliteStore | None = None
-        self._file: tuple[Path, int | None] | None = None  # the open file, and what tells it from others
+        self.news: list[str] = []
 
     @property
     def store(self) -> Store:
@@ -99,7 +100,6 @@ class Opened:
             raise
         store.on_idle = on_idle
         self._store = self.file = store
-        self._file = (database, opening.file_of(database))
         with store.read() as reader:
             store_id = reader.meta(STORE_ID)
             founded = reader.meta(actors.WORKSPACE_KEY) is not None
@@ -107,6 +107,7 @@ class Opened:
             store_id = store.transact(self._name_store)
         with naming_state():
             self.sidecar = open_sidecar(state, store_id, store.path)
+        self.news = missing.look(store, self.sidecar.remembered())
         return founded
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
@@ -138,11 +139,11 @@ class Opened:
         Look whether the store's file is still where it was opened.
 
         Raises:
-            LostStoreError: It was taken away, or emptied.
+            LostStoreError: It was taken away, its folder was moved, or it was emptied.
             ReplacedStoreError: Another file is there.
         """
-        if self._file is not None:
-            opening.check_still_there(self.home, *self._file)
+        if self.file is not None:
+            self.file.check_place()
 
     def _check_closed(self) -> None:
         if self._store is not None:

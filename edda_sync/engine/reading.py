@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edda_sync.crdt import rows, state
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.engine import conflicts
+from edda_sync.engine import conflicts, missing
 from edda_sync.engine.fresh import fresh
 from edda_sync.engine.items import item_of_row
 from edda_sync.engine.opened import Opened
@@ -231,6 +231,19 @@ class Reading:
             return lives.copies(reader, int(self._now() * 1000))
 
     # --- soundness ----------------------------------------------------------------------------------------------------
+
+    def news(self) -> list[str]:
+        """Return what a person must know of what was found when the store was opened, in sentences."""
+        return self._opened.news
+
+    def missing(self) -> int:
+        """Return how many changes were acknowledged here and are gone, until a peer brings them back."""
+        with self._opened.store.read() as reader:
+            return missing.count(reader)
+
+    def journals_aside(self) -> list[str]:
+        """Return the names of the journals beside the store's file that were put aside: of another file, or damaged."""
+        return [] if self._opened.file is None else self._opened.file.journals_aside()
 
     def scrub(self, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
         """

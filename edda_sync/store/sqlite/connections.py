@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -27,7 +29,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.words.errors import DiskFaultError, UsageError
 from edda_sync.words.process import Owner, keep_for_ever
 
-_File = tuple[int, int]  # device and inode
+File = tuple[int, int]  # device and inode
 
 
 class Forked(Protocol):
@@ -47,9 +49,16 @@ class Forked(Protocol):
 
 
 class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no types
-    """A connection that is known of until it is closed."""
+    """
+    A connection that is known of until it is closed.
 
-    file: _File
+    Attributes:
+        file: Which file it is open to.
+        journal: Which file its journal is, once that is open.
+    """
+
+    file: File
+    journal: File | None = None
 
     def close(self) -> None:
         """Close it, once, and in the process that opened it."""
@@ -113,8 +122,9 @@ class Gate:
 _open: Final[weakref.WeakSet[Connection]] = weakref.WeakSet()
 _holders: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forking = threading.Lock()  # two threads may fork at once
+_opening = threading.RLock()
 _paused: Final[list[Forked]] = []
-_parents: Final[set[_File]] = set()  # files of which SQLite knows something that is true in the parent only
+_parents: Final[set[File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
 def connect(path: Path, *, reads_only: bool = False) -> Connection:
@@ -129,7 +139,7 @@ def connect(path: Path, *, reads_only: bool = False) -> Connection:
         DiskFaultError: It is not there any more.
         sqlite.Error: It cannot be opened.
     """
-    file = _file_of(path)
+    file = file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
     mode = "ro" if reads_only else "rw"  # nothing but a URI tells SQLite that no file is to be made
@@ -142,10 +152,25 @@ def connect(path: Path, *, reads_only: bool = False) -> Connection:
     return connection
 
 
+@contextmanager
+def opening() -> Iterator[None]:
+    """
+    Let no other thread open a store meanwhile.
+
+    Who looks at a file before SQLite does, and closes it again, drops the locks that SQLite got on it in between.
+    """
+    with _opening:
+        yield
+
+
 def is_open(path: Path) -> bool:
     """Tell whether this process has connections to a file: then closing any other descriptor of it drops their locks."""
-    file = _file_of(path)
-    return any(connection.file == file for connection in list(_open))
+    return bool(_open) and bool(open_to(file_of(path)))
+
+
+def open_to(file: File | None) -> list[Connection]:
+    """Return the connections of this process to a file."""
+    return [connection for connection in list(_open) if connection.file == file]
 
 
 def check_not_the_parents(path: Path) -> None:
@@ -153,7 +178,7 @@ def check_not_the_parents(path: Path) -> None:
     Raises:
         UsageError: This process was forked while the parent was using this file.
     """
-    if _parents and _file_of(path) in _parents:
+    if _parents and file_of(path) in _parents:
         raise UsageError(
             f"{path} was being read or written when this process was forked, and cannot be opened here; fork while nothing "
             "uses the store, or start processes with multiprocessing's `spawn`."
@@ -165,7 +190,8 @@ def watch_forks(holder: Forked) -> None:
     _holders.add(holder)
 
 
-def _file_of(path: Path) -> _File | None:
+def file_of(path: Path | str) -> File | None:
+    """Return what tells a file from any other one that lies there later; None for none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -187,8 +213,8 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    global _forking
-    _forking = threading.Lock()  # whoever held it is not in this process
+    global _forking, _opening
+    _forking, _opening = threading.Lock(), threading.RLock()  # whoever held them is not in this process
     _paused.clear()
     for connection in list(_open):
         _parents.add(connection.file)

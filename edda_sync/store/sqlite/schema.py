@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.store.sqlite import fulltext
+from edda_sync.store.sqlite import fulltext, journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -180,7 +180,7 @@ def _statements(script: str) -> list[str]:
 
 def statements() -> list[str]:
     """Return what makes an empty store, one statement each."""
-    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA]
+    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, journal.SCHEMA, journal.BEGIN]
 
 
 def migrate(connection: Any) -> None:

@@ -25,6 +25,7 @@ from edda_sync.store.seams import (
     Unapplied,
 )
 from edda_sync.store.sqlite import fulltext, queries, shape
+from edda_sync.store.sqlite.journal import Chain
 from edda_sync.store.sqlite.schema import VIEW_TABLES
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
@@ -459,6 +460,7 @@ class SqliteWriter(SqliteReader):
         self._known: dict[str, Any] = {}
         self._due: dict[str, dict[Any, Row]] = {}  # rows by statement, and by what names them: the last one counts
         self._version = -1
+        self._chain = Chain(connection)
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         super().disown(refuse)
@@ -501,6 +503,7 @@ class SqliteWriter(SqliteReader):
     def begin(self) -> None:
         """Begin a transaction."""
         self._execute("BEGIN IMMEDIATE")
+        self._chain.begin()
         (version,) = self._one("PRAGMA data_version")
         if version != self._version:
             self._version = version
@@ -510,6 +513,7 @@ class SqliteWriter(SqliteReader):
         """Make the transaction durable."""
         if self._due:
             self._write_due()
+        self._chain.go_on()
         self._execute("COMMIT")
 
     def roll_back(self) -> None:
