@@ -210,14 +210,16 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
     Raises:
         StorageError: It cannot be opened, or others can read it and that cannot be changed.
     """
-    try:
-        make_folders(folder)
-    except OSError as error:
-        raise disk_error(folder, error) from None
-    inode = database.stat().st_ino
-    name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
-    alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
-    return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id(), alone=alone)
+    inode = os.stat(database).st_ino
+    path = folder / f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
+    alone = False
+    if not os.access(path, os.F_OK):
+        try:
+            make_folders(folder)
+            alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
+        except OSError as error:
+            raise disk_error(folder, error) from None
+    return Sidecar(_FileSlot(path), machine_id(), inode, boot or boot_id(), alone=alone)
 
 
 def is_remembered(folder: Path, database: Path) -> bool:

@@ -51,6 +51,11 @@ def look(store: SqliteStore, last: Dot | None) -> list[str]:
         return sentences(count(reader), store.journals_aside())
 
 
+def is_whole(reader: StoreReader, last: Dot | None) -> bool:
+    """Tell whether a store surely holds all that it had, which is nearly always; :func:`look` looks closer."""
+    return last is None or reader.position_of(*last) is not None
+
+
 def is_lost(reader: StoreReader, last: Dot) -> bool:
     """
     Tell whether a store lacks a change that it had, and nobody noted it yet.
@@ -60,8 +65,8 @@ def is_lost(reader: StoreReader, last: Dot) -> bool:
         last: What the sidecar remembers.
     """
     actor, seq = last
-    if reader.position_of(actor, seq) is not None:
-        return False  # nearly always
+    if is_whole(reader, last):
+        return False
     known, _ = _noted(reader).get(actor, (0, False))
     if seq <= max(known, _held(reader, actor)):
         return False

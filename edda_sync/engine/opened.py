@@ -100,14 +100,16 @@ class Opened:
             raise
         store.on_idle = on_idle
         self._store = self.file = store
+        is_whole = False
         with store.read() as reader:
             store_id = reader.meta(STORE_ID)
             founded = reader.meta(actors.WORKSPACE_KEY) is not None
-        if store_id is None:
-            store_id = store.transact(self._name_store)
-        with naming_state():
-            self.sidecar = open_sidecar(state, store_id, store.path)
-        self.news = missing.look(store, self.sidecar.remembered())
+            if store_id is not None:
+                self.sidecar = _sidecar(state, store_id, store.path)
+                is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())
+        if self.sidecar is None:
+            self.sidecar = _sidecar(state, store.transact(self._name_store), store.path)
+        self.news = [] if is_whole else missing.look(store, self.sidecar.remembered())
         return founded
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
@@ -155,3 +157,8 @@ class Opened:
             store_id = self._random(16)
             tx.set_meta(STORE_ID, store_id)
         return store_id
+
+
+def _sidecar(state: Path, store_id: bytes, database: Path) -> Sidecar:
+    with naming_state():
+        return open_sidecar(state, store_id, database)

@@ -127,19 +127,20 @@ _paused: Final[list[Forked]] = []
 _parents: Final[set[File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
-def connect(path: Path, *, reads_only: bool = False) -> Connection:
+def connect(path: Path, file: File | None = None, *, reads_only: bool = False) -> Connection:
     """
     Return a plain connection to a file that is there; SQLite never makes one.
 
     Args:
         path: The file.
+        file: Which file it was at a look a moment ago; looked up by default.
         reads_only: Whether nothing can be written by it.
 
     Raises:
         DiskFaultError: It is not there any more.
         sqlite.Error: It cannot be opened.
     """
-    file = file_of(path)
+    file = file or file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
     mode = "ro" if reads_only else "rw"  # nothing but a URI tells SQLite that no file is to be made
@@ -171,6 +172,13 @@ def is_open(path: Path) -> bool:
 def open_to(file: File | None) -> list[Connection]:
     """Return the connections of this process to a file."""
     return [connection for connection in list(_open) if connection.file == file]
+
+
+def beside(connection: Connection) -> list[Connection]:
+    """Return the other connections of this process to the same file."""
+    if len(_open) == 1:  # mostly, when a store is opened
+        return []
+    return [other for other in open_to(connection.file) if other is not connection]
 
 
 def check_not_the_parents(path: Path) -> None:

@@ -82,7 +82,10 @@ def set_aside_anothers(path: Path) -> Path | None:
     Returns:
         Where the journal is now; None when it stays, or there is none.
     """
-    journal = Path(f"{path}-wal")
+    name = f"{path}-wal"
+    if not os.access(name, os.F_OK):
+        return None  # mostly
+    journal = Path(name)
     try:
         if journal.stat().st_size <= _HEADER_BYTES:
             return None

@@ -43,9 +43,9 @@ class Place:
         )  # anew: some file systems of containers give a file that is opened another name
         self._is_made = True
 
-    def check(self) -> None:
+    def check(self) -> File | None:
         """
-        Look whether the file is where it was.
+        Look whether the file is where it was, and return which it is; None if it cannot be looked at.
 
         Raises:
             LostStoreError: It was taken away, its folder was moved, or it was emptied.
@@ -56,11 +56,13 @@ class Place:
         except (FileNotFoundError, NotADirectoryError):
             raise LostStoreError(self._name, self._left()) from None
         except OSError:
-            return  # it cannot be looked at: whoever reads or writes it says why
+            return None  # whoever reads or writes it says why
         if not found.st_size and self._is_made:
             raise LostStoreError(self._name, self._left())
-        if (found.st_dev, found.st_ino) != self._file:
+        file = found.st_dev, found.st_ino
+        if file != self._file:
             raise ReplacedStoreError(self._name)
+        return file
 
     def check_all(self, connection: Connection) -> int:
         """

@@ -369,12 +369,11 @@ class SqliteStore:
     def connect(self, *, reads_only: bool = False) -> Connection:
         """Return a connection of the caller's own, who closes it."""
         self._owner.check()
-        self._place.check()
-        connection = connections.connect(self.path, reads_only=reads_only)
+        connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
         try:
             configure(connection, self.path)
             connection.journal = self._place.journal()
-            for other in connections.open_to(connection.file):
+            for other in connections.beside(connection):
                 if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
                     raise errors.LostJournalError(str(self.path))
         except BaseException:

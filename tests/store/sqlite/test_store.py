@@ -95,7 +95,7 @@ def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store
 
 
 def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_memory(_: Path, **_options: bool) -> Any:  # the one database that SQLite does not write ahead
+    def in_memory(*_: object, **_options: object) -> Any:  # the one database that SQLite does not write ahead
         return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
 
     monkeypatch.setattr(connections, "connect", in_memory)
