@@ -82,9 +82,15 @@ def blocks_of(text: str) -> list[str]:
 
 
 LIBRARY = README.partition("\n## As a library\n")[2].partition("\n## ")[0]
-STORE_BLOCK, DEVICE_BLOCK, TESTING_BLOCK = blocks_of(LIBRARY)
+STORE_BLOCK, DEVICE_BLOCK, TESTING_BLOCK, SQL_BLOCK = blocks_of(LIBRARY)
 DOCSTRINGS = {module.__name__: blocks_of(module.__doc__ or "") for module in (edda_sync, edda_sync.testing)}
-SCRIPTS = [STORE_BLOCK, DEVICE_BLOCK, TESTING_BLOCK, *(block for found in DOCSTRINGS.values() for block in found)]
+SCRIPTS = [
+    STORE_BLOCK,
+    DEVICE_BLOCK,
+    TESTING_BLOCK,
+    SQL_BLOCK,
+    *(block for found in DOCSTRINGS.values() for block in found),
+]
 
 
 @pytest.fixture
@@ -120,7 +126,9 @@ def test_the_library_blocks_of_the_readme_run_as_they_are_printed(
     assert running.lines == ["['Write the report']"]
 
 
-@pytest.mark.parametrize("block", [TESTING_BLOCK, *(block for found in DOCSTRINGS.values() for block in found)])
+@pytest.mark.parametrize(
+    "block", [TESTING_BLOCK, SQL_BLOCK, *(block for found in DOCSTRINGS.values() for block in found)]
+)
 def test_every_other_printed_block_runs_as_it_is_printed(
     script: Callable[[str], tuple[list[str], dict[str, str]]], block: str
 ) -> None:

@@ -14,19 +14,19 @@ from edda_sync.testing import devices, sync
 from edda_sync.words.query import TASK_ORDERS
 
 ROT = {
-    "the states of texts": ("UPDATE texts SET state = x'00'",),
+    "the states of texts": ("UPDATE _texts SET state = x'00'",),
     "the states of texts whose rows are not up to date": (
-        "UPDATE texts SET state = x'00'",
-        "INSERT OR IGNORE INTO stale SELECT entity FROM texts",
+        "UPDATE _texts SET state = x'00'",
+        "INSERT OR IGNORE INTO _stale SELECT entity FROM _texts",
     ),
     "the latest edits of texts": (
-        "UPDATE text_tail SET edit = x'c1' WHERE length(edit) > 0",
-        "INSERT OR IGNORE INTO stale SELECT entity FROM text_tail",
+        "UPDATE _text_tail SET edit = x'c1' WHERE length(edit) > 0",
+        "INSERT OR IGNORE INTO _stale SELECT entity FROM _text_tail",
     ),
-    "documents": ("UPDATE entities SET state = x'00' WHERE substr(key, 1, 1) = x'01'",),
+    "documents": ("UPDATE _entities SET state = x'00' WHERE substr(key, 1, 1) = x'01'",),
     "documents whose rows are not up to date": (
-        "UPDATE entities SET state = x'00' WHERE substr(key, 1, 1) = x'01'",
-        "INSERT OR IGNORE INTO stale SELECT entity FROM texts",
+        "UPDATE _entities SET state = x'00' WHERE substr(key, 1, 1) = x'01'",
+        "INSERT OR IGNORE INTO _stale SELECT entity FROM _texts",
     ),
 }
 

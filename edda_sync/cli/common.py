@@ -88,6 +88,8 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
     with open_store(folder, config) as store:
         if fresh:
             note(f"Made a new store in {safe_line(str(folder))}; nothing else needs to be set up.")
+        for each in store.reading.news():
+            note(safe_line(each))
         yield store
 
 

@@ -39,7 +39,7 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
     damaged = {each.check for each in findings if not each.sound}
-    if damaged - {"identity", "lives"}:
+    if damaged - {"identity", "lives", "missing"}:
         if not rebuild and not damaged & {"log", "file"}:
             note("`edda doctor --rebuild` folds the tables anew from the log, which is sound.")
         else:
@@ -51,8 +51,12 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 def _rebuild(store: StorageEngine) -> None:
     with Progress("Folding") as progress:
         rebuilt = doctors.rebuild(store, progress)
+    for each in rebuilt.mended:
+        note(f"Put right: {each}.")
     if rebuilt.different:
         listed = ", ".join(f"{number:,} in {table}" for table, number in rebuilt.different.items())
         note(f"Folded {count(rebuilt.changes, 'change')}; other rows than before: {listed}.")
+    elif rebuilt.mended:
+        note(f"Folded {count(rebuilt.changes, 'change')} into fresh tables.")
     else:
         note(f"Folded {count(rebuilt.changes, 'change')}; the tables are the same as before.")

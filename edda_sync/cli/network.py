@@ -33,6 +33,7 @@ from edda_sync.cli.running import (
     port_option,
 )
 from edda_sync.crdt.records import told_apart
+from edda_sync.engine import missing
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
 
@@ -79,7 +80,10 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
     try:
         if fresh:
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
-        _print_banner(await device.status(), service.addresses())
+        found = await device.status()
+        for loss in _losses(found):
+            note(loss)
+        _print_banner(found, service.addresses())
         lines.check_printed()
         lines.start()
         await stop.wait()
@@ -280,6 +284,11 @@ def _print_status(found: Answer) -> None:
 
         name = safe_line(_names(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
         say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")
+    if found["wal_bytes"] > limits.JOURNAL_BYTES_MAX:
+        size = found["wal_bytes"] / 1_000_000
+        say(f"journal: {size:,.0f} MB; a program reads an old state of the store, and it shrinks once that ends")
+    for loss in _losses(found):
+        say(f"lost: {loss}")
     _print_lives(found)
     if found["fault"]:
         say(f"trouble: {found['fault']}")
@@ -290,6 +299,11 @@ def _print_status(found: Answer) -> None:
         print_table(["device", "state", "last proved equal"], rows)
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def _losses(found: Answer) -> list[str]:
+    """Return what a person must know of a store that is not what it was, in sentences."""
+    return missing.sentences(found["missing"], found["journals_aside"])
 
 
 def _print_lives(found: Answer) -> None:

@@ -8,37 +8,32 @@ own tables anew: the cure for all that is wrong with them, while the log is soun
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains
 from edda_sync.crdt.records import told_apart
-from edda_sync.engine import standing
+from edda_sync.engine import missing, standing
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.scratch import Progress, scratch_of
 from edda_sync.fold.scrub import PAGE, Damage, scrub_texts
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
-from edda_sync.store.seams import Head, Logged, Row, StoreReader
-from edda_sync.store.sqlite.errors import translated
+from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.sqlite.store import SqliteStore
-from edda_sync.store.sqlite.tables import SqliteWriter
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
 from edda_sync.workspace.lives import Life
 
 NAMED_MAX: Final = 3  # damaged things that a finding names
-Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +47,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did: how many changes it folded, and which tables had other rows before, with how many."""
+    """
+    What a rebuild did.
+
+    Attributes:
+        changes: How many changes it folded.
+        different: Which tables had other rows before, with how many; of tables that were changed themselves it is not told.
+        mended: What somebody had changed in tables, indexes and triggers, in words.
+    """
 
     changes: int
     different: Mapping[str, int]
+    mended: Sequence[str] = ()
 
 
 def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> list[Finding]:
@@ -67,13 +70,14 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
         progress: Called with the number of changes that were folded, then with that of entities that were looked at.
     """
     findings = _check_file(engine)
-    if findings and not findings[0].sound:
+    if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # whatever else would be said of a broken file is not worth reading
     findings.append(_check_log(engine))
     if findings[-1].sound:
         findings.append(_check_tables(engine, progress))
     findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
     findings.append(_check_lives(engine))
+    findings += _check_missing(engine)
     findings += _check_identity(engine)
     findings += _check_membership(engine)
     findings += _check_sizes(engine)
@@ -99,8 +103,9 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     found = _check_log(engine)
     if not found.sound:
         raise CorruptError(found.detail)
-    different = _compare_with_log(engine, progress)
-    return Rebuilt(engine.rebuild(), different)
+    changed = _changed_shape(engine)
+    different = {} if changed else _compare_with_log(engine, progress)
+    return Rebuilt(engine.rebuild(), different, changed)
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -113,20 +118,29 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     connection = store.connect()
     try:
         said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+        if said != ["ok"]:
+            return [Finding("file", False, f"SQLite finds {_some(said)}")]
+        if changed := store.changed_shape():
+            what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
+            return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
         dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite.Error as error:
         return [Finding("file", False, f"SQLite finds {error}")]
     finally:
         connection.close()
-    intact = said == ["ok"]
     return [
-        Finding("file", intact, "SQLite finds it whole" if intact else f"SQLite finds {_some(said)}"),
+        Finding("file", True, "SQLite finds it whole"),
         Finding(
             "references",
             not dangling,
             f"{len(dangling):,} rows point at nothing" if dangling else "every row points at rows that are there",
         ),
     ]
+
+
+def _changed_shape(engine: StorageEngine) -> list[str]:
+    """Return what somebody changed in the tables, indexes and triggers of a file, in words."""
+    return engine.store.changed_shape() if isinstance(engine.store, SqliteStore) else []
 
 
 # --- the log ----------------------------------------------------------------------------------------------------------
@@ -183,7 +197,7 @@ def _check_tables(engine: StorageEngine, progress: Progress) -> Finding:
 
 def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, int]:
     """Fold the log into a scratch store, and count the rows of each table that are not the same."""
-    with engine.snapshot() as reader, _scratch(reader, progress) as scratch:
+    with engine.snapshot() as reader, scratch_of(reader, progress) as scratch:
         Ledger(Texts()).rebuild(scratch, open_taken)
         different = {
             table: _count_differences(ours, theirs, columns)
@@ -216,80 +230,6 @@ def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int)
         if other is not None and other[:columns] == first:
             other = next(right, None)
     return count
-
-
-class _Beside(SqliteWriter):
-    """A scratch store that has a view of its own, and the log of another store."""
-
-    def __init__(self, connection: Any, log: StoreReader, progress: Progress) -> None:
-        super().__init__(connection)
-        self._log = log
-        self._progress = progress
-
-    def log_position(self) -> int:
-        return self._log.log_position()
-
-    def meta(self, key: str) -> bytes | None:
-        return self._log.meta(key)
-
-    def evidence(self) -> Mapping[bytes, bytes]:
-        return self._log.evidence()
-
-    def evidence_names(self) -> Sequence[bytes]:
-        return self._log.evidence_names()
-
-    def evidence_at(self, name: bytes) -> bytes | None:
-        return self._log.evidence_at(name)
-
-    def heads(self) -> Mapping[bytes, Head]:
-        return self._log.heads()
-
-    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
-        return self._log.positions_missing(frontier)
-
-    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
-        return self._log.headers(actor, first, last)
-
-    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
-        return self._log.hash_at(actor, seq)
-
-    def segments(self) -> Sequence[tuple[int, bytes]]:
-        return self._log.segments()
-
-    def segment_part(self, segment: bytes, number: int) -> bytes | None:
-        return self._log.segment_part(segment, number)
-
-    def logged(self, position: int) -> Logged:
-        self._progress(position)
-        return self._log.logged(position)
-
-    def parts(self, position: int) -> Iterator[bytes]:
-        return self._log.parts(position)
-
-
-@contextmanager
-def _scratch(log: StoreReader, progress: Progress) -> Iterator[_Beside]:
-    """
-    Make a store that is forgotten at the end, in a private file without a name: in memory it would be as large as the store.
-
-    SQLite's own nameless files stay in memory, since SQLCipher is built so.
-    """
-    from edda_sync.store.sqlite import schema
-
-    with tempfile.TemporaryDirectory(prefix="edda-doctor-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "scratch.db"
-        connection = sqlite.connect(str(path), isolation_level=None)
-        try:
-            with translated(path):
-                connection.execute("PRAGMA journal_mode = OFF")
-                connection.execute("PRAGMA synchronous = OFF")
-                connection.execute("BEGIN")
-                schema.migrate(connection)
-            with suppress(OSError):  # where an open file cannot go, it goes with its folder
-                path.unlink()
-            yield _Beside(connection, log, progress)
-        finally:
-            connection.close()
 
 
 # --- the digest -------------------------------------------------------------------------------------------------------
@@ -346,6 +286,16 @@ def _check_lives(engine: StorageEngine) -> Finding:
     if forked:
         detail += f"; two stores wrote in one life, of {_some([device[:12] for device in forked])}: both are kept"
     return Finding("lives", not crowded, detail)
+
+
+def _check_missing(engine: StorageEngine) -> list[Finding]:
+    """Say what was acknowledged and is gone, and which journals were put aside; nothing of what is not so."""
+    findings = []
+    if number := engine.reading.missing():
+        findings.append(Finding("missing", False, missing.sentence(number).rstrip(".")))
+    if names := engine.reading.journals_aside():
+        findings.append(Finding("journal", True, missing.aside_sentence(names).rstrip(".")))
+    return findings
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:

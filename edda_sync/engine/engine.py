@@ -37,6 +37,7 @@ from edda_sync.words.model import Conflict, Document, DocumentId, Item, Link, Me
 from edda_sync.words.query import DocumentQuery, TaskQuery
 
 if TYPE_CHECKING:
+    from edda_sync.store.sqlite.connections import Connection
     from edda_sync.transport.identity import Identity
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
@@ -153,8 +154,7 @@ class StorageEngine:
             agent: Who does this, if it is not the person: the name of an AI agent or a program.
             reason: Why.
         """
-        if agent is not None:
-            agent = values.line("agent", agent)
+        agent = None if agent is None else values.line("agent", agent)
         if reason is not None:
             reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
         return Transaction(self.reading, self.writing, agent, reason)
@@ -231,6 +231,10 @@ class StorageEngine:
     def table(self, name: str) -> list[Row]:
         """Return all rows of one of the specification's tables, by primary key."""
         return self.reading.table(name)
+
+    def sql(self) -> Connection:
+        """Return a connection that reads the store's tables, for pandas and notebooks; close it. See ``Reading.sql``."""
+        return self.reading.sql()
 
     def snapshot(self) -> AbstractContextManager[StoreReader]:
         """Open a reader of a state in which every text is up to date."""
@@ -362,8 +366,7 @@ class StorageEngine:
 
     def _at_once(self, work: Callable[[Transaction], T]) -> T:
         with Transaction(self.reading, self.writing, checked=False) as tx:
-            result = work(tx)
-        return result
+            return work(tx)
 
     def __enter__(self) -> Self:
         return self

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from edda_sync.changes.early import is_reissued
+from edda_sync.crdt.frontier import Dot
 from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words.files import disk_error, make_folders, open_file
 from edda_sync.words.process import Owner
@@ -134,6 +135,11 @@ class Sidecar:
                 return POWER
         return ""
 
+    def remembered(self) -> Dot | None:
+        """Return the last change that is remembered of this file; None for none."""
+        known = self._read()
+        return None if known is None or known.inode != self._inode else (known.actor, known.seq)
+
     def note_file(self, tx: StoreWriter) -> None:
         """Note in the store which file it is, should the sidecar be lost; inside a transaction that writes."""
         encoded = self._inode.to_bytes(8, "big")
@@ -204,14 +210,16 @@ def open_sidecar(folder: Path, store_id: bytes, database: Path, *, boot: bytes |
     Raises:
         StorageError: It cannot be opened, or others can read it and that cannot be changed.
     """
-    try:
-        make_folders(folder)
-    except OSError as error:
-        raise disk_error(folder, error) from None
-    inode = database.stat().st_ino
-    name = f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
-    alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
-    return Sidecar(_FileSlot(folder / name), machine_id(), inode, boot or boot_id(), alone=alone)
+    inode = os.stat(database).st_ino
+    path = folder / f"{store_id.hex()}-{inode:x}"  # copies share the first half: with one file they would take turns
+    alone = False
+    if not os.access(path, os.F_OK):
+        try:
+            make_folders(folder)
+            alone = not any(each.startswith(f"{store_id.hex()}-") for each in os.listdir(folder))
+        except OSError as error:
+            raise disk_error(folder, error) from None
+    return Sidecar(_FileSlot(path), machine_id(), inode, boot or boot_id(), alone=alone)
 
 
 def is_remembered(folder: Path, database: Path) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edda_sync.engine import opening
+from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.store.seams import Store, StoreWriter
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace import actor as actors
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.store import SqliteStore
 
 STORE_ID: Final = "store_id"
 
@@ -35,6 +38,8 @@ class Opened:
         home: The folder.
         config: How the store is kept.
         sidecar: What tells this store from its copies; None for a store that is never copied.
+        file: The store itself, when it is a file; None for one in memory, and one of the caller's own making.
+        news: What a person must know of what was found when the store was opened, in sentences.
     """
 
     def __init__(self, home: Path, random: Callable[[int], bytes]) -> None:
@@ -43,7 +48,8 @@ class Opened:
         self.sidecar: Sidecar | None = None
         self._random = random
         self._store: Store | None = None
-        self._file: tuple[Path, int | None] | None = None  # the open file, and what tells it from others
+        self.file: SqliteStore | None = None
+        self.news: list[str] = []
 
     @property
     def store(self) -> Store:
@@ -93,15 +99,17 @@ class Opened:
             opening.check_not_overwritten(self.home, database)
             raise
         store.on_idle = on_idle
-        self._store = store
-        self._file = (database, opening.file_of(database))
+        self._store = self.file = store
+        is_whole = False
         with store.read() as reader:
             store_id = reader.meta(STORE_ID)
             founded = reader.meta(actors.WORKSPACE_KEY) is not None
-        if store_id is None:
-            store_id = store.transact(self._name_store)
-        with naming_state():
-            self.sidecar = open_sidecar(state, store_id, store.path)
+            if store_id is not None:
+                self.sidecar = _sidecar(state, store_id, store.path)
+                is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())
+        if self.sidecar is None:
+            self.sidecar = _sidecar(state, store.transact(self._name_store), store.path)
+        self.news = [] if is_whole else missing.look(store, self.sidecar.remembered())
         return founded
 
     def attach(self, store: Callable[[], Store], config: StorageConfig, sidecar: Sidecar | None) -> None:
@@ -122,7 +130,7 @@ class Opened:
         was_open = self._store is not None
         if self._store is not None:
             self._store.close()
-            self._store = None
+            self._store = self.file = None
         if self.sidecar is not None:
             self.sidecar.close()
             self.sidecar = None
@@ -133,11 +141,11 @@ class Opened:
         Look whether the store's file is still where it was opened.
 
         Raises:
-            LostStoreError: It was taken away, or emptied.
+            LostStoreError: It was taken away, its folder was moved, or it was emptied.
             ReplacedStoreError: Another file is there.
         """
-        if self._file is not None:
-            opening.check_still_there(self.home, *self._file)
+        if self.file is not None:
+            self.file.check_place()
 
     def _check_closed(self) -> None:
         if self._store is not None:
@@ -149,3 +157,8 @@ class Opened:
             store_id = self._random(16)
             tx.set_meta(STORE_ID, store_id)
         return store_id
+
+
+def _sidecar(state: Path, store_id: bytes, database: Path) -> Sidecar:
+    with naming_state():
+        return open_sidecar(state, store_id, database)

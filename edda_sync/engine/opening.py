@@ -8,14 +8,13 @@ have a backup or other devices, and part the device from its workspace.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Final
 
 from edda_sync.engine import life
 from edda_sync.words import limits
-from edda_sync.words.errors import LostStoreError, ReplacedStoreError
+from edda_sync.words.errors import LostStoreError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 
 _RETRY_S: Final = 0.01
@@ -60,43 +59,6 @@ def check_not_overwritten(home: Path, database: Path) -> None:
     """
     if has_identity(home):
         raise LostStoreError(str(database), [database.name, *_left(home, database)], overwritten=True)
-
-
-def file_of(database: Path) -> int | None:
-    """Return what tells a file from one that takes its place later; None for none, or one without content."""
-    try:
-        found = os.stat(database)
-    except FileNotFoundError:
-        return None
-    return found.st_ino if found.st_size else None
-
-
-def check_still_there(home: Path, database: Path, opened: int | None) -> None:
-    """
-    Look whether the file of a store in use is where it was opened: who goes on with a file that nobody can find any more
-    acknowledges what is lost.
-
-    Args:
-        home: The store's folder.
-        database: Its file.
-        opened: What :func:`file_of` said when it was opened.
-
-    Raises:
-        LostStoreError: It is missing, or was emptied.
-        ReplacedStoreError: Another file is there.
-    """
-    if opened is None:
-        return  # it had no content yet
-    try:
-        found = file_of(database)
-    except OSError:
-        return  # it cannot be looked at: whoever reads or writes it says why
-    if found is None:
-        raise LostStoreError(
-            str(database), [each.name for each in (database,) if each.exists()] + _left(home, database)
-        )
-    if found != opened:
-        raise ReplacedStoreError(str(database))
 
 
 def _left(home: Path, database: Path) -> list[str]:

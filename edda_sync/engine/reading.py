@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from edda_sync.crdt import rows, state
 from edda_sync.crdt.entity import key_of, kind_and_id
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.engine import conflicts
+from edda_sync.engine import conflicts, missing
 from edda_sync.engine.fresh import fresh, matching
 from edda_sync.engine.items import item_of_row
 from edda_sync.engine.opened import Opened
@@ -24,12 +25,15 @@ from edda_sync.fold.view import View
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import Record, Row, StoreReader, StoreWriter
 from edda_sync.words import values
-from edda_sync.words.errors import AmbiguousIdError, CorruptError, NotFoundError, RefusedTextError
+from edda_sync.words.errors import AmbiguousIdError, CorruptError, NotFoundError, RefusedTextError, UsageError
 from edda_sync.words.model import Conflict, Item, Link, Member, Tag
 from edda_sync.words.query import Query, plan
 from edda_sync.workspace import lives
 from edda_sync.workspace import members as workspaces
 from edda_sync.workspace.lives import Life
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.connections import Connection
 
 
 class Reading:
@@ -159,6 +163,24 @@ class Reading:
         with self._opened.store.read() as reader:
             return reader.counts()
 
+    def sql(self) -> Connection:
+        """
+        Return a connection that reads the store's file as it is now and later, for SQL, pandas and notebooks; close it.
+
+        It is of the Python DB-API, as the standard library's ``sqlite3.Connection``. Do not open the file with that one, nor
+        with a library that does, in a process that uses the store: two copies of SQLite in one process undo each other's
+        locks, which damages what is read and ends the process. Other programs may open it.
+
+        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink.
+
+        Raises:
+            UsageError: The store is in memory.
+        """
+        with self.snapshot():  # what was edited a moment ago is in the tables now
+            if self._opened.file is None:
+                raise UsageError("A store in memory has no SQL; open one in a folder.")
+            return self._opened.file.connect(reads_only=True)
+
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def frontier(self) -> Frontier:
@@ -209,6 +231,19 @@ class Reading:
             return lives.copies(reader, int(self._now() * 1000))
 
     # --- soundness ----------------------------------------------------------------------------------------------------
+
+    def news(self) -> list[str]:
+        """Return what a person must know of what was found when the store was opened, in sentences."""
+        return self._opened.news
+
+    def missing(self) -> int:
+        """Return how many changes were acknowledged here and are gone, until a peer brings them back."""
+        with self._opened.store.read() as reader:
+            return missing.count(reader)
+
+    def journals_aside(self) -> list[str]:
+        """Return the names of the journals beside the store's file that were put aside: of another file, or damaged."""
+        return [] if self._opened.file is None else self._opened.file.journals_aside()
 
     def scrub(self, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
         """

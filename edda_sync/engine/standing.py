@@ -95,6 +95,8 @@ def facts(engine: StorageEngine) -> Facts:
         "refused": engine.refused(),
         **_copies(engine),
         "forked": engine.reading.forked(),
+        "missing": engine.reading.missing(),
+        "journals_aside": engine.reading.journals_aside(),
         "lives": _lives(engine),
         **_segment(engine),
         **_admission(engine),

@@ -15,7 +15,7 @@ from edda_sync.changes import early
 from edda_sync.changes.chains import names_of, points_of
 from edda_sync.changes.drafts import Draft
 from edda_sync.crdt.frontier import Dot
-from edda_sync.engine import life
+from edda_sync.engine import life, missing
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.ledger.ledger import Ledger
@@ -73,8 +73,6 @@ class Writing:
             check: Looks, inside the store's transaction, whether the drafts may still be done, and raises if not.
         """
         store = self._opened.store
-        if drafts:
-            self._opened.check_still_there()  # or it would be acknowledged in a file that nobody can find
 
         def work(tx: StoreWriter) -> Dot | None:
             if check is not None:
@@ -174,7 +172,7 @@ class Writing:
 
     def rebuild(self) -> int:
         """
-        Fold the whole log into fresh tables; return how many changes it was.
+        Fold the whole log into fresh tables, each as the schema has it; return how many changes it was.
 
         Raises:
             CorruptError: A change in the log is not what was written; nothing has changed.
@@ -183,10 +181,13 @@ class Writing:
         from edda_sync.sync.merging import open_taken
 
         def work(tx: StoreWriter) -> int:
-            forget_made(tx)
             for position in tx.positions_missing({}):
                 verify_logged(tx, tx.logged(position))
-            return self._ledger.rebuild(tx, open_taken)
+            folded = self._ledger.rebuild(tx, open_taken)
+            forget_made(tx)  # last: only now is every table what it should be
+            if missing.count(tx):
+                missing.give_up(tx)
+            return folded
 
         return self._opened.store.transact(work)
 

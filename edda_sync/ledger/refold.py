@@ -55,8 +55,8 @@ def rebuild(
     Raises:
         RemoteProtocolError: A life in the log had no right to begin.
     """
+    tx.clear_view()  # first: it puts right what somebody changed in the tables
     anew.note(tx)
-    tx.clear_view()
     fold, walk = Fold(tx, texts, write=partial(apply, tx)), Walk(pasts, tx)
     taken, logged = dict(tx.segments()), tx.positions_missing({})
     seen: Frontier = {}

@@ -52,7 +52,10 @@ def absolute(path: Path) -> Path:
     Raises:
         UsageError: There is no current folder, or no such user.
     """
+    path = Path(path)
+    if path.is_absolute():
+        return path
     try:
-        return Path(path).expanduser().absolute()
+        return path.expanduser().absolute()
     except (OSError, RuntimeError) as error:
         raise UsageError(f"{path} cannot be found from here ({error}); name it from the root on.") from None

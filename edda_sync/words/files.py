@@ -113,19 +113,22 @@ def mend_file(path: Path | str) -> None:
         LinkError: A link is in its place.
         NotPrivateError: Others can read it, and that cannot be changed.
     """
-    with suppress(FileNotFoundError):
+    try:
         mode = os.lstat(path).st_mode
-        if stat.S_ISLNK(mode):
-            raise LinkError(str(path))
-        if mode & _OTHERS:
-            try:
-                os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
-            except FileNotFoundError:
-                return  # a journal goes when another process closes the store
-            except OSError:
-                raise NotPrivateError(str(path)) from None
-            if os.lstat(path).st_mode & _OTHERS:
-                raise NotPrivateError(str(path))
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise LinkError(str(path))
+    if mode & _OTHERS:
+        try:
+            os.chmod(path, stat.S_IMODE(mode) & ~_OTHERS)
+            is_private = not os.lstat(path).st_mode & _OTHERS
+        except FileNotFoundError:
+            return  # a journal goes when another process closes the store
+        except OSError:
+            raise NotPrivateError(str(path)) from None
+        if not is_private:
+            raise NotPrivateError(str(path))
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode: bool = False) -> None:

@@ -44,10 +44,10 @@ def make_state_folder(path: Path) -> None:
     Raises:
         StorageError: It cannot be made: what is in the way is named, or the way out.
     """
-    with naming_state():
-        try:
-            make_folders(path)
-        except OSError as error:
+    try:
+        make_folders(path)
+    except OSError as error:
+        with naming_state():
             raise disk_error(path, error) from None
 
 

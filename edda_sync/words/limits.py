@@ -107,6 +107,8 @@ MEMBERS_MAX = 512  # devices of one workspace
 # --- store ------------------------------------------------------------------------------------------------------------
 BUSY_TIMEOUT_MS = 30_000  # how long one process waits for another's transaction
 READERS_MAX = 8  # pooled read connections
+JOURNAL_BYTES_MAX = 64 * 1024 * 1024  # what is written while somebody reads one state, before that reading is ended
+READERS_LOOKED_AT_EVERY_S = 10.0  # so soon a process that only reads notices how much others have written meanwhile
 FORK_WAIT_S = 1.0  # how long a fork waits for other threads that are using a store: far above what a commit takes
 MAKING_S = 1.0  # an empty file that stays so for this long is not being made by another process
 PROJECT_DELAY_S = 0.05  # an edited text is written into the tables this long after its last edit

@@ -41,6 +41,24 @@ TESTS: Final = {
         "engine/test_opening.py::test_a_running_device_ends_when_its_file_is_taken_away",
         "engine/test_opening.py::test_nothing_is_acknowledged_in_a_file_that_was_taken_away",
         "cli/test_lost.py::test_a_store_that_was_overwritten_comes_back_as_the_message_says",
+        "cli/test_lost.py::test_a_running_device_whose_folder_is_moved_away_stops_and_says_so",
+        "store/sqlite/test_place.py::test_no_transaction_is_acknowledged_in_a_file_that_is_not_where_it_was",
+        "store/sqlite/test_place.py::test_nothing_is_acknowledged_in_a_journal_that_was_taken_away",
+    ),
+    "a file that is put back beside the journal of another one": (
+        "cli/test_lost.py::test_an_older_file_that_is_put_back_under_a_running_device_is_whole_and_everybody_is_told",
+        "store/sqlite/test_journal.py::test_a_copy_that_was_made_while_the_journal_began_anew_does_not_mix_both",
+    ),
+    "a journal that rots, or is taken away": (
+        "engine/test_missing.py::test_a_store_that_lost_what_it_acknowledged_says_how_much",
+        "engine/test_missing.py::test_peers_give_back_what_is_missing",
+    ),
+    "another program that changes tables, indexes or triggers": (
+        "store/sqlite/test_shape.py::test_what_somebody_changed_is_named_and_put_right",
+    ),
+    "a reader that nobody ends": (
+        "store/sqlite/test_readers.py::test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_it_shrinks_again",
+        "store/sqlite/test_readers.py::test_a_transaction_that_another_process_has_forgotten_is_ended_there",
     ),
     "a disk that rots": (
         "sync/test_replica.py::test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_scrub_alone",

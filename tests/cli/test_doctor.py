@@ -68,11 +68,11 @@ def test_a_sound_store_is_found_sound_and_stays_as_it_is(home: Path) -> None:
         ("UPDATE tasks SET description = 'other' WHERE title = 'parent'", {"tables", "digest"}),
         ("DELETE FROM entity_tags WHERE entity_type = 'task'", {"tables", "digest"}),
         ("DELETE FROM task_documents", {"tables", "digest"}),
-        ("UPDATE entities SET state = (SELECT state FROM entities ORDER BY key LIMIT 1)", {"tables", "digest"}),
-        ("UPDATE entities SET hash = zeroblob(32) WHERE hex(key) LIKE '01%'", {"tables", "digest"}),
-        ("UPDATE digest SET sum = randomblob(16)", {"tables", "digest"}),
-        ("DELETE FROM digest", {"tables", "digest"}),
-        ("INSERT INTO unapplied SELECT 3, 1, key, 1, 'malformed' FROM entities LIMIT 1", {"tables"}),
+        ("UPDATE _entities SET state = (SELECT state FROM _entities ORDER BY key LIMIT 1)", {"tables", "digest"}),
+        ("UPDATE _entities SET hash = zeroblob(32) WHERE hex(key) LIKE '01%'", {"tables", "digest"}),
+        ("UPDATE _digest SET sum = randomblob(16)", {"tables", "digest"}),
+        ("DELETE FROM _digest", {"tables", "digest"}),
+        ("INSERT INTO _unapplied SELECT 3, 1, key, 1, 'malformed' FROM _entities LIMIT 1", {"tables"}),
         ("DELETE FROM documents", {"references", "tables", "digest"}),
     ],
 )
@@ -93,12 +93,12 @@ def test_a_spoiled_view_is_noticed_and_folded_anew(home: Path, statement: str, c
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE log SET body = zeroblob(length(body)) WHERE position = 3",
-        "UPDATE log SET raw = (SELECT raw FROM log WHERE position = 2) WHERE position = 3",
-        "UPDATE log SET hash = zeroblob(32) WHERE position = 3",
-        "UPDATE log_parts SET part = zeroblob(length(part)) WHERE number = 1",
-        "DELETE FROM log WHERE position = 4",
-        "UPDATE heads SET hash = zeroblob(32)",
+        "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 3",
+        "UPDATE _log SET raw = (SELECT raw FROM _log WHERE position = 2) WHERE position = 3",
+        "UPDATE _log SET hash = zeroblob(32) WHERE position = 3",
+        "UPDATE _log_parts SET part = zeroblob(length(part)) WHERE number = 1",
+        "DELETE FROM _log WHERE position = 4",
+        "UPDATE _heads SET hash = zeroblob(32)",
     ],
 )
 def test_a_spoiled_log_is_noticed_and_nothing_is_folded_from_it(home: Path, statement: str) -> None:
@@ -165,6 +165,6 @@ def test_the_command_says_what_is_sound_and_what_is_not(another_edda: Callable[[
     mended = edda("doctor", "--rebuild")
     assert "1 in tasks" in mended.stderr
     assert "the same as before" in edda("doctor", "--rebuild").stderr
-    spoil(home, "UPDATE log SET hash = zeroblob(32) WHERE position = 3")
+    spoil(home, "UPDATE _log SET hash = zeroblob(32) WHERE position = 3")
     assert "DAMAGED  log" in edda("doctor", code=1).stdout
     edda("doctor", "--rebuild", code=1)

@@ -129,3 +129,61 @@ def test_every_command_that_needs_the_identity_says_how_to_get_on_without_and_th
         "Written without",
     }
     assert laptop.json("status")["digest"] == phone.json("status")["digest"]
+
+
+def test_an_older_file_that_is_put_back_under_a_running_device_is_whole_and_everybody_is_told(
+    machine: Callable[[str], Machine],
+) -> None:
+    laptop = machine("laptop")
+    database = laptop.home / "edda.db"
+    laptop.run("task", "add", "Old", "--description", "x" * 20_000)
+    older = database.read_bytes()
+    for number in range(5):
+        laptop.run("task", "add", f"New {number}", "--description", "y" * 20_000)
+    running, _ = laptop.up()
+    laptop.run("task", "add", "Last before the restore")
+    assert (laptop.home / "edda.db-wal").stat().st_size
+    (laptop.home / "edda.db.new").write_bytes(older)
+    (laptop.home / "edda.db.new").rename(database)
+    assert running.wait() == 1, "whatever it would write from now on, nobody would find"
+    assert "was replaced by another file while it was in use" in running.lines[-1]
+    said = laptop.run("task", "add", "After the restore")
+    assert "edda.db-wal-aside-1 was put aside" in said
+    assert [task["title"] for task in laptop.json("task", "list")] == ["Old", "After the restore"]
+    said = laptop.run("doctor")
+    assert "sound    journal: edda.db-wal-aside-1 was put aside" in said
+    assert "put aside" in laptop.run("status")
+    (laptop.home / "edda.db-wal-aside-1").unlink()
+    assert "put aside" not in laptop.run("status") + laptop.run("doctor")
+
+
+def test_a_running_device_whose_folder_is_moved_away_stops_and_says_so(machine: Callable[[str], Machine]) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Mine")
+    running, _ = laptop.up()
+    laptop.home.rename(laptop.home.with_name("moved"))
+    assert running.wait() == 1
+    assert running.lines[-1].startswith(f"{laptop.home / 'edda.db'} is missing or empty, although a store was here")
+    laptop.home.with_name("moved").rename(laptop.home)
+    assert [task["title"] for task in laptop.json("task", "list")] == ["Mine"]
+
+
+def test_what_was_acknowledged_and_is_gone_is_said_once_by_any_command_and_then_by_status_and_doctor(
+    machine: Callable[[str], Machine],
+) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Mine")
+    database = laptop.home / "edda.db"
+    older = database.read_bytes()
+    laptop.run("task", "add", "Gone")
+    database.write_bytes(older)
+    assert "1 change that was written here and acknowledged is missing" in laptop.run("task", "list")
+    assert "missing" not in laptop.run("task", "list")
+    assert "lost: 1 change" in laptop.run("status")
+    assert laptop.json("status")["missing"] == 1
+    assert "DAMAGED  missing: 1 change" in laptop.run("doctor", code=1)
+    running, _ = laptop.up()
+    assert any("1 change that was written here" in line for line in running.lines)
+    assert running.end() == 0
+    laptop.run("doctor", "--rebuild")
+    assert "missing" not in laptop.run("status")

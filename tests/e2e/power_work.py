@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.store.sqlite import store as sqlite
+from edda_sync.store.sqlite import opening as sqlite
 from edda_sync.words.config import StorageConfig
 from tests.e2e.kill_work import Facts, Key, facts_of, perform, plan, read_facts, settle
 

@@ -29,8 +29,8 @@ CARELESS = """
 from edda_sync.store.sqlite import store as sqlite
 from tests.e2e import power_work
 careful = sqlite.SqliteStore.connect
-def careless(store):
-    connection = careful(store)
+def careless(store, **options):
+    connection = careful(store, **options)
     connection.execute("PRAGMA synchronous = {}")
     return connection
 sqlite.SqliteStore.connect = careless

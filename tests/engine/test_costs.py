@@ -193,6 +193,13 @@ def test_a_page_is_read_with_a_fixed_number_of_statements(homes: list[Path], mon
     assert counted[0] == counted[1] <= 8
 
 
+def test_a_store_that_lacks_nothing_is_opened_with_one_look(homes: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    with counting(monkeypatch):
+        before = Counted.statements
+        edda.open(homes[0]).close()
+    assert Counted.statements - before <= 10, "three for the connection, three around the look, and three in it"
+
+
 def test_what_is_read_is_not_checked_until_somebody_updates_it(
     homes: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

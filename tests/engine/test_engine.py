@@ -481,8 +481,8 @@ def test_a_change_that_rotted_in_the_log_is_named_and_the_view_stays_as_it_is(tm
         (actor,) = store.frontier()
         before = store.digest(), store.table("tasks")
     connection = sqlite3.connect(tmp_path / "home" / "edda.db")
-    ((body,),) = connection.execute("SELECT body FROM log WHERE seq = 2").fetchall()
-    connection.execute("UPDATE log SET body = ? WHERE seq = 2", (body.replace(b"whole", b"other"),))
+    ((body,),) = connection.execute("SELECT body FROM _log WHERE seq = 2").fetchall()
+    connection.execute("UPDATE _log SET body = ? WHERE seq = 2", (body.replace(b"whole", b"other"),))
     connection.commit()
     connection.close()
     with edda.open(tmp_path / "home") as store:

@@ -72,7 +72,7 @@ def test_a_text_that_cannot_be_read_stays_as_it_was_shown(tmp_path: Path) -> Non
         document = engine.create_document(edda.Document(title="t", content="words"))
         engine.edit_text(document, "content", [(0, 0, "some ")])
         connection = engine.store.connect()
-        connection.execute("UPDATE texts SET state = x'00'")
+        connection.execute("UPDATE _texts SET state = x'00'")
         connection.close()
         with engine.store.read() as reader:
             assert fresh(reader, reader.stale_texts()) is reader

@@ -243,6 +243,27 @@ def test_a_store_of_which_another_files_sidecar_is_there_needs_its_own(tmp_path:
     unknown.close()
 
 
+def test_a_store_whose_own_sidecar_is_damaged_is_another_life(tmp_path: Path, database: Path) -> None:
+    before = open_sidecar(tmp_path / "lives", STORE_ID, database)
+    store = noted(before)
+    before.close()
+    (kept,) = (tmp_path / "lives").iterdir()
+    kept.write_bytes(b"damaged")
+    after = open_sidecar(tmp_path / "lives", STORE_ID, database)
+    assert doubt(after, store, head(ACTOR, 3)) == life.COPIED
+    after.close()
+
+
+def test_who_is_remembered_does_not_look_through_all_sidecars(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_sidecar(tmp_path / "lives", STORE_ID, database).close()
+    listed: list[object] = []
+    monkeypatch.setattr("os.listdir", listed.append)
+    open_sidecar(tmp_path / "lives", STORE_ID, database).close()
+    assert listed == []
+
+
 def test_a_store_notes_its_file_once(sidecar: Sidecar) -> None:
     store = noted(sidecar)
     with store.read() as reader:

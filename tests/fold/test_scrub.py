@@ -62,21 +62,21 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE entities SET hash = zeroblob(32) WHERE hex(key) LIKE '00%'", "task"),
-        ("UPDATE entities SET hidden = 1 WHERE hex(key) LIKE '00%'", "task"),
-        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '00%'", "task"),
-        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '01%'", "document"),
-        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '02%'", "tag"),
-        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '03%'", "device"),
-        ("UPDATE entities SET state = x'00' WHERE hex(key) LIKE '04%'", "workspace"),
+        ("UPDATE _entities SET hash = zeroblob(32) WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE _entities SET hidden = 1 WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE _entities SET state = x'00' WHERE hex(key) LIKE '00%'", "task"),
+        ("UPDATE _entities SET state = x'00' WHERE hex(key) LIKE '01%'", "document"),
+        ("UPDATE _entities SET state = x'00' WHERE hex(key) LIKE '02%'", "tag"),
+        ("UPDATE _entities SET state = x'00' WHERE hex(key) LIKE '03%'", "device"),
+        ("UPDATE _entities SET state = x'00' WHERE hex(key) LIKE '04%'", "workspace"),
         ("UPDATE tasks SET priority = 0", "task"),
         ("UPDATE documents SET content = 'other'", "document"),
         ("UPDATE tags SET color = 'red'", "tag"),
         ("DELETE FROM entity_tags", "task"),
         ("DELETE FROM task_documents", "task"),
-        ("UPDATE texts SET state = x'00'", ""),
-        ("DELETE FROM texts", ""),
-        ("UPDATE digest SET sum = zeroblob(16)", "the digest"),
+        ("UPDATE _texts SET state = x'00'", ""),
+        ("DELETE FROM _texts", ""),
+        ("UPDATE _digest SET sum = zeroblob(16)", "the digest"),
         ("INSERT INTO tags VALUES ('x', 'x', NULL, NULL, '')", "the number of tags"),
     ],
 )
@@ -136,7 +136,7 @@ def test_an_entity_that_cannot_be_read_ends_no_list_of_the_others() -> None:
         rotten += [(key_of("device", device_entity(tablet.identity.public_key)), "members", tablet.identity.device)]
         rotten += [(key_of("tag", values.id_bytes("id", values.tag_id("a"))), "", "")]
         for key, name, item in rotten:
-            damage(laptop, "UPDATE entities SET state = zeroblob(length(state)) WHERE key = ?", key)
+            damage(laptop, "UPDATE _entities SET state = zeroblob(length(state)) WHERE key = ?", key)
             left = {each: [i for i in some if (each, i) != (name, item)] for each, some in whole.items()}
             assert listed(laptop) == left
             assert key in [each.key for each in laptop.scrub()[0]]

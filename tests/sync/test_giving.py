@@ -131,7 +131,7 @@ def forget_signatures(engine: StorageEngine, actor: bytes, seq: int) -> None:
         if isinstance(tx, MemoryWriter):
             tx._drop("signatures", (actor, seq))
         else:
-            tx._execute("DELETE FROM signatures WHERE actor = ? AND seq = ?", (actor, seq))  # type: ignore[attr-defined]
+            tx._execute("DELETE FROM _signatures WHERE actor = ? AND seq = ?", (actor, seq))  # type: ignore[attr-defined]
 
     engine.store.transact(work)
 

@@ -272,7 +272,7 @@ def test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_sc
     network = line(*trio)
     flip_a_bit(
         phone,
-        "UPDATE entities SET state = CAST(replace(state, CAST('Buy milk' AS BLOB), CAST('Buy mule' AS BLOB)) AS BLOB)"
+        "UPDATE _entities SET state = CAST(replace(state, CAST('Buy milk' AS BLOB), CAST('Buy mule' AS BLOB)) AS BLOB)"
         f" WHERE hex(key) LIKE '%{raw.upper()}'",
     )
     assert phone.digest() == laptop.digest(), "the digest that commits keep up to date cannot know"

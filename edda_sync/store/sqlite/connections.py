@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -27,7 +29,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.words.errors import DiskFaultError, UsageError
 from edda_sync.words.process import Owner, keep_for_ever
 
-_File = tuple[int, int]  # device and inode
+File = tuple[int, int]  # device and inode
 
 
 class Forked(Protocol):
@@ -47,9 +49,16 @@ class Forked(Protocol):
 
 
 class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no types
-    """A connection that is known of until it is closed."""
+    """
+    A connection that is known of until it is closed.
 
-    file: _File
+    Attributes:
+        file: Which file it is open to.
+        journal: Which file its journal is, once that is open.
+    """
+
+    file: File
+    journal: File | None = None
 
     def close(self) -> None:
         """Close it, once, and in the process that opened it."""
@@ -113,22 +122,29 @@ class Gate:
 _open: Final[weakref.WeakSet[Connection]] = weakref.WeakSet()
 _holders: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forking = threading.Lock()  # two threads may fork at once
+_opening = threading.RLock()
 _paused: Final[list[Forked]] = []
-_parents: Final[set[_File]] = set()  # files of which SQLite knows something that is true in the parent only
+_parents: Final[set[File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
-def connect(path: Path) -> Connection:
+def connect(path: Path, file: File | None = None, *, reads_only: bool = False) -> Connection:
     """
     Return a plain connection to a file that is there; SQLite never makes one.
+
+    Args:
+        path: The file.
+        file: Which file it was at a look a moment ago; looked up by default.
+        reads_only: Whether nothing can be written by it.
 
     Raises:
         DiskFaultError: It is not there any more.
         sqlite.Error: It cannot be opened.
     """
-    file = _file_of(path)
+    file = file or file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
-    name = f"{path.as_uri()}?mode=rw"  # nothing but a URI tells SQLite that no file is to be made
+    mode = "ro" if reads_only else "rw"  # nothing but a URI tells SQLite that no file is to be made
+    name = f"{path.as_uri()}?mode={mode}"
     connection: Connection = sqlite.connect(
         name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, factory=Connection
     )
@@ -137,10 +153,32 @@ def connect(path: Path) -> Connection:
     return connection
 
 
+@contextmanager
+def opening() -> Iterator[None]:
+    """
+    Let no other thread open a store meanwhile.
+
+    Who looks at a file before SQLite does, and closes it again, drops the locks that SQLite got on it in between.
+    """
+    with _opening:
+        yield
+
+
 def is_open(path: Path) -> bool:
     """Tell whether this process has connections to a file: then closing any other descriptor of it drops their locks."""
-    file = _file_of(path)
-    return any(connection.file == file for connection in list(_open))
+    return bool(_open) and bool(open_to(file_of(path)))
+
+
+def open_to(file: File | None) -> list[Connection]:
+    """Return the connections of this process to a file."""
+    return [connection for connection in list(_open) if connection.file == file]
+
+
+def beside(connection: Connection) -> list[Connection]:
+    """Return the other connections of this process to the same file."""
+    if len(_open) == 1:  # mostly, when a store is opened
+        return []
+    return [other for other in open_to(connection.file) if other is not connection]
 
 
 def check_not_the_parents(path: Path) -> None:
@@ -148,7 +186,7 @@ def check_not_the_parents(path: Path) -> None:
     Raises:
         UsageError: This process was forked while the parent was using this file.
     """
-    if _parents and _file_of(path) in _parents:
+    if _parents and file_of(path) in _parents:
         raise UsageError(
             f"{path} was being read or written when this process was forked, and cannot be opened here; fork while nothing "
             "uses the store, or start processes with multiprocessing's `spawn`."
@@ -160,7 +198,8 @@ def watch_forks(holder: Forked) -> None:
     _holders.add(holder)
 
 
-def _file_of(path: Path) -> _File | None:
+def file_of(path: Path | str) -> File | None:
+    """Return what tells a file from any other one that lies there later; None for none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -182,8 +221,8 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    global _forking
-    _forking = threading.Lock()  # whoever held it is not in this process
+    global _forking, _opening
+    _forking, _opening = threading.Lock(), threading.RLock()  # whoever held them is not in this process
     _paused.clear()
     for connection in list(_open):
         _parents.add(connection.file)

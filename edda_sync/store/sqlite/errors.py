@@ -37,6 +37,8 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         return errors.ReadOnlyError(str(path))
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return errors.BusyError(str(path))
+    if name.startswith(("SQLITE_ABORT", "SQLITE_INTERRUPT")):  # nobody but us undoes a reader's transaction
+        return errors.OutdatedError(str(path))
     if name.startswith("SQLITE_NOTADB"):
         return errors.NotAStoreError(str(path))
     if name.startswith("SQLITE_CORRUPT"):

@@ -1,5 +1,6 @@
 """
-What must hold of a file before SQLite opens it: it is a store of ours or nothing yet, and only its owner reads it.
+What must hold of a file before SQLite opens it: it is a store of ours or nothing yet, and only its owner reads it. And of
+a connection before it is used: it acknowledges what is on disk, and nothing else.
 
 SQLite makes a file that is missing with whatever the umask leaves, and follows a link that points at nothing. So the file
 is made here; SQLite gives the journal and the shared index beside it the permissions of the file.
@@ -8,18 +9,33 @@ is made here; SQLite gives the journal and the shared index beside it the permis
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import schema
-from edda_sync.words import errors
+from edda_sync.words import errors, limits
 from edda_sync.words.files import make_file, mend_file
 
 _HEAD_BYTES: Final = 100  # of the first page: the file's header
 _MAGIC: Final = b"SQLite format 3\0"
 _JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
+_WAL_RETRY_S: Final = 0.005
+_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
+_PAGE_BYTES: Final = 4_096
+_SETTINGS: Final = f"""
+PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS};
+PRAGMA trusted_schema = OFF;
+PRAGMA cell_size_check = ON;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -16384;
+"""
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
@@ -38,11 +54,12 @@ def prepare_file(path: Path) -> Path:
         NotPrivateError: Others can read it, and that cannot be changed.
         StorageError: It cannot be made.
     """
-    make_file(path)
+    if not os.access(path, os.F_OK):
+        make_file(path)
     real = os.path.realpath(path)
     for suffix in ("", *_BESIDE):
         mend_file(real + suffix)
-    return Path(real)
+    return path if real == str(path) else Path(real)
 
 
 def check_file(path: Path) -> None:
@@ -55,8 +72,11 @@ def check_file(path: Path) -> None:
         ReadOnlyError: It may not be read or written.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            head = os.read(descriptor, _HEAD_BYTES)
+        finally:
+            os.close(descriptor)
         if head and not head.startswith(_MAGIC):
             head = _restored_head(path, head)
     except FileNotFoundError:
@@ -100,3 +120,36 @@ def _restored_head(path: Path, head: bytes) -> bytes:
                 return file.read(_HEAD_BYTES)
             file.seek(page_bytes, os.SEEK_CUR)
     return head
+
+
+def configure(connection: Any, path: Path) -> None:
+    """
+    Make a new connection durable and careful; its journal is open afterwards.
+
+    Raises:
+        CorruptError: It would acknowledge what is not on disk.
+    """
+    execute = connection.execute
+    connection.executescript(  # one call for all: one for each takes twice as long
+        f"{_SETTINGS}PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};"
+        f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * _PAGE_BYTES}"  # what grew beyond it shrinks again
+    )
+    mode = execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "wal":
+        mode = _switch_to_wal(connection)
+        execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first look makes the journal
+    synchronous = execute("PRAGMA synchronous").fetchone()[0]
+    if mode != "wal" or synchronous != 2:
+        raise errors.CorruptError(f"The durability of {path} (journal {mode}, synchronous {synchronous})")
+
+
+def _switch_to_wal(connection: Any) -> str:
+    """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
+    deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_S)

@@ -33,8 +33,8 @@ def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
     conditions, parameters = _conditions(plan)
     source = f"{table} INDEXED BY idx_tasks_urgent" if hint and _is_most_urgent(plan) else table
     if plan.words:
-        source = f"{plan.kind}_search JOIN {table} ON {table}.rowid = {plan.kind}_search.rowid"
-        conditions.append(f"{plan.kind}_search MATCH ?")
+        source = f"_{plan.kind}_search JOIN {table} ON {table}.rowid = _{plan.kind}_search.rowid"
+        conditions.append(f"_{plan.kind}_search MATCH ?")
         parameters.append(_match(plan.words))
     return _statement(plan, source, conditions), [*parameters, plan.limit, plan.offset]
 

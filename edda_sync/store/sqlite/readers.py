@@ -2,15 +2,22 @@
 The readers of a store: a few connections that are lent out, one to whoever looks, and the one that watches for commits.
 
 A connection that failed is not lent again, since its pages in memory may not be what is on the disk.
+
+SQLite cannot write over what a reader may still read, so while somebody reads one state, the journal grows with all that is
+written. A program may forget a transaction. So a reader is ended once too much was written since it began: whoever writes
+notices that, and for what other processes write, one thread that lives while somebody reads.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -32,13 +39,19 @@ class Readers:
         connect: Makes a connection.
         owner: The process that opened the store.
         gate: Where whoever uses the store passes.
+
+    Attributes:
+        is_watched: Whether a thread looks how much others write while somebody reads.
     """
 
     def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, gate: Gate) -> None:
         self._path, self._connect, self._owner, self._gate = path, connect, owner, gate
         self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
         self._idle: list[Connection] = []
-        self._lent: set[SqliteReader] = set()
+        self._lent: dict[
+            SqliteReader, tuple[Connection, int | None]
+        ] = {}  # with the bytes of the journal at the first look
+        self.is_watched = False
         self._watcher: Connection | None = None
         self._watches = 0
         self._closed = False
@@ -54,16 +67,19 @@ class Readers:
                 failed = False
                 try:
                     connection.execute("BEGIN")
-                    connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the state is fixed by the first read
-                    self._lent.add(reader)
+                    connection.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the state is fixed by the first read
+                    self._lent[reader] = connection, None
+                    if not self.is_watched:
+                        _watch.begin(self)
                     yield reader
                 except sqlite.Error:
                     failed = True
                     raise
                 finally:
                     if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
-                        self._lent.discard(reader)
-                        self._give_back(connection, failed)
+                        with self._lock:  # or its connection would be another's by the time its reading is ended
+                            was_ended = self._lent.pop(reader, None) is None
+                        self._give_back(connection, failed or was_ended)
         finally:
             self._gate.leave(entered)
 
@@ -93,6 +109,32 @@ class Readers:
         finally:
             self._gate.leave(entered)
 
+    def journal_has(self, count: int) -> None:
+        """Take in how many bytes the journal has; end each reader since whose beginning it has grown by too much."""
+        if self._lent:
+            with self._lock:
+                for reader, (connection, known) in list(self._lent.items()):
+                    before = count if known is None else min(known, count)
+                    self._lent[reader] = connection, before
+                    if count - before > limits.JOURNAL_BYTES_MAX:
+                        del self._lent[reader]
+                        self._end(reader, connection)
+
+    def _end(self, reader: SqliteReader, connection: Connection) -> None:
+        reader.disown(self._refuse_outdated)
+        connection.interrupt()  # should it be reading at this moment
+        with suppress(sqlite.Error):
+            connection.execute("ROLLBACK")
+
+    def _refuse_outdated(self, *_: object) -> NoReturn:
+        raise errors.OutdatedError(str(self._path))
+
+    def look(self) -> bool:
+        """Look at the journal, for what other processes write; tell whether anybody reads."""
+        with suppress(OSError):
+            self.journal_has(os.stat(f"{self._path}-wal").st_size)
+        return bool(self._lent)
+
     def add(self, connection: Connection) -> None:
         """Take a connection that was made elsewhere."""
         self._idle.append(connection)
@@ -115,6 +157,7 @@ class Readers:
 
     def disown(self) -> None:
         """Let what is lent refuse every use, in a forked child."""
+        self._lock = threading.RLock()  # whoever held it is not in this process
         for reader in self._lent:
             reader.disown(self._owner.refuse)
 
@@ -139,3 +182,47 @@ class Readers:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+class _Watch:
+    """One thread that looks at the journals of all stores of this process that are read, now and then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: weakref.WeakSet[Readers] = weakref.WeakSet()
+        self._is_running = False
+
+    def begin(self, readers: Readers) -> None:
+        """Look at a store's journal until nobody reads it."""
+        with self._lock:
+            readers.is_watched = True
+            self._watched.add(readers)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="edda-readers", daemon=True).start()
+
+    def _run(self) -> None:
+        while self._is_running:
+            time.sleep(limits.READERS_LOOKED_AT_EVERY_S)
+            for readers in list(self._watched):
+                readers.is_watched = False  # first: who begins to read from now on is seen, or says so
+                if readers.look():
+                    readers.is_watched = True
+                else:
+                    with self._lock:
+                        if not readers.is_watched:
+                            self._watched.discard(readers)
+            with self._lock:
+                self._is_running = len(self._watched) > 0
+
+
+_watch = _Watch()
+
+
+def _begin_anew() -> None:
+    global _watch
+    _watch = _Watch()  # the thread, and whoever held the lock, is in the parent
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from edda_sync.store.sqlite import fulltext, journal
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -78,6 +80,7 @@ CREATE INDEX idx_task_documents_document_id ON task_documents(document_id);
 CREATE INDEX idx_entity_tags_entity ON entity_tags(entity_type, entity_id)
 """
 
+# An underscore keeps ours apart from the specification's wherever tables are listed; Datasette hides what begins with one.
 _OURS: Final = """
 -- what is to be done next, in its order, so that the first fifty are read and no more
 CREATE INDEX idx_tasks_urgent ON tasks(priority, due_date IS NULL, due_date, created_at, id)
@@ -91,92 +94,93 @@ CREATE INDEX idx_documents_updated_at ON documents(updated_at, id);
 CREATE INDEX idx_documents_created_at ON documents(created_at, id);
 CREATE INDEX idx_entity_tags_tag ON entity_tags(tag_id);
 
-CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE _meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 -- the log: the truth
-CREATE TABLE log (
+CREATE TABLE _log (
     position INTEGER PRIMARY KEY, actor BLOB NOT NULL, seq INTEGER NOT NULL,
     hash BLOB NOT NULL, raw BLOB NOT NULL, body BLOB NOT NULL
 );
-CREATE UNIQUE INDEX idx_log_dot ON log(actor, seq);
-CREATE TABLE log_parts (position INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
-CREATE UNIQUE INDEX idx_log_parts ON log_parts(position, number);
-CREATE TABLE segments (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-CREATE TABLE segment_parts (hash BLOB NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
-CREATE UNIQUE INDEX idx_segment_parts ON segment_parts(hash, number);
-CREATE TABLE heads (
+CREATE UNIQUE INDEX idx_log_dot ON _log(actor, seq);
+CREATE TABLE _log_parts (position INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
+CREATE UNIQUE INDEX idx_log_parts ON _log_parts(position, number);
+CREATE TABLE _segments (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE _segment_parts (hash BLOB NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL);
+CREATE UNIQUE INDEX idx_segment_parts ON _segment_parts(hash, number);
+CREATE TABLE _heads (
     actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
 ) WITHOUT ROWID;
 -- how far the log behind a segment is here
-CREATE TABLE behind (
+CREATE TABLE _behind (
     actor BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, deps BLOB NOT NULL,
     birth BLOB NOT NULL, signed_seq INTEGER NOT NULL, signature BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE rewritten (
+CREATE TABLE _rewritten (
     position INTEGER NOT NULL, entity BLOB NOT NULL, before TEXT, edits BLOB NOT NULL, leaves BLOB NOT NULL
 );
-CREATE INDEX idx_rewritten ON rewritten(entity);
-CREATE TABLE signatures (
+CREATE INDEX idx_rewritten ON _rewritten(entity);
+CREATE TABLE _signatures (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
 ) WITHOUT ROWID;
-CREATE TABLE incoming (actor BLOB NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
-CREATE TABLE incoming_parts (
+CREATE TABLE _incoming (actor BLOB NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
+CREATE TABLE _incoming_parts (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
     PRIMARY KEY (actor, seq, number)
 );
 -- signed statements that decide what counts: a set, the same in whatever order it was gathered
-CREATE TABLE evidence (name BLOB PRIMARY KEY, evidence BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE _evidence (name BLOB PRIMARY KEY, evidence BLOB NOT NULL) WITHOUT ROWID;
 -- which changes are about an entity, so that some entities can be folded anew
-CREATE TABLE mentions (entity BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (entity, position)) WITHOUT ROWID;
+CREATE TABLE _mentions (entity BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (entity, position)) WITHOUT ROWID;
 
 -- the view: everything below, and the specification's tables, can be folded anew from the log; an entity goes by its key,
 -- the number of its kind (model.KINDS) and its id
-CREATE TABLE entities (
+CREATE TABLE _entities (
     number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, hidden INTEGER NOT NULL, conflicted INTEGER NOT NULL,
     hash BLOB NOT NULL, state BLOB NOT NULL
 );
-CREATE INDEX idx_entities_conflicted ON entities(key) WHERE conflicted;
-CREATE INDEX idx_entities_hidden ON entities(key) WHERE hidden;
+CREATE INDEX idx_entities_conflicted ON _entities(key) WHERE conflicted;
+CREATE INDEX idx_entities_hidden ON _entities(key) WHERE hidden;
 -- short ids: the last six of its hexadecimal digits
-CREATE INDEX idx_entities_ending ON entities(substr(key, -3));
-CREATE TABLE withheld (
+CREATE INDEX idx_entities_ending ON _entities(substr(key, -3));
+CREATE TABLE _withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
 ) WITHOUT ROWID;
-CREATE INDEX idx_withheld_target ON withheld(target);
-CREATE TABLE texts (
+CREATE INDEX idx_withheld_target ON _withheld(target);
+CREATE TABLE _texts (
     entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
     PRIMARY KEY (entity, field, genesis)
 );
-CREATE TABLE text_tail (
+CREATE TABLE _text_tail (
     serial INTEGER PRIMARY KEY AUTOINCREMENT, entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL,
     actor BLOB NOT NULL, seq INTEGER NOT NULL, edit BLOB NOT NULL
 );
-CREATE INDEX idx_text_tail ON text_tail(entity, field, genesis);
-CREATE TABLE stale (entity BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE unapplied (
+CREATE INDEX idx_text_tail ON _text_tail(entity, field, genesis);
+CREATE TABLE _stale (entity BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE _unapplied (
     position INTEGER NOT NULL, number INTEGER NOT NULL, entity BLOB NOT NULL, refused INTEGER NOT NULL, why TEXT NOT NULL,
     PRIMARY KEY (position, number, refused)
 ) WITHOUT ROWID;
-CREATE INDEX idx_unapplied_entity ON unapplied(entity);
-CREATE INDEX idx_unapplied_waiting ON unapplied(entity, position) WHERE NOT refused;
-CREATE TABLE digest (number INTEGER PRIMARY KEY, sum BLOB NOT NULL);
-CREATE TABLE unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE task_search USING fts5(
-    title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
-CREATE VIRTUAL TABLE document_search USING fts5(
-    title, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")
+CREATE INDEX idx_unapplied_entity ON _unapplied(entity);
+CREATE INDEX idx_unapplied_waiting ON _unapplied(entity, position) WHERE NOT refused;
+CREATE TABLE _digest (number INTEGER PRIMARY KEY, sum BLOB NOT NULL);
+CREATE TABLE _unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID
 """
 
 VIEW_TABLES: Final = (
-    "entity_tags", "task_documents", "tasks", "documents", "tags", "entities", "withheld", "texts", "text_tail", "stale",
-    "unapplied", "digest", "unindexed",
+    "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
+    "_stale", "_unapplied", "_digest", "_unindexed",
 )  # fmt: skip
 
 
 def _statements(script: str) -> list[str]:
     lines = [line for line in script.splitlines() if not line.startswith("--")]
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def statements() -> list[str]:
+    """Return what makes an empty store, one statement each."""
+    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, journal.SCHEMA, journal.BEGIN]
 
 
 def migrate(connection: Any) -> None:
@@ -187,7 +191,7 @@ def migrate(connection: Any) -> None:
 
     @migrations()
     def first(db: Database) -> None:
-        for statement in _statements(SPECIFICATION) + _statements(_OURS):
+        for statement in statements():
             db.execute(statement)
         db.execute("PRAGMA user_version = 1")
 

@@ -25,10 +25,12 @@ from typing import Any, Final, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import connections, schema
+from edda_sync.store.sqlite import connections, journal, schema
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import is_fault, translated
-from edda_sync.store.sqlite.opening import check_file, prepare_file
+from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
+from edda_sync.store.sqlite.outcome import Outcome
+from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.readers import Readers
 from edda_sync.store.sqlite.tables import SqliteReader, SqliteWriter
 from edda_sync.words import errors, limits
@@ -38,40 +40,7 @@ from edda_sync.words.process import Owner
 T = TypeVar("T")
 
 _BATCH_MAX: Final = 64  # transactions of one COMMIT
-_WAL_RETRY_S: Final = 0.005
-_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
-_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | _Outcome"]
-
-
-class _Outcome:
-    """What becomes of a transaction on the caller's own thread: a future that nobody waits for, at a tenth of its cost."""
-
-    __slots__ = ("_error", "_is_done", "_result")
-
-    def __init__(self) -> None:
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._is_done = False
-
-    def done(self) -> bool:
-        return self._is_done
-
-    def set_result(self, result: Any) -> None:
-        self._result, self._is_done = result, True
-
-    def set_exception(self, error: BaseException) -> None:
-        self._error, self._is_done = error, True
-
-    def result(self) -> Any:
-        if self._error is not None:
-            try:
-                raise self._error
-            finally:
-                self._error = None  # or error and frames would keep each other
-        return self._result
-
-    def exception(self) -> BaseException | None:
-        return self._error
+_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | Outcome"]
 
 
 class SqliteStore:
@@ -88,6 +57,7 @@ class SqliteStore:
     Attributes:
         on_idle: Run in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
             returns True.
+        set_aside: Where a journal is that lay beside the file and belongs to another one; None for none.
 
     Raises:
         NotAStoreError: The file holds something else.
@@ -109,16 +79,22 @@ class SqliteStore:
         self._closed = False
         self._writing = threading.Lock()  # for as long as a transaction takes
         self._writer: SqliteWriter | None = None
+        self._connection: Connection  # the writer's
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
+        self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
-        if not connections.is_open(path):
-            check_file(path)
-        self.path = prepare_file(path)
-        self._readers = Readers(self.path, self.connect, self._owner, self._gate)
-        with translated(path):
-            self._prepare()
+        with connections.opening():
+            if not connections.is_open(path):
+                self.set_aside = journal.set_aside_anothers(path)
+                check_file(path)
+            self.path = prepare_file(path)
+            self._place = Place(self.path)
+            self._readers = Readers(self.path, self.connect, self._owner, self._gate)
+            with translated(path):
+                self._prepare()
+        self._place.made()
         connections.watch_forks(self)
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -143,7 +119,7 @@ class SqliteStore:
         return done
 
     def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
-        done = _Outcome()
+        done = Outcome()
         try:
             self._check_open()
             self._commit([(work, done)])
@@ -209,17 +185,18 @@ class SqliteStore:
         """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
         if self.on_idle is None:
             return False
-        done = _Outcome()
+        done = Outcome()
         self._commit([(self.on_idle, done)])
         return done.exception() is None and bool(done.result())
 
     def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one SQL transaction; every future ends here."""
-        results: list[tuple[Future[Any] | _Outcome, Any]] = []
+        results: list[tuple[Future[Any] | Outcome, Any]] = []
         try:
             with translated(self.path):
                 if self._writer is None:
-                    self._writer = SqliteWriter(self.connect())
+                    self._connection = self.connect()
+                    self._writer = SqliteWriter(self._connection)
                 writer = self._writer
                 writer.begin()
                 for work, done in batch:
@@ -229,8 +206,10 @@ class SqliteStore:
                         if len(batch) == 1 or not writer.in_transaction or is_fault(error):
                             raise
                         done.set_exception(error)
+                journal_bytes = self._place.check_all(self._connection)
                 writer.commit()
             self._on_end(True)
+            self._readers.journal_has(journal_bytes)
         except BaseException as error:  # noqa: BLE001 - the same, for all of them
             self._abandon(error)
             for _, done in batch:
@@ -275,6 +254,29 @@ class SqliteStore:
     def version(self) -> int:
         """Return a number that changes with every commit, whichever process made it."""
         return self._readers.version()
+
+    def check_place(self) -> None:
+        """
+        Look whether the store's file is where it was opened: what is read and written is nobody's otherwise.
+
+        Raises:
+            LostStoreError: It was taken away, its folder was moved, or it was emptied.
+            ReplacedStoreError: Another file is there.
+        """
+        self._place.check()
+
+    def changed_shape(self) -> list[str]:
+        """Return what somebody changed in the tables, indexes and triggers, in words; ``clear_view`` puts it right."""
+        with self._readers.lend() as reader:
+            return reader.changed_shape()
+
+    def keep_journal(self) -> None:
+        """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
+        journal.copy_aside(self.path)
+
+    def journals_aside(self) -> list[str]:
+        """Return the names of the journals beside the file that were put aside: of another file, or damaged."""
+        return journal.set_aside(self.path)
 
     def is_busy(self) -> bool:
         """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
@@ -364,39 +366,17 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def connect(self) -> Connection:
+    def connect(self, *, reads_only: bool = False) -> Connection:
         """Return a connection of the caller's own, who closes it."""
         self._owner.check()
-        connection = connections.connect(self.path)
+        connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
         try:
-            execute = connection.execute
-            execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
-            execute("PRAGMA trusted_schema = OFF")
-            execute("PRAGMA cell_size_check = ON")
-            mode = execute("PRAGMA journal_mode").fetchone()[0]
-            if mode != "wal":
-                mode = _switch_to_wal(connection)
-            execute("PRAGMA synchronous = FULL")
-            execute("PRAGMA foreign_keys = ON")
-            execute("PRAGMA temp_store = MEMORY")
-            execute("PRAGMA cache_size = -16384")
-            execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            synchronous = execute("PRAGMA synchronous").fetchone()[0]
-            if mode != "wal" or synchronous != 2:
-                raise errors.CorruptError(f"The durability of {self.path} (journal {mode}, synchronous {synchronous})")
+            configure(connection, self.path)
+            connection.journal = self._place.journal()
+            for other in connections.beside(connection):
+                if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
+                    raise errors.LostJournalError(str(self.path))
         except BaseException:
             connection.close()
             raise
         return connection
-
-
-def _switch_to_wal(connection: Any) -> str:
-    """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
-    deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-        except sqlite.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAL_RETRY_S)

@@ -24,7 +24,8 @@ from edda_sync.store.seams import (
     TextState,
     Unapplied,
 )
-from edda_sync.store.sqlite import queries
+from edda_sync.store.sqlite import fulltext, queries, shape
+from edda_sync.store.sqlite.journal import Chain
 from edda_sync.store.sqlite.schema import VIEW_TABLES
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
@@ -42,17 +43,22 @@ _SPECIFIED: Final = {
     "entity_tags": "entity_type, entity_id, tag_id",
 }  # fmt: skip
 _TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+_COLUMNS: Final = {_TABLE[kind]: ", ".join(columns) for kind, columns in COLUMNS.items()} | {
+    "task_documents": "task_id, document_id, relationship_type, created_at",
+    "entity_tags": "entity_type, entity_id, tag_id, created_at",
+}  # by name: somebody may have added a column
 _REFERRERS: Final = {
     "task": "SELECT 'task', id FROM tasks WHERE parent_id IN ({})",
     "tag": "SELECT entity_type, entity_id FROM entity_tags WHERE tag_id IN ({})",
     "document": "SELECT 'task', task_id FROM task_documents WHERE document_id IN ({})",
 }
 _OF_ENTITY: Final = (
-    ("entities", "key"), ("withheld", "source"), ("texts", "entity"), ("text_tail", "entity"), ("stale", "entity"),
-    ("unapplied", "entity"),
+    ("_entities", "key"), ("_withheld", "source"), ("_texts", "entity"), ("_text_tail", "entity"), ("_stale", "entity"),
+    ("_unapplied", "entity"),
 )  # fmt: skip
 _INSERT: Final = {
-    kind: f"INSERT INTO {_TABLE[kind]} VALUES ({', '.join('?' * len(columns))})" for kind, columns in COLUMNS.items()
+    kind: f"INSERT INTO {_TABLE[kind]}({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    for kind, columns in COLUMNS.items()
 }
 _UPSERT: Final = {
     kind: f"{_INSERT[kind]} ON CONFLICT(id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns[1:])
@@ -88,12 +94,12 @@ def _marks(chunk: Sequence[Any]) -> str:
     return ", ".join("?" * len(chunk))
 
 
-_APPEND: Final = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
+_APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
 _APPEND_TEXT: Final = (
-    "INSERT INTO text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO _text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 # In its place: to replace a row is to delete it and to write it anew, in the index too, and each change sets a head.
-_SET_HEAD: Final = "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SET_HEAD: Final = "INSERT OR REPLACE INTO _heads VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteReader:
@@ -117,7 +123,7 @@ class SqliteReader:
         return list(self._execute(statement, parameters).fetchall())
 
     def meta(self, key: str) -> bytes | None:
-        row = self._one("SELECT value FROM meta WHERE key = ?", key)
+        row = self._one("SELECT value FROM _meta WHERE key = ?", key)
         return None if row is None else bytes(row[0])
 
     # --- the log ------------------------------------------------------------------------------------------------------
@@ -128,49 +134,50 @@ class SqliteReader:
         return self._heads
 
     def _read_heads(self) -> dict[bytes, Head]:
-        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM heads")
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM _heads")
         return {row[0]: Head(*row) for row in rows}
 
     def log_position(self) -> int:
-        logged, segment = self._one("SELECT (SELECT max(position) FROM log), (SELECT max(position) FROM segments)")
+        logged, segment = self._one("SELECT (SELECT max(position) FROM _log), (SELECT max(position) FROM _segments)")
         return max(logged or 0, segment or 0)
 
     def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
         found: list[int] = []
-        for actor, seq in self._execute("SELECT actor, seq FROM heads").fetchall():
+        for actor, seq in self._execute("SELECT actor, seq FROM _heads").fetchall():
             held = frontier.get(actor, 0)
             if held < seq:
-                rows = self._execute("SELECT position FROM log WHERE actor = ? AND seq > ?", (actor, held))
+                rows = self._execute("SELECT position FROM _log WHERE actor = ? AND seq > ?", (actor, held))
                 found.extend(row[0] for row in rows)
         found.sort()
         return found
 
     def logged(self, position: int) -> Logged:
-        row = self._one("SELECT position, actor, seq, hash, raw, body FROM log WHERE position = ?", position)
+        row = self._one("SELECT position, actor, seq, hash, raw, body FROM _log WHERE position = ?", position)
         if row is None:
             raise CorruptError(f"The log, which has nothing at position {position:,},")
         return Logged(*row)
 
     def position_of(self, actor: bytes, seq: int) -> int | None:
-        row = self._one("SELECT position FROM log WHERE actor = ? AND seq = ?", actor, seq)
+        row = self._one("SELECT position FROM _log WHERE actor = ? AND seq = ?", actor, seq)
         return None if row is None else int(row[0])
 
     def hash_at(self, actor: bytes, seq: int) -> bytes | None:
         row = self._one(
-            "SELECT hash FROM log WHERE actor = ?1 AND seq = ?2 UNION SELECT hash FROM heads WHERE actor = ?1 AND seq = ?2",
+            "SELECT hash FROM _log WHERE actor = ?1 AND seq = ?2"
+            " UNION SELECT hash FROM _heads WHERE actor = ?1 AND seq = ?2",
             actor, seq,
         )  # fmt: skip
         return None if row is None else bytes(row[0])
 
     def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
-        return self._all("SELECT seq, hash FROM log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
+        return self._all("SELECT seq, hash FROM _log WHERE actor = ? AND seq >= ? ORDER BY seq", actor, first)
 
     def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
-        statement = "SELECT raw FROM log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+        statement = "SELECT raw FROM _log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
         return [row[0] for row in self._execute(statement, (actor, first, last))]
 
     def log_part(self, position: int, number: int) -> bytes | None:
-        row = self._one("SELECT part FROM log_parts WHERE position = ? AND number = ?", position, number)
+        row = self._one("SELECT part FROM _log_parts WHERE position = ? AND number = ?", position, number)
         return None if row is None else bytes(row[0])
 
     def parts(self, position: int) -> Iterator[bytes]:
@@ -180,68 +187,68 @@ class SqliteReader:
             number += 1
 
     def signature_at(self, actor: bytes, seq: int) -> bytes | None:
-        row = self._one("SELECT signature FROM signatures WHERE actor = ? AND seq = ?", actor, seq)
+        row = self._one("SELECT signature FROM _signatures WHERE actor = ? AND seq = ?", actor, seq)
         return None if row is None else bytes(row[0])
 
     def next_signed(self, actor: bytes, seq: int) -> int | None:
-        row = self._one("SELECT min(seq) FROM signatures WHERE actor = ? AND seq >= ?", actor, seq)
+        row = self._one("SELECT min(seq) FROM _signatures WHERE actor = ? AND seq >= ?", actor, seq)
         return None if row is None else row[0]
 
     def last_signed(self, actor: bytes, seq: int) -> int | None:
-        row = self._one("SELECT max(seq) FROM signatures WHERE actor = ? AND seq <= ?", actor, seq)
+        row = self._one("SELECT max(seq) FROM _signatures WHERE actor = ? AND seq <= ?", actor, seq)
         return None if row is None else row[0]
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
-        return self._all("SELECT position, hash FROM segments ORDER BY position")
+        return self._all("SELECT position, hash FROM _segments ORDER BY position")
 
     def segment_part(self, segment: bytes, number: int) -> bytes | None:
-        row = self._one("SELECT part FROM segment_parts WHERE hash = ? AND number = ?", segment, number)
+        row = self._one("SELECT part FROM _segment_parts WHERE hash = ? AND number = ?", segment, number)
         return None if row is None else bytes(row[0])
 
     def kept_segments(self) -> Sequence[tuple[bytes, int]]:
         return self._all(
-            "SELECT hash, count(*) FROM segment_parts WHERE hash NOT IN (SELECT hash FROM segments) GROUP BY hash"
+            "SELECT hash, count(*) FROM _segment_parts WHERE hash NOT IN (SELECT hash FROM _segments) GROUP BY hash"
             " ORDER BY hash"
         )
 
     def incoming(self) -> Sequence[Incoming]:
         found = []
-        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM incoming ORDER BY actor, seq"):
-            parts = self._execute("SELECT number FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM _incoming ORDER BY actor, seq"):
+            parts = self._execute("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
             found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
         return found
 
     def behind(self) -> Mapping[bytes, Head]:
-        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM behind")
+        rows = self._execute("SELECT actor, seq, hash, deps, birth, signed_seq, signature FROM _behind")
         return {row[0]: Head(*row) for row in rows}
 
     def rewritten(self) -> Sequence[Rewritten]:
-        rows = self._execute("SELECT position, entity, before, edits, leaves FROM rewritten ORDER BY position, rowid")
+        rows = self._execute("SELECT position, entity, before, edits, leaves FROM _rewritten ORDER BY position, rowid")
         return [Rewritten(*row) for row in rows]
 
     def left_by_rewriting(self, entity: bytes) -> bytes | None:
-        row = self._one("SELECT leaves FROM rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
+        row = self._one("SELECT leaves FROM _rewritten WHERE entity = ? ORDER BY rowid DESC LIMIT 1", entity)
         return None if row is None else bytes(row[0])
 
     def evidence(self) -> Mapping[bytes, bytes]:
-        return dict(self._all("SELECT name, evidence FROM evidence ORDER BY name"))
+        return dict(self._all("SELECT name, evidence FROM _evidence ORDER BY name"))
 
     def evidence_names(self) -> Sequence[bytes]:
-        return [name for (name,) in self._all("SELECT name FROM evidence ORDER BY name")]
+        return [name for (name,) in self._all("SELECT name FROM _evidence ORDER BY name")]
 
     def evidence_at(self, name: bytes) -> bytes | None:
-        row = self._one("SELECT evidence FROM evidence WHERE name = ?", name)
+        row = self._one("SELECT evidence FROM _evidence WHERE name = ?", name)
         return None if row is None else bytes(row[0])
 
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
         found: set[bytes] = set()
         for chunk in _chunks(positions):
-            rows = self._execute(f"SELECT entity FROM mentions WHERE position IN ({_marks(chunk)})", chunk)
+            rows = self._execute(f"SELECT entity FROM _mentions WHERE position IN ({_marks(chunk)})", chunk)
             found.update(row[0] for row in rows)
         return sorted(found)
 
     def mentions(self, entity: bytes) -> Sequence[int]:
-        rows = self._execute("SELECT position FROM mentions WHERE entity = ? ORDER BY position", (entity,))
+        rows = self._execute("SELECT position FROM _mentions WHERE entity = ? ORDER BY position", (entity,))
         return [row[0] for row in rows]
 
     # --- entities -----------------------------------------------------------------------------------------------------
@@ -249,7 +256,7 @@ class SqliteReader:
     def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         found: dict[bytes, Record] = {}
         for chunk in _chunks(keys):
-            statement = f"SELECT key, hidden, hash, state FROM entities WHERE key IN ({_marks(chunk)})"
+            statement = f"SELECT key, hidden, hash, state FROM _entities WHERE key IN ({_marks(chunk)})"
             for row in self._execute(statement, chunk):
                 found[row[0]] = Record(row[0], bool(row[1]), row[2], row[3])
         return found
@@ -259,7 +266,7 @@ class SqliteReader:
         bounds = () if kind is None else _bounds(kind)
         while True:
             rows = self._execute(
-                f"SELECT key, hidden, hash, state FROM entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
+                f"SELECT key, hidden, hash, state FROM _entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
                 (after, *bounds),
             ).fetchall()
             yield from (Record(row[0], bool(row[1]), row[2], row[3]) for row in rows)
@@ -270,7 +277,7 @@ class SqliteReader:
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
         rows = self._execute(  # the plus keeps SQLite from taking the index over whole keys
-            "SELECT key FROM entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
+            "SELECT key FROM _entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
             " ORDER BY hidden, key LIMIT 20",
             (last, *_bounds(kind), "%" + suffix),
         )
@@ -288,12 +295,12 @@ class SqliteReader:
         return sorted(key_of(kind, values.id_bytes("id", entity)) for kind, entity in found)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
-        found = set(self._rows_to("SELECT source FROM withheld WHERE target IN ({})", targets))
+        found = set(self._rows_to("SELECT source FROM _withheld WHERE target IN ({})", targets))
         return sorted(row[0] for row in found)
 
     def withholds(self) -> bool:
         """Tell whether any edge is withheld."""
-        return self._one("SELECT 1 FROM withheld LIMIT 1") is not None
+        return self._one("SELECT 1 FROM _withheld LIMIT 1") is not None
 
     def parent_edge(self, task: bytes) -> bytes | None:
         row = self._one("SELECT parent_id FROM tasks WHERE id = ?", _text_of(task))
@@ -301,76 +308,76 @@ class SqliteReader:
             return None
         if row[0] is not None:
             return key_of("task", values.id_bytes("parent_id", row[0]))
-        row = self._one("SELECT target FROM withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
+        row = self._one("SELECT target FROM _withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
         return None if row is None else bytes(row[0])
 
     def in_rings(self) -> list[bytes]:
-        return [row[0] for row in self._execute("SELECT source FROM withheld WHERE why = 'ring' ORDER BY source")]
+        return [row[0] for row in self._execute("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")]
 
     def conflicted(self) -> list[bytes]:
-        return [row[0] for row in self._execute("SELECT key FROM entities WHERE conflicted ORDER BY key")]
+        return [row[0] for row in self._execute("SELECT key FROM _entities WHERE conflicted ORDER BY key")]
 
     def hidden(self, kind: str) -> list[bytes]:
-        statement = "SELECT key FROM entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
+        statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
         return [row[0] for row in self._execute(statement, _bounds(kind))]
 
     def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         key = (entity, field, genesis)
-        row = self._one("SELECT serial FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        row = self._one("SELECT serial FROM _texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
         if row is None:
             return None
         serial, state = row[0], b""
         if serial > since:
-            (state,) = self._one("SELECT state FROM texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+            (state,) = self._one("SELECT state FROM _texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
         tail = self._all(
-            "SELECT serial, actor, seq, edit FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
+            "SELECT serial, actor, seq, edit FROM _text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
             " ORDER BY serial",
             *key, max(serial, since),
         )  # fmt: skip
         return TextState(state, serial, [TailEdit(*row) for row in tail])
 
     def last_serial(self) -> int:
-        row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'text_tail'")
+        row = self._one("SELECT seq FROM sqlite_sequence WHERE name = '_text_tail'")
         return 0 if row is None else int(row[0])
 
     def all_texts(self) -> Sequence[tuple[bytes, str, bytes]]:
-        return self._all("SELECT entity, field, genesis FROM texts ORDER BY entity, field, genesis")
+        return self._all("SELECT entity, field, genesis FROM _texts ORDER BY entity, field, genesis")
 
     def stale_texts(self) -> list[bytes]:
-        return [row[0] for row in self._execute("SELECT entity FROM stale ORDER BY entity")]
+        return [row[0] for row in self._execute("SELECT entity FROM _stale ORDER BY entity")]
 
     def unindexed(self) -> bool:
-        return self._one("SELECT 1 FROM unindexed LIMIT 1") is not None
+        return self._one("SELECT 1 FROM _unindexed LIMIT 1") is not None
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
         return [row[0] for row in self._execute("SELECT id FROM unindexed WHERE kind = ? ORDER BY id", (kind,))]
 
     def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
         rows = self._execute(
-            "SELECT position, number, entity, refused, why FROM unapplied WHERE ?1 IS NULL OR entity = ?1"
+            "SELECT position, number, entity, refused, why FROM _unapplied WHERE ?1 IS NULL OR entity = ?1"
             " ORDER BY position, number",
             (entity,),
         )
         return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
     def waiting(self) -> int:
-        return int(self._one("SELECT count(*) FROM unapplied WHERE NOT refused")[0])
+        return int(self._one("SELECT count(*) FROM _unapplied WHERE NOT refused")[0])
 
     def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
         rows = self._execute(
-            "SELECT DISTINCT position FROM unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
+            "SELECT DISTINCT position FROM _unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
             (entity, after),
         )
         return [row[0] for row in rows]
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:
         return self._all(
-            "SELECT position, group_concat(number) FROM (SELECT position, number FROM unapplied WHERE NOT refused"
+            "SELECT position, group_concat(number) FROM (SELECT position, number FROM _unapplied WHERE NOT refused"
             " ORDER BY position, number) GROUP BY position ORDER BY position"
         )
 
     def digest(self) -> int:
-        row = self._one("SELECT sum FROM digest")
+        row = self._one("SELECT sum FROM _digest")
         return 0 if row is None else int.from_bytes(row[0], "big")
 
     # --- the specification's tables -----------------------------------------------------------------------------------
@@ -395,14 +402,14 @@ class SqliteReader:
         return list(self._execute(statement, parameters).fetchall())
 
     def row(self, kind: str, entity: str) -> Row | None:
-        row: Row | None = self._one(f"SELECT * FROM {_TABLE[kind]} WHERE id = ?", entity)
+        row: Row | None = self._one(f"SELECT {_COLUMNS[_TABLE[kind]]} FROM {_TABLE[kind]} WHERE id = ?", entity)
         return row
 
     def table(self, name: str) -> list[Row]:
         return list(self.scan(name))
 
     def scan(self, name: str) -> Iterator[Row]:
-        yield from self._execute(f"SELECT * FROM {name} ORDER BY {_SPECIFIED[name]}")
+        yield from self._execute(f"SELECT {_COLUMNS[name]} FROM {name} ORDER BY {_SPECIFIED[name]}")
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}
@@ -422,15 +429,20 @@ class SqliteReader:
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
         return self._all(
-            "SELECT * FROM task_documents WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
+            f"SELECT {_COLUMNS['task_documents']} FROM task_documents"
+            " WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
             " ORDER BY created_at, task_id, document_id",
             task, document,
         )  # fmt: skip
 
+    def changed_shape(self) -> list[str]:
+        """Return what somebody changed in the tables, indexes and triggers, in words."""
+        return shape.changed(self._execute)
+
     def counts(self) -> dict[str, int]:
         row = self._one(
             "SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM documents), (SELECT count(*) FROM tags),"
-            " (SELECT count(*) FROM entities WHERE hidden), (SELECT count(*) FROM log)"
+            " (SELECT count(*) FROM _entities WHERE hidden), (SELECT count(*) FROM _log)"
         )
         return dict(zip(("tasks", "documents", "tags", "hidden", "changes"), row, strict=True))
 
@@ -451,6 +463,7 @@ class SqliteWriter(SqliteReader):
         self._known: dict[str, Any] = {}
         self._due: dict[str, dict[Any, Row]] = {}  # rows by statement, and by what names them: the last one counts
         self._version = -1
+        self._chain = Chain(connection)
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         super().disown(refuse)
@@ -493,6 +506,7 @@ class SqliteWriter(SqliteReader):
     def begin(self) -> None:
         """Begin a transaction."""
         self._execute("BEGIN IMMEDIATE")
+        self._chain.begin()
         (version,) = self._one("PRAGMA data_version")
         if version != self._version:
             self._version = version
@@ -500,6 +514,9 @@ class SqliteWriter(SqliteReader):
 
     def commit(self) -> None:
         """Make the transaction durable."""
+        if self._due:
+            self._write_due()
+        self._chain.go_on()
         self._execute("COMMIT")
 
     def roll_back(self) -> None:
@@ -600,12 +617,12 @@ class SqliteWriter(SqliteReader):
 
     def set_meta(self, key: str, value: bytes) -> None:
         self._execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+            "INSERT INTO _meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
         )
         self._known.setdefault("meta", {})[key] = bytes(value)
 
     def drop_meta(self, key: str) -> None:
-        self._execute("DELETE FROM meta WHERE key = ?", (key,))
+        self._execute("DELETE FROM _meta WHERE key = ?", (key,))
         self._known.setdefault("meta", {}).pop(key, None)
 
     # --- the log ------------------------------------------------------------------------------------------------------
@@ -618,23 +635,23 @@ class SqliteWriter(SqliteReader):
         self.set_head(head)
 
     def append_part(self, position: int, number: int, part: bytes) -> None:
-        self._execute("INSERT INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+        self._execute("INSERT INTO _log_parts VALUES (?, ?, ?)", (position, number, part))
 
     def append_segment(self, position: int, segment: bytes) -> None:
-        self._execute("INSERT INTO segments VALUES (?, ?)", (position, segment))
+        self._execute("INSERT INTO _segments VALUES (?, ?)", (position, segment))
         self._known.pop("segments", None)
         self._known["log_position"] = max(self.log_position(), position)
 
     def keep_segment_part(self, segment: bytes, number: int, part: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO segment_parts VALUES (?, ?, ?)", (segment, number, part))
+        self._execute("INSERT OR IGNORE INTO _segment_parts VALUES (?, ?, ?)", (segment, number, part))
 
     def name_segment(self, draft: bytes, segment: bytes) -> None:
-        self._execute("UPDATE OR IGNORE segment_parts SET hash = ? WHERE hash = ?", (segment, draft))
-        self._execute("DELETE FROM segment_parts WHERE hash = ?", (draft,))
+        self._execute("UPDATE OR IGNORE _segment_parts SET hash = ? WHERE hash = ?", (segment, draft))
+        self._execute("DELETE FROM _segment_parts WHERE hash = ?", (draft,))
 
     def drop_segment(self, segment: bytes) -> None:
         self._execute(
-            "DELETE FROM segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE hash = ?1)",
+            "DELETE FROM _segment_parts WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM _segments WHERE hash = ?1)",
             (segment,),
         )
 
@@ -643,45 +660,45 @@ class SqliteWriter(SqliteReader):
         self._write_later(_SET_HEAD, head.actor, head)
 
     def sign(self, actor: bytes, seq: int, signature: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", (actor, seq, signature))
+        self._execute("INSERT OR IGNORE INTO _signatures VALUES (?, ?, ?)", (actor, seq, signature))
         head = self.heads().get(actor)
         if head is not None and head.signed_seq < seq:
             self.set_head(head._replace(signed_seq=seq, signature=signature))
 
     def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO incoming VALUES (?, ?, ?)", (actor, seq, raw))
+        self._execute("INSERT OR IGNORE INTO _incoming VALUES (?, ?, ?)", (actor, seq, raw))
 
     def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO incoming_parts VALUES (?, ?, ?, ?)", (actor, seq, number, part))
+        self._execute("INSERT OR IGNORE INTO _incoming_parts VALUES (?, ?, ?, ?)", (actor, seq, number, part))
 
     def complete(self, actor: bytes, seq: int, position: int) -> None:
         self._execute(
-            "INSERT INTO log_parts SELECT ?, number, part FROM incoming_parts WHERE actor = ? AND seq = ?",
+            "INSERT INTO _log_parts SELECT ?, number, part FROM _incoming_parts WHERE actor = ? AND seq = ?",
             (position, actor, seq),
         )
         self.forget_incoming(actor, seq)
 
     def forget_incoming(self, actor: bytes, seq: int) -> None:
-        self._execute("DELETE FROM incoming WHERE actor = ? AND seq = ?", (actor, seq))
-        self._execute("DELETE FROM incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
+        self._execute("DELETE FROM _incoming WHERE actor = ? AND seq = ?", (actor, seq))
+        self._execute("DELETE FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
 
     def replace(self, logged: Logged) -> None:
-        self._execute("INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)", logged)
+        self._execute("INSERT OR REPLACE INTO _log VALUES (?, ?, ?, ?, ?, ?)", logged)
 
     def replace_part(self, position: int, number: int, part: bytes) -> None:
-        self._execute("INSERT OR REPLACE INTO log_parts VALUES (?, ?, ?)", (position, number, part))
+        self._execute("INSERT OR REPLACE INTO _log_parts VALUES (?, ?, ?)", (position, number, part))
 
     def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
         renamed = [
             row[0]
-            for row in self._all("SELECT position FROM log WHERE actor = ? AND seq > ? ORDER BY position", old, above)
+            for row in self._all("SELECT position FROM _log WHERE actor = ? AND seq > ? ORDER BY position", old, above)
         ]
-        for table in ("log", "signatures"):
+        for table in ("_log", "_signatures"):
             self._execute(f"UPDATE {table} SET actor = ? WHERE actor = ? AND seq > ?", (new, old, above))
-        self._execute("UPDATE heads SET actor = ? WHERE actor = ?", (new, old))
+        self._execute("UPDATE _heads SET actor = ? WHERE actor = ?", (new, old))
         self._known.pop("heads", None)
         if before is not None:
-            signed = self._one("SELECT seq, signature FROM signatures WHERE actor = ? ORDER BY seq DESC LIMIT 1", old)
+            signed = self._one("SELECT seq, signature FROM _signatures WHERE actor = ? ORDER BY seq DESC LIMIT 1", old)
             at, signature = signed or (0, b"")
             self.set_head(before._replace(signed_seq=at, signature=signature))
         return renamed
@@ -689,71 +706,71 @@ class SqliteWriter(SqliteReader):
     def move_to_end(self, positions: Sequence[int]) -> None:
         for old in positions:
             new = self.log_position() + 1
-            for table in ("log", "log_parts", "mentions", "unapplied", "rewritten"):
+            for table in ("_log", "_log_parts", "_mentions", "_unapplied", "_rewritten"):
                 self._execute(f"UPDATE {table} SET position = ? WHERE position = ?", (new, old))
             self._known["log_position"] = new
 
     def set_behind(self, head: Head) -> None:
-        self._execute("INSERT OR REPLACE INTO behind VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+        self._execute("INSERT OR REPLACE INTO _behind VALUES (?, ?, ?, ?, ?, ?, ?)", head)
 
     def drop_behind(self) -> None:
-        for table in ("log", "log_parts"):
-            self._execute(f"DELETE FROM {table} WHERE position < (SELECT min(position) FROM segments)")
+        for table in ("_log", "_log_parts"):
+            self._execute(f"DELETE FROM {table} WHERE position < (SELECT min(position) FROM _segments)")
         self._execute(
-            "DELETE FROM signatures WHERE EXISTS (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND"
-            " signatures.seq <= b.seq) AND NOT EXISTS (SELECT 1 FROM heads h WHERE h.actor = signatures.actor AND"
-            " h.signed_seq = signatures.seq)"
+            "DELETE FROM _signatures WHERE EXISTS (SELECT 1 FROM _behind b WHERE b.actor = _signatures.actor AND"
+            " _signatures.seq <= b.seq) AND NOT EXISTS (SELECT 1 FROM _heads h WHERE h.actor = _signatures.actor AND"
+            " h.signed_seq = _signatures.seq)"
         )
-        self._execute("DELETE FROM behind")
+        self._execute("DELETE FROM _behind")
 
     def fall_back(self) -> None:
-        for table in ("log", "log_parts", "mentions", "unapplied"):
-            self._execute(f"DELETE FROM {table} WHERE position >= (SELECT min(position) FROM segments)")
-        self._execute("DELETE FROM heads")
-        self._execute("INSERT INTO heads SELECT actor, seq, hash, deps, birth, 0, x'' FROM behind")
+        for table in ("_log", "_log_parts", "_mentions", "_unapplied"):
+            self._execute(f"DELETE FROM {table} WHERE position >= (SELECT min(position) FROM _segments)")
+        self._execute("DELETE FROM _heads")
+        self._execute("INSERT INTO _heads SELECT actor, seq, hash, deps, birth, 0, x'' FROM _behind")
         self._execute(
-            "DELETE FROM signatures WHERE NOT EXISTS"
-            " (SELECT 1 FROM behind b WHERE b.actor = signatures.actor AND b.seq >= signatures.seq)"
+            "DELETE FROM _signatures WHERE NOT EXISTS"
+            " (SELECT 1 FROM _behind b WHERE b.actor = _signatures.actor AND b.seq >= _signatures.seq)"
         )
         self._execute(
-            "UPDATE heads SET signed_seq = s.seq, signature = s.signature FROM"
-            " (SELECT actor, max(seq) AS seq, signature FROM signatures GROUP BY actor) s WHERE s.actor = heads.actor"
+            "UPDATE _heads SET signed_seq = s.seq, signature = s.signature FROM"
+            " (SELECT actor, max(seq) AS seq, signature FROM _signatures GROUP BY actor) s WHERE s.actor = _heads.actor"
         )
         for name in ("heads", "log_position", "waiting"):
             self._known.pop(name, None)
 
     def end_segment(self, segment: bytes) -> None:
-        self._execute("DELETE FROM segments WHERE hash = ?", (segment,))
-        self._execute("DELETE FROM segment_parts WHERE hash = ?", (segment,))
-        self._execute("DELETE FROM behind")
+        self._execute("DELETE FROM _segments WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM _segment_parts WHERE hash = ?", (segment,))
+        self._execute("DELETE FROM _behind")
         self._known.pop("segments", None)
         self._known.pop("log_position", None)
 
     def keep_rewritten(self, rewritten: Rewritten) -> None:
-        self._execute("INSERT INTO rewritten VALUES (?, ?, ?, ?, ?)", rewritten)
+        self._execute("INSERT INTO _rewritten VALUES (?, ?, ?, ?, ?)", rewritten)
 
     def forget_rewritten(self) -> None:
-        self._execute("DELETE FROM rewritten")
+        self._execute("DELETE FROM _rewritten")
 
     def drop_lives(self, actors: Collection[bytes]) -> None:
         for actor in actors:
-            for table in ("log_parts", "mentions", "unapplied", "rewritten"):
+            for table in ("_log_parts", "_mentions", "_unapplied", "_rewritten"):
                 self._execute(
-                    f"DELETE FROM {table} WHERE position IN (SELECT position FROM log WHERE actor = ?)", (actor,)
+                    f"DELETE FROM {table} WHERE position IN (SELECT position FROM _log WHERE actor = ?)", (actor,)
                 )
-            for table in ("log", "heads", "signatures"):
+            for table in ("_log", "_heads", "_signatures"):
                 self._execute(f"DELETE FROM {table} WHERE actor = ?", (actor,))
         for name in ("heads", "log_position", "waiting"):
             self._known.pop(name, None)
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
-        self._execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (name, evidence))
+        self._execute("INSERT OR IGNORE INTO _evidence VALUES (?, ?)", (name, evidence))
 
     def drop_evidence(self, name: bytes) -> None:
-        self._execute("DELETE FROM evidence WHERE name = ?", (name,))
+        self._execute("DELETE FROM _evidence WHERE name = ?", (name,))
 
     def mention(self, mentions: Sequence[tuple[bytes, int]]) -> None:
-        self._many("INSERT OR IGNORE INTO mentions VALUES (?, ?)", mentions)
+        self._many("INSERT OR IGNORE INTO _mentions VALUES (?, ?)", mentions)
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
@@ -775,7 +792,7 @@ class SqliteWriter(SqliteReader):
         while len(saved) > _RECORDS_REMEMBERED:
             del saved[next(iter(saved))]
         self._many(
-            "INSERT INTO entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO"
+            "INSERT INTO _entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO"
             " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
             " state = excluded.state",
             [(r.key, r.hidden, conflicted[r.key], r.hash, r.state) for r in records],
@@ -783,7 +800,7 @@ class SqliteWriter(SqliteReader):
 
     def add_to_digest(self, delta: int) -> None:
         total = (self.digest() + delta) % _SUM_END
-        self._execute("INSERT OR REPLACE INTO digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
+        self._execute("INSERT OR REPLACE INTO _digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
         self._known["digest"] = total
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
@@ -794,13 +811,13 @@ class SqliteWriter(SqliteReader):
             self._write_all(_UPSERT[kind], [each.row for each in of_kind if each.key not in new])
             if kind != "tag":
                 due = [(kind, each.row[0]) for each in of_kind]
-                self._write_all("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", due)
+                self._write_all("INSERT OR IGNORE INTO _unindexed VALUES (?, ?)", due)
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
         withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
-        self._write_all("INSERT INTO entity_tags VALUES (?, ?, ?, ?)", tags)
-        self._write_all("INSERT INTO task_documents VALUES (?, ?, ?, ?)", links)
-        self._write_all("INSERT INTO withheld VALUES (?, ?, ?, ?)", withheld)
+        self._write_all(f"INSERT INTO entity_tags({_COLUMNS['entity_tags']}) VALUES (?, ?, ?, ?)", tags)
+        self._write_all(f"INSERT INTO task_documents({_COLUMNS['task_documents']}) VALUES (?, ?, ?, ?)", links)
+        self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
         if withheld:
             self._known["withheld"] = True
 
@@ -812,7 +829,7 @@ class SqliteWriter(SqliteReader):
             if self._many(_patch(kind, columns), rows).rowcount != len(rows):
                 raise CorruptError(f"The table {_TABLE[kind]}, which lacks a row,")
             if kind != "tag" and not _INDEXED.isdisjoint(columns):
-                self._many("INSERT OR IGNORE INTO unindexed VALUES (?, ?)", [(kind, row[-1]) for row in rows])
+                self._many("INSERT OR IGNORE INTO _unindexed VALUES (?, ?)", [(kind, row[-1]) for row in rows])
 
     def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:  # a statement costs 3 us even for none
@@ -827,7 +844,7 @@ class SqliteWriter(SqliteReader):
         )
         self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
         if self._remembered("withheld", self.withholds):
-            self._write_all("DELETE FROM withheld WHERE source = ?", [(each.key,) for each in edged])
+            self._write_all("DELETE FROM _withheld WHERE source = ?", [(each.key,) for each in edged])
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in _TABLE:
@@ -839,15 +856,15 @@ class SqliteWriter(SqliteReader):
         else:
             many(f"DELETE FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = ?", texts)
             many(f"DELETE FROM task_documents WHERE {kind}_id = ?", texts)
-            many(f"DELETE FROM {kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
-            many(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id = ?", texts)
-        many("DELETE FROM withheld WHERE source = ?", [(key,) for key in keys])
+            many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
+            many(f"DELETE FROM _unindexed WHERE kind = '{kind}' AND id = ?", texts)
+        many("DELETE FROM _withheld WHERE source = ?", [(key,) for key in keys])
         many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
     def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
-        self._execute("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
+        self._execute("INSERT OR REPLACE INTO _texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state))
         self._execute(
-            "DELETE FROM text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
+            "DELETE FROM _text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
             (entity, field, genesis, serial),
         )
         self._texts().pop((entity, field, genesis), None)
@@ -862,13 +879,13 @@ class SqliteWriter(SqliteReader):
         return serial
 
     def set_stale(self, entity: bytes, stale: bool) -> None:
-        statement = "INSERT OR IGNORE INTO stale VALUES (?)" if stale else "DELETE FROM stale WHERE entity = ?"
+        statement = "INSERT OR IGNORE INTO _stale VALUES (?)" if stale else "DELETE FROM _stale WHERE entity = ?"
         if (entity in self.stale_texts()) != stale:
             self._execute(statement, (entity,))
             self._known.pop("stale_texts")
 
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
-        self._many("INSERT OR REPLACE INTO unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
+        self._many("INSERT OR REPLACE INTO _unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
         self._known.pop("waiting", None)
 
     def forget(self, entities: Sequence[bytes]) -> None:
@@ -883,22 +900,10 @@ class SqliteWriter(SqliteReader):
 
     def clear_view(self) -> None:
         self._known.clear()
+        shape.mend(self._execute)
         for name in VIEW_TABLES:
             self._execute(f"DELETE FROM {name}")
-        self._execute("INSERT INTO task_search(task_search) VALUES ('delete-all')")
-        self._execute("INSERT INTO document_search(document_search) VALUES ('delete-all')")
+        fulltext.clear(self._execute)
 
     def index_texts(self, limit: int = -1) -> int:
-        """Write in the order of rows: out of order the index would be flushed at each step backwards, five times slower."""
-        count = 0
-        for kind, body in (("task", "description"), ("document", "content")):
-            due = f"(SELECT id FROM unindexed WHERE kind = '{kind}' LIMIT {limit - count if limit > 0 else -1})"
-            cursor = self._execute(
-                f"INSERT OR REPLACE INTO {kind}_search(rowid, title, body) SELECT row.rowid, title, {body}"
-                f" FROM {due} JOIN {kind}s AS row USING (id) ORDER BY row.rowid"
-            )
-            count += cursor.rowcount
-            self._execute(f"DELETE FROM unindexed WHERE kind = '{kind}' AND id IN {due}")
-            if count == limit:
-                break
-        return count
+        return fulltext.index(self._execute, limit)

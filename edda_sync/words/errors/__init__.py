@@ -9,6 +9,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   │   └── NotLinkedError     a task and a document have no link (reference, document)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
+    │   │   └── OutdatedError      it was open for so long that it has been ended (path)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
     │   ├── CallbackError          a function that the caller gave to be called raised something (raised)
     │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
@@ -17,6 +18,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── NewerStoreError        made by a newer version (found, known)
     │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
     │   ├── ReplacedStoreError     another file lies where the open store was (path)
+    │   │   └── LostJournalError   the journal of the open store was taken away (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -52,6 +54,7 @@ from edda_sync.words.errors.local import (
     LocalError,
     NotFoundError,
     NotLinkedError,
+    OutdatedError,
     UsageError,
 )
 from edda_sync.words.errors.remote import (
@@ -76,6 +79,7 @@ from edda_sync.words.errors.storage import (
     DiskFullError,
     LinkError,
     LostIdentityError,
+    LostJournalError,
     LostStoreError,
     NewerStoreError,
     NotAStoreError,
@@ -104,6 +108,7 @@ __all__ = [
     "LinkError",
     "LocalError",
     "LostIdentityError",
+    "LostJournalError",
     "LostStoreError",
     "NewerStoreError",
     "NotAMemberError",
@@ -112,6 +117,7 @@ __all__ = [
     "NotLinkedError",
     "NotPrivateError",
     "NotReachableError",
+    "OutdatedError",
     "PairingError",
     "ReadOnlyError",
     "RefusedTextError",

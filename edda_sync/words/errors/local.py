@@ -77,6 +77,15 @@ class ConflictError(LocalError):
         )
 
 
+class OutdatedError(ConflictError):
+    """A transaction, or another look at one state of the store, was open for too long and has been ended."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.cells = path, []
+        why = "so much was written since that it was ended, or the journal would grow without end"
+        self.args = (f"What this transaction sees of {path} is too old: {why}; run it again, and end each one soon.",)
+
+
 class LimitError(LocalError):
     """Something is larger than a limit allows; nothing was written."""
 

@@ -56,6 +56,15 @@ class ReplacedStoreError(StorageError):
         super().__init__(f"{path} was replaced by another file while it was in use; start again to use the new one.")
 
 
+class LostJournalError(ReplacedStoreError):
+    """The journal of an open store was taken away: others cannot see what is in it, and nothing was written to it since."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        then = "end every program that uses this store, whereby what is in it comes into the store, then start again"
+        self.args = (f"{path}-wal was taken away while it was in use; nothing was written: {then}.",)
+
+
 class LostIdentityError(StorageError):
     """A store is here, and the key of its device is missing: it can be read and written, but not synced."""
 

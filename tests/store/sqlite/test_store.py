@@ -43,7 +43,7 @@ class TestSqliteStore(StoreContract):
         connection = store.connect()
         try:
             held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
-            for name in ("task_search", "document_search"):
+            for name in ("_task_search", "_document_search"):
                 held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
             return held
         finally:
@@ -95,7 +95,7 @@ def test_every_connection_writes_ahead_syncs_in_full_and_checks_references(store
 
 
 def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_memory(_: Path) -> Any:  # the one database that SQLite does not write ahead
+    def in_memory(*_: object, **_options: object) -> Any:  # the one database that SQLite does not write ahead
         return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
 
     monkeypatch.setattr(connections, "connect", in_memory)
@@ -569,7 +569,7 @@ class Rot:
         with closing(SqliteStore(path)) as store:
             store.transact(lambda tx: self._write(tx, 1))
             with closing(store.connect()) as connection:
-                (self._block,) = connection.execute("SELECT block FROM task_search_data WHERE id = 10").fetchone()
+                (self._block,) = connection.execute("SELECT block FROM _task_search_data WHERE id = 10").fetchone()
         self._whole = path.read_bytes()
         assert self._whole.count(self._block) == 1
 

@@ -1,0 +1,96 @@
+"""
+The place of an open store: whether its file and its journal still lie where they were opened.
+
+SQLite looks a name up once, when it opens the file. A program that goes on with a file which nobody can find any more, or
+whose journal was taken away, acknowledges what is lost. So both are looked at before each commit, in two calls of the
+operating system.
+
+A journal is that of one connection: SQLite removes it when the last connection of all processes is closed, and makes a
+new one later. While a connection is open, nobody who knows SQLite takes its journal away.
+
+Source: https://sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use".
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from edda_sync.store.sqlite.connections import Connection, File, file_of
+from edda_sync.words.errors import LostJournalError, LostStoreError, ReplacedStoreError
+from edda_sync.words.folders import KEY_FILE, NOTE_FILE
+
+
+class Place:
+    """
+    Where a store's file lies, and which file it was when the store was opened. Call :meth:`check` before each commit.
+
+    Args:
+        path: The file, which is there, with no link on the way.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._name, self._journal_name = str(path), f"{path}-wal"
+        self._file = file_of(path)
+        self._is_made = False
+
+    def made(self) -> None:
+        """Note that there is a store in the file now, which is lost when the file is empty."""
+        self._file = file_of(
+            self._path
+        )  # anew: some file systems of containers give a file that is opened another name
+        self._is_made = True
+
+    def check(self) -> File | None:
+        """
+        Look whether the file is where it was, and return which it is; None if it cannot be looked at.
+
+        Raises:
+            LostStoreError: It was taken away, its folder was moved, or it was emptied.
+            ReplacedStoreError: Another file is there.
+        """
+        try:
+            found = os.stat(self._name)
+        except (FileNotFoundError, NotADirectoryError):
+            raise LostStoreError(self._name, self._left()) from None
+        except OSError:
+            return None  # whoever reads or writes it says why
+        if not found.st_size and self._is_made:
+            raise LostStoreError(self._name, self._left())
+        file = found.st_dev, found.st_ino
+        if file != self._file:
+            raise ReplacedStoreError(self._name)
+        return file
+
+    def check_all(self, connection: Connection) -> int:
+        """
+        Look whether the file, and the journal of a connection, are where they were; return the bytes of the journal.
+
+        Raises:
+            LostStoreError, ReplacedStoreError: As :meth:`check`.
+            LostJournalError: The journal was taken away.
+        """
+        self.check()
+        try:
+            found = os.stat(self._journal_name)
+        except FileNotFoundError:
+            raise LostJournalError(self._name) from None
+        except OSError:
+            return 0
+        if (found.st_dev, found.st_ino) != connection.journal:
+            raise LostJournalError(self._name)
+        return found.st_size
+
+    def journal(self) -> File | None:
+        """Return which file the journal is; None for none."""
+        return file_of(self._journal_name)
+
+    def _left(self) -> list[str]:
+        """Return what still lies where the file was, and shows that a store was here."""
+        here = self._path.parent
+        names = [self._path.name] if self._path.exists() else []
+        with suppress(OSError):
+            names += [f"{self._path.name}-wal"] if os.stat(self._journal_name).st_size else []
+        return names + [name for name in (NOTE_FILE, KEY_FILE) if (here / name).exists()]

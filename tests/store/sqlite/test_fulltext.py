@@ -1,0 +1,153 @@
+"""The full text, and what other programs make of a file that has it; each runs in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.store.sqlite import schema
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import UsageError
+
+WAIT_S = 60
+SPECIFIED = {"tasks", "documents", "tags", "task_documents", "entity_tags"}
+
+READ_ALL = """
+import json, sqlite3, sys
+connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+counts = {name: connection.execute(f"SELECT count(*) FROM [{name}]").fetchone()[0] for name in tables}
+found = connection.execute(
+    "SELECT tasks.title FROM _task_search JOIN tasks ON tasks.rowid = _task_search.rowid WHERE _task_search MATCH 'milk'")
+checks = [*connection.execute("PRAGMA integrity_check").fetchall(), *connection.execute("PRAGMA foreign_key_check")]
+print(json.dumps([counts, found.fetchall(), checks]))
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[edda.StorageEngine]:
+    with edda.open(tmp_path / "home") as store:
+        yield store
+
+
+def titles(store: edda.StorageEngine, text: str) -> list[str | None]:
+    return [task.title for task in store.query_tasks(edda.TaskQuery(text=text))]
+
+
+def test_another_program_reads_every_table_while_the_store_is_open(store: edda.StorageEngine) -> None:
+    store.create_task(edda.Task(title="Buy milk", tags={"home"}))
+    store.create_document(edda.Document(title="Notes", content="about milk"))
+    store.store.transact(store.writing.catch_up)
+    path = store.home / DATABASE_FILE
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(path)], capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    counts, found, checks = json.loads(done.stdout)
+    assert {name: counts[name] for name in SPECIFIED} == {
+        "tasks": 1, "documents": 1, "tags": 1, "task_documents": 0, "entity_tags": 1
+    }  # fmt: skip
+    assert found == [["Buy milk"]]
+    assert checks == [["ok"]]
+
+
+def test_nothing_but_what_the_specification_names_is_listed_among_a_persons_tables(store: edda.StorageEngine) -> None:
+    with closing(store.sql()) as tables:
+        names = {row[0] for row in tables.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    assert {name for name in names if not name.startswith(("_", "sqlite_"))} == SPECIFIED
+
+
+@pytest.mark.parametrize(
+    "newer",  # than 3.37, of what can stand in a schema
+    [
+        "contentless_delete",
+        "contentless_unindexed",
+        "locale=",
+        "unixepoch(",
+        "json(",
+        "->",
+        "IS DISTINCT",
+        "RIGHT JOIN",
+    ],
+)
+def test_the_schema_uses_nothing_that_an_old_sqlite_lacks(newer: str) -> None:
+    assert newer not in "\n".join(schema.statements())
+
+
+def test_what_is_edited_deleted_or_folded_anew_is_found_as_it_is_now(store: edda.StorageEngine) -> None:
+    first, second = (store.create_task(edda.Task(title=title)) for title in ("Buy milk", "Sell milk"))
+    assert titles(store, "milk") == ["Buy milk", "Sell milk"]
+    store.update_task(edda.Task(id=first, title="Buy bread"))
+    store.delete_task(second)
+    for _ in range(2):
+        assert titles(store, "milk") == []
+        assert titles(store, "bread") == ["Buy bread"]
+        store.restore_task(second)
+        assert titles(store, "milk") == ["Sell milk"]
+        store.delete_task(second)
+        store.rebuild()
+
+
+def test_sql_reads_what_is_there_and_writes_nothing(store: edda.StorageEngine) -> None:
+    task = store.create_task(edda.Task(title="Buy milk"))
+    document = store.create_document(edda.Document(title="Notes", content="one"))
+    store.edit_text(document, "content", [(3, 0, " two")])  # the row is written a moment later
+    with closing(store.sql()) as tables:
+        assert tables.execute("SELECT content FROM documents").fetchall() == [("one two",)]
+        store.update_task(edda.Task(id=task, status="done"))
+        assert tables.execute("SELECT status FROM tasks").fetchall() == [("done",)]
+        for statement in ("DELETE FROM tasks", "CREATE TABLE mine (a)", "PRAGMA user_version = 9"):
+            with pytest.raises(tables.OperationalError, match="readonly"):
+                tables.execute(statement)
+    assert store.get_task(task) is not None
+
+
+def test_sql_needs_a_store_that_is_open_and_in_a_file(store: edda.StorageEngine, tmp_path: Path) -> None:
+    memory = edda.open(tmp_path, edda.StorageConfig(backend="memory"))
+    with pytest.raises(UsageError, match="in memory"):
+        memory.sql()
+    memory.close()
+    store.close()
+    with pytest.raises(UsageError, match="closed"):
+        store.sql()
+
+
+HAZARD = """
+import subprocess, sys
+import edda_sync as edda
+writer = '''
+import sys, edda_sync as edda
+store = edda.open(sys.argv[1])
+for number in range(300): store.create_task(edda.Task(title=f"{number}", description="x" * 3000))
+store.close()
+'''
+store = edda.open(sys.argv[1])
+other = subprocess.Popen([sys.executable, "-c", writer, sys.argv[1]])
+while other.poll() is None:
+    tables = store.sql()
+    list(tables.execute("SELECT count(description), max(title) FROM tasks"))
+    tables.close()
+store.create_task(edda.Task(title="last"))
+print(store.counts()["tasks"], other.returncode)
+"""
+
+
+def test_sql_beside_another_process_that_writes_loses_no_lock(tmp_path: Path) -> None:
+    edda.open(tmp_path / "home").close()
+    done = subprocess.run(
+        [sys.executable, "-c", HAZARD, str(tmp_path / "home")],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "301 0\n"), done.stderr
+    with edda.open(tmp_path / "home") as store, closing(store.sql()) as tables:
+        assert tables.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -1,0 +1,180 @@
+"""A store whose file, folder or journal is taken away while it is open: nothing is acknowledged that nobody would find."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite.place import Place
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import LostJournalError, LostStoreError, ReplacedStoreError, StorageError
+
+WAIT_S = 60
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "home" / "notes" / DATABASE_FILE
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path)) as store:
+        store.transact(put("before"))
+        yield store
+
+
+def put(name: str) -> Callable[[StoreWriter], str]:
+    def work(tx: StoreWriter) -> str:
+        tx.set_meta(name, b"")
+        return name
+
+    return work
+
+
+def holds(path: Path, *names: str) -> list[bool]:
+    with closing(SqliteStore(path)) as store, store.read() as reader:
+        return [reader.meta(name) is not None for name in names]
+
+
+def write_elsewhere(path: Path, name: str) -> None:
+    """Write in a process of its own, to its end."""
+    script = "import pathlib, sys; from edda_sync.store.sqlite.store import SqliteStore\n"
+    script += (
+        "s = SqliteStore(pathlib.Path(sys.argv[1])); s.transact(lambda tx: tx.set_meta(sys.argv[2], b'')); s.close()"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path), name], timeout=WAIT_S, check=True)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def replace(path: Path) -> None:
+    os.replace(shutil.copy(path, path.with_name("copy")), path)
+
+
+def move_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+def move_a_folder_above(path: Path) -> None:
+    path.parent.parent.rename(path.parent.parent.with_name("moved"))
+
+
+def remove_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def put_another_folder(path: Path) -> None:
+    shutil.copytree(path.parent, path.parent.with_name("copied"))
+    move_folder(path)
+    path.parent.with_name("copied").rename(path.parent)
+
+
+def put_a_file_in_the_folders_place(path: Path) -> None:
+    move_folder(path)
+    path.parent.touch()
+
+
+@pytest.mark.parametrize("use", ["transact", "submit"])
+@pytest.mark.parametrize(
+    ("lose", "error"),
+    [
+        (remove, LostStoreError),
+        (empty, LostStoreError),
+        (replace, ReplacedStoreError),
+        (move_folder, LostStoreError),
+        (move_a_folder_above, LostStoreError),
+        (remove_folder, LostStoreError),
+        (put_another_folder, ReplacedStoreError),
+        (put_a_file_in_the_folders_place, LostStoreError),
+    ],
+)
+def test_no_transaction_is_acknowledged_in_a_file_that_is_not_where_it_was(
+    store: SqliteStore, path: Path, lose: Callable[[Path], None], error: type[StorageError], use: str
+) -> None:
+    lose(path)
+    with pytest.raises(error):
+        store.transact(put("lost")) if use == "transact" else store.submit(put("lost")).result(WAIT_S)
+    with pytest.raises(error):
+        store.check_place()
+    if error is ReplacedStoreError:
+        write_elsewhere(path, "elsewhere")
+        assert holds(path, "lost", "elsewhere") == [False, True]
+
+
+def test_a_file_that_is_taken_away_while_a_transaction_runs_takes_it_along(store: SqliteStore, path: Path) -> None:
+    def work(tx: StoreWriter) -> None:
+        tx.set_meta("lost", b"")
+        move_folder(path)
+
+    with pytest.raises(LostStoreError):
+        store.transact(work)
+
+
+def test_a_store_whose_folder_is_back_goes_on(store: SqliteStore, path: Path) -> None:
+    move_folder(path)
+    with pytest.raises(LostStoreError):
+        store.transact(put("lost"))
+    path.parent.with_name("moved").rename(path.parent)
+    assert store.transact(put("after")) == "after"
+    assert holds(path, "before", "lost", "after") == [True, False, True]
+
+
+def test_no_connection_of_a_store_is_made_to_another_file_in_its_place(store: SqliteStore, path: Path) -> None:
+    replace(path)
+    with store.read(), pytest.raises(ReplacedStoreError):  # the first one has a connection that was made before
+        store.read().__enter__()
+
+
+def move_journal(journal: Path) -> None:
+    journal.rename(journal.with_name("journal"))
+
+
+@pytest.mark.parametrize("lose", [remove, move_journal])
+@pytest.mark.parametrize("others_write", [False, True])
+def test_nothing_is_acknowledged_in_a_journal_that_was_taken_away(
+    store: SqliteStore, path: Path, lose: Callable[[Path], None], *, others_write: bool
+) -> None:
+    lose(Path(f"{path}-wal"))
+    if others_write:
+        Path(f"{path}-wal").touch()  # as whoever opens the store makes one
+    for _ in range(2):  # nor by a connection that is made anew after the fault
+        with pytest.raises(LostJournalError, match="end every program"):
+            store.transact(put("lost"))
+    Path(f"{path}-wal").unlink(missing_ok=True)
+    store.close()
+    assert holds(path, "before", "lost") == [True, False], "what was acknowledged comes into the file in the end"
+
+
+def test_looking_where_both_are_takes_two_calls(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    real = os.stat
+
+    def counted(*args: Any, **options: Any) -> os.stat_result:
+        calls.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(os, "stat", counted)
+    connection = store._connection
+    assert Place.check_all(store._place, connection) == Path(f"{path}-wal").stat().st_size
+    assert len(calls) == 3, "the third is this test's own"

@@ -1,0 +1,194 @@
+"""Readers that nobody ends: the journal does not grow for ever, whichever process has forgotten them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite import opening
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words import limits
+from edda_sync.words.config import DATABASE_FILE
+from edda_sync.words.errors import EddaError, OutdatedError
+from tests.store.contract import show, shown_task
+
+WAIT_S = 60
+MAX_BYTES = 1_000_000
+PIECE = 100_000
+TIMES = 60
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "JOURNAL_BYTES_MAX", MAX_BYTES)
+    monkeypatch.setattr(opening, "_CHECKPOINT_PAGES", 50)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / DATABASE_FILE
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path)) as store:
+        yield store
+
+
+def put(name: str, size: int = 0) -> Callable[[StoreWriter], None]:
+    return lambda tx: tx.set_meta(name, os.urandom(size))
+
+
+def write(store: SqliteStore, path: Path, times: int = TIMES) -> list[int]:
+    """Write one value again and again; return how long the journal was after each time."""
+    sizes = []
+    for _ in range(times):
+        store.transact(put("written", PIECE))
+        sizes.append(Path(f"{path}-wal").stat().st_size)
+    return sizes
+
+
+def test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_it_shrinks_again(
+    store: SqliteStore, path: Path
+) -> None:
+    store.transact(put("seen", 1))
+    with store.read() as reader:
+        seen = reader.meta("seen")
+        sizes = write(store, path)
+        assert max(sizes) < MAX_BYTES + 4 * PIECE, "it would have 6 MB"
+        assert sizes[-1] < MAX_BYTES / 2
+        for look in (lambda: reader.meta("seen"), lambda: list(reader.all_records())):
+            with pytest.raises(OutdatedError, match="run it again"):
+                look()
+    with store.read() as reader:
+        assert reader.meta("seen") == seen
+
+
+def test_a_reader_is_not_ended_by_what_was_written_before_it_began(store: SqliteStore, path: Path) -> None:
+    with store.read():
+        write(store, path, 7)
+    with store.read() as reader:
+        write(store, path, 7)
+        assert reader.meta("written") is not None
+
+
+def test_several_readers_are_ended_each_by_what_was_written_since(store: SqliteStore, path: Path) -> None:
+    with store.read() as first:
+        write(store, path, 7)
+        with store.read() as second:
+            write(store, path, 7)
+            with pytest.raises(OutdatedError):
+                first.meta("written")
+            second.meta("written")
+
+
+def test_a_reader_that_is_ended_in_the_middle_of_a_long_look_says_so(store: SqliteStore, path: Path) -> None:
+    store.transact(lambda tx: show(tx, shown_task(1)))
+    found: list[EddaError] = []
+    reading = threading.Event()
+
+    def look() -> None:
+        try:
+            with store.read() as reader:
+                reader.meta("written")
+                reading.set()
+                while reader.table("tasks"):
+                    pass
+        except EddaError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    reading.wait(WAIT_S)
+    write(store, path)
+    thread.join(WAIT_S)
+    assert [type(error) for error in found] == [OutdatedError]
+    with closing(store.connect()) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+FORGETTING = """
+import sys
+import edda_sync as edda
+from edda_sync.words import limits
+limits.JOURNAL_BYTES_MAX, limits.READERS_LOOKED_AT_EVERY_S = int(sys.argv[2]), 0.02
+store = edda.open(sys.argv[1])
+forgotten = store.begin_transaction()
+forgotten.get_task(sys.argv[3])
+print("begun", flush=True)
+sys.stdin.readline()
+try:
+    print(forgotten.get_task(sys.argv[3]))
+except edda.errors.OutdatedError as error:
+    print("outdated", flush=True)
+store.create_task(edda.Task(title="goes on"))
+print(store.transact(lambda tx: tx.get_task(sys.argv[3])).title)
+store.close()
+"""
+
+
+def test_a_transaction_that_another_process_has_forgotten_is_ended_there(tmp_path: Path) -> None:
+    with edda.open(tmp_path) as store:
+        task = store.create_task(edda.Task(title="first"))
+        arguments = [sys.executable, "-c", FORGETTING, str(tmp_path), str(MAX_BYTES), task]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            sqlite = store.store
+            assert isinstance(sqlite, SqliteStore)
+            largest = 0
+            for _ in range(2_000):  # as many as it takes for the other process to look; 60 without the forgotten one
+                size = write(sqlite, sqlite.path, 1)[0]
+                if size < largest:
+                    break
+                largest = size
+            assert size < MAX_BYTES / 2, "it was ended, and the journal shrank"
+            said, _ = process.communicate("\n", WAIT_S)
+            assert said == "outdated\nfirst\n"
+
+
+def test_a_transaction_that_was_ended_is_run_again(store: SqliteStore, tmp_path: Path) -> None:
+    store.close()
+    with edda.open(tmp_path / "home") as engine:
+        task = engine.create_task(edda.Task(title="first"))
+        tries = []
+
+        def work(tx: edda.Transaction) -> str | None:
+            tries.append(tx.get_task(task))
+            sqlite = engine.store
+            assert isinstance(sqlite, SqliteStore)
+            if len(tries) == 1:
+                write(sqlite, sqlite.path)
+            found = tx.get_task(task)
+            return None if found is None else found.title
+
+        assert engine.transact(work) == "first"
+        assert len(tries) == 2
+
+
+QUIET = """
+import pathlib, sys, threading
+from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words import limits
+limits.READERS_LOOKED_AT_EVERY_S = 0.001
+store, other = SqliteStore(pathlib.Path(sys.argv[1])), SqliteStore(pathlib.Path(sys.argv[1]))
+for _ in range(3):
+    with store.read(), other.read():
+        (watching,) = [thread for thread in threading.enumerate() if thread.name == "edda-readers"]
+    watching.join(60)
+    assert not watching.is_alive()
+"""
+
+
+def test_one_thread_watches_for_all_stores_while_somebody_reads(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", QUIET, str(path)], timeout=WAIT_S, check=True)
