@@ -1,7 +1,8 @@
 """
 Acking: what one peer was told that is durable here, and what is to be said next: the difference.
 
-What was sent to a peer counts as told: whoever sends a change has it.
+What was sent to a peer counts as told: whoever sends a change has it. Until it says hello again: it may have heard that in a
+chain of which it held other changes for all that it knew, and so passed it over.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ class Acking:
         self.dealt = 0
         self._told: Frontier = {}
         self._told_waiting = 0  # how much of that is not applied
+        self._only_sent: set[bytes] = set()  # names of which it was not told in words how far they go here
         self._shown: Frontier = {}  # of which heads the peer has seen a signature
 
     def introduced(self, told: Frontier, waiting: int) -> None:
         """Learn that the peer was told all that is here."""
         self._told, self._told_waiting = told, waiting
+        self._only_sent.clear()
+
+    def greeted(self) -> None:
+        """Learn that the peer said hello, and holds what it says: what it was sent before, and not told, it is told."""
+        self._told = {name: seq for name, seq in self._told.items() if name not in self._only_sent}
 
     def sent(self, brought: Mapping[bytes, int]) -> None:
         """Learn that the peer was sent changes."""
         self._told = frontier.join(self._told, brought)
+        self._only_sent.update(brought)
 
     def asked_again(self, held: tuple[tuple[bytes, int], ...]) -> None:
         """Learn that the peer sent what it was told is here: it does not know that (any more), and is told again."""
@@ -65,6 +73,7 @@ class Acking:
         ours, waiting = self._exchange.standing()[:2] if at is None else (at.frontier, at.waiting)
         moved = tuple(frontier.to_pairs(frontier.difference(ours, self._told)))
         self._told, self._told_waiting = ours, waiting
+        self._only_sent.difference_update(name for name, _ in moved)
         found: list[Ack] = []
         size = limits.HEADS_MAX
         while len(moved) > size:

@@ -90,9 +90,12 @@ class Intake:
         self._progress.waiting, self._progress.apart = hello.waiting, frozenset()
         self._comparing.introduced(hello.nonce)
         self._sending.introduced(held, hello.wanted)
+        if self._relaying.is_open(self._peer):  # what its first hello named came unasked; this is to be pulled
+            self._relaying.claimed(self._peer, held.items(), now)
         self._relaying.opened(self._peer)
         self._relaying.holds(self._peer, held)
         self._saying.has_flowed = True
+        self._saying.acking.greeted()
         self.separate(apart, now)
         self._sending.telling.tell_rest()
 
@@ -206,6 +209,18 @@ class Intake:
             self._theirs.renamed(by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self._theirs.ended(news.ends)
+        if news.forked & self._progress.apart and self._sending.telling.is_known(news.evidence):
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        """
+        Exchange everything again, once a fork is proved here of which the peer had the proof before.
+
+        It says no hello for that: what it said and sent went by the names that are used here only now. A peer that learns of
+        the fork later says hello then, and what was held apart is judged anew by that.
+        """
+        self._progress.apart = self._comparing.apart = frozenset()
+        self._sending.rejoin(self._theirs.held)
 
     def compared(self, message: Cells | Listed, now: float) -> Said:
         """Take cells or a page of what the peer holds."""

@@ -84,6 +84,10 @@ class Relaying:
         """Learn that a talk with a peer is open."""
         self._linked[peer] = short_name(peer)
 
+    def is_open(self, peer: str) -> bool:
+        """Tell whether a talk with a peer is open."""
+        return peer in self._linked
+
     def gone(self, peer: str) -> None:
         """Learn that it is over."""
         for known in (self._linked, self._pushed, self._pulls, self._failed):

@@ -91,6 +91,11 @@ class Sending:
         if actors:
             self._queue, self._large, self._news = [], None, True
 
+    def rejoin(self, held: Frontier) -> None:
+        """Send again of the actors that were parted: of these the peer holds what it said, and no other changes."""
+        self._known = {name: held.get(name, 0) if seq == SEQ_MAX else seq for name, seq in self._known.items()}
+        self._news = True
+
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
         """Tell pieces of chains of which the peer holds other changes."""
         self._pieces.update((each.name, each) for each in pieces)

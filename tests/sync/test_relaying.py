@@ -281,3 +281,17 @@ def test_what_an_author_says_counts_for_those_it_names_until_they_say_it_themsel
 
 def test_a_pull_is_one_short_frame() -> None:
     assert len(CODEC.encode(Pull())) < 8
+
+
+def test_what_a_peer_says_that_it_holds_only_in_another_hello_is_pulled(four: Engines) -> None:
+    """A hello says all that is held, and so the acknowledgement that would have said it has nothing left to say."""
+    editor, between, far, _ = four
+    network = linked((editor, between), (between, far))
+    write(network, editor, "edit")
+    while between.frontier() != editor.frontier():
+        assert network.step()
+    session = network.replicas[name_of(between)]._sessions[name_of(far)]
+    network._do(name_of(between), session.anew(network.now))
+    network.run()
+    assert far.frontier() == editor.frontier()
+    assert len(network.said(Changes, between)) == 1
