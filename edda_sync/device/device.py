@@ -30,7 +30,7 @@ from edda_sync.device.status import Status
 from edda_sync.device.watch import QueryChange, watch
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.session import Progress
+from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words import limits
@@ -159,6 +159,7 @@ class Device:
         Args:
             peers: Device ids; every peer with a link by default, of which there must be one.
         """
+        await self._runner.ask_peers()
         target = await self.run(standing.given)  # what is kept back may have to become other changes first
 
         def proved() -> bool:

@@ -24,8 +24,8 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Applied, Close, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
+from edda_sync.sync.progress import Progress
 from edda_sync.sync.replica import Replica
-from edda_sync.sync.session import Progress
 from edda_sync.sync.steward import EVENTS, Steward
 from edda_sync.transport.identity import verify
 from edda_sync.transport.link import Link
@@ -125,6 +125,10 @@ class Runner:
             raise
         self.worked(ASKED)
         return found
+
+    async def ask_peers(self) -> None:
+        """Let every peer hear that somebody waits for the proof that all are equal."""
+        await self.drive(lambda now: self._replica.ask(now))
 
     def failed(self, concern: str, error: EddaError) -> None:
         """Take in a fault that something else than an order met."""

@@ -17,7 +17,7 @@ from edda_sync.device.control import Answer, Handler
 from edda_sync.device.peers import DIAL_AGAIN_S, Endpoint, Peers
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.session import Progress
+from edda_sync.sync.progress import Progress
 from edda_sync.transport.interfaces import has_network, interfaces
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port

@@ -13,7 +13,7 @@ from edda_sync.device.listener import Happening
 from edda_sync.device.peers import Peers
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.session import Progress
+from edda_sync.sync.progress import Progress
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError

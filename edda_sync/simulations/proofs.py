@@ -74,7 +74,7 @@ def _key(liar: Liar, listener: Host) -> bytes:
     """Return the key of the coded cells of a talk, which both ends know."""
     assert liar.replica is not None, "it is awake"
     session = liar.replica._sessions.get(listener.id)
-    return bytes(32) if session is None else b"".join(session._proving._nonces).ljust(32, b"\0")
+    return bytes(32) if session is None else b"".join(session._comparing.proving._nonces).ljust(32, b"\0")
 
 
 ACTIONS: Final = (lie("differ", differ),)

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains, names_of
 from edda_sync.changes.change import decode_header
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.records import device_id
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.asked_once import AskedOnce
@@ -28,7 +30,7 @@ from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
 from edda_sync.sync.merging import Merging, provisional
-from edda_sync.sync.messages import Heads, Summary, Wish
+from edda_sync.sync.messages import Heads, Shown, Summary, Wish
 from edda_sync.sync.taking import Taking
 from edda_sync.sync.telling import short_names
 from edda_sync.words import limits
@@ -63,6 +65,16 @@ class Proof:
     def encoded(self) -> bytes:
         """Content and heads, as one says them."""
         return self.content + self.heads_hash
+
+    @property
+    def seal(self) -> bytes:
+        """All of it in 16 bytes: equal on two devices that hold the same."""
+        return seal_of(self.encoded, self.evidence, self.unread)
+
+
+def seal_of(encoded: bytes, evidence: bytes, unread: bytes) -> bytes:
+    """Return the seal of a proof: 16 bytes."""
+    return blake2b(encoded + evidence + unread, digest_size=16, person=b"edda-seal").digest()
 
 
 class Introduction(NamedTuple):
@@ -146,9 +158,10 @@ class Exchange:
     ) -> None:
         store = self.store = AskedOnce(store)
         self.random = random
-        self._ledger = ledger
+        self._ledger, self._verify = ledger, verify
+        self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for
         with store.read() as reader:
-            workspace = reader.meta(WORKSPACE_KEY) or b""
+            workspace = self._workspace = reader.meta(WORKSPACE_KEY) or b""
         self.giving = Giving(store, signer, workspace)
         self.taking = Taking(store, ledger, verify, workspace, random)
         self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
@@ -210,6 +223,34 @@ class Exchange:
                 found = None if reader.stale_texts() else _proof(reader)
             seen.proof = self.store.transact(refresh) if found is None else found
         return seen.proof
+
+    def settled_proof(self) -> Proof | None:
+        """Return :meth:`proof`, if it can be had without bringing a text up to date or looking at what waits."""
+        seen = self._seen()
+        if seen.proof is None:
+            with self.store.read() as reader:
+                seen.proof = None if reader.waiting() or reader.stale_texts() else _proof(reader)
+        return seen.proof
+
+    def author(self, name: bytes) -> str | None:
+        """Return the id of the device that writes a chain; None when nothing of that is here."""
+        key = self._key(name)
+        return None if key is None else device_id(key)
+
+    def vouches(self, shown: Shown) -> bool:
+        """Tell whether a signed head is its author's; also where nothing is here to tell by, so that it may be fetched."""
+        key = self._key(shown.name)
+        message = changes.signed_message(self._workspace, self.actor(shown.name), shown.seq, shown.hash)
+        return key is None or self._verify(key, shown.signature, message)
+
+    def _key(self, name: bytes) -> bytes | None:
+        if name not in self._keys:
+            with self.store.read() as reader:
+                head = reader.heads().get(name)
+            if head is None:
+                return None
+            self._keys[name] = changes.decode_birth(head.birth).public_key
+        return self._keys[name]
 
     def actor(self, name: bytes) -> bytes:
         """Return whose chain a name belongs to."""

@@ -8,20 +8,20 @@ Giving: what a store sends to peers of its log, in batches that a signature vouc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import early
 from edda_sync.changes.chains import NOBODY, Chains, names_of
-from edda_sync.changes.change import HASH_BYTES
+from edda_sync.changes.change import HASH_BYTES, NO_HASH
 from edda_sync.changes.past import joined
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
 from edda_sync.store.seams import Head, Logged, Store, StoreReader
 from edda_sync.sync.keys import Signer
-from edda_sync.sync.messages import Behind, Changes, Earlier, Part, SignedHead
+from edda_sync.sync.messages import Behind, Changes, Earlier, Part, Shown, SignedHead
 from edda_sync.sync.vouchers import beyond, last_signed
 from edda_sync.words import limits
 
@@ -30,10 +30,19 @@ _HEADS_BYTES: Final = 256  # what a signature beside its way has, and the one be
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A batch for a peer: the message, what the peer holds once it has it, and a large change whose parts must follow."""
+    """
+    A batch for a peer.
+
+    Attributes:
+        message: The batch.
+        frontier: What the peer holds once it has it.
+        brought: The last change of each chain in it.
+        large: A large change whose parts must follow.
+    """
 
     message: Changes
     frontier: Frontier
+    brought: Frontier
     large: Logged | None
 
 
@@ -108,7 +117,28 @@ class Giving:
                     signature = reader.signature_at(*inner) or b""
                     vouching.append(SignedHead(names.actor(logged.actor), inner[1], signature, b""))
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
-        return Given(message, reached, large)
+        return Given(message, reached, {logged.actor: logged.seq for logged in chosen}, large)
+
+    def shown(self, names: Iterable[bytes]) -> list[Shown]:
+        """Return signed heads of some chains: at what is held of each, beyond it, or else the last one before it."""
+        found: list[Shown] = []
+        with self._store.read() as reader:
+            chains, heads = Chains(reader), reader.heads()
+            for name in names:
+                head = self.sign(heads[name])
+                if self.is_own(head):
+                    found.append(Shown(name, head.seq, head.hash, head.signature))
+                    continue
+                ahead = beyond(reader, chains.names, name, head.seq)
+                if ahead is not None:
+                    vouch, digest = ahead.vouch(reader), head.hash
+                    for at in range(0, len(vouch.proof), HASH_BYTES):
+                        digest = changes.hash_change(digest, vouch.proof[at : at + HASH_BYTES])
+                    found.append(Shown(name, vouch.seq, digest, vouch.signature))
+                elif (last := last_signed(reader, chains.names, (name, head.seq))) is not None:
+                    digest, signature = reader.hash_at(*last) or NO_HASH, reader.signature_at(*last) or b""
+                    found.append(Shown(name, last[1], digest, signature))
+        return found
 
     def earlier(self, behind: Behind) -> tuple[Earlier, Logged | None]:
         """

@@ -95,10 +95,21 @@ class SignedHead(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Changes(_Message, frozen=True, tag=2):
-    """A batch in the sender's log order, each a header and a body; a large change is the last, its parts follow."""
+    """
+    A batch in the sender's log order, each a header and a body; a large change is the last, its parts follow.
+
+    Attributes:
+        changes, heads: The batch, and what vouches for it.
+        pushed: The first 8 bytes of the id of each device to which the sender pushes its own changes, one behind another,
+            in order; nil where they are as it said last in this talk.
+        seal: As in :class:`Ack`, of the sender once the receiver holds what is in the batch; empty when that is not all.
+        ext: Room to grow.
+    """
 
     changes: tuple[tuple[bytes, bytes], ...]
     heads: tuple[SignedHead, ...]
+    pushed: bytes | None = None
+    seal: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
     ext: Ext = exts.NONE
 
 
@@ -188,10 +199,11 @@ class Ack(_Message, frozen=True, tag=5):
         moved: Its frontier, as the difference to what it said of it before in this talk.
         frames: How many frames of data it has dealt with in this talk.
         again: It dropped a batch that came too early: start over from its frontier.
-        proof: Digest of its content (16 bytes) and hash of its heads (16 bytes) at this frontier; empty when not asked for.
+        proof: Where both hold the same, for all that the sender knows: the seal of all that it holds (16 bytes); to a peer
+            whose seal is another one, digest of its content (16 bytes) and hash of its heads (16 bytes). Else empty.
         waiting: How much is held but not applied.
-        evidence: With a proof: hash of the set of signed evidence that it holds.
-        unread: With a proof: hash of the set of operations that wait; empty when nothing does.
+        evidence: With digest and heads: hash of the set of signed evidence that it holds.
+        unread: With digest and heads: hash of the set of operations that wait; empty when nothing does.
         ext: Room to grow.
     """
 
@@ -202,6 +214,34 @@ class Ack(_Message, frozen=True, tag=5):
     waiting: Count
     evidence: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
     unread: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
+    ext: Ext = exts.NONE
+
+
+class Shown(msgspec.Struct, frozen=True, array_like=True):
+    """A signed head: the name of the chain as an acknowledgement says it, seq and hash of the change, and the signature."""
+
+    name: Actor
+    seq: Seq
+    hash: Hash
+    signature: bytes
+
+
+class Announce(_Message, frozen=True, tag=20):
+    """
+    Signed heads of what the sender said that it holds, to a peer that may lack it: claims beyond these count for nothing.
+
+    Attributes:
+        heads: At most ``SHOWN_HEADS_MAX``.
+        ext: Room to grow.
+    """
+
+    heads: tuple[Shown, ...]
+    ext: Ext = exts.NONE
+
+
+class Pull(_Message, frozen=True, tag=19):
+    """Asks for all that the receiver holds and the sender has not said that it holds, whoever wrote it."""
+
     ext: Ext = exts.NONE
 
 
@@ -316,6 +356,8 @@ Message = (
     | Behind
     | Earlier
     | Ack
+    | Announce
+    | Pull
     | Cells
     | Listed
     | Evidence

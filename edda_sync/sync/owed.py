@@ -7,14 +7,12 @@ that a question costs what its answer brought, however many lives there are.
 
 from __future__ import annotations
 
-from collections.abc import Sized
-
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.store.seams import Logged
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.messages import Behind, Earlier, Summary
-from edda_sync.words import limits
+from edda_sync.sync.theirs import is_kept
 from edda_sync.words.errors import RemoteProtocolError
 
 
@@ -49,9 +47,11 @@ class Owed:
             self._held, self._upto = {}, []
         ours = self._exchange.frontier()
         for actor, seq in behind.held:
-            if actor in self._held or _is_kept(actor, self._held, ours):
+            if actor in self._held or is_kept(actor, self._held, ours):
                 self._held[actor] = max(seq, self._held.get(actor, 0))
-        self._upto += [each for each in behind.upto if _is_kept(each.actor, self._upto, ours)]
+        for each in behind.upto:
+            if is_kept(each.actor, self._upto, ours):
+                self._upto.append(each)
         self._is_read, self._last = not behind.more, actors[-1] if behind.more else b""
         self._asks = self._asks or not behind.more
 
@@ -77,8 +77,3 @@ class Owed:
         earlier, large = self._exchange.giving.earlier(Behind(tuple(frontier.to_pairs(self._held)), tuple(self._upto)))
         self._in_vain = not earlier.changes
         return (earlier, large) if earlier.changes or is_answer else None
-
-
-def _is_kept(actor: bytes, claims: Sized, ours: Frontier) -> bool:
-    """Tell whether it is kept what is said of an actor: of some that are not known here, and no more."""
-    return actor in ours or len(claims) < len(ours) + limits.CLAIMS_MAX

@@ -1,11 +1,13 @@
 """
 Proving: whether two devices that hold the same changes hold the same content, and if not, in what they differ.
 
-Theory. Once both frontiers have been equal for a moment, each side says its *proof*: the digest of its content and a hash of
-its heads. Equal proofs prove equality. If they differ, each side sends coded cells of what it holds, more and more of them
-until what differs comes out, and folds just that anew from its own log. Nobody's word is taken for what is right.
+Theory. Where both frontiers are equal, for all that is known, each side says the *seal* of what it holds: 16 bytes, of the
+digest of its content, the hashes of its heads, the evidence, and what waits. Equal seals prove that all of these are equal,
+at whatever moment they were taken. Where they differ at one frontier, each side says its *proof*, that digest and a hash of
+its heads, and then sends coded cells of what it holds, more and more of them until what differs comes out, and folds just
+that anew from its own log. Nobody's word is taken for what is right.
 
-1. "Equal" is said only after both sides compared a proof taken at one common frontier, with the same operations waiting:
+1. "Equal" is said only after both sides compared what was taken at one common frontier, with the same operations waiting:
    devices of one level wait for the same ones, so nobody can keep them from being proved equal by writing such.
 2. Heads differ where a dot was made twice. They are compared even where other operations wait, and content is not.
 3. Cells are keyed by both hellos' nonces: no member can make content that does not come out.
@@ -23,7 +25,7 @@ from edda_sync.crdt import pages
 from edda_sync.crdt.digests import Item
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.crdt.sketch import CELL_BYTES, Decoded, Sketch, differences
-from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.exchange import Exchange, Proof, seal_of
 from edda_sync.sync.messages import Cells, Listed, Message
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
@@ -65,6 +67,10 @@ class Outcome(NamedTuple):
     late: bool = False
 
 
+SEAL_BYTES: Final = 16
+PROOF_BYTES: Final = 32
+
+
 class _Heard(NamedTuple):
     """The peer's proof: at which frontier, what it is, what waits there, and with which evidence."""
 
@@ -89,7 +95,11 @@ class Proving:
         self._nonce = nonce
         self._nonces = [nonce]
         self._theirs: _Heard | None = None
-        self._said: tuple[Frontier, bytes] | None = None
+        self._their_seal = b""
+        self._sealed_at: Frontier = {}  # and what it held then, for all that was known
+        self._equal = b""  # the seal at which both were found equal
+        self._sealed: Frontier | None = None  # where our seal was said last, or our proof
+        self._said: Frontier | None = None  # and our proof
         self._compared: tuple[bytes, bytes] | None = None
         self._sketch: Sketch | None = None
         self._cells = b""  # of the peer's
@@ -102,34 +112,83 @@ class Proving:
         self._nonces = sorted([self._nonce, nonce])
 
     def has_said(self, ours: Frontier) -> bool:
-        """Tell whether our proof at a frontier was said."""
-        return self._said is not None and self._said[0] == ours
+        """Tell whether our seal at a frontier was said."""
+        return self._sealed == ours
+
+    def seal(self, held: Frontier, *, refresh: bool = False) -> Proof | None:
+        """
+        Return our proof, of which the seal is to be said now; None when there is nothing to say.
+
+        Args:
+            held: What the peer holds, for all that is known.
+            refresh: Whether texts are brought up to date for it.
+        """
+        ours = self._exchange.frontier()
+        if ours != held or self.has_said(ours):
+            return None
+        proof = self._exchange.proof() if refresh else self._exchange.settled_proof()
+        if proof is None or proof.frontier != ours:  # something was written meanwhile, whose own turn comes
+            return None
+        self._sealed = ours
+        return proof
 
     def say(self, held: Frontier) -> Proof | None:
         """
-        Return our proof, to be said now; None when there is nothing to say.
+        Return our proof, to be said now as it is; None when there is nothing to say.
 
         Args:
             held: What the peer says that it holds.
         """
         ours = self._exchange.frontier()
-        if ours != held or self.has_said(ours):
+        if ours != held or self._said == ours:
             return None
         proof = self._exchange.proof()
-        if proof.frontier != ours:  # something was written meanwhile, whose own turn comes
+        if proof.frontier != ours:
             return None
-        self._said = ours, proof.encoded
+        self._sealed = self._said = ours
         return proof
+
+    def unsaid(self) -> None:
+        """Learn that the peer did not take what was sent to it: what we said beside that counts for nothing."""
+        self._sealed = self._said = None
+
+    def heard_seal(self, held: Frontier, seal: bytes) -> None:
+        """
+        Learn the peer's seal.
+
+        Args:
+            held: What it holds, for all that is known.
+            seal: What it said.
+        """
+        if len(seal) != SEAL_BYTES:
+            raise RemoteProtocolError(f"a seal of {len(seal)} bytes")
+        self._their_seal, self._sealed_at = seal, dict(held)
 
     def heard(self, held: Frontier, proof: bytes, unread: bytes, evidence: bytes) -> None:
         """Learn the peer's proof."""
-        if len(proof) != 32:
+        if len(proof) != PROOF_BYTES:
             raise RemoteProtocolError(f"a proof of {len(proof)} bytes")
         self._theirs = _Heard(dict(held), proof, unread, evidence)
+        self._their_seal, self._sealed_at = seal_of(proof, evidence, unread), self._theirs.frontier
+
+    @property
+    def doubts(self) -> bool:
+        """Whether the peer's seal of this frontier is another one than ours, if that can be told without reading texts."""
+        return self._their_seal != b"" and self._sealed_at == self._exchange.frontier() and self._agrees() is False
+
+    def _agrees(self) -> bool | None:
+        """Tell whether the peer's seal is ours; None where that cannot be told without reading texts."""
+        proof = self._exchange.settled_proof()
+        if proof is None and self.has_said(self._exchange.frontier()):
+            proof = self._exchange.proof()  # it was had before
+        return None if proof is None else proof.seal == self._their_seal
 
     def compare(self) -> Outcome:
-        """Compare both proofs, if they are of one frontier and were not compared before."""
-        if self._theirs is None:
+        """Compare both seals, and both proofs if they are of one frontier and were not compared before."""
+        if self._their_seal and self._their_seal != self._equal and self._agrees():
+            self._equal = self._their_seal
+            return Outcome(proved=True)
+        if self._theirs is None or self._their_seal == self._equal:
             return Outcome()
         at, theirs, unread, evidence = self._theirs
         if at != self._exchange.frontier():
@@ -139,6 +198,7 @@ class Proving:
             return Outcome()
         self._compared = proof.encoded, theirs
         if unread == proof.unread and proof.encoded == theirs:
+            self._equal = proof.seal
             return Outcome(proved=True)
         if (unread != proof.unread and proof.heads_hash == theirs[16:]) or self._begun == self._compared:
             return Outcome()
@@ -149,7 +209,9 @@ class Proving:
 
     def recheck(self) -> None:
         """Compare anew: the view was folded anew."""
-        self._said = self._compared = self._begun = None
+        self.unsaid()
+        self._compared = self._begun = None
+        self._equal = b""
 
     # --- in what the two differ ---------------------------------------------------------------------------------------
 

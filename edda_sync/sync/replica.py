@@ -14,8 +14,10 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates
-from edda_sync.sync.session import Progress, Session, State
+from edda_sync.sync.relaying import Relaying
+from edda_sync.sync.session import Session, State
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
 from edda_sync.words.errors import StorageError
@@ -79,6 +81,7 @@ class Replica:
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
         self._links: dict[str, int] = {}  # over which link each of them goes
+        self._relaying = Relaying(exchange)
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
         self._stall: _Stall | None = None  # while no more of the log behind comes
@@ -94,8 +97,10 @@ class Replica:
             link: The link's number, which no other link of this replica's has; effects for the link carry it.
         """
         self._links[peer] = link
+        self._relaying.gone(peer)
+        rates = self._rates.setdefault(peer, Rates())
         session = self._sessions[peer] = Session(
-            self.exchange, self._codec, self.device, peer, self._tag, self._rates.setdefault(peer, Rates())
+            self.exchange, self._codec, self.device, peer, self._tag, rates, self._relaying
         )
         return self._settled(session.open())
 
@@ -105,6 +110,7 @@ class Replica:
             return
         self._now = now
         self._sessions.pop(peer, None)
+        self._relaying.gone(peer)
         if self._stall is not None and not self._asked_in_vain():
             self._stall = self._stall.paused(now)
 
@@ -140,7 +146,7 @@ class Replica:
         if any(isinstance(effect, Applied) for effect in effects):
             for other in self._others(peer):
                 effects += other.news(now, own=False)
-        return self._settled(effects)
+        return self._settled(effects + self._pull(now))
 
     @_event
     def committed(self, now: float) -> list[Effect]:
@@ -169,7 +175,12 @@ class Replica:
             effects += session.tick(now)
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
             effects += self._give_up(now)
-        return self._settled(effects)
+        return self._settled(effects + self._pull(now))
+
+    def _pull(self, now: float) -> list[Effect]:
+        """Pull what peers have, and nobody brings."""
+        sessions = [self._sessions[peer] for peer in self._relaying.due(now) if peer in self._sessions]
+        return [effect for session in sessions for effect in session.pull()]
 
     def _give_up(self, now: float) -> list[Effect]:
         """Give up the log behind a segment; who was asked for it in vain is asked again, if that could not be written."""
@@ -186,7 +197,7 @@ class Replica:
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""
         deadlines = [session.next_deadline() for session in self._sessions.values()]
-        deadlines.append(None if self._stall is None else self._stall.due)
+        deadlines += [None if self._stall is None else self._stall.due, self._relaying.next_deadline()]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _watch(self, now: float) -> None:
@@ -216,6 +227,15 @@ class Replica:
     def _asked_in_vain(self) -> list[Session]:
         """Return the talks with those who were asked for the log behind the segment, and do not have it."""
         return [session for session in self._sessions.values() if session.in_vain]
+
+    @_event
+    def ask(self, now: float) -> list[Effect]:
+        """Learn that somebody wants to know whether all are equal: that is said soon, for a while, and not some time."""
+        self._now = now
+        effects: list[Effect] = []
+        for session in list(self._sessions.values()):
+            effects += session.ask(now)
+        return self._settled(effects)
 
     @_event
     def rebuilt(self, now: float) -> None:
@@ -265,6 +285,7 @@ class Replica:
                 effect = Differs(effect.peer, keys)
             elif isinstance(effect, Close):
                 self._sessions.pop(effect.peer, None)
+                self._relaying.gone(effect.peer)
                 effect = Close(effect.peer, effect.error, self._links[effect.peer])
             elif isinstance(effect, Send):
                 effect = Send(effect.peer, effect.frame, self._links[effect.peer])

@@ -2,17 +2,20 @@
 Sending: the stream of data to one peer. What was sent and not acknowledged is bounded; a refused batch starts it over.
 
 1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is sent.
-2. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
-3. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
-4. A segment is sent only to a peer that asked for it by name.
-5. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
+   Nor is what its author says that it pushed to the peer, until the peer asks for it.
+2. Nothing is pushed that is not this device's own, but for what that was made on: what others wrote is sent up to where the
+   peer fetched it, by its hello, by asking for the same again, or by a pull.
+3. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
+4. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
+5. A segment is sent only to a peer that asked for it by name.
+6. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
    makes nobody say it all at once. Which evidence the peer lacks, :class:`~edda_sync.sync.telling.Telling` knows.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from edda_sync.changes.branches import Renaming
 from edda_sync.changes.change import decode_header
@@ -25,6 +28,7 @@ from edda_sync.sync.making import MadeSegment
 from edda_sync.sync.messages import Fetch, Message, Offer, Snapshot, Want, Wish
 from edda_sync.sync.owed import Owed
 from edda_sync.sync.telling import Telling
+from edda_sync.sync.theirs import renamed_held
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -35,16 +39,21 @@ class Sending:
 
     Args:
         exchange: What the store gives.
+        assumed: What authors say that they pushed to the peer.
 
     Attributes:
         telling: Evidence to the peer.
         owed: The log behind its segment.
+        brought: The last change of each chain in the batch that :meth:`next` returned last.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, assumed: Callable[[], Frontier] = dict) -> None:
+        self._exchange, self._assumed = exchange, assumed
         self.telling, self.owed = Telling(exchange.forks), Owed(exchange)
+        self.brought: Frontier = {}
         self._known: Frontier = {}
+        self._granted: Frontier = {}  # up to where it may be sent what is here
+        self._fetched_upto: Frontier = {}  # and up to where it asked for that, whatever authors say
         self._queue: list[int] = []
         self._news = False
         self._large: tuple[Logged, int] | None = None  # which change, and which part of it comes next
@@ -73,7 +82,7 @@ class Sending:
         self._known, self._queue, self._large, self._segment = dict(held), [], None, None
         self.owed.introduced()
         self._wanted = {(each.actor, each.seq): each.first for each in wanted}
-        self._news = True
+        self.pulled()
 
     def part(self, actors: frozenset[bytes]) -> None:
         """Send nothing more of actors of whom the peer has other changes than we have."""
@@ -82,6 +91,11 @@ class Sending:
         if actors:
             self._queue, self._large, self._news = [], None, True
 
+    def rejoin(self, held: Frontier) -> None:
+        """Send again of the actors that were parted: of these the peer holds what it said, and no other changes."""
+        self._known = {name: held.get(name, 0) if seq == SEQ_MAX else seq for name, seq in self._known.items()}
+        self._news = True
+
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
         """Tell pieces of chains of which the peer holds other changes."""
         self._pieces.update((each.name, each) for each in pieces)
@@ -89,6 +103,7 @@ class Sending:
     def renamed(self, by: Renaming, *, apart: bool) -> None:
         """Learn that changes have another name: see :func:`renamed_held`."""
         self._known = renamed_held(self._known, by, apart=apart)
+        self._granted = self._fetched_upto = self._exchange.frontier()
         self._news = self._news or apart
 
     def learned(self, dots: Iterable[Dot], ours: Frontier) -> None:
@@ -104,8 +119,24 @@ class Sending:
                 self._known[actor] = max(seq, self._known.get(actor, 0))
 
     def grown(self) -> None:
-        """Learn that the log has grown."""
+        """Learn that the log has grown by this device's own changes: they are pushed, with what they were made on."""
+        self._granted = self._exchange.frontier()
         self._news = True
+
+    def relayed(self) -> None:
+        """Learn that the log has grown by what others wrote: the peer is sent of it what it fetched and was not here."""
+        self._news = self._news or self.owed.in_vain or not frontier.covers(self._known, self._granted)
+
+    def pulled(self) -> None:
+        """Learn that the peer asks for all that it has not said that it holds."""
+        self._granted = self._fetched_upto = self._exchange.frontier()
+        self._news = True
+
+    @property
+    def sent_all(self) -> Frontier:
+        """What the peer holds once it has taken what was sent, of what is exchanged; nothing while more is to be sent."""
+        is_through = not self._queue and self._large is None
+        return {name: seq for name, seq in self._known.items() if seq != SEQ_MAX} if is_through else {}
 
     def acknowledged(self, held: Frontier, frames: int, *, again: bool) -> None:
         """
@@ -136,7 +167,8 @@ class Sending:
         if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
             raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
         parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}
-        self._known, self._queue, self._large, self._news = {**held, **parted}, [], None, True
+        self._known, self._queue, self._large = {**held, **parted}, [], None
+        self.pulled()
 
     def wanted(self, want: Want) -> None:
         """Learn what the peer answers to an offer."""
@@ -203,7 +235,7 @@ class Sending:
             return earlier
         if not self._queue and self._news:
             self._news = False
-            missing = self._exchange.giving.missing(self._known)
+            missing = self._missing()
             is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
             if (missing is None or is_long) and not self._declined:
                 made = self._exchange.making.given(self._known)
@@ -213,14 +245,22 @@ class Sending:
             self._queue = missing or []
         if not self._queue:
             return None
-        given = self._exchange.giving.batch(self._queue, self._known)
+        given = self._exchange.giving.batch(self._queue, self._known, self._granted)
         if given is None:
             self._queue = []
             return None
-        self._known = given.frontier
+        self._known, self.brought = given.frontier, given.brought
         if given.large is not None:
             self._large, self._is_new = (given.large, self._first_part(given.large)), True
         return given.message
+
+    def _missing(self) -> list[int] | None:
+        """Return where the changes are that the peer may be sent, as far as that can be told before they are read."""
+        skipped = dict(self._known)
+        for name, seq in self._assumed().items():
+            if self._fetched_upto.get(name, 0) <= skipped.get(name, 0) < seq:
+                skipped[name] = seq
+        return [] if frontier.covers(skipped, self._granted) else self._exchange.giving.missing(skipped)
 
     def _follow_log(self) -> None:
         """Look again where changes are, if they stand elsewhere in the log by now."""
@@ -230,7 +270,8 @@ class Sending:
         if self._large is not None and self._is_new:
             large = self._large[0]
             self._known[large.actor] = min(self._known.get(large.actor, 0), large.seq - 1)
-        self._queue, self._large, self._news = [], None, True
+        self._queue, self._large = [], None
+        self.grown()
 
     def _next_fetched(self) -> Message | None:
         """Return the next that is here of what rotted at the peer: a change, then its parts."""
@@ -259,29 +300,3 @@ class Sending:
             self._known = frontier.join(self._known, dict(made.frontier))
             self._news = True
         return Snapshot(made.hash, made.parts, number, data)
-
-
-def renamed_held(held: Frontier, by: Renaming, *, apart: bool) -> Frontier:
-    """
-    Return what a peer holds, once it is known that a chain forks.
-
-    Args:
-        held: By the names of before.
-        by: What is called otherwise from now on.
-        apart: Whether the peer holds other changes there than we do, or may: then what it said counts up to where they part.
-    """
-    return ended_held(held, [(by.old, by.above)]) if apart else by.frontier(held)
-
-
-def ended_held(held: Frontier, ends: Iterable[Dot]) -> Frontier:
-    """
-    Return what a peer holds, once it is known that a chain forks, where nobody can say which branch it means.
-
-    Args:
-        held: By the names of before; also what is half here, or was passed over while a segment was believed.
-        ends: Up to where a name goes from now on. What follows goes by names that the peer says.
-    """
-    ended = dict(held)
-    for name, last in ends:
-        ended[name] = min(last, ended.get(name, 0))
-    return {name: seq for name, seq in ended.items() if seq}

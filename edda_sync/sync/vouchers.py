@@ -24,7 +24,7 @@ import msgspec
 from edda_sync.changes import change as changes
 from edda_sync.changes import forkproof
 from edda_sync.changes.chains import Chains
-from edda_sync.changes.change import HASH_BYTES, Change
+from edda_sync.changes.change import HASH_BYTES, Change, Header
 from edda_sync.changes.names import Names
 from edda_sync.crdt.frontier import Dot
 from edda_sync.store.seams import StoreReader, StoreWriter
@@ -139,55 +139,44 @@ class Vouched:
             RemoteProtocolError: No signature vouches for one of them.
         """
         self, chains = cls(), Chains(reader)
+        keys = self._follow(chains, reader, batch)
+        if keys is None:
+            return None
+        offered = list(signed)
+        signatures, inner = _Signatures(verify, workspace, offered), _Inner(verify, workspace, offered)
+        of_actor = Counter(self._follows[digest].header.actor for digest in keys)
+        if any(count > limits.BATCH_ENDS_MAX for count in of_actor.values()):
+            raise RemoteProtocolError("a batch with too many branches of one chain")
+        for digest, key in keys.items():
+            header = self._follows[digest].header
+            head = signatures.of(key, header.actor, header.seq, digest)
+            self._ends[digest] = head
+            found, last = inner.of(key, reader, chains, header, *self._chain(chains, digest))
+            self._within += found
+            if head.seq - last > forkproof.UNSIGNED_MAX:
+                raise RemoteProtocolError(f"{head.seq - last:,} changes of a chain without a signature between")
+        return self
+
+    def _follow(self, chains: Chains, reader: StoreReader, batch: Iterable[Change]) -> dict[bytes, bytes] | None:
+        """Return the author's public key of each end of a chain in the batch, by the end's hash; None as :meth:`verify`."""
         heads = reader.heads()
         keys: dict[bytes, bytes] = {}  # public keys, by hash of a change
         ends: dict[bytes, None] = {}
         for change in batch:
-            header = change.header
-            birth = header.birth
-            if birth is not None:
-                key = birth.public_key
+            header, digest = change.header, change.hash
+            if header.birth is not None:
+                keys[digest] = header.birth.public_key
             elif header.previous in keys:
-                key = keys[header.previous]
+                keys[digest] = keys[header.previous]
             else:
                 before = chains.find(header.actor, header.seq - 1, header.previous)
                 if before is None:
                     return None
-                key = changes.decode_birth(heads[before[0]].birth).public_key
-            digest = change.hash
-            keys[digest] = key
+                keys[digest] = changes.decode_birth(heads[before[0]].birth).public_key
             ends.pop(header.previous, None)
             ends[digest] = None
             self._follows[digest] = change
-        offered = list(signed)
-        signatures = _Signatures(verify, workspace, offered)
-        least = _least(offered)
-        of_actor = Counter(self._follows[digest].header.actor for digest in ends)
-        if any(count > limits.BATCH_ENDS_MAX for count in of_actor.values()):
-            raise RemoteProtocolError("a batch with too many branches of one chain")
-        for digest in ends:
-            header = self._follows[digest].header
-            head = signatures.of(keys[digest], header.actor, header.seq, digest)
-            self._ends[digest] = head
-            before, chain = self._chain(chains, digest)
-            lesser = least.get(header.actor, [])
-            at = bisect_right(lesser, -header.seq, key=lambda each: -each.seq)
-            inner = lesser[at : at + 1]
-            former = None if before is None else voucher_of(reader, *before)
-            first, last = header.seq - len(chain) + 1, 0
-            if before is not None and (signature := last_signed(reader, chains.names, before)) is not None:
-                last = signature[1]
-            for each in (*inner, *([former] if former is not None else ())):
-                at = each.seq - first
-                held = chains.hash(before[0], each.seq) if at < 0 and before is not None else None
-                named = chain[at] if 0 <= at < len(chain) else held
-                message = changes.signed_message(workspace, header.actor, each.seq, named or b"")
-                if named is not None and verify(keys[digest], each.signature, message):
-                    self._within.append((named, msgspec.structs.replace(each, proof=b"")))
-                    last = max(last, each.seq)
-            if head.seq - last > forkproof.UNSIGNED_MAX:
-                raise RemoteProtocolError(f"{head.seq - last:,} changes of a chain without a signature between")
-        return self
+        return {digest: keys[digest] for digest in ends}
 
     def _chain(self, chains: Chains, end: bytes) -> tuple[Dot | None, list[bytes]]:
         """Return which change that is held a chain in the batch follows, and its hashes up to an end, in order."""
@@ -274,12 +263,52 @@ class _Signatures:
         raise RemoteProtocolError("a batch whose signature is not its author's")
 
 
-def _least(offered: list[SignedHead]) -> dict[bytes, list[SignedHead]]:
-    """Return, by actor, the first of its signatures without a way, and the first one of a lesser seq than that."""
-    found: dict[bytes, list[SignedHead]] = {}
-    for each in offered:
-        if not each.proof:
-            of_actor = found.setdefault(each.actor, [])
-            if not of_actor or each.seq < of_actor[-1].seq:
-                of_actor.append(each)
-    return found
+class _Inner:
+    """
+    The signatures of one batch that are of changes before the ends of its chains.
+
+    Args:
+        verify: Checks anybody's signature.
+        workspace: The workspace's id.
+        offered: In the order in which they came.
+    """
+
+    def __init__(self, verify: Verify, workspace: bytes, offered: list[SignedHead]) -> None:
+        self._verify, self._workspace = verify, workspace
+        self._least: dict[
+            bytes, list[SignedHead]
+        ] = {}  # by actor: the first without a way, and the first of a lesser seq
+        for each in offered:
+            if not each.proof:
+                of_actor = self._least.setdefault(each.actor, [])
+                if not of_actor or each.seq < of_actor[-1].seq:
+                    of_actor.append(each)
+
+    def of(
+        self, key: bytes, reader: StoreReader, chains: Chains, end: Header, before: Dot | None, chain: list[bytes]
+    ) -> tuple[list[tuple[bytes, SignedHead]], int]:
+        """
+        Return signatures within a chain, each with the hash of the change that it is of, and the seq of the last one.
+
+        Args:
+            key: The author's.
+            reader, chains: The store's.
+            end: The last change of it in the batch.
+            before: The change that is held and that it goes on from.
+            chain: The hashes of what follows that.
+        """
+        lesser = self._least.get(end.actor, [])
+        at = bisect_right(lesser, -end.seq, key=lambda each: -each.seq)
+        former = None if before is None else voucher_of(reader, *before)
+        last_held = None if before is None else last_signed(reader, chains.names, before)
+        last, first = 0 if last_held is None else last_held[1], end.seq - len(chain) + 1
+        found: list[tuple[bytes, SignedHead]] = []
+        for each in (*lesser[at : at + 1], *([former] if former is not None else ())):
+            at = each.seq - first
+            held = chains.hash(before[0], each.seq) if at < 0 and before is not None else None
+            named = chain[at] if 0 <= at < len(chain) else held
+            message = changes.signed_message(self._workspace, end.actor, each.seq, named or b"")
+            if named is not None and self._verify(key, each.signature, message):
+                found.append((named, msgspec.structs.replace(each, proof=b"")))
+                last = max(last, each.seq)
+        return found, last

@@ -1,6 +1,8 @@
 """
 The wire: messages as frames. A frame is one byte that says how, then the message in msgpack, as it is or compressed.
 
+Headers travel in it without the hashes that can be worked out (:mod:`~edda_sync.sync.shortening`).
+
 The decoder believes nothing: a compressed frame's declared size is checked before anything is decompressed.
 """
 
@@ -11,7 +13,8 @@ from typing import Final
 import msgspec
 import zstandard
 
-from edda_sync.sync.messages import Message
+from edda_sync.sync.messages import Changes, Earlier, Message
+from edda_sync.sync.shortening import restored, shortened
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -32,6 +35,8 @@ class Codec:
 
     def encode(self, message: Message) -> bytes:
         """Return the frame of a message."""
+        if isinstance(message, Changes | Earlier):
+            message = msgspec.structs.replace(message, changes=shortened(message.changes))
         encoded = _encoder.encode(message)
         assert len(encoded) < limits.FRAME_BYTES_MAX, "what we send is cut to fit: a longer message is our bug"
         if len(encoded) >= COMPRESS_BYTES_MIN:
@@ -58,6 +63,8 @@ class Codec:
             message: Message = _decode(rest)
         except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"a malformed frame ({error})") from None
+        if isinstance(message, Changes | Earlier):
+            message = msgspec.structs.replace(message, changes=restored(message.changes))
         return message
 
     @staticmethod

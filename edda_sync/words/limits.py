@@ -128,10 +128,14 @@ DUTY_RETRY_S_MAX = 30.0  # after many: a disk that has room again is noticed wit
 MEND_RETRY_S_MAX = 3_600.0  # between two folds of a log that is damaged itself: each costs seconds, and mends nothing
 
 # --- sync -------------------------------------------------------------------------------------------------------------
-# Frontiers stay equal this long before digests are compared: typing is not proved letter by letter.
-PROVE_DELAY_S = 0.02
-ANNOUNCE_DELAY_S = 0.05  # what one peer sent is acknowledged to the others after this, all at once
-RELAY_DELAY_S = 0.15  # what a peer sent is passed on after this, or twice this, to those who lack it
+PROVE_DELAY_S = 0.02  # texts that were edited are read for a proof after this: typing is not proved letter by letter
+ANNOUNCE_DELAY_S = 0.05  # between two announcements of what is held here to a peer that may lack it
+ANNOUNCE_LATER_S = 3.0  # before one to a peer that has it from its author: it says no more than that both are equal
+ASKED_S = 10.0  # after somebody asked whether all are equal, that is said as soon as it may be: once, or until this
+PULL_GRACE_S = 0.25  # what a linked author pushes is pulled of others after this: it nearly always comes by itself
+# Of a pull nothing came for this long: another peer is asked, and what this one claims is forgotten.
+PULL_PROGRESS_S = 2.0
+SHOWN_HEADS_MAX = 64  # signed heads of one announcement (wire): 7 ms to check; the others go with the next one
 BEHIND_ABSENT_S = 600.0  # the same, where the maker or the author of the segment is not here: it may only be asleep
 BEHIND_STALLED_S = 20.0  # nobody who is here brings more of the log behind a segment: it is set aside
 # Actors not known here of which it is kept what a peer says that it holds: the others it says again.

@@ -140,7 +140,7 @@ def test_what_is_due_while_a_hello_is_still_coming_is_done_when_it_is_here(three
     a, _, c = three
     liar = Liar(c)
     line = Line(liar, a)
-    session_of(line)._deadlines["resume"] = 60.0
+    session_of(line)._timers.at("resume", 60.0)
     line.send(msgspec.structs.replace(liar.hello(), more=True))
     assert line.replica.next_deadline() is None
     line.wait(61)

@@ -443,7 +443,7 @@ def take_all_segments(patch: Patch) -> None:
     def receive(session: Any, true: Callable[..., Any], frame: bytes, now: float) -> Any:
         message = CODEC.decode(frame)
         if isinstance(message, Snapshot):
-            session._wants = message.segment
+            session._backfill._wants = message.segment
         return true(session, frame, now)
 
     patch.setattr(Merging, "take", take)

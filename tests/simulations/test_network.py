@@ -14,6 +14,7 @@ from edda_sync.simulations.network import GIVE_UP_S
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.simulations.tape import Draws, Profile, Tape
+from edda_sync.sync.session import TICKS
 from edda_sync.words.model import Task
 
 Paths = list[tuple[SimulatedDevice, SimulatedDevice]]
@@ -242,7 +243,7 @@ def test_devices_in_a_line_meet_their_neighbours_only_and_hear_of_the_others_thr
 
 
 def test_whoever_passes_nothing_on_is_found_out_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.words.limits.RELAY_DELAY_S", 1e9)
+    monkeypatch.setitem(TICKS, "announce", lambda _: [])
     verdict, _ = line()
     assert verdict.violation is not None
     assert verdict.violation.number == 18

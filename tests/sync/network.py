@@ -76,6 +76,10 @@ class Network:
         """Tell a replica that its device has new changes of its own."""
         self._do(name_of(engine), self.replicas[name_of(engine)].committed(self.now))
 
+    def asked(self, engine: StorageEngine) -> None:
+        """Tell a replica that somebody wants to know whether all are equal."""
+        self._do(name_of(engine), self.replicas[name_of(engine)].ask(self.now))
+
     def rebuilt(self, engine: StorageEngine) -> None:
         """Tell a replica that its view was folded anew."""
         self.replicas[name_of(engine)].rebuilt(self.now)

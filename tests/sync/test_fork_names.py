@@ -11,8 +11,8 @@ import edda_sync as edda
 from edda_sync.changes.branches import Renaming
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Earlier, Evidence, Part
-from edda_sync.sync.sending import ended_held, renamed_held
 from edda_sync.sync.session import Session
+from edda_sync.sync.theirs import ended_held, renamed_held
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.words import limits
 from tests.sync.copies import Copier, add, assert_equal, copier, own_actor, titles
@@ -119,7 +119,7 @@ def test_a_large_change_that_is_half_here_when_its_chain_is_proved_to_fork(
     sync(twin, phone)
     network = Network(tablet, phone)
     network.connect(tablet, phone)
-    proofs = replica_session(network, tablet, phone)._rates.proofs
+    proofs = network.replicas[name_of(tablet)]._rates[name_of(phone)].proofs
     proofs._most = 0  # it may take none yet
     network.run_until_said(Part)
     assert network.said(Evidence)

@@ -21,6 +21,7 @@ from edda_sync.sync.effects import Send
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
     Ack,
+    Announce,
     Behind,
     Branch,
     Cells,
@@ -36,6 +37,8 @@ from edda_sync.sync.messages import (
     Message,
     Offer,
     Part,
+    Pull,
+    Shown,
     SignedHead,
     Snapshot,
     Summary,
@@ -43,6 +46,7 @@ from edda_sync.sync.messages import (
     Wish,
 )
 from edda_sync.sync.rates import Rates
+from edda_sync.sync.relaying import Relaying
 from edda_sync.sync.session import Session
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of
@@ -91,6 +95,7 @@ class Bench:
             self.peer.identity.device,
             lambda name: workspace_tag(workspace, name),
             Rates(),
+            Relaying(self.exchange),
         )
         session.open()
         return session
@@ -130,7 +135,9 @@ def messages(bench: Bench) -> st.SearchStrategy[Message]:
     piece = true["piece"]
     return st.one_of(
         st.builds(Heads, tuples(st.builds(Summary, actors, numbers, shorts)), st.booleans()),
-        st.builds(Changes, changes, signed),
+        st.builds(Changes, changes, signed, st.none() | blobs, st.binary(max_size=16)),
+        st.builds(Announce, tuples(st.builds(Shown, actors, numbers, hashes, blobs))),
+        st.builds(Pull),
         st.builds(Part, actors, numbers, numbers, blobs),
         st.builds(Offer, hashes, numbers),
         st.builds(Want, hashes, numbers),

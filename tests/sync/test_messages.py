@@ -14,6 +14,7 @@ from edda_sync.crdt.digests import KEY_BYTES
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.sync.messages import (
     Ack,
+    Announce,
     Behind,
     Branch,
     Cells,
@@ -30,6 +31,8 @@ from edda_sync.sync.messages import (
     Message,
     Offer,
     Part,
+    Pull,
+    Shown,
     SignedHead,
     Snapshot,
     Summary,
@@ -56,8 +59,11 @@ PINNED: list[tuple[Message, str]] = [
     (Heads((Summary(ACTOR, 2, SHORT),), (SHORT,), True), "95" + "08" + "91" + SUMMARY + "91" + S + "c3" + "90"),
     (
         Changes(((b"head", b"body"),), (SignedHead(ACTOR, 2, b"sig", b""),)),
-        "94" + "02" + "91" + CHANGE + "91" + SIGNED + "90",
+        "96" + "02" + "91" + CHANGE + "91" + SIGNED + "c0" + "c400" + "90",
     ),
+    (Changes((), (), b"dev", SHORT), "96" + "02" + "90" + "90" + "c403646576" + S + "90"),
+    (Announce((Shown(ACTOR, 2, HASH, b"sig"),)), "93" + "14" + "91" + "94" + A + "02" + H + "c403736967" + "90"),
+    (Pull(), "92" + "13" + "90"),
     (Part(ACTOR, 3, 1, b"data"), "96" + "03" + A + "03" + "01" + "c40464617461" + "90"),
     (Snapshot(HASH, 4, 1, b"data"), "96" + "04" + H + "04" + "01" + "c40464617461" + "90"),
     (
@@ -104,8 +110,8 @@ def test_every_message_is_pinned() -> None:
 
 
 def test_no_two_messages_share_a_tag() -> None:
-    tags = [bytes.fromhex(encoded)[1] for _, encoded in PINNED]
-    assert len(set(tags)) == len(get_args(Message))
+    tags = {type(message): bytes.fromhex(encoded)[1] for message, encoded in PINNED}
+    assert len(set(tags.values())) == len(get_args(Message))
 
 
 @pytest.mark.parametrize(("message", "encoded"), PINNED, ids=NAMES)
@@ -189,6 +195,9 @@ def test_the_largest_honest_messages_fit_a_frame() -> None:
         Known(names, True),
         Ack(pairs, 1 << 40, False, HASH, 0),
         Behind(pairs, heads[: limits.HEADS_MAX // 2]),
+        Announce(
+            tuple(Shown(number.to_bytes(16, "big"), seq, HASH, b"s" * 64) for number in range(limits.SHOWN_HEADS_MAX))
+        ),
         Cells(HASH, 0, noise[: limits.CODED_CELLS_MAX * CELL_BYTES]),
         Listed(HASH, b"", b"k" * KEY_BYTES, noise[:records]),
         Branch(ACTOR, noise[:4_096], seq - SIDE_HASHES_MAX, HASH, (HASH,) * SIDE_HASHES_MAX, b"s" * 64),

@@ -407,7 +407,7 @@ class Liar:
             for key, digest in items(after):
                 yield key, blake2b(digest, digest_size=32).digest() if self.lies else digest
 
-        exchange.proof = proof  # type: ignore[method-assign]
+        exchange.proof = exchange.settled_proof = proof  # type: ignore[method-assign]
         exchange.items = lying_items  # type: ignore[method-assign]
 
 

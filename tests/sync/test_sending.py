@@ -23,7 +23,8 @@ from edda_sync.sync.messages import (
     Want,
     Wish,
 )
-from edda_sync.sync.sending import Sending, renamed_held
+from edda_sync.sync.sending import Sending
+from edda_sync.sync.theirs import renamed_held
 from edda_sync.testing import devices
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError

@@ -25,6 +25,7 @@ from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
     Ack,
+    Announce,
     Behind,
     Branch,
     Cells,
@@ -41,12 +42,15 @@ from edda_sync.sync.messages import (
     Message,
     Offer,
     Part,
+    Pull,
     SignedHead,
     Snapshot,
     Summary,
     Want,
 )
 from edda_sync.sync.rates import Rates
+from edda_sync.sync.relaying import Relaying
+from edda_sync.sync.saying import Said
 from edda_sync.sync.session import EVENT_OF, TRANSITIONS, Event, Session, State
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of, sync
@@ -121,6 +125,7 @@ def bench() -> Iterator[Bench]:
             peer.identity.device,
             lambda name: workspace_tag(workspace, name),
             Rates(),
+            Relaying(replica.exchange),
         )
         yield Bench(device, peer, session)
 
@@ -154,11 +159,11 @@ SAMPLES: dict[Event, list[Callable[[Bench], Message]]] = {
         lambda bench: Behind((), ()),
         lambda bench: Known((), False),
     ],
-    Event.ACK: [lambda bench: Ack((), 0, False, b"", 0)],
+    Event.ACK: [lambda bench: Ack((), 0, False, b"", 0), lambda bench: Announce(())],
     Event.CELLS: [
         lambda bench: Cells(HASH, 0, bytes(CELL_BYTES)),
     ],
-    Event.FETCH: [lambda bench: Fetch(()), lambda bench: Found(())],
+    Event.FETCH: [lambda bench: Fetch(()), lambda bench: Found(()), lambda bench: Pull()],
     Event.GOODBYE: [lambda bench: Goodbye("bye", "none")],
 }
 UNASKED: list[Message] = [
@@ -534,7 +539,9 @@ def test_frames_that_wait_to_be_expanded_are_no_more_than_may_be_under_way(
     monkeypatch.setattr(limits, "WINDOW_BYTES_MAX", 0)
     monkeypatch.setattr(limits, "FRAME_BYTES_MAX", 100_000)
     monkeypatch.setattr(limits, "EXPANSION", 0)
-    bench.session._rates.expanded.count(b"", limits.EXPANDED_BYTES_MAX, 0.0)  # it brought as much as it may for now
+    bench.session._inflow._rates.expanded.count(
+        b"", limits.EXPANDED_BYTES_MAX, 0.0
+    )  # it brought as much as it may for now
     bench.opened()
     bench.peer.create_document(edda.Document(title="long", content="a" * 90_000))
     giving = bench.theirs.giving
@@ -598,11 +605,13 @@ def test_where_other_operations_wait_the_content_is_not_compared_and_the_changes
     bench.opened()
     own = true(bench)
     theirs = {"waiting": 0, "unread": b""} if waits_here else {"waiting": 1, "unread": b"u" * 16}
-    assert said(bench.say(bench.ack(proof=other(own), **theirs))) == []
+    (answer,) = said(bench.say(bench.ack(proof=other(own), **theirs)))
+    assert isinstance(answer, Ack)
+    assert answer.proof == own, "our proof, and no cells"
     assert not proved(bench)
     assert bench.session.progress.waiting == theirs["waiting"]
     answers = said(bench.say(bench.ack(proof=other(own, heads=True), **theirs)))
-    assert [type(answer) for answer in answers] == [Ack, Cells]  # our proof, and the heads alone
+    assert [type(answer) for answer in answers] == [Cells]  # of the heads alone
     assert not proved(bench)
 
 
@@ -828,11 +837,11 @@ def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_comp
     bench.say(bench.ack(proof=theirs.proof().encoded))
     other_side = Session(
         theirs, CODEC, bench.peer.identity.device, bench.device.identity.device,
-        lambda device: workspace_tag(bench.device.workspace, device), Rates(),
+        lambda device: workspace_tag(bench.device.workspace, device), Rates(), Relaying(theirs),
     )  # fmt: skip
     opened = said(bench.session.open())[0]
     other_side.open()
-    other_side._nonce = other_side._proving._nonce = NAME
+    other_side._nonce = other_side._comparing.proving._nonce = NAME
     other_side.frame_received(CODEC.encode(opened), 0.0)
     moved = tuple(to_pairs(bench.device.frontier()))
     answers = said(
@@ -930,7 +939,7 @@ def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_
         network.run()
         take = Session._take_frame
 
-        def fail_over_the_phone(session: Session, frame: bytes, now: float) -> list[Effect]:
+        def fail_over_the_phone(session: Session, frame: bytes, now: float) -> Said:
             if session.peer == name_of(phone):
                 raise ZeroDivisionError("a bug")
             return take(session, frame, now)

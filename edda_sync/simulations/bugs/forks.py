@@ -33,7 +33,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         (1, 18),
         (
             Edit("sync.exchange:evidence_hash", "for name in reader.evidence_names():", "for name in ():"),
-            Edit("sync.session:Session._deal_heads", "self._sending.telling.tell_rest()", "pass"),
+            Edit("sync.intake:Intake.page", "self._sending.telling.tell_rest()", "pass"),
         ),
         needs="sync.telling:Telling.brought",
     ),
@@ -42,8 +42,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Once a fork is proved nobody says by its new names what it holds.",
         (18,),
         "sync.session:Session.learned",
-        "return effects + self.open() if says_hello else effects",
-        "return effects",
+        "return [*said, *self._hello()] if says_hello else said",
+        "return said",
     ),
     one(
         "a proof needs no signature",

@@ -22,7 +22,7 @@ from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
 from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Earlier, Snapshot
-from edda_sync.sync.session import Progress
+from edda_sync.sync.progress import Progress
 from edda_sync.words import limits
 
 TWICE: Final = 2

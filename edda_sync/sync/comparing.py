@@ -1,0 +1,110 @@
+"""Comparing: what comes of seals, proofs, cells and pages in one talk, and how often all is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.pages import BEFORE_ALL
+from edda_sync.sync.effects import Differs, Effect, Proved
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.messages import Ack, Cells, Listed, Message
+from edda_sync.sync.progress import Progress
+from edda_sync.sync.proving import SEAL_BYTES, Outcome, Proving
+from edda_sync.sync.timers import Timers
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+
+class Comparing:
+    """
+    The comparison of one talk. Whatever it returns is to be said and carried out in order.
+
+    Args:
+        exchange: What the store holds.
+        nonce: Ours, of the hello.
+        peer: The device at the other end.
+        progress: Where it notes what came of it.
+        timers: Of the talk; ``compare`` says when :meth:`again` is due.
+        allows: Whether all that is here may be looked at once more now.
+
+    Attributes:
+        proving: The proofs.
+        apart: Actors of whom the two were found to hold different changes.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        nonce: bytes,
+        peer: str,
+        progress: Progress,
+        timers: Timers,
+        allows: Callable[[], bool],
+    ) -> None:
+        self.proving = Proving(exchange, nonce, allows)
+        self.apart: frozenset[bytes] = frozenset()
+        self._exchange, self._peer, self._progress, self._timers, self._allows = (
+            exchange,
+            peer,
+            progress,
+            timers,
+            allows,
+        )
+        self._deferred: list[Cells | Listed] = []  # for when all may be looked at again
+
+    def introduced(self, nonce: bytes) -> None:
+        """Learn the peer's nonce; in what the two differ it says anew."""
+        self.proving.introduced(nonce)
+        self.apart = frozenset()
+
+    def heard(self, ack: Ack, held: Frontier) -> bool:
+        """Learn the seal or proof of an acknowledgement; tell whether it was a proof."""
+        if len(ack.proof) == SEAL_BYTES:
+            self.proving.heard_seal(held, ack.proof)
+            return False
+        self.proving.heard(held, ack.proof, ack.unread, ack.evidence)
+        return True
+
+    def compare(self, now: float) -> list[Message | Effect]:
+        """Compare what is known of both sides."""
+        return self._outcome(self.proving.compare(), now)
+
+    def take(self, message: Cells | Listed, now: float) -> list[Message | Effect] | None:
+        """
+        Take cells or a page; None if all that is here may not be looked at for it now: it is kept for then.
+
+        Raises:
+            RemoteProtocolError: More wait than a peer may send before it is answered.
+        """
+        goes_on = isinstance(message, Listed) and message.after != BEFORE_ALL  # a page looks at its own range alone
+        if self._deferred or not (goes_on or self._allows()):
+            if len(self._deferred) >= limits.DEFERRED_MAX:
+                raise RemoteProtocolError("it goes on to compare, and waits for no answer", self._peer)
+            self._deferred.append(message)
+            self._timers.at("compare", now + limits.SCANS_WINDOW_S)
+            return None
+        if isinstance(message, Cells):
+            return self._outcome(self.proving.take_cells(message), now)
+        return self._outcome(self.proving.take_page(message), now)
+
+    def left(self) -> list[Cells | Listed]:
+        """Return what was kept, to be taken again."""
+        deferred, self._deferred = self._deferred, []
+        return deferred
+
+    def _outcome(self, outcome: Outcome, now: float) -> list[Message | Effect]:
+        found: list[Message | Effect] = list(outcome.say)
+        self.apart |= outcome.apart & self._exchange.frontier().keys()
+        if outcome.late:
+            self._timers.at("compare", now + limits.SCANS_WINDOW_S)
+        if outcome.proved:
+            self._progress.proved, self._progress.proved_at = True, self._exchange.frontier()
+            self._progress.differing = ()
+            found.append(Proved(self._peer))
+        elif outcome.say or outcome.differing:
+            self._progress.unproved()
+        if outcome.differing:
+            self._progress.differing = outcome.differing
+            found.append(Differs(self._peer, tuple(each.key for each in outcome.differing)))
+        return found

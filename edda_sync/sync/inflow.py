@@ -1,0 +1,58 @@
+"""Inflow: frames of data that become much more than themselves, and how fast one peer may bring these."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from edda_sync.sync.rates import Rates
+from edda_sync.sync.timers import Timers
+from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+
+class Inflow:
+    """
+    The frames of one peer that wait until they may be expanded, in the order in which they came.
+
+    Args:
+        codec: Tells how much a frame becomes.
+        rates: How much this peer brought lately.
+        timers: Of the talk; ``expand`` says when :meth:`ready` is to be asked.
+        is_asked_for: Whether all that comes was asked for: a log behind a segment that comes so slowly would be given up.
+    """
+
+    def __init__(self, codec: Codec, rates: Rates, timers: Timers, is_asked_for: Callable[[], bool]) -> None:
+        self._codec, self._rates, self._timers, self._is_asked_for = codec, rates, timers, is_asked_for
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+
+    def waits(self, frame: bytes, peer: str, now: float) -> bool:
+        """
+        Tell whether a frame has to wait, and keep it then.
+
+        Raises:
+            RemoteProtocolError: More wait than may be under way.
+        """
+        if not self._frames and self._may_expand(frame, now):
+            return False
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        if self._bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
+            raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", peer)
+        return True
+
+    def ready(self, now: float) -> Iterator[bytes]:
+        """Yield the frames that waited, as many as may be taken now."""
+        while self._frames and self._may_expand(self._frames[0], now):
+            frame = self._frames.popleft()
+            self._bytes -= len(frame)
+            yield frame
+
+    def _may_expand(self, frame: bytes, now: float) -> bool:
+        excess = self._codec.excess(frame)
+        if not excess or self._rates.expanded.allows(b"", now, excess) or self._is_asked_for():
+            return True
+        self._timers.at("expand", self._rates.expanded.ends(b"", now))
+        return False

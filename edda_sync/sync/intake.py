@@ -1,0 +1,253 @@
+"""Intake: what one peer says that it holds, and what it brings. That is durable when it is acknowledged."""
+
+from __future__ import annotations
+
+from edda_sync.sync.backfill import Backfill
+from edda_sync.sync.comparing import Comparing
+from edda_sync.sync.effects import Applied, Learned, Mended
+from edda_sync.sync.evidence import EvidenceTalk
+from edda_sync.sync.exchange import Exchange
+from edda_sync.sync.greeting import Greeting
+from edda_sync.sync.messages import (
+    Ack,
+    Branch,
+    Cells,
+    Changes,
+    Earlier,
+    Evidence,
+    Fetch,
+    Found,
+    Heads,
+    Hello,
+    Listed,
+    Part,
+    Snapshot,
+)
+from edda_sync.sync.progress import Progress
+from edda_sync.sync.rates import Rates
+from edda_sync.sync.relaying import Relaying
+from edda_sync.sync.saying import Said, Saying
+from edda_sync.sync.sending import Sending
+from edda_sync.sync.taking import Taken
+from edda_sync.sync.theirs import Theirs
+from edda_sync.sync.timers import Timers
+
+
+class Intake:
+    """
+    What one peer brings.
+
+    Args:
+        exchange: What the store takes.
+        peer: The device at the other end.
+        rates: How much it brought lately.
+        timers, progress, theirs, sending: Of the talk; ``resume`` says when what was left is to be asked for again.
+        saying: What it is told of that.
+        comparing, evidence, backfill: What takes a part of it.
+        relaying: What the talks of this device know together.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        peer: str,
+        rates: Rates,
+        timers: Timers,
+        progress: Progress,
+        theirs: Theirs,
+        sending: Sending,
+        saying: Saying,
+        comparing: Comparing,
+        evidence: EvidenceTalk,
+        backfill: Backfill,
+        relaying: Relaying,
+    ) -> None:
+        self._exchange, self._peer, self._rates, self._timers, self._progress = exchange, peer, rates, timers, progress
+        self._theirs, self._sending, self._saying, self._comparing = theirs, sending, saying, comparing
+        self._evidence, self._backfill, self._relaying = evidence, backfill, relaying
+        self._greeting = Greeting(exchange)
+        self._pushed = b""  # the devices to which the peer pushes its own changes, as it said last
+        self._answers = (
+            0  # changes that rotted here, of which it may still answer: for each, the whole log is looked at
+        )
+        self._fetched = False  # whether it was asked for some
+
+    # --- what the peer holds ------------------------------------------------------------------------------------------
+
+    def greeted(self, hello: Hello, tag: bytes, now: float) -> None:
+        """Take a hello, which must say the tag of the workspace and of the peer."""
+        self._greeting.begin(hello, self._peer, tag)
+        self.page(hello, now)
+
+    def page(self, page: Hello | Heads, now: float) -> None:
+        """Take a page of a hello; the last one says all that the peer holds."""
+        self._greeting.page(page, self._peer)
+        if not self._sending.telling.said(page.evidence, more=page.more):
+            return
+        hello, summaries = self._greeting.end()
+        held, apart = self._exchange.compared(summaries)
+        self._theirs.introduced(held)
+        self._progress.waiting, self._progress.apart = hello.waiting, frozenset()
+        self._comparing.introduced(hello.nonce)
+        self._sending.introduced(held, hello.wanted)
+        if self._relaying.is_open(self._peer):  # what its first hello named came unasked; this is to be pulled
+            self._relaying.claimed(self._peer, held.items(), now)
+        self._relaying.opened(self._peer)
+        self._relaying.holds(self._peer, held)
+        self._saying.has_flowed = True
+        self._saying.acking.greeted()
+        self.separate(apart, now)
+        self._sending.telling.tell_rest()
+
+    def acknowledged(self, ack: Ack, now: float) -> Said:
+        """Learn what of ours the peer has made durable, and what else it holds."""
+        self._relaying.claimed(self._peer, ack.moved, now)
+        self._theirs.acknowledged(ack.moved, self._exchange.frontier())
+        held = self._theirs.held
+        self._relaying.holds(self._peer, held)
+        self._progress.waiting = ack.waiting
+        if ack.again:
+            self._comparing.proving.unsaid()
+        self._sending.acknowledged(held, ack.frames, again=ack.again)
+        if not ack.proof:
+            return []
+        if self._comparing.heard(ack, held):
+            evidence = self._exchange.proof().evidence
+            if ack.evidence != evidence:  # content is a function of the changes and the evidence
+                questions = self._evidence.questions(evidence, ack.evidence, now)
+                if questions:
+                    self._comparing.proving.recheck()  # it could not look at what we said of our content
+                return [*self._saying.answer(), *questions]
+            if self._evidence.agrees():  # what we said, before the evidence was the same, it could not look at
+                self._comparing.proving.recheck()
+        return self._saying.compare(now) or self._saying.answer()
+
+    # --- changes ------------------------------------------------------------------------------------------------------
+
+    def changes(self, batch: Changes, now: float) -> Said:
+        """Take a batch."""
+        if batch.pushed is not None:
+            self._pushed = batch.pushed
+        if "resume" in self._timers:  # it is asked for again
+            self._saying.acking.dealt += 1
+            self._sending.learned(self._exchange.taking.named(batch), self._exchange.frontier())
+            return []
+        births = self._rates.births.trial(now)
+        taken = self._exchange.taking.take(batch, births, self._progress.apart)
+        births.done()
+        if births.again_s is not None:
+            self._timers.at("resume", births.again_s)
+        own = {name: seq for name, seq in taken.held if self._exchange.author(name) == self._peer}
+        self._relaying.pushed(own, self._pushed)
+        said = self._taken(taken, now)
+        if batch.seal:
+            self._comparing.proving.heard_seal(self._saying.expected(), batch.seal)
+        return said
+
+    def earlier(self, batch: Earlier, now: float) -> Said:
+        """Take a batch of the log behind our segment."""
+        return self._taken(self._backfill.earlier(batch), now)
+
+    def part(self, part: Part, now: float) -> Said:
+        """Take a part of a large change, be it of the log, of that behind our segment, or of what rotted."""
+        is_behind = self._backfill.part(part)
+        taken = Taken(0) if is_behind else self._exchange.taking.take_part(part, self._progress.apart)
+        mended = self._mended(self._exchange.mending.take_part(part) if self._fetched else 0)
+        return [*mended, *self._taken(taken, now)]
+
+    def snapshot(self, part: Snapshot, now: float) -> Said:
+        """Take a part of a segment."""
+        return self._taken(self._backfill.snapshot(part, self._peer), now)
+
+    def _taken(self, taken: Taken, now: float) -> Said:
+        ours = self._exchange.frontier()
+        self._saying.acking.dealt += 1
+        self._saying.acking.asked_again(taken.held)
+        self._backfill.passed_over = self._backfill.passed_over or taken.unchecked
+        self._sending.learned(taken.held, ours)  # also of what came too early or too late to be taken
+        self._theirs.sent(taken, ours, self._progress.apart)
+        self._relaying.holds(self._peer, self._theirs.held)
+        self._relaying.gave(self._peer, taken.held)
+        self._saying.has_flowed = True
+        if taken.settled:
+            self._sending.grown()
+        self.separate(taken.apart, now)
+        applied = [Applied(self._peer, taken.applied)] if taken.applied else []
+        return [*applied, *self._saying.ack(again=taken.early)]
+
+    def separate(self, actors: frozenset[bytes], now: float) -> None:
+        """
+        Exchange nothing more of actors of whom the two hold different changes; all else goes on.
+
+        Tell the peer what we hold of them: of both pieces either can prove the fork.
+        """
+        fresh = frozenset(map(self._exchange.actor, actors)) - self._progress.apart
+        if fresh:
+            self._sending.part(self._exchange.names(fresh))
+            self._evidence.tell_pieces(self._exchange.forks.pieces(fresh), now)
+            self._progress.apart |= fresh
+
+    # --- all else -----------------------------------------------------------------------------------------------------
+
+    def evidence(self, message: Evidence | Branch, now: float) -> Said:
+        """Take evidence, or a piece of a chain."""
+        news = self._evidence.take(message, now)
+        if isinstance(message, Branch) and not news.agrees:  # so it says; else it said so before what it says it holds
+            self.separate(frozenset((message.actor,)), now)
+        self._saying.acking.dealt += 1
+        evidence, forked = tuple(news.evidence), frozenset(news.forked)
+        learned = Learned(self._peer, evidence, forked, tuple(news.renamed), tuple(news.ends))
+        return [*self._saying.ack(), *([learned] if evidence else [])]
+
+    def learned(self, news: Learned) -> None:
+        """Learn that there is new evidence, whoever brought it: how changes are called from now on."""
+        self._sending.telling.tell(news.evidence)
+        if news.renamed:
+            self._relaying.renamed()
+        for by in news.renamed:
+            apart = self._exchange.actor(by.new) in self._progress.apart or self._theirs.is_unnamed(by.old)
+            self._theirs.renamed(by, apart=apart)
+            self._sending.renamed(by, apart=apart)
+        self._theirs.ended(news.ends)
+        if news.forked & self._progress.apart and self._sending.telling.is_known(news.evidence):
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        """
+        Exchange everything again, once a fork is proved here of which the peer had the proof before.
+
+        It says no hello for that: what it said and sent went by the names that are used here only now. A peer that learns of
+        the fork later says hello then, and what was held apart is judged anew by that.
+        """
+        self._progress.apart = self._comparing.apart = frozenset()
+        self._sending.rejoin(self._theirs.held)
+
+    def compared(self, message: Cells | Listed, now: float) -> Said:
+        """Take cells or a page of what the peer holds."""
+        found = self._comparing.take(message, now)
+        if found is None:
+            return []
+        if isinstance(message, Cells):
+            return [*self._saying.proof(), *found]
+        self._saying.acking.dealt += 1
+        return [*found, *self._saying.ack()]
+
+    def compared_again(self, now: float) -> Said:
+        """Take what was kept of these until all may be looked at again."""
+        left = self._comparing.left()
+        return [*self._saying.compare(now), *(each for message in left for each in self.compared(message, now))]
+
+    def fetch(self, wanted: Fetch) -> Said:
+        """Ask for changes that rotted here."""
+        self._fetched, self._answers = True, len(wanted.wanted)
+        return [wanted]
+
+    def found(self, found: Found) -> Said:
+        """Take what answers that."""
+        if not self._answers:
+            return []
+        self._answers -= 1
+        return self._mended(self._exchange.mending.take(found))
+
+    def _mended(self, count: int) -> Said:
+        return [Mended(self._peer, count)] if count else []

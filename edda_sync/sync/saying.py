@@ -1,0 +1,178 @@
+"""
+Saying: what one peer is told of how things stand here, and when: at once where something went either way, else in a while.
+
+1. What is durable is said with each answer to data; to a peer that may lack it, at most every ``ANNOUNCE_DELAY_S``, with
+   signed heads; to one to which its author pushed it, within ``ANNOUNCE_LATER_S``.
+2. The seal of all that is here goes along wherever the peer holds the same, for all that is known, and is said once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from edda_sync.crdt import frontier
+from edda_sync.crdt.frontier import Frontier
+from edda_sync.sync.acking import Acking
+from edda_sync.sync.comparing import Comparing
+from edda_sync.sync.effects import Effect, Proved
+from edda_sync.sync.exchange import Exchange, Proof
+from edda_sync.sync.messages import Changes, Message
+from edda_sync.sync.progress import Progress
+from edda_sync.sync.relaying import Relaying
+from edda_sync.sync.sending import Sending
+from edda_sync.sync.theirs import Theirs
+from edda_sync.sync.timers import Timers
+from edda_sync.words import limits
+
+Said = Sequence[Message | Effect]
+
+
+class Saying:
+    """
+    What one peer is told.
+
+    Args:
+        exchange: What the store holds.
+        peer: The device at the other end.
+        theirs, sending, progress, timers: Of the talk: ``announce``, ``later`` and ``prove`` are set here.
+        comparing: The comparison of both.
+        relaying: What the talks of this device know together.
+
+    Attributes:
+        acking: What was said of what is durable.
+        has_flowed: Whether data, or a hello, went either way since our seal was said.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        peer: str,
+        theirs: Theirs,
+        sending: Sending,
+        progress: Progress,
+        timers: Timers,
+        comparing: Comparing,
+        relaying: Relaying,
+    ) -> None:
+        self._exchange, self._peer, self._theirs, self._sending, self._progress = (
+            exchange,
+            peer,
+            theirs,
+            sending,
+            progress,
+        )
+        self._timers, self._comparing, self._relaying = timers, comparing, relaying
+        self.acking = Acking(exchange)
+        self.has_flowed = True
+        self._pushed = b""  # the devices to which own changes are pushed, as it was said last
+        self._announced = -limits.ANNOUNCE_DELAY_S  # when it was last announced what is here
+        self._asked_until = 0.0  # until when somebody wants to know soon whether both are equal
+
+    def expected(self) -> Frontier:
+        """Return what the peer holds, for all that is known."""
+        return frontier.join(self._theirs.held, self._relaying.assumed(self._peer))
+
+    def reached(self) -> Frontier:
+        """Return what the peer holds once it hears what is said now: it takes first what was sent before."""
+        return frontier.join(self.expected(), self._sending.sent_all)
+
+    # --- what is durable here -----------------------------------------------------------------------------------------
+
+    def ack(self, *, again: bool = False) -> Said:
+        """Return what says what is durable here; with our seal, where that is all that the peer has."""
+        return self._acks(None if again else self._comparing.proving.seal(self.reached()), again=again)
+
+    def ack_if_untold(self) -> Said:
+        """Return the same, if the peer does not know it."""
+        return [] if self.acking.is_told else self.ack()
+
+    def _acks(self, seal: Proof | None, *, again: bool = False) -> Said:
+        self.has_flowed = self.has_flowed and seal is None
+        return self.acking.acks(again=again, seal=seal)
+
+    def addressed(self, batch: Changes) -> Changes:
+        """Return a batch that says to whom else own changes are pushed, and our seal where nothing is left to send."""
+        self.acking.sent(self._sending.brought)
+        names = self._relaying.linked(self._peer)
+        pushed, self._pushed = None if names == self._pushed else names, names
+        proof = self._comparing.proving.seal(self.reached())
+        self.has_flowed = proof is None
+        return msgspec.structs.replace(batch, pushed=pushed, seal=b"" if proof is None else proof.seal)
+
+    # --- whether both are equal ---------------------------------------------------------------------------------------
+
+    def compare(self, now: float) -> Said:
+        """Return what came of comparing both, with what the peer needs of us to find the same."""
+        found = self._comparing.compare(now)
+        if not found:
+            return []
+        if any(isinstance(each, Proved) for each in found):  # whoever is proved may leave at once
+            self._theirs.held = dict(self._exchange.frontier())
+            self._relaying.holds(self._peer, self._theirs.held)
+            return [*self._seal(), *found]
+        return [*self.proof(), *found]  # cells mean nothing before it
+
+    def answer(self) -> Said:
+        """Return our seal, for a peer that said its own; or our proof, where they are not the same."""
+        return self.proof() if self._comparing.proving.doubts else self._seal()
+
+    def _seal(self) -> Said:
+        seal = self._comparing.proving.seal(self._theirs.held)
+        return [] if seal is None else self._acks(seal)
+
+    def proof(self) -> Said:
+        """Return our proof, if it was not said of this frontier."""
+        proof = self._comparing.proving.say(self._theirs.held)
+        if proof is None:
+            return []
+        self.has_flowed = False
+        return self.acking.acks(proof=proof)
+
+    # --- what is due --------------------------------------------------------------------------------------------------
+
+    def grown(self, now: float) -> None:
+        """Learn that others' changes came: a peer that may lack them is to hear of it."""
+        if not frontier.covers(self.expected(), self._exchange.frontier()):
+            self._timers.at("announce", max(now, self._announced + limits.ANNOUNCE_DELAY_S))
+
+    def asked(self, now: float) -> None:
+        """Learn that somebody wants to know soon whether both are equal."""
+        self._asked_until = now + limits.ASKED_S
+        self._timers.stop("later")
+
+    def settle(self, now: float) -> None:
+        """Note how far apart both are, and let what is left to say be due."""
+        ours, expected = self._exchange.frontier(), self.expected()
+        self._progress.measure(ours, self._theirs.held, expected)
+        if self._progress.proved:
+            self._asked_until = now  # that is the answer
+        if self.reached() == ours and not self._comparing.proving.has_said(ours):
+            if self.has_flowed or now < self._asked_until:
+                self._timers.at("prove", now + limits.PROVE_DELAY_S)
+            else:
+                self._timers.at("later", now + limits.ANNOUNCE_LATER_S)
+        elif not self.acking.is_told and frontier.covers(expected, ours):
+            self._timers.at("later", now + limits.ANNOUNCE_LATER_S)
+
+    def prove(self, now: float) -> Said:
+        """Return our seal, for which texts are brought up to date."""
+        seal = self._comparing.proving.seal(self.reached(), refresh=True)
+        return [] if seal is None else [*self._acks(seal), *(self.compare(now) or self.answer())]
+
+    def announce_later(self, now: float) -> Said:
+        """Return what a peer is told that has all of it from others."""
+        return self.prove(now) or self.ack_if_untold()
+
+    def announce(self, now: float) -> Said:
+        """Return what a peer is told that may lack some of it."""
+        expected = self.expected()
+        if frontier.covers(expected, self._exchange.frontier()):
+            return []
+        self._announced = now
+        said = self.ack_if_untold()
+        message, has_more = self.acking.announce(expected, self._progress.apart)
+        if has_more:
+            self._timers.at("announce", now + limits.ANNOUNCE_DELAY_S)
+        return said if message is None else [*said, message]
