@@ -122,7 +122,7 @@ class FaultyEngine(StorageEngine):
         return founded
 
 
-def rot(home: Path, words: str, others: str, *, place: str = "entities.state") -> None:
+def rot(home: Path, words: str, others: str, *, place: str = "_entities.state") -> None:
     """
     Let some letters of what a store holds become others on the disk, as a bad sector does; of the same length.
 

@@ -8,7 +8,9 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+PATIENCE_S: Final = 30
 
 
 def fork() -> int:
@@ -64,6 +66,7 @@ def in_child(work: Callable[[], object]) -> str:
 
 def _live(steps: Callable[[], Iterator[object]], told: int, said: int) -> None:
     """Do the steps in the child, and never return to the test that is running in both processes."""
+    signal.alarm(PATIENCE_S)  # a child that waits for ever would keep the test that waits for it
     with contextlib.suppress(BaseException):
         following: Iterator[object] | None = None
         while os.read(told, 1):

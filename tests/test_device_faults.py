@@ -365,7 +365,7 @@ async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all
     monkeypatch.setattr(limits, "SCRUB_INTERVAL_S", 0.05)
     async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
-        rot(bench.home, "Buy milk", "Buy mule", place="log.body")
+        rot(bench.home, "Buy milk", "Buy mule", place="_log.body")
         rot(bench.home, "Buy milk", "Buy mule")
         await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
         assert await laptop.run(lambda store: store.scrub()) == ([], None)

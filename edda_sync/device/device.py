@@ -159,6 +159,7 @@ class Device:
         Args:
             peers: Device ids; every peer with a link by default, of which there must be one.
         """
+        self._owner.check()
         await self._runner.ask_peers()
         target = await self.run(standing.given)  # what is kept back may have to become other changes first
 
@@ -246,6 +247,7 @@ class Device:
         Raises:
             LostStoreError, ReplacedStoreError: The store's file was taken away, and this device ends.
         """
+        self._owner.check()
         self._runner.check_still_there()
         facts = await self.run(standing.facts)
         held = await self.run(StorageEngine.frontier)  # no older than the facts: another process may just have written

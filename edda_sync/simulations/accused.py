@@ -22,7 +22,7 @@ OF: Final = ("fork", "closing", "piece")
 def accuse(draws: Draws, liar: Liar) -> list[Message]:
     """Return evidence that somebody's chain forks, or a piece of a chain that says so, or that somebody's life has ended."""
     with liar.running.store.read() as reader:
-        others = [head for head in reader.heads().values() if _key(head) != liar.identity.public_key]
+        others = [head for head in sorted(reader.heads().values()) if _key(head) != liar.identity.public_key]
         if not others:
             return []
         victim, what = draws.pick("victim", others), draws.pick("of", OF)

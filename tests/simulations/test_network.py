@@ -243,7 +243,7 @@ def test_devices_in_a_line_meet_their_neighbours_only_and_hear_of_the_others_thr
 
 
 def test_whoever_passes_nothing_on_is_found_out_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TICKS, "announce", lambda _: [])
+    monkeypatch.setitem(TICKS, "announce", lambda *_: [])
     verdict, _ = line()
     assert verdict.violation is not None
     assert verdict.violation.number == 18

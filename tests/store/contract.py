@@ -450,6 +450,12 @@ class StoreContract:
 
     # --- closing ------------------------------------------------------------------------------------------------------
 
+    def test_a_transaction_that_writes_nothing_leaves_the_version(self, store: AnyStore) -> None:
+        store.transact(lambda tx: tx.set_meta("what", b"is written"))
+        before = store.version()
+        store.transact(lambda tx: tx.heads())
+        assert store.version() == before
+
     @pytest.mark.parametrize("use", ["transact", "submit", "read", "version", "close"])
     def test_a_forked_child_is_refused_and_told_what_to_do_and_the_parent_goes_on(
         self, store: AnyStore, use: str

@@ -73,7 +73,7 @@ class MemoryStore:
                 done.set_exception(error)
                 return done
             self._writer = None
-            self._version += 1
+            self._version += bool(writer.journal)
             self._on_end(True)
         done.set_result(result)
         return done
@@ -101,7 +101,7 @@ class MemoryStore:
                     self._shared.clear()
 
     def version(self) -> int:
-        """Return how many transactions there were."""
+        """Return how many transactions wrote something."""
         self._owner.check()
         self._check_open()
         return self._version

@@ -350,7 +350,7 @@ class SqliteReader:
         return self._one("SELECT 1 FROM _unindexed LIMIT 1") is not None
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
-        return [row[0] for row in self._execute("SELECT id FROM unindexed WHERE kind = ? ORDER BY id", (kind,))]
+        return [row[0] for row in self._execute("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", (kind,))]
 
     def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
         rows = self._execute(
