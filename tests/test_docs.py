@@ -245,7 +245,7 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
         ("A hello names 8,192 at most", limits.HEADS_MAX == 8_192),
         ("lacks 5,000 changes or more", limits.SNAPSHOT_CHANGES_MIN == 5_000),
         ("at most every 50 ms", limits.ANNOUNCE_DELAY_S == 0.05),
-        ("within 3 seconds", limits.ANNOUNCE_LATER_S == 3),
+        ("within 2 seconds", limits.ANNOUNCE_LATER_S == 2),
         ("250 ms after the first announcement", limits.PULL_GRACE_S == 0.25),
         ("nothing came for 2 seconds", limits.PULL_PROGRESS_S == 2),
         ("at most 64 signed heads", limits.SHOWN_HEADS_MAX == 64),

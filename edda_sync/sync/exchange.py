@@ -139,6 +139,7 @@ class Exchange:
 
     Attributes:
         store: The store, whose version is asked for once an event.
+        is_damaged: Whether something stored is known not to be what was written; no peer is called equal meanwhile.
         giving, taking: Changes to peers and from them.
         making, merging: Segments to newcomers, and from the one who lets us in.
         behind: The log behind such a segment.
@@ -157,6 +158,7 @@ class Exchange:
         random: Callable[[int], bytes],
     ) -> None:
         store = self.store = AskedOnce(store)
+        self.is_damaged = False
         self.random = random
         self._ledger, self._verify = ledger, verify
         self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for

@@ -23,6 +23,7 @@ class Duty(StrEnum):
     TICKING = "timers of talks"
     LOOKING = "watching the store"
     MEETING = "looking for members"
+    DOUBTING = "calling nobody equal while something here is damaged"
     MENDING = "mending"
     FETCHING = "asking peers for what rotted"
     COMPARING = "comparing anew"

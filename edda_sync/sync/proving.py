@@ -124,7 +124,7 @@ class Proving:
             refresh: Whether texts are brought up to date for it.
         """
         ours = self._exchange.frontier()
-        if ours != held or self.has_said(ours):
+        if ours != held or self.has_said(ours) or self._exchange.is_damaged:
             return None
         proof = self._exchange.proof() if refresh else self._exchange.settled_proof()
         if proof is None or proof.frontier != ours:  # something was written meanwhile, whose own turn comes
@@ -140,7 +140,7 @@ class Proving:
             held: What the peer says that it holds.
         """
         ours = self._exchange.frontier()
-        if ours != held or self._said == ours:
+        if ours != held or self._said == ours or self._exchange.is_damaged:
             return None
         proof = self._exchange.proof()
         if proof.frontier != ours:
@@ -185,6 +185,8 @@ class Proving:
 
     def compare(self) -> Outcome:
         """Compare both seals, and both proofs if they are of one frontier and were not compared before."""
+        if self._exchange.is_damaged:
+            return Outcome()
         if self._their_seal and self._their_seal != self._equal and self._agrees():
             self._equal = self._their_seal
             return Outcome(proved=True)

@@ -238,9 +238,18 @@ class Replica:
         return self._settled(effects)
 
     @_event
+    def damaged(self, now: float) -> None:
+        """Learn that something stored is not what was written: until it is :meth:`rebuilt`, nobody is called equal."""
+        self._now = now
+        self.exchange.is_damaged = True
+        for session in self._sessions.values():
+            session.progress.unproved()
+
+    @_event
     def rebuilt(self, now: float) -> None:
         """Learn that the view was folded anew: digests are compared again."""
         self._now = now
+        self.exchange.is_damaged = False
         for session in self._sessions.values():
             session.recheck(now)
 

@@ -148,7 +148,8 @@ class Saying:
         self._progress.measure(ours, self._theirs.held, expected)
         if self._progress.proved:
             self._asked_until = now  # that is the answer
-        if self.reached() == ours and not self._comparing.proving.has_said(ours):
+        may_say = not (self._exchange.is_damaged or self._comparing.proving.has_said(ours))
+        if may_say and self.reached() == ours:
             if self.has_flowed or now < self._asked_until:
                 self._timers.at("prove", now + limits.PROVE_DELAY_S)
             else:

@@ -7,7 +7,8 @@ report how that ended; they decide nothing.
 
 1. A fault (any :class:`EddaError`) ends no duty: it is an event, and the steward says when to try again (``faults``).
 2. What failed may be in the log all the same. So the log is looked at again after a fault of the store.
-3. Damage is mended by a fold from the log, once; what of the log itself rotted is asked of the peers.
+3. Damage is mended by a fold from the log, once; what of the log itself rotted is asked of the peers. Until then no peer is
+   called equal: both may hold the same changes, and this device shows something else.
 4. A store whose file was taken away ends the device: nobody would find what is written to it.
 """
 
@@ -31,6 +32,7 @@ EVENTS: Final[Mapping[Duty, Callable[[Replica, float], list[Effect] | None]]] = 
     Duty.TICKING: Replica.tick,
     Duty.FETCHING: Replica.fetch,
     Duty.COMPARING: Replica.rebuilt,
+    Duty.DOUBTING: Replica.damaged,
 }
 """Which duties are events of the replica."""
 
@@ -119,6 +121,8 @@ class Steward:
     def damaged(self, what: str, key: bytes | None, now: float) -> None:
         """Learn that something stored is not what was written: an entity, by its key, or what is not known where."""
         self._damage.add(what, None if key is None else (key,))
+        self._agenda.put(Duty.COMPARING, None)  # once it is mended
+        self._agenda.want(Duty.DOUBTING, now)
         self._agenda.want(Duty.MENDING, now)
 
     def rebuilt(self, now: float) -> None:
@@ -149,7 +153,9 @@ class Steward:
         elif isinstance(order, Mend):
             if mended := self._damage.mended():
                 self._said.append(Tell(mended))
-            self._agenda.want(Duty.COMPARING, now)
+            if not self._damage.is_known:
+                self._agenda.put(Duty.DOUBTING, None)
+                self._agenda.want(Duty.COMPARING, now)
 
     def failed(self, order: Order, error: EddaError, now: float) -> None:
         """Learn that an order met a fault; it comes again after a while."""
@@ -239,6 +245,11 @@ class _Damage:
             self._keys.update(keys)
         if what:
             self._what.append(what)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether something on this disk is known to be damaged, and not mended yet."""
+        return bool(self._what or self._mending)
 
     def take(self) -> tuple[bytes, ...] | None:
         """Return what to fold anew, as :class:`Mend` says; what is found meanwhile is for the next time."""

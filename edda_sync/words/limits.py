@@ -130,7 +130,7 @@ MEND_RETRY_S_MAX = 3_600.0  # between two folds of a log that is damaged itself:
 # --- sync -------------------------------------------------------------------------------------------------------------
 PROVE_DELAY_S = 0.02  # texts that were edited are read for a proof after this: typing is not proved letter by letter
 ANNOUNCE_DELAY_S = 0.05  # between two announcements of what is held here to a peer that may lack it
-ANNOUNCE_LATER_S = 3.0  # before one to a peer that has it from its author: it says no more than that both are equal
+ANNOUNCE_LATER_S = 2.0  # before one to a peer that has it from its author: it says no more than that both are equal
 ASKED_S = 10.0  # after somebody asked whether all are equal, that is said as soon as it may be: once, or until this
 PULL_GRACE_S = 0.25  # what a linked author pushes is pulled of others after this: it nearly always comes by itself
 # Of a pull nothing came for this long: another peer is asked, and what this one claims is forgotten.

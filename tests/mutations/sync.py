@@ -207,4 +207,20 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "and seq < known.seq and not chains.is_uncertain",
         ("sync/test_exchange.py",),
     ),
+    Mutant(
+        "a device that knows of damage calls its peers equal",
+        "Two devices that show different tasks are said to be equal, until a full disk has room to mend one.",
+        "sync/proving.py",
+        "        if self._exchange.is_damaged:\n            return Outcome()\n",
+        "",
+        ("sync/test_replica.py",),
+    ),
+    Mutant(
+        "damage that is found keeps nobody from calling peers equal",
+        "Two devices that show different tasks are said to be equal, until a full disk has room to mend one.",
+        "sync/steward.py",
+        "self._agenda.want(Duty.DOUBTING, now)",
+        "pass",
+        ("sync/test_steward.py",),
+    ),
 )

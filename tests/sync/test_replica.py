@@ -287,6 +287,25 @@ def test_counterexample_13_a_bit_that_flips_in_a_stored_state_is_found_by_the_sc
     assert phone.table("tasks") == laptop.table("tasks")
 
 
+def test_nobody_is_called_equal_while_something_here_is_known_to_be_damaged(trio: Trio) -> None:
+    laptop, phone, _ = trio
+    laptop.create_task(edda.Task(title="Buy milk"))
+    network = line(*trio)
+    everybody, replica = set(network.proved), network.replicas[name_of(phone)]
+    assert len(everybody) == 4
+    replica.damaged(network.now)
+    assert not any(progress.proved for progress in replica.progress().values())
+    network.proved.clear()
+    laptop.create_task(edda.Task(title="Buy eggs"))
+    network.committed(laptop)
+    network.run()
+    assert phone.frontier() == laptop.frontier(), "changes travel all the same"
+    assert network.proved == set()
+    network.rebuilt(phone)
+    network.run()
+    assert network.proved == everybody
+
+
 def skew(engine: StorageEngine, task_id: str) -> bytes:
     """Let one stored entity have another hash than its state says, and the digest with it; return its key."""
     key = key_of("task", values.id_bytes("id", task_id))

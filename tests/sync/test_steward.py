@@ -327,6 +327,30 @@ def test_damage_that_anybody_meets_is_mended_compared_anew_and_told(device: Devi
     assert device.told[-1] == "task 1 was damaged on this disk, and made anew from the log; watch this disk."
 
 
+def test_while_damage_is_known_here_nobody_is_called_equal(device: Device) -> None:
+    device.wait(limits.SCRUB_INTERVAL_S)
+    assert device.done(Duty.SCRUBBING, Scrubbed([Damage("task 1", b"a")], b"a", 5)) == [Duty.DOUBTING, Duty.MENDING]
+    device.done(Duty.DOUBTING)
+    device.failed(Duty.MENDING, FULL)
+    device.wait(limits.SCRUB_INTERVAL_S)
+    begun = device.done(Duty.SCRUBBING, Scrubbed([Damage("task 2", b"b")], None, 5))
+    assert Duty.DOUBTING in begun
+    assert Duty.COMPARING not in device.done(Duty.DOUBTING)
+    device.done(Duty.MENDING) if Duty.MENDING in device.open else device.next()
+    while Duty.MENDING in device.open or device.steward.trouble == str(FULL):
+        begun = device.done(Duty.MENDING) if Duty.MENDING in device.open else device.next()
+    assert Duty.COMPARING in begun
+
+
+def test_what_is_damaged_once_more_before_all_is_compared_anew_is_mended_first(device: Device) -> None:
+    device.talked(Close(PEER, DAMAGED))
+    device.done(Duty.DOUBTING)
+    device.steward.done(device.open.pop(Duty.MENDING), None, device.now)
+    device.steward.fault(ASKED, CorruptError("task 2"), device.now)
+    begun = device.attend()
+    assert (Duty.COMPARING in begun, Duty.DOUBTING in begun) == (False, True)
+
+
 def test_of_entities_that_differ_or_were_found_only_those_are_folded_and_in_one_go(device: Device) -> None:
     device.talked(Differs(PEER, (b"c", b"a")))
     assert mend_of(device).keys == (b"a", b"c")
