@@ -127,6 +127,7 @@ class Steward:
 
     def rebuilt(self, now: float) -> None:
         """Learn that somebody folded the log anew."""
+        self._agenda.want(Duty.MEETING, now)
         self._agenda.want(Duty.COMPARING, now)
 
     # --- orders and their ends ----------------------------------------------------------------------------------------
@@ -153,6 +154,8 @@ class Steward:
         elif isinstance(order, Mend):
             if mended := self._damage.mended():
                 self._said.append(Tell(mended))
+            self._agenda.rouse(Duty.MEETING)
+            self._agenda.want(Duty.MEETING, now)  # whoever's record was damaged was no member meanwhile
             if not self._damage.is_known:
                 self._agenda.put(Duty.DOUBTING, None)
                 self._agenda.want(Duty.COMPARING, now)

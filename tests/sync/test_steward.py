@@ -323,7 +323,7 @@ def test_damage_that_anybody_meets_is_mended_compared_anew_and_told(device: Devi
         begun = device.done(Duty.SCRUBBING, Scrubbed([Damage("task 1", None)], None, 5))
     assert Duty.MENDING in begun
     assert mend_of(device).keys is None
-    assert device.done(Duty.MENDING) == [Duty.COMPARING]
+    assert device.done(Duty.MENDING) == [Duty.MEETING, Duty.COMPARING]
     assert device.told[-1] == "task 1 was damaged on this disk, and made anew from the log; watch this disk."
 
 
@@ -393,12 +393,12 @@ def test_what_of_the_log_rotted_is_asked_of_peers_and_folded_as_soon_as_it_is_he
     assert Duty.MENDING not in device.wait(limits.MEND_RETRY_S_MAX / 2), "a fold costs seconds, and mends nothing"
     assert Duty.MENDING in device.talked(Mended(PEER, 1)), "and now it does"
     assert mend_of(device).keys is None
-    assert device.done(Duty.MENDING) == [Duty.COMPARING]
+    assert device.done(Duty.MENDING) == [Duty.MEETING, Duty.COMPARING]
 
 
 def test_where_somebody_else_folded_the_log_anew_it_is_compared_anew(device: Device) -> None:
     device.steward.rebuilt(device.now)
-    assert device.attend() == [Duty.COMPARING]
+    assert device.attend() == [Duty.MEETING, Duty.COMPARING]
 
 
 # --- scrub ------------------------------------------------------------------------------------------------------------
