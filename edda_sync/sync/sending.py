@@ -70,6 +70,7 @@ class Sending:
         self._moves = exchange.moves()
         self._agains = 0  # how often in a row the peer asked for the same again
         self._again_from: Frontier = {}
+        self._started_over = 0  # how many frames had been sent when all was begun again
 
     # --- what is learned ----------------------------------------------------------------------------------------------
 
@@ -155,6 +156,8 @@ class Sending:
         while self._under_way and len(self._under_way) > self._sent - frames:
             self._under_way.popleft()
         self.telling.acknowledged(frames)
+        if again and frames <= self._started_over < self._sent:
+            return  # it dropped this one, too, of what was sent before: all of that is on its way anew
         if not again:
             self._known = frontier.join(self._known, held)
             if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
@@ -168,6 +171,7 @@ class Sending:
             raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
         parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}
         self._known, self._queue, self._large = {**held, **parted}, [], None
+        self._started_over = self._sent
         self.pulled()
 
     def wanted(self, want: Want) -> None:

@@ -223,4 +223,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "pass",
         ("sync/test_steward.py",),
     ),
+    Mutant(
+        "each batch that was dropped is answered by all that is lacked",
+        "A device that slept for an hour is sent the same changes as often as it was written to meanwhile.",
+        "sync/sending.py",
+        "if again and frames <= self._started_over < self._sent:",
+        "if False:",
+        ("sync/test_sending.py",),
+    ),
 )

@@ -123,6 +123,25 @@ def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageE
             sending.acknowledged({b"n" * 16: 1_000} if claim else {}, 0, again=True)
 
 
+def test_all_is_sent_once_more_however_many_batches_a_peer_dropped(laptop: StorageEngine) -> None:
+    """A peer that slept drops each of the batches that lay there, since the first of them came too early."""
+    ((actor, seq),) = laptop.frontier().items()
+    sending = begun(laptop, {actor: 2})
+    for _ in range(4):
+        laptop.create_task(edda.Task(title="another"))
+        sending.grown()
+        all_of(sending)
+        sending.sent(100)
+    repeated = []
+    for dropped in range(1, 5):
+        sending.acknowledged({actor: 2}, dropped, again=True)
+        repeated.append(changes_in(all_of(sending)))
+        sending.sent(100)
+    assert repeated == [seq + 4 - 2, 0, 0, 0]
+    sending.acknowledged({actor: 2}, 5, again=True)
+    assert changes_in(all_of(sending)) == seq + 4 - 2, "what it drops of that is another matter"
+
+
 def test_a_large_change_begins_with_the_part_that_is_wanted(
     laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
