@@ -18,7 +18,7 @@ from edda_sync.crdt.operation import Put, Touch
 from edda_sync.crdt.records import DeviceRecord, EpochRecord, device_entity
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Differs, Proved
-from edda_sync.sync.messages import Ack, Cells, Summary
+from edda_sync.sync.messages import Ack, Cells, Changes, Part, Summary
 from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits
@@ -276,8 +276,24 @@ def test_a_member_that_asks_for_the_same_without_end_is_let_go(engines: Engines)
         a.create_task(edda.Task(title=f"task {number}"))
     line = Line(Liar(c), a)
     for _ in range(limits.AGAINS_MAX + 2):
-        line.send(Ack((), 0, True, b"", 0))
+        line.send(Ack((), frames_heard(line), True, b"", 0))
     assert line.error is not None
+
+
+def test_a_member_that_asks_for_what_is_on_its_way_without_end_gets_nothing_more(engines: Engines) -> None:
+    a, _, c = engines
+    a.create_task(edda.Task(title="task"))
+    line = Line(Liar(c), a)
+    line.send(Ack((), 0, True, b"", 0))
+    before = len(line.heard)
+    for _ in range(limits.AGAINS_MAX + 2):
+        line.send(Ack((), 0, True, b"", 0))
+    assert len(line.heard) == before
+
+
+def frames_heard(line: Line) -> int:
+    """How many frames of data a liar was sent."""
+    return sum(isinstance(message, Changes | Part) for message in line.heard)
 
 
 def test_what_one_life_may_write_into_one_entity_is_refused_at_its_commit_with_what_to_do(
