@@ -67,7 +67,7 @@ def test_a_store_that_is_shut_out_by_a_copy_of_it_says_so_in_up_and_status(machi
     original, _ = phone.up("--at", address)
     original.wait_for(SAID)
     check_said(phone)
-    printed = phone.run("sync", "--timeout", "3", code=4)
+    printed = phone.run("sync", "--timeout", "6", code=4)
     assert re.search(rf"laptop: not (reached|equal) \({SAID.removesuffix('.')[:-1]}\)", printed)
     for each in (copied, running, original):
         assert each.end() == 0
