@@ -104,14 +104,15 @@ class Projector:
             conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
-        shown, new, patches = self._rows()
+        ends = self._reader.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
+        shown, new, patches = self._rows(ends)
         for newborn in entities.newborns.values():
             record = newborn.record()
             added = digests.add(added % _SUM_END, record.hash)
             records.append(record)
             conflicted[record.key] = False
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
-        stale |= {key: False for key in self._reader.stale_texts() if self._changed.get(key) is Became.SHOWN}
+        stale |= dict.fromkeys(ends, False)
         self._changed, self._written, self._strange = {}, {}, set()
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
@@ -131,14 +132,19 @@ class Projector:
             growth = digests.add(0 if before is None or entity.overfull else digests.sub(0, old), fresh)
         return Record(key, entity.hidden, fresh, state.to_stored(key, encoded)), growth
 
-    def _rows(self) -> tuple[list[Shown], frozenset[bytes], list[Patch]]:
-        """Return what tables show anew, of which entities they had no row, and what changes in other rows."""
+    def _rows(self, stale: Collection[bytes]) -> tuple[list[Shown], frozenset[bytes], list[Patch]]:
+        """
+        Return what tables show anew, of which entities they had no row, and what changes in other rows.
+
+        Args:
+            stale: Of what changed, the entities whose rows wait for their texts.
+        """
         entities, newborns = self._entities, self._entities.newborns
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
         if not touched and not newborns:
             return [], frozenset(), []
         new = frozenset([key for key in touched if not entities.was_visible(key)])
-        others, stale = self._others(touched, new), set(self._reader.stale_texts())
+        others = self._others(touched, new)
         shown, patches, times = [], [], dict[int, str]()
         for newborn in newborns.values():
             time = times.get(newborn.wall_ms)

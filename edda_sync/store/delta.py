@@ -95,5 +95,5 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.show(delta.shown, delta.new)
     if delta.patches:
         tx.patch(delta.patches)
-    for key, is_stale in delta.stale.items():
-        tx.set_stale(key, is_stale)
+    if delta.stale:
+        tx.set_stale(delta.stale)

@@ -301,6 +301,10 @@ class StoreReader(Protocol):
         """Return the entities whose row or hash does not yet reflect their latest edits."""
         ...
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        """Return which of some entities have a row or hash that does not yet reflect their latest edits."""
+        ...
+
     def unindexed(self) -> bool:
         """Tell whether rows wait for the full-text index."""
         ...
@@ -531,8 +535,8 @@ class StoreWriter(StoreReader, Protocol):
         """Append an edit to a text's tail and return its serial number, greater than any before it."""
         ...
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        """Note whether an entity's row and hash wait for its text."""
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        """Note of some entities whether their row and hash wait for their text."""
         ...
 
     def index_texts(self, limit: int = -1) -> int:

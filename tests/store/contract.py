@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -172,7 +172,7 @@ def fill(tx: StoreWriter) -> None:
     show(tx, shown_document(2, content="new words"), new=False)
     tx.save_text(entity(2), "content", GENESIS, b"state", 0)
     tx.append_text(entity(2), "content", GENESIS, ACTOR, 1, b"edit")
-    tx.set_stale(entity(2), True)
+    tx.set_stale({entity(2): True})
     refused, waits = Unapplied(1, 2, entity(5), True, "malformed"), Unapplied(2, 1, entity(1), False, "newer")
     tx.set_unapplied([refused, waits])
 
@@ -1183,7 +1183,7 @@ class StoreContract:
                 tx.save_text(key, field, genesis, b"state", 0)
                 tx.append_text(key, field, genesis, ACTOR, number, b"edit")
             tx.append_text(key, "of a newer version", GENESIS, ACTOR, number, b"an edit without a state")
-            tx.set_stale(key, True)
+            tx.set_stale({key: True})
         keys = [task, document, tag, device, workspace]
         notes = [Unapplied(number, at, key, refused, "why") for at, key in enumerate(keys) for refused in (True, False)]
         tx.set_unapplied(notes)
@@ -1384,15 +1384,33 @@ class StoreContract:
     def test_texts_whose_rows_wait_are_noted_once(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
             for number in (2, 1, 2):
-                tx.set_stale(entity(number), True)
+                tx.set_stale({entity(number): True})
 
         store.transact(work)
         with store.read() as reader:
             assert reader.stale_texts() == [entity(1), entity(2)]
-        store.transact(lambda tx: tx.set_stale(entity(1), False))
-        store.transact(lambda tx: tx.set_stale(entity(3), False))  # which was not
+        store.transact(lambda tx: tx.set_stale({entity(1): False, entity(3): False}))  # of which one was not
         with store.read() as reader:
             assert reader.stale_texts() == [entity(2)]
+            assert reader.stale_among([entity(1), entity(2), entity(4)]) == {entity(2)}
+            assert reader.stale_among([]) == set()
+
+    def test_a_transaction_sees_which_texts_wait_as_it_has_left_them(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            assert tx.stale_among([entity(1)]) == set()
+            tx.set_stale({entity(1): True, entity(2): True})
+            assert (tx.stale_texts(), tx.stale_among([entity(1)])) == ([entity(1), entity(2)], {entity(1)})
+            tx.set_stale({entity(1): False, entity(2): True, entity(3): True})
+            assert tx.stale_among([entity(1), entity(2), entity(3)]) == {entity(2), entity(3)}
+            with suppress(ZeroDivisionError), tx.undoing():
+                tx.set_stale({entity(1): True, entity(2): False})
+                raise ZeroDivisionError
+            tx.set_stale({entity(1): True})
+            assert tx.stale_texts() == [entity(1), entity(2), entity(3)]
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.stale_texts() == [entity(1), entity(2), entity(3)]
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 
@@ -1568,7 +1586,7 @@ class StoreContract:
             show(tx, shown_task(3, withheld=waits))
             tx.save_text(task, "description", GENESIS, b"of the task", 0)
             tx.save_text(document, "content", GENESIS, b"of the document", 0)
-            tx.set_stale(document, True)
+            tx.set_stale({document: True})
             tx.index_texts()
 
         store.transact(work)

@@ -256,6 +256,9 @@ class MemoryReader:
     def stale_texts(self) -> list[bytes]:
         return sorted(self._tables["stale"])
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return self._tables["stale"].keys() & set(entities)
+
     def unindexed(self) -> bool:
         return bool(self._tables["unindexed"])
 
@@ -677,11 +680,12 @@ class MemoryWriter(MemoryReader):
         self._set("tails", key, (*self._tables["tails"].get(key, ()), TailEdit(serial, actor, seq, bytes(edit))))
         return serial
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        if stale:
-            self._keep("stale", entity, None)
-        else:
-            self._drop("stale", entity)
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        for entity, is_stale in stale.items():
+            if is_stale:
+                self._keep("stale", entity, None)
+            else:
+                self._drop("stale", entity)
 
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
         for each in unapplied:

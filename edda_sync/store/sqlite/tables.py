@@ -346,6 +346,13 @@ class SqliteReader:
     def stale_texts(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT entity FROM _stale ORDER BY entity")]
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return {row[0] for row in self._rows_to("SELECT entity FROM _stale WHERE entity IN ({})", entities)}
+
+    def any_stale(self) -> bool:
+        """Tell whether any row or hash does not yet reflect the latest edits."""
+        return self._one("SELECT 1 FROM _stale LIMIT 1") is not None
+
     def unindexed(self) -> bool:
         return self._one("SELECT 1 FROM _unindexed LIMIT 1") is not None
 
@@ -598,7 +605,12 @@ class SqliteWriter(SqliteReader):
         return self._remembered("serial", super().last_serial)
 
     def stale_texts(self) -> list[bytes]:
-        return self._remembered("stale_texts", super().stale_texts)
+        return super().stale_texts() if self._remembered("any stale", super().any_stale) else []
+
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        if not entities or not self._remembered("any stale", super().any_stale):
+            return set()
+        return super().stale_among(entities)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
@@ -878,11 +890,18 @@ class SqliteWriter(SqliteReader):
         latest[entity, field, genesis] = serial
         return serial
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        statement = "INSERT OR IGNORE INTO _stale VALUES (?)" if stale else "DELETE FROM _stale WHERE entity = ?"
-        if (entity in self.stale_texts()) != stale:
-            self._execute(statement, (entity,))
-            self._known.pop("stale_texts")
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        known: set[bytes] = self._known.setdefault("stale", set())  # by this writer: who types writes it once
+        became = [(entity,) for entity, is_stale in stale.items() if is_stale and entity not in known]
+        ended = [(entity,) for entity, is_stale in stale.items() if not is_stale]
+        if became:
+            self._many("INSERT OR IGNORE INTO _stale VALUES (?)", became)
+            known.update(entity for (entity,) in became)
+            self._known["any stale"] = True
+        if ended:
+            self._many("DELETE FROM _stale WHERE entity = ?", ended)
+            known.difference_update(entity for (entity,) in ended)
+            self._known.pop("any stale", None)
 
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
         self._many("INSERT OR REPLACE INTO _unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
