@@ -47,6 +47,10 @@ class Entities:
             self.grown[key] = newborn.is_strange
         return found
 
+    def holds(self, key: bytes) -> bool:
+        """Tell whether an entity was looked for already, so that what is known of it here counts."""
+        return key in self._before or key in self._held or key in self.newborns
+
     def is_unwritten(self, key: bytes) -> bool:
         """Tell whether nobody has written an entity yet, here or in the store, of what was looked for."""
         return key in self._before and self._before[key] is None and key not in self._held and key not in self.newborns

@@ -41,7 +41,7 @@ from edda_sync.fold.view import View
 from edda_sync.fold.waiting import Waiting
 from edda_sync.store.delta import Delta
 from edda_sync.store.seams import Record, StoreReader, Unapplied
-from edda_sync.words import limits
+from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS
 
@@ -99,6 +99,7 @@ class Fold:
         self._waiting: dict[bytes, dict[bytes, int]] = {}  # what is not in the store yet: by entity, then first by name
         self._waits: dict[bytes, bool] = {}  # whether something in the change's past waits, by entity
         self._passed_over: int | None = None  # once it was looked up
+        self._parented: dict[bytes, None] = {}  # tasks that this device gives a parent, which must close no ring
         self.actor, self.seq, self.wall_ms, self.position = b"", 0, 0, 0
         self.author = b""
         self.deps: Mapping[bytes, int] = {}
@@ -511,9 +512,9 @@ class Fold:
         """Return an entity's description or content as it reads now."""
         return self.texts.text_of(self.view, entity)
 
-    def is_in_ring(self, task_id: bytes) -> bool:
-        """Tell whether a task is its own ancestor."""
-        return self._rings.is_in_ring(task_id)
+    def forbid_ring(self, task_id: bytes) -> None:
+        """Let the next flush raise :class:`InvalidValueError` if a task is its own ancestor then."""
+        self._parented[key_of("task", task_id)] = None
 
     def load_state(self, other: Entity) -> None:
         """Take an entity's state from a segment, into a store that has nothing of it; its texts are the caller's."""
@@ -578,10 +579,19 @@ class Fold:
         self._write(self.delta())
 
     def delta(self) -> Delta:
-        """Return what came of all that was folded since the last one, and forget it: whoever asks writes it, or not."""
+        """
+        Return what came of all that was folded since the last one, and forget it: whoever asks writes it, or not.
+
+        Raises:
+            InvalidValueError: A task of :meth:`forbid_ring` is its own ancestor.
+        """
         mentions = list(self._mentioned) if self._only is None else []
         delta = self._projector.delta(mentions, self._unapplied)
-        self._mentioned, self._unapplied, self._waiting = {}, [], {}
+        for key in reversed(self._parented):
+            if self._rings.is_in_ring(key):
+                task = values.id_text(kind_and_id(key)[1])
+                raise InvalidValueError("parent_id", "would make the task part of itself", task)
+        self._mentioned, self._unapplied, self._waiting, self._parented = {}, [], {}, {}
         self.entities.clear()
         return delta
 

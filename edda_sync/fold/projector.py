@@ -112,7 +112,7 @@ class Projector:
             records.append(record)
             conflicted[record.key] = False
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
-        stale |= dict.fromkeys(ends, False)
+        stale |= {key: False for key in self._changed if key in ends}
         self._changed, self._written, self._strange = {}, {}, set()
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
@@ -151,17 +151,20 @@ class Projector:
             if time is None:
                 time = times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
             shown.append(newborn.shown(time, entities.is_visible))
+        whole: list[Entity] = []
         for key in dict.fromkeys([*touched, *others]):
             entity = entities[key]
             if entity.hidden or entity.kind not in rows.COLUMNS:
                 continue
             written = None if key in new or key in others else self._written[key]
             if written is None or rows.edges_among(written) or "parent_id" in written:
-                shown.append(self._shown(entity))
+                whole.append(entity)
                 continue
             patch = self._patch(entity, {*written, TEXT_FIELDS[entity.kind]} if key in stale else written)
             if patch.columns:
                 patches.append(patch)
+        self._rings.recall(entity.key for entity in whole if "parent_id" in entity.cells)
+        shown += [self._shown(entity) for entity in whole]
         return shown, new | newborns.keys(), patches
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
@@ -181,6 +184,8 @@ class Projector:
             return False
         if entity.hidden or entity.kind not in rows.COLUMNS:
             return True
+        if "parent_id" in entity.cells and not self._rings.is_sound(entity):
+            return False
         shown, entity_id = self._shown(entity), values.id_text(entity.id)
         tags = {tag for tag, _ in self._reader.tags_of(entity.kind, [entity_id])[entity_id]}
         links = {row[1] for row in self._reader.links_of(entity_id, None)} if entity.kind == "task" else set()
@@ -206,16 +211,8 @@ class Projector:
         entities.load(pointing)
         others = dict.fromkeys(pointing)
         moved = [key for key in dict.fromkeys([*touched, *pointing]) if self._may_have_moved(key, new, others)]
-        if pointing or any(key not in new for key in moved):
-            ringed = reader.in_rings()
-            entities.load(ringed)
-            others.update(dict.fromkeys(ringed))
-            moved += [key for key in ringed if key not in moved]
-        settled: set[bytes] = set()
-        for task in moved:
-            ring = self._rings.above(task, settled) if "parent_id" in entities[task].cells else []
-            if ring:
-                others[integrity.withheld_of(ring).key] = None
+        born = [key for key in moved if key in new and "parent_id" in entities[key].cells]
+        others.update(dict.fromkeys(self._rings.look(born, [key for key in moved if key not in new])))
         return others
 
     def _may_have_moved(self, key: bytes, new: frozenset[bytes], others: Collection[bytes]) -> bool:
@@ -237,7 +234,7 @@ class Projector:
                 tags.append((cell[-rows.ID_CHARACTERS :], created_at))
             elif kind == "document":
                 links.append((cell[-rows.ID_CHARACTERS :], value, created_at))
-            elif self._rings.is_withheld(entity):
+            elif self._rings.is_withheld(entity.key):
                 withheld.append((cell, target, integrity.RING))
             else:
                 parent_id = values.id_text(target_id)

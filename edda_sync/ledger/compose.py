@@ -47,7 +47,8 @@ class Composer:
 
         Raises:
             NotFoundError: It names something that is not here.
-            InvalidValueError: A text edit lies outside its text, or a task would become its own ancestor.
+            InvalidValueError: A text edit lies outside its text. That a task would become its own ancestor the fold's next
+                flush says.
             LimitError: A text would be too large, or this life has written as much into an entity as it may.
         """
         fold = self._fold
@@ -67,9 +68,8 @@ class Composer:
         else:
             operation = self._hide_or_touch(draft)
         fold.write(operation)
-        moved = isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again
-        if moved and fold.is_in_ring(operation.id):
-            raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation.id))
+        if isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again:
+            fold.forbid_ring(operation.id)
         yield operation
 
     def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:

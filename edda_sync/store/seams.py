@@ -273,8 +273,20 @@ class StoreReader(Protocol):
         """Return the parent that a visible task shows, or would but for a ring."""
         ...
 
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        """Return which of some tasks a visible task shows as its parent, or would but for a ring."""
+        ...
+
     def in_rings(self) -> list[bytes]:
         """Return the tasks whose parent is withheld because of a ring."""
+        ...
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        """Return of which of some tasks the parent is withheld because of a ring."""
+        ...
+
+    def has_rings(self) -> bool:
+        """Tell whether any task's parent is withheld because of a ring."""
         ...
 
     def hidden(self, kind: str) -> list[bytes]:

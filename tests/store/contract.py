@@ -241,7 +241,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "all": list(reader.all_records()),
         "hidden": [reader.hidden(kind) for kind in kinds],
         "conflicted": reader.conflicted(),
-        "edges": (reader.referrers(KEYS), reader.waiting_for(KEYS), reader.in_rings()),
+        "edges": (reader.referrers(KEYS), reader.waiting_for(KEYS), reader.in_rings(), reader.parents_among(KEYS)),
         "parents": [reader.parent_edge(each) for each in TASKS],
         "texts": [reader.text(*key) for key in texts],
         "all texts": [tuple(each) for each in reader.all_texts()],
@@ -1551,7 +1551,32 @@ class StoreContract:
             assert [reader.parent_edge(entity(number)) for number in (1, 2, 3, 4, 8)] == [
                 None, entity(1), entity(1), None, None,
             ]  # fmt: skip
-            assert reader.in_rings() == [entity(3)]
+            assert (reader.in_rings(), reader.has_rings()) == ([entity(3)], True)
+            assert reader.in_rings_among([entity(number) for number in range(1, 9)]) == {entity(3)}
+            assert reader.parents_among([entity(number) for number in (1, 2, 3, 9)]) == {entity(1)}
+            assert reader.in_rings_among([]) == reader.parents_among([]) == set()
+
+    def test_a_transaction_sees_the_rings_that_it_closes_and_ends(self, store: AnyStore) -> None:
+        ring = (("parent_id", entity(2), "ring"),)
+
+        def work(tx: StoreWriter) -> None:
+            assert not tx.has_rings()
+            show(tx, shown_task(1, withheld=ring), shown_task(2, parent_id=text_id(1)))
+            assert (tx.has_rings(), tx.in_rings_among([entity(1), entity(2)])) == (True, {entity(1)})
+            assert tx.parents_among([entity(1), entity(2)]) == {entity(1), entity(2)}
+            show(tx, shown_task(1), new=False)
+            assert (tx.has_rings(), tx.in_rings_among([entity(1)])) == (False, set())
+            assert tx.parents_among([entity(1), entity(2)]) == {entity(1)}
+            show(tx, shown_task(1, withheld=ring), new=False)
+            with suppress(ZeroDivisionError), tx.undoing():
+                tx.hide("task", [entity(1)])
+                assert not tx.has_rings()
+                raise ZeroDivisionError
+            assert tx.has_rings()
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.in_rings() == [entity(1)]
 
     def test_hiding_takes_the_rows_and_all_that_hangs_on_them(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:

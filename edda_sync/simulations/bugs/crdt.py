@@ -91,9 +91,9 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a ring is cut by arrival",
         "Of a ring of parents the edge that came last is withheld: Kleppmann's counterexample to naive moves.",
         (1, 11, 12),
-        "fold.rings:Rings.is_withheld",
-        "integrity.withheld_of(ring) is task",
-        "max(ring, key=lambda each: max(self._reader.mentions(each.key), default=0)) is task",
+        "fold.rings:Rings._withheld_of",
+        "integrity.withheld_of([self._entities[member] for member in ring]).key",
+        "max(ring, key=lambda each: max(self._reader.mentions(each), default=0))",
     ),
     one(
         "a parent comes back alone",

@@ -227,6 +227,18 @@ class MemoryReader:
         edges = self._tables["withheld"].get(task, ())
         return next((target for cell, target, why in edges if cell == "parent_id" and why == "ring"), None)
 
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        shown = {row[_PARENT] for row in self._tables["tasks"].values()}
+        ringed = {target for edges in self._tables["withheld"].values() for _, target, why in edges if why == "ring"}
+        return {task for task in tasks if task in ringed or _text_of(task) in shown}
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        held = self._tables["withheld"]
+        return {task for task in tasks if any(why == "ring" for _, _, why in held.get(task, ()))}
+
+    def has_rings(self) -> bool:
+        return bool(self.in_rings())
+
     def in_rings(self) -> list[bytes]:
         held = self._tables["withheld"]
         return sorted(source for source, edges in held.items() if any(why == "ring" for _, _, why in edges))

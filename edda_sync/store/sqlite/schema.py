@@ -147,6 +147,7 @@ CREATE TABLE _withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
 ) WITHOUT ROWID;
 CREATE INDEX idx_withheld_target ON _withheld(target);
+CREATE INDEX idx_withheld_ring ON _withheld(source) WHERE why = 'ring';
 CREATE TABLE _texts (
     entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
     PRIMARY KEY (entity, field, genesis)

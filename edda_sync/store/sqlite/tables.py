@@ -303,16 +303,37 @@ class SqliteReader:
         return self._one("SELECT 1 FROM _withheld LIMIT 1") is not None
 
     def parent_edge(self, task: bytes) -> bytes | None:
-        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", _text_of(task))
+        row = self._one(
+            "SELECT parent_id, (SELECT target FROM _withheld WHERE source = ?2 AND cell = 'parent_id' AND why = 'ring')"
+            " FROM tasks WHERE id = ?1",
+            _text_of(task), task,
+        )  # fmt: skip
         if row is None:
             return None
-        if row[0] is not None:
-            return key_of("task", values.id_bytes("parent_id", row[0]))
-        row = self._one("SELECT target FROM _withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
-        return None if row is None else bytes(row[0])
+        parent: bytes | None = row[1] if row[0] is None else key_of("task", values.id_bytes("parent_id", row[0]))
+        return parent
+
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        shown = self._rows_to(
+            "SELECT id FROM tasks AS parent WHERE id IN ({}) AND EXISTS"
+            " (SELECT 1 FROM tasks WHERE parent_id = parent.id)",
+            map(_text_of, tasks),
+        )
+        found = {key_of("task", values.id_bytes("id", row[0])) for row in shown}
+        if self.has_rings():
+            ringed = self._rows_to("SELECT target FROM _withheld WHERE target IN ({}) AND why = 'ring'", tasks)
+            found.update(row[0] for row in ringed)
+        return found
 
     def in_rings(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")]
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        found = self._rows_to("SELECT source FROM _withheld WHERE source IN ({}) AND why = 'ring'", tasks)
+        return {row[0] for row in found}
+
+    def has_rings(self) -> bool:
+        return self._one("SELECT 1 FROM _withheld WHERE why = 'ring' LIMIT 1") is not None
 
     def conflicted(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT key FROM _entities WHERE conflicted ORDER BY key")]
@@ -615,6 +636,12 @@ class SqliteWriter(SqliteReader):
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
 
+    def has_rings(self) -> bool:
+        return self._remembered("rings", super().has_rings)
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        return super().in_rings_among(tasks) if tasks and self.has_rings() else set()
+
     def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         if self._texts().get((entity, field, genesis)) == since:
             return TextState(b"", since, [])
@@ -832,6 +859,7 @@ class SqliteWriter(SqliteReader):
         self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
         if withheld:
             self._known["withheld"] = True
+            self._known.pop("rings", None)
 
     def patch(self, patches: Sequence[Patch]) -> None:
         alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
@@ -857,6 +885,7 @@ class SqliteWriter(SqliteReader):
         self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
         if self._remembered("withheld", self.withholds):
             self._write_all("DELETE FROM _withheld WHERE source = ?", [(each.key,) for each in edged])
+            self._known.pop("rings", None)
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in _TABLE:
@@ -871,6 +900,7 @@ class SqliteWriter(SqliteReader):
             many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
             many(f"DELETE FROM _unindexed WHERE kind = '{kind}' AND id = ?", texts)
         many("DELETE FROM _withheld WHERE source = ?", [(key,) for key in keys])
+        self._known.pop("rings", None)
         many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
     def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
