@@ -65,7 +65,7 @@ class Unapplied(NamedTuple):
 
     Attributes:
         position, number: Its change's place in the log, and its own in the change.
-        entity: Key of the entity that it is about (``fold.UNREADABLE`` where that cannot be read).
+        entity: Key of the entity that it is about (``fold.unapplied.UNREADABLE`` where that cannot be read).
         refused: True when it is refused for good; False when it waits for a newer version.
         why: For a person.
     """
@@ -325,8 +325,12 @@ class StoreReader(Protocol):
         """Return the ids of the tasks or documents whose rows wait for the full-text index, in order."""
         ...
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
-        """Return the operations that are not folded, those about an entity or all, in log order."""
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
+        """Return the operations that are not folded, those about an entity, or of the change at a position, in log order."""
+        ...
+
+    def waits(self) -> bool:
+        """Tell whether any operation waits for a newer version."""
         ...
 
     def waiting(self) -> int:

@@ -1161,6 +1161,12 @@ class StoreContract:
             assert list(reader.waiting_numbers()) == [(2, "3"), (10, "1")]
             assert list(reader.unapplied(entity(2))) == rest[:1]
             assert list(reader.unapplied(entity(2, "document"))) == []
+            assert reader.waits()
+            for position in {each.position for each in (both, twice, *rest)}:
+                of_change = [each for each in (both, twice, *rest) if each.position == position]
+                assert list(reader.unapplied(position=position)) == of_change
+                assert list(reader.unapplied(entity(1), position)) == [e for e in of_change if e.entity == entity(1)]
+            assert list(reader.unapplied(position=9_999)) == []
             assert all(type(each.refused) is bool for each in reader.unapplied())
             assert reader.waiting() == 2
 
@@ -1800,6 +1806,7 @@ class StoreContract:
             after = dump(reader)
             assert list(reader.unapplied()) == []
             assert reader.waiting() == reader.digest() == 0
+            assert not reader.waits()
             assert [row for name in ("tasks", "documents", "tags") for row in reader.table(name)] == []
             assert reader.rows(plan(DocumentQuery(text="words"))) == []
         kept = (

@@ -277,8 +277,12 @@ class MemoryReader:
     def unindexed_of(self, kind: str) -> Sequence[str]:
         return sorted(entity for its, entity in self._tables["unindexed"] if its == kind)
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
-        return sorted(each for each in self._tables["unapplied"].values() if entity in (None, each.entity))
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
+        held = self._tables["unapplied"].values()
+        return sorted(e for e in held if entity in (None, e.entity) and position in (None, e.position))
+
+    def waits(self) -> bool:
+        return any(not each.refused for each in self._tables["unapplied"].values())
 
     def waiting(self) -> int:
         return sum(not each.refused for each in self._tables["unapplied"].values())

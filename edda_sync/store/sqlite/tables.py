@@ -94,6 +94,12 @@ def _marks(chunk: Sequence[Any]) -> str:
     return ", ".join("?" * len(chunk))
 
 
+def _where(**wanted: Any) -> str:
+    """Return the condition on those columns of which a value is wanted; no index serves a statement that leaves it open."""
+    conditions = [f"{column} = :{column}" for column, value in wanted.items() if value is not None]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
 _APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
 _APPEND_TEXT: Final = (
     "INSERT INTO _text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -380,13 +386,16 @@ class SqliteReader:
     def unindexed_of(self, kind: str) -> Sequence[str]:
         return [row[0] for row in self._execute("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", (kind,))]
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
         rows = self._execute(
-            "SELECT position, number, entity, refused, why FROM _unapplied WHERE ?1 IS NULL OR entity = ?1"
+            f"SELECT position, number, entity, refused, why FROM _unapplied{_where(entity=entity, position=position)}"
             " ORDER BY position, number",
-            (entity,),
+            {"entity": entity, "position": position},
         )
         return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+
+    def waits(self) -> bool:
+        return self._one("SELECT 1 FROM _unapplied WHERE NOT refused LIMIT 1") is not None
 
     def waiting(self) -> int:
         return int(self._one("SELECT count(*) FROM _unapplied WHERE NOT refused")[0])
@@ -456,12 +465,12 @@ class SqliteReader:
         )
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
-        return self._all(
-            f"SELECT {_COLUMNS['task_documents']} FROM task_documents"
-            " WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
+        rows = self._execute(
+            f"SELECT {_COLUMNS['task_documents']} FROM task_documents{_where(task_id=task, document_id=document)}"
             " ORDER BY created_at, task_id, document_id",
-            task, document,
-        )  # fmt: skip
+            {"task_id": task, "document_id": document},
+        )
+        return list(rows.fetchall())
 
     def changed_shape(self) -> list[str]:
         """Return what somebody changed in the tables, indexes and triggers, in words."""
@@ -615,6 +624,9 @@ class SqliteWriter(SqliteReader):
 
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return self._remembered("segments", super().segments)
+
+    def waits(self) -> bool:
+        return self._remembered("waits", super().waits)
 
     def waiting(self) -> int:
         return self._remembered("waiting", super().waiting)
@@ -775,7 +787,7 @@ class SqliteWriter(SqliteReader):
             "UPDATE _heads SET signed_seq = s.seq, signature = s.signature FROM"
             " (SELECT actor, max(seq) AS seq, signature FROM _signatures GROUP BY actor) s WHERE s.actor = _heads.actor"
         )
-        for name in ("heads", "log_position", "waiting"):
+        for name in ("heads", "log_position", "waiting", "waits"):
             self._known.pop(name, None)
 
     def end_segment(self, segment: bytes) -> None:
@@ -799,7 +811,7 @@ class SqliteWriter(SqliteReader):
                 )
             for table in ("_log", "_heads", "_signatures"):
                 self._execute(f"DELETE FROM {table} WHERE actor = ?", (actor,))
-        for name in ("heads", "log_position", "waiting"):
+        for name in ("heads", "log_position", "waiting", "waits"):
             self._known.pop(name, None)
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
@@ -936,6 +948,7 @@ class SqliteWriter(SqliteReader):
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
         self._many("INSERT OR REPLACE INTO _unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
         self._known.pop("waiting", None)
+        self._known.pop("waits", None)
 
     def forget(self, entities: Sequence[bytes]) -> None:
         for record in self.records(entities).values():
