@@ -15,7 +15,7 @@ from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.delta import Delta
-from edda_sync.store.seams import Patch, Record, Shown, Unapplied
+from edda_sync.store.seams import Patch, Pointed, Record, Shown, Unapplied
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import TEXT_FIELDS
@@ -105,7 +105,7 @@ class Projector:
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
         ends = self._reader.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
-        shown, new, patches = self._rows(ends)
+        shown, new, patches, pointed = self._rows(ends)
         for newborn in entities.newborns.values():
             record = newborn.record()
             added = digests.add(added % _SUM_END, record.hash)
@@ -117,7 +117,7 @@ class Projector:
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
             conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
-            stale=stale,
+            pointed=pointed, stale=stale,
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
@@ -132,9 +132,9 @@ class Projector:
             growth = digests.add(0 if before is None or entity.overfull else digests.sub(0, old), fresh)
         return Record(key, entity.hidden, fresh, state.to_stored(key, encoded)), growth
 
-    def _rows(self, stale: Collection[bytes]) -> tuple[list[Shown], frozenset[bytes], list[Patch]]:
+    def _rows(self, stale: Collection[bytes]) -> tuple[list[Shown], frozenset[bytes], list[Patch], list[Pointed]]:
         """
-        Return what tables show anew, of which entities they had no row, and what changes in other rows.
+        Return what tables show anew, of which entities they had no row, and what changes in other rows and where they point.
 
         Args:
             stale: Of what changed, the entities whose rows wait for their texts.
@@ -142,10 +142,10 @@ class Projector:
         entities, newborns = self._entities, self._entities.newborns
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
         if not touched and not newborns:
-            return [], frozenset(), []
+            return [], frozenset(), [], []
         new = frozenset([key for key in touched if not entities.was_visible(key)])
         others = self._others(touched, new)
-        shown, patches, times = [], [], dict[int, str]()
+        shown, patches, pointed, times = [], [], [], dict[int, str]()
         for newborn in newborns.values():
             time = times.get(newborn.wall_ms)
             if time is None:
@@ -157,15 +157,16 @@ class Projector:
             if entity.hidden or entity.kind not in rows.COLUMNS:
                 continue
             written = None if key in new or key in others else self._written[key]
-            if written is None or rows.edges_among(written) or "parent_id" in written:
+            if written is None or "parent_id" in written:
                 whole.append(entity)
                 continue
+            pointed += [self._pointed(entity, cell) for cell in rows.edges_among(written)]
             patch = self._patch(entity, {*written, TEXT_FIELDS[entity.kind]} if key in stale else written)
             if patch.columns:
                 patches.append(patch)
         self._rings.recall(entity.key for entity in whole if "parent_id" in entity.cells)
         shown += [self._shown(entity) for entity in whole]
-        return shown, new | newborns.keys(), patches
+        return shown, new | newborns.keys(), patches, pointed
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
         """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
@@ -173,6 +174,20 @@ class Projector:
         text = self._texts.text_of(self._view, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
         row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
         return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
+
+    def _pointed(self, entity: Entity, cell: str) -> Pointed:
+        """Return where a tag or link points now, of an entity that is shown already."""
+        edge, target_id = rows.edge_of(cell, entity.cells[cell]), rows.target_of(cell)
+        kind = integrity.target_kind(cell)
+        shown: tuple[str, ...] = ()
+        withheld: tuple[bytes, str] | tuple[()] = ()
+        if edge is not None:
+            target = key_of(kind, edge.target)
+            if not self._entities.is_visible(target):
+                withheld = target, integrity.HIDDEN
+            else:
+                shown = (edge.created_at,) if kind == "tag" else (edge.value, edge.created_at)
+        return Pointed(entity.kind, entity.key, values.id_text(entity.id), cell, target_id, shown, withheld)
 
     def is_sound(self, record: Record) -> bool:
         """As ``Fold.is_sound``."""
@@ -231,9 +246,9 @@ class Projector:
             if not self._entities.is_visible(target):
                 withheld.append((cell, target, integrity.HIDDEN))
             elif kind == "tag":
-                tags.append((cell[-rows.ID_CHARACTERS :], created_at))
+                tags.append((rows.target_of(cell), created_at))
             elif kind == "document":
-                links.append((cell[-rows.ID_CHARACTERS :], value, created_at))
+                links.append((rows.target_of(cell), value, created_at))
             elif self._rings.is_withheld(entity.key):
                 withheld.append((cell, target, integrity.RING))
             else:

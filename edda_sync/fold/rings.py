@@ -131,10 +131,10 @@ class Rings:
         entities = self._entities
         if task in entities.newborns:
             return None
-        entity = entities.get(task)
+        entity = entities.get(task) if entities.may_differ(task) else None
         if entity is None:  # as the tables have it: its parent is visible there, and nothing of it need be read
             parent = self._reader.parent_edge(task)
-            return parent if parent is None or not entities.holds(parent) or entities.is_visible(parent) else None
+            return parent if parent is None or not entities.may_differ(parent) or entities.is_visible(parent) else None
         if entity.hidden or "parent_id" not in entity.cells:
             return None
         parent_id = cells.visible(entity.cells["parent_id"])[3]

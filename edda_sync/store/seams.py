@@ -124,6 +124,27 @@ class Patch(NamedTuple):
     values: Row
 
 
+class Pointed(NamedTuple):
+    """
+    Where a tag or link of a visible entity points now, whose row is shown already.
+
+    Attributes:
+        kind, key, id: Of the entity, its id as text as well.
+        cell: What names the tag or document.
+        target: The id of that, as text.
+        shown: The rest of the row that shows it, as in :class:`Shown`; empty where none does.
+        withheld: The target's key, and why it is withheld; empty where it is not.
+    """
+
+    kind: str
+    key: bytes
+    id: str
+    cell: str
+    target: str
+    shown: tuple[str, ...]
+    withheld: tuple[bytes, str] | tuple[()]
+
+
 class TailEdit(NamedTuple):
     """An accepted edit of a stored text: its number among all edits here, the change that brought it, and its bytes."""
 
@@ -537,6 +558,10 @@ class StoreWriter(StoreReader, Protocol):
         Raises:
             CorruptError: They do not.
         """
+        ...
+
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        """Write where some tags and links of entities point, whose rows the tables show already; their others stay."""
         ...
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:

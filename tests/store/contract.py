@@ -19,6 +19,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -1437,6 +1438,36 @@ class StoreContract:
             assert reader.table("documents") == [document.row]
             assert list(reader.scan("tasks")) == [task.row]
             assert list(reader.scan("tags")) == reader.table("tags")
+
+    def test_a_tag_or_link_is_written_anew_and_the_others_stay(self, store: AnyStore) -> None:
+        waits = ((f"tag.{text_id(9)}", entity(9, "tag"), "hidden"),)
+        task, document = ("task", entity(1), text_id(1)), ("document", entity(7, "document"), text_id(7))
+
+        def before(tx: StoreWriter) -> None:
+            show(tx, shown_tag(5, "five"), shown_tag(6, "six"), shown_document(7, tags=(5,)), shown_document(8))
+            show(tx, shown_task(1, tags=(6, 5), links=(8, 7), withheld=waits))
+
+        def after(tx: StoreWriter) -> None:
+            show(tx, shown_tag(9, "nine"))
+            tx.point([])
+            tx.point([
+                Pointed(*task, f"tag.{text_id(9)}", text_id(9), (LATER,), ()),
+                Pointed(*task, f"tag.{text_id(5)}", text_id(5), (), ()),
+                Pointed(*task, f"link.{text_id(8)}", text_id(8), ("of another kind", LATER), ()),
+                Pointed(*task, f"link.{text_id(7)}", text_id(7), (), (entity(7, "document"), "hidden")),
+                Pointed(*document, f"tag.{text_id(6)}", text_id(6), (TIME,), ()),
+            ])  # fmt: skip
+
+        store.transact(before)
+        store.transact(after)
+        with store.read() as reader:
+            assert reader.table("entity_tags") == [
+                ("document", text_id(7), text_id(5), TIME), ("document", text_id(7), text_id(6), TIME),
+                ("task", text_id(1), text_id(6), TIME), ("task", text_id(1), text_id(9), LATER),
+            ]  # fmt: skip
+            assert reader.table("task_documents") == [(text_id(1), text_id(8), "of another kind", LATER)]
+            assert reader.waiting_for([entity(9, "tag")]) == []
+            assert reader.waiting_for([entity(7, "document")]) == [entity(1)]
 
     def test_edges_are_replaced_with_their_source(self, store: AnyStore) -> None:
         waits = (("tag." + text_id(9), entity(9), "hidden"),)

@@ -14,6 +14,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -638,6 +639,18 @@ class MemoryWriter(MemoryReader):
             self._show_row(each.kind, tuple(written.values()))
             if each.kind != "tag" and not {"title", "description", "content"}.isdisjoint(each.columns):
                 self._keep("unindexed", (each.kind, each.id), None)
+
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        for each in pointed:
+            if each.cell.startswith("tag."):
+                self._point("entity_tags", (each.kind, each.id), each.target, each.shown)
+            else:
+                self._point("task_documents", each.id, each.target, each.shown)
+            self._point("withheld", each.key, each.cell, each.withheld)
+
+    def _point(self, table: str, source: Any, first: str, rest: tuple[Any, ...]) -> None:
+        others = [edge for edge in self._tables[table].get(source, ()) if edge[0] != first]
+        self._put_edges(table, source, [*others, (first, *rest)] if rest else others)
 
     def _show_row(self, kind: str, row: Row) -> None:
         table = _TABLE[kind]

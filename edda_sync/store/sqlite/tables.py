@@ -16,6 +16,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -866,12 +867,7 @@ class SqliteWriter(SqliteReader):
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
         withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
-        self._write_all(f"INSERT INTO entity_tags({_COLUMNS['entity_tags']}) VALUES (?, ?, ?, ?)", tags)
-        self._write_all(f"INSERT INTO task_documents({_COLUMNS['task_documents']}) VALUES (?, ?, ?, ?)", links)
-        self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
-        if withheld:
-            self._known["withheld"] = True
-            self._known.pop("rings", None)
+        self._write_edges(tags, links, withheld)
 
     def patch(self, patches: Sequence[Patch]) -> None:
         alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
@@ -882,6 +878,35 @@ class SqliteWriter(SqliteReader):
                 raise CorruptError(f"The table {_TABLE[kind]}, which lacks a row,")
             if kind != "tag" and not _INDEXED.isdisjoint(columns):
                 self._many("INSERT OR IGNORE INTO _unindexed VALUES (?, ?)", [(kind, row[-1]) for row in rows])
+
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        tags = [each for each in pointed if each.cell.startswith("tag.")]
+        links = [each for each in pointed if not each.cell.startswith("tag.")]
+        self._write_all(
+            "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ?",
+            [(each.kind, each.id, each.target) for each in tags],
+        )
+        self._write_all(
+            "DELETE FROM task_documents WHERE task_id = ? AND document_id = ?",
+            [(each.id, each.target) for each in links],
+        )
+        if self._remembered("withheld", self.withholds):
+            self._write_all(
+                "DELETE FROM _withheld WHERE source = ? AND cell = ?", [(each.key, each.cell) for each in pointed]
+            )
+        self._write_edges(
+            [(each.kind, each.id, each.target, *each.shown) for each in tags if each.shown],
+            [(each.id, each.target, *each.shown) for each in links if each.shown],
+            [(each.key, each.cell, *each.withheld) for each in pointed if each.withheld],
+        )
+
+    def _write_edges(self, tags: Sequence[Row], links: Sequence[Row], withheld: Sequence[Row]) -> None:
+        self._write_all(f"INSERT INTO entity_tags({_COLUMNS['entity_tags']}) VALUES (?, ?, ?, ?)", tags)
+        self._write_all(f"INSERT INTO task_documents({_COLUMNS['task_documents']}) VALUES (?, ?, ?, ?)", links)
+        self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
+        if withheld:
+            self._known["withheld"] = True
+            self._known.pop("rings", None)
 
     def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:  # a statement costs 3 us even for none
