@@ -98,10 +98,8 @@ class Applying:
             return
         for name, value in written.items():
             if name == text_field and name in entity.cells:
-                # An edit made elsewhere meanwhile still needs the start that this write replaces.
-                for write in entity.cells[name]:
-                    if isinstance(write[3], str):
-                        self._texts.keep_start(self._view, entity, name, write[3])
+                # An edit made elsewhere meanwhile still needs the starts that this write replaces.
+                self._texts.keep_starts(self._view, entity, name, past)
                 if isinstance(value, str):
                     self._texts.started(self._view, entity, name, value, (actor, seq))
             entity.put(name, (actor, seq, wall, value), past)

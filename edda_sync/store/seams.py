@@ -242,8 +242,8 @@ class StoreReader(Protocol):
         """Return hash and number of kept parts of each segment that was not merged, by hash."""
         ...
 
-    def incoming(self) -> Sequence[Incoming]:
-        """Return the large changes whose parts are still arriving."""
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
+        """Return the large changes whose parts are still arriving; those with a seq, or all."""
         ...
 
     def behind(self) -> Mapping[bytes, Head]:

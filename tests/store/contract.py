@@ -896,6 +896,8 @@ class StoreContract:
         with store.read() as reader:
             assert list(reader.parts(4)) == [b"part 0", b"part 1"]
             assert [each.actor for each in reader.incoming()] == [ACTOR]
+            assert list(reader.incoming(2)) == list(reader.incoming())
+            assert list(reader.incoming(SEQ_MAX)) == []
 
     def test_the_log_behind_a_segment_is_forgotten_with_what_was_signed_of_it_and_the_rest_stays(
         self, store: AnyStore

@@ -153,11 +153,12 @@ class MemoryReader:
         counted = Counter(segment for segment, _ in self._tables["segment_parts"] if segment not in merged)
         return sorted(counted.items())
 
-    def incoming(self) -> Sequence[Incoming]:
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
         parts = self._tables["incoming_parts"]
         return [
-            Incoming(actor, seq, raw, frozenset(number for a, s, number in parts if (a, s) == (actor, seq)))
-            for (actor, seq), raw in sorted(self._tables["incoming"].items())
+            Incoming(actor, at, raw, frozenset(number for *of, number in parts if of == [actor, at]))
+            for (actor, at), raw in sorted(self._tables["incoming"].items())
+            if seq in (None, at)
         ]
 
     def behind(self) -> Mapping[bytes, Head]:

@@ -124,6 +124,7 @@ CREATE TABLE _signatures (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
 ) WITHOUT ROWID;
 CREATE TABLE _incoming (actor BLOB NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
+CREATE INDEX idx_incoming_seq ON _incoming(seq);
 CREATE TABLE _incoming_parts (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
     PRIMARY KEY (actor, seq, number)

@@ -218,11 +218,14 @@ class SqliteReader:
             " ORDER BY hash"
         )
 
-    def incoming(self) -> Sequence[Incoming]:
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
         found = []
-        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM _incoming ORDER BY actor, seq"):
-            parts = self._execute("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
-            found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
+        listed = self._execute(
+            f"SELECT actor, seq, raw FROM _incoming{_where(seq=seq)} ORDER BY actor, seq", {"seq": seq}
+        )
+        for actor, at, raw in listed.fetchall():
+            parts = self._execute("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, at))
+            found.append(Incoming(actor, at, raw, frozenset(row[0] for row in parts)))
         return found
 
     def behind(self) -> Mapping[bytes, Head]:
