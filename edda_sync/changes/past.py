@@ -18,7 +18,7 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.branches import Renaming
 from edda_sync.changes.chains import Chains
 from edda_sync.changes.change import Birth
-from edda_sync.crdt.frontier import Dot, Frontier, to_pairs
+from edda_sync.crdt.frontier import Dot, Frontier, covers, to_pairs
 from edda_sync.store import anew
 from edda_sync.store.seams import Head, StoreReader
 
@@ -64,6 +64,19 @@ class Pasts:
             self._remember(head.hash, past)
         self._known.move_to_end(head.hash)
         return dict(known)
+
+    def is_within(self, reader: StoreReader, name: bytes, past: Mapping[bytes, int]) -> bool:
+        """
+        Tell whether a past is known to hold all that the head of a chain depends on, but for changes of that chain.
+
+        No header of the chain is read for it. False where that is not so, and where not all of it is here.
+        """
+        self._look(reader)
+        head = reader.heads()[name]
+        known, whole = self._known.get(head.hash), True
+        if known is None:
+            known, whole = gather(reader, reader.heads(), head, self._known)
+        return whole and covers({**past, name: head.seq}, known)
 
     def follow(self, reader: StoreReader, before: bytes, after: bytes, past: Frontier) -> None:
         """Remember the past of the change that follows one, by their hashes, if that one's is remembered: it is whole."""

@@ -15,7 +15,8 @@ Source: Preguiça et al. 2010, "Dotted version vectors"; Shapiro et al. 2011, "A
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Write = tuple[bytes, int, int, Any]
@@ -35,12 +36,17 @@ def visible(siblings: Siblings) -> Write:
     return siblings[0] if len(siblings) == 1 else max(siblings, key=rank)
 
 
-def unseen(siblings: Iterable[Write], past: Mapping[bytes, int]) -> Siblings:
+def unseen(siblings: Sequence[Write], past: Mapping[bytes, int]) -> Siblings:
     """Return the siblings that are not in a causal past."""
-    return [write for write in siblings if write[1] > past.get(write[0], 0)]
+    if len(siblings) <= len(past):
+        return [write for write in siblings if write[1] > past.get(write[0], 0)]
+    kept = list(siblings)  # of many concurrent writes, each of which knows of few: those few are looked up
+    for actor, seq in past.items():
+        del kept[bisect_left(kept, (actor, 0)) : bisect_left(kept, (actor, seq + 1))]
+    return kept
 
 
-def written(siblings: Iterable[Write], write: Write, past: Mapping[bytes, int]) -> Siblings:
+def written(siblings: Sequence[Write], write: Write, past: Mapping[bytes, int]) -> Siblings:
     """
     Return the cell after a write.
 
@@ -49,19 +55,19 @@ def written(siblings: Iterable[Write], write: Write, past: Mapping[bytes, int]) 
         write: The new write.
         past: Causal past of its change, the change's own dot included.
     """
-    return sorted((*unseen(siblings, past), write), key=_dot)
+    kept = unseen(siblings, past)
+    kept.insert(bisect_left(kept, write[:2]), write)
+    return kept
 
 
 def conflicts(siblings: Sequence[Write]) -> Siblings:
     """Return one sibling for each value that is not the visible one, the greatest stamp first; equal values are none."""
     if len(siblings) == 1:
         return []
-    seen = [visible(list(siblings))]
+    found, seen = [], set[Any]()
     for write in sorted(siblings, key=rank, reverse=True):
-        if all(write[3] != other[3] for other in seen):
-            seen.append(write)
-    return seen[1:]
-
-
-def _dot(write: Write) -> tuple[bytes, int]:
-    return write[0], write[1]
+        value = tuple(write[3]) if isinstance(write[3], list) else write[3]  # a status with its time is a list
+        if value not in seen:
+            seen.add(value)
+            found.append(write)
+    return found[1:]

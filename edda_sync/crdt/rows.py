@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from edda_sync.crdt import cells, frontier
+from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
@@ -137,26 +138,30 @@ def version_of(touched: Frontier) -> str:
 
 
 def edges_of(entity: Entity) -> list[Edge]:
+    """Return the parent, tags and links that an entity's cells name."""
+    found = [edge_of(name, siblings) for name, siblings in entity.cells.items() if name.startswith(_EDGES)]
+    return [edge for edge in found if edge is not None]
+
+
+def edge_of(name: str, siblings: Siblings) -> Edge | None:
     """
-    Return the parent, tags and links that an entity's cells name.
+    Return the parent, tag or link that a cell names, or None.
 
     A tag or link is present when any sibling has it (add wins); the write that shows is the greatest of those that do.
     """
-    edges = []
-    for name, siblings in entity.cells.items():
-        if not name.startswith(_EDGES):
-            continue
-        if name == "parent_id":
-            parent = cells.visible(siblings)[3]
-            if parent is not None:
-                edges.append(Edge(name, parent, None, ""))
-            continue
-        adds = [write for write in siblings if write[3] is not None]
-        if adds:
-            write = cells.visible(adds)
-            target = bytes.fromhex(name[-ID_CHARACTERS:].replace("-", ""))
-            edges.append(Edge(name, target, write[3], values.time_of(write[2])))
-    return edges
+    if name == "parent_id":
+        parent = cells.visible(siblings)[3]
+        return None if parent is None else Edge(name, parent, None, "")
+    adds = [write for write in siblings if write[3] is not None]
+    if not adds:
+        return None
+    write = cells.visible(adds)
+    return Edge(name, bytes.fromhex(target_of(name).replace("-", "")), write[3], values.time_of(write[2]))
+
+
+def target_of(cell: str) -> str:
+    """Return the id, as text, of what a tag's or link's cell names."""
+    return cell[-ID_CHARACTERS:]
 
 
 def columns_of(entity: Entity, written: Collection[str]) -> tuple[str, ...]:
@@ -165,7 +170,7 @@ def columns_of(entity: Entity, written: Collection[str]) -> tuple[str, ...]:
 
     Args:
         entity: A visible task, document or tag, as it is now.
-        written: Names of cells. None of them names a parent, a tag or a link: where a row points is no column's alone.
+        written: Names of cells. None of them names a parent: whether a row shows that is not its own cells' alone.
     """
     changed = {name.partition(".")[0] for name in written}
     if "status" in changed:

@@ -7,7 +7,7 @@ the transaction, and the commit holds it against what it finds (``changes.drafts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
@@ -30,18 +30,19 @@ class Drafts:
 
     Attributes:
         listed: All of them, in order.
+        taken_back: How many deletions became something else.
     """
 
     def __init__(self) -> None:
         self.listed: list[Draft] = []
-        self._of_entity: dict[
-            bytes, list[int]
-        ] = {}  # where they stand, by key; those that only expect something left out
-        self._deleted: set[bytes] = set()
+        self.taken_back = 0
+        # Where they stand, by key; those that only expect something left out.
+        self._of_entity: dict[bytes, list[int]] = {}
+        self._deleted: dict[bytes, list[int]] = {}  # where what deletes an entity stands, while nothing takes it back
 
-    def of(self, key: bytes) -> Iterator[Draft]:
-        """Yield what is to be done to an entity, in order."""
-        return (self.listed[at] for at in self._of_entity.get(key, ()))
+    def of(self, key: bytes, first: int = 0) -> list[Draft]:
+        """Return what is to be done to an entity, in order, from the so-many-th on."""
+        return [self.listed[at] for at in self._of_entity.get(key, ())[first:]]
 
     def ids(self, kind: str) -> list[bytes]:
         """Return the ids of the entities of a kind to which something is to be done."""
@@ -55,7 +56,7 @@ class Drafts:
         """Add a draft."""
         key = key_of(draft.kind, draft.id)
         if isinstance(draft, Delete):
-            self._deleted.add(key)
+            self._deleted.setdefault(key, []).append(len(self.listed))
         elif self._deleted:
             self._take_back_deletions(draft)
         if not isinstance(draft, Expect):
@@ -74,12 +75,10 @@ class Drafts:
         if isinstance(draft, Put):
             tags = [name[4:] for name, value in draft.cells.items() if name.startswith("tag.") and value]
             used.update(key_of("tag", values.id_bytes("tags", tag)) for tag in tags)
-        for key in used & self._deleted:
-            self._deleted.discard(key)
-            for at in self._of_entity[key]:
-                deletion = self.listed[at]
-                if isinstance(deletion, Delete):
-                    self.listed[at] = Touch(deletion.kind, deletion.id)
+        for key in used & self._deleted.keys():
+            for at in self._deleted.pop(key):
+                self.listed[at] = Touch(*kind_and_id(key))
+                self.taken_back += 1
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
 

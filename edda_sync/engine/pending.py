@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
@@ -25,6 +26,15 @@ Look = Callable[[str, bytes], None]
 """Told of each entity that is looked at: its kind and id."""
 
 
+class _Made:
+    """An item with drafts, as far as they were applied: how many of them."""
+
+    __slots__ = ("drafts", "item")
+
+    def __init__(self, drafts: int, item: Item | None) -> None:
+        self.drafts, self.item = drafts, item
+
+
 class Pending:
     """
     One unmoving state of a store, with drafts on top.
@@ -37,17 +47,38 @@ class Pending:
 
     def __init__(self, reader: StoreReader, drafts: Drafts, look: Look) -> None:
         self.reader, self._drafts, self._look = reader, drafts, look
+        self._made: dict[bytes, _Made] = {}  # what was made of items with drafts; nobody else has these objects
+        self._taken_back = 0
 
     def item(self, kind: str, entity: bytes) -> Item | None:
         """Return a task or document; None when there is none, or it is in the trash."""
         self._look(kind, entity)
-        entity_id = values.id_text(entity)
-        row, item = self.reader.row(kind, entity_id), None
-        if row is not None:
-            item = item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
-        for draft in self._drafts.of(key_of(kind, entity)):
-            item = self._with_draft(kind, entity, item, draft)
+        key = key_of(kind, entity)
+        if self._drafts.taken_back != self._taken_back:
+            self._taken_back = self._drafts.taken_back
+            self._made.clear()
+        made = self._made.get(key)
+        drafts = self._drafts.of(key, 0 if made is None else made.drafts)
+        if made is None:
+            stored = self._stored_item(kind, entity)
+            if not drafts:
+                return stored
+            made = self._made[key] = _Made(0, stored)
+        for draft in drafts:
+            made.item = self._with_draft(kind, entity, made.item, draft)
+        made.drafts += len(drafts)
+        if made.item is None:
+            return None
+        item = deepcopy(replace(made.item, _base=None))
+        remember_base(item)
         return item
+
+    def _stored_item(self, kind: str, entity: bytes) -> Item | None:
+        entity_id = values.id_text(entity)
+        row = self.reader.row(kind, entity_id)
+        if row is None:
+            return None
+        return item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
 
     def text(self, kind: str, entity: bytes) -> str:
         """
@@ -103,8 +134,6 @@ class Pending:
         elif isinstance(draft, (Rewrite, EditText)) and item is not None:
             field = TEXT_FIELDS[kind]
             setattr(item, field, _with_text_draft(getattr(item, field) or "", draft))
-        if item is not None:
-            remember_base(item)
         return item
 
     def _from_trash(self, kind: str, entity: bytes) -> Item | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edda_sync.crdt.entity import Entity, key_of
-from edda_sync.crdt.state import entity_of
+from edda_sync.crdt import state
+from edda_sync.crdt.entity import Entity, key_of, kind_and_id
 from edda_sync.fold.newborn import Newborn
 from edda_sync.store.seams import Record, StoreReader
 
@@ -13,6 +13,8 @@ from edda_sync.store.seams import Record, StoreReader
 class Entities:
     """
     Entities as they stand in a fold; what is read once is not read again before :meth:`clear`.
+
+    An entity is decoded when somebody asks for it. Of what others only point at, it is enough to know whether it is visible.
 
     Args:
         reader: The store's transaction.
@@ -25,12 +27,13 @@ class Entities:
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._held: dict[bytes, Entity] = {}
+        self._encoded: dict[bytes, bytes] = {}  # the states of those that were read, and that nobody has asked for
         self._before: dict[bytes, Record | None] = {}  # of all that was looked for
         self.newborns: dict[bytes, Newborn] = {}
         self.grown: dict[bytes, bool] = {}
 
     def __len__(self) -> int:
-        return len(self._held) + len(self.newborns)
+        return len(self._held) + len(self._encoded) + len(self.newborns)
 
     def __getitem__(self, key: bytes) -> Entity:
         found = self.get(key)
@@ -39,13 +42,22 @@ class Entities:
         return found
 
     def get(self, key: bytes) -> Entity | None:
-        """Return an entity that is held already."""
+        """Return an entity that was read or made already."""
         found = self._held.get(key)
-        if found is None and key in self.newborns:
+        if found is not None:
+            return found
+        if key in self._encoded:
+            found = self._held[key] = state.decode(kind_and_id(key)[1], self._encoded[key])
+            del self._encoded[key]
+        elif key in self.newborns:
             newborn = self.newborns.pop(key)
             found = self._held[key] = newborn.entity()
             self.grown[key] = newborn.is_strange
         return found
+
+    def may_differ(self, key: bytes) -> bool:
+        """Tell whether an entity may be another here than in the store, since somebody made it or asked for it."""
+        return key in self._held or key in self.newborns
 
     def is_unwritten(self, key: bytes) -> bool:
         """Tell whether nobody has written an entity yet, here or in the store, of what was looked for."""
@@ -61,7 +73,7 @@ class Entities:
         found = self.get(key)
         if found is None:
             self.load((key,))
-            found = self._held.get(key)
+            found = self.get(key)
         if found is None:
             found = self._held[key] = Entity(entity_id, kind)
         return found
@@ -87,14 +99,16 @@ class Entities:
         wanted = [key for key in keys if key not in self._before]
         if wanted:
             for record in self._reader.records(wanted).values():
-                self.hold(record)
+                self._encoded[record.key] = state.state_of(record.key, record.state)
+                self._before[record.key] = record
             for key in wanted:  # last: what cannot be read is not what nobody wrote
                 self._before.setdefault(key)
 
     def hold(self, record: Record) -> Entity:
         """Hold the entity of a record."""
-        entity = self._held[record.key] = entity_of(record.key, record.state)
+        entity = self._held[record.key] = state.entity_of(record.key, record.state)
         self._before[record.key] = record
+        self._encoded.pop(record.key, None)
         return entity
 
     def before(self, key: bytes) -> Record | None:
@@ -113,9 +127,9 @@ class Entities:
         if key not in self._before:
             self.load((key,))
         entity = self._held.get(key)
-        return entity is not None and not entity.hidden
+        return not entity.hidden if entity is not None else self.was_visible(key)
 
     def clear(self) -> None:
         """Forget all of it."""
-        self._held, self._before = {}, {}
+        self._held, self._encoded, self._before = {}, {}, {}
         self.newborns, self.grown = {}, {}

@@ -108,5 +108,5 @@ class Newborn:
 @lru_cache(maxsize=4_096)  # a few tags, again and again
 def _target_of(cell: str) -> tuple[str, bytes]:
     """Return the id, as text, and the key of what a tag or link names."""
-    target_id = cell[-rows.ID_CHARACTERS :]
+    target_id = rows.target_of(cell)
     return target_id, key_of(integrity.target_kind(cell), bytes.fromhex(target_id.replace("-", "")))

@@ -15,7 +15,7 @@ from edda_sync.fold.rings import Rings
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.delta import Delta
-from edda_sync.store.seams import Patch, Record, Shown, Unapplied
+from edda_sync.store.seams import Patch, Pointed, Record, Shown, Unapplied
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import TEXT_FIELDS
@@ -104,19 +104,20 @@ class Projector:
             conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
-        shown, new, patches = self._rows()
+        ends = self._reader.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
+        shown, new, patches, pointed = self._rows(ends)
         for newborn in entities.newborns.values():
             record = newborn.record()
             added = digests.add(added % _SUM_END, record.hash)
             records.append(record)
             conflicted[record.key] = False
         stale = {key: True for key, became in self._changed.items() if became is Became.EDITED}
-        stale |= {key: False for key in self._reader.stale_texts() if self._changed.get(key) is Became.SHOWN}
+        stale |= {key: False for key in self._changed if key in ends}
         self._changed, self._written, self._strange = {}, {}, set()
         return Delta(
             mentions=mentions, unapplied=unapplied, texts=self._view.take(), overfull=overfull, records=records,
             conflicted=conflicted, digest=added % _SUM_END, hidden=hidden, shown=shown, new=new, patches=patches,
-            stale=stale,
+            pointed=pointed, stale=stale,
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
@@ -131,32 +132,41 @@ class Projector:
             growth = digests.add(0 if before is None or entity.overfull else digests.sub(0, old), fresh)
         return Record(key, entity.hidden, fresh, state.to_stored(key, encoded)), growth
 
-    def _rows(self) -> tuple[list[Shown], frozenset[bytes], list[Patch]]:
-        """Return what tables show anew, of which entities they had no row, and what changes in other rows."""
+    def _rows(self, stale: Collection[bytes]) -> tuple[list[Shown], frozenset[bytes], list[Patch], list[Pointed]]:
+        """
+        Return what tables show anew, of which entities they had no row, and what changes in other rows and where they point.
+
+        Args:
+            stale: Of what changed, the entities whose rows wait for their texts.
+        """
         entities, newborns = self._entities, self._entities.newborns
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
         if not touched and not newborns:
-            return [], frozenset(), []
+            return [], frozenset(), [], []
         new = frozenset([key for key in touched if not entities.was_visible(key)])
-        others, stale = self._others(touched, new), set(self._reader.stale_texts())
-        shown, patches, times = [], [], dict[int, str]()
+        others = self._others(touched, new)
+        shown, patches, pointed, times = [], [], [], dict[int, str]()
         for newborn in newborns.values():
             time = times.get(newborn.wall_ms)
             if time is None:
                 time = times[newborn.wall_ms] = values.time_of(newborn.wall_ms)
             shown.append(newborn.shown(time, entities.is_visible))
+        whole: list[Entity] = []
         for key in dict.fromkeys([*touched, *others]):
             entity = entities[key]
             if entity.hidden or entity.kind not in rows.COLUMNS:
                 continue
             written = None if key in new or key in others else self._written[key]
-            if written is None or rows.edges_among(written) or "parent_id" in written:
-                shown.append(self._shown(entity))
+            if written is None or "parent_id" in written:
+                whole.append(entity)
                 continue
+            pointed += [self._pointed(entity, cell) for cell in rows.edges_among(written)]
             patch = self._patch(entity, {*written, TEXT_FIELDS[entity.kind]} if key in stale else written)
             if patch.columns:
                 patches.append(patch)
-        return shown, new | newborns.keys(), patches
+        self._rings.recall(entity.key for entity in whole if "parent_id" in entity.cells)
+        shown += [self._shown(entity) for entity in whole]
+        return shown, new | newborns.keys(), patches, pointed
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
         """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
@@ -164,6 +174,20 @@ class Projector:
         text = self._texts.text_of(self._view, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
         row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
         return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
+
+    def _pointed(self, entity: Entity, cell: str) -> Pointed:
+        """Return where a tag or link points now, of an entity that is shown already."""
+        edge, target_id = rows.edge_of(cell, entity.cells[cell]), rows.target_of(cell)
+        kind = integrity.target_kind(cell)
+        shown: tuple[str, ...] = ()
+        withheld: tuple[bytes, str] | tuple[()] = ()
+        if edge is not None:
+            target = key_of(kind, edge.target)
+            if not self._entities.is_visible(target):
+                withheld = target, integrity.HIDDEN
+            else:
+                shown = (edge.created_at,) if kind == "tag" else (edge.value, edge.created_at)
+        return Pointed(entity.kind, entity.key, values.id_text(entity.id), cell, target_id, shown, withheld)
 
     def is_sound(self, record: Record) -> bool:
         """As ``Fold.is_sound``."""
@@ -175,6 +199,8 @@ class Projector:
             return False
         if entity.hidden or entity.kind not in rows.COLUMNS:
             return True
+        if "parent_id" in entity.cells and not self._rings.is_sound(entity):
+            return False
         shown, entity_id = self._shown(entity), values.id_text(entity.id)
         tags = {tag for tag, _ in self._reader.tags_of(entity.kind, [entity_id])[entity_id]}
         links = {row[1] for row in self._reader.links_of(entity_id, None)} if entity.kind == "task" else set()
@@ -200,16 +226,8 @@ class Projector:
         entities.load(pointing)
         others = dict.fromkeys(pointing)
         moved = [key for key in dict.fromkeys([*touched, *pointing]) if self._may_have_moved(key, new, others)]
-        if pointing or any(key not in new for key in moved):
-            ringed = reader.in_rings()
-            entities.load(ringed)
-            others.update(dict.fromkeys(ringed))
-            moved += [key for key in ringed if key not in moved]
-        settled: set[bytes] = set()
-        for task in moved:
-            ring = self._rings.above(task, settled) if "parent_id" in entities[task].cells else []
-            if ring:
-                others[integrity.withheld_of(ring).key] = None
+        born = [key for key in moved if key in new and "parent_id" in entities[key].cells]
+        others.update(dict.fromkeys(self._rings.look(born, [key for key in moved if key not in new])))
         return others
 
     def _may_have_moved(self, key: bytes, new: frozenset[bytes], others: Collection[bytes]) -> bool:
@@ -228,10 +246,10 @@ class Projector:
             if not self._entities.is_visible(target):
                 withheld.append((cell, target, integrity.HIDDEN))
             elif kind == "tag":
-                tags.append((cell[-rows.ID_CHARACTERS :], created_at))
+                tags.append((rows.target_of(cell), created_at))
             elif kind == "document":
-                links.append((cell[-rows.ID_CHARACTERS :], value, created_at))
-            elif self._rings.is_withheld(entity):
+                links.append((rows.target_of(cell), value, created_at))
+            elif self._rings.is_withheld(entity.key):
                 withheld.append((cell, target, integrity.RING))
             else:
                 parent_id = values.id_text(target_id)

@@ -253,12 +253,8 @@ class Texts:
         key = (entity.key, field, genesis)
         for write in entity.cells.get(field, ()):
             if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
-                dots = self._dots_of(view, entity, field, write[3])
-                document = self.document(view, key, write[3], dots)
-                for dot in dots:
-                    if dot not in document.sequence.starts:  # those of which it was begun are void
-                        self._started(view, document, key, dot, write[3])
-                return document, key
+                dots = [each[:2] for each in entity.cells[field] if each[3] == write[3]]
+                return self._begun(view, key, write[3], dots), key
         if (field, genesis) not in entity.edited_texts() and view.text(key) is None:
             raise RefusedTextError("an edit of a text that never started")
         return self.document(view, key), key
@@ -267,18 +263,31 @@ class Texts:
         """Return what one of an entity's texts reads, edited or not."""
         return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
 
-    @staticmethod
-    def _dots_of(view: View, entity: Entity, field: str, start: str) -> list[Dot]:
-        """Return the changes that wrote a start, as texts call them."""
-        return [_called(view.reader, write[:2]) for write in entity.cells[field] if write[3] == start]
+    def _begun(self, view: View, key: Key, start: str, wrote: Sequence[Dot]) -> TextDocument:
+        """Return a text that starts so, begun from that if it was never edited; ``wrote`` are the changes that wrote it."""
+        dots = [_called(view.reader, dot) for dot in wrote]
+        document = self.document(view, key, start, dots)
+        for dot in dots:
+            if dot not in document.sequence.starts:  # those of which it was begun are void
+                self._started(view, document, key, dot, start)
+        return document
 
-    def keep_start(self, view: View, entity: Entity, field: str, start: str) -> None:
-        """Keep the start of a text that is being replaced: a concurrent edit may still arrive for it."""
-        document, key = self._of(view, entity, field, self.genesis(entity, start))
-        if view.text(key) is None:
-            self._touched.add(key)
-            view.save_text(key, document.state(), 0)
-            self._open[key].serial = 0
+    def keep_starts(self, view: View, entity: Entity, field: str, past: Mapping[bytes, int]) -> None:
+        """Keep the starts of texts that a write of this past replaces: a concurrent edit may still arrive for them."""
+        wrote: dict[str, list[Dot]] = {}
+        replaced: dict[str, None] = {}
+        for actor, seq, _, value in entity.cells[field]:
+            if isinstance(value, str):
+                wrote.setdefault(value, []).append((actor, seq))
+                if seq <= past.get(actor, 0):
+                    replaced[value] = None
+        for start in replaced:
+            key = (entity.key, field, self.genesis(entity, start))
+            document = self._begun(view, key, start, wrote[start])
+            if view.text(key) is None:
+                self._touched.add(key)
+                view.save_text(key, document.state(), 0)
+                self._open[key].serial = 0
 
     def started(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
         """Note one more change that wrote the start of a text that is kept or edited already."""

@@ -7,6 +7,7 @@ seen at once by whoever reads the text through the same view.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from edda_sync.store.delta import TextAppended, TextSaved, TextWrite
@@ -23,6 +24,10 @@ class _Pending:
     state: bytes | None = None
     serial: int = 0
     tail: list[TailEdit] = field(default_factory=list)
+
+    def newer(self, serial: int) -> list[TailEdit]:
+        """Return the edits after one: nearly always none of many."""
+        return self.tail[bisect_right(self.tail, serial, key=lambda each: each.serial) :]
 
 
 class View:
@@ -49,17 +54,15 @@ class View:
         if pending is None:
             return self.reader.text(*key, since=since)
         if pending.state is not None:
-            tail = [each for each in pending.tail if each.serial > since]
-            return TextState(pending.state if pending.serial > since else b"", pending.serial, tail)
+            return TextState(pending.state if pending.serial > since else b"", pending.serial, pending.newer(since))
         stored = self.reader.text(*key, since=since)
         assert stored is not None, "a text is saved before it is edited"
-        return stored._replace(tail=[*stored.tail, *(each for each in pending.tail if each.serial > since)])
+        return stored._replace(tail=[*stored.tail, *pending.newer(since)])
 
     def save_text(self, key: Key, state: bytes, serial: int) -> None:
         """Write a text's state up to an update; the edits up to there are forgotten."""
         self._writes.append(TextSaved(*key, state, serial))
-        later = [each for each in self._of(key).tail if each.serial > serial]
-        self._pending[key] = _Pending(state, serial, later)
+        self._pending[key] = _Pending(state, serial, self._of(key).newer(serial))
         self.size += len(state)
 
     def append_text(self, key: Key, actor: bytes, seq: int, edit: bytes) -> int:

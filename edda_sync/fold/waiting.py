@@ -33,7 +33,7 @@ class Waiting:
             key: The entity's.
             past: By the names of now.
         """
-        if not reader.waiting():
+        if not reader.waits():
             return False
         if not self._still.holds(reader):
             self._first.clear()

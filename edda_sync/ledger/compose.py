@@ -16,7 +16,8 @@ from edda_sync.crdt import frontier
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
 from edda_sync.crdt.operation import Operation
-from edda_sync.fold.fold import Fold, check_room
+from edda_sync.fold.budget import check_room
+from edda_sync.fold.fold import Fold
 from edda_sync.ledger import retold
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
@@ -47,7 +48,8 @@ class Composer:
 
         Raises:
             NotFoundError: It names something that is not here.
-            InvalidValueError: A text edit lies outside its text, or a task would become its own ancestor.
+            InvalidValueError: A text edit lies outside its text. That a task would become its own ancestor the fold's next
+                flush says.
             LimitError: A text would be too large, or this life has written as much into an entity as it may.
         """
         fold = self._fold
@@ -67,9 +69,8 @@ class Composer:
         else:
             operation = self._hide_or_touch(draft)
         fold.write(operation)
-        moved = isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again
-        if moved and fold.is_in_ring(operation.id):
-            raise InvalidValueError("parent_id", "would make the task part of itself", values.id_text(operation.id))
+        if isinstance(operation, ops.Put) and operation.cells.get("parent_id") and not self._again:
+            fold.forbid_ring(operation.id)
         yield operation
 
     def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:
@@ -133,7 +134,7 @@ class Composer:
         one from then on, whose clock is ahead, and a change writes one text of a field.
         """
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
-        own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == (fold.actor, fold.seq)]
+        own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == fold.change.dot]
         shown = own[0] if own else entity.value(field)
         return shown, fold.texts.readable(fold.view, entity, field, shown)
 
@@ -142,13 +143,12 @@ class Composer:
         key = (entity.key, field, genesis)
         before = fold.texts.string(fold.view, entity, genesis) if self._keeps else ""
         edit, pieces = fold.texts.edit(
-            fold.view, entity, genesis, (fold.actor, fold.seq), fold.deps, edits, rewrite=rewrite, merging=self._again
+            fold.view, entity, genesis, fold.change.dot, fold.change.deps, edits, rewrite=rewrite, merging=self._again
         )
-        fold.charge_edit(entity, pieces, len(edit))
-        fold.note_edit(entity, field, genesis)
+        fold.write_edit(entity, field, genesis, pieces, len(edit))
         if self._keeps:
             after = fold.texts.document(fold.view, key).string()
-            retold.keep(self._tx, fold.position, entity.key, before, edits, after)
+            retold.keep(self._tx, fold.change.position, entity.key, before, edits, after)
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:
@@ -170,7 +170,7 @@ class Composer:
     def _hide_or_touch(self, draft: Delete | Touch) -> Operation:
         if isinstance(draft, Delete):
             fold = self._fold
-            seen = names_of(fold.reader).written_as(visible(fold, draft.kind, draft.id).touched, fold.past)
+            seen = names_of(fold.reader).written_as(visible(fold, draft.kind, draft.id).touched, fold.change.past)
             return ops.Delete(draft.kind, draft.id, tuple(frontier.to_pairs(seen)))
         if self._fold.entities.existing(draft.kind, draft.id) is None:
             raise NotFoundError(draft.kind, values.id_text(draft.id))

@@ -17,6 +17,7 @@ from edda_sync.changes.chains import names_of
 from edda_sync.changes.past import Pasts, Walk
 from edda_sync.crdt import frontier, operation
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.fold import rings
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.ledger.admission import is_admissible
@@ -140,7 +141,7 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     positions = sorted({position for key in keys for position in tx.mentions(key)})
     for position in positions:
         verify_logged(tx, tx.logged(position))
-    pointing = [key for key in tx.referrers(list(keys)) if key not in keys]
+    pointing = [key for key in (*tx.referrers(list(keys)), *rings.ended(tx, sorted(keys))) if key not in keys]
     anew.note(tx)
     tx.forget(list(keys))
     fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(apply, tx)), Walk(pasts, tx)

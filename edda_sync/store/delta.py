@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from edda_sync.store.seams import Patch, Record, Shown, StoreWriter, Unapplied
+from edda_sync.store.seams import Patch, Pointed, Record, Shown, StoreWriter, Unapplied
 
 
 class TextSaved(NamedTuple):
@@ -53,7 +53,8 @@ class Delta:
         digest: What the digest's sum grows by, modulo 2**128.
         hidden: Entities that are not shown any more, by kind.
         shown: What the tables show of entities, whole; ``new`` are those that no table has a row of.
-        patches: What changed in rows that are shown already, and point where they pointed.
+        patches: What changed in rows that are shown already.
+        pointed: Where tags and links of entities point that are shown already.
         stale: Entities whose row and hash wait for their text, or no longer do.
     """
 
@@ -68,6 +69,7 @@ class Delta:
     shown: Sequence[Shown]
     new: frozenset[bytes]
     patches: Sequence[Patch]
+    pointed: Sequence[Pointed]
     stale: Mapping[bytes, bool]
 
 
@@ -95,5 +97,7 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
         tx.show(delta.shown, delta.new)
     if delta.patches:
         tx.patch(delta.patches)
-    for key, is_stale in delta.stale.items():
-        tx.set_stale(key, is_stale)
+    if delta.pointed:
+        tx.point(delta.pointed)
+    if delta.stale:
+        tx.set_stale(delta.stale)

@@ -65,7 +65,7 @@ class Unapplied(NamedTuple):
 
     Attributes:
         position, number: Its change's place in the log, and its own in the change.
-        entity: Key of the entity that it is about (``fold.UNREADABLE`` where that cannot be read).
+        entity: Key of the entity that it is about (``fold.unapplied.UNREADABLE`` where that cannot be read).
         refused: True when it is refused for good; False when it waits for a newer version.
         why: For a person.
     """
@@ -122,6 +122,27 @@ class Patch(NamedTuple):
     id: str
     columns: tuple[str, ...]
     values: Row
+
+
+class Pointed(NamedTuple):
+    """
+    Where a tag or link of a visible entity points now, whose row is shown already.
+
+    Attributes:
+        kind, key, id: Of the entity, its id as text as well.
+        cell: What names the tag or document.
+        target: The id of that, as text.
+        shown: The rest of the row that shows it, as in :class:`Shown`; empty where none does.
+        withheld: The target's key, and why it is withheld; empty where it is not.
+    """
+
+    kind: str
+    key: bytes
+    id: str
+    cell: str
+    target: str
+    shown: tuple[str, ...]
+    withheld: tuple[bytes, str] | tuple[()]
 
 
 class TailEdit(NamedTuple):
@@ -221,8 +242,8 @@ class StoreReader(Protocol):
         """Return hash and number of kept parts of each segment that was not merged, by hash."""
         ...
 
-    def incoming(self) -> Sequence[Incoming]:
-        """Return the large changes whose parts are still arriving."""
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
+        """Return the large changes whose parts are still arriving; those with a seq, or all."""
         ...
 
     def behind(self) -> Mapping[bytes, Head]:
@@ -273,8 +294,20 @@ class StoreReader(Protocol):
         """Return the parent that a visible task shows, or would but for a ring."""
         ...
 
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        """Return which of some tasks a visible task shows as its parent, or would but for a ring."""
+        ...
+
     def in_rings(self) -> list[bytes]:
         """Return the tasks whose parent is withheld because of a ring."""
+        ...
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        """Return of which of some tasks the parent is withheld because of a ring."""
+        ...
+
+    def has_rings(self) -> bool:
+        """Tell whether any task's parent is withheld because of a ring."""
         ...
 
     def hidden(self, kind: str) -> list[bytes]:
@@ -301,6 +334,10 @@ class StoreReader(Protocol):
         """Return the entities whose row or hash does not yet reflect their latest edits."""
         ...
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        """Return which of some entities have a row or hash that does not yet reflect their latest edits."""
+        ...
+
     def unindexed(self) -> bool:
         """Tell whether rows wait for the full-text index."""
         ...
@@ -309,8 +346,12 @@ class StoreReader(Protocol):
         """Return the ids of the tasks or documents whose rows wait for the full-text index, in order."""
         ...
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
-        """Return the operations that are not folded, those about an entity or all, in log order."""
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
+        """Return the operations that are not folded, those about an entity, or of the change at a position, in log order."""
+        ...
+
+    def waits(self) -> bool:
+        """Tell whether any operation waits for a newer version."""
         ...
 
     def waiting(self) -> int:
@@ -519,6 +560,10 @@ class StoreWriter(StoreReader, Protocol):
         """
         ...
 
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        """Write where some tags and links of entities point, whose rows the tables show already; their others stay."""
+        ...
+
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         """Remove the rows of entities and what hangs on them."""
         ...
@@ -531,8 +576,8 @@ class StoreWriter(StoreReader, Protocol):
         """Append an edit to a text's tail and return its serial number, greater than any before it."""
         ...
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        """Note whether an entity's row and hash wait for its text."""
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        """Note of some entities whether their row and hash wait for their text."""
         ...
 
     def index_texts(self, limit: int = -1) -> int:

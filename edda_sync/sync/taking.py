@@ -13,6 +13,7 @@ Taking: what a store takes of a peer's log.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -134,7 +135,10 @@ class Taking:
             return Taken(0, early=True, apart=frozenset(apart), held=tuple(_dots_of(tx, batch)))
         ledger = self._ledger
         fold = ledger.fold(tx)
-        halves, waited = list(tx.incoming()), early_writes.is_pending(tx)
+        waited = early_writes.is_pending(tx)
+        halves = defaultdict[Dot, list[Dot]](list)  # where large changes are kept of which some parts are here, by dot
+        for half in tx.incoming():
+            halves[changes.decode_header(half.raw).dot].append((half.actor, half.seq))
         has_forks = bool(forked_keys(tx))
         applied = 0
         early = late = False
@@ -158,9 +162,8 @@ class Taking:
                 outcome = ledger.admit(tx, fold, change)
             if outcome is Admitted.APPLIED:
                 applied += 1
-                for half in halves:  # its author told somebody else another change under this dot
-                    if changes.decode_header(half.raw).dot == (actor, seq):
-                        tx.forget_incoming(half.actor, half.seq)
+                for kept in halves.pop((actor, seq), ()):  # its author told somebody else another change under this dot
+                    tx.forget_incoming(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
                 outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)
             ):
@@ -322,13 +325,12 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
         RemoteProtocolError: It is of none that is expected under its dot.
     """
     expected = False
-    for each in reader.incoming():
-        if each.seq == part.seq:
-            header = changes.decode_header(each.raw)
-            expected = expected or header.actor == part.actor
-            fits = header.actor == part.actor and part.number < len(header.parts)
-            if fits and changes.hash_part(part.data) == header.parts[part.number]:
-                return each
+    for each in reader.incoming(part.seq):
+        header = changes.decode_header(each.raw)
+        expected = expected or header.actor == part.actor
+        fits = header.actor == part.actor and part.number < len(header.parts)
+        if fits and changes.hash_part(part.data) == header.parts[part.number]:
+            return each
     if expected:
         raise RemoteProtocolError("a part that is not of the change it names")
     return None

@@ -17,7 +17,7 @@ import pytest
 from edda_sync.cli.network import _peer_state
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.fold.fold import UNREADABLE
+from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.sync.kept import note
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional

@@ -29,7 +29,7 @@ from edda_sync.store.seams import Head, Logged, StoreWriter
 from edda_sync.words.model import KINDS
 from tests.crdt.histories import ACTORS, header_of
 from tests.crdt.works import DOCUMENT, OTHER, TABLET_ID, TAG, TAG_BYTES, TASK
-from tests.fold.test_fold import AUTHOR, Folded, all_of
+from tests.fold.folded import AUTHOR, Folded, all_of
 
 BATCH: Final = 25  # seeds that one process runs at a time
 CHANGES: Final = 60  # of one log

@@ -15,7 +15,8 @@ from edda_sync.crdt.schema import check_state
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument, genesis_id
 from edda_sync.crdt.text.edits import GENESIS, TextEdit
-from edda_sync.fold.fold import UNREADABLE
+from edda_sync.fold.budget import size_of
+from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, InvalidValueError
 from edda_sync.words.model import KINDS
@@ -140,14 +141,12 @@ def test_what_was_counted_for_a_refused_edit_is_taken_back() -> None:
 )  # fmt: skip
 def test_a_state_is_less_than_twice_what_was_counted(writes: list[tuple[str, object, int]]) -> None:
     """Nobody has seen the others' writes, so all stay: but for what an actor that only touched it takes."""
-    from edda_sync.fold.fold import _size_of
-
     entity = Entity(TASK, "task")
     for number, (name, value, actor) in enumerate(writes):
         name_of = bytes((actor,)) * 16
         entity.put(name, (name_of, 2**52 - 100 + number, limits.WALL_MS_MAX, value), {})
         entity.touch(name_of, 2**52 - 100 + number)
-        entity.charge((name_of,), 1, _size_of({name: value}))
+        entity.charge((name_of,), 1, size_of({name: value}))
     assert len(state.encode(entity)) < 2 * entity.weight + 60
 
 

@@ -47,6 +47,28 @@ def test_what_is_seen_before_a_commit_is_what_it_leaves(store: StorageEngine) ->
     assert tagged == shown(list(store.query_tasks(edda.TaskQuery(tags=["home"], order="title"))))
 
 
+def test_an_item_that_was_handed_out_is_its_holder_s_and_changes_nothing_that_is_seen_next(
+    store: StorageEngine,
+) -> None:
+    task = store.create_task(edda.Task(title="a", tags={"work"}, metadata={"k": {"deep": 1}}))
+    with store.begin_transaction() as tx:
+        for title in ("b", "c"):
+            tx.update_task(edda.Task(id=task, title=title))
+            found = tx.get_task(task)
+            assert found is not None
+            assert (found.title, found.tags, found.metadata) == (title, {"work"}, {"k": {"deep": 1}})
+            found.title = "mine"
+            found.tags.clear()
+            found.metadata["k"]["deep"] = 2
+        tx.delete_task(task)
+        assert tx.get_task(task) is None
+        tx.restore_task(task)
+        restored = tx.get_task(task)
+        assert restored is not None
+        assert (restored.title, restored.tags) == ("c", {"work"})
+    assert shown([store.get_task(task)]) == [("c", None, {"work"})]  # type: ignore[list-item]
+
+
 def test_a_page_is_cut_after_what_is_pending_took_its_place(store: StorageEngine) -> None:
     for number in range(6):
         store.create_task(edda.Task(title=f"{number}"))

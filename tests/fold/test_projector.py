@@ -187,9 +187,22 @@ def test_a_row_that_points_elsewhere_is_written_whole(two: Two, monkeypatch: pyt
     two.write(ops.Put("task", TASK, {"title": "t"}), ops.Put("task", OTHER, {"title": "u"}))
     writes = Writes(monkeypatch)
     two.write(ops.Put("task", TASK, {"tag." + TAG: True}))
-    assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)], 0)
+    assert (writes.whole, writes.asked_for_rings) == ([], 0), "of its tags only the one that changed"
     two.write(ops.Put("task", TASK, {"parent_id": OTHER}))
-    assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)] * 2, 1)
+    assert (writes.whole, writes.asked_for_rings) == ([key_of("task", TASK)], 1)
+
+
+def test_what_a_task_points_at_is_withheld_until_it_is_here(two: Two) -> None:
+    two.write(ops.Put("task", TASK, {"title": "t"}))
+    two.write(ops.Put("task", TASK, {"tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"}))
+    keys = [key_of("tag", TAG_BYTES), key_of("document", DOCUMENT)]
+    assert two.peer.look(lambda reader: [reader.waiting_for([key]) for key in keys]) == [[key_of("task", TASK)]] * 2
+    two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("document", DOCUMENT, {"title": "d"}))
+    assert [row[:3] for row in two.peer.table("entity_tags")] == [("task", TASK_TEXT, TAG)]
+    two.write(ops.Put("task", TASK, {"link." + DOCUMENT_TEXT: "of another kind"}))
+    assert [row[:3] for row in two.peer.table("task_documents")] == [(TASK_TEXT, DOCUMENT_TEXT, "of another kind")]
+    two.write(ops.Put("task", TASK, {"tag." + TAG: None, "link." + DOCUMENT_TEXT: None}))
+    assert two.peer.table("entity_tags") == two.peer.table("task_documents") == []
 
 
 def test_the_time_of_a_task_without_a_time_of_its_own_is_the_least_of_what_shows(two: Two) -> None:

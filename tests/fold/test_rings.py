@@ -1,84 +1,263 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync.crdt import operation as ops
+from edda_sync.crdt.cells import rank, visible
 from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.state import entity_of
+from edda_sync.fold import rings
 from edda_sync.fold.entities import Entities
+from edda_sync.fold.fold import Fold
 from edda_sync.fold.rings import Rings
-from tests.crdt.authors import Peer, founded
+from edda_sync.fold.scrub import scrub_entities
+from edda_sync.fold.texts import Texts
+from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.words import values
+from edda_sync.words.errors import InvalidValueError
+from tests.crdt.authors import Life, Peer, founded
+
+TASKS = 7
 
 
 def task(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def with_parents(parents: list[int | None], *, hidden: frozenset[int] = frozenset()) -> Peer:
-    """A peer with tasks of these parents, each written by a change of its own, some of them in the trash."""
+def key(number: int) -> bytes:
+    return key_of("task", task(number))
+
+
+def put(number: int, parent: int | None) -> ops.Put:
+    return ops.Put("task", task(number), {"parent_id": None if parent is None else task(parent)})
+
+
+def with_parents(parents: list[int | None]) -> Peer:
+    """A peer with tasks of these parents, each written by a change of its own."""
     laptop, peer = founded()
     for number, parent in enumerate(parents):
-        parent_id = None if parent is None else task(parent)
-        peer.admit(laptop.write(ops.Put("task", task(number), {"title": "t", "parent_id": parent_id})))
-    for number in hidden:
-        peer.admit(laptop.write(ops.Delete("task", task(number), ((laptop.actor, number + 2),))))
+        peer.admit(laptop.write(put(number, parent)))
     return peer
 
 
-parents = st.integers(1, 8).flatmap(
-    lambda count: st.lists(st.none() | st.integers(0, count - 1), min_size=count, max_size=count)
-)
+def shown(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
+    """The parent that each visible task shows, and whether it is withheld because of a ring."""
+    ringed = reader.in_rings()
+    assert reader.has_rings() == bool(ringed)
+    found = {}
+    for row in reader.table("tasks"):
+        own, parent = values.id_bytes("id", row[0]), row[9]
+        found[own] = None if parent is None else values.id_bytes("id", parent), key_of("task", own) in ringed
+    return found
 
 
-@given(parents, st.sets(st.integers(0, 7)), st.booleans())
-def test_a_ring_is_found_among_what_is_visible_whether_the_fold_holds_it_or_the_store(
-    listed: list[int | None], hidden: set[int], held: bool
+def expected(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
+    """The same, worked out of all states at once."""
+    stored = [entity_of(record.key, record.state) for record in reader.all_records("task")]
+    tasks = {entity.id: entity for entity in stored if not entity.hidden}
+    named = {own: entity.value("parent_id") for own, entity in tasks.items()}
+    parents: dict[bytes, bytes | None] = {own: parent if parent in tasks else None for own, parent in named.items()}
+    withheld = set()
+    at: bytes | None
+    for own in tasks:
+        at, passed = own, list[bytes]()
+        while at is not None and at not in passed:
+            passed.append(at)
+            at = parents[at]
+        if at is not None:
+            ring = passed[passed.index(at) :]
+            withheld.add(max(ring, key=lambda each: (rank(visible(tasks[each].cells["parent_id"])), each)))
+    return {own: (None if own in withheld else parent, own in withheld) for own, parent in parents.items()}
+
+
+@st.composite
+def deeds(draw: st.DrawFn) -> tuple[int, int | str | None]:
+    """A task, and what becomes of it: a parent, none, the trash, or the way back."""
+    return draw(st.integers(0, TASKS - 1)), draw(
+        st.integers(0, TASKS - 1) | st.none() | st.sampled_from(["delete", "restore", "tag"])
+    )
+
+
+def operation(laptop: Life, number: int, deed: int | str | None) -> ops.Operation:
+    if deed == "delete":
+        return ops.Delete("task", task(number), ((laptop.actor, laptop.seq),))
+    if deed == "restore":
+        return ops.Touch("task", task(number))
+    if deed == "tag":  # then all of the row is written, though its parent is as before
+        return ops.Put("task", task(number), {f"tag.{values.tag_id('work')}": True})
+    assert not isinstance(deed, str)
+    return put(number, deed)
+
+
+@given(st.lists(st.lists(st.lists(deeds(), min_size=1, max_size=4), min_size=1, max_size=3), max_size=9))
+def test_whatever_moves_or_goes_of_each_ring_one_edge_is_withheld(
+    turns: list[list[list[tuple[int, int | str | None]]]],
 ) -> None:
-    gone = frozenset(number for number in hidden if number < len(listed))
-    peer = with_parents(listed, hidden=gone)
-    visible = {n: p for n, p in enumerate(listed) if n not in gone and p is not None and p not in gone}
+    """Each turn is a transaction of some changes of some operations."""
+    laptop, peer = founded()
+    for turn in turns:
+        peer.admit(*(laptop.write(*(operation(laptop, *each) for each in change)) for change in turn))
+        with peer.store.read() as reader:
+            assert shown(reader) == expected(reader)
+            assert scrub_entities(reader, b"", 100)[0] == []
+
+
+@given(
+    st.lists(st.lists(deeds(), min_size=1, max_size=4), min_size=1, max_size=9),
+    st.sets(st.integers(0, TASKS - 1), min_size=1),
+    st.data(),
+)
+def test_what_is_folded_anew_with_or_without_a_change_is_withheld_as_before(
+    some: list[list[tuple[int, int | str | None]]], again: set[int], data: st.DataObject
+) -> None:
+    laptop, peer = founded()
+    for change in some:
+        peer.admit(laptop.write(*(operation(laptop, *each) for each in change)))
+    void = data.draw(st.none() | st.integers(2, laptop.seq))
+    without = [] if void is None else [(laptop.actor, void)]
+
+    def refold(tx: StoreWriter) -> None:
+        positions = [tx.position_of(*dot) for dot in without]
+        peer.ledger.refold(tx, {*map(key, again), *tx.entities_at([at for at in positions if at is not None])}, without)
+
+    peer.store.transact(refold)
     with peer.store.read() as reader:
-        entities = Entities(reader)
-        rings = Rings(reader, entities)
-        if held:
-            entities.load([key_of("task", task(number)) for number in range(len(listed))])
-        for number in range(len(listed)):
-            at, passed = number, list[int]()
-            while at in visible and at not in passed:
-                passed.append(at)
-                at = visible[at]
-            ring = {task(each) for each in passed[passed.index(at) :]} if at in passed else set()
-            assert {entity.id for entity in rings.above(key_of("task", task(number)), set())} == ring
-            assert rings.is_in_ring(task(number)) == (task(number) in ring)
+        assert shown(reader) == expected(reader)
 
 
-@given(parents)
-def test_of_each_ring_one_task_s_parent_is_withheld_and_of_what_hangs_on_it_none(listed: list[int | None]) -> None:
-    peer = with_parents(listed)
+# --- what is walked ---------------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """A reader that counts for how many tasks it was asked whose parent they show."""
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+        self.tasks: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def parent_edge(self, of: bytes) -> bytes | None:
+        self.tasks.append(of)
+        return self._reader.parent_edge(of)
+
+
+def walked(peer: Peer, born: list[int], moved: list[int]) -> tuple[list[bytes], list[bytes]]:
+    """What a flush would have to show anew, and whose parents it asked the store for."""
     with peer.store.read() as reader:
-        entities = Entities(reader)
-        rings = Rings(reader, entities)
-        found = [frozenset(e.id for e in rings.above(key_of("task", task(n)), set())) for n in range(len(listed))]
-        for ring in {ring for ring in found if ring}:
-            withheld = [each for each in sorted(ring) if rings.is_withheld(entities.of("task", each))]
-            assert withheld == [max(ring)]  # its edge was written last
-        outside = [task(n) for n in range(len(listed)) if not any(task(n) in ring for ring in found)]
-        assert not any(rings.is_withheld(entities.of("task", each)) for each in outside)
+        asked: Any = Asked(reader)
+        changed = Rings(asked, Entities(asked)).look(list(map(key, born)), list(map(key, moved)))
+        return changed, asked.tasks
 
 
-def test_what_is_known_to_reach_the_top_is_not_walked_again() -> None:
+def test_a_way_up_is_walked_once_for_all_that_go_by_it() -> None:
+    peer = with_parents([None, 0, 1, 2, 2])
+    changed, asked = walked(peer, [], [2, 1])
+    assert changed == []
+    assert max(map(asked.count, asked)) <= 2, "once for what is named, and once on the way"
+
+
+def test_what_nobody_has_as_a_parent_closes_no_ring() -> None:
+    peer = with_parents([None, 0, 1, 2, 3, 4])
+    assert walked(peer, [], [5]) == ([], [key(5)])
+
+
+def test_a_task_without_a_row_is_no_way_to_what_has_one() -> None:
     peer = with_parents([None, 0, 1, 2])
-    with peer.store.read() as reader:
-        settled: set[bytes] = set()
-        rings = Rings(reader, Entities(reader))
-        assert rings.above(key_of("task", task(3)), settled) == []
-        assert settled == {key_of("task", task(number)) for number in range(4)}
+    assert walked(peer, [3, 9], []) == ([], [key(3), key(9)])
 
 
-@pytest.mark.parametrize("parent", [7, 3])
-def test_a_parent_that_is_missing_or_itself_is_no_way_up(parent: int) -> None:
-    peer = with_parents([None, None, None, parent])
+def test_a_ring_that_stays_as_it_is_is_not_written_anew() -> None:
+    peer = with_parents([1, 2, 0, 0, 3])
+    assert walked(peer, [], [3])[0] == []
+    assert walked(peer, [], [1])[0] == [key(2)]
+
+
+def test_a_ring_that_moves_is_named_with_what_it_withholds() -> None:
+    peer = with_parents([1, 2, 0, 4, 3])
     with peer.store.read() as reader:
-        ring = Rings(reader, Entities(reader)).above(key_of("task", task(3)), set())
-        assert [entity.id for entity in ring] == ([task(3)] if parent == 3 else [])
+        assert rings.ended(reader, []) == rings.ended(reader, [key(9)]) == []
+        assert rings.ended(reader, [key(1)]) == [key(2)]
+        assert rings.ended(reader, [key(1), key(0), key(3)]) == [key(2), key(4)]
+
+
+# --- what this device writes ------------------------------------------------------------------------------------------
+
+
+def test_a_task_of_this_device_closes_no_ring_and_may_hang_on_one() -> None:
+    peer = with_parents([1, 0, None, 2])
+
+    def write(*parents: tuple[int, int | None]) -> None:
+        def work(tx: StoreWriter) -> None:
+            fold = peer.ledger.fold(tx)
+            fold.begin(task(99), 1, 5_000, {}, 50, b"")
+            for number, parent in parents:
+                fold.write(put(number, parent))
+                fold.forbid_ring(task(number))
+            fold.flush()
+
+        peer.store.transact(work)
+
+    for parents in ([(2, 3)], [(8, 9), (9, 8)]):
+        with pytest.raises(InvalidValueError) as caught:
+            write(*parents)
+        assert caught.value.value == values.id_text(task(parents[-1][0]))
+    write((2, 0))
+    write((2, 3), (3, None))
+    with peer.store.read() as reader:
+        assert shown(reader) == expected(reader)
+
+
+# --- the scrub --------------------------------------------------------------------------------------------------------
+
+
+def forged(peer: Peer, forge: Any) -> set[bytes]:
+    """What the scrub names once somebody wrote other parents into the tables."""
+    peer.store.transact(lambda tx: forge(tx._tables))
+    with peer.store.read() as reader:
+        return {damage.key for damage in scrub_entities(reader, b"", 100)[0] if damage.key is not None}
+
+
+def test_a_ring_that_is_withheld_nowhere_or_elsewhere_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryWriter, "check", lambda _: None)
+
+    def show(tables: Any, number: int, parent: int | None) -> None:
+        row = list(tables["tasks"][values.id_text(task(number))])
+        row[9] = None if parent is None else values.id_text(task(parent))
+        tables["tasks"][values.id_text(task(number))] = tuple(row)
+
+    def nowhere(tables: Any) -> None:
+        show(tables, 3, 1)
+        del tables["withheld"][key(3)]
+
+    def elsewhere(tables: Any) -> None:
+        nowhere(tables)
+        show(tables, 1, None)
+        tables["withheld"][key(1)] = (("parent_id", key(2), "ring"),)
+
+    def without_need(tables: Any) -> None:
+        show(tables, 5, None)
+        tables["withheld"][key(5)] = (("parent_id", key(4), "ring"),)
+
+    parents = [None, 2, 3, 1, 1, 4]
+    assert forged(with_parents(parents), lambda _: None) == set()
+    assert forged(with_parents(parents), nowhere)
+    assert key(1) in forged(with_parents(parents), elsewhere)
+    assert forged(with_parents(parents), without_need) == {key(5)}
+
+
+def test_the_scrub_walks_a_chain_once() -> None:
+    size = 60
+    for parents in ([None, *range(size - 1)], [*range(1, size), None]):
+        peer = with_parents(parents)
+        with peer.store.read() as reader:
+            asked: Any = Asked(reader)
+            fold = Fold(asked, Texts())
+            assert all(fold.is_sound(record) for record in reader.all_records("task"))
+            assert len(asked.tasks) <= 2 * size

@@ -13,7 +13,9 @@ from edda_sync import testing
 
 TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
 
-what = st.sampled_from(("title", "text", "words", "status", "tags", "parent", "link", "delete", "restore", "metadata"))
+what = st.sampled_from((
+    "title", "text", "words", "status", "tags", "parent", "link", "unlink", "delete", "restore", "metadata", "paper", "red",
+))  # fmt: skip
 steps = st.lists(st.tuples(what, st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=4)
 
 
@@ -33,6 +35,12 @@ def do(tx: Any, ids: list[str], what: str, which: int, value: int) -> None:
         tx.update_task(edda.Task(id=task, parent_id=None if value == which or value > 2 else ids[value]))
     elif what == "link":
         tx.link(task, ids[3], f"kind {value}")
+    elif what == "unlink":
+        tx.unlink(task, ids[3])
+    elif what == "paper":
+        (tx.delete_document if value % 2 else tx.restore_document)(ids[3])
+    elif what == "red":
+        (tx.delete_tag if value % 2 else tx.create_tag)("red")
     elif what == "delete":
         tx.delete_task(task)
     elif what == "restore":

@@ -15,9 +15,10 @@ from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument, genesis_id
-from edda_sync.fold.fold import UNREADABLE, Fold
+from edda_sync.fold.fold import Fold
 from edda_sync.fold.scrub import scrub_digest, scrub_entities
 from edda_sync.fold.texts import Texts
+from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.fold.view import View
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.refold import verify_logged

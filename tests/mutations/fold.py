@@ -42,10 +42,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "an operation is refused though what it rests on waits",
         "An honest edit is refused for good by who has not updated yet, and by nobody else.",
-        "fold/fold.py",
-        "if self._waits_in_past(key):",
+        "fold/unapplied.py",
+        "if self._waits_in_past(key, number):",
         "if False:",
-        ("fold/test_fold.py",),
+        ("fold/test_unapplied.py",),
     ),
     Mutant(
         "one entity that cannot be read ends bringing texts up to date",
@@ -53,7 +53,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "fold/fold.py",
         "for key in self.reader.stale_texts() if self.is_readable(key)",
         "for key in self.reader.stale_texts()",
-        ("fold/test_fold.py",),
+        ("fold/test_applying.py",),
     ),
     Mutant(
         "who points at what went is not shown anew",

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -19,6 +19,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -172,7 +173,7 @@ def fill(tx: StoreWriter) -> None:
     show(tx, shown_document(2, content="new words"), new=False)
     tx.save_text(entity(2), "content", GENESIS, b"state", 0)
     tx.append_text(entity(2), "content", GENESIS, ACTOR, 1, b"edit")
-    tx.set_stale(entity(2), True)
+    tx.set_stale({entity(2): True})
     refused, waits = Unapplied(1, 2, entity(5), True, "malformed"), Unapplied(2, 1, entity(1), False, "newer")
     tx.set_unapplied([refused, waits])
 
@@ -241,7 +242,7 @@ def dump(reader: StoreReader) -> dict[str, Any]:
         "all": list(reader.all_records()),
         "hidden": [reader.hidden(kind) for kind in kinds],
         "conflicted": reader.conflicted(),
-        "edges": (reader.referrers(KEYS), reader.waiting_for(KEYS), reader.in_rings()),
+        "edges": (reader.referrers(KEYS), reader.waiting_for(KEYS), reader.in_rings(), reader.parents_among(KEYS)),
         "parents": [reader.parent_edge(each) for each in TASKS],
         "texts": [reader.text(*key) for key in texts],
         "all texts": [tuple(each) for each in reader.all_texts()],
@@ -895,6 +896,8 @@ class StoreContract:
         with store.read() as reader:
             assert list(reader.parts(4)) == [b"part 0", b"part 1"]
             assert [each.actor for each in reader.incoming()] == [ACTOR]
+            assert list(reader.incoming(2)) == list(reader.incoming())
+            assert list(reader.incoming(SEQ_MAX)) == []
 
     def test_the_log_behind_a_segment_is_forgotten_with_what_was_signed_of_it_and_the_rest_stays(
         self, store: AnyStore
@@ -1161,6 +1164,12 @@ class StoreContract:
             assert list(reader.waiting_numbers()) == [(2, "3"), (10, "1")]
             assert list(reader.unapplied(entity(2))) == rest[:1]
             assert list(reader.unapplied(entity(2, "document"))) == []
+            assert reader.waits()
+            for position in {each.position for each in (both, twice, *rest)}:
+                of_change = [each for each in (both, twice, *rest) if each.position == position]
+                assert list(reader.unapplied(position=position)) == of_change
+                assert list(reader.unapplied(entity(1), position)) == [e for e in of_change if e.entity == entity(1)]
+            assert list(reader.unapplied(position=9_999)) == []
             assert all(type(each.refused) is bool for each in reader.unapplied())
             assert reader.waiting() == 2
 
@@ -1183,7 +1192,7 @@ class StoreContract:
                 tx.save_text(key, field, genesis, b"state", 0)
                 tx.append_text(key, field, genesis, ACTOR, number, b"edit")
             tx.append_text(key, "of a newer version", GENESIS, ACTOR, number, b"an edit without a state")
-            tx.set_stale(key, True)
+            tx.set_stale({key: True})
         keys = [task, document, tag, device, workspace]
         notes = [Unapplied(number, at, key, refused, "why") for at, key in enumerate(keys) for refused in (True, False)]
         tx.set_unapplied(notes)
@@ -1384,15 +1393,33 @@ class StoreContract:
     def test_texts_whose_rows_wait_are_noted_once(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
             for number in (2, 1, 2):
-                tx.set_stale(entity(number), True)
+                tx.set_stale({entity(number): True})
 
         store.transact(work)
         with store.read() as reader:
             assert reader.stale_texts() == [entity(1), entity(2)]
-        store.transact(lambda tx: tx.set_stale(entity(1), False))
-        store.transact(lambda tx: tx.set_stale(entity(3), False))  # which was not
+        store.transact(lambda tx: tx.set_stale({entity(1): False, entity(3): False}))  # of which one was not
         with store.read() as reader:
             assert reader.stale_texts() == [entity(2)]
+            assert reader.stale_among([entity(1), entity(2), entity(4)]) == {entity(2)}
+            assert reader.stale_among([]) == set()
+
+    def test_a_transaction_sees_which_texts_wait_as_it_has_left_them(self, store: AnyStore) -> None:
+        def work(tx: StoreWriter) -> None:
+            assert tx.stale_among([entity(1)]) == set()
+            tx.set_stale({entity(1): True, entity(2): True})
+            assert (tx.stale_texts(), tx.stale_among([entity(1)])) == ([entity(1), entity(2)], {entity(1)})
+            tx.set_stale({entity(1): False, entity(2): True, entity(3): True})
+            assert tx.stale_among([entity(1), entity(2), entity(3)]) == {entity(2), entity(3)}
+            with suppress(ZeroDivisionError), tx.undoing():
+                tx.set_stale({entity(1): True, entity(2): False})
+                raise ZeroDivisionError
+            tx.set_stale({entity(1): True})
+            assert tx.stale_texts() == [entity(1), entity(2), entity(3)]
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.stale_texts() == [entity(1), entity(2), entity(3)]
 
     # --- the specification's tables -----------------------------------------------------------------------------------
 
@@ -1413,6 +1440,36 @@ class StoreContract:
             assert reader.table("documents") == [document.row]
             assert list(reader.scan("tasks")) == [task.row]
             assert list(reader.scan("tags")) == reader.table("tags")
+
+    def test_a_tag_or_link_is_written_anew_and_the_others_stay(self, store: AnyStore) -> None:
+        waits = ((f"tag.{text_id(9)}", entity(9, "tag"), "hidden"),)
+        task, document = ("task", entity(1), text_id(1)), ("document", entity(7, "document"), text_id(7))
+
+        def before(tx: StoreWriter) -> None:
+            show(tx, shown_tag(5, "five"), shown_tag(6, "six"), shown_document(7, tags=(5,)), shown_document(8))
+            show(tx, shown_task(1, tags=(6, 5), links=(8, 7), withheld=waits))
+
+        def after(tx: StoreWriter) -> None:
+            show(tx, shown_tag(9, "nine"))
+            tx.point([])
+            tx.point([
+                Pointed(*task, f"tag.{text_id(9)}", text_id(9), (LATER,), ()),
+                Pointed(*task, f"tag.{text_id(5)}", text_id(5), (), ()),
+                Pointed(*task, f"link.{text_id(8)}", text_id(8), ("of another kind", LATER), ()),
+                Pointed(*task, f"link.{text_id(7)}", text_id(7), (), (entity(7, "document"), "hidden")),
+                Pointed(*document, f"tag.{text_id(6)}", text_id(6), (TIME,), ()),
+            ])  # fmt: skip
+
+        store.transact(before)
+        store.transact(after)
+        with store.read() as reader:
+            assert reader.table("entity_tags") == [
+                ("document", text_id(7), text_id(5), TIME), ("document", text_id(7), text_id(6), TIME),
+                ("task", text_id(1), text_id(6), TIME), ("task", text_id(1), text_id(9), LATER),
+            ]  # fmt: skip
+            assert reader.table("task_documents") == [(text_id(1), text_id(8), "of another kind", LATER)]
+            assert reader.waiting_for([entity(9, "tag")]) == []
+            assert reader.waiting_for([entity(7, "document")]) == [entity(1)]
 
     def test_edges_are_replaced_with_their_source(self, store: AnyStore) -> None:
         waits = (("tag." + text_id(9), entity(9), "hidden"),)
@@ -1533,7 +1590,32 @@ class StoreContract:
             assert [reader.parent_edge(entity(number)) for number in (1, 2, 3, 4, 8)] == [
                 None, entity(1), entity(1), None, None,
             ]  # fmt: skip
-            assert reader.in_rings() == [entity(3)]
+            assert (reader.in_rings(), reader.has_rings()) == ([entity(3)], True)
+            assert reader.in_rings_among([entity(number) for number in range(1, 9)]) == {entity(3)}
+            assert reader.parents_among([entity(number) for number in (1, 2, 3, 9)]) == {entity(1)}
+            assert reader.in_rings_among([]) == reader.parents_among([]) == set()
+
+    def test_a_transaction_sees_the_rings_that_it_closes_and_ends(self, store: AnyStore) -> None:
+        ring = (("parent_id", entity(2), "ring"),)
+
+        def work(tx: StoreWriter) -> None:
+            assert not tx.has_rings()
+            show(tx, shown_task(1, withheld=ring), shown_task(2, parent_id=text_id(1)))
+            assert (tx.has_rings(), tx.in_rings_among([entity(1), entity(2)])) == (True, {entity(1)})
+            assert tx.parents_among([entity(1), entity(2)]) == {entity(1), entity(2)}
+            show(tx, shown_task(1), new=False)
+            assert (tx.has_rings(), tx.in_rings_among([entity(1)])) == (False, set())
+            assert tx.parents_among([entity(1), entity(2)]) == {entity(1)}
+            show(tx, shown_task(1, withheld=ring), new=False)
+            with suppress(ZeroDivisionError), tx.undoing():
+                tx.hide("task", [entity(1)])
+                assert not tx.has_rings()
+                raise ZeroDivisionError
+            assert tx.has_rings()
+
+        store.transact(work)
+        with store.read() as reader:
+            assert reader.in_rings() == [entity(1)]
 
     def test_hiding_takes_the_rows_and_all_that_hangs_on_them(self, store: AnyStore) -> None:
         def work(tx: StoreWriter) -> None:
@@ -1568,7 +1650,7 @@ class StoreContract:
             show(tx, shown_task(3, withheld=waits))
             tx.save_text(task, "description", GENESIS, b"of the task", 0)
             tx.save_text(document, "content", GENESIS, b"of the document", 0)
-            tx.set_stale(document, True)
+            tx.set_stale({document: True})
             tx.index_texts()
 
         store.transact(work)
@@ -1757,6 +1839,7 @@ class StoreContract:
             after = dump(reader)
             assert list(reader.unapplied()) == []
             assert reader.waiting() == reader.digest() == 0
+            assert not reader.waits()
             assert [row for name in ("tasks", "documents", "tags") for row in reader.table(name)] == []
             assert reader.rows(plan(DocumentQuery(text="words"))) == []
         kept = (

@@ -14,6 +14,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -152,11 +153,12 @@ class MemoryReader:
         counted = Counter(segment for segment, _ in self._tables["segment_parts"] if segment not in merged)
         return sorted(counted.items())
 
-    def incoming(self) -> Sequence[Incoming]:
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
         parts = self._tables["incoming_parts"]
         return [
-            Incoming(actor, seq, raw, frozenset(number for a, s, number in parts if (a, s) == (actor, seq)))
-            for (actor, seq), raw in sorted(self._tables["incoming"].items())
+            Incoming(actor, at, raw, frozenset(number for *of, number in parts if of == [actor, at]))
+            for (actor, at), raw in sorted(self._tables["incoming"].items())
+            if seq in (None, at)
         ]
 
     def behind(self) -> Mapping[bytes, Head]:
@@ -227,6 +229,18 @@ class MemoryReader:
         edges = self._tables["withheld"].get(task, ())
         return next((target for cell, target, why in edges if cell == "parent_id" and why == "ring"), None)
 
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        shown = {row[_PARENT] for row in self._tables["tasks"].values()}
+        ringed = {target for edges in self._tables["withheld"].values() for _, target, why in edges if why == "ring"}
+        return {task for task in tasks if task in ringed or _text_of(task) in shown}
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        held = self._tables["withheld"]
+        return {task for task in tasks if any(why == "ring" for _, _, why in held.get(task, ()))}
+
+    def has_rings(self) -> bool:
+        return bool(self.in_rings())
+
     def in_rings(self) -> list[bytes]:
         held = self._tables["withheld"]
         return sorted(source for source, edges in held.items() if any(why == "ring" for _, _, why in edges))
@@ -256,14 +270,21 @@ class MemoryReader:
     def stale_texts(self) -> list[bytes]:
         return sorted(self._tables["stale"])
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return self._tables["stale"].keys() & set(entities)
+
     def unindexed(self) -> bool:
         return bool(self._tables["unindexed"])
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
         return sorted(entity for its, entity in self._tables["unindexed"] if its == kind)
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
-        return sorted(each for each in self._tables["unapplied"].values() if entity in (None, each.entity))
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
+        held = self._tables["unapplied"].values()
+        return sorted(e for e in held if entity in (None, e.entity) and position in (None, e.position))
+
+    def waits(self) -> bool:
+        return any(not each.refused for each in self._tables["unapplied"].values())
 
     def waiting(self) -> int:
         return sum(not each.refused for each in self._tables["unapplied"].values())
@@ -620,6 +641,18 @@ class MemoryWriter(MemoryReader):
             if each.kind != "tag" and not {"title", "description", "content"}.isdisjoint(each.columns):
                 self._keep("unindexed", (each.kind, each.id), None)
 
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        for each in pointed:
+            if each.cell.startswith("tag."):
+                self._point("entity_tags", (each.kind, each.id), each.target, each.shown)
+            else:
+                self._point("task_documents", each.id, each.target, each.shown)
+            self._point("withheld", each.key, each.cell, each.withheld)
+
+    def _point(self, table: str, source: Any, first: str, rest: tuple[Any, ...]) -> None:
+        others = [edge for edge in self._tables[table].get(source, ()) if edge[0] != first]
+        self._put_edges(table, source, [*others, (first, *rest)] if rest else others)
+
     def _show_row(self, kind: str, row: Row) -> None:
         table = _TABLE[kind]
         for column, value in zip(COLUMNS[kind], row, strict=True):
@@ -677,11 +710,12 @@ class MemoryWriter(MemoryReader):
         self._set("tails", key, (*self._tables["tails"].get(key, ()), TailEdit(serial, actor, seq, bytes(edit))))
         return serial
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        if stale:
-            self._keep("stale", entity, None)
-        else:
-            self._drop("stale", entity)
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        for entity, is_stale in stale.items():
+            if is_stale:
+                self._keep("stale", entity, None)
+            else:
+                self._drop("stale", entity)
 
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
         for each in unapplied:

@@ -124,6 +124,7 @@ CREATE TABLE _signatures (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (actor, seq)
 ) WITHOUT ROWID;
 CREATE TABLE _incoming (actor BLOB NOT NULL, seq INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (actor, seq));
+CREATE INDEX idx_incoming_seq ON _incoming(seq);
 CREATE TABLE _incoming_parts (
     actor BLOB NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, part BLOB NOT NULL,
     PRIMARY KEY (actor, seq, number)
@@ -147,6 +148,7 @@ CREATE TABLE _withheld (
     source BLOB NOT NULL, cell TEXT NOT NULL, target BLOB NOT NULL, why TEXT NOT NULL, PRIMARY KEY (source, cell)
 ) WITHOUT ROWID;
 CREATE INDEX idx_withheld_target ON _withheld(target);
+CREATE INDEX idx_withheld_ring ON _withheld(source) WHERE why = 'ring';
 CREATE TABLE _texts (
     entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL, serial INTEGER NOT NULL, state BLOB NOT NULL,
     PRIMARY KEY (entity, field, genesis)

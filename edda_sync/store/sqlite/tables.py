@@ -16,6 +16,7 @@ from edda_sync.store.seams import (
     Incoming,
     Logged,
     Patch,
+    Pointed,
     Record,
     Rewritten,
     Row,
@@ -92,6 +93,12 @@ def _text_of(key: bytes) -> str:
 
 def _marks(chunk: Sequence[Any]) -> str:
     return ", ".join("?" * len(chunk))
+
+
+def _where(**wanted: Any) -> str:
+    """Return the condition on those columns of which a value is wanted; no index serves a statement that leaves it open."""
+    conditions = [f"{column} = :{column}" for column, value in wanted.items() if value is not None]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 _APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
@@ -211,11 +218,14 @@ class SqliteReader:
             " ORDER BY hash"
         )
 
-    def incoming(self) -> Sequence[Incoming]:
+    def incoming(self, seq: int | None = None) -> Sequence[Incoming]:
         found = []
-        for actor, seq, raw in self._all("SELECT actor, seq, raw FROM _incoming ORDER BY actor, seq"):
-            parts = self._execute("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, seq))
-            found.append(Incoming(actor, seq, raw, frozenset(row[0] for row in parts)))
+        listed = self._execute(
+            f"SELECT actor, seq, raw FROM _incoming{_where(seq=seq)} ORDER BY actor, seq", {"seq": seq}
+        )
+        for actor, at, raw in listed.fetchall():
+            parts = self._execute("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", (actor, at))
+            found.append(Incoming(actor, at, raw, frozenset(row[0] for row in parts)))
         return found
 
     def behind(self) -> Mapping[bytes, Head]:
@@ -303,16 +313,37 @@ class SqliteReader:
         return self._one("SELECT 1 FROM _withheld LIMIT 1") is not None
 
     def parent_edge(self, task: bytes) -> bytes | None:
-        row = self._one("SELECT parent_id FROM tasks WHERE id = ?", _text_of(task))
+        row = self._one(
+            "SELECT parent_id, (SELECT target FROM _withheld WHERE source = ?2 AND cell = 'parent_id' AND why = 'ring')"
+            " FROM tasks WHERE id = ?1",
+            _text_of(task), task,
+        )  # fmt: skip
         if row is None:
             return None
-        if row[0] is not None:
-            return key_of("task", values.id_bytes("parent_id", row[0]))
-        row = self._one("SELECT target FROM _withheld WHERE source = ? AND cell = 'parent_id' AND why = 'ring'", task)
-        return None if row is None else bytes(row[0])
+        parent: bytes | None = row[1] if row[0] is None else key_of("task", values.id_bytes("parent_id", row[0]))
+        return parent
+
+    def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        shown = self._rows_to(
+            "SELECT id FROM tasks AS parent WHERE id IN ({}) AND EXISTS"
+            " (SELECT 1 FROM tasks WHERE parent_id = parent.id)",
+            map(_text_of, tasks),
+        )
+        found = {key_of("task", values.id_bytes("id", row[0])) for row in shown}
+        if self.has_rings():
+            ringed = self._rows_to("SELECT target FROM _withheld WHERE target IN ({}) AND why = 'ring'", tasks)
+            found.update(row[0] for row in ringed)
+        return found
 
     def in_rings(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")]
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        found = self._rows_to("SELECT source FROM _withheld WHERE source IN ({}) AND why = 'ring'", tasks)
+        return {row[0] for row in found}
+
+    def has_rings(self) -> bool:
+        return self._one("SELECT 1 FROM _withheld WHERE why = 'ring' LIMIT 1") is not None
 
     def conflicted(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT key FROM _entities WHERE conflicted ORDER BY key")]
@@ -346,19 +377,29 @@ class SqliteReader:
     def stale_texts(self) -> list[bytes]:
         return [row[0] for row in self._execute("SELECT entity FROM _stale ORDER BY entity")]
 
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return {row[0] for row in self._rows_to("SELECT entity FROM _stale WHERE entity IN ({})", entities)}
+
+    def any_stale(self) -> bool:
+        """Tell whether any row or hash does not yet reflect the latest edits."""
+        return self._one("SELECT 1 FROM _stale LIMIT 1") is not None
+
     def unindexed(self) -> bool:
         return self._one("SELECT 1 FROM _unindexed LIMIT 1") is not None
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
         return [row[0] for row in self._execute("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", (kind,))]
 
-    def unapplied(self, entity: bytes | None = None) -> Sequence[Unapplied]:
+    def unapplied(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
         rows = self._execute(
-            "SELECT position, number, entity, refused, why FROM _unapplied WHERE ?1 IS NULL OR entity = ?1"
+            f"SELECT position, number, entity, refused, why FROM _unapplied{_where(entity=entity, position=position)}"
             " ORDER BY position, number",
-            (entity,),
+            {"entity": entity, "position": position},
         )
         return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+
+    def waits(self) -> bool:
+        return self._one("SELECT 1 FROM _unapplied WHERE NOT refused LIMIT 1") is not None
 
     def waiting(self) -> int:
         return int(self._one("SELECT count(*) FROM _unapplied WHERE NOT refused")[0])
@@ -428,12 +469,12 @@ class SqliteReader:
         )
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
-        return self._all(
-            f"SELECT {_COLUMNS['task_documents']} FROM task_documents"
-            " WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR document_id = ?2)"
+        rows = self._execute(
+            f"SELECT {_COLUMNS['task_documents']} FROM task_documents{_where(task_id=task, document_id=document)}"
             " ORDER BY created_at, task_id, document_id",
-            task, document,
-        )  # fmt: skip
+            {"task_id": task, "document_id": document},
+        )
+        return list(rows.fetchall())
 
     def changed_shape(self) -> list[str]:
         """Return what somebody changed in the tables, indexes and triggers, in words."""
@@ -588,6 +629,9 @@ class SqliteWriter(SqliteReader):
     def segments(self) -> Sequence[tuple[int, bytes]]:
         return self._remembered("segments", super().segments)
 
+    def waits(self) -> bool:
+        return self._remembered("waits", super().waits)
+
     def waiting(self) -> int:
         return self._remembered("waiting", super().waiting)
 
@@ -598,10 +642,21 @@ class SqliteWriter(SqliteReader):
         return self._remembered("serial", super().last_serial)
 
     def stale_texts(self) -> list[bytes]:
-        return self._remembered("stale_texts", super().stale_texts)
+        return super().stale_texts() if self._remembered("any stale", super().any_stale) else []
+
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        if not entities or not self._remembered("any stale", super().any_stale):
+            return set()
+        return super().stale_among(entities)
 
     def waiting_for(self, targets: Sequence[bytes]) -> list[bytes]:
         return super().waiting_for(targets) if self._remembered("withheld", super().withholds) else []
+
+    def has_rings(self) -> bool:
+        return self._remembered("rings", super().has_rings)
+
+    def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
+        return super().in_rings_among(tasks) if tasks and self.has_rings() else set()
 
     def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
         if self._texts().get((entity, field, genesis)) == since:
@@ -736,7 +791,7 @@ class SqliteWriter(SqliteReader):
             "UPDATE _heads SET signed_seq = s.seq, signature = s.signature FROM"
             " (SELECT actor, max(seq) AS seq, signature FROM _signatures GROUP BY actor) s WHERE s.actor = _heads.actor"
         )
-        for name in ("heads", "log_position", "waiting"):
+        for name in ("heads", "log_position", "waiting", "waits"):
             self._known.pop(name, None)
 
     def end_segment(self, segment: bytes) -> None:
@@ -760,7 +815,7 @@ class SqliteWriter(SqliteReader):
                 )
             for table in ("_log", "_heads", "_signatures"):
                 self._execute(f"DELETE FROM {table} WHERE actor = ?", (actor,))
-        for name in ("heads", "log_position", "waiting"):
+        for name in ("heads", "log_position", "waiting", "waits"):
             self._known.pop(name, None)
 
     def add_evidence(self, name: bytes, evidence: bytes) -> None:
@@ -815,11 +870,7 @@ class SqliteWriter(SqliteReader):
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
         withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
-        self._write_all(f"INSERT INTO entity_tags({_COLUMNS['entity_tags']}) VALUES (?, ?, ?, ?)", tags)
-        self._write_all(f"INSERT INTO task_documents({_COLUMNS['task_documents']}) VALUES (?, ?, ?, ?)", links)
-        self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
-        if withheld:
-            self._known["withheld"] = True
+        self._write_edges(tags, links, withheld)
 
     def patch(self, patches: Sequence[Patch]) -> None:
         alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
@@ -830,6 +881,35 @@ class SqliteWriter(SqliteReader):
                 raise CorruptError(f"The table {_TABLE[kind]}, which lacks a row,")
             if kind != "tag" and not _INDEXED.isdisjoint(columns):
                 self._many("INSERT OR IGNORE INTO _unindexed VALUES (?, ?)", [(kind, row[-1]) for row in rows])
+
+    def point(self, pointed: Sequence[Pointed]) -> None:
+        tags = [each for each in pointed if each.cell.startswith("tag.")]
+        links = [each for each in pointed if not each.cell.startswith("tag.")]
+        self._write_all(
+            "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ?",
+            [(each.kind, each.id, each.target) for each in tags],
+        )
+        self._write_all(
+            "DELETE FROM task_documents WHERE task_id = ? AND document_id = ?",
+            [(each.id, each.target) for each in links],
+        )
+        if self._remembered("withheld", self.withholds):
+            self._write_all(
+                "DELETE FROM _withheld WHERE source = ? AND cell = ?", [(each.key, each.cell) for each in pointed]
+            )
+        self._write_edges(
+            [(each.kind, each.id, each.target, *each.shown) for each in tags if each.shown],
+            [(each.id, each.target, *each.shown) for each in links if each.shown],
+            [(each.key, each.cell, *each.withheld) for each in pointed if each.withheld],
+        )
+
+    def _write_edges(self, tags: Sequence[Row], links: Sequence[Row], withheld: Sequence[Row]) -> None:
+        self._write_all(f"INSERT INTO entity_tags({_COLUMNS['entity_tags']}) VALUES (?, ?, ?, ?)", tags)
+        self._write_all(f"INSERT INTO task_documents({_COLUMNS['task_documents']}) VALUES (?, ?, ?, ?)", links)
+        self._write_all("INSERT INTO _withheld VALUES (?, ?, ?, ?)", withheld)
+        if withheld:
+            self._known["withheld"] = True
+            self._known.pop("rings", None)
 
     def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:  # a statement costs 3 us even for none
@@ -845,6 +925,7 @@ class SqliteWriter(SqliteReader):
         self._write_all("DELETE FROM task_documents WHERE task_id = ?", ids)
         if self._remembered("withheld", self.withholds):
             self._write_all("DELETE FROM _withheld WHERE source = ?", [(each.key,) for each in edged])
+            self._known.pop("rings", None)
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
         if kind not in _TABLE:
@@ -859,6 +940,7 @@ class SqliteWriter(SqliteReader):
             many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)
             many(f"DELETE FROM _unindexed WHERE kind = '{kind}' AND id = ?", texts)
         many("DELETE FROM _withheld WHERE source = ?", [(key,) for key in keys])
+        self._known.pop("rings", None)
         many(f"DELETE FROM {_TABLE[kind]} WHERE id = ?", texts)
 
     def save_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
@@ -878,15 +960,23 @@ class SqliteWriter(SqliteReader):
         latest[entity, field, genesis] = serial
         return serial
 
-    def set_stale(self, entity: bytes, stale: bool) -> None:
-        statement = "INSERT OR IGNORE INTO _stale VALUES (?)" if stale else "DELETE FROM _stale WHERE entity = ?"
-        if (entity in self.stale_texts()) != stale:
-            self._execute(statement, (entity,))
-            self._known.pop("stale_texts")
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        known: set[bytes] = self._known.setdefault("stale", set())  # by this writer: who types writes it once
+        became = [(entity,) for entity, is_stale in stale.items() if is_stale and entity not in known]
+        ended = [(entity,) for entity, is_stale in stale.items() if not is_stale]
+        if became:
+            self._many("INSERT OR IGNORE INTO _stale VALUES (?)", became)
+            known.update(entity for (entity,) in became)
+            self._known["any stale"] = True
+        if ended:
+            self._many("DELETE FROM _stale WHERE entity = ?", ended)
+            known.difference_update(entity for (entity,) in ended)
+            self._known.pop("any stale", None)
 
     def set_unapplied(self, unapplied: Sequence[Unapplied]) -> None:
         self._many("INSERT OR REPLACE INTO _unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
         self._known.pop("waiting", None)
+        self._known.pop("waits", None)
 
     def forget(self, entities: Sequence[bytes]) -> None:
         for record in self.records(entities).values():

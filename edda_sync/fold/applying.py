@@ -1,0 +1,159 @@
+"""Applying: what an operation does to its entity and its text, once it was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from edda_sync.changes.chains import Chains
+from edda_sync.crdt import cells
+from edda_sync.crdt.cells import Write
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Touch
+from edda_sync.fold.budget import check_room
+from edda_sync.fold.checks import Checks
+from edda_sync.fold.current import NO_CHANGE, Current
+from edda_sync.fold.entities import Entities
+from edda_sync.fold.projector import Became, Projector
+from edda_sync.fold.texts import Texts
+from edda_sync.fold.view import View
+from edda_sync.words.errors import InvalidValueError, LimitError, RefusedTextError
+from edda_sync.words.model import TEXT_FIELDS
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.text.edits import TextEdit
+
+
+class Applying:
+    """
+    Applies operations to the entities and texts of a fold; each call is about the change that was begun last.
+
+    Args:
+        view, entities, texts, projector, checks: The fold's.
+    """
+
+    def __init__(self, view: View, entities: Entities, texts: Texts, projector: Projector, checks: Checks) -> None:
+        self._view, self._entities, self._texts = view, entities, texts
+        self._projector, self._checks = projector, checks
+        self._change: Current = NO_CHANGE
+        self._chains: Chains | None = None
+        self._written_void: dict[bytes, bytes | None] = {}  # by a void change: the text that an entity's field reads
+
+    def begin(self, change: Current) -> None:
+        """Start a change."""
+        self._change = change
+        self._chains = None  # as of this change: one before it may have begun a branch
+        self._written_void = {}
+
+    def pay(self, one: Operation, size: int) -> Entity:
+        """
+        Apply an operation that its author may still afford, and return its entity; one that is refused costs nothing.
+
+        Args:
+            one: The operation, which was checked.
+            size: Of a Put, how many bytes it writes.
+
+        Raises:
+            LimitError: Its author has written as much into the entity as one life may.
+            RefusedTextError: The text does not take the edit; nothing has changed.
+        """
+        entity, chain = self._entities.of(one.kind, one.id), self._change.chain
+        if entity.overfull:
+            check_room(entity)  # a peer's operations have no effect, and come not as far
+        if isinstance(one, Put):
+            entity.charge(chain, len(one.cells), size)
+        elif isinstance(one, Edit):
+            edit = self._texts.decode(one.edit)
+            entity.charge(chain, edit.pieces, len(one.edit))
+            try:
+                self._edit(entity, one, edit)
+            except RefusedTextError:
+                entity.refund(chain[-1], edit.pieces, len(one.edit))
+                raise
+            return entity
+        self.apply(entity, one)
+        return entity
+
+    def apply(self, entity: Entity, one: Put | Delete | Touch) -> None:
+        """Apply an operation that is known to be sound."""
+        change = self._change
+        if isinstance(one, Put):
+            self._put(entity, one.cells)
+        elif isinstance(one, Delete):
+            self._chains = self._chains or Chains(self._view.reader)
+            entity.delete(self._chains.pairs(one.seen, change.past))
+            self._projector.note(entity.key, Became.SHOWN, ())
+            return
+        else:  # every change that tags something touches the tag, which then looks as before
+            same = one.kind == "tag" and self._entities.was_visible(entity.key)
+            self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN, ())
+        entity.touch(change.actor, change.seq)
+
+    def _put(self, entity: Entity, written: Mapping[str, Any]) -> None:
+        self._projector.note(entity.key, Became.SHOWN, written)
+        text_field, change = TEXT_FIELDS.get(entity.kind), self._change
+        actor, seq, wall, past = change.actor, change.seq, change.wall_ms, change.past
+        if not entity.cells:  # it is new, nearly always
+            entity.cells = {name: [(actor, seq, wall, value)] for name, value in written.items()}
+            return
+        for name, value in written.items():
+            if name == text_field and name in entity.cells:
+                # An edit made elsewhere meanwhile still needs the starts that this write replaces.
+                self._texts.keep_starts(self._view, entity, name, past)
+                if isinstance(value, str):
+                    self._texts.started(self._view, entity, name, value, (actor, seq))
+            entity.put(name, (actor, seq, wall, value), past)
+
+    def _edit(self, entity: Entity, one: Edit, edit: TextEdit) -> None:
+        if one.field != TEXT_FIELDS.get(entity.kind):
+            raise RefusedTextError("it edits a field that is no text")
+        dot, siblings = self._change.dot, entity.cells.get(one.field, [])
+        if any(write[:2] == dot and not self._reads(entity, write, one.genesis) for write in siblings):
+            raise RefusedTextError(
+                "its change writes another text of the same field"
+            )  # a cell holds one write a change
+        self._texts.apply(self._view, entity, one, edit, dot, self._change.deps)
+        self.note_edit(entity, one.field, one.genesis)
+
+    def note_edit(self, entity: Entity, field: str, genesis: bytes) -> None:
+        """Write an edited text's cell: an edit replaces, of what its author saw, the same text and emptiness."""
+        change, siblings = self._change, entity.cells.get(field, [])
+        kept = [
+            write
+            for write in siblings
+            if write[1] > change.past.get(write[0], 0) or not self._reads(entity, write, genesis)
+        ]
+        shown_before = cells.visible(siblings)[3] if siblings else None
+        own = (change.actor, change.seq, change.wall_ms, genesis)
+        entity.cells[field] = sorted((*kept, own), key=lambda w: (w[0], w[1])) if kept else [own]
+        entity.touch(change.actor, change.seq)
+        same = shown_before is not None and self._genesis(entity, shown_before) == genesis
+        seen = same and self._entities.was_visible(entity.key)
+        self._projector.note(entity.key, Became.EDITED if seen else Became.SHOWN, (field,))
+
+    def _reads(self, entity: Entity, write: Write, genesis: bytes) -> bool:
+        """Tell whether a text cell's write stands for nothing, or for the text of a genesis."""
+        return write[3] is None or self._genesis(entity, write[3]) == genesis
+
+    def _genesis(self, entity: Entity, value: str | bytes) -> bytes:
+        return value if isinstance(value, bytes) else self._texts.genesis(entity, value)
+
+    def keep_void(self, one: Put | Edit) -> None:
+        """Keep the places of what a void change wrote into a text; what would be refused has none."""
+        entity, field = self._entities.of(one.kind, one.id), TEXT_FIELDS.get(one.kind, "")
+        change, written = self._change, self._written_void
+        try:
+            if isinstance(one, Edit):
+                if one.field != field or written.get(entity.key, one.genesis) not in (None, one.genesis):
+                    return
+                edit = self._texts.decode(one.edit)
+                self._texts.apply(self._view, entity, one, edit, change.dot, change.deps, void=True)
+                written[entity.key] = one.genesis
+            elif field in one.cells:
+                self._checks.put(change, one)
+                start = one.cells[field]
+                written[entity.key] = None if start is None else self._genesis(entity, start)
+                if start is not None:
+                    self._texts.started_void(self._view, entity, field, start, change.dot)
+        except (InvalidValueError, LimitError, RefusedTextError):
+            return
