@@ -12,6 +12,7 @@ from edda_sync.device.runner import Runner
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import announce_pairing
+from edda_sync.words.errors import is_bug
 from edda_sync.words.model import Member
 from edda_sync.workspace import welcome as membership
 
@@ -50,7 +51,9 @@ async def invite(
         async with announce_pairing(at, nameplate) if discover else _SILENT as reason:
             try:
                 opened(code, at, reason)
-            except Exception as raised:  # noqa: BLE001 - whoever invites is told what its own function raised
+            except BaseException as raised:
+                if not is_bug(raised):
+                    raise
                 shown.set_exception(raised)
                 return
             await asyncio.Event().wait()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edda_sync.changes.chains import Chains, names_of
-from edda_sync.crdt.frontier import Dot, Frontier, join
+from edda_sync.crdt.frontier import Dot, Frontier
 from edda_sync.simulations.links import Host
 from edda_sync.store.seams import StoreReader
 
@@ -42,7 +42,8 @@ def reach_of(reader: StoreReader) -> Frontier:
     names = names_of(reader)
     reach: Frontier = {}
     for head in reader.heads().values():
-        reach = join(reach, {names.actor(head.actor): head.seq})
+        actor = names.actor(head.actor)
+        reach[actor] = max(head.seq, reach.get(actor, 0))
     return reach
 
 

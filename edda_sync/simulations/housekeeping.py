@@ -76,7 +76,7 @@ class Housekeeping:
         self.trusted: set[str] = set()
         self._device, self._sim, self._damaged = device, sim, damaged
         self._proofs: dict[str, standing.Remembered] = {}
-        self._alarm = 0
+        self._alarm_at: float | None = None  # when the steward is asked again
         self._seen = -1  # how many writes the disk had taken when it was looked at last
         self._catching_up = False
 
@@ -90,10 +90,10 @@ class Housekeeping:
                 self._sim.note("told", self._device, text=said.text)
             else:
                 self._later(0.0, lambda order=said: self._perform(order))  # type: ignore[misc]
-        self._alarm += 1
-        alarm, deadline = self._alarm, self.steward.next_deadline()
-        if deadline is not None:
-            self._later(max(deadline - self._sim.now, 0.0), lambda: self.attend() if alarm == self._alarm else None)
+        deadline = self.steward.next_deadline()
+        if deadline is not None and (self._alarm_at is None or deadline < self._alarm_at):
+            self._alarm_at = deadline
+            self._later(max(deadline - self._sim.now, 0.0), lambda: self._awaken(deadline))
 
     def meet(self) -> None:
         """Read anew who is a member, and trust those."""
@@ -120,6 +120,11 @@ class Housekeeping:
         self.attend()
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _awaken(self, at: float) -> None:
+        if at == self._alarm_at:  # else an earlier one was set meanwhile
+            self._alarm_at = None
+            self.attend()
 
     def _later(self, delay_s: float, work: Callable[[], None]) -> None:
         """Do something after a while, once the device is awake, unless it has crashed until then."""

@@ -7,7 +7,11 @@ An agenda: when each duty of a device is due.
 
 from __future__ import annotations
 
+from typing import Final
+
 from edda_sync.sync.orders import Duty
+
+_RANK: Final = {duty: number for number, duty in enumerate(Duty)}
 
 
 class Agenda:
@@ -17,10 +21,11 @@ class Agenda:
         self._due: dict[Duty, float] = {}
         self._rests: dict[Duty, float] = {}  # until when
         self._under_way: set[Duty] = set()
+        self._begins: dict[Duty, float] = {}  # when each can begin that is due and not under way
 
     def want(self, duty: Duty, at: float) -> None:
         """Let a duty be due at a time, or earlier if it is due earlier already."""
-        self._due[duty] = min(at, self._due.get(duty, at))
+        self.put(duty, min(at, self._due.get(duty, at)))
 
     def put(self, duty: Duty, at: float | None) -> None:
         """Let a duty be due at this time and at no other; None for not at all."""
@@ -28,13 +33,14 @@ class Agenda:
             self._due.pop(duty, None)
         else:
             self._due[duty] = at
+        self._plan(duty)
 
     def begin(self, now: float) -> list[Duty]:
         """Return the duties to begin now; each is under way until :meth:`end`."""
-        begun = [duty for duty in Duty if (at := self._ready_at(duty)) is not None and at <= now]
+        begun = sorted((duty for duty, at in self._begins.items() if at <= now), key=_RANK.__getitem__)
         for duty in begun:
-            del self._due[duty]
             self._under_way.add(duty)
+            self.put(duty, None)
         return begun
 
     def end(self, duty: Duty, rest_until: float | None = None) -> None:
@@ -43,10 +49,12 @@ class Agenda:
         self._rests.pop(duty, None)
         if rest_until is not None:
             self._rests[duty] = rest_until
+        self._plan(duty)
 
     def rouse(self, duty: Duty) -> None:
         """Let a duty rest no more."""
         self._rests.pop(duty, None)
+        self._plan(duty)
 
     def is_open(self, duty: Duty) -> bool:
         """Tell whether a duty is due some time, or under way."""
@@ -54,8 +62,11 @@ class Agenda:
 
     def next_deadline(self) -> float | None:
         """Return when the next duty can begin; None when none is due."""
-        return min((at for duty in self._due if (at := self._ready_at(duty)) is not None), default=None)
+        return min(self._begins.values(), default=None)
 
-    def _ready_at(self, duty: Duty) -> float | None:
+    def _plan(self, duty: Duty) -> None:
         due = self._due.get(duty)
-        return None if due is None or duty in self._under_way else max(due, self._rests.get(duty, due))
+        if due is None or duty in self._under_way:
+            self._begins.pop(duty, None)
+        else:
+            self._begins[duty] = max(due, self._rests.get(duty, due))

@@ -95,7 +95,8 @@ class Comparing:
 
     def _outcome(self, outcome: Outcome, now: float) -> list[Message | Effect]:
         found: list[Message | Effect] = list(outcome.say)
-        self.apart |= outcome.apart & self._exchange.frontier().keys()
+        if outcome.apart:
+            self.apart |= outcome.apart & self._exchange.frontier().keys()
         if outcome.late:
             self._timers.at("compare", now + limits.SCANS_WINDOW_S)
         if outcome.proved:

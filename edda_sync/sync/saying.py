@@ -149,7 +149,7 @@ class Saying:
         if self._progress.proved:
             self._asked_until = now  # that is the answer
         may_say = not (self._exchange.is_damaged or self._comparing.proving.has_said(ours))
-        if may_say and self.reached() == ours:
+        if may_say and frontier.join(expected, self._sending.sent_all) == ours:
             if self.has_flowed or now < self._asked_until:
                 self._timers.at("prove", now + limits.PROVE_DELAY_S)
             else:

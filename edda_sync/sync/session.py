@@ -91,7 +91,10 @@ def _ending(work: Callable[Concatenate[Session, _P], Said]) -> Callable[Concaten
             return session._spoken(work(session, *args, **kwargs))
         except errors.EddaError as error:
             return session.fail(error)
-        except Exception as bug:  # noqa: BLE001 - it is told, with its trace, by whoever carries out the effects
+        except BaseException as bug:
+            if not errors.is_bug(bug):
+                raise
+            # It is told, with its trace, by whoever carries out the effects.
             return session.fail(errors.BugError(bug))
 
     return ending

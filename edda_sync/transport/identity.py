@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edda_sync.crdt.records import X25519_HKDF_SHA256, device_id
-from edda_sync.words.errors import InvalidValueError, StorageError
+from edda_sync.words.errors import InvalidValueError, StorageError, is_panic
 from edda_sync.words.files import disk_error, mend_open_file, replace_file
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE, make_folder
 
@@ -137,7 +137,10 @@ def public_key_of(certificate: bytes) -> bytes:
         parsed = x509.load_der_x509_certificate(certificate)
         key, subject, issuer = parsed.public_key(), parsed.subject, parsed.issuer
         signature, signed = parsed.signature, parsed.tbs_certificate_bytes
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except BaseException as error:
+        foreseen = isinstance(error, ValueError | TypeError | UnsupportedAlgorithm | x509.InvalidVersion)
+        if not foreseen and not is_panic(error):
+            raise
         raise InvalidValueError("certificate", "is not an X.509 certificate") from error
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidValueError("certificate", "does not hold an Ed25519 key")

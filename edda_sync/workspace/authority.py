@@ -66,10 +66,16 @@ def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes
 def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:
     """Yield the devices of the workspace and their records. An entity that cannot be read ends nothing: it is left out."""
     for record in reader.all_records("device"):
-        try:
-            entity = entity_of(record.key, record.state)
-            encoded = entity.value("record")
-            if encoded is not None:
-                yield entity, decode_device(encoded)
-        except (CorruptError, InvalidValueError):
-            continue
+        found = member_of(record.key, record.state)
+        if found is not None:
+            yield found
+
+
+def member_of(key: bytes, state: bytes) -> tuple[Entity, DeviceRecord] | None:
+    """Return a device by its entity's key and stored state, and its record; None for one that cannot be read."""
+    try:
+        entity = entity_of(key, state)
+        encoded = entity.value("record")
+        return None if encoded is None else (entity, decode_device(encoded))
+    except (CorruptError, InvalidValueError):
+        return None

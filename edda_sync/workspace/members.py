@@ -140,12 +140,23 @@ def check_room(reader: StoreReader) -> None:
 
 def members(reader: StoreReader) -> list[Member]:
     """Return the devices of the workspace, by name."""
-    listed = []
-    for entity, record in authority.members(reader):
-        added_at = values.time_of(min(write[2] for write in entity.cells["record"]))
-        name, device = entity.value("name") or "?", records.device_id(record.signing_key)
-        listed.append(Member(device=device, name=name, certificate=_certificate_of(entity), added_at=added_at))
+    found = (_member_of(record.key, record.state) for record in reader.all_records("device"))
+    listed = [member for member in found if member is not None]
     return sorted(listed, key=lambda member: (member.name, member.device))
+
+
+@lru_cache(
+    maxsize=4 * limits.MEMBERS_MAX
+)  # who is a member is asked after each batch, and nearly always they are the same
+def _member_of(key: bytes, state: bytes) -> Member | None:
+    """Return the member that a device's stored state tells of; None where it cannot be read."""
+    found = authority.member_of(key, state)
+    if found is None:
+        return None
+    entity, record = found
+    added_at = values.time_of(min(write[2] for write in entity.cells["record"]))
+    name, device = entity.value("name") or "?", records.device_id(record.signing_key)
+    return Member(device=device, name=name, certificate=_certificate_of(entity), added_at=added_at)
 
 
 def _certificate_of(entity: Entity) -> bytes:

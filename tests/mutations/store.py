@@ -11,8 +11,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a fault of the disk ends one job of a batch and no other",
         "What else is in the batch is acknowledged, though nobody knows what the disk has.",
         "store/sqlite/store.py",
-        "not writer.in_transaction or is_fault(error)",
-        "not writer.in_transaction",
+        "is_own = errors.is_bug(error) and not is_fault(error)",
+        "is_own = errors.is_bug(error)",
         ("store/sqlite/test_store.py",),
     ),
     Mutant(

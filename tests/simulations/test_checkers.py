@@ -21,7 +21,7 @@ from edda_sync.simulations.book import Fate
 from edda_sync.simulations.catalogue import CHECKERS
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.checkers import hostility
-from edda_sync.simulations.checkers.history import CODEC
+from edda_sync.simulations.checkers.progress import CODEC
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.liars import DELETE, PUT
 from edda_sync.simulations.protocols import Verdict

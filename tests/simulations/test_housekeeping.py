@@ -82,3 +82,22 @@ def test_a_slow_device_takes_one_frame_after_another_each_after_its_pace() -> No
     assert taken == [0, 1, 2, 3]
     due.pop()[1]()
     assert taken == [0, 1, 2, 3]
+
+
+def test_events_that_make_nothing_due_earlier_set_no_alarms() -> None:
+    planned: list[int] = []
+
+    def attend_again(sim: Simulation) -> None:
+        keeping = sim.devices[0].keeping
+        assert keeping is not None
+        before = sim.clock.planned
+        for _ in range(100):
+            keeping.attend()
+        planned.append(sim.clock.planned - before)
+
+    def script(sim: Simulation) -> float:
+        sim.at(5.0, lambda: attend_again(sim))
+        return 10.0
+
+    simulate(script)
+    assert planned[0] <= 1

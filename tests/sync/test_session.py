@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from pycrdt import Doc, Text
 
 import edda_sync as edda
 from edda_sync.changes import change as changes
@@ -928,8 +929,21 @@ def actor_of_device(bench: Bench) -> bytes:
         return actor_of(reader)
 
 
+def divide() -> None:
+    raise ZeroDivisionError("a bug")
+
+
+def panic() -> None:
+    """Let yrs unwrap a None, which it does over some updates."""
+    doc: Doc[Text] = Doc()
+    doc["t"] = Text()
+    doc.apply_update(bytes.fromhex("01010500040101740568656c6c6f00"))
+    doc.apply_update(bytes.fromhex("01010505440502000000"))
+
+
+@pytest.mark.parametrize(("fail", "name"), [(divide, "ZeroDivisionError"), (panic, "PanicException")])
 def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_other(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None], name: str
 ) -> None:
     with devices(3) as (laptop, phone, tablet):
         phone.create_task(edda.Task(title="of the phone"))
@@ -941,7 +955,7 @@ def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_
 
         def fail_over_the_phone(session: Session, frame: bytes, now: float) -> Said:
             if session.peer == name_of(phone):
-                raise ZeroDivisionError("a bug")
+                fail()
             return take(session, frame, now)
 
         with monkeypatch.context() as faulty:
@@ -951,7 +965,8 @@ def test_a_bug_in_the_talk_with_one_peer_ends_that_talk_and_is_in_the_way_of_no_
             *said, end = replica.frame_received(name_of(phone), b"any", 1.0)
         assert isinstance(end, Close)
         assert isinstance(end.error, BugError)
-        assert isinstance(end.error.bug, ZeroDivisionError)
+        assert type(end.error.bug).__name__ == name
+        assert name in str(end.error)
         (goodbye,) = [CODEC.decode(each.frame) for each in said if isinstance(each, Send)]
         assert isinstance(goodbye, Goodbye)
         assert goodbye.fault == "mine", "the peer has done nothing"

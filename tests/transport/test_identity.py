@@ -180,6 +180,18 @@ def test_what_is_no_device_certificate_is_refused_and_nothing_else_happens() -> 
             public_key_of(ADA.certificate[:length])
 
 
+def test_a_certificate_over_which_native_code_panics_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(_: bytes) -> x509.Certificate:
+        raise PanicException("at x509.rs:1")
+
+    monkeypatch.setattr(x509, "load_der_x509_certificate", panic)
+    with pytest.raises(InvalidValueError):
+        public_key_of(ADA.certificate)
+
+
 def test_a_certificate_under_another_devices_name_is_refused() -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, BOB.device)])
     builder = (

@@ -135,6 +135,15 @@ def test_a_third_device_learns_of_the_second_from_the_log() -> None:
         assert phone.reading.certificates() == tablet.reading.certificates() == laptop.reading.certificates()
 
 
+def test_asking_again_who_is_a_member_decodes_nobody_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    with devices(2) as (one, _):
+        known = one.members()
+        decoded: list[bytes] = []
+        monkeypatch.setattr(authority, "decode_device", decoded.append)
+        assert one.members() == known
+        assert decoded == []
+
+
 def test_of_two_who_found_a_workspace_in_one_store_the_first_one_does(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home") as store:
         workspace, key = store.workspace, store.membership.workspace_key

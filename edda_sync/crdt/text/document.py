@@ -28,7 +28,7 @@ from edda_sync.crdt.text.edits import TextEdit
 from edda_sync.crdt.text.hunks import Hunk
 from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.words import limits, values
-from edda_sync.words.errors import CorruptError, LimitError, RefusedTextError
+from edda_sync.words.errors import CorruptError, LimitError, RefusedTextError, is_panic
 from edda_sync.words.model import Replacement
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ class TextDocument:
             doc.apply_update(update)
             return str(doc[yjs.ROOT]) == self.string()
         except BaseException as error:
-            if isinstance(error, (ValueError, RuntimeError)) or type(error).__name__ == "PanicException":
+            if isinstance(error, (ValueError, RuntimeError)) or is_panic(error):
                 return False
             raise
 

@@ -9,9 +9,9 @@ from edda_sync.changes.chains import PROOF, Chains, name_of_proof
 from edda_sync.changes.change import decode_birth
 from edda_sync.crdt.frontier import covers, join
 from edda_sync.simulations.checker import Checker
-from edda_sync.simulations.checkers.history import CODEC
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.ending import shown
+from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.sync.behind import forged_by
 from edda_sync.sync.messages import Behind, Evidence, Heads, Hello, Known
@@ -98,7 +98,7 @@ class OnlyNews(Checker):
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
         """Note what a device names, all of it as soon as the last page is here, and what it brings."""
         try:
-            message = CODEC.decode(frame)
+            message = message_of(frame)
         except RemoteError:
             return
         if not isinstance(message, Hello | Heads | Known | Evidence):
@@ -113,7 +113,7 @@ class OnlyNews(Checker):
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare with what its receiver has named."""
-        message = CODEC.decode(frame)
+        message = message_of(frame)
         if isinstance(message, Evidence):
             named = self._named[receiver.name, device.name, device.links[receiver.id].number]
             if not named.isdisjoint(map(_name_of, message.items)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from edda_sync.changes.chains import Chains
 from edda_sync.changes.change import DEP_HASH_BYTES, decode_birth, decode_header, hash_change, hash_header, hash_part
@@ -13,17 +13,15 @@ from edda_sync.simulations.branches import is_in_a_segment, reach_of
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.ending import heads_of, shown
+from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
 from edda_sync.sync.messages import Ack, Changes, Earlier, Heads, Hello, Offer, Part, Snapshot, Want
-from edda_sync.sync.wire import Codec
-
-CODEC: Final = Codec()
 
 
 def dots_in(frame: bytes) -> list[Dot]:
     """Return which changes a frame brings."""
-    message = CODEC.decode(frame)
+    message = message_of(frame)
     return [decode_header(raw).dot for raw, _ in message.changes] if isinstance(message, Changes) else []
 
 
@@ -188,7 +186,7 @@ class PersistBeforePublish(Checker):
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare what a frame says with the disk."""
-        message = CODEC.decode(frame)
+        message = message_of(frame)
         said: list[Dot] = []
         if isinstance(message, (Changes, Earlier)):
             self._check_changes(device, message)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from edda_sync.changes.change import decode_header
 from edda_sync.simulations.checker import Checker
-from edda_sync.simulations.checkers.history import CODEC
 from edda_sync.simulations.device import SimulatedDevice
+from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
 from edda_sync.sync.messages import Snapshot, Want
@@ -48,14 +48,14 @@ class AskedFor(Checker):
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Note what a device asks for."""
-        message = CODEC.decode(frame)
+        message = message_of(frame)
         if isinstance(message, Want):
             self._asked[device.name, device.links[receiver.id].number] = message.segment
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
         """Look whether a part of a segment was asked for."""
         try:
-            message = CODEC.decode(frame)
+            message = message_of(frame)
         except RemoteError:
             return
         if not isinstance(message, Snapshot):

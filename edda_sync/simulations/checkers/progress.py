@@ -15,16 +15,19 @@ from edda_sync.simulations.book import Fate
 from edda_sync.simulations.branches import is_in_a_segment
 from edda_sync.simulations.checker import Checker
 from edda_sync.simulations.checkers.convergence import rows_of
-from edda_sync.simulations.checkers.history import CODEC, dots_in
+from edda_sync.simulations.checkers.history import dots_in
 from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.ending import heads_of, shown
+from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
 from edda_sync.sync.giving import missing
 from edda_sync.sync.messages import Earlier, Snapshot
 from edda_sync.sync.progress import Progress
+from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
 
+CODEC: Final = Codec()
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
 EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
@@ -118,7 +121,7 @@ class BoundedBytes(Checker):
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
         if receiver.name in self._held:
             self._allow_segment(device, receiver, frame)
-            message = CODEC.decode(frame)
+            message = message_of(frame)
             if isinstance(message, Earlier):
                 self._allow_question(device, receiver, message)
 
@@ -138,7 +141,7 @@ class BoundedBytes(Checker):
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Note a part of a segment whose sender cannot give changes instead."""
-        message = CODEC.decode(frame)
+        message = message_of(frame)
         if not isinstance(message, Snapshot):
             return
         ends = (device.name, receiver.name)

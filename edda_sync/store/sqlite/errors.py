@@ -51,6 +51,6 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
     return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.")
 
 
-def is_fault(error: Exception) -> bool:
+def is_fault(error: BaseException) -> bool:
     """Tell whether the store failed, rather than what one transaction asked of it."""
     return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)

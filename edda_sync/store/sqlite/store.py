@@ -202,8 +202,9 @@ class SqliteStore:
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
-                    except Exception as error:
-                        if len(batch) == 1 or not writer.in_transaction or is_fault(error):
+                    except BaseException as error:
+                        is_own = errors.is_bug(error) and not is_fault(error)
+                        if len(batch) == 1 or not writer.in_transaction or not is_own:
                             raise
                         done.set_exception(error)
                 journal_bytes = self._place.check_all(self._connection)

@@ -69,7 +69,7 @@ from edda_sync.words.errors.remote import (
     RemoteMismatchError,
     RemoteProtocolError,
 )
-from edda_sync.words.errors.root import EddaError, command_of, shown
+from edda_sync.words.errors.root import EddaError, command_of, is_bug, is_panic, shown
 from edda_sync.words.errors.storage import (
     WAYS_BACK,
     BusyError,
@@ -129,5 +129,7 @@ __all__ = [
     "StorageError",
     "UsageError",
     "command_of",
+    "is_bug",
+    "is_panic",
     "shown",
 ]

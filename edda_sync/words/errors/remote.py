@@ -99,7 +99,7 @@ class BugError(EddaError):
         bug: What was raised; its trace is in the log.
     """
 
-    def __init__(self, bug: Exception) -> None:
+    def __init__(self, bug: BaseException) -> None:
         self.bug = bug
         super().__init__(
             f"edda-sync has a bug that ended this talk ({type(bug).__name__}: {bare(str(bug))}); it is begun anew after a "

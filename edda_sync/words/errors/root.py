@@ -13,6 +13,16 @@ class EddaError(Exception):
     exit_code = exits.FAILED
 
 
+def is_panic(error: BaseException) -> bool:
+    """Tell whether native code failed in a way that it did not foresee; pyo3 raises that as no ``Exception``."""
+    return type(error).__name__ == "PanicException"
+
+
+def is_bug(error: BaseException) -> bool:
+    """Tell whether an exception says that code failed, and not that somebody wants the thread or the process to end."""
+    return isinstance(error, Exception) or is_panic(error)
+
+
 def shown(text: str, width: int = 60) -> str:
     """Return a piece of a person's input in quotes, short and without control characters, for the text of an error."""
     short = text if len(text) <= width else text[: width - 1] + "…"

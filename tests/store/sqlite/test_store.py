@@ -193,8 +193,14 @@ def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store:
     closing.join()
 
 
-def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(store: SqliteStore, ended: list[bool]) -> None:
-    failure = ValueError("mine")
+class PanicException(BaseException):
+    """What native code raises that has a bug: no ``Exception``."""
+
+
+@pytest.mark.parametrize("failure", [ValueError("mine"), PanicException("at x.rs:1")])
+def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(
+    store: SqliteStore, ended: list[bool], failure: BaseException
+) -> None:
 
     def half(tx: StoreWriter) -> None:
         tx.set_meta("half", b"")
