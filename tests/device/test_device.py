@@ -334,6 +334,23 @@ async def test_a_device_listens_where_it_did_last_time_unless_that_is_taken(benc
         assert laptop.port != port
 
 
+def test_a_device_that_ran_before_runs_again_and_what_it_writes_is_told_to_no_former_loop(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.members("laptop")
+    device = Device(bench.folder / "laptop", config=bench.config("laptop"), discover=False)
+
+    async def run(title: str) -> set[str]:
+        async with device:
+            await device.run(add(title))
+            assert device.fault == ""
+            return await device.run(titles)
+
+    assert asyncio.run(run("Buy milk")) == {"Buy milk"}
+    assert asyncio.run(run("Buy bread")) == {"Buy milk", "Buy bread"}
+    assert "What is committed" not in caplog.text
+
+
 async def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bench: Bench) -> None:
     bench.members("laptop")
     async with bench.running("laptop") as laptop:

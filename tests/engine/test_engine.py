@@ -538,14 +538,3 @@ def test_threads_may_write_at_once(store: StorageEngine) -> None:
     assert store.counts()["tasks"] == 40
     (seq,) = store.frontier().values()
     assert seq == store.counts()["changes"]
-
-
-def test_listeners_hear_of_each_change_once_it_is_durable(store: StorageEngine) -> None:
-    heard: list[int] = []
-    store.writing.on_commit(lambda: heard.append(store.counts()["tasks"]))
-    task_id = store.create_task(edda.Task(title="T"))
-    store.update_task(edda.Task(id=task_id, title="T"))
-    with pytest.raises(NotFoundError):
-        store.delete_task(NOWHERE)
-    store.update_task(task_of(store, task_id))  # nothing to write
-    assert heard == [1, 1]
