@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -259,6 +260,51 @@ async def test_a_function_that_raises_when_it_is_told_is_told_nothing_more_and_t
         assert type(raised).__name__ in laptop.fault
         assert (await laptop.status())["fault"] == laptop.fault
     assert caplog.text.count("is not told any more") == 1
+
+
+async def test_a_listener_to_commits_that_raises_fails_no_write_and_the_device_says_it(bench: Bench) -> None:
+    def listener() -> None:
+        raise ZeroDivisionError("a bug of whoever listens")
+
+    async with bench.laptop() as (laptop, _), bench.phone(laptop) as phone:
+        laptop.store.writing.on_commit(listener)
+        await laptop.run(add("Buy bread"))
+        await laptop.run(add("Buy butter"))
+        await until_equal(laptop, phone)
+        assert await phone.run(titles) == {"Buy milk", "Buy bread", "Buy butter"}
+        await bench.until_told(lambda: bool(bench.troubles))
+        assert "What is committed is not told any more" in laptop.fault
+    assert len(bench.troubles) == 1
+    assert "ZeroDivisionError" in bench.troubles[0]
+
+
+class BrokenHandler(logging.Handler):
+    """A handler of the program's log, that raises."""
+
+    def emit(self, _: logging.LogRecord) -> None:
+        raise ZeroDivisionError("a bug of the handler")
+
+
+async def test_a_handler_of_the_log_that_raises_ends_neither_the_device_nor_a_link(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell(happening: Happening) -> None:
+        raise OSError("a bug of whoever listens")
+
+    logger, handler = logging.getLogger("edda_sync"), BrokenHandler()
+    logger.addHandler(handler)
+    try:
+        laptop = Device(bench.home, config=bench.config("laptop"), discover=False, tell=tell)
+        async with laptop, bench.phone(laptop) as phone:
+            await phone.run(add("Buy bread"))
+            await until_equal(laptop, phone)
+            assert await laptop.run(titles) == {"Buy milk", "Buy bread"}
+            assert "What happens is not told any more" in laptop.fault
+    finally:
+        logger.removeHandler(handler)
+    said = capsys.readouterr().err
+    assert "What happens is not told any more" in said
+    assert "A handler of the log raised ZeroDivisionError" in said
 
 
 async def test_what_the_function_raises_that_shows_an_invitation_ends_that_and_nothing_else(bench: Bench) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, say
 from edda_sync.words.model import Conflict, ConflictValue
 
 SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
 
 
-@click.command("conflicts")
+@click.command("conflicts", cls=Command)
 @json_option
 def conflicts(as_json: bool) -> None:
     """

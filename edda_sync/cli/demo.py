@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
 from edda_sync.words import exits
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from edda_sync.demo.story import Story
 
 
-@click.command("demo")
+@click.command("demo", cls=Command)
 @click.option("--svg", metavar="FILE", type=FilePath(), help="Write the final picture there.")
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print a summary in JSON; what happens goes to stderr.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import STORE_FILE, Progress, count, home, json_option, note, opened, print_json, say
 from edda_sync.engine import doctor as doctors
 from edda_sync.words import exits
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @click.option("--rebuild", is_flag=True, help="Fold the log into fresh tables; nothing that was written is lost.")
 @json_option
 def doctor(rebuild: bool, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli import editing, items
+from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     TagName,
     chosen_limit,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
 
 
-@click.group("doc")
+@click.group("doc", cls=Group)
 def doc() -> None:
     """Documents: texts that merge, word by word."""
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
 from edda_sync.engine.items import item_of_row
 from edda_sync.words.errors import UsageError
@@ -30,7 +31,7 @@ _UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what one system or a
 _UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this one cannot, or should not
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.argument("path", required=False, type=FilePath())
 @click.option("--format", "format", type=click.Choice(["jsonl", "markdown"]), default="jsonl", show_default=True)
 @force_option
@@ -110,6 +111,7 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
             raise UsageError(
                 f"{count(different, 'file')} in {safe_line(str(folder))} would be replaced; --force does that."
             )
+        make_folders(folder)  # also for no documents at all
         for number, document in enumerate(_documents(reader)):
             target = targets[document.id]
             if not _holds(target, document):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
 from edda_sync.words import exits
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 LISTED_MAX: Final = 10  # refused or edited things that are listed one by one
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def import_() -> None:
     """Bring in tasks and documents of other programs. Importing again changes nothing, and undoes nothing."""
 

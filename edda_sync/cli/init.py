@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import STORE_FILE, home, safe_line, say
 from edda_sync.engine.engine import open as open_store
 from edda_sync.words import values
 from edda_sync.words.config import StorageConfig
 
 
-@click.command("init")
+@click.command("init", cls=Command)
 @click.option("--name", metavar="NAME", help="What to call this device; its host name otherwise.")
 def init(name: str | None) -> None:
     """

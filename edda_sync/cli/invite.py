@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edda_sync.cli import streams
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import GivenUpError, can_redraw, count, note, on_terminal, safe_line, say
 from edda_sync.cli.running import Waiting, answers
 from edda_sync.words import exits
@@ -32,7 +33,7 @@ _DIGITS: Final = {
 }  # fmt: skip
 
 
-@click.command("invite")
+@click.command("invite", cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="TCP port for the invitation.")
 @click.option("--window", type=click.FloatRange(0.1, PAIRING_WINDOW_S), default=PAIRING_WINDOW_S, hidden=True)
 @click.pass_context

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
+from edda_sync.cli.common import NOTHING, count, note, print_json, safe_line, say, short_ids, write
 from edda_sync.words import model
 from edda_sync.words.errors import InTrashError, NotFoundError, command_of
 from edda_sync.words.model import Document, Item, Task
@@ -146,7 +146,7 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
 def short_time(moment: str | None) -> str:
     """Return a time for a list: the day alone when it is the day's first moment."""
     if moment is None:
-        return "-"
+        return NOTHING
     return moment[:10] if moment.endswith("T00:00:00.000Z") else moment[:16] + "Z"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import GivenUpError, can_ask, count, home, note, safe_line, say
 from edda_sync.cli.first_sync import LOST_S_MAX, until_equal
 from edda_sync.cli.running import Address, Waiting
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from edda_sync.workspace.welcome import Welcome
 
 
-@click.command("join")
+@click.command("join", cls=Command)
 @click.argument("code")
 @click.option(
     "--at", "at", type=Address(), metavar="HOST:PORT", help="Where the invitation is, as `edda invite` shows it."

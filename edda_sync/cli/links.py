@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edda_sync.cli import items
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import opened, write
 from edda_sync.words.errors import NotLinkedError, UsageError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
 
 
-@click.command("link")
+@click.command("link", cls=Command)
 @click.argument("task")
 @click.argument("document")
 @click.option(

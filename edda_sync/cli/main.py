@@ -21,7 +21,8 @@ from typing import Any, Final
 
 import click
 
-from edda_sync.cli import streams
+from edda_sync.cli import hints, streams
+from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
 from edda_sync.words import exits
 from edda_sync.words.config import absolute
@@ -50,7 +51,7 @@ COMMANDS: Final = {
 """Name of each command, where it is (module of this package and attribute), and its line of help."""
 
 
-class Lazy(click.Group):
+class Lazy(Group):
     """A group whose commands are imported when they are used; one whose module is missing is left out."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -148,8 +149,10 @@ def _usage(error: click.UsageError) -> str:
         if takes_words and not re.fullmatch(r"--[a-z][a-z-]*", name):  # edda has no short options
             words = error.ctx.command.collect_usage_pieces(error.ctx)[-1]
             return f"No such option {safe_line(name)!r}; what begins with - goes behind --: `{place} -- {words}`."
+        known = [opt for each in error.ctx.command.get_params(error.ctx) for opt in each.opts if opt.startswith("--")]
+        said = f"No such option {safe_line(name)!r}. {hints.option(place.removeprefix('edda').strip(), name, known)}".strip()
     more = f"`{place} --help` says more."
-    return f"{said} {more}" if said.endswith("?") else f"{said.rstrip('.')}; {more}"
+    return f"{said} {more}" if said.endswith(("?", "`.")) else f"{said.rstrip('.')}; {more}"
 
 
 def _note_apart(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
     STORE_FILE,
     count,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 
-@click.command("up")
+@click.command("up", cls=Command)
 @port_option
 @at_option
 @click.option("--no-discovery", is_flag=True, help="Do not look for others on the LAN, and do not be seen.")
@@ -118,7 +119,7 @@ def _names(status: Answer) -> dict[str, str]:
 # --- sync -------------------------------------------------------------------------------------------------------------
 
 
-@click.command("sync")
+@click.command("sync", cls=Command)
 @at_option
 @click.option(
     "--timeout", type=click.FloatRange(0.1, 86_400), default=limits.SYNC_TIMEOUT_S, show_default=True, metavar="SECONDS"
@@ -197,7 +198,7 @@ def _apart(peer: Answer) -> str:
 # --- devices and status -----------------------------------------------------------------------------------------------
 
 
-@click.command("devices")
+@click.command("devices", cls=Command)
 @json_option
 def devices(as_json: bool) -> None:
     """List the devices of the workspace, and when each was last proved equal to this one."""
@@ -219,7 +220,7 @@ def devices(as_json: bool) -> None:
     print_table(["name", "id", "last proved equal"], rows)
 
 
-@click.command("status")
+@click.command("status", cls=Command)
 @json_option
 def status(as_json: bool) -> None:
     """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""

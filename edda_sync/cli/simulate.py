@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edda_sync.cli.commands import Command
 from edda_sync.cli.common import FilePath, check_free, force_option, note, on_terminal, print_json, say
 from edda_sync.words import exits
 
@@ -21,7 +22,7 @@ RUNS: Final = 100
 SAY_EVERY_S: Final = 0.5
 
 
-@click.command("simulate")
+@click.command("simulate", cls=Command)
 @click.option("--seed", type=click.IntRange(min=0), help="Run this one seed.")
 @click.option("--seeds", metavar="N|FIRST-LAST", help=f"Run so many seeds, or a range of them ({RUNS} by default).")
 @click.option("--scenario", metavar="NAME", help="Run a story that people can read; `list` lists them.")

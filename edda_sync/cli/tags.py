@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from edda_sync.cli.common import TagName, json_option, note, opened, print_json, print_table, say, write
+from edda_sync.cli.commands import Group
+from edda_sync.cli.common import NOTHING, TagName, json_option, note, opened, print_json, print_table, say, write
 from edda_sync.words import model
 
 
-@click.group("tag")
+@click.group("tag", cls=Group)
 def tag() -> None:
     """Tags: a name is a tag's identity, whatever its case. Put them on with `edda task edit --tag`, or `edda doc edit`."""
 
@@ -38,7 +39,9 @@ def list_(as_json: bool) -> None:
     elif not found:
         note("No tags. `edda task edit ID --tag NAME` makes one.")
     else:
-        print_table(["name", "color", "description"], [[t.name, t.color or "-", t.description or ""] for t in found])
+        print_table(
+            ["name", "color", "description"], [[t.name, t.color or NOTHING, t.description or ""] for t in found]
+        )
 
 
 @tag.command("rename")

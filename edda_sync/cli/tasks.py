@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli import editing, items
+from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     NONE,
     TagName,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ACTIVE = ("open", "in_progress")
 
 
-@click.group("task")
+@click.group("task", cls=Group)
 def task() -> None:
     """Tasks: what is to be done."""
 

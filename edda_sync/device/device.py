@@ -2,7 +2,7 @@
 A device: a store that finds the workspace's other devices and syncs with them, on asyncio.
 
 This is its face; the parts are the ``runner`` (events to the replica and the steward, and out what they say), the ``peers``
-(links), the ``status`` (what is known and said of peers) and the ``listener`` (the program's own function that is told).
+(links) and the ``status`` (what is known and said of peers).
 
 A fault of the disk or of another process ends nothing of what a device does. A bug ends the device, and so does the loss
 of the store's file. But a bug that something of a peer's brings to light ends the talk with that peer, and nothing else:
@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 
 from edda_sync.crdt.frontier import Frontier, covers
 from edda_sync.device import control, service
+from edda_sync.device.happening import Happening
 from edda_sync.device.invite import invite
-from edda_sync.device.listener import Happening, Listener
 from edda_sync.device.peers import DIAL_AGAIN_S, Peers
 from edda_sync.device.runner import Runner
 from edda_sync.device.status import Status
@@ -34,6 +34,7 @@ from edda_sync.sync.progress import Progress
 from edda_sync.transport.discovery import Discovery
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words import limits
+from edda_sync.words.callbacks import Callback, log, log_broken
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
 from edda_sync.words.model import Item, Member
@@ -84,7 +85,7 @@ class Device:
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
         self._is_on_disk = config is None or config.backend != "memory"
-        self._tell = Listener(tell, self._listener_broke)
+        self._tell = Callback(tell, "What happens", self._listener_broke, passing=(asyncio.CancelledError,))
         self._status = Status(self._tell)
         self._runner: Runner
         self._stack = contextlib.AsyncExitStack()
@@ -130,7 +131,7 @@ class Device:
         try:
             self._owner.check()  # in a forked child there is no worker to wait for, and the links are the parent's
         except UsageError as error:
-            LOG.error("%s", error)  # the child's event loop ends before it could bring this out
+            log(LOG, logging.ERROR, str(error))  # the child's event loop ends before it could bring this out
             raise
         self._runner.tasks.closing()
         await self._stack.aclose()
@@ -317,7 +318,7 @@ class Device:
         self.peers.found(device, endpoints)
 
     def _listener_broke(self, error: CallbackError) -> None:
-        LOG.error("%s", error, exc_info=error.raised)
+        log_broken(error)
         self._runner.failed(_HAPPENINGS, error)
 
 

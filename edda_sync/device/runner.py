@@ -29,12 +29,14 @@ from edda_sync.sync.replica import Replica
 from edda_sync.sync.steward import EVENTS, Steward
 from edda_sync.transport.identity import verify
 from edda_sync.transport.link import Link
-from edda_sync.words.errors import EddaError, LinkClosedError, StorageError
+from edda_sync.words.callbacks import log_broken
+from edda_sync.words.errors import CallbackError, EddaError, LinkClosedError, StorageError
 from edda_sync.workspace.welcome import workspace_tag
 
 T = TypeVar("T")
 TASK: Final = "a task"
 REFUSALS: Final = "noting who knows this device"
+LISTENERS: Final = "telling what is committed"
 
 
 class Runner:
@@ -65,6 +67,7 @@ class Runner:
         self._latest: dict[str, int] = {}  # the number of each peer's link
         self._timer: asyncio.TimerHandle | None = None
         self._lookout = Lookout(self._is_quiet, self._noticed)
+        self._end_listening: Callable[[], None] = lambda: None
         self._version = 0  # of the store, when the log was looked at last
         self._replica: Replica
         self._steward: Steward | None = None
@@ -89,7 +92,12 @@ class Runner:
         def committed() -> None:
             loop.call_soon_threadsafe(self._committed)
 
-        store.writing.on_commit(committed)
+        def broken(error: CallbackError) -> None:
+            log_broken(error)
+            loop.call_soon_threadsafe(self.failed, LISTENERS, error)
+
+        self._end_listening = store.writing.on_commit(committed)
+        store.writing.on_broken = broken
 
     def begin(self) -> None:
         """Look after the store from now on."""
@@ -107,6 +115,8 @@ class Runner:
                 await self._perform(order)
         finally:
             self._set_timer(None)
+            self._end_listening()  # the store may be opened again, and this loop runs no more
+            self.store.writing.on_broken = log_broken
             await self._on_worker(self.store.close)
             self._worker.shutdown()
 

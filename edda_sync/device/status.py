@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from edda_sync.crdt.frontier import Frontier, lacking
 from edda_sync.crdt.records import told_apart
-from edda_sync.device.listener import Happening
+from edda_sync.device.happening import Happening
 from edda_sync.device.peers import Peers
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.progress import Progress
 from edda_sync.transport.interfaces import Endpoint
 from edda_sync.words.addresses import host_port
+from edda_sync.words.callbacks import log
 from edda_sync.words.errors import BugError, CorruptError, EddaError, RemoteError, StorageError
 
 LOG: Final = logging.getLogger("edda_sync.device.device")
@@ -108,7 +109,7 @@ class Status:
     def ended(self, device: str, error: EddaError) -> None:
         """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
         if isinstance(error, BugError):
-            LOG.error("%s", error, exc_info=error.bug)
+            log(LOG, logging.ERROR, str(error), error.bug)
         peer = self.peers.all.get(device)
         if peer is not None:
             peer.is_failing = True

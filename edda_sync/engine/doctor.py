@@ -30,6 +30,7 @@ from edda_sync.store.seams import Row, StoreReader
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
 from edda_sync.workspace.lives import Life
 
@@ -67,8 +68,10 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
 
     Args:
         engine: An open store.
-        progress: Called with the number of changes that were folded, then with that of entities that were looked at.
+        progress: Called with the number of changes that were folded, then with that of entities that were looked at,
+            until it raises something, which the log says.
     """
+    progress = Callback(progress, "The progress of the doctor")
     findings = _check_file(engine)
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # whatever else would be said of a broken file is not worth reading
@@ -95,7 +98,7 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
 
     Args:
         engine: An open store.
-        progress: Called with the number of changes that were folded for the comparison.
+        progress: Called with the number of changes that were folded for the comparison; as :func:`check`.
 
     Raises:
         CorruptError: The log itself is damaged; nothing was changed.
@@ -104,7 +107,7 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     if not found.sound:
         raise CorruptError(found.detail)
     changed = _changed_shape(engine)
-    different = {} if changed else _compare_with_log(engine, progress)
+    different = {} if changed else _compare_with_log(engine, Callback(progress, "The progress of the doctor"))
     return Rebuilt(engine.rebuild(), different, changed)
 
 

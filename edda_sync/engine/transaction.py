@@ -231,6 +231,8 @@ class Transaction:
         finally:
             self._release()
         self.state = TransactionState.COMMITTED
+        if self.dot is not None:
+            self._writing.announce()
         return self.dot
 
     def rollback(self) -> None:

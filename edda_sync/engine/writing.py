@@ -23,7 +23,8 @@ from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
 from edda_sync.sync import readmission
 from edda_sync.words import values
-from edda_sync.words.errors import LostIdentityError
+from edda_sync.words.callbacks import Callback, log_broken
+from edda_sync.words.errors import CallbackError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
 
@@ -40,6 +41,9 @@ class Writing:
         ledger: The log's keeper.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
+
+    Attributes:
+        on_broken: Called when a listener has raised something, with what to say of it; it goes to the log by default.
     """
 
     def __init__(
@@ -53,7 +57,8 @@ class Writing:
         self._opened, self._own, self._ledger = opened, own, ledger
         self.now, self.random = now, random
         self._written: Head | None = None  # by the transaction that runs
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callback[[]]] = []
+        self.on_broken: Callable[[CallbackError], None] = log_broken
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
@@ -65,7 +70,7 @@ class Writing:
         check: Callable[[StoreWriter], None] | None,
     ) -> Dot | None:
         """
-        Make one change of drafts, durably, and tell who listens; return its dot, or None when there is nothing to do.
+        Make one change of drafts, durably; return its dot, or None when there is nothing to do. :meth:`announce` it then.
 
         Args:
             drafts: What to do, in order.
@@ -79,10 +84,7 @@ class Writing:
                 check(tx)
             return self.commit(tx, drafts, reason, agent)
 
-        dot = store.transact(work) if drafts else None
-        if dot is not None:
-            self.announce()
-        return dot
+        return store.transact(work) if drafts else None
 
     def commit(
         self, tx: StoreWriter, drafts: Sequence[Draft], reason: str | None, agent: str | None = None
@@ -138,13 +140,22 @@ class Writing:
 
     # --- after a commit -----------------------------------------------------------------------------------------------
 
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each of this process's own changes is durable; on the caller's thread."""
-        self._listeners.append(listener)
+    def on_commit(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """
+        Call ``listener`` after each of this process's own changes is durable, on the caller's thread.
+
+        Should it raise something, it is not called any more, and the log says so once; what was written stays written.
+
+        Returns:
+            What to call to end this; once.
+        """
+        callback = Callback(listener, "What is committed", lambda error: self.on_broken(error))
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
 
     def announce(self) -> None:
         """Tell who listens that a change of this process is durable."""
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener()
 
     def note_written(self, head: Head) -> None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edda_sync.engine.items import set_cells
 from edda_sync.words import limits, unicode14, values
+from edda_sync.words.callbacks import Callback
 from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Document, Item, Task, cells_of, kind_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def merge_into(
         store: Where to.
         source: What ``beads.read`` or ``markdown.read`` returned.
         agent, reason: Who imports, and why; as ``begin_transaction``.
-        progress: Called with the number of items that are done.
+        progress: Called with the number of items that are done, until it raises something, which the log says.
 
     Returns:
         A :class:`Report`. What the source itself could not read is in ``source.refused``.
@@ -122,7 +123,7 @@ def merge_into(
     Raises:
         LocalError, StorageError: As they say; earlier batches are in.
     """
-    report = Report()
+    report, tell = Report(), Callback(progress, "The progress of an import")
     done = 0
     for batch in _batches(source.items):
 
@@ -131,7 +132,7 @@ def merge_into(
 
         report.add(store.transact(work, agent=agent, reason=reason or f"import from {source.key}"))
         done += len(batch)
-        progress(done)
+        tell(done)
     return report
 
 

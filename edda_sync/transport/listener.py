@@ -20,6 +20,7 @@ from edda_sync.transport.link import BOTH_ENDS, PATH, Called, Link
 from edda_sync.transport.sockets import listening, tune
 from edda_sync.transport.tls import certificate_of, mutual
 from edda_sync.words.addresses import host_port
+from edda_sync.words.callbacks import log
 from edda_sync.words.errors import RemoteError
 from edda_sync.words.limits import LINKS_UNPROVED_MAX, OPEN_TIMEOUT_S
 
@@ -163,9 +164,9 @@ class Listener:
         try:
             await self._on_link(link)
         except RemoteError as error:
-            LOG.debug("%s", error)
-        except Exception:
-            LOG.exception("The link to %s failed on this side.", peer)
+            log(LOG, logging.DEBUG, str(error))
+        except Exception as error:  # noqa: BLE001 - it is this side's, and the link's end
+            log(LOG, logging.ERROR, f"The link to {peer} failed on this side.", error)
             await link.end(CloseCode.INTERNAL_ERROR, "")
         finally:
             del self._links[link]

@@ -142,10 +142,7 @@ def plan(query: Query) -> Plan:
     words = _words(query.text)
     order = _order(query, task, bool(words))
     equal: list[tuple[str, tuple[str | int | None, ...]]] = []
-    ranges = [
-        ("created_at", query.created_from, query.created_before),
-        ("updated_at", query.updated_from, query.updated_before),
-    ]
+    ranges = [_range(query, "created"), _range(query, "updated")]
     if isinstance(query, TaskQuery):
         if query.status is not None:
             equal.append(("status", tuple(values.status(each) for each in _several(query.status))))
@@ -154,7 +151,7 @@ def plan(query: Query) -> Plan:
         if query.parent is not None:
             parent = values.id_text(values.id_bytes("parent", query.parent)) if query.parent else None
             equal.append(("parent_id", (parent,)))
-        ranges.append(("due_date", query.due_from, query.due_before))
+        ranges.append(_range(query, "due"))
     else:
         for name in ("doc_type", "content_type"):
             if getattr(query, name) is not None:
@@ -167,7 +164,7 @@ def plan(query: Query) -> Plan:
     return Plan(
         kind="task" if task else "document",
         equal=tuple(equal),
-        ranges=tuple((name, _moment(name, start), _moment(name, end)) for name, start, end in ranges if start or end),
+        ranges=tuple(each for each in ranges if each[1:] != (None, None)),
         tag_ids=tuple(values.tag_id(values.line("tags", name)) for name in query.tags),
         linked_from=None if linked_from is None else values.id_text(values.id_bytes("task", linked_from)),
         words=words,
@@ -183,8 +180,15 @@ def _several(value: object) -> Sequence[object]:
     return (value,) if isinstance(value, (str, int)) else tuple(value)  # type: ignore[arg-type]
 
 
-def _moment(name: str, value: When | None) -> str | None:
-    return None if value is None else values.time(name, value)
+def _range(query: Query, name: str) -> tuple[str, str | None, str | None]:
+    """Return a column, and from when on, and before when its time must be."""
+    column = "due_date" if name == "due" else f"{name}_at"
+    start, end = (_moment(field, getattr(query, field)) for field in (f"{name}_from", f"{name}_before"))
+    return column, start, end
+
+
+def _moment(field: str, value: When | None) -> str | None:
+    return None if value is None else values.time(field, value)
 
 
 def _words(text: str | None) -> tuple[tuple[str, bool], ...]:

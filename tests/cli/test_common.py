@@ -54,10 +54,21 @@ def test_a_terminal_shows_a_table_in_which_nothing_can_fool_it(edda: Any) -> Non
     edda("task", "add", "evil \u202egnp.exe \u2066x")
     code, printed = on_a_terminal(edda.home, "task", "list")
     assert code == 0
-    assert re.search(r"id +status +priority +due +title", printed)
+    assert re.search(r"id +status +priority +title", printed)
     assert "\\u202e" in printed
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", printed)
     assert "\u202e" in edda("task", "list").stdout, "a program gets what was written"
+
+
+def test_a_person_sees_no_column_that_says_nothing_and_a_program_sees_each_in_its_place(edda: Any) -> None:
+    edda("tag", "add", "home")
+    assert on_a_terminal(edda.home, "tag", "list") == (0, "\x1b[1mname\x1b[0m\r\nhome\r\n")
+    assert edda("tag", "list").stdout.split() == ["home", "-"]
+    edda("tag", "add", "work", "--color", "red")
+    _, printed = on_a_terminal(edda.home, "tag", "list")
+    assert re.search(r"name +color\S*\s+home +-\s+work +red", printed)
+    edda("task", "add", "a", "--due", "2027-01-01")
+    assert re.search(r"id +status +priority +due +title", on_a_terminal(edda.home, "task", "list")[1])
 
 
 LISTS = (["task", "list"], ["task", "list", "--all"], ["doc", "list"], ["tag", "list"], ["devices"])

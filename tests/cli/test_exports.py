@@ -100,6 +100,14 @@ def test_what_is_no_ordinary_file_is_not_replaced(edda: Any, tmp_path: Path, for
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_a_markdown_export_of_no_documents_makes_its_folder_all_the_same(edda: Any, tmp_path: Path) -> None:
+    out = tmp_path / "above" / "out"
+    assert f"Wrote 0 documents to {out}." in edda("export", "--format", "markdown", str(out)).stderr
+    assert list(out.iterdir()) == []
+    (tmp_path / "file").touch()
+    edda("export", "--format", "markdown", str(tmp_path / "file"), code=1)
+
+
 def test_an_export_without_a_folder_for_it_makes_no_store(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
     edda = another_edda("fresh")
     assert f"no folder {tmp_path / 'nowhere'};" in edda("export", str(tmp_path / "nowhere" / "x"), code=2).stderr

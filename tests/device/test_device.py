@@ -5,112 +5,30 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 import edda_sync as edda
-from edda_sync import testing
-from edda_sync.device import service
-from edda_sync.device.device import Device, Happening, QueryChange
+from edda_sync.device.device import Device, QueryChange
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Effect
 from edda_sync.sync.orders import Duty
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.steward import EVENTS
-from edda_sync.transport import pairing
 from edda_sync.transport.dial import dial
-from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.errors import EddaError, PairingError, UsageError
-from edda_sync.workspace import welcome as membership
+from edda_sync.words.errors import EddaError, UsageError
 from edda_sync.workspace.actor import WORKSPACE_KEY
-
-PATIENCE_S = 30.0
-HOST = "127.0.0.1"
-
-
-class Bench:
-    """Devices of one workspace in a test's folder, and what happens on each."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.happenings: dict[str, list[Happening]] = {}
-        self._told = asyncio.Event()
-
-    def config(self, name: str) -> StorageConfig:
-        return StorageConfig(name=name, state_path=self.folder / "state")
-
-    def members(self, *names: str) -> None:
-        """Make stores that belong to one workspace and are equal."""
-        engines = [StorageEngine(self.folder / name) for name in names]
-        first = engines[0]
-        first.initialize(self.config(names[0]))
-        for name, engine in zip(names[1:], engines[1:], strict=True):
-            engine.open_store(self.config(name))
-            testing.pair(first, engine)
-        for engine in [*engines[1:], *engines[1:-1]]:
-            testing.sync(first, engine)
-        for engine in engines:
-            engine.close()
-
-    @asynccontextmanager
-    async def running(self, name: str, *at: Device) -> AsyncIterator[Device]:
-        """Run a device that dials others."""
-        happened = self.happenings.setdefault(name, [])
-
-        def tell(happening: Happening) -> None:
-            happened.append(happening)
-            self._told.set()
-
-        endpoints = tuple((HOST, other.port) for other in at)
-        config = self.config(name)
-        async with Device(self.folder / name, config=config, at=endpoints, discover=False, tell=tell) as device:
-            yield device
-
-    async def until_told(self, name: str, what: str) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while what not in self.what(name):
-                self._told.clear()
-                await self._told.wait()
-
-    def what(self, name: str) -> list[str]:
-        return [happening.what for happening in self.happenings[name]]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-async def until_equal(*devices: Device) -> None:
-    """Wait until each has proved itself equal with each of the others that it is linked to."""
-    async with asyncio.timeout(PATIENCE_S):
-        for device in devices:
-            others = {other.store.identity.device for other in devices if other is not device}
-            await device.equal(others & device.peers.all.keys())
-
-
-async def until(device: Device, condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await device.until(condition)
+from tests.device.bench import HOST, PATIENCE_S, Bench, add, titles, until, until_equal
 
 
 async def following(changes: AsyncIterator[QueryChange]) -> QueryChange:
     async with asyncio.timeout(PATIENCE_S):
         return await anext(changes)
-
-
-def add(title: str) -> Callable[[StorageEngine], str]:
-    return lambda store: store.create_task(edda.Task(title=title))
-
-
-def titles(store: StorageEngine) -> set[str]:
-    return {task.title for task in store.query_tasks(edda.TaskQuery())}
 
 
 # --- live -------------------------------------------------------------------------------------------------------------
@@ -334,6 +252,23 @@ async def test_a_device_listens_where_it_did_last_time_unless_that_is_taken(benc
         assert laptop.port != port
 
 
+def test_a_device_that_ran_before_runs_again_and_what_it_writes_is_told_to_no_former_loop(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.members("laptop")
+    device = Device(bench.folder / "laptop", config=bench.config("laptop"), discover=False)
+
+    async def run(title: str) -> set[str]:
+        async with device:
+            await device.run(add(title))
+            assert device.fault == ""
+            return await device.run(titles)
+
+    assert asyncio.run(run("Buy milk")) == {"Buy milk"}
+    assert asyncio.run(run("Buy bread")) == {"Buy milk", "Buy bread"}
+    assert "What is committed" not in caplog.text
+
+
 async def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bench: Bench) -> None:
     bench.members("laptop")
     async with bench.running("laptop") as laptop:
@@ -343,44 +278,6 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bench: Bench) 
 
 
 # --- members ----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_device_that_joins_while_others_run_is_trusted_by_all_of_them(bench: Bench) -> None:
-    bench.members("laptop", "phone")
-    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
-        await until_equal(laptop, phone)
-        opened: asyncio.Future[tuple[str, int, str]] = asyncio.get_running_loop().create_future()
-        inviting = asyncio.ensure_future(laptop.invite(lambda *shown: opened.set_result(shown)))
-        async with asyncio.timeout(PATIENCE_S):
-            code, port, reason = await opened
-        assert reason == "discovery is switched off"
-        with StorageEngine(bench.folder / "tablet") as tablet:
-            tablet.open_store(bench.config("tablet"))
-            identity = tablet.make_identity()
-            card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
-            welcome = membership.decode_welcome(await pairing.join(code, card, HOST, port))
-            tablet.adopt(welcome)
-        assert (await inviting).name == "tablet"
-        assert welcome.port == laptop.port
-        device = (await inviting).device
-        await until(phone, lambda: device in phone.peers.all)  # it heard of it through sync
-        async with bench.running("tablet", phone) as new:  # which never met the inviter
-            async with asyncio.timeout(PATIENCE_S):
-                await new.equal({phone.store.identity.device})
-            assert await new.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
-    assert "joined" in bench.what("laptop")
-
-
-async def test_an_invitation_that_nobody_answers_ends(bench: Bench) -> None:
-    bench.members("laptop")
-    async with bench.running("laptop") as laptop:
-        with pytest.raises(PairingError, match="expired"):
-            async with asyncio.timeout(PATIENCE_S):
-                await laptop.invite(lambda *_: None, window_s=0.05)
-        assert await laptop.run(lambda store: len(store.members())) == 1
-
-
-# --- peers that misbehave, and ends ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x00garbage", b"\x01" + b"\xff" * 100, b"\x07", bytes(1000)])
@@ -440,31 +337,3 @@ async def test_a_device_whose_store_cannot_be_opened_leaves_nothing_running(benc
         async with bench.running("laptop"):
             raise AssertionError("it opened")
     assert asyncio.all_tasks() == before
-
-
-# --- one sync ---------------------------------------------------------------------------------------------------------
-
-
-async def test_one_sync_carries_what_each_peer_has_to_all_of_them(bench: Bench) -> None:
-    bench.members("laptop", "phone", "tablet")
-    async with bench.running("laptop") as laptop, bench.running("phone") as phone, bench.running("tablet") as tablet:
-        await asyncio.gather(laptop.run(add("One")), phone.run(add("Two")), tablet.run(add("Three")))
-        at = [(HOST, laptop.port), (HOST, phone.port)]
-        async with asyncio.timeout(PATIENCE_S):
-            answers = [answer async for answer in service.sync(tablet, at)]
-        assert answers[-1]["equal"] is True
-        assert {peer["name"]: peer["state"] for peer in answers[-1]["peers"]} == {"laptop": "equal", "phone": "equal"}
-        assert (
-            await laptop.run(titles) == await phone.run(titles) == await tablet.run(titles) == {"One", "Two", "Three"}
-        )
-
-
-async def test_one_sync_counts_only_who_can_be_reached(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SEARCH_S", 0.1)
-    bench.members("laptop", "phone", "tablet")
-    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
-        async with asyncio.timeout(PATIENCE_S):
-            answers = [answer async for answer in service.sync(phone, [])]
-        assert answers[-1]["equal"] is True
-        states = {peer["name"]: peer["state"] for peer in answers[-1]["peers"]}
-        assert states == {"laptop": "equal", "tablet": "unreachable"}

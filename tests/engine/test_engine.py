@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import inspect
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.testing import devices
 from edda_sync.words import values
 from edda_sync.words.errors import (
-    AmbiguousIdError,
     CorruptError,
     InvalidValueError,
     NotAStoreError,
@@ -343,28 +341,6 @@ def test_a_text_edit_counts_in_code_points_one_after_another(store: StorageEngin
 # --- queries, tags, links, short ids ----------------------------------------------------------------------------------
 
 
-def test_queries_find_what_fits_in_their_order(store: StorageEngine) -> None:
-    with store.begin_transaction() as tx:
-        for title, priority, due in (("late", 1, "2027-03-01"), ("soon", 1, "2027-01-01"), ("urgent", 0, None)):
-            tx.create_task(edda.Task(title=title, priority=priority, due_date=due, tags={"work"}))
-        tx.create_task(edda.Task(title="done", status="done", priority=0))
-        tx.create_document(edda.Document(title="Note on the late one", content="late, says the note"))
-    assert [task.title for task in store.query_tasks(edda.MOST_URGENT)] == ["urgent", "soon", "late"]
-    assert [t.title for t in store.query_tasks(edda.TaskQuery(tags=("work",), limit=1, offset=1))] == ["soon"]
-    assert [t.title for t in store.query_tasks(edda.TaskQuery(text="lat*"))] == ["late"]
-    assert [d.title for d in store.query_documents(edda.DocumentQuery(text="note"))] == ["Note on the late one"]
-    with pytest.raises(InvalidValueError):
-        store.query_tasks(edda.TaskQuery(order="sideways"))
-
-
-def test_words_of_an_edit_are_found_at_once(store: StorageEngine) -> None:
-    document_id = store.create_document(edda.Document(title="Note", content="alpha"))
-    store.edit_text(document_id, "content", [(5, 0, " beta")])
-    assert [d.id for d in store.query_documents(edda.DocumentQuery(text="beta"))] == [document_id]
-    store.edit_text(document_id, "content", [(0, 6, "")])
-    assert store.query_documents(edda.DocumentQuery(text="alpha")) == []
-
-
 def test_links_and_tags_are_made_listed_and_taken_away(store: StorageEngine) -> None:
     task_id = store.create_task(edda.Task(title="T"))
     document_id = store.create_document(edda.Document(title="D"))
@@ -384,39 +360,6 @@ def test_links_and_tags_are_made_listed_and_taken_away(store: StorageEngine) -> 
     assert store.links() == []
     assert store.tags() == []
     assert document_of(store, document_id).tags == set()
-
-
-def test_the_end_of_an_id_names_it_unless_it_fits_several(store: StorageEngine) -> None:
-    first = "0192f0c1-0000-7000-8000-00000aaaaaaa"
-    second = "0192f0c1-0000-7000-8000-00001aaaaaaa"
-    for task_id in (first, second):
-        store.create_task(edda.Task(id=task_id, title="T"))
-    assert store.resolve("task", "00-00000AAAaaaa") == first
-    assert store.resolve("task", first.upper()) == first
-    with pytest.raises(AmbiguousIdError) as caught:
-        store.resolve("task", "aaaaaa")
-    assert caught.value.candidates == [first, second]
-    for nothing in ("bbbbbb", "aaaa", "nonsense", ""):
-        with pytest.raises(NotFoundError):
-            store.resolve("task", nothing)
-
-
-def test_counts_frontier_and_digest_follow_what_is_written(store: StorageEngine) -> None:
-    before, digest, (actor,) = store.counts(), store.digest(), store.frontier()
-    assert len(actor) == 16
-    assert re.fullmatch("[0-9a-f]{32}", digest)
-    task_id = store.create_task(edda.Task(title="T", tags={"a"}))
-    assert store.counts() == {
-        "tasks": before["tasks"] + 1,
-        "documents": 0,
-        "tags": 1,
-        "hidden": 0,
-        "changes": before["changes"] + 1,
-    }
-    assert store.frontier() == {actor: before["changes"] + 1}
-    assert store.digest() != digest
-    store.delete_task(task_id)
-    assert store.counts()["hidden"] == 1
 
 
 def test_what_waits_and_what_is_refused_for_good_are_counted_apart(store: StorageEngine) -> None:
@@ -538,14 +481,3 @@ def test_threads_may_write_at_once(store: StorageEngine) -> None:
     assert store.counts()["tasks"] == 40
     (seq,) = store.frontier().values()
     assert seq == store.counts()["changes"]
-
-
-def test_listeners_hear_of_each_change_once_it_is_durable(store: StorageEngine) -> None:
-    heard: list[int] = []
-    store.writing.on_commit(lambda: heard.append(store.counts()["tasks"]))
-    task_id = store.create_task(edda.Task(title="T"))
-    store.update_task(edda.Task(id=task_id, title="T"))
-    with pytest.raises(NotFoundError):
-        store.delete_task(NOWHERE)
-    store.update_task(task_of(store, task_id))  # nothing to write
-    assert heard == [1, 1]

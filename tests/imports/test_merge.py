@@ -112,6 +112,21 @@ def test_an_import_whose_memory_was_removed_touches_nothing(store: StorageEngine
     assert task_of(store, "bd-1").title == "mine"
 
 
+def test_an_import_goes_on_whatever_the_function_raises_that_is_told_how_far_it_is(
+    store: StorageEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edda_sync.imports.merge.BATCH_ITEMS_MAX", 1)
+    told: list[int] = []
+
+    def progress(done: int) -> None:
+        told.append(done)
+        raise BrokenPipeError
+
+    report = imports.merge_into(store, source(*({"id": str(n), "title": "t"} for n in range(3))), progress=progress)
+    assert (report.created, told) == (3, [1])
+    assert caplog.text.count("The progress of an import is not told any more") == 1
+
+
 def test_many_items_are_imported_in_batches(store: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.imports.merge.BATCH_ITEMS_MAX", 10)
     monkeypatch.setattr("edda_sync.imports.merge.BATCH_CODE_POINTS_MAX", 100)

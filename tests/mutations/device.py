@@ -122,10 +122,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a function that raised is told on",
         "A log whose reader has gone fills with the same trace, line for line.",
-        "device/listener.py",
-        "self._tell = None\n            self._on_broken",
-        "self._on_broken",
-        ("device/test_listener.py",),
+        "words/callbacks.py",
+        "self._function = None\n            if self._said.acquire(blocking=False):\n",
+        "if True:\n",
+        ("words/test_callbacks.py",),
     ),
     Mutant(
         "a link whose peer reads nothing is waited for",

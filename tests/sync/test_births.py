@@ -15,7 +15,6 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.ledger.admission import Admitted
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.messages import Ack, Changes, Heads, Hello
-from edda_sync.sync.rates import Rates
 from edda_sync.sync.vouchers import Vouched
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
@@ -28,18 +27,6 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 
 
 # --- how many, how fast -----------------------------------------------------------------------------------------------
-
-
-def test_so_many_lives_of_a_device_are_allowed_within_a_window_and_again_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "BIRTHS_MAX", 3)
-    births = Rates().births
-    start = 1_000.0
-    assert [births.allows(KEY, start + at) for at in (0, 1, 2, 3, 59)] == [True, True, True, False, False]
-    assert [births.allows(OTHER, start + 3) for _ in range(4)] == [True, True, True, False], "each device by itself"
-    end = start + limits.BIRTHS_WINDOW_S
-    assert [births.allows(KEY, end + at) for at in (0, 1, 2, 3)] == [True, True, True, False]
 
 
 @pytest.fixture(params=["memory", "sqlite"])

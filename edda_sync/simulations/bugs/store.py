@@ -51,19 +51,21 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Each of a transaction's operations is a change of its own.",
         (4,),
         "engine.writing:Writing.commit_drafts",
-        "dot = store.transact(work) if drafts else None",
+        "return store.transact(work) if drafts else None",
         "dot = None\n    for draft in drafts:\n"
-        "        dot = store.transact(lambda tx: self.commit(tx, [draft], reason, agent)) or dot",
+        "        dot = store.transact(lambda tx: self.commit(tx, [draft], reason, agent)) or dot\n"
+        "    return dot",
     ),
     one(
         "a full disk is passed over",
         "A write that the disk refused is acknowledged: the error is logged, and nobody reads the log.",
         (5, 21),
         "engine.writing:Writing.commit_drafts",
-        "dot = store.transact(work) if drafts else None",
+        "return store.transact(work) if drafts else None",
         "from edda_sync.words.errors import StorageError\n    dot = None\n"
         "    with suppress(StorageError):\n"
-        "        dot = store.transact(work) if drafts else None",
+        "        dot = store.transact(work) if drafts else None\n"
+        "    return dot",
     ),
     one(
         "an update writes every field",

@@ -135,8 +135,9 @@ class SqliteStore:
 
     def _wake(self, job: _Job | None) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
+            thread.start()
+            self._thread = thread
         self._jobs.put(job)
 
     def _put_off(self) -> None:
@@ -146,9 +147,12 @@ class SqliteStore:
         self._written_at = time.monotonic()
         if self.on_idle is not None and not self._idle_due:
             self._idle_due = True
-            with self._lock:
-                if not self._closed:
-                    self._wake(None)
+            try:
+                with self._lock:
+                    if not self._closed:
+                        self._wake(None)
+            except RuntimeError:  # there is no thread to be had, as at the end of the interpreter; the write is durable
+                self._idle_due = False
 
     def _run(self) -> None:
         while self._owner.is_here:

@@ -11,7 +11,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   │   └── OutdatedError      it was open for so long that it has been ended (path)
     │   ├── LimitError             larger than a limit allows (what, size, limit)
-    │   ├── CallbackError          a function that the caller gave to be called raised something (raised)
+    │   ├── CallbackError          a function that the caller gave to be called raised something (about, raised)
     │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
     ├── StorageError               this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)

@@ -103,12 +103,13 @@ class CallbackError(LocalError):
     What a program gave to be called raised something; it is not called any more, and all else goes on.
 
     Attributes:
+        about: What it was told, as a sentence begins.
         raised: What it raised; its trace is in the log.
     """
 
-    def __init__(self, raised: BaseException) -> None:
-        self.raised = raised
+    def __init__(self, about: str, raised: BaseException) -> None:
+        self.about, self.raised = about, raised
         super().__init__(
-            f"What happens is not told any more: the program's own function raised {type(raised).__name__}"
-            f" ({bare(str(raised))}); mend it, and start the device again."
+            f"{about} is not told any more: the program's own function raised {type(raised).__name__}"
+            f" ({bare(str(raised))}); mend it, and start the program again."
         )

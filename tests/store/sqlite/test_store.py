@@ -341,6 +341,28 @@ def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
     assert meta(store, "kept") == b"whole"
 
 
+def test_a_durable_write_does_not_fail_where_no_thread_can_be_begun(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    done = threading.Event()
+
+    def on_idle(_: StoreWriter) -> bool:
+        done.set()
+        return False
+
+    store.on_idle = on_idle
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        store.transact(put("kept", b"whole"))
+    assert meta(store, "kept") == b"whole"
+    assert not done.is_set()
+    store.transact(put("next"))  # what was put off is done once there is a thread
+    assert done.wait(WAIT_S)
+
+
 # --- several processes ------------------------------------------------------------------------------------------------
 
 PROCESS = """

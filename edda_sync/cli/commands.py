@@ -1,0 +1,68 @@
+"""
+Commands and groups of ``edda``. A group says which command was meant by one that does not exist; a command calls a value
+that is not acceptable by the name of its option, since the field's own name is one that nobody typed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from edda_sync.cli import hints
+from edda_sync.words.errors import InvalidValueError
+
+_FIELDS: Final = {
+    "due_date": "due", "due_from": "due_after", "parent_id": "parent", "status": "statuses", "priority": "priorities",
+}  # fmt: skip
+"""Parameters that are not called as the field is that they fill."""
+
+
+class Command(click.Command):
+    """A command whose errors call a value as the command line does."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it."""
+        try:
+            return super().invoke(ctx)
+        except InvalidValueError as error:
+            typed = _typed(ctx, error.field)
+            if typed is None:
+                raise
+            raise InvalidValueError(typed, error.why, error.value) from error
+
+
+def _typed(ctx: click.Context | None, field: str) -> str | None:
+    """Return the option, or the variable, that gave a field its value; None when none did."""
+    name = field.partition(".")[0]  # the rest is a key
+    while ctx is not None:
+        for param in ctx.command.params:
+            if isinstance(param, click.Option) and param.name in (name, _FIELDS.get(name), f"{name}s"):
+                source = ctx.get_parameter_source(param.name or "")
+                if source is ParameterSource.COMMANDLINE:
+                    return param.opts[0]
+                if source is ParameterSource.ENVIRONMENT and isinstance(param.envvar, str):
+                    return param.envvar
+        ctx = ctx.parent
+    return None
+
+
+class Group(click.Group):
+    """A group that says which of its commands was meant."""
+
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, as click does."""
+        name = str(args[0])
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            place = ctx.command_path.partition(" ")[2]
+            meant = hints.command(place, name, hints.commands_of(self, ctx))
+            said = f"No such command {name!r}."
+            if meant:
+                said += f" Did you mean {hints.either([f'`edda {each}`' for each in meant])}?"
+            raise click.UsageError(said, ctx)
+        return super().resolve_command(ctx, args)

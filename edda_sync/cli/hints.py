@@ -1,0 +1,185 @@
+"""What was meant by a command or an option that does not exist: other words for the same, or a slip of the finger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+import click
+
+VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "add": ("new", "create", "make", "insert", "append"),
+    "list": ("ls", "all", "index"),
+    "show": ("cat", "view", "get", "open", "read", "display", "print", "info"),
+    "edit": ("update", "change", "set", "modify", "write"),
+    "done": ("finish", "complete", "close", "check", "tick"),
+    "rm": ("delete", "del", "remove", "trash", "erase", "drop"),
+    "restore": ("undelete", "undo", "recover", "untrash"),
+    "rename": ("mv", "move"),
+    "move": ("mv", "under"),
+    "search": ("find", "grep", "query"),
+}
+"""Commands of groups, and what other programs call them."""
+
+PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "task rename": ("task edit ID --title TEXT",),
+    "task search": ("task list --text WORDS",),
+    "task find": ("task list --text WORDS",),
+    "task grep": ("task list --text WORDS",),
+    "task start": ("task edit ID --status in_progress",),
+    "task reopen": ("task edit ID --status open",),
+    "task tag": ("task edit ID --tag NAME",),
+    "task link": ("link TASK DOCUMENT",),
+    "doc rename": ("doc edit ID --title TEXT",),
+    "doc mv": ("doc edit ID --title TEXT",),
+    "doc tag": ("doc edit ID --tag NAME",),
+    "doc link": ("link TASK DOCUMENT",),
+    "doc import": ("import markdown PATH",),
+    "doc export": ("export --format markdown DIR",),
+    "tag edit": ("tag add NAME --color COLOR",),
+    "tag update": ("tag add NAME --color COLOR",),
+    "tag set": ("tag add NAME --color COLOR",),
+    "tag show": ("task list --tag NAME", "doc list --tag NAME"),
+    "import md": ("import markdown",),
+    "search": ("doc search WORDS", "task list --text WORDS"),
+    "find": ("doc search WORDS", "task list --text WORDS"),
+    "tasks": ("task",),
+    "todo": ("task",),
+    "todos": ("task",),
+    "document": ("doc",),
+    "documents": ("doc",),
+    "docs": ("doc",),
+    "note": ("doc",),
+    "notes": ("doc",),
+    "tags": ("tag",),
+    "label": ("tag",),
+    "labels": ("tag",),
+    "links": ("link",),
+    "unlink": ("link --remove TASK DOCUMENT",),
+    "device": ("devices",),
+    "members": ("devices",),
+    "peers": ("devices", "status"),
+    "pair": ("invite", "join CODE"),
+    "connect": ("join CODE",),
+    "start": ("up",),
+    "run": ("up",),
+    "serve": ("up",),
+    "daemon": ("up",),
+    "watch": ("up",),
+    "push": ("sync",),
+    "pull": ("sync",),
+    "setup": ("init",),
+    "verify": ("doctor",),
+    "repair": ("doctor",),
+    "fsck": ("doctor",),
+    "check": ("doctor", "task done ID"),
+    "backup": ("export",),
+    "dump": ("export",),
+    "conflict": ("conflicts",),
+    "resolve": ("conflicts",),
+    "st": ("status",),
+    "version": ("--version",),
+}
+"""What is typed, with its group, and what it is here."""
+
+OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "--description": ("desc", "body", "notes", "note", "details", "text", "content"),
+    "--content": ("body", "text", "description", "desc"),
+    "--file": ("content-file", "path", "from", "stdin", "description-file"),
+    "--description-file": ("file", "path", "from", "stdin"),
+    "--title": ("name", "subject", "heading", "summary"),
+    "--priority": ("prio", "urgency", "importance"),
+    "--status": ("state",),
+    "--due": ("deadline", "due-date", "date", "until"),
+    "--due-before": ("due", "due-to", "due-until", "before"),
+    "--due-after": ("due-from", "due-since", "after"),
+    "--parent": ("under", "project", "subtask-of", "above"),
+    "--tag": ("tags", "label", "labels"),
+    "--untag": ("remove-tag", "rm-tag"),
+    "--text": ("query", "search", "grep", "filter", "contains", "title", "words"),
+    "--order": ("sort", "sort-by", "order-by"),
+    "--reverse": ("desc", "descending"),
+    "--limit": ("count", "max", "top", "number"),
+    "--all": ("done", "everything"),
+    "--at": ("host", "address", "addr", "peer", "ip", "to"),
+    "--type": ("kind", "doc-type"),
+    "--as": ("type", "kind", "relationship"),
+    "--recursive": ("recurse", "subtasks"),
+    "--force": ("overwrite", "yes"),
+    "--no-discovery": ("no-mdns", "offline"),
+    "--rebuild": ("repair", "fix"),
+}
+"""Options, and what other programs call them."""
+
+FORMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "doc add": {
+        "`edda doc add FILE`, or `echo TEXT | edda doc add - --title TITLE`": (
+            "content", "body", "text", "file", "description", "path", "from", "stdin",
+        ),
+    },
+    "task add": {"`edda task add TITLE...`": ("title", "name", "subject", "summary", "text")},
+    "tag add": {"`edda tag add NAME`": ("name", "title", "tag")},
+    "export": {"`edda export PATH`": ("output", "out", "file", "path", "dir", "to")},
+    "import markdown": {"`edda import markdown PATH`": ("file", "path", "dir", "from")},
+    "import beads": {"`edda import beads FILE`": ("file", "path", "from")},
+    "join": {"`edda join CODE`": ("code",)},
+    "doc search": {"`edda doc search WORDS...`": ("text", "query", "words")},
+}  # fmt: skip
+"""Of a command, how what other programs have an option for is said without one."""
+
+
+def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[str]:
+    """
+    Return the commands that may have been meant, the likeliest first; none when nobody can tell.
+
+    Args:
+        place: The group, such as ``task``; empty for the root.
+        name: What was typed.
+        known: The commands of the group; of each that is a group itself, its commands.
+    """
+    word = name.casefold()
+    behind = f"{place} " if place else ""
+    if word == "help":
+        return [f"{behind}--help"]
+    phrase = PHRASES.get(f"{place} {word}".strip())
+    if phrase is not None:
+        return list(phrase)
+    verbs = {verb for verb, others in VERBS.items() if word == verb or word in others}
+    meant = [f"{behind}{each}" for each in known if each in verbs]
+    meant += [f"{behind}{each} {verb}" for each, below in known.items() for verb in below if verb in verbs]
+    return meant or [f"{behind}{each}" for each in get_close_matches(word, known)]
+
+
+def option(place: str, name: str, known: Sequence[str]) -> str:
+    """
+    Return what may have been meant by an option, as a question or a sentence; empty when nobody can tell.
+
+    Args:
+        place: The command, such as ``task add``.
+        name: What was typed, such as ``--desc``.
+        known: The options of the command.
+    """
+    word = name.lstrip("-").casefold()
+    for form, others in FORMS.get(place, {}).items():
+        if word in others:
+            return f"It stands without an option: {form}."
+    meant = [each for each in known if word in OPTIONS.get(each, ())]
+    meant = meant or [each for each in known if word and each.startswith(f"--{word}")]
+    meant = meant or get_close_matches(name, known)
+    return f"Did you mean {either(meant)}?" if meant else ""
+
+
+def either(meant: Sequence[str]) -> str:
+    """Return a list of alternatives: ``a``, ``a or b``, ``a, b or c``."""
+    *first, last = meant
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def commands_of(group: click.Group, ctx: click.Context) -> dict[str, list[str]]:
+    """Return the commands of a group; of each that is a group itself, its commands."""
+    found: dict[str, list[str]] = {}
+    for name in group.list_commands(ctx):
+        below = group.get_command(ctx, name)
+        found[name] = below.list_commands(ctx) if isinstance(below, click.Group) else []
+    return found

@@ -1,0 +1,78 @@
+"""Commands and groups: an error calls a value as it was typed, and a group says which command was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+
+from edda_sync.cli.commands import Command, Group
+from edda_sync.cli.main import COMMANDS, root
+
+ROOT = click.Context(root)
+
+
+def all_of(group: click.Group) -> Iterator[click.Command]:
+    for name in group.list_commands(ROOT):
+        found = group.get_command(ROOT, name)
+        assert found is not None
+        yield found
+        if isinstance(found, click.Group):
+            yield from all_of(found)
+
+
+def test_every_command_and_group_is_one_of_ours() -> None:
+    found = list(all_of(root))
+    assert len(found) > len(COMMANDS)
+    assert [each.name for each in found if not isinstance(each, Command | Group)] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["task", "add", "a", "--due", "soon"], "--due: is not a date or time"),
+        (["task", "list", "--due-before", "soon"], "--due-before: is not a date or time"),
+        (["task", "list", "--due-after", "soon"], "--due-after: is not a date or time"),
+        (["task", "add", "a", "--priority", "9"], "--priority: must be a whole number"),
+        (["task", "list", "--priority", "9"], "--priority: must be a whole number"),
+        (["task", "add", "a", "--tag", ""], "--tag: is empty"),
+        (["task", "add", "a", "--metadata", "{"], "--metadata: is not JSON"),
+        (["task", "add", "a", "--agent-context", "7"], "--agent-context: must be a JSON object"),
+        (["task", "list", "--limit", "-1"], "--limit: must be 0 or more"),
+        (["task", "list", "--text", "*"], "--text: has no word to look for"),
+        (["doc", "list", "--type", ""], "--type: is empty"),
+        (["doc", "add", "-", "--title", "x", "--content-type", ""], "--content-type: is empty"),
+        (["doc", "add", "-", "--title", ""], "--title: is empty"),
+        (["--agent", "", "task", "add", "a"], "--agent: is empty"),
+        (["--reason", "\n", "task", "add", "a"], "--reason: "),
+        (["task", "add", ""], "title: is empty"),  # it stands without an option
+    ],
+)
+def test_an_error_calls_a_value_by_the_option_that_gave_it(edda: Any, args: list[str], says: str) -> None:
+    assert edda(*args, code=2, stdin="words").stderr.startswith(says)
+
+
+def test_an_error_calls_a_value_by_the_variable_that_gave_it(edda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDDA_AGENT", "a\tb")
+    assert edda("task", "add", "a", code=2).stderr.startswith("EDDA_AGENT: has a control character")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["doc", "new"], "No such command 'new'. Did you mean `edda doc add`? `edda doc --help` says more."),
+        (["documents", "list"], "No such command 'documents'. Did you mean `edda doc`? `edda --help` says more."),
+        (["rm", "x"], "Did you mean `edda task rm`, `edda doc rm` or `edda tag rm`?"),
+        (["task", "\x1b[31m"], "No such command '\\x1b[31m'; `edda task --help` says more."),
+        (["task", "--nope", "list"], "No such option '--nope'"),
+        (["doc", "add", "--content", "x"], "It stands without an option: `edda doc add FILE`"),
+    ],
+)
+def test_a_command_or_option_that_is_not_there_is_answered_with_the_nearest_that_is(
+    edda: Any, args: list[str], says: str
+) -> None:
+    said = edda(*args, code=2).stderr
+    assert says in said
+    assert said.count("\n") == 1

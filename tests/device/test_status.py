@@ -1,0 +1,121 @@
+"""What a running device knows of its peers, and says of them: each thing once, and of whom it is the fault."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edda_sync.device.happening import Happening
+from edda_sync.device.status import Status
+from edda_sync.engine import standing
+from edda_sync.sync.progress import Progress
+from edda_sync.words.errors import BugError, BusyError, RemoteProtocolError
+
+A, PEER = b"a" * 16, "peer-id"
+FOUND = ("192.168.1.20", 7_000)
+
+
+class Bench:
+    """The status of a device with one peer, and what it tells."""
+
+    def __init__(self) -> None:
+        self.told: list[Happening] = []
+        self.status = Status(self.told.append)
+        link = SimpleNamespace(address="192.168.1.20:7000")
+        self.peer: Any = SimpleNamespace(link=link, endpoints=[], error="", is_failing=False)
+        self.status.peers = SimpleNamespace(all={PEER: self.peer})  # type: ignore[assignment]
+        self.status.name({PEER: "phone"})
+
+    def what(self) -> list[str]:
+        return [each.what for each in self.told]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_peer_is_found_once_and_not_while_there_is_a_link(bench: Bench) -> None:
+    bench.status.found(PEER, [FOUND])
+    assert bench.told == []
+    bench.peer.link = None
+    bench.status.found(PEER, [FOUND])
+    bench.peer.endpoints = [FOUND]
+    bench.status.found(PEER, [FOUND])
+    bench.status.found("a stranger", [FOUND])
+    assert bench.told == [Happening("found", PEER, text="192.168.1.20:7000")]
+
+
+def test_a_talk_is_told_at_its_beginning_and_end_and_no_end_without_a_beginning(bench: Bench) -> None:
+    bench.status.lost(PEER)
+    assert bench.status.talking({PEER: Progress()}) == [PEER]
+    assert bench.status.talking({PEER: Progress()}) == []
+    bench.status.lost(PEER)
+    bench.status.lost(PEER)
+    assert bench.told == [Happening("connected", PEER, text="192.168.1.20:7000"), Happening("lost", PEER)]
+
+
+def test_a_proof_is_remembered_with_the_changes_that_it_is_of(bench: Bench) -> None:
+    bench.status.proved_equal(PEER)
+    assert bench.status.remembered() == {}, "there is no talk with it"
+    bench.status.talking({PEER: Progress(proved=True, proved_at={A: 7})})
+    bench.status.proved_equal(PEER)
+    bench.status.answered(PEER, FOUND)
+    known = bench.status.remembered()[PEER]
+    assert (known.changes, known.endpoint, bench.status.proved) == (7, FOUND, {PEER: {A: 7}})
+    assert known.proved_s > 0
+    assert bench.told[-1] == Happening("equal", PEER, 7)
+
+
+def test_the_same_trouble_is_said_once_until_all_is_well_again(bench: Bench) -> None:
+    error = RemoteProtocolError("nonsense", PEER)
+    for _ in range(3):
+        bench.status.ended(PEER, error)
+    bench.status.talking({PEER: Progress(proved=True, proved_at={A: 7})})
+    bench.status.proved_equal(PEER)
+    bench.status.ended(PEER, error)
+    assert bench.what() == ["trouble", "connected", "equal", "trouble"]
+    assert "phone" in bench.told[0].text
+    assert bench.peer.is_failing
+
+
+def test_a_fault_of_this_device_s_own_store_is_no_trouble_with_the_peer(bench: Bench) -> None:
+    bench.status.ended(PEER, BusyError("/home/edda.db"))
+    assert bench.told == []
+    assert "busy" in bench.peer.error
+
+
+def test_a_bug_that_a_peer_brings_to_light_is_in_the_log_with_its_trace(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        bench.status.ended(PEER, BugError(ZeroDivisionError("a bug")))
+    assert "ZeroDivisionError: a bug" in caplog.text
+    assert bench.what() == ["trouble"]
+
+
+def test_a_peer_with_a_talk_is_equal_only_at_the_frontier_that_is_held_now(bench: Bench) -> None:
+    member = {"device": PEER, "name": "phone"}
+    bench.status.talking({PEER: Progress(proved=True, proved_at={A: 7}, theirs={A: 7})})
+    assert bench.status.of_peer(member, {A: 7})["equal"]
+    said = bench.status.of_peer(member, {A: 9})
+    assert (said["equal"], said["ahead"], said["behind"], said["connected"]) == (False, 2, 0, True)
+    bench.status.talking({})
+    said = bench.status.of_peer(member, {A: 9})
+    assert (said["connected"], said["address"], said["ahead"]) == (False, None, 9)
+
+
+def test_names_are_told_apart_and_a_stranger_is_called_by_its_id(bench: Bench) -> None:
+    bench.status.name({PEER: "phone", "other-id": "phone"})
+    assert bench.status.name_of(PEER) != bench.status.name_of("other-id")
+    assert bench.status.name_of("0123456789abcdef") == "0123456789ab"
+
+
+def test_whoever_shuts_this_device_out_is_named_with_what_to_do(bench: Bench) -> None:
+    before = bench.status.shut_out_sentence
+    bench.status.refused(PEER)
+    assert (before, bench.status.shut_out_sentence) == (None, standing.shut_out_sentence("phone"))
+    assert bench.told == [Happening("trouble", PEER, text=standing.shut_out_sentence("phone"))]

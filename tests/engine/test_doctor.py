@@ -1,0 +1,170 @@
+"""The doctor: what of a store it finds damaged, and what a fold of the log mends."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edda_sync.engine import doctor
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.engine import open as open_store
+from edda_sync.testing import Talk, devices, pair, sync
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import Document, Task
+
+CHECKS = ["file", "references", "log", "tables", "digest", "lives"]
+
+
+def fill(store: StorageEngine) -> None:
+    """A bit of everything that tables and log can hold."""
+    parent = store.create_task(Task(title="parent", tags={"a", "b"}, description="one two three"))
+    child = store.create_task(Task(title="child", parent_id=parent, metadata={"k": 1}))
+    store.edit_text(parent, "description", [(4, 3, "2")])
+    document = store.create_document(Document(title="D", content="x" * 1_200_000))  # its change has parts
+    with store.begin_transaction() as tx:
+        tx.link(child, document, "spec")
+        tx.rename_tag("b", "c")
+    store.delete_task(store.create_task(Task(title="gone")))
+
+
+def spoil(home: Path, *statements: str) -> None:
+    """Change a closed store behind its back."""
+    with closing(sqlite3.connect(home / "edda.db", isolation_level=None)) as connection:
+        for statement in statements:
+            assert connection.execute(statement).rowcount != 0, statement
+
+
+def segments(store: StorageEngine) -> int:
+    """How many segments a store's log begins with."""
+    with store.store.read() as reader:
+        return len(reader.segments())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    with open_store(tmp_path / "home") as store:
+        fill(store)
+    return tmp_path / "home"
+
+
+def test_a_sound_store_is_found_sound_and_stays_as_it_is(home: Path) -> None:
+    with open_store(home) as store:
+        digest, position = store.digest(), store.counts()
+        findings = doctor.check(store)
+        assert [(each.check, each.sound) for each in findings] == [(name, True) for name in CHECKS]
+        rebuilt = doctor.rebuild(store)
+        assert (dict(rebuilt.different), store.digest(), store.counts()) == ({}, digest, position)
+        assert rebuilt.changes == position["changes"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "checks"),
+    [
+        ("UPDATE tasks SET title = 'other' WHERE title = 'child'", {"tables", "digest"}),
+        ("UPDATE tasks SET description = 'other' WHERE title = 'parent'", {"tables", "digest"}),
+        ("DELETE FROM entity_tags WHERE entity_type = 'task'", {"tables", "digest"}),
+        ("DELETE FROM task_documents", {"tables", "digest"}),
+        ("UPDATE _entities SET state = (SELECT state FROM _entities ORDER BY key LIMIT 1)", {"tables", "digest"}),
+        ("UPDATE _entities SET hash = zeroblob(32) WHERE hex(key) LIKE '01%'", {"tables", "digest"}),
+        ("UPDATE _digest SET sum = randomblob(16)", {"tables", "digest"}),
+        ("DELETE FROM _digest", {"tables", "digest"}),
+        ("INSERT INTO _unapplied SELECT 3, 1, key, 1, 'malformed' FROM _entities LIMIT 1", {"tables"}),
+        ("DELETE FROM documents", {"references", "tables", "digest"}),
+    ],
+)
+def test_a_spoiled_view_is_noticed_and_folded_anew(home: Path, statement: str, checks: set[str]) -> None:
+    with open_store(home) as store:
+        before = {name: store.table(name) for name in ("tasks", "documents", "tags", "entity_tags", "task_documents")}
+        digest = store.digest()
+    spoil(home, statement)
+    with open_store(home) as store:
+        assert {each.check for each in doctor.check(store) if not each.sound} == checks
+        assert doctor.rebuild(store).different
+        assert all(each.sound for each in doctor.check(store))
+        assert {name: store.table(name) for name in before} == before
+        assert store.digest() == digest
+        assert dict(doctor.rebuild(store).different) == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE _log SET body = zeroblob(length(body)) WHERE position = 3",
+        "UPDATE _log SET raw = (SELECT raw FROM _log WHERE position = 2) WHERE position = 3",
+        "UPDATE _log SET hash = zeroblob(32) WHERE position = 3",
+        "UPDATE _log_parts SET part = zeroblob(length(part)) WHERE number = 1",
+        "DELETE FROM _log WHERE position = 4",
+        "UPDATE _heads SET hash = zeroblob(32)",
+    ],
+)
+def test_a_spoiled_log_is_noticed_and_nothing_is_folded_from_it(home: Path, statement: str) -> None:
+    spoil(home, statement)
+    with open_store(home) as store:
+        tasks = store.table("tasks")
+        assert "log" in {each.check for each in doctor.check(store) if not each.sound}
+        with pytest.raises(CorruptError):
+            doctor.rebuild(store)
+        assert store.table("tasks") == tasks
+
+
+def test_a_broken_file_is_noticed(home: Path) -> None:
+    spoil(home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(home / "edda.db")) as connection:
+        (root_page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_tasks_created_at'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with (home / "edda.db").open("r+b") as file:
+        file.seek((root_page - 1) * size)
+        file.write(b"\xff" * size)
+    with open_store(home) as store:
+        (finding,) = [each for each in doctor.check(store) if not each.sound]
+        assert finding.check == "file"
+
+
+def test_a_store_that_began_with_a_segment_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edda_sync.words.limits.SNAPSHOT_CHANGES_MIN", 10)
+    with devices(1) as (laptop,):
+        fill(laptop)
+        for number in range(20):
+            laptop.create_task(Task(title=str(number)))
+        with StorageEngine(laptop.home.parent / "late") as phone:
+            phone.open_store(StorageConfig(state_path=laptop.home.parent / "state", name="phone"))
+            pair(laptop, phone)
+            talk = Talk(laptop, phone)
+            while not segments(phone):
+                assert talk.step(), "it is sent a segment"
+            phone.create_task(Task(title="own"))
+            assert all(each.sound for each in doctor.check(phone))
+            assert dict(doctor.rebuild(phone).different) == {}
+            sync(laptop, phone)
+            assert not segments(phone), "the log behind it came"
+            assert all(each.sound for each in doctor.check(phone))
+            assert dict(doctor.rebuild(phone).different) == {}
+
+
+def test_a_store_in_memory_is_checked_too() -> None:
+    with devices(2, backend="memory") as (laptop, phone):
+        fill(laptop)
+        sync(laptop, phone)
+        assert [(each.check, each.sound) for each in doctor.check(phone)] == [(name, True) for name in CHECKS[2:]]
+
+
+def test_the_doctor_goes_on_whatever_the_function_raises_that_is_told_how_far_it_is(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[int] = []
+
+    def progress(done: int) -> None:
+        told.append(done)
+        raise BrokenPipeError
+
+    with open_store(home) as store:
+        assert all(each.sound for each in doctor.check(store, progress))
+        assert doctor.rebuild(store, progress).changes == store.counts()["changes"]
+    assert len(told) == 2
+    assert caplog.text.count("The progress of the doctor is not told any more") == 2

@@ -1,0 +1,119 @@
+"""Reading: what is seen of a store, by whoever waits for nobody that writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.engine import open as open_store
+from edda_sync.store.seams import StoreWriter
+from edda_sync.testing import devices
+from edda_sync.words.errors import AmbiguousIdError, InvalidValueError, NotFoundError, UsageError
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
+    with devices(1, backend=request.param) as (engine,):
+        yield engine
+
+
+def test_queries_find_what_fits_in_their_order(store: StorageEngine) -> None:
+    with store.begin_transaction() as tx:
+        for title, priority, due in (("late", 1, "2027-03-01"), ("soon", 1, "2027-01-01"), ("urgent", 0, None)):
+            tx.create_task(edda.Task(title=title, priority=priority, due_date=due, tags={"work"}))
+        tx.create_task(edda.Task(title="done", status="done", priority=0))
+        tx.create_document(edda.Document(title="Note on the late one", content="late, says the note"))
+    assert [task.title for task in store.query_tasks(edda.MOST_URGENT)] == ["urgent", "soon", "late"]
+    assert [t.title for t in store.query_tasks(edda.TaskQuery(tags=("work",), limit=1, offset=1))] == ["soon"]
+    assert [t.title for t in store.query_tasks(edda.TaskQuery(text="lat*"))] == ["late"]
+    assert [d.title for d in store.query_documents(edda.DocumentQuery(text="note"))] == ["Note on the late one"]
+    with pytest.raises(InvalidValueError):
+        store.query_tasks(edda.TaskQuery(order="sideways"))
+
+
+def test_words_of_an_edit_are_found_at_once(store: StorageEngine) -> None:
+    document_id = store.create_document(edda.Document(title="Note", content="alpha"))
+    store.edit_text(document_id, "content", [(5, 0, " beta")])
+    assert [d.id for d in store.query_documents(edda.DocumentQuery(text="beta"))] == [document_id]
+    store.edit_text(document_id, "content", [(0, 6, "")])
+    assert store.query_documents(edda.DocumentQuery(text="alpha")) == []
+
+
+def test_the_end_of_an_id_names_it_unless_it_fits_several(store: StorageEngine) -> None:
+    first = "0192f0c1-0000-7000-8000-00000aaaaaaa"
+    second = "0192f0c1-0000-7000-8000-00001aaaaaaa"
+    for task_id in (first, second):
+        store.create_task(edda.Task(id=task_id, title="T"))
+    assert store.resolve("task", "00-00000AAAaaaa") == first
+    assert store.resolve("task", first.upper()) == first
+    with pytest.raises(AmbiguousIdError) as caught:
+        store.resolve("task", "aaaaaa")
+    assert caught.value.candidates == [first, second]
+    for nothing in ("bbbbbb", "aaaa", "nonsense", ""):
+        with pytest.raises(NotFoundError):
+            store.resolve("task", nothing)
+
+
+def test_counts_frontier_and_digest_follow_what_is_written(store: StorageEngine) -> None:
+    before, digest, (actor,) = store.counts(), store.digest(), store.frontier()
+    assert len(actor) == 16
+    assert re.fullmatch("[0-9a-f]{32}", digest)
+    task_id = store.create_task(edda.Task(title="T", tags={"a"}))
+    assert store.counts() == {
+        "tasks": before["tasks"] + 1,
+        "documents": 0,
+        "tags": 1,
+        "hidden": 0,
+        "changes": before["changes"] + 1,
+    }
+    assert store.frontier() == {actor: before["changes"] + 1}
+    assert store.digest() != digest
+    store.delete_task(task_id)
+    assert store.counts()["hidden"] == 1
+
+
+def test_what_is_edited_is_read_while_somebody_writes_and_its_row_is_written_by_whoever_looks_later(
+    store: StorageEngine,
+) -> None:
+    document_id = store.create_document(edda.Document(title="Note", content="alpha"))
+    store.edit_text(document_id, "content", [(5, 0, " beta")])
+
+    def work(_: StoreWriter) -> str | None:
+        document = store.get_document(document_id)
+        return None if document is None else document.content
+
+    assert store.store.transact(work) == "alpha beta"
+    (row,) = store.table("documents")
+    assert row[3] == "alpha beta"
+
+
+def test_what_is_in_the_trash_is_told_by_id_and_kind(store: StorageEngine) -> None:
+    kept, gone = (store.create_task(edda.Task(title=title, description=title)) for title in ("kept", "gone"))
+    store.delete_task(gone)
+    (item,) = store.trash("task")
+    assert isinstance(item, edda.Task)
+    assert (item.id, item.title, item.description) == (gone, "gone", "gone")
+    assert store.reading.in_trash("task", [kept, gone]) == {gone}
+    assert store.reading.in_trash("document", [kept, gone]) == set()
+    assert store.trash("document") == []
+
+
+def test_a_connection_for_sql_reads_what_was_edited_a_moment_ago_and_writes_nothing(tmp_path: Path) -> None:
+    with open_store(tmp_path / "home") as store:
+        document_id = store.create_document(edda.Document(title="Note", content="alpha"))
+        store.edit_text(document_id, "content", [(5, 0, " beta")])
+        connection = store.sql()
+        assert connection.execute("SELECT content FROM documents").fetchone()[0] == "alpha beta"
+        with pytest.raises(Exception, match="readonly"):
+            connection.execute("DELETE FROM documents")
+        connection.close()
+
+
+def test_a_store_in_memory_has_no_file_for_sql() -> None:
+    with devices(1, backend="memory") as (store,), pytest.raises(UsageError, match="memory"):
+        store.sql()

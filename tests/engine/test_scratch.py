@@ -1,0 +1,61 @@
+"""A scratch store: it has the log of another store and a view of its own, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edda_sync as edda
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.engine.scratch import scratch_of
+from edda_sync.fold.texts import Texts
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.sync.merging import open_taken
+from edda_sync.testing import devices
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
+    with devices(1, backend=request.param) as (engine,):
+        for number in range(5):
+            engine.create_task(edda.Task(title=f"task {number}"))
+        yield engine
+
+
+def test_what_is_folded_in_it_is_what_the_store_shows_and_the_store_stays_as_it_is(store: StorageEngine) -> None:
+    version, told = store.store.version(), list[int]()
+    with store.snapshot() as reader, scratch_of(reader, told.append) as scratch:
+        assert scratch.table("tasks") == []
+        folded = Ledger(Texts()).rebuild(scratch, open_taken)
+        assert scratch.table("tasks") == reader.table("tasks")
+        assert scratch.digest() == reader.digest()
+    assert told[-1] == folded == store.counts()["changes"]
+    assert store.store.version() == version
+
+
+def test_it_is_gone_at_the_end_also_after_a_fault(
+    store: StorageEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def fail() -> None:
+        with store.snapshot() as reader, scratch_of(reader, lambda _: None):
+            assert list(tmp_path.iterdir())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_holds_lies_in_a_folder_that_others_cannot_read(
+    store: StorageEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with store.snapshot() as reader, scratch_of(reader, lambda _: None):
+        (folder,) = tmp_path.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        assert list(folder.iterdir()) == [], "its file has no name"

@@ -1,0 +1,73 @@
+"""Inflow: frames that become much more than themselves are taken as fast as a peer may bring these, in their order."""
+
+from __future__ import annotations
+
+import pytest
+
+from edda_sync.sync.inflow import Inflow
+from edda_sync.sync.rates import Rates
+from edda_sync.sync.timers import Timers
+from edda_sync.sync.wire import Codec
+from edda_sync.words import limits
+from edda_sync.words.errors import RemoteProtocolError
+
+
+class Sized(Codec):
+    """Tells how much a frame becomes by its first letter: a capital one is as large as a window allows."""
+
+    @staticmethod
+    def excess(frame: bytes) -> int:
+        return limits.EXPANDED_BYTES_MAX if frame[:1].isupper() else 0
+
+
+class Bench:
+    """An inflow, and whether what comes was asked for."""
+
+    def __init__(self) -> None:
+        self.timers = Timers()
+        self.is_asked_for = False
+        self.inflow = Inflow(Sized(), Rates(), self.timers, lambda: self.is_asked_for)
+
+    def waits(self, *frames: bytes, now: float = 0.0) -> list[bool]:
+        return [self.inflow.waits(frame, "peer", now) for frame in frames]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_frames_that_stay_as_large_as_they_are_never_wait(bench: Bench) -> None:
+    assert bench.waits(*[b"small"] * 1_000) == [False] * 1_000
+    assert bench.timers.next() is None
+
+
+def test_what_comes_after_a_frame_that_waits_waits_too_and_keeps_its_order(bench: Bench) -> None:
+    assert bench.waits(b"First", b"Second", b"third", b"Fourth") == [False, True, True, True]
+    assert bench.timers.next() == limits.EXPANDED_WINDOW_S
+    assert list(bench.inflow.ready(limits.EXPANDED_WINDOW_S - 0.1)) == []
+    assert list(bench.inflow.ready(limits.EXPANDED_WINDOW_S)) == [b"Second", b"third"]
+    assert list(bench.inflow.ready(2 * limits.EXPANDED_WINDOW_S)) == [b"Fourth"]
+    assert bench.waits(b"fifth", now=2 * limits.EXPANDED_WINDOW_S) == [False]
+
+
+def test_what_was_asked_for_does_not_wait(bench: Bench) -> None:
+    bench.is_asked_for = True
+    assert bench.waits(b"First", b"Second", b"Third") == [False, False, False]
+
+
+def test_no_more_waits_than_may_be_under_way(bench: Bench) -> None:
+    frame = b"L" + bytes(limits.FRAME_BYTES_MAX - 1)
+    bench.waits(frame)
+    bench.waits(*[frame] * (limits.WINDOW_BYTES_MAX // limits.FRAME_BYTES_MAX + 1))
+    with pytest.raises(RemoteProtocolError, match="waits for nobody"):
+        bench.waits(b"one byte more")
+
+
+def test_what_was_taken_makes_room_for_more(bench: Bench) -> None:
+    frame = b"L" + bytes(limits.FRAME_BYTES_MAX - 1)
+    bench.waits(frame)
+    for window in range(1, limits.WINDOW_BYTES_MAX // limits.FRAME_BYTES_MAX + 4):
+        now = (window - 1) * limits.EXPANDED_WINDOW_S
+        assert bench.waits(frame, now=now) == [True]
+        assert list(bench.inflow.ready(now + limits.EXPANDED_WINDOW_S)) == [frame]

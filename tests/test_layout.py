@@ -1,0 +1,80 @@
+"""The layout of the tests: every module has its test file in the same folder, or stands in one short list, with a reason."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "edda_sync"
+
+NOTHING_TO_RUN = "it holds values, types or protocols, and nothing that runs"
+
+ELSEWHERE = {
+    # modules: (where they are tested, why not in a file of their own)
+    "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
+    "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
+    "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
+    "store/seams.py": ("store/contract.py", NOTHING_TO_RUN),
+    "sync/effects.py": ("sync/test_session.py", NOTHING_TO_RUN),
+    "sync/keys.py": ("sync/test_vouchers.py", NOTHING_TO_RUN),
+    "sync/orders.py": ("sync/test_steward.py", NOTHING_TO_RUN),
+    "simulations/bugs/*.py": (
+        "simulations/test_planted.py",
+        "planted bugs are data, and each of them is planted there",
+    ),
+    "simulations/checkers/*.py": ("simulations/test_checkers.py", "each checker is made to fail there, by one table"),
+    "simulations/strange.py": ("attacks/test_operations.py", "what it writes is what those tests are about"),
+    "store/memory/*.py": (
+        "store/memory/test_store.py",
+        "the contract of both stores (store/contract.py) tests them whole",
+    ),
+    "store/sqlite/tables.py": ("store/sqlite/test_store.py", "the contract of both stores tests them whole"),
+    "sync/backfill.py": ("sync/test_behind.py", "a talk's part in what those tests are about"),
+    "sync/evidence.py": ("sync/test_fork_schedules.py", "a talk's part in what those tests are about"),
+    "sync/intake.py": ("sync/test_session.py", "the talk's table, each row of which is tried there, calls it"),
+    "sync/learning.py": ("sync/test_forks.py", "a fork that is proved is what those tests are about"),
+    "sync/rewriting.py": (
+        "sync/test_readmission.py",
+        "what is written again there, and in sync/test_behind.py, it writes",
+    ),
+    "sync/saying.py": ("sync/test_session.py", "the talk's table, each row of which is tried there, calls it"),
+}
+
+
+def modules() -> list[str]:
+    """Return the modules of the package, by path."""
+    return sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def mirror(module: str) -> Path:
+    """Return where a module's tests belong."""
+    path = Path(module)
+    return TESTS / path.parent / f"test_{path.name}"
+
+
+def listed(module: str) -> bool:
+    return any(fnmatch(module, pattern) for pattern in ELSEWHERE)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_has_a_test_file_in_the_same_folder_or_a_reason(module: str) -> None:
+    assert mirror(module).is_file() or listed(module), f"write {mirror(module).relative_to(TESTS.parent)}"
+
+
+@pytest.mark.parametrize("pattern", ELSEWHERE)
+def test_what_the_list_names_is_there_and_needs_its_reason(pattern: str) -> None:
+    place, why = ELSEWHERE[pattern]
+    assert (TESTS / place).is_file(), place
+    assert len(why.split()) > 5
+    found = [module for module in modules() if fnmatch(module, pattern)]
+    assert found, "there is no such module any more"
+    assert not all(mirror(module).is_file() for module in found), "it has a test file of its own by now"
+
+
+def test_the_check_sees_a_module_without_tests() -> None:
+    assert not mirror("sync/nonsense.py").is_file()
+    assert not listed("sync/nonsense.py")
+    assert mirror("sync/session.py") == TESTS / "sync" / "test_session.py"
