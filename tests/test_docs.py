@@ -31,7 +31,7 @@ from edda_sync.segments import segment
 from edda_sync.segments.segment import SegmentHeader
 from edda_sync.store.seams import Head
 from edda_sync.sync import messages, vouchers
-from edda_sync.sync.session import TRANSITIONS, Event, State
+from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.words import limits, values
 from edda_sync.workspace.closing import Closing
 from edda_sync.workspace.welcome import DeviceCard, Welcome

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli import editing, items
+from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     TagName,
@@ -20,7 +21,6 @@ from edda_sync.cli.common import (
     opened,
     parse_object,
     print_json,
-    print_table,
     read_text,
     say,
     short_ids,

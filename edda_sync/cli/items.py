@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from edda_sync.cli.common import NOTHING, count, note, print_json, safe_line, say, short_ids, write
+from edda_sync.cli.columns import NOTHING
+from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
 from edda_sync.words import model
 from edda_sync.words.errors import InTrashError, NotFoundError, command_of
 from edda_sync.words.model import Document, Item, Task

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
     STORE_FILE,
@@ -18,7 +19,6 @@ from edda_sync.cli.common import (
     note,
     opened,
     print_json,
-    print_table,
     safe_line,
     say,
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import NOTHING, TagName, json_option, note, opened, print_json, print_table, say, write
+from edda_sync.cli.common import TagName, json_option, note, opened, print_json, say, write
 from edda_sync.words import model
 
 

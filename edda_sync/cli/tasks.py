@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edda_sync.cli import editing, items
+from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import (
     NONE,
@@ -20,7 +21,6 @@ from edda_sync.cli.common import (
     opened,
     parse_object,
     print_json,
-    print_table,
     read_text,
     safe_line,
     say,

@@ -34,7 +34,8 @@ from edda_sync.simulations.tape import Draws
 from edda_sync.store.seams import Head
 from edda_sync.sync.keys import Signer
 from edda_sync.sync.messages import Changes, Message, SignedHead, Want
-from edda_sync.sync.session import EVENT_OF, Event
+from edda_sync.sync.session import EVENT_OF
+from edda_sync.sync.states import Event
 from edda_sync.sync.wire import Codec
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits, values

@@ -17,7 +17,8 @@ from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
-from edda_sync.sync.session import Session, State
+from edda_sync.sync.session import Session
+from edda_sync.sync.states import State
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
 from edda_sync.words.errors import StorageError

@@ -1,7 +1,7 @@
 r"""
 A session: one talk with one peer, from hello to goodbye. Frames, news and ``now`` in; effects out.
 
-    OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the table below is the whole of it)
+    OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the table in ``states`` is the whole of it)
         \\--a page of it--> READING --the last page--> OPEN
 
 Theory. Each side says hello with its frontier and then streams, in its log order, the changes that the other lacks; the
@@ -16,7 +16,6 @@ told (:mod:`~edda_sync.sync.saying`) and is sent (:mod:`~edda_sync.sync.sending`
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec
 
@@ -35,6 +34,7 @@ from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
 from edda_sync.sync.saying import Said, Saying
 from edda_sync.sync.sending import Sending
+from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.sync.theirs import Theirs
 from edda_sync.sync.timers import Timers
 from edda_sync.sync.wire import Codec
@@ -42,42 +42,6 @@ from edda_sync.words import errors
 
 WORDS_MAX: Final = 200  # of a goodbye's reason that are shown
 
-
-class State(Enum):
-    """Where a session stands."""
-
-    OPENING = "opening"
-    READING = "reading"
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class Event(Enum):
-    """What can come from the peer."""
-
-    HELLO = "hello"
-    PAGE = "page"
-    DATA = "data"
-    OFFER = "offer"
-    ACK = "ack"
-    CELLS = "cells"
-    FETCH = "fetch"
-    GOODBYE = "goodbye"
-
-
-TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
-    (State.OPENING, Event.HELLO): State.OPEN,  # or READING, while more of it is to come
-    (State.OPENING, Event.GOODBYE): State.CLOSED,
-    (State.READING, Event.PAGE): State.OPEN,  # or READING
-    (State.READING, Event.GOODBYE): State.CLOSED,
-    (State.OPEN, Event.HELLO): State.OPEN,  # its names have changed: a fork was proved
-    (State.OPEN, Event.DATA): State.OPEN,
-    (State.OPEN, Event.OFFER): State.OPEN,
-    (State.OPEN, Event.ACK): State.OPEN,
-    (State.OPEN, Event.CELLS): State.OPEN,
-    (State.OPEN, Event.FETCH): State.OPEN,
-    (State.OPEN, Event.GOODBYE): State.CLOSED,
-}
 
 _P = ParamSpec("_P")
 

@@ -52,7 +52,8 @@ from edda_sync.sync.messages import (
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
 from edda_sync.sync.saying import Said
-from edda_sync.sync.session import EVENT_OF, TRANSITIONS, Event, Session, State
+from edda_sync.sync.session import EVENT_OF, Session
+from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.words import limits, values

@@ -1,0 +1,43 @@
+"""The states of a session, and which event may come in which of them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    OPENING = "opening"
+    READING = "reading"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Event(Enum):
+    """What can come from the peer."""
+
+    HELLO = "hello"
+    PAGE = "page"
+    DATA = "data"
+    OFFER = "offer"
+    ACK = "ack"
+    CELLS = "cells"
+    FETCH = "fetch"
+    GOODBYE = "goodbye"
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
+    (State.OPENING, Event.HELLO): State.OPEN,  # or READING, while more of it is to come
+    (State.OPENING, Event.GOODBYE): State.CLOSED,
+    (State.READING, Event.PAGE): State.OPEN,  # or READING
+    (State.READING, Event.GOODBYE): State.CLOSED,
+    (State.OPEN, Event.HELLO): State.OPEN,  # its names have changed: a fork was proved
+    (State.OPEN, Event.DATA): State.OPEN,
+    (State.OPEN, Event.OFFER): State.OPEN,
+    (State.OPEN, Event.ACK): State.OPEN,
+    (State.OPEN, Event.CELLS): State.OPEN,
+    (State.OPEN, Event.FETCH): State.OPEN,
+    (State.OPEN, Event.GOODBYE): State.CLOSED,
+}
