@@ -1,0 +1,20 @@
+"""The change that is being folded."""
+
+from __future__ import annotations
+
+from edda_sync.fold.current import NO_CHANGE, Current
+
+ACTOR, OTHER = b"a" * 16, b"b" * 16
+
+
+def test_a_change_has_seen_what_it_depends_on_and_itself() -> None:
+    deps = {ACTOR: 3, OTHER: 7}
+    change = Current((ACTOR, 4), 1_000, deps, 12, b"key", (ACTOR,))
+    assert change.dot == (ACTOR, 4)
+    assert change.past == {ACTOR: 4, OTHER: 7}
+    assert deps == {ACTOR: 3, OTHER: 7}, "what it depends on is not changed by it"
+
+
+def test_where_no_change_was_begun_nothing_was_seen_of_anybody() -> None:
+    assert NO_CHANGE.past == {b"": 0}
+    assert not NO_CHANGE.void
