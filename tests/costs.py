@@ -14,17 +14,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
+
+import pytest
 
 import edda_sync
 from edda_sync.crdt import state
 from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.testing import devices
 
 PRODUCT: Final = str(Path(edda_sync.__file__).parent)
 EVERY: Final = 20  # steps of SQLite's machine between two calls: fewer would take longer, and more count less closely
+GROWS: Final = 2.5  # how much more work twice as much may be
+STAYS: Final = 1.3  # and how much more, where it is only the rest of the store that is twice as large
+SIZE: Final = 100  # the smaller of two sizes
 FEW: Final = 60  # of less than this nothing is said: a cache that fills up, a page that splits
 READS: Final[frozenset[CodeType]] = frozenset((state.decode.__code__,))
 
@@ -115,3 +122,36 @@ class Counter:
         if event == "line":
             self._lines += 1
         return self._on_line
+
+
+Act = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    Something to do, for some size.
+
+    Attributes:
+        name: What is done.
+        prepare: Makes all that is there before with these devices; returns what is to be counted.
+        size: The smaller of the two sizes.
+        devices: How many devices take part.
+    """
+
+    name: str
+    prepare: Callable[..., Act]
+    size: int = SIZE
+    devices: int = 1
+
+
+def measured(case: Case, size: int) -> Work:
+    """Return what a case costs at a size."""
+    counter = Counter()
+    with counter.watching(), devices(case.devices) as engines:
+        return counter.of(case.prepare(size, *engines))
+
+
+def cases(*listed: Case) -> pytest.MarkDecorator:
+    """Run a test for each case, called by its name."""
+    return pytest.mark.parametrize("case", listed, ids=lambda case: case.name)

@@ -1,74 +1,36 @@
 """
 What operations cost: twice as much takes less than 2.5 times the work, and what stands beside it in the store takes none.
 
-Work is counted, and never timed (see ``costs``). A bound that does not hold yet is marked, with its cause in one sentence.
+Work is counted, and never timed (see ``costs``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 
 import edda_sync as edda
-from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.engine import doctor, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.texts import Texts
-from edda_sync.testing import devices, pair, sync
-from tests.costs import Counter, Work
+from edda_sync.testing import devices, sync
+from edda_sync.words import values
+from tests.costs import GROWS, SIZE, STAYS, Act, Case, Counter, Work, cases, measured
 from tests.crdt.works import TASK
-
-GROWS = 2.5  # how much more work twice as much may be
-STAYS = 1.3  # and how much more, where it is only the rest of the store that is twice as large
-SIZE = 100
-
-Act = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Case:
-    """
-    Something to do, for some size.
-
-    Attributes:
-        name: What is done.
-        prepare: Makes all that is there before with these devices; returns what is to be counted.
-        size: The smaller of the two sizes.
-        devices: How many devices take part.
-    """
-
-    name: str
-    prepare: Callable[..., Act]
-    size: int = SIZE
-    devices: int = 1
-
-
-def measured(case: Case, size: int) -> Work:
-    """Return what a case costs at a size."""
-    counter = Counter()
-    with counter.watching(), devices(case.devices) as engines:
-        return counter.of(case.prepare(size, *engines))
-
-
-def late_test(cause: str) -> pytest.MarkDecorator:
-    """Mark a test of which the bound does not hold yet; once it does, the mark is an error."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=cause)
-
-
-def late(case: Case, cause: str) -> ParameterSet:
-    """A case of which the bound does not hold yet."""
-    return pytest.param(case, marks=late_test(cause))
-
-
-def cases(*listed: Case | ParameterSet) -> pytest.MarkDecorator:
-    """Run a test for each case, called by its name."""
-    return pytest.mark.parametrize("case", listed, ids=lambda case: case.name)
+from tests.deeds import (
+    chain,
+    documents,
+    many_rings,
+    one_change,
+    one_ring,
+    reparent,
+    retitle,
+    tasks,
+    type_into,
+)
 
 
 def test_what_is_done_is_counted_and_nothing_else_is() -> None:
@@ -84,48 +46,6 @@ def test_what_is_done_is_counted_and_nothing_else_is() -> None:
     assert 0 < read.lines < one.lines < two.lines
     assert Work(100, 100, 100, 100).beyond(2, Work(50, 49, 0, 100)) == {}, "of so little nothing is said"
     assert Work(700, 700, 700, 700).beyond(2, Work(350, 349, 0, 700)) == {"steps": (349, 700), "entities": (0, 700)}
-
-
-# --- what is there before ---------------------------------------------------------------------------------------------
-
-
-def tasks(engine: StorageEngine, count: int, **fields: Any) -> list[str]:
-    """Make so many tasks in one change."""
-    with engine.begin_transaction() as tx:
-        return [tx.create_task(edda.Task(title=f"task {number}", **fields)) for number in range(count)]
-
-
-def documents(engine: StorageEngine, count: int) -> list[str]:
-    """Make so many documents in one change, and edit each once, so that it has a text of its own."""
-    with engine.begin_transaction() as tx:
-        made = [tx.create_document(edda.Document(title=f"d{n}", content=f"words {n}")) for n in range(count)]
-    type_into(engine, made)
-    engine.digest()
-    return made
-
-
-def one_change(engine: StorageEngine, items: list[Any], do: Callable[[Any, Any], object]) -> Act:
-    """Return what does something with each item, all in one change."""
-
-    def act() -> None:
-        with engine.begin_transaction() as tx:
-            for each in items:
-                do(tx, each)
-
-    return act
-
-
-def type_into(engine: StorageEngine, items: list[str]) -> None:
-    one_change(engine, items, lambda tx, each: tx.edit_text(each, "content", [(0, 0, "more ")]))()
-
-
-def retitle(tx: Any, task: str) -> None:
-    tx.update_task(edda.Task(id=task, title="another title"))
-
-
-def reparent(engine: StorageEngine, edges: list[tuple[str, str]]) -> None:
-    """Give tasks their parents, in one change."""
-    one_change(engine, edges, lambda tx, edge: tx.update_task(edda.Task(id=edge[0], parent_id=edge[1])))()
 
 
 # --- as much work as there is to do -----------------------------------------------------------------------------------
@@ -177,6 +97,43 @@ def link(size: int, engine: StorageEngine) -> Act:
     return one_change(engine, made, lambda tx, document: tx.link(task, document))
 
 
+def link_many(size: int, engine: StorageEngine) -> Act:
+    (document,) = documents(engine, 1)
+    return one_change(engine, tasks(engine, size), lambda tx, task: tx.link(task, document))
+
+
+def unlink(size: int, engine: StorageEngine) -> Act:
+    (document,), made = documents(engine, 1), tasks(engine, size)
+    one_change(engine, made, lambda tx, task: tx.link(task, document))()
+    return one_change(engine, made, lambda tx, task: tx.unlink(task, document))
+
+
+def untag(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, tasks(engine, size, tags={"work"}), lambda tx, task: tx.remove_tag(task, "work"))
+
+
+def rename_a_tag(size: int, engine: StorageEngine) -> Act:
+    tasks(engine, size, tags={"work"})
+    return one_change(engine, ["work"], lambda tx, name: tx.rename_tag(name, "play"))
+
+
+def make_tags(size: int, engine: StorageEngine) -> Act:
+    return one_change(engine, list(range(size)), lambda tx, number: tx.create_tag(f"tag {number}", color="red"))
+
+
+def describe(size: int, engine: StorageEngine) -> Act:
+    (task,) = tasks(engine, 1)
+    return one_change(
+        engine, list(range(size)), lambda tx, number: tx.update_task(edda.Task(id=task, metadata={f"{number}": 1}))
+    )
+
+
+def delete_documents(size: int, engine: StorageEngine) -> Act:
+    made, (task,) = documents(engine, size), tasks(engine, 1)
+    one_change(engine, made, lambda tx, document: tx.link(task, document))()
+    return one_change(engine, made, lambda tx, document: tx.delete_document(document))
+
+
 def delete(size: int, engine: StorageEngine) -> Act:
     return one_change(engine, tasks(engine, size), lambda tx, task: tx.delete_task(task))
 
@@ -198,15 +155,6 @@ def restore(size: int, engine: StorageEngine) -> Act:
     return one_change(engine, made, lambda tx, task: tx.restore_task(task))
 
 
-def chain(engine: StorageEngine, size: int) -> list[str]:
-    """Make a chain of tasks in one change, each a subtask of the one before it."""
-    made: list[str] = []
-    with engine.begin_transaction() as tx:
-        for number in range(size):
-            made.append(tx.create_task(edda.Task(title=f"{number}", parent_id=made[-1] if made else None)))
-    return made
-
-
 def make_a_chain(size: int, engine: StorageEngine) -> Act:
     return lambda: chain(engine, size)
 
@@ -226,72 +174,33 @@ def move_many(size: int, engine: StorageEngine) -> Act:
     return lambda: reparent(engine, [(task, parent) for task in made])
 
 
-def one_ring(here: StorageEngine, there: StorageEngine, size: int) -> None:
-    """Let two devices close a ring of parents, each a part of it; they have not met since."""
-    made = tasks(here, size)
-    sync(here, there)
-    reparent(here, list(pairwise(made)))
-    reparent(there, [(made[-1], made[0])])
-
-
-def many_rings(here: StorageEngine, there: StorageEngine, size: int) -> None:
-    """Let two devices make rings of two, each an edge of every ring; they have not met since."""
-    ones, others = tasks(here, size), tasks(here, size)
-    sync(here, there)
-    reparent(here, list(zip(ones, others, strict=True)))
-    reparent(there, list(zip(others, ones, strict=True)))
-
-
-def close_one_ring(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    one_ring(here, there, size)
-    return lambda: sync(here, there)
-
-
-def close_many_rings(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    many_rings(here, there, size)
-    return lambda: sync(here, there)
-
-
-def take_one_change(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    tasks(here, size, tags={"work"}, description="words")
-    return lambda: sync(here, there)
-
-
-def take_many_changes(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    create_one_by_one(size, here)()
-    return lambda: sync(here, there)
-
-
-def take_titles(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    edit = edit_titles(size, here)
-    sync(here, there)
-    edit()
-    return lambda: sync(here, there)
-
-
-def take_texts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    made = documents(here, size)
-    sync(here, there)
-    type_into(here, made)
-    return lambda: sync(here, there)
-
-
-def take_a_chain(size: int, here: StorageEngine, there: StorageEngine) -> Act:
-    chain(here, size)
-    return lambda: sync(here, there)
-
-
-def first_sync(size: int, engine: StorageEngine) -> Act:
+def rebuild(size: int, engine: StorageEngine) -> Act:
     tasks(engine, size, tags={"work"}, description="words")
-    documents(engine, size // 10)
+    documents(engine, size // 4)
+    chain(engine, size)
+    create_one_by_one(size, engine)()
+    return engine.rebuild
 
-    def act() -> None:
-        with StorageEngine(engine.home.parent / f"newcomer {size}") as newcomer:
-            newcomer.open_store(edda.StorageConfig(state_path=engine.home.parent / "state", name="newcomer"))
-            pair(engine, newcomer)
-            sync(engine, newcomer)
 
-    return act
+def refold(size: int, engine: StorageEngine) -> Act:
+    keys = [key_of("task", values.id_bytes("id", task)) for task in chain(engine, size)]
+    return lambda: engine.refold(keys)
+
+
+def scrub_a_chain(size: int, engine: StorageEngine) -> Act:
+    chain(engine, size)
+    return lambda: engine.scrub(limit=10 * size)
+
+
+def scrub_links(size: int, engine: StorageEngine) -> Act:
+    pairs = zip(tasks(engine, size), documents(engine, size), strict=True)
+    one_change(engine, list(pairs), lambda tx, pair: tx.link(*pair))()
+    return lambda: engine.scrub(limit=10 * size)
+
+
+def trash(size: int, engine: StorageEngine) -> Act:
+    delete(size, engine)()
+    return lambda: engine.trash("task")
 
 
 def check(size: int, engine: StorageEngine) -> Act:
@@ -319,6 +228,13 @@ def conflicts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     Case("tag one task with many tags", tag_one_task),
     Case("tag many tasks with one tag", tag_many_tasks),
     Case("link many documents to one task", link),
+    Case("link many tasks to one document", link_many),
+    Case("unlink in one change", unlink),
+    Case("take a tag off many tasks", untag),
+    Case("rename a tag that many carry", rename_a_tag),
+    Case("make tags in one change", make_tags),
+    Case("add to the metadata of one task", describe),
+    Case("delete documents of one task", delete_documents),
     Case("delete in one change", delete),
     Case("delete what many have as their parent", delete_a_parent),
     Case("delete a tag that many carry", delete_a_tag),
@@ -327,14 +243,11 @@ def conflicts(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     Case("move a chain of subtasks", move_a_chain),
     Case("edit the titles of a chain of subtasks", retitle_a_chain),
     Case("move many to one parent", move_many),
-    Case("close one ring of parents", close_one_ring, devices=2),
-    Case("close many rings of parents", close_many_rings, devices=2),
-    Case("take one change of many tasks", take_one_change, devices=2),
-    Case("take many changes", take_many_changes, devices=2),
-    Case("take many titles", take_titles, devices=2),
-    Case("take many texts", take_texts, devices=2),
-    Case("take a chain of subtasks", take_a_chain, devices=2),
-    Case("first sync", first_sync),
+    Case("rebuild", rebuild),
+    Case("fold a chain of subtasks anew", refold),
+    Case("scrub a chain of subtasks", scrub_a_chain),
+    Case("scrub links", scrub_links),
+    Case("list the trash", trash),
     Case("doctor", check),
     Case("list conflicts", conflicts, size=400, devices=2),
 )
@@ -371,6 +284,14 @@ def retitle_beside_a_ring(size: int, here: StorageEngine, there: StorageEngine) 
     return one_change(here, [task], retitle)
 
 
+def move_beside_rings(size: int, here: StorageEngine, there: StorageEngine) -> Act:
+    many_rings(here, there, size)
+    sync(here, there)
+    (parent, task), (child,) = tasks(here, 2), tasks(here, 1)
+    reparent(here, [(child, task)])
+    return lambda: reparent(here, [(task, parent)])
+
+
 def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     made = tasks(here, size)
     sync(here, there)
@@ -397,6 +318,7 @@ def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
     Case("status", beside(lambda engine, _: lambda: standing.status(engine))),
     Case("edit a title beside many rings of parents", retitle_beside_rings, devices=2),
     Case("edit a title beside one ring of parents", retitle_beside_a_ring, devices=2),
+    Case("move a task beside many rings of parents", move_beside_rings, devices=2),
     Case("take a title", take_a_title, devices=2),
 )  # fmt: skip
 def test_the_rest_of_a_store_makes_no_work(case: Case) -> None:

@@ -20,8 +20,8 @@ class Entities:
         reader: The store's transaction.
 
     Attributes:
-        newborns: The entities that one operation wrote and nobody has asked for since.
-        grown: Keys of those that somebody has, and whether a peer wrote them.
+        newborns: The entities that one operation wrote, and that nobody has asked for since.
+        grown: Of the newborns that somebody did ask for, the keys, and whether a peer wrote them.
     """
 
     def __init__(self, reader: StoreReader) -> None:
@@ -60,7 +60,7 @@ class Entities:
         return key in self._held or key in self.newborns
 
     def is_unwritten(self, key: bytes) -> bool:
-        """Tell whether nobody has written an entity yet, here or in the store, of what was looked for."""
+        """Tell whether nobody has written an entity yet, here or in the store; it must have been looked for."""
         return key in self._before and self._before[key] is None and key not in self._held and key not in self.newborns
 
     def bear(self, newborn: Newborn) -> None:
@@ -86,7 +86,7 @@ class Entities:
         return found if found is not None and (found.touched or found.deleted) else None
 
     def expect_new(self, keys: Iterable[bytes]) -> None:
-        """Take it that nothing is stored under these keys; a store refuses to show what is not new after all."""
+        """Assume that nothing is stored under these keys; where something is, the store refuses to show it as new."""
         self._before.update(dict.fromkeys(keys))
 
     def load(self, keys: Iterable[bytes]) -> None:
@@ -112,11 +112,11 @@ class Entities:
         return entity
 
     def before(self, key: bytes) -> Record | None:
-        """Return what the store had of an entity that was looked for."""
+        """Return the record that the store had of an entity, which must have been looked for."""
         return self._before[key]
 
     def was_visible(self, key: bytes) -> bool:
-        """Tell whether the tables show an entity, of what was looked for."""
+        """Tell whether the tables show an entity, which must have been looked for."""
         before = self._before[key]
         return before is not None and not before.hidden
 

@@ -164,7 +164,7 @@ class Fold:
             self._unapplied.wait(UNREADABLE, 0, "only a newer version can read this change")
 
     def carry(self, one: Operation | Unread, number: int) -> None:
-        """Fold an operation of this device's own, the so-many-th of its change, as everybody else does: it may wait."""
+        """Fold an operation of this device's own, with its number in its change, as everybody else does: it may wait."""
         self._number = number - 1
         self._receive_chunk([one], True)
 
@@ -198,7 +198,7 @@ class Fold:
         self.flush_if_full()
 
     def _bear(self, one: Put, key: bytes, *, is_strange: bool) -> bool:
-        """Take the newborn path with an operation, if it is the first on its entity and nothing about it is special."""
+        """Try the newborn path: for an operation that is the first on its entity, and has nothing special about it."""
         kind, written = one.kind, one.cells
         if kind not in newborn.KINDS or not self.entities.is_unwritten(key) or self._budget.has_spent(key):
             return False
@@ -325,7 +325,7 @@ class Fold:
 
     def refresh(self) -> int:
         """
-        Bring rows and hashes of edited texts up to date; return of how many entities.
+        Bring rows and hashes of edited texts up to date; return how many entities that were.
 
         One that cannot be read is left as it is: it ends nothing, and the scrub names it.
         """
@@ -339,7 +339,7 @@ class Fold:
         return len(stale)
 
     def show_again(self, keys: Sequence[bytes]) -> None:
-        """Write the rows of entities anew: what they point at was folded anew."""
+        """Write the rows of entities anew, after what they point at was folded anew."""
         self.entities.load(keys)
         for key in keys:
             if self.entities.get(key) is not None:

@@ -217,7 +217,7 @@ class Projector:
         ]
 
     def _others(self, touched: list[bytes], new: frozenset[bytes]) -> dict[bytes, None]:
-        """Return all whose rows change beside what was touched: what points at what came or went, and rings of parents."""
+        """Return what else has rows that change: whatever points at what came or went, and tasks of rings."""
         reader, entities = self._reader, self._entities
         came = [key for key in touched if key in new and not entities[key].hidden]
         came += entities.newborns

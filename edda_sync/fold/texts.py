@@ -187,7 +187,7 @@ class Texts:
         self, view: View, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
         deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
-        """Apply an edit as it travels, in the names that the text has for what it means."""
+        """Apply an edit, in the names that its text has for the units that it means."""
         self._touched.add(key)
         names = names_of(view.reader)
         if names is NOBODY:
@@ -264,7 +264,7 @@ class Texts:
         return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
 
     def _begun(self, view: View, key: Key, start: str, wrote: Sequence[Dot]) -> TextDocument:
-        """Return a text that starts so, begun from that if it was never edited; ``wrote`` are the changes that wrote it."""
+        """Return the text of a start; if it was never edited, it begins as that start, written by the changes ``wrote``."""
         dots = [_called(view.reader, dot) for dot in wrote]
         document = self.document(view, key, start, dots)
         for dot in dots:
@@ -273,7 +273,7 @@ class Texts:
         return document
 
     def keep_starts(self, view: View, entity: Entity, field: str, past: Mapping[bytes, int]) -> None:
-        """Keep the starts of texts that a write of this past replaces: a concurrent edit may still arrive for them."""
+        """Keep the starts of texts that a write with this past replaces: a concurrent edit of them may still arrive."""
         wrote: dict[str, list[Dot]] = {}
         replaced: dict[str, None] = {}
         for actor, seq, _, value in entity.cells[field]:
@@ -290,13 +290,13 @@ class Texts:
                 self._open[key].serial = 0
 
     def started(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
-        """Note one more change that wrote the start of a text that is kept or edited already."""
+        """Note that one more change wrote a start, if the text of that start is kept or was edited."""
         key = (entity.key, field, self.genesis(entity, start))
         if view.text(key) is not None:
             self._started(view, self.document(view, key), key, _called(view.reader, dot), start)
 
     def started_void(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
-        """Keep a start, hidden, of which the change that wrote it is void: others may have edited the text."""
+        """Keep the start that a void change wrote, and hide it: others may have edited that text."""
         key, called = (entity.key, field, self.genesis(entity, start)), _called(view.reader, dot)
         if view.text(key) is not None:
             self._started(view, self.document(view, key), key, called, None)
@@ -314,7 +314,7 @@ class Texts:
         self._save(view, key, dot)
 
     def _save(self, view: View, key: Key, dot: Dot) -> None:
-        """Write a text's state, of which a change made what is no edit that could be replayed."""
+        """Write a text's state, after a change did something to it that cannot be replayed as an edit."""
         opened = self._open[key]
         opened.serial = view.append_text(key, *dot, b"")  # a number of its own, so that other processes read it anew
         view.save_text(key, opened.document.state(), opened.serial)
@@ -353,7 +353,7 @@ class Texts:
 
 
 def _called(reader: StoreReader, dot: Dot) -> Dot:
-    """Return what texts call a change: by its actor, where no chain forked."""
+    """Return the name and number by which texts call a change; the name is its actor where no chain forked."""
     names = names_of(reader)
     if names is NOBODY:
         return dot

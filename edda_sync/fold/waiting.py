@@ -1,8 +1,9 @@
 """
-Waiting: whether something in a past waits for a newer version, asked as often as somebody writes what is refused.
+Waiting: where the operations of a store are that wait for a newer version, and whether a past holds one of them.
 
-Of each entity it is enough to know the first change of each name of which an operation waits: a past that holds a later one
-holds that too. So what was looked up once is kept from one transaction to the next, and only what came since is looked up.
+This is asked for each operation that would be refused. Of each entity it is enough to know the first change of each name
+that has a waiting operation: a past that holds a later one holds the first one, too. What was looked up is kept from one
+transaction to the next, and only what came since is looked up.
 """
 
 from __future__ import annotations

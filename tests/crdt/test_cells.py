@@ -55,6 +55,21 @@ def test_an_informed_write_leaves_only_itself(events: list[Event[str | None]], v
     assert cells.written(folded(events), write, {**held, OTHER: 1}) == [write]
 
 
+@given(
+    st.dictionaries(st.tuples(st.sampled_from(ACTORS), st.integers(1, 4)), values, max_size=9),
+    st.dictionaries(st.sampled_from(ACTORS), st.integers(1, 4), max_size=9),
+)
+def test_a_past_holds_the_same_writes_whether_there_are_more_of_them_or_of_its_actors(
+    writes: dict[tuple[bytes, int], str | None], past: Frontier
+) -> None:
+    siblings: Siblings = [(*dot, 0, writes[dot]) for dot in sorted(writes)]
+    unseen = [write for write in siblings if write[1] > past.get(write[0], 0)]
+    assert cells.unseen(siblings, past) == unseen
+    for actor in past:
+        one = {actor: past[actor]}
+        assert cells.unseen(siblings, one) == [write for write in siblings if write[1] > one.get(write[0], 0)]
+
+
 # --- what is shown, and what is kept ----------------------------------------------------------------------------------
 
 

@@ -130,6 +130,18 @@ def test_what_is_folded_anew_with_or_without_a_change_is_withheld_as_before(
         assert shown(reader) == expected(reader)
 
 
+def test_who_closed_a_ring_shows_its_parent_again_when_another_edge_of_it_is_taken_out() -> None:
+    laptop, peer = founded()
+    for number, parent in ((0, None), (1, None), (2, None), (0, 1), (1, 2), (2, 0)):
+        peer.admit(laptop.write(put(number, parent)))
+    with peer.store.read() as reader:
+        assert reader.in_rings() == [key(2)]
+    peer.store.transact(lambda tx: peer.ledger.refold(tx, [key(1)], [(laptop.actor, 6)]))
+    with peer.store.read() as reader:
+        assert shown(reader) == expected(reader)
+        assert shown(reader)[task(2)] == (task(0), False)
+
+
 # --- what is walked ---------------------------------------------------------------------------------------------------
 
 

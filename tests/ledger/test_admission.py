@@ -153,7 +153,7 @@ def test_a_later_change_is_held_to_the_same(three: Three) -> None:
 def test_what_a_long_chain_depends_on_is_named_whether_its_head_is_named_or_an_earlier_change(
     three: Three, at: int, beyond: int
 ) -> None:
-    """The tablet names the phone in one of many changes; the phone may go on behind that one, and name the laptop."""
+    """The tablet names the phone in one of many changes. Behind the one that is named here it may name the laptop."""
     lives = [Life(PHONE, continues=three.laptop, nonce=bytes((number,)) * 16) for number in range(2)]
     three.peer.admit(three.phone.write(TITLE))
     three.peer.admit(*(three.tablet.write(deps=[three.phone.dep] if seq == at else []) for seq in range(1, 41)))

@@ -83,7 +83,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a tag set is the last writer's",
         "Of adding and taking off a tag concurrently the later clock wins, where adding has to.",
         (2, 7, 12, 21),
-        "crdt.rows:edges_of",
+        "crdt.rows:edge_of",
         "[write for write in siblings if write[3] is not None]",
         "[write for write in (cells.visible(siblings),) if write[3] is not None]",
     ),

@@ -109,10 +109,10 @@ BUGS: Final[tuple[Bug, ...]] = (
     ),
     one(
         "a task that moves is patched",
-        "The row of a task that was given another parent or tag is written by column, as if it pointed where it did.",
+        "The row of a task that was given another parent is written by column, as if that were a column like others.",
         (1, 11, 12),
         "fold.projector:Projector._rows",
-        'if written is None or rows.edges_among(written) or "parent_id" in written:',
+        'if written is None or "parent_id" in written:',
         "if written is None:",
     ),
     one(
