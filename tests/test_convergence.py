@@ -33,6 +33,7 @@ from edda_sync.transport import identity
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError
+from tests.sync.newcomers import BY_SEGMENT
 
 TABLES = ("tasks", "documents", "task_documents", "tags", "entity_tags")
 IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(4)]
@@ -380,7 +381,7 @@ def check_file(path: Path) -> None:
 def test_devices_that_hold_the_same_changes_show_the_same(
     backend: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 6)  # so that newcomers take a snapshot
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)  # so that newcomers take a snapshot
     asked = settings().max_examples
     thorough = asked >= THOROUGH_EXAMPLES_MIN
     machine = type("Machine", (Workspace,), {"backend": backend})

@@ -30,7 +30,7 @@ from edda_sync.workspace.actor import new_life
 from edda_sync.workspace.welcome import DeviceCard
 from tests.attacks.liar import Liar, Line
 from tests.sync.network import Network
-from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers, segments_taken
+from tests.sync.newcomers import BY_LOG, BY_SEGMENT, begin_with_segment, is_provisional, met, newcomers, segments_taken
 from tests.sync.test_births import many_lives
 
 Pair = tuple[StorageEngine, StorageEngine]
@@ -50,11 +50,11 @@ def goes_on(
     sync(laptop, phone)
     assert (laptop.refused(), phone.refused(), phone.waiting()) == (0, 0, 0)
     with newcomers(folder, "memory") as newcomer:
-        for changes_min in (1, 1 << 30):
-            patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", changes_min)
+        for saves_min in (BY_SEGMENT, BY_LOG):
+            patch.setattr(limits, "SEGMENT_SAVES_US_MIN", saves_min)
             tablet = newcomer(laptop)
             network = met(tablet, laptop)
-            assert bool(segments_taken(network)) == (segment and changes_min == 1)
+            assert bool(segments_taken(network)) == (segment and saves_min == BY_SEGMENT)
             assert is_provisional(tablet) is None
             assert len(network.proved) == 2
             for engine in (tablet, phone, laptop):
@@ -210,7 +210,7 @@ def test_more_actors_than_any_message_could_name_sync_and_serve_a_newcomer(
 ) -> None:
     laptop, phone = two
     small_frames(monkeypatch)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5 if segment else 1 << 30)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT if segment else BY_LOG)
     count = 2_500  # of 22 bytes each in an acknowledgement: no frame holds them
     laptop.store.transact(lambda tx: many_lives(laptop, tx, count))
     with newcomers(tmp_path, "memory") as newcomer:
@@ -302,7 +302,7 @@ def test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches
 ) -> None:
     laptop, phone = two
     monkeypatch.setattr(limits, "BIRTHS_MAX", 1 << 30)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with newcomers(tmp_path, "memory") as newcomer:
         tablet, watch = newcomer(laptop), newcomer(laptop)
         laptop.store.transact(lambda tx: many_lives(laptop, tx, 1_800))  # all named at once: 68 KB
@@ -328,7 +328,7 @@ def test_a_store_too_large_for_a_segment_gives_its_log(
     two: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laptop, _ = two
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_000)
     monkeypatch.setattr(limits, "SEGMENT_PARTS_MAX", 4)
     for number in range(8):

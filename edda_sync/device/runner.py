@@ -1,8 +1,7 @@
 """
 A runner on asyncio: it carries events to the replica and the steward, and out what they say. It decides nothing.
 
-The replica runs on one thread of its own, so that a commit that waits for the disk holds up neither the network nor anybody
-else's reading. The steward runs on the event loop, and so does all that it is told.
+The replica is used by one thread at a time (``turns``). The steward runs on the event loop, and so does all that it is told.
 """
 
 from __future__ import annotations
@@ -11,20 +10,20 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from edda_sync.device.lookout import Lookout
 from edda_sync.device.outgoing import Outgoing
 from edda_sync.device.status import Status
 from edda_sync.device.supervisor import Supervisor
+from edda_sync.device.turns import Turn, Turns
 from edda_sync.device.watch import Changes
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Applied, Close, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
-from edda_sync.sync.progress import Progress
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.steward import EVENTS, Steward
 from edda_sync.transport.identity import verify
@@ -61,7 +60,7 @@ class Runner:
         self.tasks = Supervisor(lambda error: self.failed(TASK, error))
         self.changes = Changes()
         self._status, self._meet, self._tell = status, meet, tell
-        self._worker = ThreadPoolExecutor(1, "edda-replica")
+        self._turns = Turns(self._carry_all)
         self._numbers = itertools.count(1)
         self._links: dict[int, Outgoing] = {}
         self._latest: dict[str, int] = {}  # the number of each peer's link
@@ -69,7 +68,6 @@ class Runner:
         self._lookout = Lookout(self._is_quiet, self._noticed)
         self._end_listening: Callable[[], None] = lambda: None
         self._version = 0  # of the store, when the log was looked at last
-        self._replica: Replica
         self._steward: Steward | None = None
 
     # --- beginning and end --------------------------------------------------------------------------------------------
@@ -82,15 +80,17 @@ class Runner:
             self._version = self.store.store.version()
             return standing.written(self.store)
 
-        written = await self._on_worker(opened)
+        written = await self._turns.run(opened)
         store, identity = self.store, self.store.identity
         exchange = Exchange(store.store, store.ledger, identity, verify, store.wall_s, store.random)
-        self._replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
+        self._turns.replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
         self._steward = Steward(written, time.monotonic())
         loop = asyncio.get_running_loop()
 
         def committed() -> None:
-            loop.call_soon_threadsafe(self._committed)
+            own = store.writing.latest
+            if own is None or not self._turns.drive_here(EVENTS[Duty.TELLING], own):
+                loop.call_soon_threadsafe(self._committed)
 
         def broken(error: CallbackError) -> None:
             log_broken(error)
@@ -106,7 +106,7 @@ class Runner:
     async def end(self) -> None:
         """Say goodbye to everyone."""
         self._lookout.end()
-        await self.drive(lambda _: self._replica.close())
+        await self._turns.drive(lambda replica, _: replica.close())
 
     async def close(self) -> None:
         """Do what is still to be done, and let go of the store; once no task runs any more."""
@@ -117,8 +117,8 @@ class Runner:
             self._set_timer(None)
             self._end_listening()  # the store may be opened again, and this loop runs no more
             self.store.writing.on_broken = log_broken
-            await self._on_worker(self.store.close)
-            self._worker.shutdown()
+            await self._turns.run(self.store.close)
+            self._turns.end()
 
     # --- for the device -----------------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Runner:
 
     async def ask_peers(self) -> None:
         """Let every peer hear that somebody waits for the proof that all are equal."""
-        await self.drive(lambda now: self._replica.ask(now))
+        await self._turns.drive(Replica.ask)
 
     def failed(self, concern: str, error: EddaError) -> None:
         """Take in a fault that something else than an order met."""
@@ -188,10 +188,10 @@ class Runner:
         outgoing = self._links[number] = Outgoing(link)
         sender = self.tasks.start(outgoing.run())
         try:
-            await self.drive(lambda _: self._replica.connected(peer, number))
+            await self._turns.drive(lambda replica, _: replica.connected(peer, number))
             self.changes.told()
             async for frame in link:
-                await self.drive(lambda now, frame=frame: self._replica.frame_received(peer, frame, now, number))  # type: ignore[misc]
+                await self._turns.drive(partial(_received, peer, number, frame))
         except LinkClosedError:
             pass
         except StorageError as error:
@@ -207,27 +207,28 @@ class Runner:
             if self._latest[peer] == number:
                 del self._latest[peer]
                 self._status.lost(peer)
-            await self.drive(lambda now: self._replica.disconnected(peer, now, number))
+            await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
             self.changes.told()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)
 
-    async def drive(self, work: Callable[[float], list[Effect] | None]) -> None:
-        """Let the replica do something, and carry out what it says. Calls are carried out in the order they are made."""
-
-        def step() -> tuple[list[Effect], dict[str, Progress], float | None]:
-            effects = work(time.monotonic()) or []
-            return effects, self._replica.progress(), self._replica.next_deadline()
-
-        effects, progress, deadline = await self._on_worker(step)
-        for device in self._status.talking(progress):
-            if device == self._status.shut_out:
-                self.tasks.start(self._note_known(device))
-        for effect in effects:
-            self._carry_out(effect)
-        assert self._steward is not None, "it was opened together with the replica"
-        self._steward.talked(effects, deadline, time.monotonic())
-        self._attend()
+    def _carry_all(self, turn: Turn) -> None:
+        """Carry out what came of a turn of the replica's."""
+        try:
+            for device in self._status.talking(turn.progress):
+                if device == self._status.shut_out:
+                    self.tasks.start(self._note_known(device))
+            for effect in turn.effects:
+                self._carry_out(effect)
+            assert self._steward is not None, "it was opened together with the replica"
+            self._steward.talked(turn.effects, turn.deadline, time.monotonic())
+            if turn.told is not None:
+                self._steward.told(turn.told)
+                self.changes.told()
+            self._attend()
+        except BaseException as bug:
+            self.fail(bug)
+            raise
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Send):
@@ -313,12 +314,12 @@ class Runner:
         """Let the replica know of an event; of commits report what the log ended with before it was told."""
         report: list[Written] = []
 
-        def tell(now: float) -> list[Effect] | None:
+        def tell(replica: Replica, now: float) -> list[Effect] | None:
             if duty is Duty.TELLING:  # before: what is written meanwhile may be told twice, and not never
                 report.append(standing.written(self.store))
-            return event(self._replica, now)
+            return event(replica, now)
 
-        await self.drive(tell)
+        await self._turns.drive(tell)
         if duty is not Duty.TELLING:
             return None
         self.changes.told()
@@ -361,8 +362,9 @@ class Runner:
         self.worked(REFUSALS)
         self._status.shut_out = None
 
-    async def _on_worker(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+def _received(peer: str, link: int, frame: bytes, replica: Replica, now: float) -> list[Effect]:
+    return replica.frame_received(peer, frame, now, link)
 
 
 def _scrubbed(store: StorageEngine, order: Scrub) -> Scrubbed:

@@ -43,6 +43,7 @@ class Writing:
         random: Source of random bytes.
 
     Attributes:
+        latest: This device's last change, of those that this process made durable.
         on_broken: Called when a listener has raised something, with what to say of it; it goes to the log by default.
     """
 
@@ -57,6 +58,7 @@ class Writing:
         self._opened, self._own, self._ledger = opened, own, ledger
         self.now, self.random = now, random
         self._written: Head | None = None  # by the transaction that runs
+        self.latest: Dot | None = None
         self._listeners: list[Callback[[]]] = []
         self.on_broken: Callable[[CallbackError], None] = log_broken
 
@@ -170,7 +172,10 @@ class Writing:
             return
         self._ledger.committed()
         written, self._written = self._written, None
-        if written is not None and self._opened.sidecar is not None:
+        if written is None:
+            return
+        self.latest = (written.actor, written.seq)
+        if self._opened.sidecar is not None:
             with suppress(OSError):  # the change is on disk already, and a sidecar may lag
                 self._opened.sidecar.remember(written)
 

@@ -18,7 +18,7 @@ TIGHT: Final[dict[str, float]] = {
     "PART_BYTES_MAX": 600,
     "BATCH_BYTES_MAX": 1_000,
     "WINDOW_BYTES_MAX": 3_000,
-    "SNAPSHOT_CHANGES_MIN": 5,
+    "SEGMENT_SAVES_US_MIN": -300,
     "HEADS_MAX": 3,
     "CODED_CELLS_FIRST": 2,
     "CODED_CELLS_MAX": 8,

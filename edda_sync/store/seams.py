@@ -374,6 +374,10 @@ class StoreReader(Protocol):
         """Return the positions in the log of the changes that are about an entity, in order."""
         ...
 
+    def mention_count(self) -> int:
+        """Return how many entities all changes of the log are about, each counted once for each change."""
+        ...
+
     def digest(self) -> int:
         """Return the sum, modulo 2**128, of what the entities' hashes begin with (``crdt.digests``)."""
         ...

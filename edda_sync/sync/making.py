@@ -70,6 +70,13 @@ class Making:
         self._store, self._ledger, self._giving = store, ledger, giving
         self._signer, self._workspace, self._wall_s = signer, workspace, wall_s
 
+    def pays(self) -> bool:
+        """Tell whether a segment is the better answer to who holds nothing, by what the log and the entities cost."""
+        with self._store.read() as reader:
+            counted, mentions = reader.counts(), reader.mention_count()
+        entities = sum(counted[each] for each in ("tasks", "documents", "tags", "hidden"))
+        return segment_saves_us(counted["changes"], mentions, entities) >= limits.SEGMENT_SAVES_US_MIN
+
     def given(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         """
         Return a segment that brings a newcomer on: of all that is here or, while that is provisional, the one that it is.
@@ -168,6 +175,19 @@ class Making:
         if stored is not None and not stored.tail:
             return stored.state
         return self._ledger.texts.document(View(tx), key).state()
+
+
+def segment_saves_us(changes: int, mentions: int, entities: int) -> int:
+    """
+    Return by how much the log costs a newcomer more than a segment and what that costs beside the log, in microseconds.
+
+    Args:
+        changes: Of the log.
+        mentions: How many entities these are about, each counted once for each change.
+        entities: How many there are.
+    """
+    by_log = limits.LOG_CHANGE_US * changes + limits.LOG_MENTION_US * mentions
+    return by_log - 2 * limits.SEGMENT_ENTITY_US * entities
 
 
 def root_of(reader: StoreReader) -> bytes:

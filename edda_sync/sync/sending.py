@@ -240,7 +240,7 @@ class Sending:
         if not self._queue and self._news:
             self._news = False
             missing = self._missing()
-            is_long = missing is not None and not self._known and len(missing) >= limits.SNAPSHOT_CHANGES_MIN
+            is_long = bool(missing) and not self._known and self._exchange.making.pays()
             if (missing is None or is_long) and not self._declined:
                 made = self._exchange.making.given(self._known)
                 if made is not None:

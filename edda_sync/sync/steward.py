@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Final
 
+from edda_sync.crdt.frontier import Dot
 from edda_sync.sync.agenda import Agenda
 from edda_sync.sync.effects import Applied, Close, Differs, Effect, Mended, Proved
 from edda_sync.sync.faults import Faults
@@ -64,6 +65,11 @@ class Steward:
     def committed(self, now: float) -> None:
         """Learn that this device's own changes are durable."""
         self._agenda.want(Duty.TELLING, now)
+
+    def told(self, own: Dot) -> None:
+        """Learn that the talks were told of this device's own changes at once, up to one."""
+        self._faults.worked(Duty.TELLING)
+        self._written = self._written._replace(own=own)
 
     def noticed(self, now: float) -> None:
         """Learn that somebody, perhaps another process, has written to the store, or that this could not be told."""

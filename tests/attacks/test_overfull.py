@@ -22,7 +22,7 @@ from edda_sync.words.errors import LimitError
 from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
 from tests.sync.copies import assert_equal, shown
-from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers
+from tests.sync.newcomers import BY_SEGMENT, begin_with_segment, is_provisional, met, newcomers
 
 ROOM = 20_000
 Engines = tuple[StorageEngine, ...]
@@ -106,7 +106,7 @@ def test_a_newcomer_by_a_segment_and_one_by_the_log_have_it_as_all_have(
         by_log, by_segment = newcomer(a), newcomer(a)
         sync(a, b)
         met(by_log, b)
-        monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+        monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
         begin_with_segment(a, by_segment)
         for each in (by_log, by_segment):
             assert each.reading.overfull() == [("task", task)]

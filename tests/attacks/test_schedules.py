@@ -31,7 +31,7 @@ from edda_sync.words.errors import LimitError, RemoteProtocolError
 from edda_sync.words.values import id_bytes
 from tests.attacks.liar import Liar, Line
 from tests.sync.network import Network
-from tests.sync.newcomers import begin_with_segment, is_provisional, met, newcomers
+from tests.sync.newcomers import BY_SEGMENT, begin_with_segment, is_provisional, met, newcomers
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 GENESIS, AUTHOR = 1, 2  # indices in an edit: the text's start, and the first name of its table
@@ -76,7 +76,7 @@ def newcomers_agree(folder: Path, patch: pytest.MonkeyPatch, host: StorageEngine
         by_log, by_segment = newcomer(host), newcomer(host)
         sync(host, other)
         met(by_log, other)
-        patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+        patch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
         begin_with_segment(host, by_segment)
         expected = look(host)
         assert by_segment.table("documents") == host.table("documents"), "before its log is here"
@@ -183,7 +183,7 @@ def test_a_newcomer_with_a_segment_judges_an_edit_as_whoever_has_the_log(
         sync(a, other)
     liars = [Liar(c), Liar(c)]
     a.edit_text(note, "content", [(5, 0, " honest")])
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with newcomers(tmp_path, "memory") as newcomer:
         tablet = newcomer(a)
         begin_with_segment(a, tablet)
@@ -354,7 +354,7 @@ def test_a_newcomer_of_an_older_version_gets_the_log_of_a_newer_one_whose_segmen
             liar = Liar(engines[2])
             tell(liar, liar.batch(liar.change([Put("task", b"t" * 16, {"title": "big", "estimate": 3})])), a)
             assert a.waiting() == 0, "it knows that cell"
-            monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+            monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
             assert replica_of(a).exchange.making.given({}) is not None
         network = Network(tablet, a)
         for _ in range(2):  # once it has refused the segment it asks for the log

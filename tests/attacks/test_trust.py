@@ -26,6 +26,7 @@ from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import LimitError
 from edda_sync.workspace import members as workspaces
 from tests.attacks.liar import Liar, Line
+from tests.sync.newcomers import BY_SEGMENT
 
 Engines = tuple[StorageEngine, StorageEngine, StorageEngine]
 
@@ -216,7 +217,7 @@ def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_n
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, small in (("FRAME_BYTES_MAX", 24 * 1024), ("BATCH_BYTES_MAX", 6 * 1024), ("PART_BYTES_MAX", 8 * 1024),
-                        ("HEADS_MAX", 100), ("DEPS_MAX", 50), ("SNAPSHOT_CHANGES_MIN", 100)):  # fmt: skip
+                        ("HEADS_MAX", 100), ("DEPS_MAX", 50), ("SEGMENT_SAVES_US_MIN", BY_SEGMENT)):  # fmt: skip
         monkeypatch.setattr(limits, name, small)
     with devices(2, backend="memory") as (a, c):
         line = Line(Liar(c), a)
@@ -325,7 +326,7 @@ def test_what_is_beyond_the_budget_of_a_life_is_refused_by_all_whatever_came_fir
 ) -> None:
     a, b, c = engines
     monkeypatch.setattr(limits, "ENTITY_LIFE_CELLS_MAX", 5)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     one, other, task = Liar(c), Liar(c), b"t" * 16
     for liar, order in ((one, (a, b)), (other, (b, a))):
         batch = liar.batch(*[liar.change([Put("task", task, {"title": f"{n}"})]) for n in range(7)])

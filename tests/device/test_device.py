@@ -91,6 +91,34 @@ async def test_a_commit_of_another_process_is_noticed_and_passed_on(bench: Bench
         assert [item.title for item in (await following(there)).added] == ["From elsewhere"]
 
 
+async def test_a_commit_is_told_by_the_thread_that_made_it_and_else_by_the_replicas_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def committed(replica: Replica, now: float) -> list[Effect]:
+        told.append(threading.get_ident())
+        return replica.committed(now)
+
+    def commit(store: StorageEngine) -> int:
+        store.create_task(edda.Task(title="Buy milk"))
+        return threading.get_ident()
+
+    bench.members("laptop", "phone")
+    async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
+        await until_equal(laptop, phone)
+        monkeypatch.setitem(cast(dict[Duty, object], EVENTS), Duty.TELLING, committed)
+        turns = laptop._runner._turns
+        with turns._taken:
+            busy = await laptop.run(commit)
+            assert told == []
+        await until_equal(laptop, phone)
+        free = await laptop.run(commit)
+        await until_equal(laptop, phone)
+    assert busy not in told[:1]
+    assert free in told
+
+
 async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from edda_sync.testing import Talk, devices, pair, sync
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import CorruptError
 from edda_sync.words.model import Document, Task
+from tests.sync.newcomers import BY_SEGMENT
 
 CHECKS = ["file", "references", "log", "tables", "digest", "lives"]
 
@@ -127,7 +128,7 @@ def test_a_broken_file_is_noticed(home: Path) -> None:
 
 
 def test_a_store_that_began_with_a_segment_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edda_sync.words.limits.SNAPSHOT_CHANGES_MIN", 10)
+    monkeypatch.setattr("edda_sync.words.limits.SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with devices(1) as (laptop,):
         fill(laptop)
         for number in range(20):

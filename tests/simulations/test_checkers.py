@@ -43,6 +43,7 @@ from edda_sync.words import limits, values
 from edda_sync.words.model import Document, Task
 from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of
+from tests.sync.newcomers import BY_SEGMENT
 
 CALM = Profile(devices=2, backend="memory", groups=frozenset(), real_keys=False, lawless=0)
 SPAN_S = 10.0
@@ -465,7 +466,7 @@ def tell_halves(sim: Simulation) -> None:
 
 def heads_of_a_segment_that_were_named(sim: Simulation, patch: Patch) -> None:
     del sim  # what the phone begins with is a segment, and the log behind it takes several questions
-    patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    patch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     patch.setattr(limits, "BATCH_BYTES_MAX", 500)
     patch.setattr(Behind, "since", lambda asked, _: asked)
 

@@ -1073,6 +1073,7 @@ class StoreContract:
         store.transact(lambda tx: tx.mention([(entity(1), 1)]))
         with store.read() as reader:
             found = [list(reader.mentions(each)) for each in (entity(1), entity(2), entity(1, "document"), entity(3))]
+            assert reader.mention_count() == 6
             assert list(reader.entities_at([300, 1])) == [entity(1), entity(1, "document")]
             assert list(reader.entities_at([8, 9])) == list(reader.entities_at([])) == []
             assert list(reader.entities_at(range(2_000))) == [entity(1), entity(2), entity(1, "document")]

@@ -20,6 +20,9 @@ from edda_sync.testing import pair, replica_of
 from edda_sync.words.values import id_bytes
 from tests.sync.network import Network
 
+BY_SEGMENT, BY_LOG = -(1 << 40), 1 << 40
+"""What ``SEGMENT_SAVES_US_MIN`` may be, so that each newcomer is offered a segment, or none."""
+
 
 class Newcomers:
     """Makes devices that join a member's workspace and hold nothing yet."""

@@ -22,6 +22,7 @@ from edda_sync.workspace.actor import actor_of
 from tests.sync.copies import Copier, copier
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import (
+    BY_SEGMENT,
     Newcomers,
     alter,
     begin_with_segment,
@@ -230,7 +231,7 @@ def halved(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         network.connect(scene.tablet, laptop)
         network.run_until_said(Part)
         network.cut(scene.tablet, laptop)
-        monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+        monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
         network.connect(scene.tablet, laptop)
         yield scene, network
 

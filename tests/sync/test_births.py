@@ -21,7 +21,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import DiskFullError
 from edda_sync.workspace.actor import new_life
 from tests.sync.network import Network, name_of
-from tests.sync.newcomers import is_provisional, met, newcomers, segments_taken
+from tests.sync.newcomers import BY_LOG, BY_SEGMENT, is_provisional, met, newcomers, segments_taken
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
@@ -234,7 +234,7 @@ def test_thousands_of_actors_are_brought_to_a_newcomer_by_log_and_by_segment(
     laptop, _, folder = crowd
     monkeypatch.setattr(limits, "BIRTHS_MAX", 2 * MANY)
     monkeypatch.setattr(limits, "HEADS_MAX", 500)
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5 if segment else 1 << 30)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT if segment else BY_LOG)
     with newcomers(folder, "memory") as newcomer:
         tablet = newcomer(laptop)
         network = met(tablet, laptop)

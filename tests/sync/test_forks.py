@@ -39,6 +39,7 @@ from tests.sync.copies import (
     titles,
 )
 from tests.sync.network import Network, name_of
+from tests.sync.newcomers import BY_SEGMENT
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -643,7 +644,7 @@ def test_a_large_change_of_a_branch_that_broke_off_goes_on_where_it_stopped(
 def test_a_newcomer_gets_the_log_of_a_forked_chain_and_no_segment(
     four: Engines, copy: Copier, tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 3)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     a, b, c, d = four
     twin = copy(a)
     add("one")(a)

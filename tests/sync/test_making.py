@@ -11,7 +11,7 @@ import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.segments import segment as segments
 from edda_sync.store.seams import StoreWriter
-from edda_sync.sync.making import Making, forget_made, made_segment, root_of
+from edda_sync.sync.making import Making, forget_made, made_segment, root_of, segment_saves_us
 from edda_sync.testing import devices, replica_of, sync
 from edda_sync.transport.identity import verify
 from edda_sync.words import limits
@@ -155,3 +155,43 @@ def test_equal_stores_have_one_root_and_others_another(two: Pair) -> None:
     assert root(laptop) == root(phone)
     laptop.create_task(edda.Task(title="more"))
     assert root(laptop) != root(phone)
+
+
+# --- log or segment ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "mentions", "entities", "is_better"),
+    [
+        (100_000, 100_000, 100_000, False),  # each made by a change of its own
+        (2, 100_000, 100_000, False),  # made in bulk
+        (12, 55_000, 5_000, True),  # 5,000 tasks deleted and restored five times each, in twelve changes
+        (60_000, 60_000, 10_000, True),  # each edited five times, one by one
+        (20_000, 20_000, 1, True),  # a text that was typed letter by letter
+        (1_000, 1_000, 1, False),  # the same, which costs little either way
+        (0, 0, 0, False),
+    ],
+)
+def test_a_segment_is_the_answer_where_the_log_costs_much_more_than_what_there_is(
+    changes: int, mentions: int, entities: int, is_better: bool
+) -> None:
+    assert (segment_saves_us(changes, mentions, entities) >= limits.SEGMENT_SAVES_US_MIN) == is_better
+
+
+def test_what_is_deleted_and_restored_again_and_again_is_given_as_a_segment_and_what_was_only_made_as_the_log(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = two
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", 1_000)
+    with laptop.begin_transaction() as tx:
+        made = [tx.create_task(edda.Task(title=f"task {number}")) for number in range(50)]
+    assert not making(laptop).pays()
+    for _ in range(3):
+        with laptop.begin_transaction() as tx:
+            for each in made:
+                tx.delete_task(each)
+        with laptop.begin_transaction() as tx:
+            for each in made:
+                tx.restore_task(each)
+    assert sum(laptop.frontier().values()) < 20, "it is not the number of changes that counts"
+    assert making(laptop).pays()

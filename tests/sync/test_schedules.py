@@ -18,6 +18,7 @@ import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.words import limits
 from tests.sync.network import Network, name_of, repeatable_devices
+from tests.sync.newcomers import BY_SEGMENT
 
 STEPS_MAX = 20_000
 
@@ -98,7 +99,7 @@ class Schedule:
     batch=st.sampled_from([300, 1_000, limits.BATCH_BYTES_MAX]),
     window=st.sampled_from([500, 4_000, limits.WINDOW_BYTES_MAX]),
     part=st.sampled_from([600, limits.PART_BYTES_MAX]),
-    snapshot=st.sampled_from([5, limits.SNAPSHOT_CHANGES_MIN]),
+    snapshot=st.sampled_from([BY_SEGMENT, limits.SEGMENT_SAVES_US_MIN]),
 )
 def test_whatever_the_network_does_devices_end_equal_once_it_heals(
     draw: random.Random, count: int, batch: int, window: int, part: int, snapshot: int
@@ -107,7 +108,7 @@ def test_whatever_the_network_does_devices_end_equal_once_it_heals(
         patch.setattr(limits, "BATCH_BYTES_MAX", batch)
         patch.setattr(limits, "WINDOW_BYTES_MAX", window)
         patch.setattr(limits, "PART_BYTES_MAX", part)
-        patch.setattr(limits, "SNAPSHOT_CHANGES_MIN", snapshot)
+        patch.setattr(limits, "SEGMENT_SAVES_US_MIN", snapshot)
         moments = itertools.count(1_800_000_000)
         with repeatable_devices(count, lambda: float(next(moments))) as engines:
             schedule = Schedule(engines, draw)

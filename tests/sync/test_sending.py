@@ -29,6 +29,7 @@ from edda_sync.testing import devices
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 from tests.sync.batches import exchange_of
+from tests.sync.newcomers import BY_SEGMENT
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_a_large_change_that_comes_to_stand_elsewhere_while_it_is_sent_is_sent_w
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a segment be the answer to a few missing changes."""
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 3)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
 
 
 @pytest.mark.usefixtures("few")

@@ -21,6 +21,8 @@ from edda_sync.testing import devices, replica_of, sync
 from edda_sync.words import limits
 from tests.sync.network import Network, name_of
 from tests.sync.newcomers import (
+    BY_LOG,
+    BY_SEGMENT,
     Newcomers,
     begin_with_segment,
     declined,
@@ -37,8 +39,8 @@ Pair = tuple[StorageEngine, StorageEngine]
 
 
 @pytest.fixture(autouse=True)
-def _a_segment_is_the_answer_from_few_changes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 5)
+def _a_segment_is_the_answer_to_every_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -53,12 +55,14 @@ def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
 
 
 @pytest.fixture
-def pairs(backend: str) -> Iterator[Pair]:
+def pairs(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_LOG)  # or the phone's would be served to whoever comes next
     with devices(2, backend=backend) as (laptop, phone):
         for number in range(6):
             body = random.Random(number).randbytes(1_000).hex()  # compresses to half, so that a segment has some length
             laptop.create_task(edda.Task(title=f"task {number}", description=body, tags={"work"}))
         sync(laptop, phone)
+        monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
         yield laptop, phone
 
 
@@ -128,7 +132,7 @@ def test_whoever_holds_anything_declines_a_segment_and_gets_the_log(pairs: Pair,
 
 
 def test_few_changes_are_sent_as_they_are(pairs: Pair, newcomer: Newcomers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1_000)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_LOG)
     laptop, _ = pairs
     tablet = newcomer(laptop)
     network = met(tablet, laptop)

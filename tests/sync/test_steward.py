@@ -136,6 +136,18 @@ def test_what_the_talks_were_told_is_not_told_again_by_whoever_looks(device: Dev
     assert Duty.TELLING not in device.done(Duty.LOOKING)
 
 
+def test_what_the_talks_were_told_at_once_is_not_told_again_by_whoever_looks(device: Device) -> None:
+    device.written = Written(8, (ACTOR, 4))
+    device.steward.told((ACTOR, 4))
+    device.steward.noticed(device.now)
+    assert device.attend() == [Duty.LOOKING]
+    assert Duty.TELLING not in device.done(Duty.LOOKING)
+    device.written = Written(9, (ACTOR, 5))
+    device.steward.noticed(device.now)
+    device.attend()
+    assert Duty.TELLING in device.done(Duty.LOOKING)
+
+
 def test_a_commit_between_telling_and_looking_is_told(device: Device) -> None:
     device.steward.committed(device.now)
     device.attend()

@@ -28,7 +28,7 @@ from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits
 from edda_sync.words.values import id_bytes
 from tests.sync.copies import assert_equal, copier, meet_all, own_actor
-from tests.sync.newcomers import alter, begin_with_segment, is_provisional, met, newcomers
+from tests.sync.newcomers import BY_SEGMENT, alter, begin_with_segment, is_provisional, met, newcomers
 
 Opener = Callable[[StorageEngine], StorageEngine]
 
@@ -222,7 +222,7 @@ def test_what_was_folded_anew_in_a_transaction_that_left_no_trace_is_in_nobodys_
 def test_a_segment_of_before_something_was_folded_anew_is_not_served(
     beside: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 1)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with devices(2) as (laptop, phone):
         document = laptop.create_document(edda.Document(title="Note", content="start"))
         sync(laptop, phone)

@@ -28,6 +28,7 @@ from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
 from edda_sync.workspace.welcome import DeviceCard
 from tests.crdt.authors import LAPTOP, PHONE, TABLET, Life, Peer, device, founded
+from tests.sync.newcomers import BY_SEGMENT
 
 Engines = tuple[StorageEngine, ...]
 
@@ -353,7 +354,7 @@ def test_a_newcomer_may_write_while_it_syncs_for_the_first_time(
 def test_a_newcomer_may_write_while_it_believes_a_segment(
     joining: Joining, steps: int, deps_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SNAPSHOT_CHANGES_MIN", 6)
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     joining.hear(steps)
     empty, catch_up = 0, Ledger._catch_up
 

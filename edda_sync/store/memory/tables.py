@@ -190,6 +190,9 @@ class MemoryReader:
     def mentions(self, entity: bytes) -> Sequence[int]:
         return sorted(self._tables["mentions"].get(entity, ()))
 
+    def mention_count(self) -> int:
+        return sum(map(len, self._tables["mentions"].values()))
+
     # --- entities -----------------------------------------------------------------------------------------------------
 
     def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:

@@ -261,6 +261,10 @@ class SqliteReader:
         rows = self._execute("SELECT position FROM _mentions WHERE entity = ? ORDER BY position", (entity,))
         return [row[0] for row in rows]
 
+    def mention_count(self) -> int:
+        row = self._one("SELECT count(*) FROM _mentions")
+        return int(row[0])
+
     # --- entities -----------------------------------------------------------------------------------------------------
 
     def records(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
