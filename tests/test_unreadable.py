@@ -122,4 +122,7 @@ def test_what_another_program_wrote_into_a_row_is_shown_as_it_is_and_ends_no_lis
         again = engine.get_task(tasks[0])
         assert again is not None
         assert again.tags == {"home"}
-        assert getattr(again, column) != value, "the row was written anew, from what the log says"
+        engine.rebuild()
+        again = engine.get_task(tasks[0])
+        assert again is not None
+        assert getattr(again, column) != value, "all rows were written anew, from what the log says"

@@ -15,7 +15,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.changes.drafts import Delete, Put, Rewrite
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.operation import Operation
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
@@ -189,15 +189,20 @@ def test_what_is_about_an_entity_that_takes_nothing_is_kept(scene: Scene, monkey
     scene.tablet.edit_text(scene.task, "description", [(0, 0, "bread ")])
     own = scene.tablet.create_document(edda.Document(title="Own", content="own words"))
     scene.tablet.delete_task(scene.task)
-    write = Fold.write
+    write, write_edit = Fold.write, Fold.write_edit
 
     def refuse(fold: Fold, one: Operation) -> None:
         if one.kind == "task":
             raise InvalidValueError("task", "takes nothing", None)
         write(fold, one)
 
+    def refuse_edit(fold: Fold, entity: Entity, *edit: Any) -> None:
+        if entity.kind == "task":
+            raise InvalidValueError("task", "takes nothing", None)
+        write_edit(fold, entity, *edit)
+
     monkeypatch.setattr(Fold, "write", refuse)
-    monkeypatch.setattr(Fold, "charge_edit", lambda _fold, entity, _pieces, _size: refuse_edit(entity))
+    monkeypatch.setattr(Fold, "write_edit", refuse_edit)
     met(scene.tablet, scene.phone)
     monkeypatch.undo()
     kept = scene.end()
@@ -206,12 +211,6 @@ def test_what_is_about_an_entity_that_takes_nothing_is_kept(scene: Scene, monkey
     assert '"title": "Buy rye"' in found[1]
     assert len(found) == 2
     assert scene.reads(own) == "own words"
-
-
-def refuse_edit(entity: Any) -> None:
-    """Refuse an edit of a task's text."""
-    if entity.kind == "task":
-        raise InvalidValueError("task", "takes nothing", None)
 
 
 def test_what_is_kept_of_one_entity_is_what_it_read_at_last_in_as_many_documents_as_it_takes(
