@@ -298,6 +298,9 @@ def _print_status(found: Answer) -> None:
         names = _names(found)
         rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
+        for each in found["peers"]:
+            if each["error"] and not each["connected"]:
+                say(f"{safe_line(names[each['device']])}: {each['error']}")
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
 
@@ -337,8 +340,7 @@ def _device(found: Answer, device: str) -> str:
 def _peer_state(peer: Answer) -> str:
     if not peer["connected"]:
         since = f"; {count(peer['ahead'], 'change')} here since then" if peer["ahead"] and peer["proved_at"] else ""
-        why = f" ({_inside(peer['error'])})" if peer["error"] else ""
-        return f"not connected{since}{why}"
+        return f"not connected{since}"
     if peer["equal"]:
         return "proved equal"
     if peer["waiting"] and not _apart(peer):
