@@ -15,6 +15,7 @@ NOTHING_TO_RUN = "it holds values, types or protocols, and nothing that runs"
 ELSEWHERE = {
     # modules: (where they are tested, why not in a file of their own)
     "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
+    "fold/current.py": ("fold/test_fold.py", NOTHING_TO_RUN),
     "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "store/seams.py": ("store/contract.py", NOTHING_TO_RUN),
@@ -32,8 +33,6 @@ ELSEWHERE = {
         "the contract of both stores (store/contract.py) tests them whole",
     ),
     "store/sqlite/tables.py": ("store/sqlite/test_store.py", "the contract of both stores tests them whole"),
-    "sync/backfill.py": ("sync/test_behind.py", "a talk's part in what those tests are about"),
-    "sync/evidence.py": ("sync/test_fork_schedules.py", "a talk's part in what those tests are about"),
     "sync/intake.py": ("sync/test_session.py", "the talk's table, each row of which is tried there, calls it"),
     "sync/learning.py": ("sync/test_forks.py", "a fork that is proved is what those tests are about"),
     "sync/rewriting.py": (

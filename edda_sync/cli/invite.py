@@ -75,6 +75,8 @@ async def _invite(port: int, window: float) -> bool:
                         waiting = Waiting(f"The first sync of {name} is running")
                         waiting.__enter__()
                 equal = each.get("equal", True)
+                if each.get("equal"):
+                    say(f"{safe_line(name)} holds all that is here: proved equal.")
     except asyncio.CancelledError:  # Ctrl-C
         if not name:
             raise GivenUpError from None

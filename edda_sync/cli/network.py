@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -40,6 +40,8 @@ from edda_sync.words.addresses import host_port
 
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
+
+ANSWER_S: Final = 10.0  # far more than a running device takes to say how it stands
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
@@ -238,15 +240,18 @@ def status(as_json: bool) -> None:
 
 
 def _asked(what: str) -> Answer | None:
-    """Return what a running ``edda up`` answers; None when there is none."""
+    """Return what a running ``edda up`` answers; None when there is none, or it hangs."""
     from edda_sync.device import control
 
     if not control.socket_path(home()).exists():
         return None
     try:
         with Waiting("Asking the running device"):
-            return asyncio.run(last(control.ask(home(), {"do": what})))
+            return asyncio.run(asyncio.wait_for(last(control.ask(home(), {"do": what})), ANSWER_S))
     except ConnectionError:
+        return None
+    except TimeoutError:
+        note("The device that runs here does not answer (`edda up` was stopped, or hangs); the store says this:")
         return None
 
 
@@ -298,6 +303,9 @@ def _print_status(found: Answer) -> None:
         names = _names(found)
         rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
         print_table(["device", "state", "last proved equal"], rows)
+        for each in found["peers"]:
+            if each["error"] and not each["connected"]:
+                say(f"{safe_line(names[each['device']])}: {each['error']}")
     else:
         say("no other device belongs to this workspace yet; `edda invite` lets one in")
 
@@ -337,8 +345,7 @@ def _device(found: Answer, device: str) -> str:
 def _peer_state(peer: Answer) -> str:
     if not peer["connected"]:
         since = f"; {count(peer['ahead'], 'change')} here since then" if peer["ahead"] and peer["proved_at"] else ""
-        why = f" ({_inside(peer['error'])})" if peer["error"] else ""
-        return f"not connected{since}{why}"
+        return f"not connected{since}"
     if peer["equal"]:
         return "proved equal"
     if peer["waiting"] and not _apart(peer):

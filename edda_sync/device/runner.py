@@ -206,9 +206,12 @@ class Runner:
             del self._links[number]
             if self._latest[peer] == number:
                 del self._latest[peer]
-                self._status.lost(peer)
-            await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
-            self.changes.told()
+            try:
+                await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
+            finally:
+                if peer not in self._latest:  # only now: until then what else is done tells of a talk with it
+                    self._status.lost(peer)
+                self.changes.told()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)
 

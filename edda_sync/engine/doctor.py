@@ -31,7 +31,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
 from edda_sync.words.callbacks import Callback
-from edda_sync.words.errors import CorruptError, LostIdentityError, RemoteProtocolError
+from edda_sync.words.errors import CorruptError, RemoteProtocolError, StorageError
 from edda_sync.workspace.lives import Life
 
 NAMED_MAX: Final = 3  # damaged things that a finding names
@@ -302,10 +302,12 @@ def _check_missing(engine: StorageEngine) -> list[Finding]:
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:
-    """Return a finding when the identity is missing, and none otherwise."""
+    """Return a finding when the identity is missing, damaged or locked away, and none otherwise."""
     try:
         engine.own.check_identity()
-    except LostIdentityError as error:
+        if engine.own.has_identity:
+            _ = engine.identity
+    except StorageError as error:
         return [Finding("identity", False, str(error).rstrip("."))]
     return []
 

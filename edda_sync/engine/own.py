@@ -50,6 +50,11 @@ class OwnDevice:
             self._identity = found
         return self._identity
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether there is one, or was one."""
+        return self._identity is not None or opening.has_identity(self._opened.home)
+
     def use(self, identity: Identity) -> None:
         """Take an identity that somebody else keeps."""
         self._identity = identity

@@ -17,6 +17,7 @@ def test_a_new_device_joins_by_a_code_and_holds_everything(machine: Machines) ->
     assert "1 task and 0 documents came; proved equal with laptop." in printed
     assert invitation.wait() == 0
     assert "phone is a member of this workspace now." in invitation.lines
+    assert "phone holds all that is here: proved equal." in invitation.lines
     assert titles(phone) == {"Buy milk"}
     assert phone.json("status")["digest"] == laptop.json("status")["digest"]
     assert {(each["name"], each["this"]) for each in phone.json("devices")} == {("laptop", False), ("phone", True)}

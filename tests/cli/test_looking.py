@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync
+from edda_sync.cli import network
 from edda_sync.cli.main import root
+from edda_sync.device import control
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
@@ -229,3 +232,18 @@ def test_a_reader_that_stays_open_hinders_nobody_who_looks_or_writes(edda: Edda,
     edda("doc", "show", ids["DOCUMENT"])
     edda("task", "add", "another")
     connection.close()
+
+
+@pytest.mark.parametrize("args", [("status",), ("devices",)])
+def test_a_running_device_that_hangs_is_not_waited_for_and_the_store_answers(
+    edda: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(network, "ANSWER_S", 0.1)
+    path = control.socket_path(edda.home)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(path))
+        hanging.listen()  # as of a process that was stopped
+        answered = edda(*args)
+    assert "does not answer" in answered.stderr
+    assert "laptop" in answered.stdout

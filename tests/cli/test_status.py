@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edda_sync.cli import network
 from edda_sync.cli.network import _peer_state
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
@@ -22,7 +23,7 @@ from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.sync.kept import note
 from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.sync.proving import Difference
-from edda_sync.testing import pair, sync
+from edda_sync.testing import devices, pair, sync
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.model import Document, Task
@@ -175,3 +176,16 @@ def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_t
     assert two[0] == {"kind": "task", "id": str(uuid.UUID(int=0)), "ours": b"ours".hex(), "theirs": None}
     assert said(differs=two) == "same changes, and 2 things that they made differ; made anew from the log here"
     assert said(differs=two, equal=True) == "proved equal"
+
+
+def test_why_a_device_is_not_reached_stands_below_the_table_and_makes_no_column_wide(
+    edda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with devices(2, backend="memory") as (laptop, _):
+        found = standing.status(laptop)
+    (peer,) = found["peers"]
+    peer["error"] = "No device answered at 192.168.1.20:7000 (Connection refused); is `edda up` running there?"
+    monkeypatch.setattr(network, "_asked", lambda _: found)
+    *_, row, why = edda("status").stdout.splitlines()
+    assert row.split() == ["phone", "not", "connected", "never"]
+    assert why == f"phone: {peer['error']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -134,6 +135,33 @@ async def test_of_two_links_to_one_peer_each_says_hello_once_however_close_they_
         assert laptop.progress == {}
     assert bench.what.count("connected") == bench.what.count("lost") == 1
     assert "trouble" not in bench.what
+
+
+async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as_connected_once_more(
+    bench: Bench,
+) -> None:
+    busy, done = threading.Event(), threading.Event()
+
+    def work(_: float) -> None:
+        busy.set()
+        done.wait(PATIENCE_S)
+
+    async with bench.laptop() as laptop:
+        wire = bench.wire()
+        carrying = carry(laptop, wire)
+        await wire.until_said(Hello)
+        replica, own = replica_of(bench.phone), laptop.store.identity.device
+        for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
+            wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
+        await wire.until_said(Ack)
+        going = asyncio.ensure_future(laptop._runner.drive(work))
+        await asyncio.to_thread(busy.wait, PATIENCE_S)
+        await wire.close()
+        for _ in range(10):
+            await asyncio.sleep(0)  # the end of the link is on its way to the replica, behind the work
+        done.set()
+        await asyncio.gather(going, carrying)
+    assert (bench.what.count("connected"), bench.what.count("lost"), bench.what[-1]) == (1, 1, "lost")
 
 
 async def test_what_still_comes_over_a_former_link_is_no_trouble_with_the_peer(bench: Bench) -> None:

@@ -127,6 +127,28 @@ def test_a_broken_file_is_noticed(home: Path) -> None:
         assert finding.check == "file"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("identity.key", "garbage\n"), ("identity.json", "{"), ("identity.key", None)]
+)
+def test_an_identity_that_is_damaged_is_noticed_and_all_else_is_looked_at(
+    home: Path, name: str, content: str | None
+) -> None:
+    if content is None:
+        (home / name).unlink()
+    else:
+        (home / name).write_text(content)
+    with open_store(home) as store:
+        findings = doctor.check(store)
+    assert [each.check for each in findings if not each.sound] == ["identity"]
+    assert {each.check for each in findings} > set(CHECKS)
+
+
+def test_a_store_that_belongs_to_nobody_yet_lacks_no_identity(tmp_path: Path) -> None:
+    with StorageEngine(tmp_path / "home") as store:
+        store.open_store(StorageConfig(state_path=tmp_path / "state"))
+        assert "identity" not in {each.check for each in doctor.check(store)}
+
+
 def test_a_store_that_began_with_a_segment_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edda_sync.words.limits.SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     with devices(1) as (laptop,):
