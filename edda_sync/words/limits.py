@@ -71,7 +71,7 @@ EXPANSION = 32
 EXPANDED_BYTES_MAX = 32 * 1024 * 1024
 EXPANDED_WINDOW_S = 60.0  # an honest text of 16 MiB that says one thing over and over is taken at once
 WINDOW_BYTES_MAX = 4 * 1024 * 1024  # sent and not yet acknowledged, a peer: bounds memory of a slow one
-LOG_CHANGE_US = 50  # what a change of the log costs a newcomer and its giver in microseconds, as measured (CPython 3.11, 2026)
+LOG_CHANGE_US = 50  # what a change of the log costs a newcomer and its giver, as measured (CPython 3.11, 2026)
 LOG_MENTION_US = 30  # and each entity that it is about
 SEGMENT_ENTITY_US = 65  # what an entity of a segment costs both
 # A segment is the better answer if so much passes less until all is shown, though it costs what it saves again: the log

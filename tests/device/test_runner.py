@@ -15,6 +15,7 @@ from edda_sync import testing
 from edda_sync.device.device import Device, Happening
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Ack, Goodbye, Hello, Message
+from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import replica_of
 from edda_sync.transport.link import Link
@@ -142,7 +143,7 @@ async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as
 ) -> None:
     busy, done = threading.Event(), threading.Event()
 
-    def work(_: float) -> None:
+    def work(_replica: Replica, _now: float) -> None:
         busy.set()
         done.wait(PATIENCE_S)
 
@@ -154,7 +155,7 @@ async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as
         for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
             wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
         await wire.until_said(Ack)
-        going = asyncio.ensure_future(laptop._runner.drive(work))
+        going = asyncio.ensure_future(laptop._runner._turns.drive(work))
         await asyncio.to_thread(busy.wait, PATIENCE_S)
         await wire.close()
         for _ in range(10):
