@@ -15,7 +15,6 @@ NOTHING_TO_RUN = "it holds values, types or protocols, and nothing that runs"
 ELSEWHERE = {
     # modules: (where they are tested, why not in a file of their own)
     "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
-    "fold/current.py": ("fold/test_fold.py", NOTHING_TO_RUN),
     "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "store/seams.py": ("store/contract.py", NOTHING_TO_RUN),

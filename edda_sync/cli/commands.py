@@ -20,7 +20,15 @@ _FIELDS: Final = {
 
 
 class Command(click.Command):
-    """A command whose errors call a value as the command line does."""
+    """A command whose errors call a value as the command line does, and each error by the command that it is of."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read its arguments and options."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:  # the parser itself knows of no command
+            error.ctx = error.ctx or ctx
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""

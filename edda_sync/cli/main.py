@@ -137,7 +137,7 @@ def _shown(code: int) -> int:
 
 def _usage(error: click.UsageError) -> str:
     """Return what is wrong with a command line, and what would be right, as far as that can be told."""
-    said = error.format_message()
+    said = " ".join(error.format_message().split())  # what may be chosen stands on lines of its own
     place = error.ctx.command_path if error.ctx is not None else "edda"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         name = error.option_name

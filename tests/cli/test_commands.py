@@ -67,6 +67,8 @@ def test_an_error_calls_a_value_by_the_variable_that_gave_it(edda: Any, monkeypa
         (["rm", "x"], "Did you mean `edda task rm`, `edda doc rm` or `edda tag rm`?"),
         (["task", "\x1b[31m"], "No such command '\\x1b[31m'; `edda task --help` says more."),
         (["task", "--nope", "list"], "No such option '--nope'"),
+        (["task", "add", "a", "--due"], "Option '--due' requires an argument; `edda task add --help` says more."),
+        (["completion"], "Choose from: bash, zsh, fish; `edda completion --help` says more."),
         (["doc", "add", "--content", "x"], "It stands without an option: `edda doc add FILE`"),
     ],
 )
