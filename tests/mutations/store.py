@@ -26,7 +26,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what another process commits is not noticed by the writer",
         "A number is given to two changes, as the head that is remembered is an old one.",
-        "store/sqlite/tables.py",
+        "store/sqlite/writer.py",
         "if version != self._version:",
         "if False:",
         ("store/sqlite/test_store.py",),
@@ -34,9 +34,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "what a job remembered outlives it",
         "A change rests on what was undone, and no other device can take it.",
-        "store/sqlite/tables.py",
-        'self._forget_all()\n        if self.in_transaction:\n            self._execute("ROLLBACK TO job")',
-        'if self.in_transaction:\n            self._execute("ROLLBACK TO job")',
+        "store/sqlite/writer.py",
+        'self._forget_all()\n        if self.in_transaction:\n            self._sql.execute("ROLLBACK TO job")',
+        'if self.in_transaction:\n            self._sql.execute("ROLLBACK TO job")',
         ("store/sqlite/test_store.py",),
     ),
     Mutant(
@@ -51,14 +51,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a deleted task is still found by its words",
         "A search shows what was deleted, or the wrong task once its row is another's.",
         "store/sqlite/tables.py",
-        'many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", texts)',
+        'many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", ids)',
         "pass",
         ("store/sqlite/test_store.py",),
     ),
     Mutant(
         "changes that move to the end of the log lose what they are about",
         "What is folded anew afterwards is folded without them.",
-        "store/sqlite/tables.py",
+        "store/sqlite/log.py",
         'for table in ("_log", "_log_parts", "_mentions", "_unapplied", "_rewritten"):',
         'for table in ("_log", "_log_parts", "_unapplied", "_rewritten"):',
         ("store/sqlite/test_store.py",),
@@ -66,7 +66,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "signatures stay with a name that its changes have no more",
         "A branch of a fork that was proved cannot be passed on.",
-        "store/sqlite/tables.py",
+        "store/sqlite/log.py",
         'for table in ("_log", "_signatures"):',
         'for table in ("_log",):',
         ("store/sqlite/test_store.py",),
