@@ -21,7 +21,7 @@ from edda_sync.words.errors import CorruptError
 from tests.crdt.authors import Peer, founded
 from tests.crdt.histories import Event, histories
 from tests.crdt.works import DOCUMENT, OTHER, TAG, TAG_BYTES, TASK, Work, changes, written
-from tests.store.contract import dump
+from tests.store.samples import dump
 
 DOCUMENT_TEXT = values.id_text(DOCUMENT)
 

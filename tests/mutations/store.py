@@ -53,7 +53,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "store/sqlite/tables.py",
         'many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", ids)',
         "pass",
-        ("store/sqlite/test_store.py",),
+        ("store/seams/test_tables.py",),
     ),
     Mutant(
         "changes that move to the end of the log lose what they are about",
@@ -61,7 +61,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "store/sqlite/log.py",
         'for table in ("_log", "_log_parts", "_mentions", "_unapplied", "_rewritten"):',
         'for table in ("_log", "_log_parts", "_unapplied", "_rewritten"):',
-        ("store/sqlite/test_store.py",),
+        ("store/seams/test_log.py",),
     ),
     Mutant(
         "signatures stay with a name that its changes have no more",
@@ -69,7 +69,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "store/sqlite/log.py",
         'for table in ("_log", "_signatures"):',
         'for table in ("_log",):',
-        ("store/sqlite/test_store.py",),
+        ("store/seams/test_log.py",),
     ),
     Mutant(
         "a reader that failed is lent again",

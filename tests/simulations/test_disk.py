@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edda_sync.simulations.disk import Disk, Fault, MemorySlot, PowerCut
-from edda_sync.store.memory.journal import VIEW
 from edda_sync.store.seams import Store
 from edda_sync.words.errors import DiskFaultError, DiskFullError
-from tests.store.contract import AnyStore, StoreContract
 
 MACHINE = bytes(16)
 BACKENDS = ("memory", "sqlite")
-
-
-class TestMemoryDisk(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return Disk(None, MACHINE, lambda: None).open(on_end)  # type: ignore[return-value]
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        return {name: table for name, table in store._inner.image().items() if name in VIEW}  # type: ignore[attr-defined]
 
 
 class Points:

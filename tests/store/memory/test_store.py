@@ -1,24 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import edda_sync as edda
-from edda_sync.store.memory.journal import VIEW
 from edda_sync.store.memory.store import MemoryStore
-from tests.store.contract import AnyStore, StoreContract
-
-
-class TestMemoryStore(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return MemoryStore(on_end)
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        assert isinstance(store, MemoryStore)
-        return {name: table for name, table in store.image().items() if name in VIEW}
 
 
 def test_a_transaction_inside_a_transaction_is_a_fault_of_the_program() -> None:

@@ -17,7 +17,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
 from tests.forked import Child, in_child
-from tests.store.contract import REFUSED
+from tests.store.samples import REFUSED
 
 WAIT_S = 60
 FORKS = 8

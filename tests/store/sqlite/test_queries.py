@@ -19,7 +19,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import values
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan, tokens
-from tests.store.contract import AnyStore, document_row, entity, show, task_row, text_id
+from tests.store.samples import AnyStore, document_row, entity, show, task_row, text_id
 
 TAGS = ("work", "Home", "été")
 TIMES = tuple(f"2026-03-0{day}T00:00:00.000Z" for day in range(1, 5))

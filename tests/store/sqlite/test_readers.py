@@ -19,7 +19,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import EddaError, OutdatedError
-from tests.store.contract import show, shown_task
+from tests.store.samples import show, shown_task
 
 WAIT_S = 60
 MAX_BYTES = 1_000_000

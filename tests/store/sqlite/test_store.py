@@ -29,25 +29,9 @@ from edda_sync.words.errors import (
     StorageError,
 )
 from edda_sync.words.query import TaskQuery, plan
-from tests.store.contract import ACTOR, AnyStore, StoreContract, change_all, dump, fill, head, logged, show, shown_task
+from tests.store.samples import ACTOR, change_all, dump, fill, head, logged, show, shown_task
 
 WAIT_S = 60  # how long a test waits for what always comes
-
-
-class TestSqliteStore(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return SqliteStore(folder / DATABASE_FILE, on_end)
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        assert isinstance(store, SqliteStore)
-        connection = store.connect()
-        try:
-            held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
-            for name in ("_task_search", "_document_search"):
-                held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
-            return held
-        finally:
-            connection.close()
 
 
 @pytest.fixture
