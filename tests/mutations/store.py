@@ -53,7 +53,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "store/sqlite/tables.py",
         'many(f"DELETE FROM _{kind}_search WHERE rowid = (SELECT rowid FROM {kind}s WHERE id = ?)", ids)',
         "pass",
-        ("store/seams/test_tables.py",),
+        ("store/seams/test_forgetting.py",),
     ),
     Mutant(
         "changes that move to the end of the log lose what they are about",
