@@ -72,6 +72,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("store/seams/test_log.py",),
     ),
     Mutant(
+        "a reader remembers the heads of the state that it saw before",
+        "Who looks at a store is told that it lacks what has just come.",
+        "store/sqlite/reader.py",
+        "self.log.reset()\n        self._sql.execute",
+        "self._sql.execute",
+        ("store/seams/test_store.py", "store/seams/test_log.py"),
+    ),
+    Mutant(
         "a reader that failed is lent again",
         "Who looks next is shown pages that the disk does not have.",
         "store/sqlite/readers.py",

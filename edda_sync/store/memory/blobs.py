@@ -1,4 +1,4 @@
-"""Blobs in memory."""
+"""Blobs, in the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edges in memory."""
+"""Edges, in the memory store."""
 
 from __future__ import annotations
 

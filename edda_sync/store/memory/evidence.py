@@ -1,4 +1,4 @@
-"""Evidence in memory."""
+"""Evidence, in the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incoming in memory."""
+"""Large changes that are half here, in the memory store."""
 
 from __future__ import annotations
 

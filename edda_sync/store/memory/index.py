@@ -1,4 +1,4 @@
-"""Index in memory."""
+"""The index over states, in the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log in memory."""
+"""The log, in the memory store."""
 
 from __future__ import annotations
 

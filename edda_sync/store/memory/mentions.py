@@ -1,4 +1,4 @@
-"""Mentions in memory."""
+"""Which changes are about which entities, in the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meta in memory."""
+"""Small named values, in the memory store."""
 
 from __future__ import annotations
 

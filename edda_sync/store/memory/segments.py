@@ -1,4 +1,4 @@
-"""Segments in memory."""
+"""Segments, and how far the log behind them is here, in the memory store."""
 
 from __future__ import annotations
 

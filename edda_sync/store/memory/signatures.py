@@ -1,4 +1,4 @@
-"""Signatures in memory."""
+"""Signatures over heads, in the memory store."""
 
 from __future__ import annotations
 

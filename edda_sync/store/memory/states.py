@@ -1,4 +1,4 @@
-"""States in memory."""
+"""States and texts, in the memory store."""
 
 from __future__ import annotations
 

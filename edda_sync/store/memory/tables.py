@@ -1,4 +1,4 @@
-"""Tables in memory."""
+"""The specification's tables and their full text, in the memory store."""
 
 from __future__ import annotations
 

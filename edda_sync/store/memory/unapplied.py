@@ -1,4 +1,4 @@
-"""Unapplied in memory."""
+"""Operations that are not folded, in the memory store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blobs in SQLite."""
+"""Blobs, in the SQLite store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edges in SQLite."""
+"""Edges, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SqliteEdges(Facet):
         return self._sql.one("SELECT 1 FROM _withheld WHERE why = 'ring' LIMIT 1") is not None
 
     def in_rings(self) -> list[bytes]:
-        return self._sql.first("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")
+        return self._sql.column("SELECT source FROM _withheld WHERE why = 'ring' ORDER BY source")
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {entity: [] for entity in ids}

@@ -1,4 +1,4 @@
-"""Evidence in SQLite."""
+"""Evidence, in the SQLite store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incoming in SQLite."""
+"""Large changes that are half here, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SqliteIncoming(Facet):
             f"SELECT actor, seq, raw FROM _incoming{where(seq=seq)} ORDER BY actor, seq", {"seq": seq}
         )
         for actor, at, raw in listed.fetchall():
-            parts = self._sql.first("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", actor, at)
+            parts = self._sql.column("SELECT number FROM _incoming_parts WHERE actor = ? AND seq = ?", actor, at)
             found.append(Incoming(actor, at, raw, frozenset(parts)))
         return found
 

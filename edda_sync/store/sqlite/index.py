@@ -1,4 +1,4 @@
-"""Index in SQLite."""
+"""The index over states, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class SqliteIndex(Facet):
 
     def hidden(self, kind: str) -> list[bytes]:
         statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
-        return self._sql.first(statement, *bounds(kind))
+        return self._sql.column(statement, *bounds(kind))
 
     def conflicted(self) -> list[bytes]:
-        return self._sql.first("SELECT key FROM _entities WHERE conflicted ORDER BY key")
+        return self._sql.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
-        keys = self._sql.first(  # the plus keeps SQLite from taking the index over whole keys
+        keys = self._sql.column(  # the plus keeps SQLite from taking the index over whole keys
             "SELECT key FROM _entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
             " ORDER BY hidden, key LIMIT 20",
             last, *bounds(kind), "%" + suffix,
@@ -38,7 +38,7 @@ class SqliteIndex(Facet):
         return [text_of(key) for key in keys]
 
     def stale(self) -> list[bytes]:
-        return self._sql.first("SELECT entity FROM _stale ORDER BY entity")
+        return self._sql.column("SELECT entity FROM _stale ORDER BY entity")
 
     def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
         return {row[0] for row in self._sql.in_chunks("SELECT entity FROM _stale WHERE entity IN ({})", entities)}

@@ -1,4 +1,4 @@
-"""Log in SQLite."""
+"""The log, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SqliteLog(Facet):
 
     def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
         statement = "SELECT raw FROM _log WHERE actor = ? AND seq BETWEEN ? AND ? ORDER BY seq"
-        return self._sql.first(statement, actor, first, last)
+        return self._sql.column(statement, actor, first, last)
 
     def part(self, position: int, number: int) -> bytes | None:
         row = self._sql.one("SELECT part FROM _log_parts WHERE position = ? AND number = ?", position, number)
@@ -135,7 +135,7 @@ class SqliteLogWriter(SqliteLog):
 
     def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
         moved = "SELECT position FROM _log WHERE actor = ? AND seq > ? ORDER BY position"
-        renamed = self._sql.first(moved, old, above)
+        renamed = self._sql.column(moved, old, above)
         for table in ("_log", "_signatures"):
             self._sql.execute(f"UPDATE {table} SET actor = ? WHERE actor = ? AND seq > ?", (new, old, above))
         self._sql.execute("UPDATE _heads SET actor = ? WHERE actor = ?", (new, old))

@@ -1,4 +1,4 @@
-"""Mentions in SQLite."""
+"""Which changes are about which entities, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SqliteMentions(Facet):
     __slots__ = ()
 
     def of(self, entity: bytes) -> Sequence[int]:
-        return self._sql.first("SELECT position FROM _mentions WHERE entity = ? ORDER BY position", entity)
+        return self._sql.column("SELECT position FROM _mentions WHERE entity = ? ORDER BY position", entity)
 
     def count(self) -> int:
         return int(self._sql.one("SELECT count(*) FROM _mentions")[0])

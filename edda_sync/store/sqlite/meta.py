@@ -1,4 +1,4 @@
-"""Meta in SQLite."""
+"""Small named values, in the SQLite store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments in SQLite."""
+"""Segments, and how far the log behind them is here, in the SQLite store."""
 
 from __future__ import annotations
 

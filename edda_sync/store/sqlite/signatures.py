@@ -1,4 +1,4 @@
-"""Signatures in SQLite."""
+"""Signatures over heads, in the SQLite store."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Statements:
         """Return the rows of a statement."""
         return list(self.execute(statement, parameters).fetchall())
 
-    def first(self, statement: str, *parameters: Any) -> list[Any]:
+    def column(self, statement: str, *parameters: Any) -> list[Any]:
         """Return the first column of the rows of a statement."""
         return [row[0] for row in self.execute(statement, parameters)]
 

@@ -1,4 +1,4 @@
-"""States in SQLite."""
+"""States and texts, in the SQLite store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in SQLite."""
+"""The specification's tables and their full text, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class SqliteTables(Facet):
         return self._sql.one("SELECT 1 FROM _unindexed LIMIT 1") is not None
 
     def unindexed_of(self, kind: str) -> Sequence[str]:
-        return self._sql.first("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", kind)
+        return self._sql.column("SELECT id FROM _unindexed WHERE kind = ? ORDER BY id", kind)
 
 
 class SqliteTablesWriter(SqliteTables):

@@ -1,4 +1,4 @@
-"""Unapplied in SQLite."""
+"""Operations that are not folded, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SqliteUnapplied(Facet):
         return int(self._sql.one("SELECT count(*) FROM _unapplied WHERE NOT refused")[0])
 
     def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
-        return self._sql.first(
+        return self._sql.column(
             "SELECT DISTINCT position FROM _unapplied WHERE entity = ? AND position > ? AND NOT refused ORDER BY position",
             entity, after,
         )  # fmt: skip
