@@ -57,6 +57,15 @@ def test_a_head_whose_change_is_not_in_the_log_has_a_hash_too(store: AnyStore) -
         assert list(reader.log.positions_after({})) == []
 
 
+def test_whoever_looks_later_sees_the_heads_of_then(store: AnyStore) -> None:
+    with store.read() as reader:
+        assert reader.log.heads() == {}
+    for seq in (1, 2):
+        store.transact(lambda tx, seq=seq: tx.log.append(logged(seq, ACTOR, seq), head(ACTOR, seq)))  # type: ignore[misc]
+        with store.read() as reader:
+            assert reader.log.heads() == {ACTOR: head(ACTOR, seq)}
+
+
 def test_what_a_frontier_lacks_is_found_in_log_order(store: AnyStore) -> None:
     def work(tx: StoreWriter) -> None:
         for position, (number, seq) in enumerate([(9, 1), (4, 1), (9, 2), (4, 2), (9, 3)], 1):
