@@ -9,8 +9,6 @@ from hypothesis import HealthCheck, settings
 
 import edda_sync.crdt.text.edits  # noqa: F401 - it is loaded late, and has limits in its types: before a test makes one smaller
 
-pytest.register_assert_rewrite("tests.store.contract")
-
 # The suite tries the same examples each time, so that what it says of a commit does not change. Other examples, and more of
 # them: pytest --hypothesis-profile=thorough. A failure prints its example and the blob that repeats it.
 settings.register_profile(

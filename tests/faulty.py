@@ -1,7 +1,8 @@
 """
 A store that fails where it is told to, over a real one.
 
-Fault model: a call of one named method of a store, of a reader or of a writer raises once, or as often as was asked.
+Fault model: a call of one named method of a store, of a reader or of a writer (``log.append``) raises once, or as often as
+was asked.
 What is real stays real: a transaction in which something raises is rolled back by SQLite and leaves no trace, its
 connection is thrown away after a fault of the disk, and whoever waits for the end of a transaction hears of it. A full
 disk strikes when all of a transaction has been written and is to be kept: ``fail("commit", ...)``. Damage is not raised
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_type_hints
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 COMMIT: Final = "commit"
 PATIENCE_S: Final = 30.0
+FACETS: Final[dict[str, Any]] = {
+    name: each for kind in (StoreReader, StoreWriter) for name, each in vars(kind).items() if isinstance(each, property)
+}
 
 
 class FaultyStore:
@@ -45,8 +49,9 @@ class FaultyStore:
 
     def fail(self, method: str, error: BaseException, *, times: int = 1, after: int = 0) -> None:
         """Let so many calls of a method raise, after so many that do not; ``commit`` is the end of a transaction."""
-        known = (Store, StoreReader, StoreWriter)
-        assert method == COMMIT or any(hasattr(each, method) for each in known), f"no store has a method {method}"
+        facet, _, name = method.rpartition(".")
+        known = [get_type_hints(FACETS[facet].fget)["return"]] if facet else [Store, StoreReader, StoreWriter]
+        assert method == COMMIT or any(hasattr(each, name) for each in known), f"no store has a method {method}"
         with self._changed:
             self._faults[method] = [None] * after + [error] * times
 
@@ -100,14 +105,21 @@ class FaultyStore:
 
 
 class _Struck:
-    """A reader or writer whose methods may fail."""
+    """A reader, a writer or a facet of one, whose methods may fail."""
 
-    def __init__(self, inner: Any, faults: FaultyStore) -> None:
-        self._inner, self._faults = inner, faults
+    def __init__(self, inner: Any, faults: FaultyStore, facet: str = "") -> None:
+        self._inner, self._faults, self._facet = inner, faults, facet
 
     def __getattr__(self, name: str) -> Any:
-        self._faults.strike(name)
-        return getattr(self._inner, name)
+        found = getattr(self._inner, name)
+        if not self._facet and name in FACETS:
+            return _Struck(found, self._faults, f"{name}.")
+
+        def struck(*args: Any, **named: Any) -> Any:
+            self._faults.strike(self._facet + name)
+            return found(*args, **named)
+
+        return struck
 
 
 class FaultyEngine(StorageEngine):

@@ -69,7 +69,7 @@ class Bench:
         device = Device(self.home, config=self.config("laptop"), discover=False, tell=tell)
         device.store = engine = FaultyEngine(self.home)
         async with device:
-            await asyncio.to_thread(engine.faulty.wait_until_called, "counts")  # after the slice
+            await asyncio.to_thread(engine.faulty.wait_until_called, "tables.counts")  # after the slice
             yield device, engine.faulty
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ def add(title: str) -> Callable[[StorageEngine], str]:
 # --- duties -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["log_position", "version"])
+@pytest.mark.parametrize("method", ["log.position", "version"])
 @pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
 async def test_a_device_that_could_not_look_once_still_notices_what_other_processes_write(
     bench: Bench, method: str, error: EddaError
@@ -157,7 +157,7 @@ async def test_a_member_of_whom_the_device_could_not_read_at_first_is_trusted_al
 ) -> None:
     newcomer = Identity.create()
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("all_records", error)  # in which the members are, with certificates and with names
+        faulty.fail("states.scan", error)  # in which the members are, with certificates and with names
         bench.elsewhere(admit(newcomer))
         await until(laptop, lambda: newcomer.device in laptop.peers.all)
         assert laptop.name_of(newcomer.device) == "tablet"
@@ -187,7 +187,7 @@ def admit(newcomer: Identity) -> Callable[[StorageEngine], object]:
     return lambda store: store.welcome(DeviceCard(newcomer.certificate, "tablet"))
 
 
-@pytest.mark.parametrize("method", ["counts", "all_records", "digest"])
+@pytest.mark.parametrize("method", ["tables.counts", "states.scan", "index.digest"])
 async def test_a_scrub_that_failed_goes_on_and_finds_what_is_damaged(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -216,7 +216,7 @@ async def test_a_bug_that_a_peer_brings_to_light_ends_that_talk_which_begins_ane
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("evidence_names", ZeroDivisionError("a bug"))  # of which a hello tells, and nothing else here
+        faulty.fail("evidence.names", ZeroDivisionError("a bug"))  # of which a hello tells, and nothing else here
         async with bench.phone(laptop) as phone:
             await bench.until_told(lambda: any("has a bug" in each.text for each in bench.happened))
             await until_equal(laptop, phone)
@@ -322,7 +322,7 @@ async def test_what_the_function_raises_that_shows_an_invitation_ends_that_and_n
 
 async def test_a_fault_that_a_program_meets_is_raised_to_it_and_damage_is_mended(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty):
-        faulty.fail("rows", DAMAGED)
+        faulty.fail("tables.rows", DAMAGED)
         with pytest.raises(CorruptError):
             await laptop.run(titles)
         await bench.until_told(lambda: "made anew" in bench.troubles[-1])
@@ -343,7 +343,7 @@ async def until_it_fails(running: Coroutine[None, None, None]) -> None:
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=NAME_OF_FAULT)
-@pytest.mark.parametrize("method", ["heads", "positions_missing", "logged"])
+@pytest.mark.parametrize("method", ["log.heads", "log.positions_after", "log.read"])
 async def test_a_talk_that_a_fault_of_the_disk_ended_is_taken_up_again(
     bench: Bench, method: str, error: EddaError
 ) -> None:
@@ -358,7 +358,7 @@ async def test_a_talk_that_a_fault_of_the_disk_ended_is_taken_up_again(
         await until_equal(phone)
 
 
-@pytest.mark.parametrize("method", ["transact", COMMIT, "append"])
+@pytest.mark.parametrize("method", ["transact", COMMIT, "log.append"])
 async def test_what_a_full_disk_refused_of_a_peers_changes_comes_again(bench: Bench, method: str) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
@@ -426,7 +426,7 @@ async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all
 async def test_what_was_proved_last_is_remembered_when_a_device_ends(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop)
-        await asyncio.to_thread(faulty.wait_until_called, "set_meta")  # the first proof is written down at once
+        await asyncio.to_thread(faulty.wait_until_called, "meta.set")  # the first proof is written down at once
         await laptop.run(add("Buy bread"))
         await until_equal(laptop, phone)
     bench.elsewhere(check_that_nothing_is_ahead)
@@ -440,17 +440,17 @@ def check_that_nothing_is_ahead(store: StorageEngine) -> None:
 async def test_a_device_that_cannot_write_down_its_proofs_says_so_and_ends_in_order(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
         await until_equal(laptop, phone)
-        await asyncio.to_thread(faulty.wait_until_called, "set_meta")
+        await asyncio.to_thread(faulty.wait_until_called, "meta.set")
         await laptop.run(add("Buy bread"))
         await until_equal(laptop, phone)  # which is not written down yet
-        faulty.fail("set_meta", FULL)
+        faulty.fail("meta.set", FULL)
     assert bench.troubles == [str(FULL)]
     bench.elsewhere(add("The store was closed in order"))
 
 
 async def test_proofs_that_could_not_be_written_down_are_written_down_later(bench: Bench) -> None:
     async with bench.laptop() as (laptop, faulty), bench.phone(laptop) as phone:
-        faulty.fail("set_meta", BUSY)
+        faulty.fail("meta.set", BUSY)
         await until_equal(laptop, phone)
-        await asyncio.to_thread(faulty.wait_until_called, "set_meta", 2)
+        await asyncio.to_thread(faulty.wait_until_called, "meta.set", 2)
     assert bench.troubles == [str(BUSY)]

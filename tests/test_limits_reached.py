@@ -309,7 +309,7 @@ def test_the_first_change_on_a_segment_of_more_lives_than_a_header_names_reaches
         begin_with_segment(laptop, tablet)
         tablet.create_task(edda.Task(title="on a segment", tags={"work"}))
         with tablet.store.read() as reader:
-            assert all(len(reader.logged(at).raw) < limits.HEADER_BYTES_MAX for at in reader.positions_missing({}))
+            assert all(len(reader.log.read(at).raw) < limits.HEADER_BYTES_MAX for at in reader.log.positions_after({}))
         network = met(tablet, laptop)
         assert len(network.proved) == 2
         assert is_provisional(tablet) is None
@@ -340,7 +340,7 @@ def test_a_store_too_large_for_a_segment_gives_its_log(
             assert segments_taken(network) == set()
             assert len(network.proved) == 2
     with laptop.store.read() as reader:
-        assert reader.kept_segments() == [], "nothing is left of the one that was too large"
+        assert reader.blobs.unreferenced() == [], "nothing is left of the one that was too large"
 
 
 def ahead(liar: Liar, count: int) -> Changes:

@@ -70,7 +70,7 @@ def test_sync_ends_with_both_proved_equal_and_again_is_nothing() -> None:
 def test_sync_says_when_two_devices_are_not_proved_equal() -> None:
     with devices(2) as (laptop, phone):
         newer = Unapplied(1, 1, UNREADABLE, False, "only a newer version knows this operation")
-        laptop.store.transact(lambda tx: tx.set_unapplied([newer]))
+        laptop.store.transact(lambda tx: tx.unapplied.add([newer]))
         with pytest.raises(AssertionError, match="not proved equal"):
             sync(laptop, phone)
 
@@ -83,9 +83,9 @@ def test_a_talk_names_the_entities_in_which_two_devices_differ() -> None:
         key = key_of("task", values.id_bytes("id", task_id))
 
         def damage(tx: StoreWriter) -> None:
-            record = tx.records([key])[key]
-            tx.save([record._replace(hash=bytes(32))], {key: False})
-            tx.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+            record = tx.states.get([key])[key]
+            tx.states.put([record._replace(hash=bytes(32))], {key: False})
+            tx.index.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
 
         phone.store.transact(damage)
         talk = Talk(laptop, phone)

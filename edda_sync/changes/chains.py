@@ -48,7 +48,7 @@ def _remember(encoded: bytes, names: Names) -> Names:
 
 def names_of(reader: StoreReader) -> Names:
     """Return the names of the branches that a store holds; of none while nobody's chain forked."""
-    encoded = reader.meta(RUNS_KEY)
+    encoded = reader.meta.get(RUNS_KEY)
     if encoded is None:
         return NOBODY
     return _read.get(encoded) or _remember(encoded, Names(_decode_runs(encoded)))
@@ -57,7 +57,7 @@ def names_of(reader: StoreReader) -> Names:
 def keep_names(tx: StoreWriter, names: Names) -> None:
     """Keep the names of the branches that a store holds."""
     encoded = _encode(names.listed())
-    tx.set_meta(RUNS_KEY, encoded)
+    tx.meta.set(RUNS_KEY, encoded)
     _remember(encoded, names)
 
 
@@ -67,13 +67,13 @@ def points_of(reader: StoreReader, actor: bytes) -> set[Point]:
 
     They are kept beside the proofs, by actor: each change that comes asks for them, and a proof may be half a megabyte.
     """
-    encoded = reader.meta(_points_key(actor))
+    encoded = reader.meta.get(_points_key(actor))
     return set() if encoded is None else set(_decode_points(encoded))
 
 
 def forked_keys(reader: StoreReader) -> list[bytes]:
     """Return the signing keys of which a chain is proved to fork, in order."""
-    encoded = reader.meta(FORKED_KEY)
+    encoded = reader.meta.get(FORKED_KEY)
     return [] if encoded is None else _decode_keys(encoded)
 
 
@@ -82,9 +82,9 @@ def keep_proof(tx: StoreWriter, proof: ForkProof) -> None:
     points = points_of(tx, proof.actor)
     if proof.point in points:
         return
-    tx.add_evidence(name_of_proof(proof), PROOF + encode_proof(proof))
-    tx.set_meta(_points_key(proof.actor), _encode(sorted({*points, proof.point})))
-    tx.set_meta(FORKED_KEY, _encode(sorted({*forked_keys(tx), decode_birth(proof.birth).public_key})))
+    tx.evidence.add(name_of_proof(proof), PROOF + encode_proof(proof))
+    tx.meta.set(_points_key(proof.actor), _encode(sorted({*points, proof.point})))
+    tx.meta.set(FORKED_KEY, _encode(sorted({*forked_keys(tx), decode_birth(proof.birth).public_key})))
 
 
 def name_of_proof(proof: ForkProof) -> bytes:
@@ -150,7 +150,7 @@ class Chains:
         if self.is_plain:
             return None
         is_whole = len(prefix) == HASH_BYTES
-        if is_whole and (begun := branch_name(self.actor(name), prefix)) in self._reader.heads():
+        if is_whole and (begun := branch_name(self.actor(name), prefix)) in self._reader.log.heads():
             return (begun, seq) if self.names.first(begun) == seq else None  # as most are of many branches at one point
         found: list[tuple[bytes, Dot]] = []
         for each in self.names.holding(name, seq):
@@ -163,14 +163,14 @@ class Chains:
 
     def _hash_at(self, name: bytes, seq: int) -> bytes | None:
         """Return the hash of a change that is held under a name."""
-        head = self._reader.heads().get(name)
+        head = self._reader.log.heads().get(name)
         if head is None or seq > head.seq:
             return None
-        return head.hash if head.seq == seq else self._reader.hash_at(name, seq)
+        return head.hash if head.seq == seq else self._reader.log.hash_at(name, seq)
 
     def holds_some(self, actor: bytes, seq: int) -> bool:
         """Tell whether some change of an actor with a seq is held, whichever."""
-        heads = self._reader.heads()
+        heads = self._reader.log.heads()
         return any(
             name in heads and self.names.first(name) <= seq <= heads[name].seq
             for name in self.names.holding(actor, seq)
@@ -178,8 +178,8 @@ class Chains:
 
     def is_uncertain(self, actor: bytes, seq: int) -> bool:
         """Tell whether a change is held under no hash: a segment stands for it, whose log is not here yet."""
-        heads = self._reader.heads()
-        return actor in heads and seq < heads[actor].seq and self._reader.hash_at(actor, seq) is None
+        heads = self._reader.log.heads()
+        return actor in heads and seq < heads[actor].seq and self._reader.log.hash_at(actor, seq) is None
 
     def place(self, change: Change) -> Place | None:
         """
@@ -191,7 +191,7 @@ class Chains:
         header, digest = change.header, change.hash
         actor, seq = header.dot
         points = points_of(self._reader, actor)
-        heads = self._reader.heads()
+        heads = self._reader.log.heads()
         if seq == 1:
             if Point(0, NO_HASH) in points:
                 name = branch_name(actor, digest)
@@ -209,7 +209,9 @@ class Chains:
         """Tell whether a change is held."""
         header = change.header
         if not self.is_plain and Point(header.seq - 1, header.previous) in points_of(self._reader, header.actor):
-            return branch_name(header.actor, change.hash) in self._reader.heads()  # as whatever is held behind a point
+            return (
+                branch_name(header.actor, change.hash) in self._reader.log.heads()
+            )  # as whatever is held behind a point
         return self.find(*change.header.dot, change.hash) is not None
 
     def is_apart(self, change: Change) -> bool:
@@ -248,7 +250,7 @@ class Chains:
 
     def hash(self, name: bytes, seq: int) -> bytes | None:
         """Return the hash of a change of a chain, by the chain's last name; ``NO_HASH`` before the first."""
-        return self._reader.hash_at(*self.on(name, seq)) if seq else NO_HASH
+        return self._reader.log.hash_at(*self.on(name, seq)) if seq else NO_HASH
 
     def headers(self, name: bytes, first: int, last: int) -> list[bytes]:
         """Return the headers of a chain's changes from a seq to a seq, by the chain's last name, as far as they are held."""
@@ -256,7 +258,7 @@ class Chains:
         while first <= last:
             name, _ = self.on(name, last)
             begins = max(first, self.names.first(name))
-            found = [*self._reader.headers(name, begins, last), *found]
+            found = [*self._reader.log.headers(name, begins, last), *found]
             last = begins - 1
         return found
 

@@ -52,42 +52,42 @@ def note(tx: StoreWriter, birth: Birth | None) -> None:
     if birth is None:
         return
     if is_missing(tx, birth):
-        tx.set_meta(EARLY_KEY, changes.encode_birth(birth))
-    if tx.segments():
-        tx.set_meta(DRAFTED_KEY, b"".join(sorted(drafted(tx) | {changes.actor_of(changes.encode_birth(birth))})))
+        tx.meta.set(EARLY_KEY, changes.encode_birth(birth))
+    if tx.segments.merged():
+        tx.meta.set(DRAFTED_KEY, b"".join(sorted(drafted(tx) | {changes.actor_of(changes.encode_birth(birth))})))
 
 
 def drafted(reader: StoreReader) -> frozenset[bytes]:
     """Return the lives in which this store wrote on a segment that is provisional: drafts, given to nobody until then."""
-    raw = reader.meta(DRAFTED_KEY) or b""
+    raw = reader.meta.get(DRAFTED_KEY) or b""
     return frozenset(raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES))
 
 
 def forget_drafted(tx: StoreWriter) -> None:
     """Give drafts to everybody from now on: the segment is confirmed; or forget that there were any."""
-    tx.drop_meta(DRAFTED_KEY)
-    tx.drop_meta(UNNAMED_KEY)
+    tx.meta.drop(DRAFTED_KEY)
+    tx.meta.drop(UNNAMED_KEY)
 
 
 def note_unnamed(tx: StoreWriter) -> None:
     """Note that a draft names nothing of the segment on which it is written."""
-    tx.set_meta(UNNAMED_KEY, b"1")
+    tx.meta.set(UNNAMED_KEY, b"1")
 
 
 def is_unnamed(reader: StoreReader) -> bool:
     """Tell whether there are drafts that have seen all of the segment on which they were written, and do not say so."""
-    return reader.meta(UNNAMED_KEY) is not None
+    return reader.meta.get(UNNAMED_KEY) is not None
 
 
 def note_reissued(tx: StoreWriter, former: bytes, actor: bytes) -> None:
     """Note that what was written in one life is written again in another one, as may happen more than once."""
-    before = tx.meta(REISSUED_KEY) or b""
-    tx.set_meta(REISSUED_KEY, (before if before.endswith(former) else former) + actor)
+    before = tx.meta.get(REISSUED_KEY) or b""
+    tx.meta.set(REISSUED_KEY, (before if before.endswith(former) else former) + actor)
 
 
 def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
     """Tell whether this store itself wrote again in one life what it had written in a former one."""
-    raw = reader.meta(REISSUED_KEY) or b""
+    raw = reader.meta.get(REISSUED_KEY) or b""
     lives = [raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES)]
     return actor in lives[1:] and former in lives[: lives.index(actor)]
 
@@ -99,20 +99,20 @@ def held_back(reader: StoreReader) -> frozenset[bytes]:
 
 def is_pending(reader: StoreReader) -> bool:
     """Tell whether there are early writes, and the change that they continue is not here yet."""
-    return reader.meta(EARLY_KEY) is not None
+    return reader.meta.get(EARLY_KEY) is not None
 
 
 def lives(reader: StoreReader) -> frozenset[bytes]:
     """Return the life that wrote early, and those that continue it; none if nothing is pending."""
-    raw = reader.meta(EARLY_KEY)
+    raw = reader.meta.get(EARLY_KEY)
     return frozenset() if raw is None else _lives(reader, raw)
 
 
 def forget(tx: StoreWriter) -> None:
     """Forget the early writes: they are in their place now, or were made again."""
-    tx.drop_meta(EARLY_KEY)
-    tx.drop_meta(PLACED_KEY)
-    tx.forget_rewritten()
+    tx.meta.drop(EARLY_KEY)
+    tx.meta.drop(PLACED_KEY)
+    tx.segments.forget_rewritten()
 
 
 def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
@@ -125,15 +125,15 @@ def settle(tx: StoreWriter, logged: Logged) -> list[bytes]:
         tx: A transaction of the store.
         logged: The newest change of the log; nothing is done if it is not the change that the early writes continue.
     """
-    raw = tx.meta(EARLY_KEY)
+    raw = tx.meta.get(EARLY_KEY)
     if raw is None or changes.decode_birth(raw).parent_hash != logged.hash:
         return []
     written = lives(tx)
-    early = [at for at in tx.positions_missing({}) if tx.logged(at).actor in written]
-    tx.drop_meta(EARLY_KEY)
-    tx.set_meta(PLACED_KEY, _placed_encoder.encode((raw, early)))
-    tx.move_to_end(early)
-    return list(tx.entities_at([tx.log_position() - number for number in range(len(early))]))
+    early = [at for at in tx.log.positions_after({}) if tx.log.read(at).actor in written]
+    tx.meta.drop(EARLY_KEY)
+    tx.meta.set(PLACED_KEY, _placed_encoder.encode((raw, early)))
+    tx.log.move_to_end(early)
+    return list(tx.mentions.entities_at([tx.log.position() - number for number in range(len(early))]))
 
 
 class Placed(NamedTuple):
@@ -153,7 +153,7 @@ class Placed(NamedTuple):
 
 def placed(reader: StoreReader) -> Placed | None:
     """Return the early writes that were moved to their place, until :func:`forget` is called."""
-    stored = reader.meta(PLACED_KEY)
+    stored = reader.meta.get(PLACED_KEY)
     if stored is None:
         return None
     raw, made_at = _decode_placed(stored)
@@ -162,7 +162,7 @@ def placed(reader: StoreReader) -> Placed | None:
 
 def _lives(reader: StoreReader, raw: bytes) -> frozenset[bytes]:
     """Return the life of a birth, and those that continue it."""
-    found, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.heads().items()}
+    found, births = {changes.actor_of(raw)}, {name: head.birth for name, head in reader.log.heads().items()}
     parents = {name: changes.decode_birth(birth).parent for name, birth in births.items()}
     size = 0
     while size < len(found):

@@ -57,7 +57,7 @@ class Pasts:
         self._look(reader)
         known = self._known.get(head.hash)
         if known is None:
-            past, whole = gather(reader, reader.heads(), head, self._known)
+            past, whole = gather(reader, reader.log.heads(), head, self._known)
             if not whole:
                 return past
             known = past
@@ -72,10 +72,10 @@ class Pasts:
         No header of the chain is read for it. False where that is not so, and where not all of it is here.
         """
         self._look(reader)
-        head = reader.heads()[name]
+        head = reader.log.heads()[name]
         known, whole = self._known.get(head.hash), True
         if known is None:
-            known, whole = gather(reader, reader.heads(), head, self._known)
+            known, whole = gather(reader, reader.log.heads(), head, self._known)
         return whole and covers({**past, name: head.seq}, known)
 
     def follow(self, reader: StoreReader, before: bytes, after: bytes, past: Frontier) -> None:
@@ -102,16 +102,16 @@ class Pasts:
     def through(self, reader: StoreReader, dot: Dot) -> Frontier:
         """Return all that a change of the log depends on, itself included."""
         self._look(reader)
-        head = reader.heads()[dot[0]]
+        head = reader.log.heads()[dot[0]]
         past = None
-        digest = head.hash if head.seq == dot[1] else reader.hash_at(*dot) or b""
+        digest = head.hash if head.seq == dot[1] else reader.log.hash_at(*dot) or b""
         if head.seq != dot[1] and digest in self._known:
             head = head._replace(seq=dot[1], hash=digest)
         elif head.seq != dot[1]:
             named = _named_until(reader, Chains(reader), dot)
             head = head._replace(seq=dot[1], hash=digest, deps=encode_pairs(named or []))
             if named is None:  # a segment stands for it: there is more to it, once the log behind that is here
-                past, _ = gather(reader, reader.heads(), head)
+                past, _ = gather(reader, reader.log.heads(), head)
         return {**(self.of(reader, head) if past is None else past), **Chains(reader).past_of(dot)}
 
     def named_until(self, reader: StoreReader, dot: Dot) -> bytes:
@@ -154,10 +154,10 @@ class Walk:
             ends.append((name, seq))
         reached, past = self._reached.get(name, (0, {}))
         if not 0 < reached <= seq:
-            birth = changes.decode_birth(self._reader.heads()[name].birth)
+            birth = changes.decode_birth(self._reader.log.heads()[name].birth)
             reached, past = 0, self._pasts.before(self._reader, birth)
         for name, seq in reversed(ends):
-            for raw in self._reader.headers(name, reached + 1, seq):
+            for raw in self._reader.log.headers(name, reached + 1, seq):
                 past.update(self._chains.deps(changes.decode_header(raw).deps) or {})
             before = self._chains.before((name, seq))
             if before is not None:
@@ -211,7 +211,7 @@ def gather(
 
 def joined(reader: StoreReader, dots: Iterable[Dot]) -> Frontier:
     """Return all that some changes of the log depend on, themselves included; each chain of theirs is read once."""
-    chains, heads = Chains(reader), reader.heads()
+    chains, heads = Chains(reader), reader.log.heads()
     reached: Frontier = {}
     waiting = list(dots)
     while waiting:
@@ -250,7 +250,7 @@ def _named_until(reader: StoreReader, chains: Chains, dot: Dot) -> list[tuple[by
     raws: list[bytes] = []
     while True:
         first = chains.names.first(name)
-        raws = [*reader.headers(name, first, seq), *raws]
+        raws = [*reader.log.headers(name, first, seq), *raws]
         if first == 1:
             break
         name, seq = chains.names.parent(name), first - 1

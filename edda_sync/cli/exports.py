@@ -73,18 +73,18 @@ def write_jsonl(store: StorageEngine, file: IO[bytes], progress: Callable[[int],
 
 
 def _everything(reader: StoreReader) -> Iterator[tuple[str, Item | Tag | Link]]:
-    for row in reader.table("tags"):
+    for row in reader.tables.all("tags"):
         yield "tag", Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4])
     for kind in ("document", "task"):
         yield from ((kind, item) for item in _items(reader, kind))
-    for row in reader.table("task_documents"):
+    for row in reader.tables.all("task_documents"):
         yield "link", Link(task_id=row[0], document_id=row[1], relationship_type=row[2], created_at=row[3])
 
 
 def _items(reader: StoreReader, kind: str) -> Iterator[Item]:
     """Yield all documents or tasks, by id."""
-    for rows in pages(reader.rows, kind, PAGE):
-        tags = reader.tags_of(kind, [row[0] for row in rows])
+    for rows in pages(reader.tables.rows, kind, PAGE):
+        tags = reader.edges.tags_of(kind, [row[0] for row in rows])
         yield from (item_of_row(kind, row, [name for _, name in tags[row[0]]]) for row in rows)
 
 

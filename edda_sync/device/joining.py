@@ -102,7 +102,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
     with StorageEngine(home) as engine:
         engine.open_store(config)
         with engine.store.read() as reader:
-            workspace, birth = reader.meta(actors.WORKSPACE_KEY), reader.meta(actors.BIRTH_KEY)
+            workspace, birth = reader.meta.get(actors.WORKSPACE_KEY), reader.meta.get(actors.BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)
         if workspace is None or birth is None:
             return None

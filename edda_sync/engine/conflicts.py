@@ -26,7 +26,7 @@ def kept_values(reader: StoreReader, texts: Texts) -> list[Conflict]:
         texts: Text documents of the caller's own: those that a writer uses may be ahead of the reader.
     """
     found = []
-    for key, record in sorted(reader.records(reader.conflicted()).items()):
+    for key, record in sorted(reader.states.get(reader.index.conflicted()).items()):
         try:
             found += _of_entity(reader, texts, entity_of(key, record.state))
         except (CorruptError, RefusedTextError):  # the scrub names it

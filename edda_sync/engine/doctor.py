@@ -162,23 +162,23 @@ def _check_log(engine: StorageEngine) -> Finding:
 
 
 def _follow_chains(reader: StoreReader) -> int:
-    taken, names = dict(reader.segments()), Chains(reader)
+    taken, names = dict(reader.segments.merged()), Chains(reader)
     chains: dict[bytes, tuple[int, bytes]] = {}
-    positions = reader.positions_missing({})
+    positions = reader.log.positions_after({})
     for position in sorted([*positions, *taken]):
         if position in taken:
             for head in segments.read(segments.parts_of(reader, taken[position])).heads:
                 if head.seq > chains.get(head.actor, (0, b""))[0]:
                     chains[head.actor] = head.seq, head.hash
             continue
-        logged = reader.logged(position)
+        logged = reader.log.read(position)
         verify_logged(reader, logged)
         header = changes.decode_header(logged.raw)
         before = names.before((logged.actor, logged.seq))
         if (logged.seq - 1, header.previous) != (chains.get(before[0]) if before else (0, changes.NO_HASH)):
             raise CorruptError(f"change {logged.actor.hex()}:{logged.seq} at position {position:,} of the log")
         chains[logged.actor] = logged.seq, logged.hash
-    for head in reader.heads().values():
+    for head in reader.log.heads().values():
         if chains.get(head.actor) != (head.seq, head.hash):
             raise CorruptError(f"the head of {head.actor.hex()}")
     return len(positions)
@@ -212,12 +212,22 @@ def _compare_with_log(engine: StorageEngine, progress: Progress) -> dict[str, in
 def _tables(ours: StoreReader, theirs: StoreReader) -> Iterator[tuple[str, int, Iterable[Row], Iterable[Row]]]:
     """Yield each table's name, how many columns its key has, and its rows on both sides, by key."""
     for table, columns in (("tasks", 1), ("documents", 1), ("tags", 1), ("entity_tags", 3), ("task_documents", 2)):
-        yield table, columns, ours.scan(table), theirs.scan(table)
-    yield "entities", 1, ours.all_records(), theirs.all_records()
-    yield "conflicts", 1, [(entity,) for entity in ours.conflicted()], [(entity,) for entity in theirs.conflicted()]
+        yield table, columns, ours.tables.scan(table), theirs.tables.scan(table)
+    yield "entities", 1, ours.states.scan(), theirs.states.scan()
+    yield (
+        "conflicts",
+        1,
+        [(entity,) for entity in ours.index.conflicted()],
+        [(entity,) for entity in theirs.index.conflicted()],
+    )
     # without why: what is refused is refused for one reason by who knows of a fork, and for another by who does not
-    yield "unapplied", 2, [each[:4] for each in ours.unapplied()], [each[:4] for each in theirs.unapplied()]
-    yield "digest", 1, [("sum", ours.digest())], [("sum", theirs.digest())]
+    yield (
+        "unapplied",
+        2,
+        [each[:4] for each in ours.unapplied.operations()],
+        [each[:4] for each in theirs.unapplied.operations()],
+    )
+    yield "digest", 1, [("sum", ours.index.digest())], [("sum", theirs.index.digest())]
 
 
 def _count_differences(ours: Iterable[Row], theirs: Iterable[Row], columns: int) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from edda_sync.crdt import digests, rows, state
 from edda_sync.crdt.entity import kind_and_id
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
-from edda_sync.store.seams import Record, Row, StoreReader
+from edda_sync.store.composed import ComposedReader, over
+from edda_sync.store.seams import IndexReader, Record, Row, StatesReader, StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.words.query import Plan, in_order, matches, occurrences
@@ -31,7 +32,14 @@ def fresh(reader: StoreReader, stale: Collection[bytes]) -> StoreReader:
     """
     texts = Texts()
     shown = [each for each in (_shown(reader, texts, key) for key in stale) if each is not None]
-    return cast("StoreReader", _Fresh(reader, shown)) if shown else reader
+    if not shown:
+        return reader
+    return replace(
+        ComposedReader.of(reader),
+        tables=over(reader.tables, _FreshTables(reader, shown)),
+        states=over(reader.states, _FreshStates(reader.states, shown)),
+        index=over(reader.index, _FreshIndex(reader.index, shown)),
+    )
 
 
 class _Shown(NamedTuple):
@@ -46,8 +54,8 @@ class _Shown(NamedTuple):
 
 def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
     kind, entity_id = kind_and_id(key)
-    stored = reader.row(kind, values.id_text(entity_id)) if kind in rows.COLUMNS else None
-    record = reader.records([key]).get(key)
+    stored = reader.tables.row(kind, values.id_text(entity_id)) if kind in rows.COLUMNS else None
+    record = reader.states.get([key]).get(key)
     if stored is None or record is None:
         return None
     try:
@@ -62,44 +70,51 @@ def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
     return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
 
 
-class _Fresh:
-    """A reader of which some rows were worked out; everything else is the store's reader's."""
+class _FreshTables:
+    """The tables of a reader, with some rows as they read now."""
 
     def __init__(self, reader: StoreReader, shown: list[_Shown]) -> None:
         self._reader = reader
-        self._shown = shown
         self._rows = {(each.kind, each.row[0]): each.row for each in shown}
-        self._hashes = {each.key: each.after for each in shown}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
 
     def row(self, kind: str, entity: str) -> Row | None:
-        """As ``StoreReader.row``."""
-        return self._rows.get((kind, entity)) or self._reader.row(kind, entity)
+        return self._rows.get((kind, entity)) or self._reader.tables.row(kind, entity)
 
-    def table(self, name: str) -> list[Row]:
-        """As ``StoreReader.table``."""
+    def all(self, name: str) -> list[Row]:
         return list(self.scan(name))
 
     def scan(self, name: str) -> Iterator[Row]:
-        """As ``StoreReader.scan``."""
-        of_table = {entity: row for (kind, entity), row in self._rows.items() if kind + "s" == name}
-        for row in self._reader.scan(name):
+        of_table = self._of(name.removesuffix("s"))
+        for row in self._reader.tables.scan(name):
             yield of_table.get(row[0], row)
 
     def rows(self, plan: Plan) -> list[Row]:
-        """As ``StoreReader.rows``."""
-        return with_rows(self._reader, plan, {each.row[0]: each.row for each in self._shown if each.kind == plan.kind})
+        return with_rows(self._reader, plan, self._of(plan.kind))
 
-    def all_records(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
-        """As ``StoreReader.all_records``."""
-        for record in self._reader.all_records(kind, after):
+    def _of(self, kind: str) -> dict[str, Row]:
+        return {entity: row for (its, entity), row in self._rows.items() if its == kind}
+
+
+class _FreshStates:
+    """The states of a reader, with the hashes that some will have."""
+
+    def __init__(self, states: StatesReader, shown: list[_Shown]) -> None:
+        self._states = states
+        self._hashes = {each.key: each.after for each in shown}
+
+    def scan(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        for record in self._states.scan(kind, after):
             yield record._replace(hash=self._hashes.get(record.key, record.hash))
 
+
+class _FreshIndex:
+    """The index of a reader, with the digest that follows from these hashes."""
+
+    def __init__(self, index: IndexReader, shown: list[_Shown]) -> None:
+        self._index, self._shown = index, shown
+
     def digest(self) -> int:
-        """As ``StoreReader.digest``."""
-        total = self._reader.digest()
+        total = self._index.digest()
         for each in self._shown:
             total = digests.add(digests.sub(total, each.before), each.after)
         return total
@@ -107,10 +122,10 @@ class _Fresh:
 
 def matching(reader: StoreReader, plan: Plan) -> list[Row]:
     """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
-    waiting = reader.unindexed_of(plan.kind) if plan.words else ()
+    waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
     if not waiting:
-        return reader.rows(plan)
-    shown = ((each, reader.row(plan.kind, each)) for each in waiting)
+        return reader.tables.rows(plan)
+    shown = ((each, reader.tables.row(plan.kind, each)) for each in waiting)
     return with_rows(reader, plan, {each: row for each, row in shown if row is not None})
 
 
@@ -124,13 +139,13 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
         others: The rows that read otherwise, by id.
     """
     if not others:
-        return reader.rows(plan)
+        return reader.tables.rows(plan)
     # They may push others out of the page, or leave it: read enough, and cut afterwards.
     wide = replace(plan, limit=plan.limit + plan.offset + len(others), offset=0)
-    found = [row for row in reader.rows(wide) if row[0] not in others]
+    found = [row for row in reader.tables.rows(wide) if row[0] not in others]
     names = rows.COLUMNS[plan.kind]
-    linked = {row[1] for row in reader.links_of(plan.linked_from, None)} if plan.linked_from else set()
-    tags = reader.tags_of(plan.kind, list(others))
+    linked = {row[1] for row in reader.edges.links_of(plan.linked_from, None)} if plan.linked_from else set()
+    tags = reader.edges.tags_of(plan.kind, list(others))
     matching = []
     for entity, row in others.items():
         columns = dict(zip(names, row, strict=True))

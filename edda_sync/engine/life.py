@@ -113,7 +113,7 @@ class Sidecar:
         self._owner.check()
         known = self._read()
         if known is None or known.inode != self._inode:
-            kept = reader.meta(INODE_KEY)
+            kept = reader.meta.get(INODE_KEY)
             is_itself = self._alone and kept is not None and int.from_bytes(kept, "big") == self._inode
             return "" if is_itself else COPIED
         reissued = is_reissued(reader, known.actor, head.actor)
@@ -123,7 +123,7 @@ class Sidecar:
             )
         if known.boot not in (self._boot, _CLOSED):
             return POWER
-        same = (known.seq == head.seq and known.hash == head.hash) or reader.hash_at(
+        same = (known.seq == head.seq and known.hash == head.hash) or reader.log.hash_at(
             known.actor, known.seq
         ) == known.hash
         if not same and not reissued:
@@ -143,8 +143,8 @@ class Sidecar:
     def note_file(self, tx: StoreWriter) -> None:
         """Note in the store which file it is, should the sidecar be lost; inside a transaction that writes."""
         encoded = self._inode.to_bytes(8, "big")
-        if tx.meta(INODE_KEY) != encoded:
-            tx.set_meta(INODE_KEY, encoded)
+        if tx.meta.get(INODE_KEY) != encoded:
+            tx.meta.set(INODE_KEY, encoded)
 
     def remember(self, head: Head) -> None:
         """Note the head of the store's own chain."""

@@ -40,7 +40,7 @@ class Membership:
     def workspace(self) -> bytes:
         """The id of the workspace: 16 bytes."""
         with self._opened.store.read() as reader:
-            found = reader.meta(actors.WORKSPACE_KEY)
+            found = reader.meta.get(actors.WORKSPACE_KEY)
         if found is None:
             raise self._has_none()
         return found

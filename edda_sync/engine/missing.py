@@ -53,7 +53,7 @@ def look(store: SqliteStore, last: Dot | None) -> list[str]:
 
 def is_whole(reader: StoreReader, last: Dot | None) -> bool:
     """Tell whether a store surely holds all that it had, which is nearly always; :func:`look` looks closer."""
-    return last is None or reader.position_of(*last) is not None
+    return last is None or reader.log.position_of(*last) is not None
 
 
 def is_lost(reader: StoreReader, last: Dot) -> bool:
@@ -120,14 +120,14 @@ def aside_sentence(names: Sequence[str]) -> str:
 
 def _noted(reader: StoreReader) -> dict[bytes, tuple[int, bool]]:
     """Return the last change of each life, and whether it was given up."""
-    noted = _NOTE.iter_unpack(reader.meta(MISSING_KEY) or b"")
+    noted = _NOTE.iter_unpack(reader.meta.get(MISSING_KEY) or b"")
     return {actor: (seq, given_up) for actor, seq, given_up in noted}
 
 
 def _write(tx: StoreWriter, noted: Mapping[bytes, tuple[int, bool]]) -> None:
-    tx.set_meta(MISSING_KEY, b"".join(_NOTE.pack(actor, *each) for actor, each in noted.items()))
+    tx.meta.set(MISSING_KEY, b"".join(_NOTE.pack(actor, *each) for actor, each in noted.items()))
 
 
 def _held(reader: StoreReader, actor: bytes) -> int:
-    head = reader.heads().get(actor)
+    head = reader.log.heads().get(actor)
     return 0 if head is None else head.seq

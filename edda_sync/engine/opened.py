@@ -102,8 +102,8 @@ class Opened:
         self._store = self.file = store
         is_whole = False
         with store.read() as reader:
-            store_id = reader.meta(STORE_ID)
-            founded = reader.meta(actors.WORKSPACE_KEY) is not None
+            store_id = reader.meta.get(STORE_ID)
+            founded = reader.meta.get(actors.WORKSPACE_KEY) is not None
             if store_id is not None:
                 self.sidecar = _sidecar(state, store_id, store.path)
                 is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())
@@ -152,10 +152,10 @@ class Opened:
             raise UsageError("This store is open already.")
 
     def _name_store(self, tx: StoreWriter) -> bytes:
-        store_id = tx.meta(STORE_ID)  # of two processes that make a store, the first one named it
+        store_id = tx.meta.get(STORE_ID)  # of two processes that make a store, the first one named it
         if store_id is None:
             store_id = self._random(16)
-            tx.set_meta(STORE_ID, store_id)
+            tx.meta.set(STORE_ID, store_id)
         return store_id
 
 

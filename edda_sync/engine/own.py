@@ -70,7 +70,7 @@ class OwnDevice:
         if opened.config.backend == "memory" or self._identity is not None or opening.has_identity(opened.home):
             return
         with opened.store.read() as reader:
-            founded = reader.meta(actors.WORKSPACE_KEY) is not None
+            founded = reader.meta.get(actors.WORKSPACE_KEY) is not None
         if founded:
             raise LostIdentityError(str(opened.home))
 

@@ -75,7 +75,7 @@ class Pending:
 
     def _stored_item(self, kind: str, entity: bytes) -> Item | None:
         entity_id = values.id_text(entity)
-        row = self.reader.row(kind, entity_id)
+        row = self.reader.tables.row(kind, entity_id)
         if row is None:
             return None
         return item_of_row(kind, row, tag_names(self.reader, kind, [entity_id])[entity_id])
@@ -114,11 +114,13 @@ class Pending:
     def stored(self, kind: str, entity: bytes) -> Entity | None:
         """Return an entity as the store has it, without the drafts."""
         key = key_of(kind, entity)
-        record = self.reader.records([key]).get(key)
+        record = self.reader.states.get([key]).get(key)
         return None if record is None else entity_of(key, record.state)
 
     def _matching(self, checked: Plan, pending: list[bytes]) -> list[Item]:
-        linked = {row[1] for row in self.reader.links_of(checked.linked_from, None)} if checked.linked_from else set()
+        linked = (
+            {row[1] for row in self.reader.edges.links_of(checked.linked_from, None)} if checked.linked_from else set()
+        )
         items = (self.item(checked.kind, entity) for entity in pending)
         return [item for item in items if item is not None and matches_item(checked, item, item.id in linked)]
 
@@ -143,9 +145,9 @@ class Pending:
         tags, parent_id = [], None
         for edge in rows.edges_of(state):
             target = values.id_text(edge.target)
-            if edge.cell.startswith("tag.") and (tag := reader.row("tag", target)) is not None:
+            if edge.cell.startswith("tag.") and (tag := reader.tables.row("tag", target)) is not None:
                 tags.append(tag[1])
-            elif edge.cell == "parent_id" and reader.row("task", target) is not None:
+            elif edge.cell == "parent_id" and reader.tables.row("task", target) is not None:
                 parent_id = target
         return item_of_row(kind, rows.row_of(state, Texts().text_of(View(reader), state), parent_id), tags)
 

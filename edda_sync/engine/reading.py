@@ -54,13 +54,13 @@ class Reading:
         """Open a reader of a state in which every text is up to date."""
         store = self._opened.store
         with store.read() as reader:
-            stale = reader.stale_texts()
+            stale = reader.index.stale()
             if not stale:
                 yield reader
                 return
         self._refresh()
         with store.read() as reader:
-            yield fresh(reader, reader.stale_texts())
+            yield fresh(reader, reader.index.stale())
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else writes at this moment."""
@@ -71,12 +71,12 @@ class Reading:
         """Bring the full-text index up to date, unless somebody else writes at this moment."""
         store = self._opened.store
         with store.read() as reader:
-            due = reader.unindexed() or bool(reader.stale_texts())
+            due = reader.tables.unindexed() or bool(reader.index.stale())
         if due and not store.is_busy():
 
             def work(tx: StoreWriter) -> None:
                 self._ledger.refresh(tx)
-                tx.index_texts()
+                tx.tables.index_texts()
 
             store.transact(work)
 
@@ -86,7 +86,7 @@ class Reading:
         """Return a task or document; None when there is none, or it is in the trash."""
         checked = values.id_text(values.id_bytes("id", item_id))
         with self.snapshot() as reader:
-            row = reader.row(kind, checked)
+            row = reader.tables.row(kind, checked)
             return None if row is None else item_of_row(kind, row, tag_names(reader, kind, [checked])[checked])
 
     def query(self, query: Query) -> list[Item]:
@@ -102,7 +102,7 @@ class Reading:
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
         with self._opened.store.read() as reader:
-            found, texts = reader.records(reader.hidden(kind)), Texts()
+            found, texts = reader.states.get(reader.index.hidden(kind)), Texts()
             items = [_hidden_item(reader, texts, record) for _, record in sorted(found.items())]
         return [item for item in items if item is not None]
 
@@ -110,7 +110,7 @@ class Reading:
         """Return those of some ids that are of tasks or documents in the trash."""
         keys = {key_of(kind, values.id_bytes("id", each)): each for each in ids}
         with self._opened.store.read() as reader:
-            return {keys[key] for key, record in reader.records(keys).items() if record.hidden}
+            return {keys[key] for key, record in reader.states.get(keys).items() if record.hidden}
 
     def resolve(self, kind: str, reference: str) -> str:
         """Return the whole id of a whole or short one; as ``StorageEngine.resolve``."""
@@ -118,9 +118,9 @@ class Reading:
         with self._opened.store.read() as reader:
             if len(digits) == 32:
                 whole = bytes.fromhex(digits)
-                found = [values.id_text(whole)] if reader.records([key_of(kind, whole)]) else []
+                found = [values.id_text(whole)] if reader.states.get([key_of(kind, whole)]) else []
             else:
-                found = reader.ids_ending(kind, digits) if digits else []
+                found = reader.index.ids_ending(kind, digits) if digits else []
         if not found:
             raise NotFoundError(kind, reference)
         if len(found) > 1:
@@ -130,7 +130,7 @@ class Reading:
     def overfull(self) -> list[tuple[str, str]]:
         """Return kind and id of what is larger than can be shown: so much did all devices together write into it."""
         with self._opened.store.read() as reader:
-            found = [kind_and_id(each.key) for each in reader.all_records() if state.is_overfull(each.key, each.state)]
+            found = [kind_and_id(each.key) for each in reader.states.scan() if state.is_overfull(each.key, each.state)]
         return [(kind, values.id_text(entity_id)) for kind, entity_id in found]
 
     # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
@@ -138,14 +138,14 @@ class Reading:
     def tags(self) -> list[Tag]:
         """Return all tags, by name."""
         with self._opened.store.read() as reader:
-            found = reader.table("tags")
+            found = reader.tables.all("tags")
         tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
         return sorted(tags, key=lambda tag: values.tag_name_normal(tag.name))
 
     def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
         """Return the links of a task, of a document, or all."""
         with self._opened.store.read() as reader:
-            found = reader.links_of(task_id, document_id)
+            found = reader.edges.links_of(task_id, document_id)
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
 
     def conflicts(self) -> list[Conflict]:
@@ -156,12 +156,12 @@ class Reading:
     def table(self, name: str) -> list[Row]:
         """Return all rows of one of the specification's tables, by primary key."""
         with self.snapshot() as reader:
-            return reader.table(name)
+            return reader.tables.all(name)
 
     def counts(self) -> dict[str, int]:
         """Return how many tasks, documents, tags, hidden entities and changes there are."""
         with self._opened.store.read() as reader:
-            return reader.counts()
+            return reader.tables.counts()
 
     def sql(self) -> Connection:
         """
@@ -186,22 +186,22 @@ class Reading:
     def frontier(self) -> Frontier:
         """Return which changes of each actor are here."""
         with self._opened.store.read() as reader:
-            return {head.actor: head.seq for head in reader.heads().values()}
+            return {head.actor: head.seq for head in reader.log.heads().values()}
 
     def digest(self) -> str:
         """Return a digest of the whole content: equal on devices that are equal."""
         with self.snapshot() as reader:
-            return f"{reader.digest():032x}"
+            return f"{reader.index.digest():032x}"
 
     def waiting(self) -> int:
         """Return how many operations are here but not applied, since only a newer version knows them."""
         with self._opened.store.read() as reader:
-            return reader.waiting()
+            return reader.unapplied.waiting()
 
     def refused(self) -> int:
         """Return how many operations are refused for good, by every device alike."""
         with self._opened.store.read() as reader:
-            return sum(each.refused for each in reader.unapplied())
+            return sum(each.refused for each in reader.unapplied.operations())
 
     # --- devices ------------------------------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class Reading:
         """
         store = self._opened.store
         with store.read() as reader:
-            due = bool(reader.stale_texts())
+            due = bool(reader.index.stale())
         if due:
             self._refresh()
         with store.read() as reader:
@@ -268,7 +268,7 @@ class Reading:
 
 def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:
     """Return the names of the tags of some tasks or documents, by id."""
-    return {entity: [name for _, name in tags] for entity, tags in reader.tags_of(kind, ids).items()}
+    return {entity: [name for _, name in tags] for entity, tags in reader.edges.tags_of(kind, ids).items()}
 
 
 def _hidden_item(reader: StoreReader, texts: Texts, record: Record) -> Item | None:

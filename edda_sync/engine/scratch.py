@@ -3,72 +3,60 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.seams import Head, Logged, StoreReader
+from edda_sync.store.composed import ComposedWriter, over
+from edda_sync.store.seams import Logged, LogWriter, MetaReader, StoreReader, StoreWriter
 from edda_sync.store.sqlite import schema
 from edda_sync.store.sqlite.errors import translated
-from edda_sync.store.sqlite.tables import SqliteWriter
+from edda_sync.store.sqlite.writer import SqliteWriter
 
 Progress = Callable[[int], object]
 
 
-class _Scratch(SqliteWriter):
-    """A scratch store that has a view of its own, and the log of another store."""
+class _Watched:
+    """What becomes of reading a log when somebody watches how far that has come."""
 
-    def __init__(self, connection: Any, log: StoreReader, progress: Progress) -> None:
-        super().__init__(connection)
-        self._log = log
-        self._progress = progress
+    def __init__(self, log: LogWriter, progress: Progress) -> None:
+        self._log, self._progress = log, progress
 
-    def log_position(self) -> int:
-        return self._log.log_position()
-
-    def meta(self, key: str) -> bytes | None:
-        return self._log.meta(key)
-
-    def evidence(self) -> Mapping[bytes, bytes]:
-        return self._log.evidence()
-
-    def evidence_names(self) -> Sequence[bytes]:
-        return self._log.evidence_names()
-
-    def evidence_at(self, name: bytes) -> bytes | None:
-        return self._log.evidence_at(name)
-
-    def heads(self) -> Mapping[bytes, Head]:
-        return self._log.heads()
-
-    def positions_missing(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
-        return self._log.positions_missing(frontier)
-
-    def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
-        return self._log.headers(actor, first, last)
-
-    def hash_at(self, actor: bytes, seq: int) -> bytes | None:
-        return self._log.hash_at(actor, seq)
-
-    def segments(self) -> Sequence[tuple[int, bytes]]:
-        return self._log.segments()
-
-    def segment_part(self, segment: bytes, number: int) -> bytes | None:
-        return self._log.segment_part(segment, number)
-
-    def logged(self, position: int) -> Logged:
+    def read(self, position: int) -> Logged:
         self._progress(position)
-        return self._log.logged(position)
+        return self._log.read(position)
 
-    def parts(self, position: int) -> Iterator[bytes]:
-        return self._log.parts(position)
+
+class _Meta:
+    """The small values of another store: what is written of them stays in the scratch store, and is never read."""
+
+    def __init__(self, meta: MetaReader) -> None:
+        self._meta = meta
+
+    def get(self, key: str) -> bytes | None:
+        return self._meta.get(key)
+
+
+def _beside(whole: StoreReader, scratch: StoreWriter, progress: Progress) -> StoreWriter:
+    """Return a transaction with the view of a scratch store, and the log of another store."""
+    other = cast("StoreWriter", whole)  # to fold a log writes nothing into it
+    return replace(
+        ComposedWriter.of(scratch),
+        log=over(other.log, _Watched(other.log, progress)),
+        signatures=other.signatures,
+        evidence=other.evidence,
+        segments=other.segments,
+        blobs=other.blobs,
+        meta=over(scratch.meta, _Meta(whole.meta)),
+    )
 
 
 @contextmanager
-def scratch_of(log: StoreReader, progress: Progress) -> Iterator[SqliteWriter]:
+def scratch_of(whole: StoreReader, progress: Progress) -> Iterator[StoreWriter]:
     """
     Make a store that is forgotten at the end, in a private file without a name: in memory it would be as large as the store.
 
@@ -85,6 +73,6 @@ def scratch_of(log: StoreReader, progress: Progress) -> Iterator[SqliteWriter]:
                 schema.migrate(connection)
             with suppress(OSError):  # where an open file cannot go, it goes with its folder
                 path.unlink()
-            yield _Scratch(connection, log, progress)
+            yield _beside(whole, SqliteWriter(connection), progress)
         finally:
             connection.close()

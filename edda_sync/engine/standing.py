@@ -41,7 +41,7 @@ def load(engine: StorageEngine) -> dict[str, Remembered]:
     members = engine.reading.certificates()
     with engine.store.read() as reader:
         for device in members:
-            encoded = reader.meta(f"peer.{device}")
+            encoded = reader.meta.get(f"peer.{device}")
             if encoded is not None:
                 found[device] = msgspec.msgpack.decode(encoded, type=Remembered)
     return found
@@ -52,7 +52,7 @@ def save(engine: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
 
     def work(tx: StoreWriter) -> None:
         for device, each in remembered.items():
-            tx.set_meta(f"peer.{device}", msgspec.msgpack.encode(each))
+            tx.meta.set(f"peer.{device}", msgspec.msgpack.encode(each))
 
     engine.store.transact(work)
 
@@ -60,21 +60,21 @@ def save(engine: StorageEngine, remembered: Mapping[str, Remembered]) -> None:
 def port(engine: StorageEngine) -> int:
     """Return the port that this device listened on last; 0 when it never did."""
     with engine.store.read() as reader:
-        return int(reader.meta(_PORT_KEY) or b"0")
+        return int(reader.meta.get(_PORT_KEY) or b"0")
 
 
 def save_port(engine: StorageEngine, number: int) -> None:
     """Remember the port, so that peers find this device where it was."""
     if port(engine) != number:
-        engine.store.transact(lambda tx: tx.set_meta(_PORT_KEY, b"%d" % number))
+        engine.store.transact(lambda tx: tx.meta.set(_PORT_KEY, b"%d" % number))
 
 
 def written(engine: StorageEngine) -> Written:
     """Return how far the log goes, and what of that this device itself wrote last."""
     with engine.store.read() as reader:
-        actor = reader.meta(ACTOR_KEY) or b""
-        head = reader.heads().get(actor)
-        return Written(reader.log_position(), (actor, 0 if head is None else head.seq))
+        actor = reader.meta.get(ACTOR_KEY) or b""
+        head = reader.log.heads().get(actor)
+        return Written(reader.log.position(), (actor, 0 if head is None else head.seq))
 
 
 def count(frontier: Frontier) -> int:
@@ -137,7 +137,7 @@ def _admission(engine: StorageEngine) -> Facts:
     """Return which device does not know this one any more, and how many changes wait here until this one is let in."""
     with engine.store.read() as reader:
         lives = early.lives(reader)
-        waiting = sum(head.seq for name, head in reader.heads().items() if name in lives)
+        waiting = sum(head.seq for name, head in reader.log.heads().items() if name in lives)
     return {"shut_out_by": shut_out_by(engine), "unshared": waiting}
 
 
@@ -145,7 +145,7 @@ def given(engine: StorageEngine) -> Frontier:
     """Return which changes here are given to others; while there are more here, this device is equal to nobody."""
     with engine.store.read() as reader:
         kept = early.held_back(reader)
-        return {name: head.seq for name, head in reader.heads().items() if name not in kept}
+        return {name: head.seq for name, head in reader.log.heads().items() if name not in kept}
 
 
 def shut_out_by(engine: StorageEngine) -> str | None:

@@ -177,13 +177,13 @@ class Transaction:
     def create_tag(self, name: str, color: str | None = None, description: str | None = None) -> str:
         """Make a tag, or set what an existing one looks like; return its id."""
         name = values.line("name", name)
-        existing = self._view().reader.row("tag", values.tag_id(name))
+        existing = self._view().reader.tables.row("tag", values.tag_id(name))
         return self._active().create_tag(name, color, description, existing)
 
     def delete_tag(self, name: str) -> None:
         """Delete a tag: nothing carries it any more, unless somebody uses it meanwhile."""
         tag_id = values.tag_id(values.line("name", name))
-        if self._view().reader.row("tag", tag_id) is None:
+        if self._view().reader.tables.row("tag", tag_id) is None:
             raise NotFoundError("tag", name)
         self._active().add(Delete("tag", values.id_bytes("id", tag_id)))
 
@@ -191,14 +191,14 @@ class Transaction:
         """Rename a tag: a new tag, carried by all that carried the old one, in one change; return the new id."""
         reader, drafts = self._view().reader, self._active()
         old_id, new_id = values.tag_id(values.line("name", name)), values.tag_id(values.line("name", new_name))
-        row = reader.row("tag", old_id)
+        row = reader.tables.row("tag", old_id)
         if row is None:
             raise NotFoundError("tag", name)
         if old_id == new_id:  # only its case or composition changes
             drafts.add(Put.of("tag", values.id_bytes("id", old_id), {"name": new_name}))
             return new_id
         self.create_tag(new_name, row[2], row[3])
-        drafts.rename_tag(old_id, new_id, new_name, reader.carriers(old_id))
+        drafts.rename_tag(old_id, new_id, new_name, reader.edges.carriers(old_id))
         return new_id
 
     def link(self, task_id: TaskId, document_id: DocumentId, relationship_type: str = "reference") -> None:
@@ -272,7 +272,7 @@ class Transaction:
 
     def _check(self, tx: StoreWriter) -> None:
         """Compare the cells that were read or written with what the commit finds."""
-        now = tx.records(self._seen)
+        now = tx.states.get(self._seen)
         changed = []
         for key, seen in self._seen.items():
             entity_id, current = kind_and_id(key)[1], _entity_of(now.get(key))

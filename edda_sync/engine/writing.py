@@ -101,7 +101,7 @@ class Writing:
         """Make one change of drafts, in the present life."""
         dot = self._ledger.commit(tx, drafts, int(self.now() * 1000), agent, reason)
         if dot is not None:
-            self.note_written(tx.heads()[dot[0]])
+            self.note_written(tx.log.heads()[dot[0]])
         return dot
 
     def new_id(self) -> str:
@@ -112,19 +112,19 @@ class Writing:
 
     def live(self, tx: StoreWriter) -> None:
         """Begin a new life when this store may not be what it was, or its present life is known to be over: see ``life``."""
-        if actors.actor_of(tx) not in tx.heads() and not early.is_pending(tx):  # else peers must hear of it
+        if actors.actor_of(tx) not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
             readmission.readmit(tx, self._ledger, self.random)
         actor = actors.actor_of(tx)
-        head = tx.heads().get(actor)
+        head = tx.log.heads().get(actor)
         why = self._doubt(tx, actor, head)
         if self._opened.sidecar is not None:
             self._opened.sidecar.note_file(tx)  # only now: what stood there tells a copy
         if why is not None:
             actors.new_life(tx, self.random(16), why)
-            if tx.heads():
+            if tx.log.heads():
                 with suppress(LostIdentityError):  # nothing hangs on it: the next life of whoever has the key does it
                     identity, now_ms = self._own.identity, int(self.now() * 1000)
-                    workspace = tx.meta(actors.WORKSPACE_KEY) or b""
+                    workspace = tx.meta.get(actors.WORKSPACE_KEY) or b""
                     lives.close_quiet(tx, workspace, identity.public_key, identity.sign, now_ms)
 
     def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:
@@ -182,7 +182,7 @@ class Writing:
     def catch_up(self, tx: StoreWriter) -> bool:
         """Do what may wait a moment after a write (rows of edited texts, the full-text index); tell if there is more."""
         self._ledger.refresh(tx)
-        return tx.index_texts(INDEX_ROWS) == INDEX_ROWS
+        return tx.tables.index_texts(INDEX_ROWS) == INDEX_ROWS
 
     # --- folding anew -------------------------------------------------------------------------------------------------
 
@@ -197,8 +197,8 @@ class Writing:
         from edda_sync.sync.merging import open_taken
 
         def work(tx: StoreWriter) -> int:
-            for position in tx.positions_missing({}):
-                verify_logged(tx, tx.logged(position))
+            for position in tx.log.positions_after({}):
+                verify_logged(tx, tx.log.read(position))
             folded = self._ledger.rebuild(tx, open_taken)
             forget_made(tx)  # last: only now is every table what it should be
             if missing.count(tx):

@@ -98,7 +98,7 @@ class Entities:
         """
         wanted = [key for key in keys if key not in self._before]
         if wanted:
-            for record in self._reader.records(wanted).values():
+            for record in self._reader.states.get(wanted).values():
                 self._encoded[record.key] = state.state_of(record.key, record.state)
                 self._before[record.key] = record
             for key in wanted:  # last: what cannot be read is not what nobody wrote

@@ -329,7 +329,7 @@ class Fold:
 
         One that cannot be read is left as it is: it ends nothing, and the scrub names it.
         """
-        stale = [key for key in self.reader.stale_texts() if self.is_readable(key)]
+        stale = [key for key in self.reader.index.stale() if self.is_readable(key)]
         self.entities.load(stale)
         for key in stale:
             entity = self.entities.get(key)

@@ -104,7 +104,7 @@ class Projector:
             conflicted[key] = not record.hidden and bool(conflicts_of(entity, self._texts))
             if record.hidden and entities.was_visible(key):
                 hidden[entity.kind].append(key)
-        ends = self._reader.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
+        ends = self._reader.index.stale_among([key for key, became in self._changed.items() if became is Became.SHOWN])
         shown, new, patches, pointed = self._rows(ends)
         for newborn in entities.newborns.values():
             record = newborn.record()
@@ -202,10 +202,10 @@ class Projector:
         if "parent_id" in entity.cells and not self._rings.is_sound(entity):
             return False
         shown, entity_id = self._shown(entity), values.id_text(entity.id)
-        tags = {tag for tag, _ in self._reader.tags_of(entity.kind, [entity_id])[entity_id]}
-        links = {row[1] for row in self._reader.links_of(entity_id, None)} if entity.kind == "task" else set()
+        tags = {tag for tag, _ in self._reader.edges.tags_of(entity.kind, [entity_id])[entity_id]}
+        links = {row[1] for row in self._reader.edges.links_of(entity_id, None)} if entity.kind == "task" else set()
         return (
-            self._reader.row(entity.kind, entity_id) == shown.row
+            self._reader.tables.row(entity.kind, entity_id) == shown.row
             and tags == {tag for tag, _ in shown.tags}
             and links == {document for document, _, _ in shown.links}
         )
@@ -222,7 +222,9 @@ class Projector:
         came = [key for key in touched if key in new and not entities[key].hidden]
         came += entities.newborns
         went = [key for key in touched if key not in new and entities[key].hidden]
-        pointing = [*reader.waiting_for(came), *reader.referrers(went)] if went else reader.waiting_for(came)
+        pointing = (
+            [*reader.edges.withheld_to(came), *reader.edges.referrers(went)] if went else reader.edges.withheld_to(came)
+        )
         entities.load(pointing)
         others = dict.fromkeys(pointing)
         moved = [key for key in dict.fromkeys([*touched, *pointing]) if self._may_have_moved(key, new, others)]

@@ -67,7 +67,7 @@ class Rings:
 
     def recall(self, tasks: Iterable[bytes]) -> None:
         """Look up, of tasks that will be asked for and were not looked at, whether the store withholds their parents."""
-        self._stored = self._reader.in_rings_among([task for task in tasks if task not in self._settled])
+        self._stored = self._reader.edges.in_rings_among([task for task in tasks if task not in self._settled])
 
     def is_in_ring(self, task: bytes) -> bool:
         """Tell whether a task of which the parent was written is in a ring, after :meth:`look`."""
@@ -102,14 +102,14 @@ class Rings:
         withheld = self._checked[key]
         if self._stored or withheld is None:
             return withheld == key or not self._stored
-        return bool(self._reader.in_rings_among([withheld]))
+        return bool(self._reader.edges.in_rings_among([withheld]))
 
     def _with_subtasks(self, born: Iterable[bytes], moved: Collection[bytes]) -> list[bytes]:
         """Return which of some tasks somebody has as a parent, in the store or in this fold."""
         if not moved:
             return []
         named = {self._parent_of(task) for task in (*born, *moved)}
-        stored = self._reader.parents_among([task for task in moved if task not in named])
+        stored = self._reader.edges.parents_among([task for task in moved if task not in named])
         return [task for task in moved if task in named or task in stored]
 
     def _close(self, ring: list[bytes]) -> bytes:
@@ -133,7 +133,7 @@ class Rings:
             return None
         entity = entities.get(task) if entities.may_differ(task) else None
         if entity is None:  # as the tables have it: its parent is visible there, and nothing of it need be read
-            parent = self._reader.parent_edge(task)
+            parent = self._reader.edges.parent(task)
             return parent if parent is None or not entities.may_differ(parent) or entities.is_visible(parent) else None
         if entity.hidden or "parent_id" not in entity.cells:
             return None
@@ -150,14 +150,14 @@ def ended(reader: StoreReader, moved: Collection[bytes]) -> list[bytes]:
         reader: The store's transaction, which shows these tasks as they were.
         moved: Their keys.
     """
-    if not moved or not reader.has_rings():
+    if not moved or not reader.edges.has_rings():
         return []
     tasks, walked, found = set(moved), set[bytes](), list[bytes]()
-    with_subtasks = reader.parents_among(moved)
+    with_subtasks = reader.edges.parents_among(moved)
     for task in moved:
-        ring = _ring_above(task, reader.parent_edge, walked) if task in with_subtasks else []
+        ring = _ring_above(task, reader.edges.parent, walked) if task in with_subtasks else []
         if not tasks.isdisjoint(ring):
-            found += sorted(reader.in_rings_among(ring))
+            found += sorted(reader.edges.in_rings_among(ring))
     return found
 
 

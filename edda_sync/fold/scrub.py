@@ -42,19 +42,19 @@ def scrub_entities(reader: StoreReader, after: bytes, limit: int) -> tuple[list[
     Returns:
         What is damaged, and where to go on; None at the end.
     """
-    records = list(itertools.islice(reader.all_records(after=after), limit))
+    records = list(itertools.islice(reader.states.scan(after=after), limit))
     return _damaged(reader, records), records[-1].key if len(records) == limit else None
 
 
 def scrub_texts(reader: StoreReader) -> Iterator[list[Damage]]:
     """Look at the entities of which texts are stored, a page at a time; yield what is damaged of each page."""
-    keys = iter(dict.fromkeys(entity for entity, _, _ in reader.all_texts()))
+    keys = iter(dict.fromkeys(entity for entity, _, _ in reader.states.texts()))
     while page := list(itertools.islice(keys, PAGE)):
-        yield _damaged(reader, reader.records(page).values())
+        yield _damaged(reader, reader.states.get(page).values())
 
 
 def _damaged(reader: StoreReader, records: Iterable[Record]) -> list[Damage]:
-    found, stale = [], frozenset(reader.stale_texts())
+    found, stale = [], frozenset(reader.index.stale())
     fold = Fold(reader, Texts())
     for record in records:
         try:
@@ -71,13 +71,13 @@ def scrub_digest(reader: StoreReader) -> list[Damage]:
     """Compute the digest's sum anew from the stored hashes, and look for rows that belong to no entity."""
     total = 0
     visible = dict.fromkeys(COLUMNS, 0)
-    for record in reader.all_records():
+    for record in reader.states.scan():
         kind, _ = kind_and_id(record.key)
         total = digests.add(total, record.hash)
         if not record.hidden and kind in visible:
             visible[kind] += 1
-    found = [Damage("the digest", None)] if total != reader.digest() else []
-    counts = reader.counts()
+    found = [Damage("the digest", None)] if total != reader.index.digest() else []
+    counts = reader.tables.counts()
     rows = {"task": counts["tasks"], "document": counts["documents"], "tag": counts["tags"]}
     found += [Damage(f"the number of {kind}s", None) for kind, count in visible.items() if rows[kind] != count]
     return found

@@ -102,6 +102,6 @@ class NotApplied:
         if self._reads_all:
             return _NEVER
         if self._passed_over is None:
-            stored = self._reader.unapplied(UNREADABLE, self._change.position)
+            stored = self._reader.unapplied.operations(UNREADABLE, self._change.position)
             self._passed_over = min((each.number for each in stored if not each.refused), default=_NEVER)
         return self._passed_over

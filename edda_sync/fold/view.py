@@ -52,10 +52,10 @@ class View:
         """Return a text, or what is newer than the update of serial number ``since``; None when it was never edited."""
         pending = self._pending.get(key)
         if pending is None:
-            return self.reader.text(*key, since=since)
+            return self.reader.states.text(*key, since=since)
         if pending.state is not None:
             return TextState(pending.state if pending.serial > since else b"", pending.serial, pending.newer(since))
-        stored = self.reader.text(*key, since=since)
+        stored = self.reader.states.text(*key, since=since)
         assert stored is not None, "a text is saved before it is edited"
         return stored._replace(tail=[*stored.tail, *pending.newer(since)])
 
@@ -68,7 +68,7 @@ class View:
     def append_text(self, key: Key, actor: bytes, seq: int, edit: bytes) -> int:
         """Append an edit to a text and return its serial number, greater than any before it."""
         if self._serial is None:
-            self._serial = self.reader.last_serial()
+            self._serial = self.reader.states.last_serial()
         self._serial += 1
         self._writes.append(TextAppended(*key, self._serial, actor, seq, edit))
         self._of(key).tail.append(TailEdit(self._serial, actor, seq, edit))

@@ -34,13 +34,13 @@ class Waiting:
             key: The entity's.
             past: By the names of now.
         """
-        if not reader.waits():
+        if not reader.unapplied.waits():
             return False
         if not self._still.holds(reader):
             self._first.clear()
         upto, first = self._first.pop(key, (0, {}))
-        for position in reader.waiting_at(key, upto):
-            logged = reader.logged(position)  # under the name that its branch goes by, as in a past
+        for position in reader.unapplied.waiting_at(key, upto):
+            logged = reader.log.read(position)  # under the name that its branch goes by, as in a past
             first[logged.actor] = min(logged.seq, first.get(logged.actor, logged.seq))
             upto = position
         self._first[key] = upto, first

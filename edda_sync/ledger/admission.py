@@ -77,7 +77,7 @@ def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, chang
     continued = None if header.birth is None else header.birth.parent
     if continued is not None and chains.actor(continued) != continued:
         raise RemoteProtocolError("a life that names what it continues by a branch")
-    head = None if place.before is None else reader.heads()[place.before[0]]
+    head = None if place.before is None else reader.log.heads()[place.before[0]]
     raw = head.birth if head is not None else exts.get(header.ext, changes.BIRTH)
     assert raw is not None, "a first change without a birth was refused when it was decoded"
     birth = changes.decode_birth(raw)
@@ -104,7 +104,7 @@ def place_of(reader: StoreReader, change: Change, chains: Chains | None = None) 
     Else tell why not: it is here, or something before it is not, or is here as another change.
     """
     chains, header = chains or Chains(reader), change.header
-    head = reader.heads().get(header.actor)
+    head = reader.log.heads().get(header.actor)
     place: Place | None
     follows = head is not None and head.seq == header.seq - 1 and head.hash == header.previous
     if follows and not points_of(reader, header.actor):

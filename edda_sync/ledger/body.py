@@ -57,5 +57,5 @@ class Body:
         return b"", tuple(self._parts)
 
     def _keep(self, part: bytes) -> None:
-        self._tx.append_part(self._position, len(self._parts), part)
+        self._tx.log.append_part(self._position, len(self._parts), part)
         self._parts.append(changes.hash_part(part))

@@ -149,11 +149,11 @@ class Ledger:
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
         birth = None if head is not None else changes.decode_birth(meta_of(tx, BIRTH_KEY))
         author = changes.decode_birth(meta_of(tx, BIRTH_KEY)).public_key
-        position = tx.log_position() + 1
+        position = tx.log.position() + 1
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
-        keeps = bool(tx.segments()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
+        keeps = bool(tx.segments.merged()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
         composer = Composer(tx, fold, again=merging, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
@@ -190,7 +190,7 @@ class Ledger:
         nothing is named. It is folded on what is here all the same, and anew once that is here. So they do where a segment
         brought more than a header has room for: there is no log to name bit by bit.
         """
-        held = {each.actor: each.seq for each in tx.heads().values()}
+        held = {each.actor: each.seq for each in tx.log.heads().values()}
         unnamed: deque[int] | None = None
         while True:
             head, before = self._own(tx)
@@ -200,11 +200,11 @@ class Ledger:
             changed = header_deps(tx, deps, before)
             if len(changed) <= limits.DEPS_MAX:
                 return head, deps, deps, changed
-            if tx.segments():
+            if tx.segments.merged():
                 early.note_unnamed(tx)
                 return head, before, deps, ()
             if unnamed is None:  # listed once: a thousand lives may take many changes to name
-                unnamed = deque(tx.positions_missing(before))
+                unnamed = deque(tx.log.positions_after(before))
             self._catch_up(tx, before, wall_ms, unnamed)
 
     @staticmethod
@@ -216,7 +216,7 @@ class Ledger:
 
     def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
         """Return this store's head, if it has written, and what its next change depends on by that alone."""
-        head = tx.heads().get(actor_of(tx))
+        head = tx.log.heads().get(actor_of(tx))
         if head is None:
             return None, self.pasts.before(tx, changes.decode_birth(meta_of(tx, BIRTH_KEY)))
         return head, {**self.pasts.of(tx, head), **Chains(tx).past_of((head.actor, head.seq))}
@@ -235,7 +235,7 @@ class Ledger:
         actor = actor_of(tx)
         reached, moved = dict(before), set[bytes]()
         while unnamed:
-            logged = tx.logged(unnamed[0])
+            logged = tx.log.read(unnamed[0])
             if logged.seq > reached.get(logged.actor, 0):
                 if logged.actor not in moved and len(moved) >= limits.DEPS_MAX:
                     break
@@ -256,8 +256,8 @@ class Ledger:
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
         """Append a change of which the place and the past are known: its author's earlier changes are in that too."""
         header = change.header
-        head = None if place.before is None else tx.heads()[place.before[0]]
-        logged = Logged(tx.log_position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
+        head = None if place.before is None else tx.log.heads()[place.before[0]]
+        logged = Logged(tx.log.position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
         if head is not None:
             signed = (head.signed_seq, head.signature) if place.run is None else (0, b"")
             moved = Head(place.name, header.seq, place.hash, added(head.deps, named), head.birth, *signed)
@@ -268,7 +268,7 @@ class Ledger:
             moved = Head(place.name, header.seq, place.hash, added(_NOTHING, named), birth, 0, b"")
         if place.run is not None:
             keep_names(tx, names_of(tx).joined([place.run]))
-        tx.append(logged, moved)
+        tx.log.append(logged, moved)
         return logged
 
     # --- from peers ---------------------------------------------------------------------------------------------------
@@ -286,8 +286,8 @@ class Ledger:
         header, logged = change.header, self._append(tx, change, checked.place, checked.named, checked.deps)
         body: Iterable[bytes] = (change.body,)
         if header.parts:
-            tx.complete(*change.half, logged.position)
-            body = tx.parts(logged.position)
+            tx.incoming.complete(*change.half, logged.position)
+            body = tx.log.parts(logged.position)
         fold.begin(logged.actor, header.seq, header.wall_ms, checked.deps, logged.position, checked.author)
         fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
         if early.is_pending(tx):
@@ -312,7 +312,7 @@ class Ledger:
             return checked
         logged = self._append(tx, change, checked.place, checked.named, checked.deps)
         if change.header.parts:
-            tx.complete(*change.half, logged.position)
+            tx.incoming.complete(*change.half, logged.position)
         return Admitted.APPLIED
 
     def check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
@@ -363,7 +363,7 @@ def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
 
 def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
     """Return what a header must name of what its change depends on: what moved, with hashes."""
-    heads, names = reader.heads(), names_of(reader)
+    heads, names = reader.log.heads(), names_of(reader)
     latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
     for name, seq in frontier.difference(deps, before).items():
         on = name if names is NOBODY else names.called(name, deps)
@@ -371,7 +371,7 @@ def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[
             latest[on] = name, seq
     named = []
     for on, (name, seq) in sorted(latest.items()):
-        digest = heads[name].hash if heads[name].seq == seq else reader.hash_at(name, seq)
+        digest = heads[name].hash if heads[name].seq == seq else reader.log.hash_at(name, seq)
         assert digest is not None, "a store depends on what it holds"
         named.append((on, seq, digest[:DEP_HASH_BYTES]))
     return tuple(named)

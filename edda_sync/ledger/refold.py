@@ -59,7 +59,7 @@ def rebuild(
     tx.clear_view()  # first: it puts right what somebody changed in the tables
     anew.note(tx)
     fold, walk = Fold(tx, texts, write=partial(apply, tx)), Walk(pasts, tx)
-    taken, logged = dict(tx.segments()), tx.positions_missing({})
+    taken, logged = dict(tx.segments.merged()), tx.log.positions_after({})
     seen: Frontier = {}
     ahead = _Ahead(tx, fold, logged)
     for position in sorted([*logged, *taken]):
@@ -104,7 +104,7 @@ class _Ahead:
         if position not in self._read:
             size = 0
             while self._next < len(self._positions) and len(self._read) < AHEAD_MAX and size < limits.PART_BYTES_MAX:
-                logged = self._tx.logged(self._positions[self._next])
+                logged = self._tx.log.read(self._positions[self._next])
                 self._read[logged.position] = logged
                 self._next += 1
                 size += len(logged.body)
@@ -136,17 +136,17 @@ def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes],
     Raises:
         CorruptError: A change in the log is not what was written; nothing has changed.
     """
-    if not keys or tx.segments():
+    if not keys or tx.segments.merged():
         return 0
-    positions = sorted({position for key in keys for position in tx.mentions(key)})
+    positions = sorted({position for key in keys for position in tx.mentions.of(key)})
     for position in positions:
-        verify_logged(tx, tx.logged(position))
-    pointing = [key for key in (*tx.referrers(list(keys)), *rings.ended(tx, sorted(keys))) if key not in keys]
+        verify_logged(tx, tx.log.read(position))
+    pointing = [key for key in (*tx.edges.referrers(list(keys)), *rings.ended(tx, sorted(keys))) if key not in keys]
     anew.note(tx)
     tx.forget(list(keys))
     fold, walk = Fold(tx, texts, only=frozenset(keys), write=partial(apply, tx)), Walk(pasts, tx)
     for position in positions:
-        logged = tx.logged(position)
+        logged = tx.log.read(position)
         _fold_again(tx, fold, walk, logged, None, void=(logged.actor, logged.seq) in without)
     fold.flush()
     fold.show_again(pointing)
@@ -166,7 +166,7 @@ def _fold_again(
 ) -> None:
     """Fold a change of the log, which has seen some things more than it says; or only what stays of one that is void."""
     header = changes.decode_header(logged.raw)
-    raw = tx.heads()[logged.actor].birth
+    raw = tx.log.heads()[logged.actor].birth
     birth = changes.decode_birth(raw)
     deps = walk.at(logged.actor, logged.seq)
     if seen:
@@ -176,7 +176,7 @@ def _fold_again(
         if not is_admissible(fold.entities, birth, raw, deps, workspace):
             raise RemoteProtocolError("a change by a device that is not a member")
     fold.begin(logged.actor, logged.seq, header.wall_ms, deps, logged.position, birth.public_key, void=void)
-    body: Iterable[bytes] = tx.parts(logged.position) if header.parts else (logged.body,)
+    body: Iterable[bytes] = tx.log.parts(logged.position) if header.parts else (logged.body,)
     fold.receive(map(operation.decode, operation.cut(body, header.operations)), understood=header.is_understood)
 
 
@@ -192,7 +192,7 @@ def verify_logged(reader: StoreReader, logged: Logged) -> None:
         header = changes.decode_header(logged.raw)
     except RemoteProtocolError:
         raise CorruptError(what) from None
-    parts = [changes.hash_part(part) for part in reader.parts(logged.position)] if header.parts else []
+    parts = [changes.hash_part(part) for part in reader.log.parts(logged.position)] if header.parts else []
     content = changes.hash_parts(tuple(parts)) if header.parts else changes.hash_part(logged.body)
     chained = changes.hash_change(header.previous, changes.hash_header(logged.raw))
     named = (names_of(reader).actor(logged.actor), logged.seq, header.content, logged.hash)

@@ -32,8 +32,8 @@ def keep(tx: StoreWriter, position: int, entity: bytes, before: str, edits: Sequ
         before, after: What that read.
         edits: What turns the one into the other.
     """
-    told = None if tx.left_by_rewriting(entity) == _hash(before) else before
-    tx.keep_rewritten(Rewritten(position, entity, told, _encode(list(edits)), _hash(after)))
+    told = None if tx.segments.left_by_rewriting(entity) == _hash(before) else before
+    tx.segments.keep_rewritten(Rewritten(position, entity, told, _encode(list(edits)), _hash(after)))
 
 
 def _hash(text: str) -> bytes:

@@ -281,7 +281,7 @@ class _Stream:
 def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
     """Yield the parts of a segment that a store keeps, in order."""
     number = 0
-    while (part := reader.segment_part(name, number)) is not None:
+    while (part := reader.blobs.part(name, number)) is not None:
         yield part
         number += 1
 

@@ -22,13 +22,13 @@ OF: Final = ("fork", "closing", "piece")
 def accuse(draws: Draws, liar: Liar) -> list[Message]:
     """Return evidence that somebody's chain forks, or a piece of a chain that says so, or that somebody's life has ended."""
     with liar.running.store.read() as reader:
-        others = [head for head in sorted(reader.heads().values()) if _key(head) != liar.identity.public_key]
+        others = [head for head in sorted(reader.log.heads().values()) if _key(head) != liar.identity.public_key]
         if not others:
             return []
         victim, what = draws.pick("victim", others), draws.pick("of", OF)
         actor, seq = changes.actor_of(victim.birth), victim.seq
-        raws = reader.headers(victim.actor, seq, seq)
-        before = reader.hash_at(victim.actor, seq - 1) if seq > 1 else NO_HASH
+        raws = reader.log.headers(victim.actor, seq, seq)
+        before = reader.log.hash_at(victim.actor, seq - 1) if seq > 1 else NO_HASH
     if not raws or before is None:
         return []  # a segment stands for it
     workspace, true = liar.running.workspace, changes.hash_header(raws[0])

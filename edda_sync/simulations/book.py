@@ -93,19 +93,21 @@ class Book:
         if device.name in self._gaps:
             self.catching_up.add(device.name)
         with device.running.store.read() as reader:
-            end = reader.log_position()
-            if reader.segments():
+            end = reader.log.position()
+            if reader.segments.merged():
                 self._gaps.add(device.name)
             elif device.name in self._gaps:
                 self._fell_back(device, reader)
             read = self._read.setdefault(device.name, set())
             if self._begin_again(device, reader):
                 read.clear()
-            if device.name in self._gaps and not read <= set(reader.positions_missing({})):
+            if device.name in self._gaps and not read <= set(reader.log.positions_after({})):
                 self._take_out(device, reader)  # the log behind a segment started over
                 read.clear()
-            new = [at for at in reader.positions_missing({}) if at not in read] if self._is_behind(device, end) else []
-            entries = [reader.logged(position) for position in new]
+            new = (
+                [at for at in reader.log.positions_after({}) if at not in read] if self._is_behind(device, end) else []
+            )
+            entries = [reader.log.read(position) for position in new]
             own = self._own.setdefault(device.name, set())
             own.add(actor_of(reader))
         read.update(new)
@@ -131,12 +133,12 @@ class Book:
 
     def _begin_again(self, device: Host, reader: StoreReader) -> bool:
         """Look whether a device was let in again, and what it took out of its log then; tell whether it was."""
-        mark, seen = reader.meta(REISSUED_KEY), self._reissued.setdefault(device.name, set())
+        mark, seen = reader.meta.get(REISSUED_KEY), self._reissued.setdefault(device.name, set())
         if mark is None or mark in seen:
             return False
         seen.add(mark)
-        life = reader.heads().get(mark[-ACTOR_BYTES:])
-        birth = life.birth if life is not None else reader.meta(BIRTH_KEY) or b""  # it may not have written yet
+        life = reader.log.heads().get(mark[-ACTOR_BYTES:])
+        birth = life.birth if life is not None else reader.meta.get(BIRTH_KEY) or b""  # it may not have written yet
         if decode_birth(birth).why not in (WHY, SAW_OTHERWISE):
             return False  # its drafts: see :meth:`_fell_back`
         self.fell[device.name] += 1
@@ -144,7 +146,7 @@ class Book:
         return True
 
     def _take_out(self, device: Host, reader: StoreReader) -> set[bytes]:
-        here = {reader.logged(at).hash for at in reader.positions_missing({})}
+        here = {reader.log.read(at).hash for at in reader.log.positions_after({})}
         held = self.held.get(device.name, {})
         gone = held.keys() - here
         self.withdrawn.setdefault(device.name, set()).update(gone)
@@ -160,7 +162,7 @@ class Book:
     def came_back(self, device: Host) -> None:
         """Read a device's log anew: it has just started on what its disk holds."""
         with device.running.store.read() as reader:
-            if device.name in self._gaps and not reader.segments():
+            if device.name in self._gaps and not reader.segments.merged():
                 self._fell_back(device, reader)
             self._begin_again(device, reader)
         self._read.pop(device.name, None)

@@ -28,11 +28,11 @@ def forks_between(first: Host, second: Host, within: Mapping[bytes, int] | None 
         within: Looks only at changes within this frontier.
     """
     with first.running.store.read() as reader, second.running.store.read() as other:
-        heads, others = reader.heads(), other.heads()
+        heads, others = reader.log.heads(), other.log.heads()
         found = []
         for actor in sorted(heads.keys() & others.keys()):
             seq = min(heads[actor].seq, others[actor].seq, within.get(actor, 0) if within is not None else _FAR)
-            if _differ(reader.hash_at(actor, seq), other.hash_at(actor, seq)):
+            if _differ(reader.log.hash_at(actor, seq), other.log.hash_at(actor, seq)):
                 found.append((actor, seq))
         return found
 
@@ -41,7 +41,7 @@ def reach_of(reader: StoreReader) -> Frontier:
     """Return the last seq that a store holds of each actor's chain, on whichever branch."""
     names = names_of(reader)
     reach: Frontier = {}
-    for head in reader.heads().values():
+    for head in reader.log.heads().values():
         actor = names.actor(head.actor)
         reach[actor] = max(head.seq, reach.get(actor, 0))
     return reach
@@ -51,7 +51,7 @@ def is_in_a_segment(reader: StoreReader, actor: bytes, seq: int, digest: bytes) 
     """Tell whether a segment stands in a log for a change, of which the hash begins with some bytes."""
     chains = Chains(reader)
     dot = chains.find(actor, seq, digest)
-    return chains.is_uncertain(actor, seq) if dot is None else reader.position_of(*dot) is None
+    return chains.is_uncertain(actor, seq) if dot is None else reader.log.position_of(*dot) is None
 
 
 def _differ(one: bytes | None, other: bytes | None) -> bool:

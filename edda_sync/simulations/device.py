@@ -202,7 +202,7 @@ class SimulatedDevice:
     def is_proved(self) -> bool:
         """Whether its store believes no segment."""
         with self.running.store.read() as reader:
-            return not reader.segments()
+            return not reader.segments.merged()
 
     def act(self, work: Callable[[StorageEngine], T]) -> T | None:
         """

@@ -30,7 +30,7 @@ from typing import Any, Final, TypeVar
 from edda_sync.engine.life import Sidecar
 from edda_sync.simulations.tape import Draws
 from edda_sync.store.memory.store import MemoryStore
-from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.memory.writer import MemoryWriter
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
@@ -254,7 +254,7 @@ class Disk:
 
 
 class DiskStore:
-    """A store on a :class:`Disk`: ``protocols.Store``, and as faulty as the disk says."""
+    """A store on a :class:`Disk`: ``seams.Store``, and as faulty as the disk says."""
 
     def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
         self._disk, self._inner, self._on_end = disk, inner, on_end
@@ -331,23 +331,23 @@ class DiskStore:
 
 
 def _flip(tx: Any, draws: Draws) -> bool:
-    records = list(tx.all_records())
-    rows = tx.table("tasks")
+    records = list(tx.states.scan())
+    rows = tx.tables.all("tasks")
     what = draws.pick("rots", ("state", "sum", "row"))
     if what == "state" and records:
         record = draws.pick("entity", records)
         state = bytearray(record.state)
         state[draws.draw("at", len(state))] ^= 1 << draws.draw("bit", 8)
-        tx.save([record._replace(state=bytes(state))], {record.key: record.key in tx.conflicted()})
+        tx.states.put([record._replace(state=bytes(state))], {record.key: record.key in tx.index.conflicted()})
     elif what == "row" and rows:
         row = draws.pick("row", rows)
         changed = (row[0], chr(ord(row[1][0]) ^ 1) + row[1][1:], *row[2:])
         if isinstance(tx, MemoryWriter):
-            tx._set("tasks", row[0], changed)
+            tx.journal.set("tasks", row[0], changed)
         else:
-            tx._execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
+            tx._sql.execute("UPDATE tasks SET title = ? WHERE id = ?", (changed[1], row[0]))
     elif what == "sum" and records:
-        tx.add_to_digest(1 << draws.draw("bit", 128))
+        tx.index.add_to_digest(1 << draws.draw("bit", 128))
     else:
         return False
     return True

@@ -44,7 +44,7 @@ def _talks_to_no_witness(device: Host) -> bool:
 
 def _has_segments(device: Host) -> bool:
     with device.running.store.read() as reader:
-        return bool(reader.segments())
+        return bool(reader.segments.merged())
 
 
 def stands(sim: Driver, device: Host) -> bool:
@@ -89,7 +89,7 @@ def who_is_apart(sim: Driver, after_s: float) -> tuple[int, str, str]:
 def heads_of(device: Host) -> Mapping[bytes, Head]:
     """Return where each actor's chain stands at a running device."""
     with device.running.store.read() as reader:
-        return reader.heads()
+        return reader.log.heads()
 
 
 def shown(dot: Dot) -> str:

@@ -131,9 +131,9 @@ class Forgery:
 
         def work(tx: StoreWriter) -> list[bytes]:
             engine.ledger.refresh(tx)
-            records = {record.key: record.hash for record in tx.all_records()}
+            records = {record.key: record.hash for record in tx.states.scan()}
             entries = list(self._entries(making._entries(tx), records, word))
-            heads = self._heads([making._giving.sign(head) for head in sorted(tx.heads().values())])
+            heads = self._heads([making._giving.sign(head) for head in sorted(tx.log.heads().values())])
             if not heads or entries == list(making._entries(tx)):
                 return []
             content = root(sorted(records.items()))

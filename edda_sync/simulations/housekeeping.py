@@ -189,7 +189,7 @@ class Housekeeping:
         if self._catching_up:
             return
         with self._device.running.store.read() as reader:
-            self._catching_up = bool(reader.stale_texts())
+            self._catching_up = bool(reader.index.stale())
         if self._catching_up:
             self._later(limits.PROJECT_DELAY_S, self._catch_up)
 

@@ -51,14 +51,14 @@ def _estimate(value: Any) -> None:
 
 def level_of(reader: StoreReader) -> bytes | None:
     """Return by which version's rules a view was folded; :data:`FOLDING` while that is being changed."""
-    return reader.meta(KEY)
+    return reader.meta.get(KEY)
 
 
 def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
     """Let a device run the newer version, which folds the log anew; once more later, if something comes between."""
 
     def begin(engine: StorageEngine) -> bool:
-        engine.store.transact(lambda tx: tx.set_meta(KEY, FOLDING))
+        engine.store.transact(lambda tx: tx.meta.set(KEY, FOLDING))
         return True
 
     if not device.is_awake or device.act(begin) is None:
@@ -70,7 +70,7 @@ def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
 
     def fold(engine: StorageEngine) -> int:
         folded = engine.rebuild()
-        engine.store.transact(lambda tx: tx.set_meta(KEY, NEWER))
+        engine.store.transact(lambda tx: tx.meta.set(KEY, NEWER))
         device.is_between_levels = False
         return folded
 

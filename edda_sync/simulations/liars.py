@@ -121,12 +121,12 @@ class Liar(SimulatedDevice):
     def chain(self, actor: bytes | None = None) -> Head | None:
         """Return where an actor's chain stands here; its own by default."""
         with self.running.store.read() as reader:
-            return reader.heads().get(actor_of(reader) if actor is None else actor)
+            return reader.log.heads().get(actor_of(reader) if actor is None else actor)
 
     def hash_at(self, actor: bytes, seq: int) -> bytes:
         """Return the hash of a change; zeros where it is not here."""
         with self.running.store.read() as reader:
-            return reader.hash_at(actor, seq) or NO_HASH
+            return reader.log.hash_at(actor, seq) or NO_HASH
 
     def deps_on(self, frontier: Mapping[bytes, int]) -> tuple[Dep, ...]:
         """Return what a header says of some changes that it depends on; of those that are not here the hash is zeros."""
@@ -136,7 +136,7 @@ class Liar(SimulatedDevice):
     def birth(self, nonce: bytes, public_key: bytes | None = None) -> Birth:
         """Return the birth of another life that continues what its present one continues; of its own key by default."""
         with self.running.store.read() as reader:
-            raw = reader.meta(BIRTH_KEY)
+            raw = reader.meta.get(BIRTH_KEY)
         assert raw is not None, "it is a member"
         own = changes.decode_birth(raw)
         return msgspec.structs.replace(own, public_key=public_key or own.public_key, nonce=nonce)

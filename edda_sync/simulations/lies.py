@@ -93,7 +93,7 @@ def forge(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 def _forged(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     body = task_body(sim, liar)
     with liar.running.store.read() as reader:
-        heads = [(head, changes.decode_birth(head.birth).public_key) for head in sorted(reader.heads().values())]
+        heads = [(head, changes.decode_birth(head.birth).public_key) for head in sorted(reader.log.heads().values())]
     others = [(head, key) for head, key in heads if key != liar.identity.public_key]
     how = draws.pick("forged", ("next", "again", "actor", "key", "stranger", "founder", "parent"))
     if how in ("next", "again") and others:

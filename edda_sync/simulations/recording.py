@@ -120,9 +120,9 @@ class Recording:
             names.append(device.name)
         engine = device.running
         with engine.store.read() as reader:
-            self._frontiers[device.name] = {head.actor: head.seq for head in reader.heads().values()}
+            self._frontiers[device.name] = {head.actor: head.seq for head in reader.log.heads().values()}
             held = Entities(reader)
-            entities = [held.existing(*kind_and_id(key)) for key in reader.conflicted()]
+            entities = [held.existing(*kind_and_id(key)) for key in reader.index.conflicted()]
         texts = engine.ledger.texts
         self._kept[device.name] = sum(len(kept) for e in entities if e for kept in conflicts_of(e, texts).values())
         self._sample(now)

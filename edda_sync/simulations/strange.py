@@ -55,10 +55,10 @@ def append(
     def write(tx: StoreWriter) -> Dot | None:
         engine.writing.live(tx)
         actor = actor_of(tx)
-        head = tx.heads().get(actor)
+        head = tx.log.heads().get(actor)
         at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
-        birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"") if head is None else None
-        if tx.segments() or (birth is not None and early.is_pending(tx)):
+        birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"") if head is None else None
+        if tx.segments.merged() or (birth is not None and early.is_pending(tx)):
             return None  # what it rests on is not here
         seq, previous = (1, changes.NO_HASH) if head is None else (head.seq + 1, head.hash)
         deps = _deps(engine, tx, birth)
@@ -66,16 +66,16 @@ def append(
         header = msgspec.structs.replace(header, previous=previous)
         fold, parts = engine.ledger.fold(tx), parts_of(body)
         change = Change(header, changes.encode_header(header), b"" if parts else body)
-        tx.expect(*change.half, change.raw)
+        tx.incoming.expect(*change.half, change.raw)
         for number, part in enumerate(parts):
-            tx.keep_part(*change.half, number, part)
+            tx.incoming.keep_part(*change.half, number, part)
         outcome = engine.ledger.admit(tx, fold, change)
-        tx.forget_incoming(*change.half)
+        tx.incoming.forget(*change.half)
         if outcome is Admitted.EARLY and birth is not None:
             return None
         assert outcome is Admitted.APPLIED, "it is the next one, and depends on what is here"
         fold.flush()
-        engine.writing.note_written(tx.heads()[actor])
+        engine.writing.note_written(tx.log.heads()[actor])
         return header.dot
 
     dot = engine.store.transact(write)
@@ -88,7 +88,7 @@ def _deps(engine: StorageEngine, tx: StoreWriter, birth: Birth | None) -> tuple[
     """Return what of a log the next change has to name: what it does not depend on by its place in its chain."""
     if early.is_pending(tx):
         return ()
-    heads, actor, pasts = tx.heads(), actor_of(tx), engine.ledger.pasts
+    heads, actor, pasts = tx.log.heads(), actor_of(tx), engine.ledger.pasts
     before = pasts.of(tx, heads[actor]) if birth is None else pasts.before(tx, birth)
     others = {head.actor: head.seq for head in heads.values() if head.actor != actor}
     return header_deps(tx, frontier.join(before, others), before)
@@ -138,7 +138,7 @@ def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
     start = sim.book.word()
     genesis = genesis_id(entity, "description", start)
     with engine.store.read() as reader:
-        others = sorted(reader.heads())
+        others = sorted(reader.log.heads())
     victim = draws.pick("victim", others)
     edit = draws.pick(
         "edit",
@@ -256,7 +256,7 @@ def put_machine_back(sim: Simulation, draws: Draws) -> None:
         return
     image, at_once = device.disk.image(), draws.chance("at once", 50)
     with device.running.store.read() as reader:
-        head = reader.heads().get(actor_of(reader))
+        head = reader.log.heads().get(actor_of(reader))
 
     def restore() -> None:
         if sim.is_healing:

@@ -19,12 +19,12 @@ _NUMBER_BYTES: Final = 8
 
 def times(reader: StoreReader) -> int:
     """Return how often something of a store was folded anew."""
-    return int.from_bytes(reader.meta(FOLDED_KEY) or b"", "big")
+    return int.from_bytes(reader.meta.get(FOLDED_KEY) or b"", "big")
 
 
 def note(tx: StoreWriter) -> None:
     """Note that something is folded anew, or called by another name: what anybody remembers is not so any more."""
-    tx.set_meta(FOLDED_KEY, (times(tx) + 1).to_bytes(_NUMBER_BYTES, "big"))
+    tx.meta.set(FOLDED_KEY, (times(tx) + 1).to_bytes(_NUMBER_BYTES, "big"))
 
 
 class Still:
@@ -43,7 +43,7 @@ class Still:
 
     def holds(self, reader: StoreReader) -> bool:
         """Tell whether nothing was folded anew since this was asked last; what is remembered from now on is of now."""
-        at = reader.meta(FOLDED_KEY)
+        at = reader.meta.get(FOLDED_KEY)
         if at == self._at:  # nearly always, and each change asks several times
             return True
         self._at = at

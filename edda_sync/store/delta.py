@@ -76,28 +76,28 @@ class Delta:
 def apply(tx: StoreWriter, delta: Delta) -> None:
     """Write a delta that a fold over this very transaction made."""
     if delta.mentions:
-        tx.mention(delta.mentions)
+        tx.mentions.add(delta.mentions)
     if delta.unapplied:
-        tx.set_unapplied(delta.unapplied)
+        tx.unapplied.add(delta.unapplied)
     for write in delta.texts:
         if isinstance(write, TextSaved):
-            tx.save_text(*write)
+            tx.states.put_text(*write)
         else:
-            serial = tx.append_text(write.entity, write.field, write.genesis, write.actor, write.seq, write.edit)
+            serial = tx.states.append_text(write.entity, write.field, write.genesis, write.actor, write.seq, write.edit)
             assert serial == write.serial, "nobody else writes in this transaction"
     if delta.overfull:
         tx.forget(delta.overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
     if delta.records:
-        tx.save(delta.records, delta.conflicted)
+        tx.states.put(delta.records, delta.conflicted)
     if delta.digest:
-        tx.add_to_digest(delta.digest)
+        tx.index.add_to_digest(delta.digest)
     for kind, keys in delta.hidden.items():
-        tx.hide(kind, keys)
+        tx.tables.hide(kind, keys)
     if delta.shown:
-        tx.show(delta.shown, delta.new)
+        tx.tables.show(delta.shown, delta.new)
     if delta.patches:
-        tx.patch(delta.patches)
+        tx.tables.patch(delta.patches)
     if delta.pointed:
-        tx.point(delta.pointed)
+        tx.tables.point(delta.pointed)
     if delta.stale:
-        tx.set_stale(delta.stale)
+        tx.index.set_stale(delta.stale)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from dataclasses import replace
 
 from edda_sync.changes import change as changes
 from edda_sync.changes import early
@@ -22,7 +22,8 @@ from edda_sync.crdt.records import device_id
 from edda_sync.ledger.admission import Admitted, place_of
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.segments import segment as segments
-from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
+from edda_sync.store.composed import ComposedWriter, over
+from edda_sync.store.seams import Head, Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import UNNAMED, fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
@@ -34,27 +35,34 @@ from edda_sync.sync.vouchers import Vouched
 from edda_sync.words.errors import RemoteProtocolError
 
 
-class _Below:
-    """The store's transaction as the log behind the segment sees it: its heads are those that are here of it."""
+class _LogBelow:
+    """The log behind the segment, as far as it is another than the store's: its heads are those that are here of it."""
 
     def __init__(self, tx: StoreWriter) -> None:
         self._tx = tx
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tx, name)
-
     def heads(self) -> Mapping[bytes, Head]:
-        return self._tx.behind()
+        return self._tx.segments.behind()
 
-    def log_position(self) -> int:
-        return sum(head.seq for head in self._tx.behind().values())
+    def position(self) -> int:
+        return sum(head.seq for head in self._tx.segments.behind().values())
 
-    def segments(self) -> Sequence[tuple[int, bytes]]:
-        return ()  # of what is below, nothing is missing: it is checked as any log is
+    def append(self, logged: Logged, head: Head) -> None:
+        self._tx.log.append(logged, self._tx.log.heads()[head.actor])  # whose head is far ahead, and stays
+        self._tx.segments.set_behind(head)
 
-    def append(self, logged: Any, head: Head) -> None:
-        self._tx.append(logged, self._tx.heads()[head.actor])  # whose head is far ahead, and stays
-        self._tx.set_behind(head)
+
+class _NoSegments:
+    """What stands in the place of segments: of the log behind one nothing is missing, and it is checked as any log is."""
+
+    def merged(self) -> Sequence[tuple[int, bytes]]:
+        return ()
+
+
+def _below(tx: StoreWriter) -> StoreWriter:
+    """Return the store's transaction as the log behind the segment sees it."""
+    log, segments = over(tx.log, _LogBelow(tx)), over(tx.segments, _NoSegments())
+    return replace(ComposedWriter.of(tx), log=log, segments=segments)
 
 
 class _ElsewhereError(RemoteProtocolError):
@@ -103,7 +111,7 @@ class LogBehind:
             begun = provisional(reader)
             if begun is None:
                 return None
-            held = {actor: head.seq for actor, head in reader.behind().items()}
+            held = {actor: head.seq for actor, head in reader.segments.behind().items()}
             heads = sorted(segments.read(_parts(reader, begun)).heads)
             upto = tuple(Summary(head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads)
             return Behind(tuple(frontier.to_pairs(held)), upto)
@@ -111,12 +119,12 @@ class LogBehind:
     def lacks(self, dot: Dot) -> bool:
         """Tell whether a change of the log behind is not here."""
         with self._store.read() as reader:
-            return provisional(reader) is not None and _held(reader.behind(), dot[0]) < dot[1]
+            return provisional(reader) is not None and _held(reader.segments.behind(), dot[0]) < dot[1]
 
     def reached(self) -> int:
         """Return how many changes of the log behind are here."""
         with self._store.read() as reader:
-            return sum(head.seq for head in reader.behind().values())
+            return sum(head.seq for head in reader.segments.behind().values())
 
     def witnesses(self) -> frozenset[str]:
         """
@@ -128,7 +136,7 @@ class LogBehind:
             begun = provisional(reader)
             if begun is None:
                 return frozenset()
-            behind, heads = reader.behind(), segments.read(_parts(reader, begun)).heads
+            behind, heads = reader.segments.behind(), segments.read(_parts(reader, begun)).heads
             births = (head.birth for head in heads if _held(behind, head.actor) < head.seq)
             keys = {begun.maker, *(changes.decode_birth(birth).public_key for birth in births)}
             return frozenset(map(device_id, keys))
@@ -159,16 +167,16 @@ class LogBehind:
         try:
             yield
         except _ElsewhereError:
-            self._store.transact(lambda tx: tx.drop_behind())
+            self._store.transact(lambda tx: tx.segments.drop_behind())
             raise
 
     def _take(self, tx: StoreWriter, batch: list[Change], message: Earlier) -> tuple[Taken, bool]:
         begun = provisional(tx)
         if begun is None:
             return Taken(0), False
-        below = cast(StoreWriter, _Below(tx))
+        below = _below(tx)
         upto = _frontier_of(tx, begun)
-        held = tx.behind()
+        held = tx.segments.behind()
         fresh = [
             change
             for change in batch
@@ -204,16 +212,16 @@ class LogBehind:
             if begun is None:
                 return None, False
             upto = _frontier_of(tx, begun)
-            if not _held(tx.behind(), part.actor) < part.seq <= upto.get(part.actor, 0):
+            if not _held(tx.segments.behind(), part.actor) < part.seq <= upto.get(part.actor, 0):
                 return None, False
             incoming = incoming_of(tx, part)
             if incoming is None:
                 return True, False
             header = changes.decode_header(incoming.raw)
-            tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
+            tx.incoming.keep_part(incoming.actor, incoming.seq, part.number, part.data)
             if len(incoming.parts | {part.number}) < len(header.parts):
                 return part.number + 1 == len(header.parts), False
-            below = cast(StoreWriter, _Below(tx))
+            below = _below(tx)
             outcome = self._ledger.append(below, self._ledger.fold(tx), Change(header, incoming.raw, b""))
             if outcome is not Admitted.APPLIED:
                 raise _ElsewhereError
@@ -242,10 +250,10 @@ class LogBehind:
         begun = provisional(tx)
         assert begun is not None, "its log has just become whole"
         heads = {head.actor: head for head in segments.read(_parts(tx, begun)).heads}
-        behind = tx.behind()
+        behind = tx.segments.behind()
         if any(behind[actor].hash != head.hash for actor, head in heads.items()):
             raise _ElsewhereError
-        tx.drop_meta(PROVISIONAL_KEY)
+        tx.meta.drop(PROVISIONAL_KEY)
         roots: list[bytes] = []
         whole = lambda: roots.append(root_of(tx))  # noqa: E731 - of this transaction
         unnamed = early.is_unnamed(tx)
@@ -254,8 +262,8 @@ class LogBehind:
                 fall_back(tx, self._ledger, begun.segment, self._random(16), UNNAMED, whole)
             else:
                 for actor, below in behind.items():  # what a head depends on was the maker's word
-                    tx.set_head(tx.heads()[actor]._replace(deps=below.deps))
-                tx.end_segment(begun.segment)
+                    tx.log.set_head(tx.log.heads()[actor]._replace(deps=below.deps))
+                tx.segments.end(begun.segment)
                 early.forget_drafted(tx)
                 self._ledger.rebuild(tx, open_taken, stop=begun.position, reached=whole, check=True)
         except RemoteProtocolError:
@@ -265,7 +273,7 @@ class LogBehind:
         if unnamed:
             return True
         if not early.is_pending(tx):
-            tx.forget_rewritten()
+            tx.segments.forget_rewritten()
         return readmit(tx, self._ledger, self._random)
 
     def give_up(self) -> None:
@@ -284,34 +292,34 @@ class LogBehind:
         begun = provisional(tx)
         if begun is None:
             return False
-        tx.drop_meta(PROVISIONAL_KEY)
+        tx.meta.drop(PROVISIONAL_KEY)
         if not keep:
-            tx.drop_behind()
+            tx.segments.drop_behind()
         fall_back(tx, self._ledger, begun.segment, self._random(16))
         readmit(tx, self._ledger, self._random)
-        tx.set_meta(blamed, begun.maker)
+        tx.meta.set(blamed, begun.maker)
         return True
 
 
 def _is_whole(reader: StoreReader, upto: Frontier) -> bool:
-    behind = reader.behind()
+    behind = reader.segments.behind()
     return all(_held(behind, actor) >= seq for actor, seq in upto.items())
 
 
 def forged_by(reader: StoreReader) -> bytes | None:
     """Return the signing key of the device whose segment was not what the log says; None when there was none."""
-    return reader.meta(FORGED_KEY)
+    return reader.meta.get(FORGED_KEY)
 
 
 def unproved_by(reader: StoreReader) -> bytes | None:
     """Return the signing key of the device of whose segment nobody brought the log behind; None when there was none."""
-    return reader.meta(UNPROVED_KEY)
+    return reader.meta.get(UNPROVED_KEY)
 
 
 def progress(reader: StoreReader) -> tuple[int, int] | None:
     """Return how many changes of the log behind a segment are here, and of how many; None when there is no such segment."""
     begun = provisional(reader)
-    return None if begun is None else (sum(head.seq for head in reader.behind().values()), begun.changes)
+    return None if begun is None else (sum(head.seq for head in reader.segments.behind().values()), begun.changes)
 
 
 def _frontier_of(reader: StoreReader, begun: Provisional) -> Frontier:

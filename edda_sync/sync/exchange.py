@@ -163,7 +163,7 @@ class Exchange:
         self._ledger, self._verify = ledger, verify
         self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for
         with store.read() as reader:
-            workspace = self._workspace = reader.meta(WORKSPACE_KEY) or b""
+            workspace = self._workspace = reader.meta.get(WORKSPACE_KEY) or b""
         self.giving = Giving(store, signer, workspace)
         self.taking = Taking(store, ledger, verify, workspace, random)
         self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
@@ -177,7 +177,7 @@ class Exchange:
         """Return what a hello says."""
         with self.store.read() as reader:
             return Introduction(
-                _summaries(reader), short_names(reader.evidence_names()), reader.waiting(), _wanted(reader)
+                _summaries(reader), short_names(reader.evidence.names()), reader.unapplied.waiting(), _wanted(reader)
             )
 
     def moves(self) -> int:
@@ -197,19 +197,19 @@ class Exchange:
         seen = self._seen()
         if seen.standing is None:
             with self.store.read() as reader:
-                seen.standing = Standing(_frontier(reader), reader.waiting(), provisional(reader) is not None)
+                seen.standing = Standing(_frontier(reader), reader.unapplied.waiting(), provisional(reader) is not None)
         return seen.standing
 
     def heads(self) -> list[Head]:
         """Return every actor's head."""
         with self.store.read() as reader:
-            return list(reader.heads().values())
+            return list(reader.log.heads().values())
 
     def items(self, after: bytes = b"") -> Iterator[Item]:
         """Yield key and hash of every entity after a key, by key; every text is brought up to date for it."""
         self.proof()
         with self.store.read() as reader:
-            for record in reader.all_records(after=after):
+            for record in reader.states.scan(after=after):
                 yield record.key, record.hash
 
     def proof(self) -> Proof:
@@ -222,7 +222,7 @@ class Exchange:
         seen = self._seen()
         if seen.proof is None:
             with self.store.read() as reader:
-                found = None if reader.stale_texts() else _proof(reader)
+                found = None if reader.index.stale() else _proof(reader)
             seen.proof = self.store.transact(refresh) if found is None else found
         return seen.proof
 
@@ -231,7 +231,7 @@ class Exchange:
         seen = self._seen()
         if seen.proof is None:
             with self.store.read() as reader:
-                seen.proof = None if reader.waiting() or reader.stale_texts() else _proof(reader)
+                seen.proof = None if reader.unapplied.waiting() or reader.index.stale() else _proof(reader)
         return seen.proof
 
     def author(self, name: bytes) -> str | None:
@@ -248,7 +248,7 @@ class Exchange:
     def _key(self, name: bytes) -> bytes | None:
         if name not in self._keys:
             with self.store.read() as reader:
-                head = reader.heads().get(name)
+                head = reader.log.heads().get(name)
             if head is None:
                 return None
             self._keys[name] = changes.decode_birth(head.birth).public_key
@@ -274,7 +274,7 @@ class Exchange:
         held: Frontier = {}
         apart = set[bytes]()
         with self.store.read() as reader:
-            chains, heads = Chains(reader), reader.heads()
+            chains, heads = Chains(reader), reader.log.heads()
             for name, seq, digest in ((each.actor, each.seq, each.hash) for each in summaries):
                 actor = chains.actor(name)
                 dot = chains.find(name, seq, digest)
@@ -302,37 +302,40 @@ class Exchange:
 def evidence_hash(reader: StoreReader) -> bytes:
     """Return a hash of the set of evidence that is held: equal where the sets are."""
     digest = blake2b(digest_size=32, person=b"edda-evidence")
-    for name in reader.evidence_names():
+    for name in reader.evidence.names():
         digest.update(name)
     return digest.digest()
 
 
 def _frontier(reader: StoreReader) -> Frontier:
-    return {head.actor: head.seq for head in reader.heads().values()}
+    return {head.actor: head.seq for head in reader.log.heads().values()}
 
 
 def _summaries(reader: StoreReader) -> tuple[Summary, ...]:
-    heads = sorted(reader.heads().values())
+    heads = sorted(reader.log.heads().values())
     return tuple(Summary(head.actor, head.seq, head.hash[:SUMMARY_HASH_BYTES]) for head in heads)
 
 
 def _proof(reader: StoreReader) -> Proof:
     digest = blake2b(digest_size=16, person=b"edda-proof")
-    heads = sorted(reader.heads().values())
+    heads = sorted(reader.log.heads().values())
     for head in heads:
         digest.update(head.actor + head.seq.to_bytes(8, "big") + head.hash)
-    content = reader.digest().to_bytes(16, "big")
+    content = reader.index.digest().to_bytes(16, "big")
     at = {head.actor: head.seq for head in heads}
-    return Proof(at, reader.waiting(), content, digest.digest(), evidence_hash(reader), _unread(reader))
+    return Proof(at, reader.unapplied.waiting(), content, digest.digest(), evidence_hash(reader), _unread(reader))
 
 
 def _unread(reader: StoreReader) -> bytes:
-    if not reader.waiting():
+    if not reader.unapplied.waiting():
         return b""
     waiting = []
-    for position, listed in reader.waiting_numbers():  # a change at a time: 100,000 operations of one may wait
+    for (
+        position,
+        listed,
+    ) in reader.unapplied.waiting_numbers():  # a change at a time: 100,000 operations of one may wait
         numbers = [int(number) for number in listed.split(",")]
-        waiting.append(reader.logged(position).hash + struct.pack(f">{1 + len(numbers)}I", len(numbers), *numbers))
+        waiting.append(reader.log.read(position).hash + struct.pack(f">{1 + len(numbers)}I", len(numbers), *numbers))
     return blake2b(b"".join(sorted(waiting)), digest_size=16, person=b"edda-unread").digest()
 
 
@@ -343,7 +346,7 @@ def _wanted(reader: StoreReader) -> tuple[Wish, ...]:
     As many as one message has room for: the others come again from their first part.
     """
     first: dict[Dot, int] = {}
-    for each in reader.incoming():
+    for each in reader.incoming.all():
         dot, missing = decode_header(each.raw).dot, _first_missing(each.parts)
         first[dot] = min(missing, first.get(dot, missing))
     return tuple(Wish(actor, seq, number) for (actor, seq), number in sorted(first.items())[: limits.HEADS_MAX])

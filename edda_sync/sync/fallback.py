@@ -59,8 +59,8 @@ def fall_back(
     wrote, first = actor_of(tx), _first_life(tx)
     early.forget_drafted(tx)
     early.forget(tx)
-    tx.fall_back()
-    tx.end_segment(segment)
+    tx.segments.fall_back()
+    tx.segments.end(segment)
     closing.drop_gone(tx)
     ledger.rebuild(tx, open_taken, check=True)
     stands()
@@ -72,7 +72,7 @@ def fall_back(
 
 def _first_life(tx: StoreReader) -> changes.Birth:
     """Return the birth of the first life on the segment: what it continues is in the log, and those after it continue it."""
-    birth, heads = changes.decode_birth(tx.meta(BIRTH_KEY) or b""), tx.heads()
+    birth, heads = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b""), tx.log.heads()
     lives = early.drafted(tx)
     while birth.parent in lives:
         birth = changes.decode_birth(heads[birth.parent].birth)

@@ -64,13 +64,13 @@ class Forks:
     def pieces(self, actors: Iterable[bytes]) -> list[Wanted]:
         """Return which pieces tell a peer what is here of some actors: the end of each branch that is held."""
         with self._store.read() as reader:
-            chains, heads = Chains(reader), reader.heads()
+            chains, heads = Chains(reader), reader.log.heads()
             return [Wanted(name) for actor in sorted(actors) for name in _ends(chains, heads, actor)]
 
     def piece(self, wanted: Wanted) -> Branch | None:
         """Return a piece of a chain, as far as signatures vouch for it; None when there is none (any more)."""
         with self._store.read() as reader:
-            if wanted.name not in reader.heads():
+            if wanted.name not in reader.log.heads():
                 return None  # a fork was proved meanwhile, and both sides say hello again
             piece = self._piece(reader, Chains(reader), wanted.name, wanted.before)
         reaches = piece is not None and (wanted.before is None or piece.seq < wanted.before)
@@ -86,7 +86,7 @@ class Forks:
             name: The last name of the chain.
             start: The seq after which it must be signed; None for its end.
         """
-        head = reader.heads()[name]
+        head = reader.log.heads()[name]
         vouch = self._vouch(reader, chains, name, head.seq if start is None else start)
         if vouch is None:
             if start is not None or head.signed_seq < chains.names.first(name):
@@ -96,7 +96,7 @@ class Forks:
         last = vouch.seq - len(way)
         before = max(0, vouch.seq - forkproof.SIDE_HASHES_MAX)
         headers = [changes.hash_header(raw) for raw in chains.headers(name, before + 1, last)]
-        digest = NO_HASH if before == 0 else reader.hash_at(*chains.on(name, before))
+        digest = NO_HASH if before == 0 else reader.log.hash_at(*chains.on(name, before))
         if digest is None or len(headers) < last - before:
             return None  # a segment stands for it
         return Branch(chains.actor(name), head.birth, before, digest, (*headers, *way), vouch.signature)
@@ -104,7 +104,7 @@ class Forks:
     def _vouch(self, reader: StoreReader, chains: Chains, name: bytes, seq: int) -> SignedHead | None:
         """Return what vouches for a change of a chain, and the way there: our own signature, if it is our own chain."""
         dot = chains.on(name, seq)
-        head, digest = reader.heads()[name], reader.hash_at(*dot)
+        head, digest = reader.log.heads()[name], reader.log.hash_at(*dot)
         if digest is not None and self._giving.is_own(head):
             signed = self._giving.sign(head._replace(seq=seq, hash=digest))
             return SignedHead(chains.actor(name), seq, signed.signature, b"")
@@ -134,7 +134,7 @@ class Forks:
 
     def _compare(self, tx: StoreWriter, branch: Branch, hashes: list[bytes], allows: Allows) -> News:
         news, learning = News(), Learning(self._ledger, tx, allows)
-        chains, heads, actor = Chains(tx), tx.heads(), branch.actor
+        chains, heads, actor = Chains(tx), tx.log.heads(), branch.actor
         begun = (actor, 0) if branch.seq == 0 else chains.find(actor, branch.seq, branch.hash)
         if begun is None:  # they part further back than this one reaches, if they do
             longer = [name for name in _ends(chains, heads, actor) if heads[name].seq > branch.seq > 0]
@@ -181,14 +181,14 @@ class Forks:
     def evidence(self) -> Sequence[bytes]:
         """Return the names of all evidence that is held."""
         with self._store.read() as reader:
-            return reader.evidence_names()
+            return reader.evidence.names()
 
     def told(self, names: Iterable[bytes]) -> tuple[list[bytes], int]:
         """Return some evidence by name, as much as a frame takes, and of how many names that is."""
         items, size, count = list[bytes](), 0, 0
         with self._store.read() as reader:
             for name in names:
-                item = reader.evidence_at(name)
+                item = reader.evidence.get(name)
                 if item is not None:  # a closing that covers more may have taken its place
                     size += len(item)
                     if items and size > limits.BATCH_BYTES_MAX:
@@ -235,7 +235,7 @@ class Forks:
         for end in ends:
             # One of a change that is not here is left: it is told again once both hold the same. So there are no more of
             # them than there are lives in the log.
-            if tx.segments():
+            if tx.segments.merged():
                 news.unchecked = True
             elif Chains(tx).find(end.actor, end.seq, end.hash) is not None and closing.keep(tx, end):
                 news.evidence.append(closing.name_of(end))

@@ -78,7 +78,7 @@ class Giving:
             upto: How far along each chain it wants changes; without end by default.
         """
         with self._store.read() as reader:
-            heads = reader.heads()
+            heads = reader.log.heads()
             names, vouchers = names_of(reader), _Ends(reader)
             chosen: list[Logged] = []
             size = used = 0
@@ -86,7 +86,7 @@ class Giving:
             own = {name: self.is_own(head) for name, head in heads.items()}
             reached, held_back = dict(known), early.held_back(reader)
             for position in positions:
-                logged = reader.logged(position)
+                logged = reader.log.read(position)
                 wanted = upto is None or logged.seq <= upto.get(logged.actor, 0)
                 wanted = wanted and logged.actor not in held_back
                 if wanted and logged.seq > reached.get(logged.actor, 0):
@@ -114,7 +114,7 @@ class Giving:
             for logged in ends:  # beside what vouches for its end, the last signature before that
                 inner = last_signed(reader, names, (logged.actor, logged.seq))
                 if inner is not None and inner[1] < logged.seq and not own[logged.actor]:
-                    signature = reader.signature_at(*inner) or b""
+                    signature = reader.signatures.at(*inner) or b""
                     vouching.append(SignedHead(names.actor(logged.actor), inner[1], signature, b""))
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
         return Given(message, reached, {logged.actor: logged.seq for logged in chosen}, large)
@@ -123,7 +123,7 @@ class Giving:
         """Return signed heads of some chains: at what is held of each, beyond it, or else the last one before it."""
         found: list[Shown] = []
         with self._store.read() as reader:
-            chains, heads = Chains(reader), reader.heads()
+            chains, heads = Chains(reader), reader.log.heads()
             for name in names:
                 head = self.sign(heads[name])
                 if self.is_own(head):
@@ -136,7 +136,7 @@ class Giving:
                         digest = changes.hash_change(digest, vouch.proof[at : at + HASH_BYTES])
                     found.append(Shown(name, vouch.seq, digest, vouch.signature))
                 elif (last := last_signed(reader, chains.names, (name, head.seq))) is not None:
-                    digest, signature = reader.hash_at(*last) or NO_HASH, reader.signature_at(*last) or b""
+                    digest, signature = reader.log.hash_at(*last) or NO_HASH, reader.signatures.at(*last) or b""
                     found.append(Shown(name, last[1], digest, signature))
         return found
 
@@ -156,9 +156,9 @@ class Giving:
             else:
                 for dot in found:
                     upto = frontier.join(upto, chains.past_of(dot))
-            known = dict.fromkeys(reader.heads(), SEQ_MAX)
+            known = dict.fromkeys(reader.log.heads(), SEQ_MAX)
             known |= {name: max(chains.names.first(name) - 1, held.get(chains.actor(name), 0)) for name in upto}
-            missed = list(reader.positions_missing(known))
+            missed = list(reader.log.positions_after(known))
             whole = frontier.lacking(known, upto) <= len(missed)
         given = self.batch(missed, known, upto) if whole else None
         if given is None:
@@ -192,7 +192,7 @@ class Giving:
     def part(self, large: Logged, number: int) -> Part | None:
         """Return a part of a large change; None past its end."""
         with self._store.read() as reader:
-            data, actor = reader.log_part(large.position, number), names_of(reader).actor(large.actor)
+            data, actor = reader.log.part(large.position, number), names_of(reader).actor(large.actor)
         return None if data is None else Part(actor, large.seq, number, data)
 
 
@@ -252,9 +252,9 @@ class _Ends:
 
 def missing(reader: StoreReader, known: Mapping[bytes, int]) -> list[int] | None:
     """Return where the changes are that a frontier lacks; None when the log does not hold all of them any more."""
-    held = {head.actor: head.seq for head in reader.heads().values()}
+    held = {head.actor: head.seq for head in reader.log.heads().values()}
     names = names_of(reader)
     if names is not NOBODY:  # what stands before a branch is not of it
         known = frontier.join(known, {name: names.first(name) - 1 for name in held})
-    positions = list(reader.positions_missing(known))
+    positions = list(reader.log.positions_after(known))
     return positions if len(positions) == frontier.lacking(known, held) else None

@@ -72,14 +72,14 @@ def _title(cells: dict[str, Any] | None, title: str) -> str:
 def note(tx: StoreWriter, documents: list[bytes]) -> None:
     """Note documents in which something is kept, by their ids."""
     if documents:
-        tx.set_meta(KEPT_KEY, (tx.meta(KEPT_KEY) or b"") + b"".join(documents))
+        tx.meta.set(KEPT_KEY, (tx.meta.get(KEPT_KEY) or b"") + b"".join(documents))
 
 
 def kept_in(reader: StoreReader) -> list[str]:
     """Return the ids of the documents in which something is kept, as far as they are still here."""
-    raw = reader.meta(KEPT_KEY) or b""
+    raw = reader.meta.get(KEPT_KEY) or b""
     ids = [values.id_text(raw[at : at + _ID_BYTES]) for at in range(0, len(raw), _ID_BYTES)]
-    return [each for each in ids if reader.row("document", each) is not None]
+    return [each for each in ids if reader.tables.row("document", each) is not None]
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Learning:
 
     def is_wanted(self, proof: ForkProof, news: News) -> bool:
         """Tell whether a proof is of a point that is not known, by a member's key, and may be taken now."""
-        if self._tx.segments():
+        if self._tx.segments.merged():
             news.unchecked = True  # whose branch a segment stands for, only the log behind it tells
             return False
         if proof.point in points_of(self._tx, proof.actor):
@@ -111,11 +111,11 @@ class Learning:
         forget_made(tx)
         news.evidence.append(name_of_proof(proof))
         news.forked.add(proof.actor)
-        head = None if shared is None else tx.heads().get(shared[0])
+        head = None if shared is None else tx.log.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
             news.ends.append((proof.actor if shared is None else shared[0], point.seq))
             return  # nothing is held beyond the point, so nothing has another name
-        after = tx.hash_at(shared[0], point.seq + 1)
+        after = tx.log.hash_at(shared[0], point.seq + 1)
         assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"
         by = branches.renaming(proof.actor, shared, after)
         self._rename(chains, by)
@@ -123,35 +123,35 @@ class Learning:
 
     def _rename(self, chains: Chains, by: Renaming) -> None:
         tx = self._tx
-        head = tx.heads()[by.old]
+        head = tx.log.heads()[by.old]
         before = None
         if by.above >= chains.names.first(by.old):
             named = self._ledger.pasts.named_until(tx, (by.old, by.above))
-            before = head._replace(seq=by.above, hash=tx.hash_at(by.old, by.above) or b"", deps=named, signed_seq=0)
+            before = head._replace(seq=by.above, hash=tx.log.hash_at(by.old, by.above) or b"", deps=named, signed_seq=0)
         voucher = voucher_of(tx, by.old, head.seq)
-        self._positions.update(tx.rename(by.old, by.above, by.new, before))
+        self._positions.update(tx.log.rename(by.old, by.above, by.new, before))
         if voucher is not None:
-            tx.set_meta(f"voucher {by.new.hex()}", tx.meta(f"voucher {by.old.hex()}") or b"")
-            tx.drop_meta(f"voucher {by.old.hex()}")
+            tx.meta.set(f"voucher {by.new.hex()}", tx.meta.get(f"voucher {by.old.hex()}") or b"")
+            tx.meta.drop(f"voucher {by.old.hex()}")
         keep_names(tx, chains.names.renamed(by))
-        for other in tx.heads().values():
+        for other in tx.log.heads().values():
             deps = renamed_pairs(other.deps, by)
             if deps != other.deps:
-                tx.set_head(other._replace(deps=deps))
-        if tx.meta(ACTOR_KEY) == by.old:
-            tx.set_meta(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
+                tx.log.set_head(other._replace(deps=deps))
+        if tx.meta.get(ACTOR_KEY) == by.old:
+            tx.meta.set(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
         anew.note(tx)
         above = names_of(tx).above(by.new)  # whose items texts call by the whole way down to them
-        known = {name: SEQ_MAX for name in tx.heads() if name not in above}
-        self._positions.update(tx.positions_missing(known))
+        known = {name: SEQ_MAX for name in tx.log.heads() if name not in above}
+        self._positions.update(tx.log.positions_after(known))
 
     def fold_anew(self, news: News) -> None:
         """Fold anew what changes are about that have another name now, and what names them."""
         if not news.renamed:
             return
         tx, old = self._tx, {by.old for by in news.renamed}
-        keys = set(tx.entities_at(sorted(self._positions)))
-        keys |= {record.key for record in tx.all_records() if any(name in record.state for name in old)}
+        keys = set(tx.mentions.entities_at(sorted(self._positions)))
+        keys |= {record.key for record in tx.states.scan() if any(name in record.state for name in old)}
         self._ledger.refold(tx, sorted(keys))
 
 

@@ -73,7 +73,7 @@ class Making:
     def pays(self) -> bool:
         """Tell whether a segment is the better answer to who holds nothing, by what the log and the entities cost."""
         with self._store.read() as reader:
-            counted, mentions = reader.counts(), reader.mention_count()
+            counted, mentions = reader.tables.counts(), reader.mentions.count()
         entities = sum(counted[each] for each in ("tasks", "documents", "tags", "hidden"))
         return segment_saves_us(counted["changes"], mentions, entities) >= limits.SEGMENT_SAVES_US_MIN
 
@@ -88,7 +88,7 @@ class Making:
 
     def _taken(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         with self._store.read() as reader:
-            for _, name in reader.segments():
+            for _, name in reader.segments.merged():
                 at = {head.actor: head.seq for head in segments.read(segments.parts_of(reader, name)).heads}
                 if frontier.lacking(known, at):
                     return MadeSegment(name, 0.0, sum(1 for _ in segments.parts_of(reader, name)), tuple(at.items()))
@@ -98,11 +98,13 @@ class Making:
         """Tell whether a segment of what is here can be vouched for: all is applied, and from the log, and may be given."""
         with self._store.read() as reader:
             return (
-                not reader.segments()
-                and not reader.waiting()
+                not reader.segments.merged()
+                and not reader.unapplied.waiting()
                 and not early.is_pending(reader)
                 and names_of(reader) is NOBODY  # which branch a head is of, only the log can tell
-                and all(self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.heads().values())
+                and all(
+                    self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.log.heads().values()
+                )
             )
 
     def made(self, known: Mapping[bytes, int]) -> MadeSegment | None:
@@ -119,19 +121,19 @@ class Making:
         def make(tx: StoreWriter) -> MadeSegment | None:
             made = made_segment(tx)
             if made is not None:
-                whole = dict(tx.kept_segments()).get(made.hash) == made.parts
+                whole = dict(tx.blobs.unreferenced()).get(made.hash) == made.parts
                 fresh = made.folded == anew.times(tx) and 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
                 if whole and fresh and missing(tx, frontier.join(known, dict(made.frontier))) is not None:
                     return made
-                tx.drop_segment(made.hash)
+                tx.blobs.drop(made.hash)
             self._ledger.refresh(tx)
-            if tx.stale_texts():
+            if tx.index.stale():
                 raise CorruptError("A text of this store")
-            made = self._write(tx, [self._giving.sign(head) for head in sorted(tx.heads().values())], now_s)
+            made = self._write(tx, [self._giving.sign(head) for head in sorted(tx.log.heads().values())], now_s)
             if made is None:
-                tx.drop_meta(_MADE_SEGMENT)
+                tx.meta.drop(_MADE_SEGMENT)
             else:
-                tx.set_meta(_MADE_SEGMENT, msgspec.msgpack.encode(made))
+                tx.meta.set(_MADE_SEGMENT, msgspec.msgpack.encode(made))
             return made
 
         return self._store.transact(make)
@@ -139,10 +141,10 @@ class Making:
     def part(self, segment: bytes, number: int) -> bytes | None:
         """Return a part of a segment that is kept here."""
         with self._store.read() as reader:
-            return reader.segment_part(segment, number)
+            return reader.blobs.part(segment, number)
 
     def _write(self, tx: StoreWriter, heads: list[Head], now_s: float) -> MadeSegment | None:
-        total = sum(1 for _ in tx.all_records())
+        total = sum(1 for _ in tx.states.scan())
         header = SegmentHeader(
             self._signer.public_key, root_of(tx), segments.hash_heads(heads), len(heads), total
         )  # fmt: skip
@@ -153,25 +155,25 @@ class Making:
         stream = segments.write(msgspec.structs.replace(header, signature=signature), heads, self._entries(tx))
         for part in segments.cut(stream):
             if count == limits.SEGMENT_PARTS_MAX:
-                tx.drop_segment(draft)
+                tx.blobs.drop(draft)
                 return None
             digest.update(part)
-            tx.keep_segment_part(draft, count, part)
+            tx.blobs.keep_part(draft, count, part)
             count += 1
         name = digest.digest()
-        tx.name_segment(draft, name)
+        tx.blobs.rename(draft, name)
         return MadeSegment(name, now_s, count, tuple((head.actor, head.seq) for head in heads), anew.times(tx))
 
     def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
         texts: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
-        for entity, field, genesis in tx.all_texts():  # replaced ones too: an edit of them may still be on its way
+        for entity, field, genesis in tx.states.texts():  # replaced ones too: an edit of them may still be on its way
             texts[entity].append((field, genesis))
-        for record in tx.all_records():
+        for record in tx.states.scan():
             held = tuple(Text(f, g, self._text_state(tx, (record.key, f, g))) for f, g in texts[record.key])
             yield Entry(record.key, state_of(record.key, record.state), held)
 
     def _text_state(self, tx: StoreWriter, key: Key) -> bytes:
-        stored = tx.text(*key)
+        stored = tx.states.text(*key)
         if stored is not None and not stored.tail:
             return stored.state
         return self._ledger.texts.document(View(tx), key).state()
@@ -192,12 +194,12 @@ def segment_saves_us(changes: int, mentions: int, entities: int) -> int:
 
 def root_of(reader: StoreReader) -> bytes:
     """Return the root of all that a store holds; every text must be up to date."""
-    return digests.root((record.key, record.hash) for record in reader.all_records())
+    return digests.root((record.key, record.hash) for record in reader.states.scan())
 
 
 def made_segment(reader: StoreReader) -> MadeSegment | None:
     """Return the segment that was made here and is kept to be served."""
-    stored = reader.meta(_MADE_SEGMENT)
+    stored = reader.meta.get(_MADE_SEGMENT)
     return None if stored is None else msgspec.msgpack.decode(stored, type=MadeSegment)
 
 
@@ -205,5 +207,5 @@ def forget_made(tx: StoreWriter) -> None:
     """Forget the segment that is served: it may hold what the view was before it was folded anew."""
     made = made_segment(tx)
     if made is not None:
-        tx.drop_segment(made.hash)
-        tx.drop_meta(_MADE_SEGMENT)
+        tx.blobs.drop(made.hash)
+        tx.meta.drop(_MADE_SEGMENT)

@@ -43,17 +43,17 @@ class Mending:
             part: Number of a part of its body; None for its header and what of its body is beside that.
         """
         with self._store.read() as reader:
-            position = reader.position_of(actor, seq)
+            position = reader.log.position_of(actor, seq)
             if position is None:
                 return None
-            logged = reader.logged(position)
+            logged = reader.log.read(position)
             if logged.hash != digest or _previous(logged, digest) is None:
                 return None
             header = changes.decode_header(logged.raw)
             if part is None:
                 sound = bool(header.parts) or changes.hash_part(logged.body) == header.content
                 return Found(((logged.raw, logged.body),)) if sound else None
-            data = reader.log_part(position, part)
+            data = reader.log.part(position, part)
             sound = data is not None and part < len(header.parts) and changes.hash_part(data) == header.parts[part]
             return Part(actor, seq, part, data) if sound and data is not None else None
 
@@ -72,7 +72,7 @@ class Mending:
                 if not header.parts and changes.hash_part(body) != header.content:
                     continue
                 logged = Logged(position, name, header.seq, digest, raw, b"" if header.parts else body)
-                tx.replace(logged)
+                tx.log.replace(logged)
                 mended += _is_sound(tx, logged)
             return mended
 
@@ -82,16 +82,16 @@ class Mending:
         """Put a part back in the place of one that rotted; return 1 when that made its change whole."""
 
         def work(tx: StoreWriter) -> int:
-            position = tx.position_of(part.actor, part.seq)
+            position = tx.log.position_of(part.actor, part.seq)
             if position is None:
                 return 0
-            logged = tx.logged(position)
+            logged = tx.log.read(position)
             if _is_sound(tx, logged):
                 return 0
             hashes = changes.decode_header(logged.raw).parts
             if part.number >= len(hashes) or changes.hash_part(part.data) != hashes[part.number]:
                 return 0
-            tx.replace_part(position, part.number, part.data)
+            tx.log.replace_part(position, part.number, part.data)
             return int(_is_sound(tx, logged))
 
         return self._store.transact(work)
@@ -99,19 +99,19 @@ class Mending:
 
 def _rotten(reader: StoreReader) -> Iterator[tuple[bytes, int, bytes, int]]:
     """Yield actor, seq, the hash that it must have, and the position of each change that is not what was written."""
-    for head in reader.heads().values():
+    for head in reader.log.heads().values():
         expected = head.hash
         for seq in range(head.seq, 0, -1):
-            position = reader.position_of(head.actor, seq)
+            position = reader.log.position_of(head.actor, seq)
             if position is None:
                 break  # a segment stands for it and for what is before it
-            logged = reader.logged(position)
+            logged = reader.log.read(position)
             if logged.hash != expected or not _is_sound(reader, logged):
                 yield head.actor, seq, expected, position
             previous = _previous(logged, expected)
             if previous is None:
-                before = reader.position_of(head.actor, seq - 1)
-                previous = b"" if before is None else reader.logged(before).hash  # the best that is known of it
+                before = reader.log.position_of(head.actor, seq - 1)
+                previous = b"" if before is None else reader.log.read(before).hash  # the best that is known of it
             expected = previous
 
 

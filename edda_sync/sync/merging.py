@@ -84,11 +84,11 @@ class Merging:
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
-            if reader.heads() or reader.log_position() or offer.segment in self.refused:
+            if reader.log.heads() or reader.log.position() or offer.segment in self.refused:
                 return None
-            if any(map(reader.meta, (FORGED_KEY, UNPROVED_KEY))):
+            if any(map(reader.meta.get, (FORGED_KEY, UNPROVED_KEY))):
                 return None  # once bitten: the log needs nobody's word
-            return dict(reader.kept_segments()).get(offer.segment, 0)
+            return dict(reader.blobs.unreferenced()).get(offer.segment, 0)
 
     def take(self, snapshot: Snapshot) -> Taken:
         """
@@ -102,13 +102,13 @@ class Merging:
             raise RemoteProtocolError("a part of a segment out of bounds")
 
         def keep(tx: StoreWriter) -> bool:
-            if tx.heads() or tx.log_position():
-                tx.drop_segment(name)
+            if tx.log.heads() or tx.log.position():
+                tx.blobs.drop(name)
                 return False  # another peer was faster
             halves = {half: parts for half, parts in halves_of(tx) if half != name}
             if len(halves) >= limits.SEGMENT_HALVES_MAX:  # what has come furthest stays
-                tx.drop_segment(min(halves, key=lambda half: halves[half]))
-            tx.keep_segment_part(name, snapshot.number, snapshot.data)
+                tx.blobs.drop(min(halves, key=lambda half: halves[half]))
+            tx.blobs.keep_part(name, snapshot.number, snapshot.data)
             return True
 
         if not self._store.transact(keep) or snapshot.number + 1 < parts:
@@ -116,13 +116,13 @@ class Merging:
         try:
             return self._store.transact(lambda tx: self._begin_with(tx, name, parts))
         except RemoteError:
-            self._store.transact(lambda tx: tx.drop_segment(name))
+            self._store.transact(lambda tx: tx.blobs.drop(name))
             self.refused.append(name)
             raise
 
     def _begin_with(self, tx: StoreWriter, name: bytes, parts: int) -> Taken:
-        if dict(tx.kept_segments()).get(name) != parts:
-            tx.drop_segment(name)
+        if dict(tx.blobs.unreferenced()).get(name) != parts:
+            tx.blobs.drop(name)
             return Taken(0, early=True)
         digest = blake2b(digest_size=32)
         for part in segments.parts_of(tx, name):
@@ -140,16 +140,16 @@ class Merging:
         if not makers <= members:
             raise RemoteProtocolError("a segment by, or with a head of, a device that is not a member")
         for head in opened.heads:
-            tx.set_head(head)
-            tx.sign(head.actor, head.signed_seq, head.signature)
+            tx.log.set_head(head)
+            tx.signatures.add(head.actor, head.signed_seq, head.signature)
         if root_of(tx) != opened.header.root:
             raise RemoteProtocolError("a segment of which other content comes than its root says")
         behind = sum(head.seq for head in opened.heads)
-        tx.append_segment(behind + 1, name)
+        tx.segments.append(behind + 1, name)
         provisional = Provisional(name, opened.header.maker, opened.header.root, behind + 1, behind)
-        tx.set_meta(PROVISIONAL_KEY, msgspec.msgpack.encode(provisional))
+        tx.meta.set(PROVISIONAL_KEY, msgspec.msgpack.encode(provisional))
         for half, _ in halves_of(tx):
-            tx.drop_segment(half)
+            tx.blobs.drop(half)
         return Taken(behind)
 
     def _check_signatures(self, opened: Opened) -> None:
@@ -217,10 +217,10 @@ def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:
 def halves_of(reader: StoreReader) -> list[tuple[bytes, int]]:
     """Return name and number of parts of each segment that is half here."""
     made = made_segment(reader)
-    return [(name, parts) for name, parts in reader.kept_segments() if made is None or name != made.hash]
+    return [(name, parts) for name, parts in reader.blobs.unreferenced() if made is None or name != made.hash]
 
 
 def provisional(reader: StoreReader) -> Provisional | None:
     """Return the segment that this store believes until its log is here."""
-    stored = reader.meta(PROVISIONAL_KEY)
+    stored = reader.meta.get(PROVISIONAL_KEY)
     return None if stored is None else msgspec.msgpack.decode(stored, type=Provisional)

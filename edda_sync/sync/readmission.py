@@ -77,19 +77,19 @@ def _saw_otherwise(tx: StoreWriter, ledger: Ledger, placed: Placed) -> bool:
     more: list[int] = []
     later: list[int] = []
     beside: list[int] = []
-    for position in tx.positions_missing({}):
-        logged = tx.logged(position)
+    for position in tx.log.positions_after({}):
+        logged = tx.log.read(position)
         if logged.actor in placed.lives:
             own.append(position)
         elif logged.seq <= past.get(logged.actor, 0):
             (beside if position < placed.made_at[0] else later).append(position)
         elif position < placed.made_at[-1]:
             more.append(position)
-    if more and not set(tx.entities_at(more)).isdisjoint(tx.entities_at(own)):
+    if more and not set(tx.mentions.entities_at(more)).isdisjoint(tx.mentions.entities_at(own)):
         return True
     whole, whole_again = rewriting.whole_texts(rewriting.drafted(tx, placed.lives))
     less = (whole, later), (whole_again, beside)
-    return any(texts and not texts.isdisjoint(tx.entities_at(positions)) for texts, positions in less)
+    return any(texts and not texts.isdisjoint(tx.mentions.entities_at(positions)) for texts, positions in less)
 
 
 def _go_on(
@@ -109,11 +109,11 @@ def _go_on(
     from edda_sync.sync.making import forget_made  # here: with segments comes much that a command has no use for
 
     left = _left(tx, drafted, made_at or [each.position for each in drafted])
-    wrote, about = actor_of(tx), tx.entities_at([each.position for each in drafted])
+    wrote, about = actor_of(tx), tx.mentions.entities_at([each.position for each in drafted])
     early.forget(tx)
     forget_shut_out(tx)
     forget_made(tx)
-    tx.drop_lives(lives)
+    tx.log.drop_lives(lives)
     closing.drop_gone(tx)
     anew.note(tx)
     ledger.refold(tx, about)
@@ -127,10 +127,10 @@ def _go_on(
 
 def is_due(reader: StoreReader) -> bool:
     """Tell whether what this store wrote rests on what is lost, and there is something else to go on behind."""
-    if not _rests_on_nothing(reader) or reader.segments():
+    if not _rests_on_nothing(reader) or reader.segments.merged():
         return False
     key, lives = _own_key(reader), early.lives(reader)
-    births = [changes.decode_birth(head.birth) for name, head in reader.heads().items() if name in lives]
+    births = [changes.decode_birth(head.birth) for name, head in reader.log.heads().items() if name in lives]
     if any(birth.public_key != key for birth in births):
         return False  # another device builds on what is early here, as a former version let it
     return authority.added_by(reader, key) is not None
@@ -145,12 +145,12 @@ def _rests_on_nothing(reader: StoreReader) -> bool:
     """Tell whether what this store wrote, or would write next, continues a change that is not here."""
     if early.is_pending(reader):
         return True
-    raw, actor = reader.meta(BIRTH_KEY), reader.meta(ACTOR_KEY)
-    return raw is not None and actor not in reader.heads() and early.is_missing(reader, changes.decode_birth(raw))
+    raw, actor = reader.meta.get(BIRTH_KEY), reader.meta.get(ACTOR_KEY)
+    return raw is not None and actor not in reader.log.heads() and early.is_missing(reader, changes.decode_birth(raw))
 
 
 def _own_key(reader: StoreReader) -> bytes:
-    return changes.decode_birth(reader.meta(BIRTH_KEY) or b"").public_key
+    return changes.decode_birth(reader.meta.get(BIRTH_KEY) or b"").public_key
 
 
 # --- what is to be written again --------------------------------------------------------------------------------------
@@ -184,11 +184,11 @@ def _left(tx: StoreReader, drafted: Sequence[Drafted], made_at: Sequence[int]) -
     """
     done, arrived = _written_again(tx, {each.change.hash[:DEP_HASH_BYTES] for each in drafted})
     own = {each.position for each in drafted}
-    others = deque(position for position in tx.positions_missing({}) if position not in own)
+    others = deque(position for position in tx.log.positions_after({}) if position not in own)
     left: list[tuple[Drafted, Seen | None]] = []
     for each, made in zip(drafted, made_at, strict=True):
         while others and others[0] < made:
-            logged = tx.logged(others.popleft())
+            logged = tx.log.read(others.popleft())
             arrived[logged.actor] = max(logged.seq, arrived.get(logged.actor, 0))
         is_left = each.change.hash[:DEP_HASH_BYTES] not in done
         left.append((each, _Arrived(dict(arrived)) if is_left else None))
@@ -202,9 +202,9 @@ def _written_again(reader: StoreReader, early_hashes: Collection[bytes]) -> tupl
     So it is where this store was put back to a state from before it was let in again.
     """
     done, reached = set[bytes](), Frontier()
-    for name, head in reader.heads().items():
+    for name, head in reader.log.heads().items():
         if changes.decode_birth(head.birth).public_key == _own_key(reader):
-            for header in map(changes.decode_header, reader.headers(name, 1, head.seq)):
+            for header in map(changes.decode_header, reader.log.headers(name, 1, head.seq)):
                 if header.again is not None and header.again in early_hashes:
                     done.add(header.again)
                     reached[name] = header.seq
@@ -216,7 +216,7 @@ def _written_again(reader: StoreReader, early_hashes: Collection[bytes]) -> tupl
 
 def note_shut_out(tx: StoreWriter, device: str) -> None:
     """Note that a device that knew this one refused it as a stranger."""
-    tx.set_meta(_SHUT_OUT_KEY, device.encode())
+    tx.meta.set(_SHUT_OUT_KEY, device.encode())
 
 
 def note_known(tx: StoreWriter, device: str) -> None:
@@ -227,10 +227,10 @@ def note_known(tx: StoreWriter, device: str) -> None:
 
 def forget_shut_out(tx: StoreWriter) -> None:
     """Forget who refused this device: it is let in again."""
-    tx.drop_meta(_SHUT_OUT_KEY)
+    tx.meta.drop(_SHUT_OUT_KEY)
 
 
 def shut_out_by(reader: StoreReader) -> str | None:
     """Return the id of the device that knew this one and does not know it any more, as far as this store has heard."""
-    noted = reader.meta(_SHUT_OUT_KEY)
+    noted = reader.meta.get(_SHUT_OUT_KEY)
     return None if noted is None else noted.decode()

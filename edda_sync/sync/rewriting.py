@@ -93,13 +93,13 @@ _Planned = Draft | Verbatim | _Text
 def drafted(tx: StoreReader, lives: Collection[bytes]) -> Iterator[Drafted]:
     """Yield the changes of some lives, in log order."""
     rewritten: defaultdict[int, list[Rewritten]] = defaultdict(list)
-    for each in tx.rewritten():
+    for each in tx.segments.rewritten():
         rewritten[each.position].append(each)
-    for position in tx.positions_missing({}):
-        logged = tx.logged(position)
+    for position in tx.log.positions_after({}):
+        logged = tx.log.read(position)
         if logged.actor in lives:
             header = changes.decode_header(logged.raw)
-            body = tx.parts(position) if header.parts else (logged.body,)
+            body = tx.log.parts(position) if header.parts else (logged.body,)
             found = map(_operation, operation.cut(body, header.operations))
             operations = tuple(one for one in found if one is not None)
             yield Drafted(position, Change(header, logged.raw, logged.body), operations, tuple(rewritten[position]))
@@ -139,7 +139,7 @@ def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted,
         drafts: All that there are, each with what had been seen; or with None, if it is written again already.
         nonce: Random bytes, for the ids of documents in which is kept what does not fit.
     """
-    birth = changes.decode_birth(tx.meta(BIRTH_KEY) or b"")
+    birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"")
     strange = {key for each, saw in drafts if saw is not None for key in _about_strange(each)}
     plan = _Plan(ledger.fold(tx).entities, strange, is_early=early.is_missing(tx, birth))
     parted = [plan.parted(*each) for each in drafts]

@@ -127,7 +127,7 @@ class Taking:
         allows: Callable[[bytes], bool],
         parted: frozenset[bytes],
     ) -> Taken:
-        if tx.segments():
+        if tx.segments.merged():
             return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer has them all the same
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
@@ -137,7 +137,7 @@ class Taking:
         fold = ledger.fold(tx)
         waited = early_writes.is_pending(tx)
         halves = defaultdict[Dot, list[Dot]](list)  # where large changes are kept of which some parts are here, by dot
-        for half in tx.incoming():
+        for half in tx.incoming.all():
             halves[changes.decode_header(half.raw).dot].append((half.actor, half.seq))
         has_forks = bool(forked_keys(tx))
         applied = 0
@@ -163,7 +163,7 @@ class Taking:
             if outcome is Admitted.APPLIED:
                 applied += 1
                 for kept in halves.pop((actor, seq), ()):  # its author told somebody else another change under this dot
-                    tx.forget_incoming(*kept)
+                    tx.incoming.forget(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
                 outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)
             ):
@@ -214,7 +214,7 @@ class Taking:
         return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted)))
 
     def _take_part(self, tx: StoreWriter, part: Part, parted: frozenset[bytes]) -> Taken:
-        if tx.segments():
+        if tx.segments.merged():
             return Taken(0, unchecked=True)
         try:
             incoming = incoming_of(tx, part)
@@ -226,7 +226,7 @@ class Taking:
         if incoming is None:
             return Taken(0, early=not chains.holds_some(part.actor, part.seq))  # or another peer was faster
         header = changes.decode_header(incoming.raw)
-        tx.keep_part(incoming.actor, incoming.seq, part.number, part.data)
+        tx.incoming.keep_part(incoming.actor, incoming.seq, part.number, part.data)
         change = Change(header, incoming.raw, b"")
         if len(incoming.parts | {part.number}) < len(header.parts):
             return Taken(0, held=tuple(_dots_of(tx, [change])))
@@ -240,7 +240,7 @@ class Taking:
         readmitted = readmit(tx, self._ledger, self._random)
         applied, early = int(outcome is Admitted.APPLIED), outcome is Admitted.EARLY
         if outcome is Admitted.UNKNOWN:
-            tx.forget_incoming(incoming.actor, incoming.seq)
+            tx.incoming.forget(incoming.actor, incoming.seq)
         return Taken(applied, early, held=held, settled=settled, readmitted=readmitted)
 
     @staticmethod
@@ -275,7 +275,7 @@ def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
     if Point(seq - 1, change.header.previous) not in points_of(reader, actor):
         return None
     before = Chains(reader).find(actor, seq - 1, change.header.previous)
-    return None if before is None else changes.decode_birth(reader.heads()[before[0]].birth).public_key
+    return None if before is None else changes.decode_birth(reader.log.heads()[before[0]].birth).public_key
 
 
 def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) -> bool:
@@ -284,7 +284,7 @@ def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) ->
 
     Whose a branch is that it names can only be told once the fork is proved: until then it may be one of these.
     """
-    chains, header, heads = Chains(reader), change.header, reader.heads()
+    chains, header, heads = Chains(reader), change.header, reader.log.heads()
     birth, named = header.birth, [dep[0] for dep in header.deps]
     continued = [] if birth is None or birth.parent is None else [birth.parent]
     if any(chains.actor(name) in apart for name in (header.actor, *continued, *named)):
@@ -325,7 +325,7 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
         RemoteProtocolError: It is of none that is expected under its dot.
     """
     expected = False
-    for each in reader.incoming(part.seq):
+    for each in reader.incoming.all(part.seq):
         header = changes.decode_header(each.raw)
         expected = expected or header.actor == part.actor
         fits = header.actor == part.actor and part.number < len(header.parts)
@@ -343,7 +343,7 @@ def expect(tx: StoreWriter, change: Change) -> None:
     Each device has room of its own, so that none can push out what another one wrote.
     """
     device = _device_of(tx, change.header)
-    halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming()}
+    halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming.all()}
     halves.pop(change.half, None)
     halves = {half: each for half, each in halves.items() if _device_of(tx, each[0]) == device}
     sizes = {half: len(header.parts) * limits.PART_BYTES_MAX for half, (header, _) in halves.items()}
@@ -351,16 +351,16 @@ def expect(tx: StoreWriter, change: Change) -> None:
     for half in sorted(halves, key=lambda half: halves[half][1]):
         if len(sizes) < limits.INCOMING_MAX and sum(sizes.values()) <= room:
             break
-        tx.forget_incoming(*half)
+        tx.incoming.forget(*half)
         del sizes[half]
-    tx.expect(*change.half, change.raw)
+    tx.incoming.expect(*change.half, change.raw)
 
 
 def _device_of(reader: StoreReader, header: Header) -> bytes:
     """Return the key of a change's device; its actor where nothing of that is here."""
     birth = header.birth
     if birth is None:
-        heads = reader.heads()
+        heads = reader.log.heads()
         held = [heads[name] for name in Chains(reader).names.holding(header.actor, header.seq) if name in heads]
         birth = changes.decode_birth(held[0].birth) if held else None
     return header.actor if birth is None else birth.public_key

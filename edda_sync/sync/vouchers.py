@@ -50,14 +50,14 @@ _decode = msgspec.msgpack.Decoder(_Voucher).decode
 def keep_voucher(tx: StoreWriter, name: bytes, after: int, signed: SignedHead) -> None:
     """Keep a signature of what is here, or, with the way there, of more than that; the newest one under each name."""
     if signed.seq == after:
-        tx.sign(name, signed.seq, signed.signature)
+        tx.signatures.add(name, signed.seq, signed.signature)
     else:
-        tx.set_meta(f"voucher {name.hex()}", _encode(_Voucher(after, signed)))
+        tx.meta.set(f"voucher {name.hex()}", _encode(_Voucher(after, signed)))
 
 
 def voucher_of(reader: StoreReader, name: bytes, after: int) -> SignedHead | None:
     """Return what vouches for a change although the one that was signed is not here."""
-    kept = reader.meta(f"voucher {name.hex()}")
+    kept = reader.meta.get(f"voucher {name.hex()}")
     found = None if kept is None else _decode(kept)
     return found.signed if found is not None and found.after == after else None
 
@@ -70,7 +70,7 @@ class Beyond(NamedTuple):
 
     def vouch(self, reader: StoreReader) -> SignedHead:
         """Return it with the way there; that is too short where a segment stands for what is between."""
-        headers = (raw for run in self.between for raw in reader.headers(*run))
+        headers = (raw for run in self.between for raw in reader.log.headers(*run))
         way = b"".join(map(changes.hash_header, headers))
         return msgspec.structs.replace(self.signed, proof=way + self.signed.proof)
 
@@ -84,16 +84,16 @@ def beyond(reader: StoreReader, names: Names, name: bytes, seq: int) -> Beyond |
         names: Of the branches that it holds.
         name, seq: The change; or where a branch begins, the change before its first.
     """
-    actor, heads = names.actor(name), reader.heads()
+    actor, heads = names.actor(name), reader.log.heads()
     waiting: list[tuple[bytes, int, tuple[bytes, int, int] | None]] = [(name, seq, None)]
     way: list[tuple[bytes, int, int]] = []
     while waiting:
         name, seq, before = waiting.pop()
         while way and way[-1] != before:
             way.pop()
-        signed = reader.next_signed(name, seq)
+        signed = reader.signatures.next(name, seq)
         if signed is not None:
-            head = SignedHead(actor, signed, reader.signature_at(name, signed) or b"", b"")
+            head = SignedHead(actor, signed, reader.signatures.at(name, signed) or b"", b"")
             return Beyond(head, (*way, (name, seq + 1, signed)))
         last = heads[name].seq
         way.append((name, seq + 1, last))
@@ -159,7 +159,7 @@ class Vouched:
 
     def _follow(self, chains: Chains, reader: StoreReader, batch: Iterable[Change]) -> dict[bytes, bytes] | None:
         """Return the author's public key of each end of a chain in the batch, by the end's hash; None as :meth:`verify`."""
-        heads = reader.heads()
+        heads = reader.log.heads()
         keys: dict[bytes, bytes] = {}  # public keys, by hash of a change
         ends: dict[bytes, None] = {}
         for change in batch:
@@ -194,7 +194,7 @@ class Vouched:
         for digest, signed in self._within:
             dot = chains.find(signed.actor, signed.seq, digest)
             if dot is not None:
-                tx.sign(dot[0], signed.seq, signed.signature)
+                tx.signatures.add(dot[0], signed.seq, signed.signature)
         for digest, signed in self._ends.items():
             rest: list[bytes] = []  # header hashes of what is not here yet
             at = digest
@@ -216,7 +216,7 @@ class Vouched:
 def last_signed(reader: StoreReader, names: Names, dot: Dot) -> Dot | None:
     """Return the last signed head of a chain up to a change; None where there is none."""
     name, seq = dot
-    while (found := reader.last_signed(name, seq)) is None:
+    while (found := reader.signatures.last(name, seq)) is None:
         if names.first(name) == 1:
             return None
         name, seq = names.parent(name), names.first(name) - 1

@@ -22,7 +22,7 @@ def meta_of(reader: StoreReader, key: str) -> bytes:
     Raises:
         UsageError: It has no device yet.
     """
-    value = reader.meta(key)
+    value = reader.meta.get(key)
     if value is None:
         raise UsageError("This store has no device yet; run `edda init`.")
     return value
@@ -37,8 +37,8 @@ def begin_life(tx: StoreWriter, birth: changes.Birth) -> bytes:
     """Begin another life of this device's store, with the next change; return its actor."""
     raw = changes.encode_birth(birth)
     actor = changes.actor_of(raw)
-    tx.set_meta(BIRTH_KEY, raw)
-    tx.set_meta(ACTOR_KEY, actor)
+    tx.meta.set(BIRTH_KEY, raw)
+    tx.meta.set(ACTOR_KEY, actor)
     return actor
 
 
@@ -53,7 +53,7 @@ def new_life(tx: StoreWriter, nonce: bytes, why: str = "") -> bytes:
     """
     ext = exts.of({changes.WHY: why.encode() or None})
     birth = changes.decode_birth(meta_of(tx, BIRTH_KEY))
-    head = tx.heads().get(actor_of(tx))
+    head = tx.log.heads().get(actor_of(tx))
     if head is None:
         continued = (birth.parent, birth.parent_seq, birth.parent_hash)
         return begin_life(tx, changes.Birth(birth.public_key, nonce, *continued, birth.ext or ext))

@@ -45,7 +45,7 @@ def device_of(reader: StoreReader, signing_key: bytes) -> Entity | None:
         CorruptError: It is not what was written.
     """
     key = key_of("device", device_entity(signing_key))
-    record = reader.records([key]).get(key)
+    record = reader.states.get([key]).get(key)
     return None if record is None else entity_of(key, record.state)
 
 
@@ -59,13 +59,13 @@ def added_by(reader: StoreReader, signing_key: bytes) -> tuple[bytes, int, bytes
     if device is None or "record" not in device.cells:
         return None
     name, seq = min(write[:2] for write in device.cells["record"])
-    digest = reader.hash_at(name, seq)
+    digest = reader.log.hash_at(name, seq)
     return None if digest is None else (names_of(reader).actor(name), seq, digest)
 
 
 def members(reader: StoreReader) -> Iterator[tuple[Entity, DeviceRecord]]:
     """Yield the devices of the workspace and their records. An entity that cannot be read ends nothing: it is left out."""
-    for record in reader.all_records("device"):
+    for record in reader.states.scan("device"):
         found = member_of(record.key, record.state)
         if found is not None:
             yield found

@@ -103,13 +103,13 @@ def check(closing: Closing, workspace: bytes, verify: Callable[[bytes, bytes, by
 
 def held(reader: StoreReader) -> list[Closing]:
     """Return the closings that a store holds."""
-    return [decode(each[1:]) for each in reader.evidence().values() if each[:1] == CLOSING]
+    return [decode(each[1:]) for each in reader.evidence.all().values() if each[:1] == CLOSING]
 
 
 def of(reader: StoreReader, actor: bytes) -> Closing | None:
     """Return the closing of a life that a store holds."""
-    name = reader.meta(_key(actor))
-    held = None if name is None else reader.evidence_at(name)
+    name = reader.meta.get(_key(actor))
+    held = None if name is None else reader.evidence.get(name)
     return None if held is None else decode(held[1:])
 
 
@@ -119,9 +119,9 @@ def keep(tx: StoreWriter, closing: Closing) -> bool:
     if kept is not None:
         if (kept.seq, kept.hash) >= (closing.seq, closing.hash):
             return False
-        tx.drop_evidence(name_of(kept))
-    tx.add_evidence(name_of(closing), CLOSING + encode(closing))
-    tx.set_meta(_key(closing.actor), name_of(closing))
+        tx.evidence.drop(name_of(kept))
+    tx.evidence.add(name_of(closing), CLOSING + encode(closing))
+    tx.meta.set(_key(closing.actor), name_of(closing))
     return True
 
 
@@ -134,8 +134,8 @@ def drop_gone(tx: StoreWriter) -> None:
     chains = Chains(tx)
     for each in held(tx):
         if chains.find(each.actor, each.seq, each.hash) is None:
-            tx.drop_evidence(name_of(each))
-            tx.drop_meta(_key(each.actor))
+            tx.evidence.drop(name_of(each))
+            tx.meta.drop(_key(each.actor))
 
 
 def _key(actor: bytes) -> str:

@@ -47,7 +47,7 @@ class Life:
 
 def lives(reader: StoreReader) -> list[Life]:
     """Return all lives of which the log has changes, by device and name."""
-    chains, heads = Chains(reader), reader.heads()
+    chains, heads = Chains(reader), reader.log.heads()
     births = list(map(_birth, heads.values()))  # a first life names what let its device in, which is another device's
     continued = {(birth.public_key, birth.parent_hash) for birth in births}
     ended = {each.actor for each in closings.held(reader)}
@@ -83,7 +83,7 @@ def copies(reader: StoreReader, now_ms: int) -> list[Life]:
         reader: The store.
         now_ms: Wall time in milliseconds since 1970.
     """
-    own, listed = reader.meta(ACTOR_KEY), lives(reader)
+    own, listed = reader.meta.get(ACTOR_KEY), lives(reader)
     present = next((life for life in listed if life.name == own), None)
     if present is None:
         return []
@@ -105,7 +105,7 @@ def close_quiet(
         public_key, sign: This device's key.
         now_ms: Wall time in milliseconds since 1970.
     """
-    own, heads = tx.meta(ACTOR_KEY), tx.heads()
+    own, heads = tx.meta.get(ACTOR_KEY), tx.log.heads()
     closed = 0
     for life in lives(tx):
         head = heads[life.name]
@@ -124,5 +124,5 @@ def _birth(head: Head) -> changes.Birth:
 
 
 def _wall_ms(reader: StoreReader, name: bytes, seq: int) -> int:
-    raws = reader.headers(name, seq, seq)
+    raws = reader.log.headers(name, seq, seq)
     return changes.decode_header(raws[0]).wall_ms if raws else 0

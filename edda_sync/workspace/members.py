@@ -44,13 +44,13 @@ def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
     Returns:
         What the founding change must say of that epoch.
     """
-    if tx.meta(actors.WORKSPACE_KEY) is not None:
+    if tx.meta.get(actors.WORKSPACE_KEY) is not None:
         return None
     workspace = changes.workspace_of(changes.encode_birth(birth))
     epoch = records.encode(EpochRecord(0, None, records.commitment_of(secret)))
     name = records.epoch_name(epoch)
-    tx.set_meta(actors.WORKSPACE_KEY, workspace)
-    tx.set_meta(RING_KEY, _encode_ring(((name, secret),)))
+    tx.meta.set(actors.WORKSPACE_KEY, workspace)
+    tx.meta.set(RING_KEY, _encode_ring(((name, secret),)))
     actors.begin_life(tx, birth)
     return Put.of("workspace", workspace, {f"epoch.{name.hex()}": epoch})
 
@@ -62,7 +62,7 @@ def check_proved(reader: StoreReader) -> None:
     Raises:
         UsageError: It believes a segment of which the log is not here yet.
     """
-    if reader.segments():
+    if reader.segments.merged():
         raise UsageError(
             "This device is still fetching the history of what it began with (`edda status` tells how far it is), so it can"
             " let nobody in yet. Try again in a moment, or invite from another device."
@@ -82,26 +82,26 @@ def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) ->
         UsageError: It belongs to another one.
         InvalidValueError: A member's certificate is none.
     """
-    held = tx.meta(actors.WORKSPACE_KEY)
+    held = tx.meta.get(actors.WORKSPACE_KEY)
     if held not in (None, welcome.workspace):
         raise UsageError("This store belongs to a workspace already.")
     for card in welcome.members.values():
         records.certificate_key(card.certificate)
     if held is not None:  # it is let in again, and its life goes on: see ``sync.readmission``
         known = dict(ring(tx))
-        tx.set_meta(RING_KEY, _encode_ring((*known.items(), *(each for each in welcome.ring if each[0] not in known))))
+        tx.meta.set(RING_KEY, _encode_ring((*known.items(), *(each for each in welcome.ring if each[0] not in known))))
         told = msgspec.structs.replace(welcome, members=cards_told(tx) | welcome.members)
-        tx.set_meta(WELCOME_KEY, encode(told))
+        tx.meta.set(WELCOME_KEY, encode(told))
         return
-    tx.set_meta(actors.WORKSPACE_KEY, welcome.workspace)
-    tx.set_meta(RING_KEY, _encode_ring(welcome.ring))
-    tx.set_meta(WELCOME_KEY, encode(welcome))
+    tx.meta.set(actors.WORKSPACE_KEY, welcome.workspace)
+    tx.meta.set(RING_KEY, _encode_ring(welcome.ring))
+    tx.meta.set(WELCOME_KEY, encode(welcome))
     actors.begin_life(tx, Birth(public_key, nonce, *welcome.added))
 
 
 def ring(reader: StoreReader) -> Ring:
     """Return the keys of the workspace that this device knows, oldest first; none before it belongs to one."""
-    stored = reader.meta(RING_KEY)
+    stored = reader.meta.get(RING_KEY)
     return () if stored is None else _decode_ring(stored)
 
 
@@ -140,7 +140,7 @@ def check_room(reader: StoreReader) -> None:
 
 def members(reader: StoreReader) -> list[Member]:
     """Return the devices of the workspace, by name."""
-    found = (_member_of(record.key, record.state) for record in reader.all_records("device"))
+    found = (_member_of(record.key, record.state) for record in reader.states.scan("device"))
     listed = [member for member in found if member is not None]
     return sorted(listed, key=lambda member: (member.name, member.device))
 
@@ -191,13 +191,13 @@ def cards(reader: StoreReader) -> dict[str, DeviceCard]:
 
 def cards_told(reader: StoreReader) -> dict[str, DeviceCard]:
     """Return whom the welcome told this device of, by device id."""
-    encoded = reader.meta(WELCOME_KEY)
+    encoded = reader.meta.get(WELCOME_KEY)
     return {} if encoded is None else decode_welcome(encoded).members
 
 
 def inviter(reader: StoreReader) -> str | None:
     """Return the id of the device that let this one in last, where its welcome says so; None at the founder."""
-    encoded = reader.meta(WELCOME_KEY)
+    encoded = reader.meta.get(WELCOME_KEY)
     return None if encoded is None else decode_welcome(encoded).inviter
 
 

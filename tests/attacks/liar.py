@@ -43,7 +43,7 @@ class Liar:
         self.identity, self.workspace = member.identity, member.workspace
         heads = member.frontier()
         with member.store.read() as reader:
-            held = reader.heads()
+            held = reader.log.heads()
             self.deps: tuple[Dep, ...] = tuple(
                 (actor, seq, held[actor].hash[:16]) for actor, seq in sorted(heads.items())
             )

@@ -43,7 +43,7 @@ def three() -> Iterator[Engines]:
 
 def evidence(engine: StorageEngine) -> set[bytes]:
     with engine.store.read() as reader:
-        return set(reader.evidence_names())
+        return set(reader.evidence.names())
 
 
 def proof_by(signer: Identity, workspace: bytes, length: int = 1) -> bytes:
@@ -114,8 +114,8 @@ def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(t
         proof = proof_by(d.make_identity(), a.workspace)
         pair(b, d)
         with b.store.read() as reader:
-            head = reader.heads()[actor_of(reader)]
-            logged = reader.logged(reader.positions_missing(c.frontier())[0])
+            head = reader.log.heads()[actor_of(reader)]
+            logged = reader.log.read(reader.log.positions_after(c.frontier())[0])
         line = Line(Liar(c), a)
         line.send(Evidence((proof,), False))
         line.heard.clear()
@@ -281,7 +281,7 @@ def test_several_proofs_in_one_message_have_all_folded_anew_once(
             sync(each, c)
         sync(b, c)
         with c.store.read() as reader:
-            proofs = tuple(reader.evidence().values())
+            proofs = tuple(reader.evidence.all().values())
         assert len(proofs) == 2
         assert evidence(a) == set()
         folded: list[object] = []
@@ -362,7 +362,7 @@ def test_false_proofs_have_all_that_is_here_looked_at_a_bounded_number_of_times(
     sync(a, b)
     liar = Liar(b)
     with a.store.read() as reader:
-        heads = tuple(Summary(h.actor, h.seq, h.hash[:16]) for h in sorted(reader.heads().values()))
+        heads = tuple(Summary(h.actor, h.seq, h.hash[:16]) for h in sorted(reader.log.heads().values()))
     line = Line(liar, a, liar.hello(heads))
     held = line.replica.exchange.proof()
     for number in range(200):

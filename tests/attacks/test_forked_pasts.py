@@ -69,9 +69,10 @@ def fork(member: StorageEngine, common: int, before: list[Dep] | None = None) ->
 def told(engine: StorageEngine, seqs: int) -> Changes:
     """Return the last changes of an engine's own life, signed, as a relay has them."""
     with engine.store.read() as reader:
-        own = max((head for head in reader.heads().values() if is_by(engine, head)), key=lambda head: head.seq)
+        own = max((head for head in reader.log.heads().values() if is_by(engine, head)), key=lambda head: head.seq)
         logged = [
-            reader.logged(reader.position_of(own.actor, seq) or 0) for seq in range(own.seq + 1 - seqs, own.seq + 1)
+            reader.log.read(reader.log.position_of(own.actor, seq) or 0)
+            for seq in range(own.seq + 1 - seqs, own.seq + 1)
         ]
     signed = engine.identity.sign(changes.signed_message(engine.workspace, own.actor, own.seq, own.hash))
     return Changes(tuple((each.raw, each.body) for each in logged), (SignedHead(own.actor, own.seq, signed, b""),))
@@ -83,8 +84,8 @@ def is_by(engine: StorageEngine, head: Head) -> bool:
 
 def last(engine: StorageEngine) -> Logged:
     with engine.store.read() as reader:
-        own = max((head for head in reader.heads().values() if is_by(engine, head)), key=lambda head: head.seq)
-        return reader.logged(reader.position_of(own.actor, own.seq) or 0)
+        own = max((head for head in reader.log.heads().values() if is_by(engine, head)), key=lambda head: head.seq)
+        return reader.log.read(reader.log.position_of(own.actor, own.seq) or 0)
 
 
 # --- what an author writes who knows of a fork ------------------------------------------------------------------------

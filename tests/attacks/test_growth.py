@@ -188,7 +188,7 @@ def test_a_chain_that_forks_again_and_again_has_one_way_to_its_signature_and_not
     assert line.error is None
     monkeypatch.setattr(limits, "PROOFS_MAX", 100)
     known = b.frontier()
-    counted = Counted(monkeypatch, type(a.store.read().__enter__()), "next_signed")
+    counted = Counted(monkeypatch, type(a.store.read().__enter__().signatures), "next")
     made = batches(exchange_of(a), known)
     assert sum(len(each.heads) for each in made) <= 3
     assert counted.times <= 4 * count
@@ -257,13 +257,13 @@ def test_the_pasts_of_lives_that_continue_each_other_are_gathered_once(
     assert counted.times <= 8 * count
     counted.times = 0
     with a.store.read() as reader:
-        dots = [(name, head.seq) for name, head in reader.heads().items()]
+        dots = [(name, head.seq) for name, head in reader.log.heads().items()]
         pasts, one_by_one = Pasts(), dict[bytes, int]()
         for dot in dots:
             one_by_one = frontier.join(one_by_one, pasts.through(reader, dot))
         assert joined(reader, dots) == one_by_one
         counted.times = 0
-        upto = [Summary(name, head.seq, head.hash[:16]) for name, head in sorted(reader.heads().items())]
+        upto = [Summary(name, head.seq, head.hash[:16]) for name, head in sorted(reader.log.heads().items())]
     given = exchange_of(a).giving.earlier(Behind((), (*upto, Summary(b"\xff" * 16, 1, bytes(16)))))
     assert given[0].changes
     assert counted.times <= 8 * count
@@ -278,7 +278,7 @@ def test_the_pasts_of_lives_that_continue_each_other_are_gathered_once(
 def halves(engine: StorageEngine) -> list[tuple[bytes, int]]:
     """Whose large changes are half here, by actor, and how many parts of each."""
     with engine.store.read() as reader:
-        return [(changes.decode_header(each.raw).actor, len(each.parts)) for each in reader.incoming()]
+        return [(changes.decode_header(each.raw).actor, len(each.parts)) for each in reader.incoming.all()]
 
 
 def large(size: int) -> list[Put]:

@@ -205,9 +205,9 @@ def test_what_a_hello_of_many_branches_says_is_looked_up_once_for_each(
 
 def test_the_heads_are_read_once_of_one_state_of_a_store() -> None:
     with devices(2) as (a, _), a.store.read() as reader:
-        assert reader.heads() is reader.heads()
+        assert reader.log.heads() is reader.log.heads()
         a.create_task(edda.Task(title="which the reader does not see"))
-        assert reader.heads() is reader.heads()
+        assert reader.log.heads() is reader.log.heads()
 
 
 def test_one_piece_of_a_chain_is_compared_with_it_once_however_many_branches_are_held(

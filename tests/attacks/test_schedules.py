@@ -110,7 +110,7 @@ def actor_at(engine: StorageEngine) -> bytes:
 
 def head_of(engine: StorageEngine, actor: bytes) -> Dep:
     with engine.store.read() as reader:
-        head = reader.heads()[actor]
+        head = reader.log.heads()[actor]
         return actor, head.seq, head.hash[:16]
 
 

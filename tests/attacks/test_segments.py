@@ -48,8 +48,8 @@ class Scene:
     def low(self) -> tuple[bytes, int, bytes]:
         """The founder's first change, as a dependency."""
         with self.laptop.store.read() as reader:
-            actor = max(reader.heads().values(), key=lambda head: head.seq).actor
-            return actor, 1, (reader.hash_at(actor, 1) or b"")[:16]
+            actor = max(reader.log.heads().values(), key=lambda head: head.seq).actor
+            return actor, 1, (reader.log.hash_at(actor, 1) or b"")[:16]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -75,7 +75,7 @@ def is_not_closed(scene: Scene, line: Line) -> bytes:
     line.send(one.batch(one.change([Touch("task", TASK)])))
     with scene.laptop.store.read() as reader:
         let_in = 3  # after the founding and the other device
-        digest = reader.hash_at(one.birth.parent or b"", let_in) or b""
+        digest = reader.log.hash_at(one.birth.parent or b"", let_in) or b""
     other.birth = msgspec.structs.replace(other.birth, parent_seq=let_in, parent_hash=digest)
     other.actor = changes.actor_of(changes.encode_birth(other.birth))
     line.send(other.batch(other.change([Touch("task", TASK)], deps=[(one.actor, 1, one.hash[:16])])))
@@ -155,17 +155,17 @@ def test_what_a_maker_says_that_a_head_depends_on_is_forgotten_once_the_log_is_h
     sync(phone, scene.liar)
     actor, other = own_actor(laptop), own_actor(phone)
     with scene.liar.store.read() as reader:
-        true = reader.heads()[actor]
+        true = reader.log.heads()[actor]
     said = [] if claimed == 0 else [(other, claimed)]
-    scene.liar.store.transact(lambda tx: tx.set_head(true._replace(deps=encode_pairs(said))))
+    scene.liar.store.transact(lambda tx: tx.log.set_head(true._replace(deps=encode_pairs(said))))
     begin_with_segment(scene.liar, new)
-    scene.liar.store.transact(lambda tx: tx.set_head(true))
+    scene.liar.store.transact(lambda tx: tx.log.set_head(true))
     met(new, phone)
     assert is_provisional(new) is None
     assert forged_by(new) is None, name_of(scene.liar)
 
     def heads(tx: StoreWriter) -> bytes:
-        return tx.heads()[actor].deps
+        return tx.log.heads()[actor].deps
 
     assert new.store.transact(heads) == true.deps
     new.ledger.pasts = Pasts()  # as a restart does

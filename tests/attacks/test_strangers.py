@@ -13,7 +13,7 @@ import edda_sync as edda
 from edda_sync.changes import change as changes
 from edda_sync.changes.change import NO_HASH, Birth, Header
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.store.seams import StoreReader
+from edda_sync.store.seams import LogReader
 from edda_sync.sync.messages import Ack, Changes, Heads, SignedHead
 from edda_sync.sync.session import Session
 from edda_sync.testing import devices, sync
@@ -57,7 +57,7 @@ def test_no_part_of_a_large_change_is_awaited_of_who_is_no_member(three: Engines
     line.send(large_first_change(liar))
     assert isinstance(line.error, RemoteProtocolError)
     with a.store.read() as reader:
-        assert list(reader.incoming()) == []
+        assert list(reader.incoming.all()) == []
 
 
 def test_no_part_of_a_large_change_is_awaited_that_depends_on_less_than_the_one_before_it(three: Engines) -> None:
@@ -71,12 +71,12 @@ def test_no_part_of_a_large_change_is_awaited_that_depends_on_less_than_the_one_
     line = Line(liar, a)
     line.send(liar.batch(liar.change([])))
     with a.store.read() as reader:
-        before = (name, seq - 1, (reader.hash_at(name, seq - 1) or b"")[:16])
+        before = (name, seq - 1, (reader.log.hash_at(name, seq - 1) or b"")[:16])
     large = liar.change([os.urandom(limits.PART_BYTES_MAX + 1)], deps=[before])
     line.send(liar.batch(large))
     assert isinstance(line.error, RemoteProtocolError)
     with a.store.read() as reader:
-        assert list(reader.incoming()) == []
+        assert list(reader.incoming.all()) == []
 
 
 def test_a_hello_names_no_more_large_changes_that_are_half_here_than_it_has_room_for(
@@ -88,7 +88,7 @@ def test_a_hello_names_no_more_large_changes_that_are_half_here_than_it_has_room
         liar = Liar(c)
         Line(liar, a).send(liar.in_parts([os.urandom(limits.PART_BYTES_MAX + 1)])[0])
     with a.store.read() as reader:
-        assert len(reader.incoming()) == 4
+        assert len(reader.incoming.all()) == 4
     assert len(exchange_of(a).introduction().wanted) == 2
     sync(a, b)
 
@@ -116,17 +116,17 @@ def test_what_waits_is_looked_up_once_however_many_changes_are_refused(
     line.send(waits.batch(*(waits.change([[1, "nothing known", os.urandom(16), {}]]) for _ in range(40))))
     looked, times = [], 0
     with a.store.read() as reader:
-        kind = type(reader)
+        kind = type(reader.log)
     for each in kind.__mro__:
-        if "logged" in vars(each):
-            called = vars(each)["logged"]
+        if "read" in vars(each):
+            called = vars(each)["read"]
 
-            def counting(self: StoreReader, position: int, called: object = called) -> object:
+            def counting(self: LogReader, position: int, called: object = called) -> object:
                 nonlocal times
                 times += 1
                 return called(self, position)  # type: ignore[operator]
 
-            monkeypatch.setattr(each, "logged", counting)
+            monkeypatch.setattr(each, "read", counting)
     for count in (20, 40):
         times = 0
         line.send(refused.batch(*(refused.change([[3, "task", os.urandom(16), "?"]]) for _ in range(count))))

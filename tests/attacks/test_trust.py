@@ -139,7 +139,7 @@ def test_a_lying_proof_has_nothing_folded_anew_and_the_truth_is_believed_again(e
     sync(a, c)
     liar = Liar(c)
     with a.store.read() as reader:
-        heads = tuple(Summary(head.actor, head.seq, head.hash[:16]) for head in sorted(reader.heads().values()))
+        heads = tuple(Summary(head.actor, head.seq, head.hash[:16]) for head in sorted(reader.log.heads().values()))
     line = Line(liar, a, liar.hello(heads))
     folded = 0
     for turn in range(20):
@@ -160,7 +160,7 @@ def test_a_frontier_beyond_all_reason_is_no_reason_to_stop(engines: Engines) -> 
     a, b, c = engines
     liar = Liar(c)
     with a.store.read() as reader:
-        heads = [Summary(head.actor, (1 << 47) + head.seq, bytes(16)) for head in sorted(reader.heads().values())]
+        heads = [Summary(head.actor, (1 << 47) + head.seq, bytes(16)) for head in sorted(reader.log.heads().values())]
     line = Line(liar, a, liar.hello(heads))
     a.create_task(edda.Task(title="goes on"))
     assert line.error is None
@@ -180,7 +180,7 @@ def test_claims_of_forks_begin_no_life_and_are_no_forks(engines: Engines) -> Non
     for _ in range(10):
         liar = Liar(c)
         with a.store.read() as reader:
-            heads = [Summary(head.actor, head.seq, os.urandom(16)) for head in sorted(reader.heads().values())]
+            heads = [Summary(head.actor, head.seq, os.urandom(16)) for head in sorted(reader.log.heads().values())]
         line = Line(liar, a, liar.hello(heads))
         assert line.error is None
         a.create_task(edda.Task(title="more"))
@@ -230,7 +230,7 @@ def test_a_newcomer_is_served_by_a_segment_whose_heads_no_single_message_could_n
         pair(a, newcomer)
         sync(a, newcomer)
         with newcomer.store.read() as reader:
-            assert not reader.segments(), "it began with a segment, and has read the log behind it since"
+            assert not reader.segments.merged(), "it began with a segment, and has read the log behind it since"
         newcomer.create_task(edda.Task(title="goes on"))
         sync(newcomer, a)
         assert a.counts()["tasks"] == 701

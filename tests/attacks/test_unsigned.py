@@ -58,7 +58,7 @@ def test_relays_keep_enough_of_the_signatures_that_they_are_given(
         sync(giver, taker)
         with taker.store.read() as reader:
             actor = own_actor(author)
-            head = reader.heads()[actor].seq
-            signed = [seq for seq in range(1, head + 1) if reader.signature_at(actor, seq) is not None]
+            head = reader.log.heads()[actor].seq
+            signed = [seq for seq in range(1, head + 1) if reader.signatures.at(actor, seq) is not None]
         gaps = [after - before for before, after in zip([0, *signed], [*signed, head], strict=True)]
         assert max(gaps) <= SIDE // 2

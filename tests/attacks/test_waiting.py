@@ -93,13 +93,14 @@ def test_a_proof_reads_what_waits_once_a_change_and_not_once_an_operation(
     assert a.waiting() == 1_000
     read = list[int]()
     with a.store.read() as reader:
-        whole = type(reader).logged
+        kind = type(reader.log)
+    whole = kind.read
 
-    def logged(self: Any, position: int) -> Any:
+    def counted(self: Any, position: int) -> Any:
         read.append(position)
         return whole(self, position)
 
-    monkeypatch.setattr(type(reader), "logged", logged)
+    monkeypatch.setattr(kind, "read", counted)
     replica_of(a).exchange.proof()
     assert len(read) <= 2
 

@@ -110,7 +110,7 @@ def test_what_waits_is_looked_up_once_a_change_and_not_once_an_operation(
     line.send(liar.batch(liar.change([[9, "task", task]])))
     looked = 0
     with a.store.read() as reader:
-        kind = type(reader)
+        kind = type(reader.unapplied)
     waiting_at = kind.waiting_at
 
     def counting(self: object, entity: bytes, after: int = 0) -> object:

@@ -117,7 +117,7 @@ def test_a_known_point_gives_the_first_change_behind_it_a_name_at_once(scene: Sc
     mine = scene.changes(scene.laptop)
     sync(scene.one, scene.other)
     with scene.one.store.read() as reader:
-        proofs = list(reader.evidence().values())
+        proofs = list(reader.evidence.all().values())
         names = names_of(reader).branches(scene.actor)
     exchange_of(scene.both).forks.take_evidence(proofs)
     with scene.both.store.read() as reader:
@@ -148,7 +148,8 @@ def test_a_life_continues_the_branch_that_its_hash_names(scene: Scene) -> None:
     add("of the next life")(scene.laptop)
     with scene.laptop.store.read() as reader:
         chains = Chains(reader)
-        births = [decode_header(reader.headers(name, 1, 1)[0]).birth for name in reader.heads() if name != scene.actor
+        log = reader.log
+        births = [decode_header(log.headers(name, 1, 1)[0]).birth for name in log.heads() if name != scene.actor
                   and chains.names.first(name) == 1]  # fmt: skip
         dots = {chains.continued(birth) for birth in births if birth is not None}
     assert any(dot is not None and dot[1] == scene.seq + 3 and dot[0] != scene.actor for dot in dots)

@@ -37,7 +37,7 @@ class Newcomer(Peer):
         draft = drafts.Put.of("task", task, {"title": title})
         dot = self.store.transact(lambda tx: self.ledger.commit(tx, [draft], 1_000))
         assert dot is not None
-        logged = self.look(lambda reader: reader.logged(reader.position_of(*dot) or 0))
+        logged = self.look(lambda reader: reader.log.read(reader.log.position_of(*dot) or 0))
         return Change(changes.decode_header(logged.raw), logged.raw, logged.body)
 
     def new_life(self) -> None:
@@ -47,7 +47,7 @@ class Newcomer(Peer):
     @property
     def order(self) -> list[bytes]:
         """Hashes of the changes of the log, in its order."""
-        return self.look(lambda reader: [reader.logged(at).hash for at in reader.positions_missing({})])
+        return self.look(lambda reader: [reader.log.read(at).hash for at in reader.log.positions_after({})])
 
     @property
     def titles(self) -> list[str]:
@@ -84,7 +84,7 @@ def test_what_was_written_early_replaces_what_was_there_before_it_and_stands_beh
     scene.peer.admit(mine)
     assert scene.phone.view() == scene.peer.view()
     assert scene.phone.titles == ["early"]
-    assert scene.phone.look(lambda reader: reader.conflicted()) == []
+    assert scene.phone.look(lambda reader: reader.index.conflicted()) == []
     assert scene.phone.order == [*(each.hash for each in scene.log), mine.hash]
 
 
@@ -106,7 +106,7 @@ def test_what_comes_after_the_change_that_let_it_in_finds_the_log_in_order(scene
     scene.peer.admit(after, mine)
     assert scene.phone.view() == scene.peer.view()
     assert sorted(scene.phone.order[-2:]) == sorted([mine.hash, after.hash])
-    assert len(scene.phone.look(lambda reader: reader.conflicted())) == 1
+    assert len(scene.phone.look(lambda reader: reader.index.conflicted())) == 1
 
 
 def test_a_later_life_that_writes_once_all_is_here_is_not_early(scene: Scene) -> None:

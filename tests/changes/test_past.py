@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edda_sync.changes import past as module
 from edda_sync.changes.change import Birth
 from edda_sync.changes.past import Pasts, Walk, added, encode_pairs
-from edda_sync.store.memory.tables import MemoryReader
+from edda_sync.store.memory.log import MemoryLog
 from tests.crdt.authors import LAPTOP, PHONE, TABLET, Life, Peer, device, founded
 from tests.crdt.histories import Event, causal_order, histories
 from tests.crdt.works import Work, changes, written
@@ -30,7 +30,7 @@ def test_the_past_of_each_change_is_all_that_its_author_had_seen(data: st.DataOb
         name = made.names[event.actor]
         with peer.store.read() as reader:
             for pasts in (Pasts(), peer.ledger.pasts):  # of a process that just began, and of one that took all
-                assert pasts.of(reader, reader.heads()[name]) == made.deps(event)
+                assert pasts.of(reader, reader.log.heads()[name]) == made.deps(event)
             assert Pasts().through(reader, (name, event.seq)) == {**made.deps(event), name: event.seq}
 
 
@@ -49,13 +49,13 @@ def test_a_walk_reads_what_headers_name_once(monkeypatch: pytest.MonkeyPatch) ->
     laptop, peer = founded()
     peer.admit(*(laptop.write() for _ in range(9)))
     read: list[int] = []
-    headers = MemoryReader.headers
+    headers = MemoryLog.headers
 
-    def counted(reader: MemoryReader, actor: bytes, first: int, last: int) -> Sequence[bytes]:
+    def counted(log: MemoryLog, actor: bytes, first: int, last: int) -> Sequence[bytes]:
         read.extend(range(first, last + 1))
-        return headers(reader, actor, first, last)
+        return headers(log, actor, first, last)
 
-    monkeypatch.setattr(MemoryReader, "headers", counted)
+    monkeypatch.setattr(MemoryLog, "headers", counted)
     with peer.store.read() as reader:
         walk = Walk(Pasts(), reader)
         for seq in range(1, 11):
@@ -69,7 +69,7 @@ def test_what_is_returned_is_the_caller_s_own() -> None:
     with peer.store.read() as reader:
         pasts, walk = Pasts(), Walk(Pasts(), reader)
         for _ in range(2):
-            for past in (pasts.of(reader, reader.heads()[laptop.actor]), walk.at(laptop.actor, 3)):
+            for past in (pasts.of(reader, reader.log.heads()[laptop.actor]), walk.at(laptop.actor, 3)):
                 assert past == {laptop.actor: 2}
                 past[b"\1" * 16] = 5
 
@@ -83,7 +83,7 @@ def test_more_pasts_than_are_remembered_are_gathered_again(monkeypatch: pytest.M
             peer.admit(life.write())
     with peer.store.read() as reader:
         for life in lives:
-            found = peer.ledger.pasts.of(reader, reader.heads()[life.actor])
+            found = peer.ledger.pasts.of(reader, reader.log.heads()[life.actor])
             assert found == {laptop.actor: 1, life.actor: 2}
 
 
@@ -103,7 +103,7 @@ def test_a_life_depends_on_what_the_chain_of_lives_before_it_depended_on() -> No
         names.append(tablet.actor)
         peer.admit(tablet.write(), tablet.write())
     with peer.store.read() as reader:
-        past = Pasts().of(reader, reader.heads()[tablet.actor])
+        past = Pasts().of(reader, reader.log.heads()[tablet.actor])
     assert past == {laptop.actor: 2, **dict.fromkeys(names, 2), tablet.actor: 1}
 
 
@@ -112,7 +112,7 @@ def test_a_life_may_continue_another_one_in_its_middle() -> None:
     before = Life(LAPTOP, continues=laptop)
     peer.admit(laptop.write(), laptop.write(), before.write())
     with peer.store.read() as reader:
-        assert Pasts().of(reader, reader.heads()[before.actor]) == {laptop.actor: 1}
+        assert Pasts().of(reader, reader.log.heads()[before.actor]) == {laptop.actor: 1}
         assert Pasts().before(reader, before.birth) == {laptop.actor: 1}
         assert Pasts().before(reader, laptop.birth) == {}
 

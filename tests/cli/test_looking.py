@@ -167,13 +167,13 @@ def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(
         laptop.delete_document(documents[1])
         for _ in hold(laptop.home / "edda.db"):
             with laptop.store.read() as reader:
-                assert len(reader.stale_texts()) == 3
+                assert len(reader.index.stale()) == 3
             meanwhile = look(laptop)
             with laptop.store.read() as reader:
-                assert len(reader.stale_texts()) == 3, "nothing was written"
+                assert len(reader.index.stale()) == 3, "nothing was written"
         afterwards = look(laptop)
         with laptop.store.read() as reader:
-            assert reader.stale_texts() == []
+            assert reader.index.stale() == []
         assert meanwhile == afterwards
         assert meanwhile[-1] == []
         (read,) = [each for each in meanwhile[0] if each.id == documents[0]]
@@ -187,7 +187,7 @@ def test_what_was_just_written_is_found_by_its_words_while_another_process_write
     with edda_sync.open(edda.home) as store:
         assert isinstance(store.store, SqliteStore)
         with store.store.read() as reader:
-            assert reader.unindexed()
+            assert reader.tables.unindexed()
     for _ in hold(edda.home / "edda.db"):
         assert added[-6:] in edda("task", "list", "--text", "biscuits").stdout
 

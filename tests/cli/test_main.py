@@ -58,7 +58,7 @@ def test_agent_and_reason_are_kept_in_the_history(edda: Any) -> None:
 
     edda("--agent", "claude", "--reason", "weekly review", "task", "add", "a")
     with open_store(edda.home) as store, store.store.read() as reader:
-        header = decode_header(reader.logged(reader.log_position()).raw)
+        header = decode_header(reader.log.read(reader.log.position()).raw)
     assert (header.agent, header.reason) == ("claude", "weekly review")
 
 

@@ -64,7 +64,7 @@ def test_actors_are_told_in_hex(edda: Any) -> None:
 
 def test_what_waits_and_what_is_refused_are_told_apart(edda: Any) -> None:
     notes = [Unapplied(1, 1, UNREADABLE, False, "newer"), Unapplied(1, 2, UNREADABLE, True, "malformed")]
-    change(edda, lambda tx: tx.set_unapplied([*notes, notes[1]._replace(number=3)]))
+    change(edda, lambda tx: tx.unapplied.add([*notes, notes[1]._replace(number=3)]))
     found = edda.json("status")
     assert (found["waiting"], found["refused"]) == (1, 2)
     told = edda("status").stdout
@@ -76,10 +76,10 @@ def test_a_store_that_began_with_a_segment_tells_how_much_of_the_log_behind_it_i
     begun = Provisional(bytes(32), bytes(32), bytes(32), 5_001, 5_000)
 
     def begin(tx: StoreWriter) -> None:
-        tx.set_meta(PROVISIONAL_KEY, msgspec.msgpack.encode(begun))
-        head = next(iter(tx.heads().values()))
-        tx.set_behind(head._replace(actor=b"a" * 16, seq=1_200))
-        tx.set_behind(head._replace(actor=b"b" * 16, seq=34))
+        tx.meta.set(PROVISIONAL_KEY, msgspec.msgpack.encode(begun))
+        head = next(iter(tx.log.heads().values()))
+        tx.segments.set_behind(head._replace(actor=b"a" * 16, seq=1_200))
+        tx.segments.set_behind(head._replace(actor=b"b" * 16, seq=34))
 
     change(edda, begin)
     assert edda.json("status")["provisional"] == {"here": 1_234, "of": 5_000}
@@ -89,7 +89,7 @@ def test_a_store_that_began_with_a_segment_tells_how_much_of_the_log_behind_it_i
 def test_whose_segment_was_a_lie_is_told(edda: Any) -> None:
     with opened(edda.home) as engine:
         maker = engine.identity
-    change(edda, lambda tx: tx.set_meta(FORGED_KEY, maker.public_key))
+    change(edda, lambda tx: tx.meta.set(FORGED_KEY, maker.public_key))
     assert edda.json("status")["forged_by"] == maker.device
     assert f"lie: the state that {maker.device[:8]} sent" in edda("status").stdout
 

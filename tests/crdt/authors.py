@@ -95,7 +95,7 @@ class Peer:
         self.ledger = Ledger(Texts())
         self.store = MemoryStore(self._ended)
         self.workspace = changes.workspace_of(changes.encode_birth(founder.birth))
-        self.store.transact(lambda tx: tx.set_meta(WORKSPACE_KEY, self.workspace))
+        self.store.transact(lambda tx: tx.meta.set(WORKSPACE_KEY, self.workspace))
 
     def _ended(self, committed: bool) -> None:
         if committed:
@@ -121,31 +121,33 @@ class Peer:
 
     def table(self, name: str) -> list[Row]:
         """Return the rows of one of the specification's tables."""
-        return self.look(lambda reader: reader.table(name))
+        return self.look(lambda reader: reader.tables.all(name))
 
     @property
     def frontier(self) -> Frontier:
         """What it holds."""
-        return self.look(lambda reader: {head.actor: head.seq for head in reader.heads().values()})
+        return self.look(lambda reader: {head.actor: head.seq for head in reader.log.heads().values()})
 
     @property
     def waiting(self) -> int:
         """How many operations wait for a newer version."""
-        return self.look(lambda reader: reader.waiting())
+        return self.look(lambda reader: reader.unapplied.waiting())
 
     @property
     def refused(self) -> int:
         """How many operations are refused for good."""
-        return self.look(lambda reader: sum(each.refused for each in reader.unapplied()))
+        return self.look(lambda reader: sum(each.refused for each in reader.unapplied.operations()))
 
     def view(self) -> dict[str, Any]:
         """Return all that is folded, and how it shows."""
         tables = ("tasks", "documents", "tags", "entity_tags", "task_documents")
         found: dict[str, Any] = {name: self.table(name) for name in tables}
-        found["records"] = self.look(lambda reader: list(reader.all_records()))
-        found["digest"] = self.look(lambda reader: reader.digest())
-        found["conflicted"] = self.look(lambda reader: reader.conflicted())
-        found["unapplied"] = sorted(self.look(lambda reader: [(e.entity, e.refused) for e in reader.unapplied()]))
+        found["records"] = self.look(lambda reader: list(reader.states.scan()))
+        found["digest"] = self.look(lambda reader: reader.index.digest())
+        found["conflicted"] = self.look(lambda reader: reader.index.conflicted())
+        found["unapplied"] = sorted(
+            self.look(lambda reader: [(e.entity, e.refused) for e in reader.unapplied.operations()])
+        )
         return found
 
 

@@ -178,7 +178,7 @@ def _fold(tx: StoreWriter, folded: Folded, log: list[list[bytes]], draw: random.
     fold = Fold(tx, folded.texts, write=partial(apply, tx))
     for seq, each in enumerate(log, start=1):
         logged = Logged(seq, A, seq, b"%d" % seq, header_of(A, seq, 1_000 + seq), b"")
-        tx.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))
+        tx.log.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))
         fold.begin(A, seq, 1_000 + seq, {A: seq - 1} if seq > 1 else {}, seq, AUTHOR)
         fold.receive(map(ops.decode, each))
         if draw.random() < pause:

@@ -41,7 +41,7 @@ def overfull(kind: str = "task", entity_id: bytes = TASK) -> Entity:
 
 def is_overfull(peer: Peer, kind: str = "task", entity_id: bytes = TASK) -> bool:
     key = key_of(kind, entity_id)
-    record = peer.look(lambda reader: reader.records([key])).get(key)
+    record = peer.look(lambda reader: reader.states.get([key])).get(key)
     return record is not None and state.is_overfull(key, record.state)
 
 
@@ -277,7 +277,7 @@ def test_all_orders_of_four_writers_end_in_the_same_state_and_hash() -> None:
             reached.append(is_overfull(peer))
         assert reached == [False, True, True, True]
         assert (peer.refused, peer.waiting) == (0, 0)
-        assert len(peer.look(lambda reader: reader.mentions(key_of("task", TASK)))) == 8
+        assert len(peer.look(lambda reader: reader.mentions.of(key_of("task", TASK)))) == 8
         assert [row[1] for row in peer.table("tasks")] == ["beside"] * 4
         found = peer.view()
         found["records"] = [(each.key, each.hash, each.state) for each in found["records"]]
@@ -325,7 +325,7 @@ def test_nobody_loses_membership_by_what_others_write_into_a_device() -> None:
     for number in range(6):
         peer.admit(laptop.write(ops.Put("device", DOCUMENT, {"name": f"{number}" * 60})))
     key = key_of("device", DOCUMENT)
-    entity = state.entity_of(key, peer.look(lambda reader: reader.records([key]))[key].state)
+    entity = state.entity_of(key, peer.look(lambda reader: reader.states.get([key]))[key].state)
     assert entity.weight > ROOM
     assert entity.value("name") == "5" * 60
     assert peer.refused == 0

@@ -251,7 +251,7 @@ async def test_two_that_do_not_get_along_say_so_once_however_often_they_try(benc
     bench.members("laptop", "phone")
     with StorageEngine(bench.folder / "phone") as phone:
         phone.open_store(bench.config("phone"))
-        phone.store.transact(lambda tx: tx.set_meta(WORKSPACE_KEY, bytes(16)))
+        phone.store.transact(lambda tx: tx.meta.set(WORKSPACE_KEY, bytes(16)))
     async with bench.running("laptop") as running, bench.running("phone", running):
         await bench.until_told("laptop", "trouble")
         peer = next(iter(running.peers.all.values()))

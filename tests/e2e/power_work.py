@@ -82,7 +82,7 @@ class Work:
 
     def _begin(self, engine: StorageEngine) -> None:
         with engine.store.read() as reader:
-            store = reader.meta("store_id")
+            store = reader.meta.get("store_id")
         self._say(Mark("founded", device=engine.identity.device, store=store or b"", heads=_heads(engine)))
         for writer in WRITERS:
             self._say(Mark("begun", writer, []))
@@ -106,7 +106,7 @@ class Work:
 
 def _heads(engine: StorageEngine) -> list[tuple[bytes, int, bytes]]:
     with engine.store.read() as reader:
-        return [(head.actor, head.seq, head.hash) for head in reader.heads().values()]
+        return [(head.actor, head.seq, head.hash) for head in reader.log.heads().values()]
 
 
 def main() -> None:

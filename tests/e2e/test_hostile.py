@@ -171,7 +171,7 @@ def _under_anothers_actor(scene: Scene) -> bytes:
     with mallory.store.read() as reader:
         theirs = next(
             head
-            for head in reader.heads().values()
+            for head in reader.log.heads().values()
             if changes.decode_birth(head.birth).public_key != mallory.identity.public_key and head.seq > 1
         )
     header = changes.decode_header(own.raw)
@@ -189,7 +189,7 @@ def _under_anothers_actor(scene: Scene) -> bytes:
 def _new_change(mallory: StorageEngine) -> Logged:
     mallory.create_task(Task(title="Made by mallory, and not sent as it should be"))
     with mallory.store.read() as reader:
-        return reader.logged(reader.log_position())
+        return reader.log.read(reader.log.position())
 
 
 def _hello(engine: StorageEngine, peer: str) -> bytes:

@@ -16,7 +16,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreReader
 from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection
-from edda_sync.store.sqlite.tables import SqliteReader
+from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.words.query import Query
 
 SMALL: Final = 3_000
@@ -244,7 +244,7 @@ def test_the_doctor_reads_each_entity_a_fixed_number_of_times(
 def test_a_table_is_read_row_by_row(homes: list[Path]) -> None:
     def first(reader: StoreReader) -> Any:
         assert isinstance(reader, SqliteReader)
-        return next(iter(reader.scan("tasks")))
+        return next(iter(reader.tables.scan("tasks")))
 
     with edda.open(homes[1]) as store, store.store.read() as reader:
         tracemalloc.start()

@@ -42,7 +42,7 @@ def spoil(home: Path, *statements: str) -> None:
 def segments(store: StorageEngine) -> int:
     """How many segments a store's log begins with."""
     with store.store.read() as reader:
-        return len(reader.segments())
+        return len(reader.segments.merged())
 
 
 @pytest.fixture

@@ -370,7 +370,7 @@ def test_what_waits_and_what_is_refused_for_good_are_counted_apart(store: Storag
         Unapplied(2, 2, key, True, "malformed"),
         Unapplied(2, 3, key, True, ""),
     ]
-    store.store.transact(lambda tx: tx.set_unapplied(notes))
+    store.store.transact(lambda tx: tx.unapplied.add(notes))
     assert (store.waiting(), store.refused()) == (1, 2)
 
 
@@ -398,12 +398,12 @@ def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: St
     assert store.scrub() == ([], None)
 
     def rot(tx: StoreWriter) -> None:
-        records = tx.records(keys)
-        tx.save([records[keys[0]]._replace(state=b"rotten")], {keys[0]: False})
-        tx.save([records[keys[1]]._replace(hash=bytes(32))], {keys[1]: False})
-        tx.add_to_digest(-int.from_bytes(records[keys[1]].hash[:16], "big"))
+        records = tx.states.get(keys)
+        tx.states.put([records[keys[0]]._replace(state=b"rotten")], {keys[0]: False})
+        tx.states.put([records[keys[1]]._replace(hash=bytes(32))], {keys[1]: False})
+        tx.index.add_to_digest(-int.from_bytes(records[keys[1]].hash[:16], "big"))
         if fold == "rebuild":
-            tx.add_to_digest(1)  # which only the whole log mends
+            tx.index.add_to_digest(1)  # which only the whole log mends
 
     store.store.transact(rot)
     damage, following = store.scrub()

@@ -34,7 +34,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageEngine]:
 
 
 def look(reader: StoreReader, query: edda.DocumentQuery) -> list[Any]:
-    return [reader.rows(plan(query)), reader.table("documents"), reader.digest(), list(reader.all_records())]
+    return [
+        reader.tables.rows(plan(query)),
+        reader.tables.all("documents"),
+        reader.index.digest(),
+        list(reader.states.scan()),
+    ]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,14 +58,14 @@ def test_a_store_reads_alike_before_and_after_its_rows_are_written(
         store.edit_text(documents[number].id, "content", [(0, 0, "x")])
     query = edda.DocumentQuery(order=order, doc_type=doc_type, limit=limit, offset=offset)
     with store.store.read() as reader:
-        stale = reader.stale_texts()
+        stale = reader.index.stale()
         assert len(stale) == len(set(edited))
         worked_out = look(fresh(reader, stale), query)
         rows = {row[0]: row for row in worked_out[1]}
         some = dict(list(rows.items())[::2])
     store.digest()  # which lets them be written
     with store.store.read() as reader:
-        assert reader.stale_texts() == []
+        assert reader.index.stale() == []
         assert look(reader, query) == worked_out
         assert with_rows(reader, plan(query), some) == worked_out[0]
 
@@ -75,7 +80,7 @@ def test_a_text_that_cannot_be_read_stays_as_it_was_shown(tmp_path: Path) -> Non
         connection.execute("UPDATE _texts SET state = x'00'")
         connection.close()
         with engine.store.read() as reader:
-            assert fresh(reader, reader.stale_texts()) is reader
-            row = reader.row("document", document)
+            assert fresh(reader, reader.index.stale()) is reader
+            row = reader.tables.row("document", document)
             assert row is not None
             assert row[COLUMNS["document"].index("content")] == "words"

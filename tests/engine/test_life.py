@@ -34,8 +34,8 @@ def chain(*actors: tuple[bytes, int]) -> MemoryStore:
     def work(tx: StoreWriter) -> None:
         for actor, length in actors:
             for seq in range(1, length + 1):
-                position = tx.log_position() + 1
-                tx.append(Logged(position, actor, seq, hash_of(actor, seq), b"", b""), head(actor, seq))
+                position = tx.log.position() + 1
+                tx.log.append(Logged(position, actor, seq, hash_of(actor, seq), b"", b""), head(actor, seq))
 
     store.transact(work)
     return store
@@ -267,10 +267,10 @@ def test_who_is_remembered_does_not_look_through_all_sidecars(
 def test_a_store_notes_its_file_once(sidecar: Sidecar) -> None:
     store = noted(sidecar)
     with store.read() as reader:
-        before = reader.meta(life.INODE_KEY)
+        before = reader.meta.get(life.INODE_KEY)
     store.transact(sidecar.note_file)
     with store.read() as reader:
-        assert reader.meta(life.INODE_KEY) == before
+        assert reader.meta.get(life.INODE_KEY) == before
     assert before is not None
     assert len(before) == 8
 

@@ -108,7 +108,7 @@ def test_a_text_of_nothing_is_not_found(store: StorageEngine) -> None:
             view.text("task", bytes(16))
         assert view.item("task", bytes(16)) is None
         assert view.stored("task", bytes(16)) is None
-        assert reader.records([key_of("task", bytes(16))]) == {}
+        assert reader.states.get([key_of("task", bytes(16))]) == {}
 
 
 def test_a_transaction_finds_by_its_words_what_was_written_just_before_it_and_in_it(store: StorageEngine) -> None:

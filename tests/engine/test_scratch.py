@@ -28,10 +28,10 @@ def store(request: pytest.FixtureRequest) -> Iterator[StorageEngine]:
 def test_what_is_folded_in_it_is_what_the_store_shows_and_the_store_stays_as_it_is(store: StorageEngine) -> None:
     version, told = store.store.version(), list[int]()
     with store.snapshot() as reader, scratch_of(reader, told.append) as scratch:
-        assert scratch.table("tasks") == []
+        assert scratch.tables.all("tasks") == []
         folded = Ledger(Texts()).rebuild(scratch, open_taken)
-        assert scratch.table("tasks") == reader.table("tasks")
-        assert scratch.digest() == reader.digest()
+        assert scratch.tables.all("tasks") == reader.tables.all("tasks")
+        assert scratch.index.digest() == reader.index.digest()
     assert told[-1] == folded == store.counts()["changes"]
     assert store.store.version() == version
 

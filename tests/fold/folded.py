@@ -86,7 +86,7 @@ class Folded:
         def work(tx: StoreWriter) -> None:
             name = actor if branch is None else branch
             logged = Logged(self.changes, name, seq, b"%d" % self.changes, header_of(actor, seq, wall_ms), b"")
-            tx.append(logged, Head(name, seq, logged.hash, b"\x90", b"", 0, b""))
+            tx.log.append(logged, Head(name, seq, logged.hash, b"\x90", b"", 0, b""))
             fold = Fold(tx, self.texts, write=partial(apply, tx))
             fold.begin(name, seq, wall_ms, deps, self.changes, author)
             fold.receive(operations, understood=understood)
@@ -106,19 +106,19 @@ class Folded:
 
     @property
     def refused(self) -> int:
-        return len([each for each in self.look(lambda reader: reader.unapplied()) if each.refused])
+        return len([each for each in self.look(lambda reader: reader.unapplied.operations()) if each.refused])
 
     @property
     def waiting(self) -> int:
-        return int(self.look(lambda reader: reader.waiting()))
+        return int(self.look(lambda reader: reader.unapplied.waiting()))
 
     def entity(self, kind: str, entity_id: bytes) -> Entity | None:
         key = key_of(kind, entity_id)
-        found = self.look(lambda reader: reader.records([key])).get(key)
+        found = self.look(lambda reader: reader.states.get([key])).get(key)
         return None if found is None else state.entity_of(key, found.state)
 
     def table(self, name: str) -> list[Any]:
-        return list(self.look(lambda reader: reader.table(name)))
+        return list(self.look(lambda reader: reader.tables.all(name)))
 
     def is_sound(self) -> bool:
         """Whether states, hashes, rows and digest fit each other."""
@@ -133,9 +133,11 @@ class Folded:
 def all_of(folded: Folded) -> dict[str, Any]:
     """All that a store holds of what was folded into it."""
     found: dict[str, Any] = {name: folded.table(name) for name in TABLES}
-    found["digest"] = folded.look(lambda reader: reader.digest())
-    found["records"] = folded.look(lambda reader: list(reader.all_records()))
-    found["conflicted"] = folded.look(lambda reader: reader.conflicted())
-    found["rings"] = folded.look(lambda reader: reader.in_rings())
-    found["unapplied"] = sorted((e.entity, e.refused) for e in folded.look(lambda reader: reader.unapplied()))
+    found["digest"] = folded.look(lambda reader: reader.index.digest())
+    found["records"] = folded.look(lambda reader: list(reader.states.scan()))
+    found["conflicted"] = folded.look(lambda reader: reader.index.conflicted())
+    found["rings"] = folded.look(lambda reader: reader.edges.in_rings())
+    found["unapplied"] = sorted(
+        (e.entity, e.refused) for e in folded.look(lambda reader: reader.unapplied.operations())
+    )
     return found

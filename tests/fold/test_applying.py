@@ -30,7 +30,7 @@ def test_texts_of_one_id_are_edited_apart(folded: Folded) -> None:
     folded.receive(STARTED)
     folded.receive(Put("document", TASK, {"title": "d", "content": "hello"}), past={A: 1})
     folded.receive(edit_of("hello", (A, 3), {A: 2}, [(5, 0, "!")]), past={A: 2})
-    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)]
+    assert folded.look(lambda reader: reader.index.stale()) == [key_of("task", TASK)]
     folded.refresh()
     assert (folded.table("tasks")[0][2], folded.table("documents")[0][3]) == ("hello!", "hello")
 
@@ -38,9 +38,9 @@ def test_texts_of_one_id_are_edited_apart(folded: Folded) -> None:
 def test_an_edited_text_that_is_replaced_waits_for_nothing_any_more(folded: Folded) -> None:
     folded.receive(STARTED)
     folded.receive(edit_of("hello", (A, 2), {A: 1}, [(5, 0, "!")]), past={A: 1})
-    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)]
+    assert folded.look(lambda reader: reader.index.stale()) == [key_of("task", TASK)]
     folded.receive(Put("task", TASK, {"description": None}), past={A: 2})
-    assert folded.look(lambda reader: reader.stale_texts()) == []
+    assert folded.look(lambda reader: reader.index.stale()) == []
     assert folded.table("tasks")[0][2] is None
 
 
@@ -50,7 +50,7 @@ def test_an_edit_of_a_text_that_was_replaced_meanwhile_is_kept_as_a_conflict_wit
     folded.receive(edit_of("hello", (B, 1), {A: 1}, [(5, 0, "!")]), actor=B, seq=1, past={A: 1})
     folded.refresh()
     assert folded.table("tasks")[0][2] == "other"  # of the later moment
-    assert folded.look(lambda reader: reader.conflicted()) == [key_of("task", TASK)]
+    assert folded.look(lambda reader: reader.index.conflicted()) == [key_of("task", TASK)]
     assert folded.refused == folded.waiting == 0
 
 
@@ -95,11 +95,11 @@ def test_one_text_that_cannot_be_read_keeps_no_other_from_being_brought_up_to_da
         folded.receive(edit_of("hello", (A, 2 + number), {A: 1 + number}, [(5, 0, "!")], task), past={A: 1 + number})
 
     def rot(tx: StoreWriter) -> None:
-        tx.save_text(key_of("task", TASK), "description", genesis_id(TASK, "description", "hello"), b"rot", 9)
+        tx.states.put_text(key_of("task", TASK), "description", genesis_id(TASK, "description", "hello"), b"rot", 9)
 
     folded.store.transact(rot)
     folded.texts.forget()
     folded.refresh()
     reads = {row[0]: row[2] for row in folded.table("tasks")}
     assert reads == {values.id_text(TASK): "hello", values.id_text(OTHER): "hello!"}
-    assert folded.look(lambda reader: reader.stale_texts()) == [key_of("task", TASK)], "the scrub names it"
+    assert folded.look(lambda reader: reader.index.stale()) == [key_of("task", TASK)], "the scrub names it"

@@ -30,7 +30,7 @@ def test_an_operation_that_no_version_takes_is_refused_as_a_whole_and_the_others
 @pytest.mark.parametrize("operation", REFUSED.values(), ids=REFUSED)
 def test_what_is_refused_counts_in_the_state_of_what_it_is_about(folded: Folded, operation: Operation | Unread) -> None:
     folded.receive(operation)
-    (unapplied,) = folded.look(lambda reader: reader.unapplied())
+    (unapplied,) = folded.look(lambda reader: reader.unapplied.operations())
     kind, entity_id = ("workspace", bytes(16)) if operation.kind is None else (operation.kind, operation.id)
     assert entity_id is not None
     assert unapplied.entity == key_of(kind, entity_id)
@@ -38,9 +38,9 @@ def test_what_is_refused_counts_in_the_state_of_what_it_is_about(folded: Folded,
     assert entity is not None
     assert (entity.refused.size, entity.touched, entity.deleted, entity.cells) == (1, {}, {}, {})
     assert entity.hidden
-    digest = folded.look(lambda reader: reader.digest())
+    digest = folded.look(lambda reader: reader.index.digest())
     folded.receive(operation)
-    assert folded.look(lambda reader: reader.digest()) != digest
+    assert folded.look(lambda reader: reader.index.digest()) != digest
     assert folded.table("tasks") == folded.table("documents") == folded.table("tags") == []
 
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import key_of
 from edda_sync.fold.entities import Entities
-from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.store.composed import ComposedReader, over
+from edda_sync.store.seams import StatesReader, StoreWriter
 from edda_sync.words.errors import CorruptError
 from tests.crdt.authors import Peer, founded
 from tests.crdt.works import DOCUMENT, OTHER, TASK
@@ -67,16 +69,16 @@ def test_what_is_visible_is_told_as_the_store_had_it_and_as_the_fold_makes_it(en
 
 def test_what_was_read_is_not_read_again_before_all_is_forgotten(peer: Peer) -> None:
     class Counting:
-        def __init__(self, reader: StoreReader) -> None:
-            self.reader, self.asked = reader, 0
+        def __init__(self, states: StatesReader) -> None:
+            self.states, self.asked = states, 0
 
-        def records(self, keys: list[bytes]) -> object:
+        def get(self, keys: list[bytes]) -> object:
             self.asked += len(keys)
-            return self.reader.records(keys)
+            return self.states.get(keys)
 
     with peer.store.read() as reader:
-        counting = Counting(reader)
-        entities = Entities(counting)  # type: ignore[arg-type]
+        counting = Counting(reader.states)
+        entities = Entities(replace(ComposedReader.of(reader), states=over(reader.states, counting)))
         for _ in range(2):
             entities.load((KEY, NEW))
             assert entities.is_visible(KEY)
@@ -98,8 +100,8 @@ def test_what_is_expected_to_be_new_is_not_looked_for(entities: Entities) -> Non
 
 def test_what_rotted_is_damage_for_who_asks_for_it(peer: Peer) -> None:
     def rot(tx: StoreWriter) -> None:
-        (record,) = tx.records([KEY]).values()
-        tx.save([record._replace(state=record.state[1:])], {KEY: False})
+        (record,) = tx.states.get([KEY]).values()
+        tx.states.put([record._replace(state=record.state[1:])], {KEY: False})
 
     peer.store.transact(rot)
     with peer.store.read() as reader:

@@ -19,7 +19,7 @@ from edda_sync.crdt.operation import Delete, Operation, Put, Touch, Unread
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.store.delta import apply
-from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.memory.states import MemoryStatesWriter
 from edda_sync.store.seams import Head, Logged, Record, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
@@ -71,7 +71,7 @@ def test_whatever_a_member_sends_becomes_states_that_are_read_back_and_stops_not
     folded = Folded()
     for seq, each in enumerate(some, start=1):
         folded.receive(*map(ops.decode, each), seq=seq, past={A: seq - 1} if seq > 1 else {})
-    for record in folded.look(lambda reader: list(reader.all_records())):
+    for record in folded.look(lambda reader: list(reader.states.scan())):
         entity = state.entity_of(record.key, record.state)
         assert state.decode(entity.id, state.encode(entity)) == entity
         assert state.encode(entity) == state.state_of(record.key, record.state)
@@ -93,7 +93,7 @@ def test_changes_that_are_folded_singly_or_many_at_once_come_to_the_same(some: l
         fold = Fold(tx, together.texts, write=partial(apply, tx))
         for seq, each in enumerate(some, start=1):
             logged = Logged(seq, A, seq, b"%d" % seq, header_of(A, seq, 1_000 + seq), b"")
-            tx.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))
+            tx.log.append(logged, Head(A, seq, logged.hash, b"\x90", b"", 0, b""))
             fold.begin(A, seq, 1_000 + seq, {A: seq - 1} if seq > 1 else {}, seq, AUTHOR)
             fold.receive(map(ops.decode, each))
             if seq % chunk == 0:
@@ -118,13 +118,13 @@ def test_a_change_that_is_longer_than_memory_holds_comes_to_the_same(monkeypatch
     whole.receive(*listed)
     monkeypatch.setattr("edda_sync.fold.fold.CHUNK", 4)
     saved: list[int] = []
-    save = MemoryWriter.save
+    put = MemoryStatesWriter.put
 
-    def counted(tx: MemoryWriter, some: Sequence[Record], conflicted: dict[bytes, bool]) -> None:
+    def counted(states: MemoryStatesWriter, some: Sequence[Record], conflicted: dict[bytes, bool]) -> None:
         saved.append(len(some))
-        save(tx, some, conflicted)
+        put(states, some, conflicted)
 
-    monkeypatch.setattr(MemoryWriter, "save", counted)
+    monkeypatch.setattr(MemoryStatesWriter, "put", counted)
     cut.receive(*listed)
     assert max(saved) <= 2 * 4
     assert all_of(cut) == all_of(whole)
@@ -154,7 +154,7 @@ def test_one_id_written_as_several_kinds_names_several_entities_whichever_came_f
     assert [row[1] for row in folded.table("tasks")] == ["a task"]
     assert [(row[1], row[3]) for row in folded.table("documents")] == [("a document", "words")]
     assert [row[:3] for row in folded.table("task_documents")] == [(text_id, text_id, "itself")]
-    assert [record.key for record in folded.look(lambda reader: list(reader.all_records()))] == [
+    assert [record.key for record in folded.look(lambda reader: list(reader.states.scan()))] == [
         key_of(kind, TASK) for kind in KINDS
     ]
     assert folded.refused == folded.waiting == 0
@@ -168,15 +168,15 @@ def test_nobody_keeps_a_tag_or_a_device_from_being_made_by_taking_its_id_for_a_t
     folded.receive(Put("task", TAG_BYTES, {"title": "taken"}), Put("document", TABLET_ID, {"title": "taken"}))
     folded.receive(Put("tag", TAG_BYTES, {"name": "work"}), device(TABLET, LAPTOP))
     assert [row[1] for row in folded.table("tags")] == ["work"]
-    assert len(folded.look(lambda reader: list(reader.all_records("device")))) == 1
+    assert len(folded.look(lambda reader: list(reader.states.scan("device")))) == 1
     assert folded.refused == folded.waiting == 0
 
 
 def test_a_state_under_the_key_of_another_kind_is_refused(folded: Folded) -> None:
     folded.receive(TITLE)
-    (task,) = folded.look(lambda reader: list(reader.all_records()))
+    (task,) = folded.look(lambda reader: list(reader.states.scan()))
     rotten = task._replace(key=key_of("document", TASK))
-    folded.store.transact(lambda tx: tx.save([rotten], {rotten.key: False}))
+    folded.store.transact(lambda tx: tx.states.put([rotten], {rotten.key: False}))
     with pytest.raises(CorruptError, match="document"):
         folded.receive(Put("document", TASK, {"title": "d"}))
 
@@ -191,7 +191,7 @@ def test_a_tag_without_a_name_does_not_show_and_takes_no_name_from_another(folde
 
 def test_what_is_about_nothing_that_can_be_read_has_one_place(folded: Folded) -> None:
     folded.receive(Unread(True), Unread(False), Unread(True))
-    assert [each.entity for each in folded.look(lambda reader: reader.unapplied())] == [UNREADABLE] * 3
+    assert [each.entity for each in folded.look(lambda reader: reader.unapplied.operations())] == [UNREADABLE] * 3
     assert (folded.refused, folded.waiting) == (1, 2)  # the last one stands behind one that waits
 
 
@@ -206,7 +206,7 @@ def test_a_change_is_found_by_each_entity_that_it_is_about_whatever_became_of_it
         key_of("task", TASK): [1, 2], key_of("task", OTHER): [1], key_of("document", DOCUMENT): [1, 3], UNREADABLE: [2],
         key_of("document", TASK): [],
     }  # fmt: skip
-    assert {key: list(folded.look(lambda reader, key=key: reader.mentions(key))) for key in expected} == expected
+    assert {key: list(folded.look(lambda reader, key=key: reader.mentions.of(key))) for key in expected} == expected
 
 
 # --- a function of the set of changes ---------------------------------------------------------------------------------

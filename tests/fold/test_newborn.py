@@ -21,7 +21,7 @@ from edda_sync.words.errors import CorruptError
 from tests.crdt.authors import Peer, founded
 from tests.crdt.histories import Event, histories
 from tests.crdt.works import DOCUMENT, OTHER, TAG, TAG_BYTES, TASK, Work, changes, written
-from tests.store.contract import dump
+from tests.store.samples import dump
 
 DOCUMENT_TEXT = values.id_text(DOCUMENT)
 
@@ -123,7 +123,7 @@ def test_what_an_entity_is_asked_for_in_its_own_pass_makes_it_an_ordinary_one() 
     laptop, peer = founded()
     peer.admit(laptop.write(Put("task", TASK, {"title": "t"}), Put("task", TASK, {"status": "done"})))
     with peer.store.read() as reader:
-        (record,) = reader.records([key_of("task", TASK)]).values()
+        (record,) = reader.states.get([key_of("task", TASK)]).values()
     entity = state.entity_of(record.key, record.state)
     assert (entity.value("title"), entity.value("status")) == ("t", "done")
     assert [cells for cells, _ in entity.spent.values()] == [2]

@@ -13,7 +13,8 @@ from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import key_of
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.projector import Became
-from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.memory.edges import MemoryEdges
+from edda_sync.store.memory.tables import MemoryTablesWriter
 from edda_sync.store.seams import Patch, Shown, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError
@@ -34,16 +35,16 @@ def test_after_each_change_hashes_digest_and_rows_are_what_the_states_say(events
         total = 0
         with peer.store.read() as reader:
             visible: dict[str, set[str]] = {kind: set() for kind in rows.COLUMNS}
-            for record in reader.all_records():
+            for record in reader.states.scan():
                 entity = state.entity_of(record.key, record.state)
                 assert record.hidden == entity.hidden
                 assert record.hash == state.hash_entity(record.key, state.encode(entity), [])
                 total = digests.add(total, record.hash)
                 if entity.kind in visible and not entity.hidden:
                     visible[entity.kind].add(values.id_text(entity.id))
-            assert reader.digest() == total
+            assert reader.index.digest() == total
             for kind, table in (("task", "tasks"), ("document", "documents"), ("tag", "tags")):
-                assert {row[0] for row in reader.table(table)} == visible[kind]
+                assert {row[0] for row in reader.tables.all(table)} == visible[kind]
 
 
 def test_the_more_of_what_became_of_an_entity_counts() -> None:
@@ -64,7 +65,7 @@ class Two:
         self.peer.admit(Life(self.laptop.identity, continues=self._first()).write(*operations, wall_ms=wall_ms))
 
     def conflicted(self) -> list[bytes]:
-        return self.peer.look(lambda reader: reader.conflicted())
+        return self.peer.look(lambda reader: reader.index.conflicted())
 
     def _first(self) -> Life:
         again, _ = founded()
@@ -112,27 +113,27 @@ def test_of_a_ring_that_is_closed_at_once_one_edge_is_withheld_and_shown_when_th
     two.write(ops.Put("task", TASK, {"parent_id": OTHER}))
     two.concurrent(ops.Put("task", OTHER, {"parent_id": TASK}), wall_ms=2_000)
     assert {row[0]: row[9] for row in two.peer.table("tasks")} == {TASK_TEXT: OTHER_TEXT, OTHER_TEXT: None}
-    assert two.peer.look(lambda reader: reader.in_rings()) == [key_of("task", OTHER)]
+    assert two.peer.look(lambda reader: reader.edges.in_rings()) == [key_of("task", OTHER)]
     two.write(ops.Put("task", TASK, {"parent_id": None}))
     assert {row[0]: row[9] for row in two.peer.table("tasks")} == {TASK_TEXT: None, OTHER_TEXT: TASK_TEXT}
-    assert two.peer.look(lambda reader: reader.in_rings()) == []
+    assert two.peer.look(lambda reader: reader.edges.in_rings()) == []
 
 
 def test_a_touch_of_a_tag_that_shows_writes_no_row(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every change that tags something touches the tag: else it would write all that carries it, each time."""
     two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("task", TASK, {"title": "t", "tag." + TAG: True}))
     shown: list[Shown] = []
-    show = MemoryWriter.show
+    show = MemoryTablesWriter.show
 
-    def counted(tx: Any, some: list[Shown], new: frozenset[bytes]) -> None:
+    def counted(tables: Any, some: list[Shown], new: frozenset[bytes]) -> None:
         shown.extend(some)
-        show(tx, some, new)
+        show(tables, some, new)
 
-    monkeypatch.setattr(MemoryWriter, "show", counted)
-    digest = two.peer.look(lambda reader: reader.digest())
+    monkeypatch.setattr(MemoryTablesWriter, "show", counted)
+    digest = two.peer.look(lambda reader: reader.index.digest())
     two.write(ops.Touch("tag", TAG_BYTES))
     assert shown == []
-    assert two.peer.look(lambda reader: reader.digest()) != digest
+    assert two.peer.look(lambda reader: reader.index.digest()) != digest
     two.write(ops.Touch("task", TASK))
     assert shown == []
 
@@ -144,23 +145,23 @@ class Writes:
         self.whole: list[bytes] = []
         self.columns: list[tuple[str, ...]] = []
         self.asked_for_rings = 0
-        show, patch, in_rings = MemoryWriter.show, MemoryWriter.patch, MemoryWriter.in_rings
+        show, patch, in_rings = MemoryTablesWriter.show, MemoryTablesWriter.patch, MemoryEdges.in_rings
 
-        def shown(tx: Any, some: list[Shown], new: frozenset[bytes]) -> None:
+        def shown(tables: Any, some: list[Shown], new: frozenset[bytes]) -> None:
             self.whole += [each.key for each in some]
-            show(tx, some, new)
+            show(tables, some, new)
 
-        def patched(tx: Any, patches: list[Patch]) -> None:
+        def patched(tables: Any, patches: list[Patch]) -> None:
             self.columns += [each.columns for each in patches]
-            patch(tx, patches)
+            patch(tables, patches)
 
-        def asked(tx: Any) -> list[bytes]:
+        def asked(edges: Any) -> list[bytes]:
             self.asked_for_rings += 1
-            return in_rings(tx)
+            return in_rings(edges)
 
-        monkeypatch.setattr(MemoryWriter, "show", shown)
-        monkeypatch.setattr(MemoryWriter, "patch", patched)
-        monkeypatch.setattr(MemoryWriter, "in_rings", asked)
+        monkeypatch.setattr(MemoryTablesWriter, "show", shown)
+        monkeypatch.setattr(MemoryTablesWriter, "patch", patched)
+        monkeypatch.setattr(MemoryEdges, "in_rings", asked)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,9 @@ def test_what_a_task_points_at_is_withheld_until_it_is_here(two: Two) -> None:
     two.write(ops.Put("task", TASK, {"title": "t"}))
     two.write(ops.Put("task", TASK, {"tag." + TAG: True, "link." + DOCUMENT_TEXT: "see"}))
     keys = [key_of("tag", TAG_BYTES), key_of("document", DOCUMENT)]
-    assert two.peer.look(lambda reader: [reader.waiting_for([key]) for key in keys]) == [[key_of("task", TASK)]] * 2
+    assert (
+        two.peer.look(lambda reader: [reader.edges.withheld_to([key]) for key in keys]) == [[key_of("task", TASK)]] * 2
+    )
     two.write(ops.Put("tag", TAG_BYTES, {"name": "work"}), ops.Put("document", DOCUMENT, {"title": "d"}))
     assert [row[:3] for row in two.peer.table("entity_tags")] == [("task", TASK_TEXT, TAG)]
     two.write(ops.Put("task", TASK, {"link." + DOCUMENT_TEXT: "of another kind"}))
@@ -252,7 +255,7 @@ def test_rows_that_are_written_by_column_are_those_that_are_written_whole(
         made.append(change)
         with two.peer.store.read() as reader:
             fold = Fold(reader, two.peer.ledger.texts)
-            assert all(fold.is_sound(record) for record in reader.all_records())
+            assert all(fold.is_sound(record) for record in reader.states.scan())
     if made:
         whole.admit(*made)
     assert two.peer.view() == whole.view()
@@ -267,7 +270,7 @@ def test_an_entity_whose_cells_have_several_values_is_marked_until_it_is_hidden_
     two.write(ops.Delete("task", TASK, ((two.laptop.actor, 2),)))
     assert two.conflicted() == [key]  # the other one brings it back
     other = next(actor for actor in head if actor != two.laptop.actor)
-    named = two.peer.look(lambda reader: (other, 1, reader.heads()[other].hash[:16]))
+    named = two.peer.look(lambda reader: (other, 1, reader.log.heads()[other].hash[:16]))
     two.peer.admit(
         two.laptop.write(ops.Delete("task", TASK, tuple(sorted([(two.laptop.actor, 2), (other, 1)]))), deps=[named])
     )
@@ -296,22 +299,22 @@ def test_what_does_not_fit_its_state_is_not_sound(two: Two, what: str) -> None:
     key = key_of("task", TASK)
 
     def damage(tx: Any) -> None:
-        (record,) = tx.records([key]).values()
+        (record,) = tx.states.get([key]).values()
         if what == "hash":
-            tx.save([record._replace(hash=bytes(32))], {key: False})
+            tx.states.put([record._replace(hash=bytes(32))], {key: False})
         elif what == "hidden":
-            tx.save([record._replace(hidden=True)], {key: False})
+            tx.states.put([record._replace(hidden=True)], {key: False})
         elif what == "row":
-            row = tx.row("task", TASK_TEXT)
-            tx._set("tasks", TASK_TEXT, (row[0], "other", *row[2:]))
+            row = tx.tables.row("task", TASK_TEXT)
+            tx.journal.set("tasks", TASK_TEXT, (row[0], "other", *row[2:]))
         else:
-            tx._drop(
+            tx.journal.drop(
                 "entity_tags" if what == "tags" else "task_documents",
                 ("task", TASK_TEXT) if what == "tags" else TASK_TEXT,
             )
 
     def sound(tx: StoreWriter) -> bool:
-        (record,) = tx.records([key]).values()
+        (record,) = tx.states.get([key]).values()
         return two.peer.ledger.fold(tx).is_sound(record)
 
     assert two.peer.store.transact(sound)

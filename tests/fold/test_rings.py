@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from edda_sync.fold.fold import Fold
 from edda_sync.fold.rings import Rings
 from edda_sync.fold.scrub import scrub_entities
 from edda_sync.fold.texts import Texts
-from edda_sync.store.memory.tables import MemoryWriter
-from edda_sync.store.seams import StoreReader, StoreWriter
+from edda_sync.store.composed import ComposedReader, over
+from edda_sync.store.memory.writer import MemoryWriter
+from edda_sync.store.seams import EdgesReader, StoreReader, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
 from tests.crdt.authors import Life, Peer, founded
@@ -47,10 +49,10 @@ def with_parents(parents: list[int | None]) -> Peer:
 
 def shown(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
     """The parent that each visible task shows, and whether it is withheld because of a ring."""
-    ringed = reader.in_rings()
-    assert reader.has_rings() == bool(ringed)
+    ringed = reader.edges.in_rings()
+    assert reader.edges.has_rings() == bool(ringed)
     found = {}
-    for row in reader.table("tasks"):
+    for row in reader.tables.all("tasks"):
         own, parent = values.id_bytes("id", row[0]), row[9]
         found[own] = None if parent is None else values.id_bytes("id", parent), key_of("task", own) in ringed
     return found
@@ -58,7 +60,7 @@ def shown(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
 
 def expected(reader: StoreReader) -> dict[bytes, tuple[bytes | None, bool]]:
     """The same, worked out of all states at once."""
-    stored = [entity_of(record.key, record.state) for record in reader.all_records("task")]
+    stored = [entity_of(record.key, record.state) for record in reader.states.scan("task")]
     tasks = {entity.id: entity for entity in stored if not entity.hidden}
     named = {own: entity.value("parent_id") for own, entity in tasks.items()}
     parents: dict[bytes, bytes | None] = {own: parent if parent in tasks else None for own, parent in named.items()}
@@ -122,8 +124,10 @@ def test_what_is_folded_anew_with_or_without_a_change_is_withheld_as_before(
     without = [] if void is None else [(laptop.actor, void)]
 
     def refold(tx: StoreWriter) -> None:
-        positions = [tx.position_of(*dot) for dot in without]
-        peer.ledger.refold(tx, {*map(key, again), *tx.entities_at([at for at in positions if at is not None])}, without)
+        positions = [tx.log.position_of(*dot) for dot in without]
+        peer.ledger.refold(
+            tx, {*map(key, again), *tx.mentions.entities_at([at for at in positions if at is not None])}, without
+        )
 
     peer.store.transact(refold)
     with peer.store.read() as reader:
@@ -135,7 +139,7 @@ def test_who_closed_a_ring_shows_its_parent_again_when_another_edge_of_it_is_tak
     for number, parent in ((0, None), (1, None), (2, None), (0, 1), (1, 2), (2, 0)):
         peer.admit(laptop.write(put(number, parent)))
     with peer.store.read() as reader:
-        assert reader.in_rings() == [key(2)]
+        assert reader.edges.in_rings() == [key(2)]
     peer.store.transact(lambda tx: peer.ledger.refold(tx, [key(1)], [(laptop.actor, 6)]))
     with peer.store.read() as reader:
         assert shown(reader) == expected(reader)
@@ -146,25 +150,27 @@ def test_who_closed_a_ring_shows_its_parent_again_when_another_edge_of_it_is_tak
 
 
 class Asked:
-    """A reader that counts for how many tasks it was asked whose parent they show."""
+    """Edges that note for which tasks they were asked whose parent these show."""
 
-    def __init__(self, reader: StoreReader) -> None:
-        self._reader = reader
+    def __init__(self, edges: EdgesReader) -> None:
+        self._edges = edges
         self.tasks: list[bytes] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
+    def parent(self, task: bytes) -> bytes | None:
+        self.tasks.append(task)
+        return self._edges.parent(task)
 
-    def parent_edge(self, of: bytes) -> bytes | None:
-        self.tasks.append(of)
-        return self._reader.parent_edge(of)
+
+def with_edges(reader: StoreReader, asked: Asked) -> StoreReader:
+    return replace(ComposedReader.of(reader), edges=over(reader.edges, asked))
 
 
 def walked(peer: Peer, born: list[int], moved: list[int]) -> tuple[list[bytes], list[bytes]]:
     """What a flush would have to show anew, and whose parents it asked the store for."""
     with peer.store.read() as reader:
-        asked: Any = Asked(reader)
-        changed = Rings(asked, Entities(asked)).look(list(map(key, born)), list(map(key, moved)))
+        asked = Asked(reader.edges)
+        watched = with_edges(reader, asked)
+        changed = Rings(watched, Entities(watched)).look(list(map(key, born)), list(map(key, moved)))
         return changed, asked.tasks
 
 
@@ -231,7 +237,7 @@ def test_a_task_of_this_device_closes_no_ring_and_may_hang_on_one() -> None:
 
 def forged(peer: Peer, forge: Any) -> set[bytes]:
     """What the scrub names once somebody wrote other parents into the tables."""
-    peer.store.transact(lambda tx: forge(tx._tables))
+    peer.store.transact(lambda tx: forge(tx.journal.tables))
     with peer.store.read() as reader:
         return {damage.key for damage in scrub_entities(reader, b"", 100)[0] if damage.key is not None}
 
@@ -269,7 +275,7 @@ def test_the_scrub_walks_a_chain_once() -> None:
     for parents in ([None, *range(size - 1)], [*range(1, size), None]):
         peer = with_parents(parents)
         with peer.store.read() as reader:
-            asked: Any = Asked(reader)
-            fold = Fold(asked, Texts())
-            assert all(fold.is_sound(record) for record in reader.all_records("task"))
+            asked = Asked(reader.edges)
+            fold = Fold(with_edges(reader, asked), Texts())
+            assert all(fold.is_sound(record) for record in reader.states.scan("task"))
             assert len(asked.tasks) <= 2 * size

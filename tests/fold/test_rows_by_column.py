@@ -51,7 +51,7 @@ def do(tx: Any, ids: list[str], what: str, which: int, value: int) -> None:
 
 def tables(store: edda.StorageEngine) -> dict[str, list[Any]]:
     with store.snapshot() as reader:
-        return {name: reader.table(name) for name in TABLES}
+        return {name: reader.tables.all(name) for name in TABLES}
 
 
 @settings(max_examples=50)
@@ -91,8 +91,8 @@ def test_a_title_that_is_written_while_a_row_waits_for_its_text_takes_the_text_a
         task = store.create_task(edda.Task(title="one", description="words"))
         store.edit_text(task, "description", [(0, 0, "other ")])
         with store.store.read() as reader:
-            assert reader.stale_texts()
+            assert reader.index.stale()
         store.update_task(edda.Task(id=task, title="two"))
         with store.store.read() as reader:
-            assert not reader.stale_texts()
-            assert reader.table("tasks")[0][1:3] == ("two", "other words")
+            assert not reader.index.stale()
+            assert reader.tables.all("tasks")[0][1:3] == ("two", "other words")

@@ -26,8 +26,8 @@ def damage(store: StorageEngine, statement: str, *parameters: object) -> None:
     """Change a stored byte behind the engine's back."""
 
     def work(tx: Any) -> None:
-        tx._execute(statement, parameters)
-        tx._known.clear()  # what was written lately is in memory as well, and sound
+        tx._sql.execute(statement, parameters)
+        tx._forget_known()  # what was written lately is in memory as well, and sound
 
     store.store.transact(work)
 

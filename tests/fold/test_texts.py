@@ -87,7 +87,7 @@ def test_the_tail_is_folded_into_the_state_before_it_grows_long(
     with store.store.read() as reader:
         key = key_of("document", entity)
         ((field, genesis),) = Entities(reader).of("document", entity).edited_texts()
-        stored = reader.text(key, field, genesis)
+        stored = reader.states.text(key, field, genesis)
     assert stored is not None
     assert len(stored.tail) < 4
     assert content(store, document) == "01234567890"

@@ -14,10 +14,10 @@ def test_an_operation_of_a_newer_version_waits_and_is_not_refused(
     folded: Folded, operation: Operation | Unread
 ) -> None:
     folded.receive(TITLE)
-    before = folded.look(lambda reader: list(reader.all_records()))
+    before = folded.look(lambda reader: list(reader.states.scan()))
     folded.receive(operation, past={A: 1})
     assert (folded.refused, folded.waiting) == (0, 1)
-    assert folded.look(lambda reader: list(reader.all_records())) == before
+    assert folded.look(lambda reader: list(reader.states.scan())) == before
     folded.receive(Put("task", TASK, {"status": "done"}), past={A: 2})
     assert folded.table("tasks")[0][3] == "done"
 
@@ -35,7 +35,7 @@ def test_a_change_of_which_the_header_is_not_understood_waits_with_all_that_is_i
 ) -> None:
     folded.receive(operation, understood=False)
     assert (folded.refused, folded.waiting) == (0, 1)
-    assert folded.look(lambda reader: list(reader.all_records())) == []
+    assert folded.look(lambda reader: list(reader.states.scan())) == []
 
 
 def test_a_change_of_which_the_header_is_not_understood_waits_though_nothing_is_in_it(folded: Folded) -> None:

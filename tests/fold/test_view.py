@@ -29,9 +29,9 @@ def store() -> Iterator[MemoryStore]:
 def write(tx: StoreWriter, view: View) -> None:
     for each in view.take():
         if isinstance(each, TextSaved):
-            tx.save_text(*each)
+            tx.states.put_text(*each)
         else:
-            serial = tx.append_text(each.entity, each.field, each.genesis, each.actor, each.seq, each.edit)
+            serial = tx.states.append_text(each.entity, each.field, each.genesis, each.actor, each.seq, each.edit)
             assert serial == each.serial
 
 
@@ -47,18 +47,18 @@ def test_a_text_reads_as_if_each_step_had_been_written_at_once(steps: list[tuple
             view, found, last = View(tx), [], 0
             for key in KEYS:
                 view.save_text(key, b"start", 0)
-                there.save_text(*key, b"start", 0)
+                there.states.put_text(*key, b"start", 0)
             for number, (what, which) in enumerate(steps):
                 key = KEYS[which]
                 if what == "append":
                     last = view.append_text(key, ACTOR, number, b"%d" % number)
-                    assert there.append_text(*key, ACTOR, number, b"%d" % number) == last
+                    assert there.states.append_text(*key, ACTOR, number, b"%d" % number) == last
                 elif what == "save":
                     view.save_text(key, b"state %d" % number, last)
-                    there.save_text(*key, b"state %d" % number, last)
+                    there.states.put_text(*key, b"state %d" % number, last)
                 else:
                     write(tx, view)
-                found += [(view.text(each, since), there.text(*each, since=since)) for each in KEYS]
+                found += [(view.text(each, since), there.states.text(*each, since=since)) for each in KEYS]
             write(tx, view)
             return found
 
@@ -68,7 +68,7 @@ def test_a_text_reads_as_if_each_step_had_been_written_at_once(steps: list[tuple
         assert one == there
     with buffered.read() as reader, direct.read() as expected:
         for key in KEYS:
-            assert reader.text(*key) == expected.text(*key)
+            assert reader.states.text(*key) == expected.states.text(*key)
 
 
 def test_nothing_is_written_before_it_is_taken(store: MemoryStore) -> None:
@@ -76,21 +76,21 @@ def test_nothing_is_written_before_it_is_taken(store: MemoryStore) -> None:
         view = View(tx)
         view.save_text(KEYS[0], b"state", 0)
         serial = view.append_text(KEYS[0], ACTOR, 1, b"edit")
-        assert tx.text(*KEYS[0]) is None
+        assert tx.states.text(*KEYS[0]) is None
         assert view.text(KEYS[0]) == TextState(b"state", 0, [TailEdit(serial, ACTOR, 1, b"edit")])
         assert view.size == 9
         return view
 
     view = store.transact(work)
     with store.read() as reader:
-        assert reader.text(*KEYS[0]) is None
+        assert reader.states.text(*KEYS[0]) is None
     assert [type(each) for each in view.take()] == [TextSaved, TextAppended]
     assert view.take() == []
     assert view.size == 0
 
 
 def test_whoever_only_looks_sees_what_is_stored(store: MemoryStore) -> None:
-    store.transact(lambda tx: tx.save_text(*KEYS[0], b"state", 0))
+    store.transact(lambda tx: tx.states.put_text(*KEYS[0], b"state", 0))
     with store.read() as reader:
         assert View(reader).text(KEYS[0]) == TextState(b"state", 0, [])
         assert View(reader).text(KEYS[1]) is None

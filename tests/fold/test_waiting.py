@@ -10,7 +10,7 @@ from edda_sync.crdt.entity import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold import waiting as module
 from edda_sync.fold.waiting import Waiting
-from edda_sync.store.seams import Logged, StoreReader
+from edda_sync.store.seams import Logged, LogReader
 from edda_sync.testing import devices
 from tests.sync.strange import write_change
 
@@ -49,15 +49,15 @@ def test_what_came_since_is_looked_up_and_what_is_known_is_not(
 ) -> None:
     waiting = Waiting()
     with store.store.read() as reader:
-        kind: type[StoreReader] = type(reader)
+        kind: type[LogReader] = type(reader.log)
     looked: list[int] = []
-    true = kind.logged
+    true = kind.read
 
-    def logged(reader: StoreReader, position: int) -> Logged:
+    def read(log: LogReader, position: int) -> Logged:
         looked.append(position)
-        return true(reader, position)
+        return true(log, position)
 
-    monkeypatch.setattr(kind, "logged", logged)
+    monkeypatch.setattr(kind, "read", read)
     write_change(store, NEWER)
     looked.clear()
     for _ in range(3):

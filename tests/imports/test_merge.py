@@ -139,7 +139,7 @@ def test_many_items_are_imported_in_batches(store: StorageEngine, monkeypatch: p
     assert seen == [10, 20, 21, 22, 23, 24, 25]
     assert store.counts()["changes"] == before + len(seen)
     with store.store.read() as reader:
-        header = decode_header(reader.logged(reader.log_position()).raw)
+        header = decode_header(reader.log.read(reader.log.position()).raw)
     assert (header.agent, header.reason) == ("importer", "moving in")
 
 

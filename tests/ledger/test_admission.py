@@ -202,7 +202,7 @@ def test_an_unknown_even_number_is_kept_byte_for_byte_and_passed_over(three: Thr
     assert three.peer.admit(change) is Admitted.APPLIED
     assert [row[1] for row in three.peer.table("tasks")] == ["t"]
     assert three.peer.waiting == 0
-    logged = three.peer.look(lambda reader: reader.logged(reader.log_position()))
+    logged = three.peer.look(lambda reader: reader.log.read(reader.log.position()))
     assert logged.raw == change.raw
     assert changes.decode_header(logged.raw).ext[-len(ext) :] == ext
 
@@ -229,7 +229,7 @@ def test_such_a_change_waits_though_nothing_is_in_it(three: Three, newer: dict[s
 def test_one_more_field_in_a_birth_is_kept_byte_for_byte(three: Three) -> None:
     life = Life(PHONE, continues=three.laptop, ext=((2, b"more"),))
     assert three.peer.admit(life.write(TITLE)) is Admitted.APPLIED
-    head = three.peer.look(lambda reader: reader.heads()[life.actor])
+    head = three.peer.look(lambda reader: reader.log.heads()[life.actor])
     assert head.birth == changes.encode_birth(life.birth)
     assert changes.decode_birth(head.birth).ext == ((2, b"more"),)
 
@@ -239,7 +239,7 @@ def test_one_more_field_in_a_device_s_record_is_kept_byte_for_byte() -> None:
     made = device(PHONE, LAPTOP)
     raw = records.encode(msgspec.structs.replace(records.decode_device(made.cells["record"]), ext=((2, b"more"),)))
     peer.admit(laptop.write(ops.Put("device", made.id, {**made.cells, "record": raw})))
-    entity = peer.look(lambda reader: reader.records([key_of("device", made.id)]))[key_of("device", made.id)]
+    entity = peer.look(lambda reader: reader.states.get([key_of("device", made.id)]))[key_of("device", made.id)]
     assert raw in entity.state
     assert peer.admit(Life(PHONE, continues=laptop).write(TITLE)) is Admitted.APPLIED
 

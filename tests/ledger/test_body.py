@@ -29,7 +29,7 @@ def test_a_body_is_whole_while_it_fits_one_part_and_in_parts_once_it_does_not(so
         whole, hashes, operations, size = store.transact(work)
     joined = b"".join(some)
     with store.read() as reader:
-        parts = list(reader.parts(7))
+        parts = list(reader.log.parts(7))
     assert (operations, size) == (len(some), len(joined))
     assert (whole == joined and not hashes and not parts) == (len(joined) <= 30)
     if len(joined) > 30:

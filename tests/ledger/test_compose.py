@@ -33,10 +33,10 @@ class Author:
 
         def work(tx: StoreWriter) -> list[Operation]:
             self.peer.ledger.commit(tx, drafts, 5)
-            position = tx.log_position()
-            if tx.logged(position).actor != actor_of(tx):
+            position = tx.log.position()
+            if tx.log.read(position).actor != actor_of(tx):
                 return []
-            return [ops.decode(each) for each in ops.cut([tx.logged(position).body])]  # type: ignore[misc]
+            return [ops.decode(each) for each in ops.cut([tx.log.read(position).body])]  # type: ignore[misc]
 
         made = self.peer.store.transact(work)
         self.peer.store.transact(self.peer.ledger.refresh)

@@ -33,7 +33,7 @@ class SqlitePeer(Peer):
         super().__init__(founder)
         store: Any = SqliteStore(path, self._ended)
         self.store = store
-        self.store.transact(lambda tx: tx.set_meta(WORKSPACE_KEY, self.workspace))
+        self.store.transact(lambda tx: tx.meta.set(WORKSPACE_KEY, self.workspace))
 
     def _ended(self, committed: bool) -> None:
         (self.ledger.committed if committed else self.ledger.rolled_back)()
@@ -81,7 +81,7 @@ def folded_anew(peer: Peer, changes: Sequence[Change]) -> Callable[[], Any]:
     peer.admit(*changes)
 
     def refold(tx: StoreWriter) -> int:
-        return peer.ledger.refold(tx, [record.key for record in tx.all_records("task")])
+        return peer.ledger.refold(tx, [record.key for record in tx.states.scan("task")])
 
     return lambda: peer.store.transact(refold)
 

@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[StorageEngine]:
 def logged(store: StorageEngine) -> list[tuple[Logged, Header]]:
     """Every change in the log."""
     with store.store.read() as reader:
-        entries = [reader.logged(position) for position in range(1, reader.log_position() + 1)]
+        entries = [reader.log.read(position) for position in range(1, reader.log.position() + 1)]
     return [(entry, changes.decode_header(entry.raw)) for entry in entries]
 
 
@@ -120,7 +120,7 @@ def lose_texts(store: StorageEngine) -> None:
 
     def lose(tx: Any) -> None:
         for name in ("texts", "tails"):
-            tx._drop_where(name, lambda _key: True)
+            tx.journal.clear(name)
 
     store.store.transact(lose)
     store.ledger.forget()
@@ -198,7 +198,7 @@ def test_a_long_body_is_kept_in_parts_whose_hashes_the_header_lists(store: Stora
     entry, header = logged(store)[-1]
     assert entry.body == b""
     with store.store.read() as reader:
-        parts = list(reader.parts(entry.position))
+        parts = list(reader.log.parts(entry.position))
     assert [changes.hash_part(part) for part in parts] == list(header.parts)
     assert header.content == changes.hash_parts(header.parts)
     assert sum(map(len, parts)) == header.body_bytes
@@ -263,7 +263,7 @@ class Writer(Peer):
 
         def look(tx: StoreWriter) -> list[Change]:
             actor = actor_of(tx)
-            found = [tx.logged(position) for position in tx.positions_missing({})]
+            found = [tx.log.read(position) for position in tx.log.positions_after({})]
             return [Change(changes.decode_header(e.raw), e.raw, e.body) for e in found if e.actor == actor]
 
         return self.store.transact(look)
@@ -311,7 +311,7 @@ def test_more_dependencies_than_a_header_has_room_for_are_spread_over_empty_chan
         assert peer.admit(change) is Admitted.APPLIED
     assert peer.view() == writer.view()
     with peer.store.read() as reader:
-        past = peer.ledger.pasts.of(reader, reader.heads()[dot[0]])
+        past = peer.ledger.pasts.of(reader, reader.log.heads()[dot[0]])
     assert {**past, dot[0]: dot[1]} == peer.frontier
 
 
@@ -337,8 +337,8 @@ def test_empty_changes_say_nothing_and_are_kept_out_of_what_entities_are_about(m
     before = writer.view()
     writer.commit(Put.of("task", OTHER, {"title": "t"}))
     with writer.store.read() as reader:
-        assert len(reader.mentions(b"\0" + OTHER)) == 1
-        assert reader.waiting() == 0
+        assert len(reader.mentions.of(b"\0" + OTHER)) == 1
+        assert reader.unapplied.waiting() == 0
     assert [record for record in writer.view()["records"] if record.key[1:] != OTHER] == before["records"]
 
 
@@ -352,12 +352,12 @@ def test_a_new_life_continues_the_present_one_and_one_that_never_wrote_what_that
     births = []
     for nonce in (bytes(16), b"\1" * 16):
         writer.live_anew(nonce)
-        births.append(changes.decode_birth(writer.look(lambda reader: reader.meta("birth")) or b""))
+        births.append(changes.decode_birth(writer.look(lambda reader: reader.meta.get("birth")) or b""))
     assert births[0].continues == births[1].continues == laptop.dep
     assert births[0].public_key == LAPTOP.public_key
     assert writer.commit(Put.of("task", TASK, {"title": "t"})) == (changes.actor_of(changes.encode_birth(births[1])), 1)
     writer.live_anew(b"\2" * 16)
-    again = changes.decode_birth(writer.look(lambda reader: reader.meta("birth")) or b"")
+    again = changes.decode_birth(writer.look(lambda reader: reader.meta.get("birth")) or b"")
     assert again.continues is not None
     assert again.continues[:2] == (changes.actor_of(changes.encode_birth(births[1])), 1)
 

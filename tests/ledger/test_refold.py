@@ -22,7 +22,7 @@ from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.fold.view import View
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.refold import verify_logged
-from edda_sync.store.memory.tables import MemoryWriter
+from edda_sync.store.memory.states import MemoryStates
 from edda_sync.store.seams import Logged, StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
@@ -61,10 +61,10 @@ def rot(peer: Peer, keys: Collection[bytes]) -> None:
     """Flip a bit in the stored state of some entities."""
 
     def work(tx: StoreWriter) -> None:
-        for record in tx.records(keys).values():
+        for record in tx.states.get(keys).values():
             rotten = bytearray(record.state)
             rotten[len(rotten) // 2] ^= 1
-            tx.save([record._replace(state=bytes(rotten))], {record.key: False})
+            tx.states.put([record._replace(state=bytes(rotten))], {record.key: False})
 
     peer.store.transact(work)
 
@@ -91,10 +91,10 @@ def test_some_entities_folded_anew_from_the_log_are_what_a_rebuild_makes_of_them
     refold(peer, keys)
     assert peer.view() == before
     assert damage(peer) == []
-    mentioned = peer.look(lambda reader: [list(reader.mentions(key)) for key in KEYS])
+    mentioned = peer.look(lambda reader: [list(reader.mentions.of(key)) for key in KEYS])
     rebuild(peer)
     assert peer.view() == before
-    assert peer.look(lambda reader: [list(reader.mentions(key)) for key in KEYS]) == mentioned
+    assert peer.look(lambda reader: [list(reader.mentions.of(key)) for key in KEYS]) == mentioned
 
 
 def test_only_the_changes_that_are_about_an_entity_are_folded() -> None:
@@ -152,7 +152,7 @@ def test_a_long_change_and_one_in_parts_are_folded_anew(monkeypatch: pytest.Monk
         peer.ledger.commit(tx, drafts, 5)
 
     peer.store.transact(work)
-    assert len(peer.look(lambda reader: list(reader.parts(2)))) == 3
+    assert len(peer.look(lambda reader: list(reader.log.parts(2)))) == 3
     before = peer.view()
     rot(peer, [key_of("task", TASK)])
     assert refold(peer, [key_of("task", TASK)]) == 1
@@ -206,7 +206,7 @@ def test_without_a_change_its_writes_are_gone_and_those_that_it_had_replaced_are
     assert {row[1] for row in peer.table("tasks")} == {"first", "other"}
     refold(peer, [key_of("task", TASK)], [(laptop.actor, seq) for seq in (2, 3, 4)])
     assert {row[1] for row in peer.table("tasks")} == {"other"}
-    assert peer.look(lambda reader: reader.records([key_of("task", TASK)])) == {}
+    assert peer.look(lambda reader: reader.states.get([key_of("task", TASK)])) == {}
     assert damage(peer) == []
 
 
@@ -259,11 +259,11 @@ def test_a_change_of_the_log_that_is_not_what_was_written_is_not_folded_and_noth
     before = peer.view()
 
     def rot_log(tx: Any) -> None:
-        logged: Logged = tx.logged(3)
+        logged: Logged = tx.log.read(3)
         rotten = bytearray(getattr(logged, field))
         rotten[-1] ^= 1
         changed: dict[str, Any] = {field: bytes(rotten)}
-        tx._set("log", 3, logged._replace(**changed))
+        tx.journal.set("log", 3, logged._replace(**changed))
 
     peer.store.transact(rot_log)
     with pytest.raises(CorruptError, match="Change 3 of"):
@@ -277,7 +277,7 @@ def test_every_change_that_a_peer_took_is_what_was_written() -> None:
     peer.admit(laptop.write(device(PHONE, LAPTOP)), Life(PHONE, continues=laptop).write(ops.Touch("task", TASK)))
     with peer.store.read() as reader:
         for position in (1, 2, 3):
-            verify_logged(reader, reader.logged(position))
+            verify_logged(reader, reader.log.read(position))
 
 
 # --- void -------------------------------------------------------------------------------------------------------------
@@ -521,18 +521,18 @@ def test_of_a_text_all_is_shown_that_somebody_wrote_and_nobody_deleted_whatever_
 
 def test_a_rebuild_reads_what_many_changes_are_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    records = MemoryWriter.records
+    get = MemoryStates.get
 
-    def counted(tx: Any, keys: Any) -> Any:
+    def counted(states: Any, keys: Any) -> Any:
         listed = list(keys)
         asked.append(len(listed))
-        return records(tx, listed)
+        return get(states, listed)
 
     laptop, peer = founded()
     for number in range(40):
         peer.admit(laptop.write(ops.Put("task", bytes([9, number]) * 8, {"title": str(number)})))
     before = peer.view()
-    monkeypatch.setattr(MemoryWriter, "records", counted)
+    monkeypatch.setattr(MemoryStates, "get", counted)
     rebuild(peer)
     monkeypatch.undo()
     assert peer.view() == before

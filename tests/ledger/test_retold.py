@@ -28,7 +28,7 @@ def test_what_is_kept_of_edits_does_not_grow_with_the_text(tmp_path: Path) -> No
         other = tablet.create_document(edda.Document(title="other", content="short"))
         tablet.edit_text(other, "content", [(0, 5, "long")])
         with tablet.store.read() as reader:
-            kept = list(reader.rewritten())
+            kept = list(reader.segments.rewritten())
         assert [each.before is None for each in kept] == [False] + [True] * 19 + [False]
         assert sum(len(each.edits) for each in kept) < 500
         told = Retold()
@@ -59,4 +59,4 @@ def test_what_is_told_is_what_was_kept(steps: list[tuple[bool, str, list[tuple[s
         expected = laptop.store.transact(keep)
         told = Retold()
         with laptop.store.read() as reader:
-            assert [told.next(each) for each in reader.rewritten()] == expected
+            assert [told.next(each) for each in reader.segments.rewritten()] == expected

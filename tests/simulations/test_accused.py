@@ -24,7 +24,7 @@ def test_whatever_a_liar_makes_up_against_somebody_else_no_honest_device_keeps_i
         def look() -> None:
             for device in sim.honest():
                 with device.running.store.read() as reader:
-                    evidence.append(len(reader.evidence()))
+                    evidence.append(len(reader.evidence.all()))
 
         sim.at(5, lambda: decent_work(sim))
         sim.at(10, lambda: sim.add_device(Liar))

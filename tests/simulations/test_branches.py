@@ -11,7 +11,7 @@ from tests.simulations.lying import counted, ends
 def proofs(device: SimulatedDevice) -> int:
     """How many forks a device has a proof of."""
     with device.running.store.read() as reader:
-        return len(reader.evidence())
+        return len(reader.evidence.all())
 
 
 def test_two_changes_under_one_name_are_proved_and_end_as_two_lives_everywhere() -> None:

@@ -74,9 +74,9 @@ def corrupt(device: SimulatedDevice) -> None:
     """Change a row behind everybody's back, and what the digest says."""
 
     def work(tx: Any) -> None:
-        row = tx.table("tasks")[0]
-        tx._set("tasks", row[0], (row[0], "changed", *row[2:]))
-        tx.add_to_digest(1)
+        row = tx.tables.all("tasks")[0]
+        tx.journal.set("tasks", row[0], (row[0], "changed", *row[2:]))
+        tx.index.add_to_digest(1)
 
     with device.sim.watch(device):
         device.running.store.transact(work)
@@ -146,8 +146,8 @@ def another_title_than_written(sim: Simulation, patch: Patch) -> None:
         engine.store.transact(lambda tx: corrupt_all(tx))
 
     def corrupt_all(tx: Any) -> None:
-        for row in tx.table("tasks"):
-            tx._set("tasks", row[0], (row[0], "changed", *row[2:]))
+        for row in tx.tables.all("tasks"):
+            tx.journal.set("tasks", row[0], (row[0], "changed", *row[2:]))
 
     sim.at(5, lambda: sim.devices[0].act(work))
 
@@ -194,7 +194,7 @@ def a_refusal_that_leaves_a_trace(sim: Simulation, patch: Patch) -> None:
     fail = Session.fail
 
     def fail_and_write(session: Any, error: Any) -> Any:
-        session._exchange.store.transact(lambda tx: tx.add_to_digest(1))
+        session._exchange.store.transact(lambda tx: tx.index.add_to_digest(1))
         return fail(session, error)
 
     patch.setattr(Session, "fail", fail_and_write)
@@ -209,8 +209,8 @@ def a_refusal_that_leaves_a_trace(sim: Simulation, patch: Patch) -> None:
 
 def parts_that_never_come(sim: Simulation, patch: Patch) -> None:
     def work(tx: Any) -> None:
-        newest = tx.logged(tx.log_position())
-        tx.expect(newest.hash[:16], newest.seq, newest.raw)
+        newest = tx.log.read(tx.log.position())
+        tx.incoming.expect(newest.hash[:16], newest.seq, newest.raw)
 
     sim.at(LATE_S, lambda: sim.devices[0].running.store.transact(work))
 
@@ -252,7 +252,7 @@ def a_forger_who_is_none(sim: Simulation, patch: Patch) -> None:
 def a_closing_of_what_nobody_has(sim: Simulation, patch: Patch) -> None:
     def end(engine: StorageEngine) -> bool:
         with engine.store.read() as reader:
-            head = reader.heads()[actor_of(reader)]
+            head = reader.log.heads()[actor_of(reader)]
         gone = head.seq + 1, bytes(32)
         message = closing.signed_message(engine.workspace, head.actor, *gone)
         ended = closing.Closing(head.birth, *gone, engine.identity.sign(message))
@@ -268,7 +268,7 @@ def evidence_that_was_named(sim: Simulation, patch: Patch) -> None:
 
     def end(engine: StorageEngine) -> bool:
         with engine.store.read() as reader:
-            head = reader.heads()[actor_of(reader)]
+            head = reader.log.heads()[actor_of(reader)]
         message = closing.signed_message(engine.workspace, head.actor, head.seq, head.hash)
         ended = closing.Closing(head.birth, head.seq, head.hash, engine.identity.sign(message))
         return bool(engine.store.transact(lambda tx: closing.keep(tx, ended)))
@@ -359,7 +359,7 @@ def a_deletion_of_what_is_yet_to_come(sim: Simulation, patch: Patch) -> None:
 def a_segment_by_a_stranger(sim: Simulation, patch: Patch) -> None:
     def work(tx: Any) -> None:
         birth = encode_birth(Birth(bytes(32), b"nonce of sixteen"))
-        tx.set_head(next(iter(tx.heads().values()))._replace(actor=b"a" * 16, birth=birth))
+        tx.log.set_head(next(iter(tx.log.heads().values()))._replace(actor=b"a" * 16, birth=birth))
 
     sim.at(LATE_S, lambda: sim.devices[0].running.store.transact(work))
 
@@ -438,7 +438,7 @@ def take_all_segments(patch: Patch) -> None:
     """Let devices keep any part of a segment that comes."""
 
     def take(merging: Any, part: Snapshot) -> Taken:
-        merging._store.transact(lambda tx: tx.keep_segment_part(part.segment, part.number, part.data))
+        merging._store.transact(lambda tx: tx.blobs.keep_part(part.segment, part.number, part.data))
         return Taken(0)
 
     def receive(session: Any, true: Callable[..., Any], frame: bytes, now: float) -> Any:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edda_sync.simulations.disk import Disk, Fault, MemorySlot, PowerCut
-from edda_sync.store.memory.tables import _VIEW as VIEW
 from edda_sync.store.seams import Store
 from edda_sync.words.errors import DiskFaultError, DiskFullError
-from tests.store.contract import AnyStore, StoreContract
 
 MACHINE = bytes(16)
 BACKENDS = ("memory", "sqlite")
-
-
-class TestMemoryDisk(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return Disk(None, MACHINE, lambda: None).open(on_end)  # type: ignore[return-value]
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        return {name: table for name, table in store._inner.image().items() if name in VIEW}  # type: ignore[attr-defined]
 
 
 class Points:
@@ -51,13 +40,13 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path, points: Points) -> Iter
 
 
 def write(store: Store, value: bytes) -> None:
-    store.transact(lambda tx: tx.set_meta("name", value))
+    store.transact(lambda tx: tx.meta.set("name", value))
 
 
 def read(disk: Disk) -> bytes | None:
     store = disk.open(lambda _: None)
     with store.read() as reader:
-        found = reader.meta("name")
+        found = reader.meta.get("name")
     disk.close()
     return found
 
@@ -97,7 +86,7 @@ def test_a_full_disk_refuses_and_keeps_what_it_has(disk: Disk) -> None:
         write(store, b"2")
     disk.full = False
     with store.read() as reader:
-        assert reader.meta("name") == b"1"
+        assert reader.meta.get("name") == b"1"
     write(store, b"3")
 
 
@@ -119,12 +108,12 @@ def test_after_a_sync_that_failed_the_transaction_is_there_or_not_and_nobody_was
 def test_what_nobody_waited_for_is_lost_with_the_power_until_something_is_synced(disk: Disk) -> None:
     store = disk.open(lambda _: None)
     write(store, b"1")
-    store.submit(lambda tx: tx.set_meta("name", b"2"))  # type: ignore[attr-defined]
+    store.submit(lambda tx: tx.meta.set("name", b"2"))  # type: ignore[attr-defined]
     disk.lose_power()
     assert read(disk) == b"1"
     store = disk.open(lambda _: None)
-    store.submit(lambda tx: tx.set_meta("name", b"2"))  # type: ignore[attr-defined]
-    store.transact(lambda tx: tx.set_meta("other", b""))
+    store.submit(lambda tx: tx.meta.set("name", b"2"))  # type: ignore[attr-defined]
+    store.transact(lambda tx: tx.meta.set("other", b""))
     disk.lose_power()
     assert read(disk) == b"2"
 
@@ -149,7 +138,7 @@ def test_a_copy_lives_on_its_own(disk: Disk, tmp_path: Path) -> None:
     copy.close()
     assert read(copy) == b"2"
     with store.read() as reader:
-        assert reader.meta("name") == b"1"
+        assert reader.meta.get("name") == b"1"
 
 
 def test_a_sidecar_falls_back_by_what_was_not_synced_and_no_further_than_it_remembers() -> None:

@@ -39,7 +39,7 @@ def store() -> MemoryStore:
 
     def append(tx: StoreWriter) -> None:
         logged = Logged(1, ACTORS[0], 1, b"h" * 32, header_of(ACTORS[0], 1, 1_000), b"")
-        tx.append(logged, Head(ACTORS[0], 1, logged.hash, b"\x90", b"", 0, b""))
+        tx.log.append(logged, Head(ACTORS[0], 1, logged.hash, b"\x90", b"", 0, b""))
 
     made.transact(append)
     return made
@@ -48,18 +48,18 @@ def store() -> MemoryStore:
 def test_a_fold_over_a_reader_tells_what_would_become_of_the_store_and_writes_nothing(store: MemoryStore) -> None:
     with store.read() as reader:
         delta = folded(reader, Put("task", TASK, {"title": "t"}))
-        assert reader.records([KEY]) == {}
+        assert reader.states.get([KEY]) == {}
     assert [each.key for each in delta.records] == [KEY]
     assert [each.row[1] for each in delta.shown] == ["t"]
     assert delta.mentions == [(KEY, 1)]
     assert delta.digest == int.from_bytes(delta.records[0].hash[:16], "big")
     with store.read() as reader:
-        assert reader.table("tasks") == []
+        assert reader.tables.all("tasks") == []
     store.transact(lambda tx: apply(tx, delta))
     with store.read() as reader:
-        assert [row[1] for row in reader.table("tasks")] == ["t"]
-        assert reader.digest() == delta.digest
-        assert reader.mentions(KEY) == [1]
+        assert [row[1] for row in reader.tables.all("tasks")] == ["t"]
+        assert reader.index.digest() == delta.digest
+        assert reader.mentions.of(KEY) == [1]
 
 
 def test_a_delta_is_frozen(store: MemoryStore) -> None:

@@ -91,8 +91,8 @@ def meet_all(engines: Sequence[StorageEngine], rounds: int = 2) -> None:
 def shown(engine: StorageEngine) -> dict[str, object]:
     """All that is folded, and what a person could see of it."""
     with engine.snapshot() as reader:
-        records = list(reader.all_records())
-        unapplied = sorted((each.entity, each.refused) for each in reader.unapplied())
+        records = list(reader.states.scan())
+        unapplied = sorted((each.entity, each.refused) for each in reader.unapplied.operations())
     view: dict[str, object] = {name: engine.table(name) for name in TABLES}
     return view | {
         "records": records, "unapplied": unapplied, "conflicts": engine.conflicts(), "digest": engine.digest(),
@@ -129,7 +129,7 @@ def titles(engine: StorageEngine) -> list[str]:
 def end_life(engine: StorageEngine) -> None:
     """Close the present life of a store, as a later one does once it is quiet."""
     with engine.store.read() as reader:
-        head = reader.heads()[actor_of(reader)]
+        head = reader.log.heads()[actor_of(reader)]
     message = closing.signed_message(engine.workspace, head.actor, head.seq, head.hash)
     ended = closing.Closing(head.birth, head.seq, head.hash, engine.identity.sign(message))
     assert engine.store.transact(lambda tx: closing.keep(tx, ended))

@@ -115,7 +115,7 @@ def rewrite(engine: StorageEngine, key: bytes, change: Any) -> None:
 
     def work(tx: StoreWriter) -> None:
         engine.ledger.refresh(tx)
-        record = tx.records([key])[key]
+        record = tx.states.get([key])[key]
         entity = state.entity_of(key, record.state)
         change(entity)
         encoded = state.encode(entity)
@@ -124,8 +124,8 @@ def rewrite(engine: StorageEngine, key: bytes, change: Any) -> None:
             for field, genesis in entity.edited_texts()
         ]
         fresh = state.hash_entity(key, encoded, texts)
-        tx.save([record._replace(hash=fresh, state=state.to_stored(key, encoded))], {key: False})
-        tx.add_to_digest(digests.add(digests.sub(0, record.hash), fresh))
+        tx.states.put([record._replace(hash=fresh, state=state.to_stored(key, encoded))], {key: False})
+        tx.index.add_to_digest(digests.add(digests.sub(0, record.hash), fresh))
 
     engine.store.transact(work)
 

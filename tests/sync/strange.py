@@ -17,7 +17,7 @@ def write_change(engine: StorageEngine, *operations: Operation | bytes, level: i
     """Let a device that has written write a change of these operations, or of their bytes (without lengths)."""
 
     def work(tx: StoreWriter) -> Admitted:
-        heads, actor = tx.heads(), actor_of(tx)
+        heads, actor = tx.log.heads(), actor_of(tx)
         head = heads[actor]
         past = engine.ledger.pasts.of(tx, head)
         held = {name: each.seq for name, each in heads.items() if name != actor}

@@ -20,7 +20,7 @@ class Counting(MemoryStore):
 
 
 def write(tx: StoreWriter) -> None:
-    tx.set_meta("written", b"")
+    tx.meta.set("written", b"")
 
 
 def test_an_event_asks_once_however_often_it_looks() -> None:
@@ -86,7 +86,7 @@ def test_all_else_is_the_store_s_own() -> None:
     seen = AskedOnce(store)
     seen.transact(write)
     with seen.read() as reader:
-        assert reader.meta("written") == b""
+        assert reader.meta.get("written") == b""
     assert not seen.is_busy()
     seen.close()
     with pytest.raises(Exception, match="closed"):

@@ -247,8 +247,8 @@ def test_parts_that_were_here_before_the_segment_are_not_sent_again(halved: tupl
 
 
 def forget_halves(tx: StoreWriter) -> None:
-    (half,) = tx.incoming()
-    tx.forget_incoming(half.actor, half.seq)
+    (half,) = tx.incoming.all()
+    tx.incoming.forget(half.actor, half.seq)
 
 
 @pytest.mark.parametrize("lost_after", [0, 1])
@@ -350,11 +350,11 @@ def test_words_typed_into_a_text_that_never_was_are_written_again_under_a_new_li
     tablet.edit_text(scene.task, "description", [(11, 0, " I typed")])
     with tablet.store.read() as reader:
         before = actor_of(reader)
-        assert list(map(Retold().next, reader.rewritten())) == [("other words", "other words I typed")]
+        assert list(map(Retold().next, reader.segments.rewritten())) == [("other words", "other words I typed")]
     scene.tell_the_truth()
     with tablet.store.read() as reader:
         assert actor_of(reader) != before
-        assert list(reader.rewritten()) == []
+        assert list(reader.segments.rewritten()) == []
     task = tablet.get_task(scene.task)
     assert task is not None
     assert "I typed" in (task.description or "")
@@ -454,14 +454,14 @@ def test_another_branch_that_came_in_part_does_not_keep_the_true_log_out(
         assert wanted is not None
         behind.take(theirs.giving.earlier(Behind(wanted.held, theirs.introduction().heads))[0])
     with scene.tablet.store.read() as reader:
-        assert sum(head.seq for head in reader.behind().values()) == known + batches
+        assert sum(head.seq for head in reader.segments.behind().values()) == known + batches
     network = Network(scene.tablet, scene.phone)
     network.connect(scene.tablet, scene.phone)
     with pytest.raises(RemoteProtocolError, match="leads elsewhere"):
         network.run()
     with scene.tablet.store.read() as reader:
-        assert reader.behind() == {}
-        assert reader.positions_missing({}) == []
+        assert reader.segments.behind() == {}
+        assert reader.log.positions_after({}) == []
     scene.tell_the_truth()
     assert forged_by(scene.tablet) == name_of(scene.laptop)
     scene.assert_equal()
@@ -471,14 +471,14 @@ def test_what_is_kept_of_edits_is_forgotten_once_a_segment_is_confirmed(scene: S
     scene.begin()
     scene.tablet.edit_text(scene.note, "content", [(0, 0, "my ")])
     with scene.tablet.store.read() as reader:
-        kept = list(reader.rewritten())
+        kept = list(reader.segments.rewritten())
     assert [type(each) for each in kept] == [Rewritten]
     scene.tell_the_truth()
     with scene.tablet.store.read() as reader:
-        assert list(reader.rewritten()) == []
+        assert list(reader.segments.rewritten()) == []
     scene.tablet.edit_text(scene.note, "content", [(0, 0, "and ")])
     with scene.tablet.store.read() as reader:
-        assert list(reader.rewritten()) == []
+        assert list(reader.segments.rewritten()) == []
     scene.assert_equal()
 
 
@@ -499,7 +499,7 @@ def test_a_fork_of_what_a_segment_stands_for_is_learned_once_its_log_is_here(sce
     sync(twin, desk)
     sync(phone, desk)
     with phone.store.read() as reader:
-        proofs = list(reader.evidence().values())
+        proofs = list(reader.evidence.all().values())
     assert proofs
     if first == "evidence":
         exchange = replica_of(tablet).exchange

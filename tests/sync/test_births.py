@@ -192,7 +192,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StorageEng
 def many_lives(engine: StorageEngine, tx: StoreWriter, count: int) -> None:
     """Write the first, empty change of thousands of lives, each of which continues the founder's."""
     fold = engine.ledger.fold(tx)
-    (head,) = tx.heads().values()
+    (head,) = tx.log.heads().values()
     for number in range(count):
         birth = Birth(engine.identity.public_key, number.to_bytes(16, "big"), head.actor, head.seq, head.hash)
         actor = changes.actor_of(changes.encode_birth(birth))

@@ -32,8 +32,8 @@ def three() -> Iterator[tuple[StorageEngine, ...]]:
 def end_of(engine: StorageEngine, seq: int) -> bytes:
     """A closing of a device's present life at one of its changes, as evidence."""
     with engine.store.read() as reader:
-        head = reader.heads()[actor_of(reader)]
-        digest = reader.hash_at(head.actor, seq)
+        head = reader.log.heads()[actor_of(reader)]
+        digest = reader.log.hash_at(head.actor, seq)
     assert digest is not None
     message = closing.signed_message(engine.workspace, head.actor, seq, digest)
     return CLOSING + closing.encode(Closing(head.birth, seq, digest, engine.identity.sign(message)))
@@ -45,12 +45,12 @@ def take(engine: StorageEngine, *items: bytes) -> News:
 
 def held(engine: StorageEngine) -> list[bytes]:
     with engine.store.read() as reader:
-        return list(reader.evidence().values())
+        return list(reader.evidence.all().values())
 
 
 def forget_all(tx: StoreWriter) -> None:
-    for name in tx.evidence_names():
-        tx.drop_evidence(name)
+    for name in tx.evidence.names():
+        tx.evidence.drop(name)
 
 
 def test_of_a_life_the_closing_that_covers_most_is_kept_in_every_order(three: tuple[StorageEngine, ...]) -> None:

@@ -37,7 +37,7 @@ def test_an_introduction_lists_every_head_by_actor_with_what_its_hash_begins_wit
     laptop, _ = two
     told = exchange_of(laptop).introduction()
     with laptop.store.read() as reader:
-        heads = sorted(reader.heads().values())
+        heads = sorted(reader.log.heads().values())
     assert told.heads == tuple(Summary(head.actor, head.seq, head.hash[:SUMMARY_HASH_BYTES]) for head in heads)
     assert (told.waiting, told.wanted) == (0, ())
     assert told.evidence == ()
@@ -47,7 +47,7 @@ def test_an_introduction_says_what_waits_and_what_is_half_here(two: Pair) -> Non
     laptop, phone = two
     write_change(laptop, b"\x94\x63\xa4task\xc4\x10" + bytes(16) + b"\xc0")  # [99, "task", id, nil]
     raw = header_of(laptop)
-    laptop.store.transact(lambda tx: tx.expect(b"h" * 16, 9, raw))
+    laptop.store.transact(lambda tx: tx.incoming.expect(b"h" * 16, 9, raw))
     told = exchange_of(laptop).introduction()
     assert told.waiting == 1
     assert told.wanted == (Wish(*decode_header(raw).dot, 0),)
@@ -57,7 +57,7 @@ def test_an_introduction_says_what_waits_and_what_is_half_here(two: Pair) -> Non
 def header_of(engine: StorageEngine) -> bytes:
     """The header of some change."""
     with engine.store.read() as reader:
-        return reader.logged(reader.log_position()).raw
+        return reader.log.read(reader.log.position()).raw
 
 
 # --- comparing --------------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_a_proof_is_of_texts_as_they_read_now(two: Pair) -> None:
     after = exchange.proof()
     assert after.content != before.content
     with laptop.store.read() as reader:
-        assert reader.stale_texts() == []
+        assert reader.index.stale() == []
 
 
 def test_what_was_read_is_read_anew_after_a_commit_of_whoever(two: Pair) -> None:
@@ -135,4 +135,4 @@ def test_items_are_every_entity_s_key_and_hash_by_key(two: Pair) -> None:
     assert [key for key, _ in items] == sorted(key for key, _ in items)
     assert items == list(exchange_of(phone).items())
     with laptop.store.read() as reader:
-        assert items == [(record.key, record.hash) for record in reader.all_records()]
+        assert items == [(record.key, record.hash) for record in reader.states.scan()]

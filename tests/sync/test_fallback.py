@@ -107,11 +107,11 @@ def test_drafts_are_the_same_changes_once_the_segment_is_confirmed(scene: Scene)
     begin_with_segment(scene.laptop, scene.tablet)
     scene.tablet.create_task(edda.Task(title="mine"))
     with scene.tablet.store.read() as reader:
-        head = reader.heads()[actor_of(reader)]
+        head = reader.log.heads()[actor_of(reader)]
     sync(scene.laptop, scene.tablet)
     assert is_provisional(scene.tablet) is None
     with scene.laptop.store.read() as reader:
-        assert reader.heads()[head.actor][:3] == head[:3]
+        assert reader.log.heads()[head.actor][:3] == head[:3]
     scene.everybody()
 
 
@@ -168,7 +168,7 @@ def test_drafts_that_cannot_name_all_that_they_have_seen_are_written_again_once_
     assert "Buy a dozen" in titles(laptop) or forged
     assert laptop.get_task(scene.other) is None
     with tablet.store.read() as reader:
-        raws = [reader.logged(at).raw for at in reader.positions_missing({})]
+        raws = [reader.log.read(at).raw for at in reader.log.positions_after({})]
     assert all(len(decode_header(raw).deps) <= limits.DEPS_MAX for raw in raws[-3:])
 
 
@@ -442,7 +442,7 @@ def test_a_store_that_was_given_a_segment_without_its_log_takes_the_log_from_the
     with scene.tablet.store.read() as reader:
         began = is_provisional(scene.tablet)
         assert began is not None
-        assert began.changes == sum(head.seq for head in reader.heads().values())
+        assert began.changes == sum(head.seq for head in reader.log.heads().values())
     replica_of(scene.tablet).exchange.behind.give_up()
     assert scene.tablet.frontier() == {}
     network = met(scene.tablet, scene.laptop)

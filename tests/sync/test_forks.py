@@ -75,7 +75,7 @@ def branches_of(engine: StorageEngine) -> set[bytes]:
 
 def evidence(engine: StorageEngine) -> dict[bytes, bytes]:
     with engine.store.read() as reader:
-        return dict(reader.evidence())
+        return dict(reader.evidence.all())
 
 
 def one_task(engine: StorageEngine, title: str) -> edda.Task:
@@ -326,7 +326,7 @@ def test_a_store_whose_own_chain_forked_begins_a_new_life_with_its_next_write_an
     sync(a, b)
     sync(twin, c)
     with a.store.read() as reader:
-        last = reader.heads()[own_actor(a)]
+        last = reader.log.heads()[own_actor(a)]
     assert last.seq == a.frontier()[own_actor(a)]
     stores = [(a, "after one"), (twin, "after two")]
     for store, title in stores:
@@ -337,7 +337,7 @@ def test_a_store_whose_own_chain_forked_begins_a_new_life_with_its_next_write_an
         add(f"{title} again")(store)
         assert store.frontier()[own_actor(store)] == 2, "one is enough"
     with a.store.read() as reader:
-        birth = decode_header(reader.headers(own_actor(a), 1, 1)[0]).birth
+        birth = decode_header(reader.log.headers(own_actor(a), 1, 1)[0]).birth
     assert birth is not None
     assert (birth.parent, birth.parent_seq, birth.parent_hash) == (old, last.seq, last.hash)
     meet_all([a, twin, b, c, d])
@@ -481,7 +481,7 @@ def test_of_a_text_into_which_a_chain_wrote_that_forks_one_branch_may_be_void(fo
     meet_all([a, twin, b, c, d])
     key, shown = key_of("task", id_bytes("id", base)), text(d, base)
     with d.store.read() as reader:
-        ends = [(name, head.seq) for name, head in reader.heads().items() if len(names_of(reader).order(name)) == 2]
+        ends = [(name, head.seq) for name, head in reader.log.heads().items() if len(names_of(reader).order(name)) == 2]
     left = []
     for end in ends:
         d.store.transact(lambda tx, end=end: d.ledger.refold(tx, [key], [end]))  # type: ignore[misc]

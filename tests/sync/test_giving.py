@@ -43,7 +43,7 @@ def test_batches_hold_what_is_missing_in_log_order_and_no_more_than_they_should(
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_500)
     made = batches(exchange_of(laptop), known)
     with laptop.store.read() as reader:
-        expected = [(each.actor, each.seq) for each in map(reader.logged, reader.positions_missing(known))]
+        expected = [(each.actor, each.seq) for each in map(reader.log.read, reader.log.positions_after(known))]
     assert [dot for message in made for dot in dots(message)] == expected
     assert len(made) > 3
     for message in made:
@@ -115,7 +115,7 @@ def test_what_no_signature_vouches_for_waits_for_one(two: Pair) -> None:
     (message,) = batches(exchange_of(laptop), known)
     sync(laptop, phone)
     ((actor, seq),) = dots(message)
-    phone.store.transact(lambda tx: tx.set_head(tx.heads()[actor]._replace(signed_seq=0, signature=b"")))
+    phone.store.transact(lambda tx: tx.log.set_head(tx.log.heads()[actor]._replace(signed_seq=0, signature=b"")))
     forget_signatures(phone, actor, seq)
     giving = exchange_of(phone).giving
     positions = giving.missing(known)
@@ -125,13 +125,13 @@ def test_what_no_signature_vouches_for_waits_for_one(two: Pair) -> None:
 
 def forget_signatures(engine: StorageEngine, actor: bytes, seq: int) -> None:
     """Let the signature at a change be lost."""
-    from edda_sync.store.memory.tables import MemoryWriter
+    from edda_sync.store.memory.writer import MemoryWriter
 
     def work(tx: object) -> None:
         if isinstance(tx, MemoryWriter):
-            tx._drop("signatures", (actor, seq))
+            tx.journal.drop("signatures", (actor, seq))
         else:
-            tx._execute("DELETE FROM _signatures WHERE actor = ? AND seq = ?", (actor, seq))  # type: ignore[attr-defined]
+            tx._sql.execute("DELETE FROM _signatures WHERE actor = ? AND seq = ?", (actor, seq))  # type: ignore[attr-defined]
 
     engine.store.transact(work)
 
@@ -162,8 +162,8 @@ def test_the_log_behind_a_segment_is_given_up_to_where_that_stands_and_no_furthe
 def upto(engine: StorageEngine, seq: int) -> tuple[Summary, ...]:
     """A segment's head: the founder's change at a seq."""
     with engine.store.read() as reader:
-        ((actor, _),) = reader.heads().items()
-        return (Summary(actor, seq, (reader.hash_at(actor, seq) or b"u" * 16)[:16]),)
+        ((actor, _),) = reader.log.heads().items()
+        return (Summary(actor, seq, (reader.log.hash_at(actor, seq) or b"u" * 16)[:16]),)
 
 
 def test_of_the_log_behind_is_given_what_others_that_are_here_rest_on(two: Pair) -> None:

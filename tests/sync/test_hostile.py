@@ -78,7 +78,7 @@ class Bench:
         proof = self.exchange.proof()
         piece = self.exchange.forks.piece(Wanted(self.actors[0]))
         with device.store.read() as reader:
-            logged = reader.logged(reader.log_position())
+            logged = reader.log.read(reader.log.position())
         self.true: dict[str, Any] = {
             "proof": proof.encoded,
             "piece": piece,
@@ -110,7 +110,11 @@ class Bench:
     def trace(self) -> tuple[object, ...]:
         device = self.device
         with device.store.read() as reader:
-            held = dict(reader.evidence()), [tuple(each) for each in reader.incoming()], reader.kept_segments()
+            held = (
+                dict(reader.evidence.all()),
+                [tuple(each) for each in reader.incoming.all()],
+                reader.blobs.unreferenced(),
+            )
         return device.frontier(), device.digest(), device.counts(), device.waiting(), held
 
 

@@ -56,10 +56,10 @@ def test_a_segment_says_who_made_it_what_it_holds_and_where_it_stands(two: Pair)
     assert part is not None
     opened = segments.read([part])
     with phone.store.read() as reader:
-        records = list(reader.all_records())
+        records = list(reader.states.scan())
         assert opened.header.root == root_of(reader)
         assert {(head.actor, head.seq, head.hash) for head in opened.heads} == {
-            (head.actor, head.seq, head.hash) for head in reader.heads().values()
+            (head.actor, head.seq, head.hash) for head in reader.log.heads().values()
         }
     assert opened.header.maker == laptop.identity.public_key
     signed = segments.signed_header(opened.header, laptop.workspace)
@@ -121,8 +121,8 @@ def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:
     laptop, _ = two
 
     def rot(tx: StoreWriter) -> None:
-        record = next(iter(tx.all_records("task")))
-        tx.save([record._replace(state=record.state[:-20] + b"rot" + record.state[-17:])], {record.key: False})
+        record = next(iter(tx.states.scan("task")))
+        tx.states.put([record._replace(state=record.state[:-20] + b"rot" + record.state[-17:])], {record.key: False})
 
     laptop.store.transact(rot)
     with pytest.raises(CorruptError, match="The task"):
@@ -138,9 +138,9 @@ def test_nobody_makes_a_segment_with_a_head_that_nobody_signed(two: Pair) -> Non
     laptop, phone = two
     assert making(phone).given({}) is not None
     with phone.store.read() as reader:
-        foreign = [head for head in reader.heads().values() if not replica_of(phone).exchange.giving.is_own(head)]
+        foreign = [head for head in reader.log.heads().values() if not replica_of(phone).exchange.giving.is_own(head)]
     assert foreign
-    phone.store.transact(lambda tx: tx.set_head(foreign[0]._replace(signed_seq=foreign[0].seq - 1)))
+    phone.store.transact(lambda tx: tx.log.set_head(foreign[0]._replace(signed_seq=foreign[0].seq - 1)))
     assert making(phone).given({}) is None
     assert making(laptop).given({}) is not None
 

@@ -39,9 +39,9 @@ def trio(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def position(engine: StorageEngine, *, large: bool) -> int:
     """Where in the log the change is that made a task with a known title."""
     with engine.store.read() as reader:
-        for at in reader.positions_missing({}):
-            logged = reader.logged(at)
-            if (not logged.body and next(iter(reader.parts(at)), b"")) if large else b"Buy milk" in logged.body:
+        for at in reader.log.positions_after({}):
+            logged = reader.log.read(at)
+            if (not logged.body and next(iter(reader.log.parts(at)), b"")) if large else b"Buy milk" in logged.body:
                 return at
     raise AssertionError("no such change")
 
@@ -49,7 +49,7 @@ def position(engine: StorageEngine, *, large: bool) -> int:
 def log_of(engine: StorageEngine) -> list[tuple[Logged, list[bytes]]]:
     """All that a store has of its log, rotten or not."""
     with engine.store.read() as reader:
-        return [(reader.logged(at), list(reader.parts(at))) for at in reader.positions_missing({})]
+        return [(reader.log.read(at), list(reader.log.parts(at))) for at in reader.log.positions_after({})]
 
 
 def rot_body(engine: StorageEngine) -> None:
@@ -76,9 +76,9 @@ def rot_part(engine: StorageEngine) -> None:
     at = position(engine, large=True)
 
     def work(tx: StoreWriter) -> None:
-        part = tx.log_part(at, 1)
+        part = tx.log.part(at, 1)
         assert part is not None
-        tx.replace_part(at, 1, flipped(part, 7))
+        tx.log.replace_part(at, 1, flipped(part, 7))
 
     engine.store.transact(work)
 
@@ -99,7 +99,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 def change_log(engine: StorageEngine, large: bool, changed: Callable[[Logged], Logged]) -> None:
     at = position(engine, large=large)
-    engine.store.transact(lambda tx: tx.replace(changed(tx.logged(at))))
+    engine.store.transact(lambda tx: tx.log.replace(changed(tx.log.read(at))))
 
 
 class Told(Network):
@@ -142,7 +142,7 @@ def test_what_rotted_is_fetched_from_a_peer_and_mended(trio: Trio, rot: Callable
 def test_a_log_that_rotted_is_never_folded(trio: Trio, rot: Callable[[StorageEngine], None]) -> None:
     _, phone, _ = trio
     with phone.store.read() as reader:
-        keys = [record.key for record in reader.all_records()]
+        keys = [record.key for record in reader.states.scan()]
     before = phone.digest(), phone.table("tasks")
     rot(phone)
     with pytest.raises(CorruptError):
@@ -162,12 +162,12 @@ def test_what_rotted_is_named_by_the_hash_that_it_must_have(trio: Trio) -> None:
     laptop, phone, _ = trio
     at = position(phone, large=False)
     with phone.store.read() as reader:
-        sound = reader.logged(at)
+        sound = reader.log.read(at)
     for rot in (rot_body, rot_header, rot_hash):
         rot(phone)
         wanted = replica_of(phone).exchange.mending.wanted()
         assert wanted == Fetch(((sound.actor, sound.seq, sound.hash),))
-        phone.store.transact(lambda tx: tx.replace(sound))
+        phone.store.transact(lambda tx: tx.log.replace(sound))
     assert laptop.digest() == phone.digest()
 
 
@@ -196,8 +196,8 @@ def test_what_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     rot_body(phone)
     mending = replica_of(phone).exchange.mending
     with laptop.store.read() as reader:
-        sound = reader.logged(position(laptop, large=False))
-        other = reader.logged(reader.log_position())
+        sound = reader.log.read(position(laptop, large=False))
+        other = reader.log.read(reader.log.position())
     before, held = mending.wanted(), log_of(phone)
     for raw, body in (
         (sound.raw, sound.body.replace(b"milk", b"silk")),
@@ -219,8 +219,8 @@ def test_a_part_that_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     rot_part(phone)
     mending = replica_of(phone).exchange.mending
     with laptop.store.read() as reader:
-        logged = reader.logged(position(laptop, large=True))
-        parts = list(reader.parts(logged.position))
+        logged = reader.log.read(position(laptop, large=True))
+        parts = list(reader.log.parts(logged.position))
     held = log_of(phone)
     for number, data in ((1, flipped(parts[1], 9)), (0, parts[1]), (99, parts[1]), (1, parts[0])):
         assert mending.take_part(Part(logged.actor, logged.seq, number, data)) == 0
@@ -228,7 +228,7 @@ def test_a_part_that_is_not_what_was_asked_for_is_not_taken(trio: Trio) -> None:
     assert mending.take_part(Part(logged.actor, logged.seq, 0, parts[0])) == 0, "that one is sound, and the other not"
     assert mending.take_part(Part(logged.actor, logged.seq, 1, parts[1])) == 1
     with phone.store.read() as reader:
-        assert list(reader.parts(at)) == parts
+        assert list(reader.log.parts(at)) == parts
 
 
 def test_a_large_change_that_rotted_comes_a_frame_at_a_time_within_the_window(
@@ -277,16 +277,16 @@ def test_what_rotted_of_a_branch_is_mended_as_any_other_change(trio: Trio, tmp_p
         sync(twin, tablet)
         meet_all([laptop, twin, phone, tablet])
         with phone.store.read() as reader:
-            ats = reader.positions_missing({})
-            one = next(at for at in ats if b"Buy one" in reader.logged(at).body)
+            ats = reader.log.positions_after({})
+            one = next(at for at in ats if b"Buy one" in reader.log.read(at).body)
             large = next(
-                at for at in ats if not reader.logged(at).body and b"branch" in next(iter(reader.parts(at)), b"")
+                at for at in ats if not reader.log.read(at).body and b"branch" in next(iter(reader.log.parts(at)), b"")
             )
 
         def rot(tx: StoreWriter) -> None:
-            logged = tx.logged(one)
-            tx.replace(logged._replace(body=logged.body.replace(b"one", b"own")))
-            tx.replace_part(large, 0, b"rotten")
+            logged = tx.log.read(one)
+            tx.log.replace(logged._replace(body=logged.body.replace(b"one", b"own")))
+            tx.log.replace_part(large, 0, b"rotten")
 
         phone.store.transact(rot)
         network = Told(phone, tablet)

@@ -49,7 +49,12 @@ class Scene:
     def trace(self) -> tuple[object, ...]:
         tablet = self.tablet
         with tablet.store.read() as reader:
-            kept = list(reader.kept_segments()), list(reader.segments()), dict(reader.evidence()), reader.all_texts()
+            kept = (
+                list(reader.blobs.unreferenced()),
+                list(reader.segments.merged()),
+                dict(reader.evidence.all()),
+                reader.states.texts(),
+            )
         return tablet.frontier(), tablet.digest(), tablet.counts(), tablet.waiting(), kept
 
     def take(self, name: bytes, parts: list[bytes]) -> None:
@@ -67,8 +72,8 @@ class Forge:
         self.identity = identity
         giving = replica_of(scene.laptop).exchange.giving
         with scene.laptop.store.read() as reader:
-            self.heads = [giving.sign(head) for head in sorted(reader.heads().values())]
-            self.entries = [Entry(each.key, state_of(each.key, each.state), ()) for each in reader.all_records()]
+            self.heads = [giving.sign(head) for head in sorted(reader.log.heads().values())]
+            self.entries = [Entry(each.key, state_of(each.key, each.state), ()) for each in reader.states.scan()]
         self.root: bytes | None = None
         self.header = SegmentHeader(identity.public_key, bytes(32), bytes(32), 0, 0)
         self.signer = identity
@@ -242,7 +247,7 @@ def test_the_forge_itself_makes_what_is_taken(tmp_path: Path) -> None:
             name, parts = forge.parts()
             scene.take(name, parts)
             with scene.tablet.store.read() as reader:
-                assert [found for _, found in reader.segments()] == [name]
+                assert [found for _, found in reader.segments.merged()] == [name]
 
 
 # --- by name, by an empty store ---------------------------------------------------------------------------------------
@@ -255,7 +260,7 @@ def test_an_empty_store_wants_a_segment_from_its_first_part_or_from_where_it_sto
         scene.taking.take(Snapshot(b"f" * 32, 9, number, b"part"))
     assert scene.taking.first_wanted(Offer(b"f" * 32, 9)) == 3
     assert scene.taking.first_wanted(Offer(b"e" * 32, 9)) == 0
-    scene.tablet.store.transact(lambda tx: tx.drop_segment(b"f" * 32))
+    scene.tablet.store.transact(lambda tx: tx.blobs.drop(b"f" * 32))
     assert scene.trace() == before
 
 
@@ -268,7 +273,7 @@ def test_a_store_that_holds_anything_wants_none_and_takes_none(scene: Scene) -> 
         taking.take(Snapshot(name, len(parts), number, part))
     assert (scene.phone.frontier(), scene.phone.digest()) == before
     with scene.phone.store.read() as reader:
-        assert (reader.kept_segments(), reader.segments()) == ([], [])
+        assert (reader.blobs.unreferenced(), reader.segments.merged()) == ([], [])
 
 
 def test_a_store_that_only_wrote_itself_wants_none(scene: Scene, tmp_path: Path) -> None:
@@ -305,11 +310,11 @@ def test_of_many_segments_that_never_end_few_are_kept_and_the_one_that_has_come_
     for name in range(50):
         scene.taking.take(Snapshot(bytes([name]) * 32, 2, 0, b"half"))
     with scene.tablet.store.read() as reader:
-        halves = dict(reader.kept_segments())
+        halves = dict(reader.blobs.unreferenced())
     assert len(halves) == limits.SEGMENT_HALVES_MAX
     assert halves[b"f" * 32] == 3
     for half in halves:
-        scene.tablet.store.transact(lambda tx, half=half: tx.drop_segment(half))  # type: ignore[misc]
+        scene.tablet.store.transact(lambda tx, half=half: tx.blobs.drop(half))  # type: ignore[misc]
 
 
 def test_a_damaged_or_invented_segment_is_refused_and_forgotten(scene: Scene) -> None:

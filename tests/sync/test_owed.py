@@ -28,7 +28,7 @@ def laptop() -> Iterator[StorageEngine]:
 
 def heads(engine: StorageEngine) -> list[Head]:
     with engine.store.read() as reader:
-        return sorted(reader.heads().values())
+        return sorted(reader.log.heads().values())
 
 
 def upto(engine: StorageEngine) -> tuple[Summary, ...]:

@@ -170,8 +170,8 @@ def test_cells_of_a_side_that_was_introduced_again_still_come_out(two: Two) -> N
 
 def test_heads_that_differ_are_told_apart_from_content(two: Two) -> None:
     with two.phone.store.read() as reader:
-        (head,) = reader.heads().values()
-    two.phone.store.transact(lambda tx: tx.set_head(head._replace(hash=bytes(32))))
+        (head,) = reader.log.heads().values()
+    two.phone.store.transact(lambda tx: tx.log.set_head(head._replace(hash=bytes(32))))
     two.told()
     (cells,) = two.there.compare().say
     assert isinstance(cells, Cells)

@@ -74,8 +74,8 @@ def scene(backend: str, tmp_path: Path) -> Iterator[Scene]:
 def made_by(engine: StorageEngine, device: StorageEngine) -> list[changes.Header]:
     """The headers of the changes that a device made, as another one's log has them."""
     with engine.store.read() as reader:
-        headers = [changes.decode_header(reader.logged(at).raw) for at in reader.positions_missing({})]
-        births = {name: changes.decode_birth(head.birth) for name, head in reader.heads().items()}
+        headers = [changes.decode_header(reader.log.read(at).raw) for at in reader.log.positions_after({})]
+        births = {name: changes.decode_birth(head.birth) for name, head in reader.log.heads().items()}
     return [each for each in headers if births[each.actor].public_key == device.identity.public_key]
 
 
@@ -173,7 +173,7 @@ def test_another_member_may_let_it_in_again(scene: Scene) -> None:
 def test_a_host_that_does_not_notice_that_it_was_put_back_lets_it_in_under_the_same_name(scene: Scene) -> None:
     twin = scene.copies(scene.old)
     with twin.store.read() as reader:
-        assert own_actor(twin) not in reader.heads()
+        assert own_actor(twin) not in reader.log.heads()
     mine = scene.tablet.create_task(edda.Task(title="mine"))
     scene.let_in_again(twin)
     assert twin.get_task(mine) is not None

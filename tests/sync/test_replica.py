@@ -311,10 +311,10 @@ def skew(engine: StorageEngine, task_id: str) -> bytes:
     key = key_of("task", values.id_bytes("id", task_id))
 
     def work(tx: StoreWriter) -> None:
-        record = tx.records([key])[key]
+        record = tx.states.get([key])[key]
         other = blake2b(record.hash, digest_size=32).digest()  # so that several do not cancel out in the sum
-        tx.save([record._replace(hash=other)], {key: False})
-        tx.add_to_digest(digests.add(digests.sub(0, record.hash), other))
+        tx.states.put([record._replace(hash=other)], {key: False})
+        tx.index.add_to_digest(digests.add(digests.sub(0, record.hash), other))
 
     engine.store.transact(work)
     return key
@@ -531,8 +531,8 @@ def rot_newest_of(word: bytes) -> Callable[[StoreWriter], None]:
     """Return what lets a word of the newest change of the log rot."""
 
     def rot(tx: StoreWriter) -> None:
-        logged = tx.logged(tx.log_position())
-        tx.replace(logged._replace(body=logged.body.replace(word, word[:1] + word[:-1])))
+        logged = tx.log.read(tx.log.position())
+        tx.log.replace(logged._replace(body=logged.body.replace(word, word[:1] + word[:-1])))
 
     return rot
 

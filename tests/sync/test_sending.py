@@ -240,7 +240,7 @@ def test_the_log_behind_is_given_a_batch_for_each_time_it_is_asked_for(
     sending = begun(laptop, {actor: seq})
     assert all_of(sending) == []
     with laptop.store.read() as reader:
-        head = reader.heads()[actor]
+        head = reader.log.heads()[actor]
     sending.owed.asked(Behind((), (Summary(actor, seq, head.hash[:16]),)))
     (earlier,) = all_of(sending)
     assert isinstance(earlier, Earlier)
@@ -249,7 +249,7 @@ def test_the_log_behind_is_given_a_batch_for_each_time_it_is_asked_for(
 
 def test_what_rotted_at_the_peer_is_sent_before_anything_else(laptop: StorageEngine) -> None:
     with laptop.store.read() as reader:
-        logged = reader.logged(reader.log_position())
+        logged = reader.log.read(reader.log.position())
     sending = begun(laptop, {})
     sending.fetch(Fetch(((logged.actor, logged.seq, logged.hash), (logged.actor, 1, b"x" * 32))))
     first, *rest = all_of(sending)

@@ -111,7 +111,7 @@ class Bench:
         """All that a refused message must leave as it was."""
         device = self.device
         with device.store.read() as reader:
-            evidence = dict(reader.evidence())
+            evidence = dict(reader.evidence.all())
         return device.frontier(), device.digest(), device.counts(), device.waiting(), evidence
 
 
@@ -427,8 +427,8 @@ def forged(bench: Bench, actor: bytes, seq: int, birth: Birth | None) -> Changes
     title = Put("task", values.id_bytes("id", values.uuid8("x", "y")), {"title": "forged"})
     body = operation.encode(title)
     with bench.device.store.read() as reader:
-        heads = sorted(reader.heads().values())
-        previous = changes.NO_HASH if seq == 1 else reader.hash_at(actor, seq - 1) or b""
+        heads = sorted(reader.log.heads().values())
+        previous = changes.NO_HASH if seq == 1 else reader.log.hash_at(actor, seq - 1) or b""
     continued = None if birth is None else birth.parent
     deps = tuple(
         (head.actor, head.seq, head.hash[:DEP_HASH_BYTES]) for head in heads if head.actor not in (actor, continued)
@@ -443,7 +443,7 @@ def forged(bench: Bench, actor: bytes, seq: int, birth: Birth | None) -> Changes
 def birth_of(bench: Bench, public_key: bytes, nonce: bytes = bytes(16)) -> Birth:
     """A birth that continues the newest change of the workspace's founder."""
     with bench.device.store.read() as reader:
-        head = min(reader.heads().values())
+        head = min(reader.log.heads().values())
     return Birth(public_key, nonce, head.actor, head.seq, head.hash)
 
 
@@ -690,7 +690,7 @@ def test_a_digest_that_was_mended_is_compared_again(bench: Bench) -> None:
 def test_whoever_mended_its_own_content_compares_it_with_what_the_peer_said_before(bench: Bench) -> None:
     bench.opened()
     sound = true(bench)
-    bench.device.store.transact(lambda tx: tx.add_to_digest(1))
+    bench.device.store.transact(lambda tx: tx.index.add_to_digest(1))
     bench.say(bench.ack(proof=sound))
     assert not proved(bench)
     bench.device.rebuild()
@@ -703,8 +703,8 @@ def test_a_proof_is_of_the_changes_as_well_as_of_what_came_of_them(bench: Bench)
     """Two changes under one dot may show the same, and are not equal."""
     before = bench.exchange.proof()
     with bench.device.store.read() as reader:
-        head = min(reader.heads().values())
-    bench.device.store.transact(lambda tx: tx.set_head(head._replace(hash=bytes(32))))
+        head = min(reader.log.heads().values())
+    bench.device.store.transact(lambda tx: tx.log.set_head(head._replace(hash=bytes(32))))
     after: Proof = bench.exchange.proof()
     assert (after.frontier, after.content) == (before.frontier, before.content)
     assert after.heads_hash != before.heads_hash
@@ -835,7 +835,7 @@ def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_comp
     bench.opened()
     first, *_ = bench.exchange.heads()
     theirs = bench.theirs
-    bench.peer.store.transact(lambda tx: tx.set_head(first._replace(hash=b"another".ljust(32))))
+    bench.peer.store.transact(lambda tx: tx.log.set_head(first._replace(hash=b"another".ljust(32))))
     bench.say(bench.ack(proof=theirs.proof().encoded))
     other_side = Session(
         theirs, CODEC, bench.peer.identity.device, bench.device.identity.device,
@@ -884,7 +884,7 @@ def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:
 def incoming(store: StorageEngine) -> list[Incoming]:
     """The large changes that are half here."""
     with store.store.read() as reader:
-        return list(reader.incoming())
+        return list(reader.incoming.all())
 
 
 def test_two_devices_that_talk_end_equal_whoever_wrote_what() -> None:

@@ -346,7 +346,7 @@ def test_two_members_may_send_a_newcomer_segments_at_once(
     network.run()
     assert_equal(laptop, phone, tablet)
     with tablet.store.read() as reader:
-        assert reader.kept_segments() == [], "what was half here is forgotten"
+        assert reader.blobs.unreferenced() == [], "what was half here is forgotten"
 
 
 def test_a_segment_that_was_replaced_while_it_was_sent_is_followed_by_the_new_one(
@@ -373,11 +373,11 @@ def test_a_large_change_that_was_half_here_stays_so_when_a_segment_is_taken(
     laptop, _ = pairs
     tablet = newcomer(laptop)
     with laptop.store.read() as reader:
-        raw = reader.logged(reader.log_position()).raw
-    tablet.store.transact(lambda tx: tx.expect(b"h" * 16, 5, raw))
+        raw = reader.log.read(reader.log.position()).raw
+    tablet.store.transact(lambda tx: tx.incoming.expect(b"h" * 16, 5, raw))
     begin_with_segment(laptop, tablet)
     with tablet.store.read() as reader:
-        (half,) = reader.incoming()
+        (half,) = reader.incoming.all()
     assert (half.actor, half.seq) == (b"h" * 16, 5), "peers were told which parts of it are here"
     sync(laptop, tablet)
     assert_equal(laptop, tablet)

@@ -173,7 +173,7 @@ def twin_of(engine: StorageEngine, raw: bytes, body: bytes) -> tuple[Change, Sig
 
 def incoming(engine: StorageEngine) -> list[object]:
     with engine.store.read() as reader:
-        return list(reader.incoming())
+        return list(reader.incoming.all())
 
 
 def test_of_large_changes_that_never_come_few_are_kept_and_the_one_that_has_come_furthest_stays(
@@ -196,7 +196,7 @@ def test_of_large_changes_that_never_come_few_are_kept_and_the_one_that_has_come
         exchange.taking.take(Changes(((other.raw, b""),), (head,)))
     assert len(incoming(phone)) == 3
     with phone.store.read() as reader:
-        assert max(len(each.parts) for each in reader.incoming()) == 1
+        assert max(len(each.parts) for each in reader.incoming.all()) == 1
     assert large in {(each.actor, each.seq) for each in exchange.introduction().wanted}
 
 
@@ -330,7 +330,7 @@ def test_a_signature_vouches_for_its_own_workspace_alone(two: Pair) -> None:
     (message,) = batches(exchange_of(laptop), phone.frontier())
     (head,) = message.heads
     with laptop.store.read() as reader:
-        digest = reader.hash_at(head.actor, head.seq) or b""
+        digest = reader.log.hash_at(head.actor, head.seq) or b""
     elsewhere = laptop.identity.sign(changes.signed_message(b"w" * 16, head.actor, head.seq, digest))
     before = trace(phone)
     with pytest.raises(RemoteProtocolError, match="signature"):
@@ -345,7 +345,7 @@ def test_a_change_by_an_author_who_is_unknown_waits_for_what_makes_it_a_member(t
     laptop.welcome(DeviceCard(guest.certificate, "guest"))
     (welcome,) = batches(exchange_of(laptop), known)
     with laptop.store.read() as reader:
-        (head,) = reader.heads().values()
+        (head,) = reader.log.heads().values()
     birth = Birth(guest.public_key, bytes(16), head.actor, head.seq, head.hash)
     theirs = first_change(laptop, guest, birth)
     taking, before = exchange_of(phone).taking, trace(phone)
@@ -362,7 +362,7 @@ def test_a_stranger_s_first_change_is_refused(two: Pair) -> None:
     laptop, phone = two
     guest = Identity.create()
     with laptop.store.read() as reader:
-        (head,) = reader.heads().values()
+        (head,) = reader.log.heads().values()
     before = trace(phone)
     for birth in (
         Birth(guest.public_key, bytes(16)),

@@ -38,7 +38,7 @@ def end(engine: StorageEngine, *nonces: int) -> list[bytes]:
     names = []
     for nonce in nonces:
         with engine.store.read() as reader:
-            head = reader.heads()[actor_of(reader)]
+            head = reader.log.heads()[actor_of(reader)]
         birth = changes.encode_birth(Birth(engine.identity.public_key, bytes([nonce]) * 16, head.actor, 1, head.hash))
         actor = changes.actor_of(birth)
         message = closing.signed_message(engine.workspace, actor, 1, head.hash)
@@ -182,7 +182,7 @@ def items_of(network: Network) -> int:
 def own_end(engine: StorageEngine) -> None:
     """Keep a closing of a device's present life."""
     with engine.store.read() as reader:
-        head = reader.heads()[actor_of(reader)]
+        head = reader.log.heads()[actor_of(reader)]
     message = closing.signed_message(engine.workspace, head.actor, head.seq, head.hash)
     ended = Closing(head.birth, head.seq, head.hash, engine.identity.sign(message))
     engine.store.transact(lambda tx: closing.keep(tx, ended))
@@ -190,7 +190,7 @@ def own_end(engine: StorageEngine) -> None:
 
 def held(engine: StorageEngine) -> set[bytes]:
     with engine.store.read() as reader:
-        return set(reader.evidence_names())
+        return set(reader.evidence.names())
 
 
 def test_two_that_differ_in_one_piece_send_that_piece_alone(three: Engines) -> None:

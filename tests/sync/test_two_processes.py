@@ -111,7 +111,7 @@ def test_a_text_in_memory_has_the_names_of_after_a_fork(tmp_path: Path, beside: 
         sync(twin, tablet)
         program = beside(phone)
         key = key_of("document", id_bytes("id", document))
-        (text,) = [each for each in program.store.transact(lambda tx: tx.all_texts()) if each[0] == key]
+        (text,) = [each for each in program.store.transact(lambda tx: tx.states.texts()) if each[0] == key]
         program.store.transact(lambda tx: program.ledger.texts.document(View(tx), text).string())
         sync(phone, tablet)  # each has one branch: the fork is proved
         for word in ("a", "b"):
@@ -137,7 +137,7 @@ def test_a_past_in_memory_has_the_names_of_after_a_fork(tmp_path: Path, beside: 
         sync(phone, tablet)
 
         def of_own(tx: StoreWriter, pasts: Pasts) -> dict[bytes, int]:
-            return pasts.of(tx, tx.heads()[own_actor(phone)])
+            return pasts.of(tx, tx.log.heads()[own_actor(phone)])
 
         kept = program.store.transact(lambda tx: of_own(tx, program.ledger.pasts))
         assert kept == program.store.transact(lambda tx: of_own(tx, Pasts()))

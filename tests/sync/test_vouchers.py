@@ -87,7 +87,7 @@ def test_a_signature_on_a_branch_vouches_for_what_is_below_it(backend: str, tmp_
     with devices(4, backend=backend) as (laptop, phone, tablet, desktop), copier(tmp_path) as copy:
         add("one")(laptop)
         with laptop.store.read() as reader:
-            ((name, head),) = reader.heads().items()
+            ((name, head),) = reader.log.heads().items()
         twin = copy(laptop)
         add("two")(laptop)
         add("another two")(twin)
@@ -95,7 +95,7 @@ def test_a_signature_on_a_branch_vouches_for_what_is_below_it(backend: str, tmp_
         sync(twin, tablet)
         sync(phone, tablet)
         with phone.store.read() as reader:
-            assert reader.next_signed(name, head.seq) is None, "nobody signed the trunk by itself"
+            assert reader.signatures.next(name, head.seq) is None, "nobody signed the trunk by itself"
             found = beyond(reader, names_of(reader), name, head.seq)
         assert found is not None
         assert found.signed.seq == head.seq + 1

@@ -173,7 +173,7 @@ def test_a_link_that_is_turned_elsewhere_does_not_take_an_open_store_along(tmp_p
 def test_a_name_is_never_taken_for_a_uri_or_for_no_file_at_all(here: Path, name: str) -> None:
     for path in (Path(name), here / name):
         store = SqliteStore(path)
-        store.transact(lambda tx: tx.set_meta("kept", b"here"))
+        store.transact(lambda tx: tx.meta.set("kept", b"here"))
         store.close()
     assert os.listdir(here) == [name]
 

@@ -35,7 +35,7 @@ def test_a_life_is_named_by_its_birth(store: Store) -> None:
     birth = Birth(KEY, NONCES[0])
     actor = store.transact(lambda tx: begin_life(tx, birth))
     with store.read() as reader:
-        assert actor_of(reader) == actor == reader.meta(ACTOR_KEY)
+        assert actor_of(reader) == actor == reader.meta.get(ACTOR_KEY)
         assert decode_birth(meta_of(reader, BIRTH_KEY)) == birth
     assert store.transact(lambda tx: begin_life(tx, Birth(KEY, NONCES[1]))) != actor
 
@@ -45,7 +45,7 @@ def test_a_new_life_continues_the_last_change_of_the_present_one_and_says_why() 
         laptop.create_task(Task(title="a"))
         with laptop.store.read() as reader:
             before = actor_of(reader)
-            head = reader.heads()[before]
+            head = reader.log.heads()[before]
         after = laptop.store.transact(lambda tx: new_life(tx, NONCES[0], "put back"))
         birth = birth_of(laptop)
         assert after != before

@@ -74,7 +74,7 @@ def test_a_stranger_is_refused_in_every_order_in_which_the_changes_about_it_may_
 
 
 def laptop_hash(peer: Peer) -> bytes:
-    return peer.look(lambda reader: next(iter(reader.heads().values())).hash)
+    return peer.look(lambda reader: next(iter(reader.log.heads().values())).hash)
 
 
 def test_a_life_without_a_parent_is_a_member_s_if_what_it_depends_on_made_it_one() -> None:
@@ -136,8 +136,8 @@ def test_a_device_that_cannot_be_read_is_damage_where_it_is_asked_for_and_left_o
     key = key_of("device", records.device_entity(PHONE.public_key))
 
     def rot(tx: StoreWriter) -> None:
-        (record,) = tx.records([key]).values()
-        tx.save([record._replace(state=record.state[:-1] + bytes([record.state[-1] ^ 1]))], {key: False})
+        (record,) = tx.states.get([key]).values()
+        tx.states.put([record._replace(state=record.state[:-1] + bytes([record.state[-1] ^ 1]))], {key: False})
 
     peer.store.transact(rot)
     listed = peer.look(lambda reader: list(authority.members(reader)))

@@ -33,7 +33,7 @@ def actor(store: StorageEngine) -> bytes:
 def birth(store: StorageEngine, of: bytes) -> Birth:
     """The birth of an actor that has written, as its first change says it."""
     with store.store.read() as reader:
-        (raw,) = reader.headers(of, 1, 1)
+        (raw,) = reader.log.headers(of, 1, 1)
     found = decode_header(raw).birth
     assert found is not None
     assert actor_of_birth(encode_birth(found)) == of
@@ -43,7 +43,7 @@ def birth(store: StorageEngine, of: bytes) -> Birth:
 def newest(store: StorageEngine, of: bytes) -> tuple[bytes, int, bytes]:
     """The newest change of an actor: actor, seq and hash."""
     with store.store.read() as reader:
-        return reader.heads()[of][:3]
+        return reader.log.heads()[of][:3]
 
 
 def parent(of: Birth) -> tuple[bytes | None, int, bytes]:
@@ -419,7 +419,7 @@ def test_a_quiet_life_is_closed_by_nobody_elses_device(tmp_path: Path) -> None:
         sync(store, phone)
         clock.pass_days(365)
         with store.store.read() as reader:
-            own = reader.heads()[actor(store)]
+            own = reader.log.heads()[actor(store)]
 
         def close(tx: StoreWriter) -> int:
             identity = store.identity

@@ -54,7 +54,7 @@ def test_opening_an_empty_folder_founds_a_workspace_with_this_device_as_its_memb
 def test_the_founding_change_says_who_founded_the_workspace_and_which_its_first_key_is(tmp_path: Path) -> None:
     with edda.open(tmp_path / "home", edda.StorageConfig(name="laptop")) as store:
         with store.store.read() as reader:
-            logged = reader.logged(1)
+            logged = reader.log.read(1)
             ((name, key),) = workspaces.ring(reader)
         header = changes.decode_header(logged.raw)
         assert header.birth is not None
@@ -89,7 +89,7 @@ def test_the_first_life_of_a_newcomer_continues_the_change_that_made_it_a_member
         with laptop.store.read() as reader:
             (born,) = [
                 birth
-                for head in reader.heads().values()
+                for head in reader.log.heads().values()
                 if (birth := changes.decode_birth(head.birth)).public_key == own
             ]
             added = authority.added_by(reader, own)
@@ -260,9 +260,9 @@ def rot(peer: Peer, key: bytes) -> None:
     """Flip a bit of a stored state."""
 
     def work(tx: StoreWriter) -> None:
-        (record,) = tx.records([key]).values()
+        (record,) = tx.states.get([key]).values()
         rotten = bytes([record.state[0] ^ 1]) + record.state[1:]
-        tx.save([record._replace(state=rotten)], {key: False})
+        tx.states.put([record._replace(state=rotten)], {key: False})
 
     peer.store.transact(work)
 

@@ -93,14 +93,14 @@ BUGS: Final[tuple[Bug, ...]] = (
         (1, 11, 12),
         "fold.rings:Rings._withheld_of",
         "integrity.withheld_of([self._entities[member] for member in ring]).key",
-        "max(ring, key=lambda each: max(self._reader.mentions(each), default=0))",
+        "max(ring, key=lambda each: max(self._reader.mentions.of(each), default=0))",
     ),
     one(
         "a parent comes back alone",
         "What points at a hidden entity is not shown anew when that is restored.",
         (1, 11),
         "fold.projector:Projector._others",
-        "if went else reader.waiting_for(came)",
+        "if went else reader.edges.withheld_to(came)",
         "if went else ()",
     ),
     one(
@@ -149,7 +149,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         (1, 3, 11, 18, 20),
         "ledger.ledger:Ledger.admit",
         "if early.is_pending(tx):",
-        "if early.is_pending(tx) and not tx.log_position():",
+        "if early.is_pending(tx) and not tx.log.position():",
     ),
     one(
         "what a fork renames is not folded anew",

@@ -32,7 +32,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "Nobody sees that a peer holds other evidence, and contents are compared all the same.",
         (1, 18),
         (
-            Edit("sync.exchange:evidence_hash", "for name in reader.evidence_names():", "for name in ():"),
+            Edit("sync.exchange:evidence_hash", "for name in reader.evidence.names():", "for name in ():"),
             Edit("sync.intake:Intake.page", "self._sending.telling.tell_rest()", "pass"),
         ),
         needs="sync.telling:Telling.brought",
@@ -74,7 +74,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "What a newcomer wrote before it was sent anything stays before what it depends on.",
         (1, 3, 18),
         "changes.early:settle",
-        "tx.move_to_end(early)",
+        "tx.log.move_to_end(early)",
         "pass",
     ),
     one(

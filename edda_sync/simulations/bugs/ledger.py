@@ -31,7 +31,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         (9, 10),
         "engine.life:Sidecar.doubt",
         "if known.actor != head.actor and not reissued:",
-        "if known.actor != head.actor and reader.hash_at(known.actor, known.seq) != known.hash:",
+        "if known.actor != head.actor and reader.log.hash_at(known.actor, known.seq) != known.hash:",
     ),
     one(
         "a store without a sidecar is itself",

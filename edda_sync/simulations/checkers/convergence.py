@@ -35,10 +35,10 @@ class Convergence(Checker):
             return
         with device.running.store.read() as reader:
             level = levels.level_of(reader)
-            if reader.stale_texts() or reader.segments() or level == levels.FOLDING:
+            if reader.index.stale() or reader.segments.merged() or level == levels.FOLDING:
                 return
-            at = tuple(sorted((head.actor, head.seq, head.hash) for head in reader.heads().values()))
-            digest = reader.digest()
+            at = tuple(sorted((head.actor, head.seq, head.hash) for head in reader.log.heads().values()))
+            digest = reader.index.digest()
         who, before = self._seen.setdefault((level, at), (device.name, digest))
         if before != digest:
             self.fail(device, f"digest {digest:032x} where {who} had {before:032x} with the same changes")
@@ -55,9 +55,9 @@ class Convergence(Checker):
                     other = [row for row in found[name] if row not in expected[name]]
                     self.fail(device, f"{name} differ from {first.name}'s: {other[:2]}")
             with first.running.store.read() as one, device.running.store.read() as other_reader:
-                digests = one.digest(), other_reader.digest()
-                is_whole = not one.segments() and not other_reader.segments()
-                evidence = one.evidence_names(), other_reader.evidence_names()
+                digests = one.index.digest(), other_reader.index.digest()
+                is_whole = not one.segments.merged() and not other_reader.segments.merged()
+                evidence = one.evidence.names(), other_reader.evidence.names()
             if digests[0] != digests[1]:
                 self.fail(device, f"what is not shown differs from {first.name}'s")
             if is_whole and evidence[0] != evidence[1]:

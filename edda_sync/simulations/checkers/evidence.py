@@ -33,7 +33,7 @@ class Innocent(Checker):
         """Look at what is new of the evidence, and at who is named as a forger."""
         honest = {each.identity.public_key: each for each in self.sim.honest()}
         with device.running.store.read() as reader:
-            pieces, forger = list(reader.evidence().values()), forged_by(reader)
+            pieces, forger = list(reader.evidence.all().values()), forged_by(reader)
         if forger in honest:
             self.fail(device, f"says that {honest[forger].name} forged a segment")
         if len(pieces) != self._seen.get(device.name, 0):
@@ -67,8 +67,8 @@ class ClosedIsHeld(Checker):
     def changed(self, device: SimulatedDevice) -> None:
         """Look for the change of each closing, unless a segment stands for it."""
         with device.running.store.read() as reader:
-            held = list(reader.evidence_names()), {each.actor: each.seq for each in reader.heads().values()}
-            if held == self._seen.get(device.name) or reader.segments():
+            held = list(reader.evidence.names()), {each.actor: each.seq for each in reader.log.heads().values()}
+            if held == self._seen.get(device.name) or reader.segments.merged():
                 return
             self._seen[device.name] = held
             chains = Chains(reader)

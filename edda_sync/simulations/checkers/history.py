@@ -96,7 +96,7 @@ class UniqueDots(Checker):
 
     def _check_parts(self, device: SimulatedDevice, entry: Logged) -> None:
         with device.running.store.read() as reader:
-            parts = tuple(hash_part(part) for part in reader.parts(entry.position))
+            parts = tuple(hash_part(part) for part in reader.log.parts(entry.position))
         if parts != decode_header(entry.raw).parts:
             self.fail(device, f"holds {shown((entry.actor, entry.seq))} with other parts than its header names")
 
@@ -219,7 +219,7 @@ class PersistBeforePublish(Checker):
 
     def _check_wishes(self, device: SimulatedDevice, hello: Hello) -> None:
         with device.running.store.read() as reader:
-            halves = [(decode_header(each.raw).dot, each.parts) for each in reader.incoming()]
+            halves = [(decode_header(each.raw).dot, each.parts) for each in reader.incoming.all()]
         for actor, seq, first in ((each.actor, each.seq, each.first) for each in hello.wanted):
             if not any(dot == (actor, seq) and parts.issuperset(range(first)) for dot, parts in halves):
                 self.fail(device, f"asks for {shown((actor, seq))} from part {first} on, and lacks one before")
@@ -229,15 +229,15 @@ class PersistBeforePublish(Checker):
         with device.running.store.read() as reader:
             assert device.replica is not None, "it speaks"
             refused = message.segment in device.replica.exchange.merging.refused
-            if isinstance(message, Want) and (reader.heads() or refused or self.sim.profile.lawless):
+            if isinstance(message, Want) and (reader.log.heads() or refused or self.sim.profile.lawless):
                 return  # it declines
             first = message.first if isinstance(message, Want) else message.parts
-            if any(reader.segment_part(message.segment, number) is None for number in range(first)):
+            if any(reader.blobs.part(message.segment, number) is None for number in range(first)):
                 self.fail(device, "speaks of parts of a segment that its disk does not hold for good")
 
     def _check_segment(self, device: SimulatedDevice, message: Snapshot) -> None:
         with device.running.store.read() as reader:
-            kept = reader.segment_part(message.segment, message.number)
+            kept = reader.blobs.part(message.segment, message.number)
             if kept != message.data or device.disk.is_at_risk:
                 self.fail(device, "sent a part of a segment that its disk does not hold for good")
 
@@ -248,7 +248,7 @@ class PersistBeforePublish(Checker):
             return kept
         if kept is None or kept.writes != disk.writes:
             with device.running.store.read() as reader:
-                held = join(reach_of(reader), {actor: head.seq for actor, head in reader.heads().items()})
+                held = join(reach_of(reader), {actor: head.seq for actor, head in reader.log.heads().items()})
             kept = self._safe[device.name] = _Safe(disk.writes, held)
         return kept
 

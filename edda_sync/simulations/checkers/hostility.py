@@ -29,8 +29,8 @@ class BoundedHostility(Checker):
         if all(each.honest for each in self.sim.devices):
             return
         with device.running.store.read() as reader:
-            halves = reader.incoming()
-            parts = sum(len(each.parts) for each in halves) + sum(count for _, count in reader.kept_segments())
+            halves = reader.incoming.all()
+            parts = sum(len(each.parts) for each in halves) + sum(count for _, count in reader.blobs.unreferenced())
             held = sum(len(each.raw) for each in halves) + parts * limits.PART_BYTES_MAX
         if held > WAITING_BYTES_MAX:
             self.fail(device, f"holds {held:,} bytes that are not applied")
@@ -73,7 +73,9 @@ class AskedFor(Checker):
 
 def _parts_of(device: SimulatedDevice, segment: bytes) -> int:
     with device.running.store.read() as reader:
-        return dict(reader.kept_segments()).get(segment, 0) + sum(name == segment for _, name in reader.segments())
+        return dict(reader.blobs.unreferenced()).get(segment, 0) + sum(
+            name == segment for _, name in reader.segments.merged()
+        )
 
 
 class BoundedBirths(Checker):
@@ -142,8 +144,10 @@ class RejectedMeansUnchanged(Checker):
 def _standing(device: SimulatedDevice) -> Any:
     with device.running.store.read() as reader:
         return (
-            reader.log_position(),
-            sorted((head.actor, head.seq, head.hash) for head in reader.heads().values()),
-            reader.meta("actor"),
-            None if reader.stale_texts() else reader.digest(),  # which is brought up to date whenever somebody looks
+            reader.log.position(),
+            sorted((head.actor, head.seq, head.hash) for head in reader.log.heads().values()),
+            reader.meta.get("actor"),
+            None
+            if reader.index.stale()
+            else reader.index.digest(),  # which is brought up to date whenever somebody looks
         )

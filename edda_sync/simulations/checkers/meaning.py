@@ -45,10 +45,10 @@ COLUMNS: Final[Mapping[str, int]] = {
 def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
     """Return a device's log, each entry with its whole body; nothing when a part of it came as a segment."""
     with device.running.store.read() as reader:
-        if reader.segments():
+        if reader.segments.merged():
             return []
-        entries = [reader.logged(position) for position in reader.positions_missing({})]
-        return [(entry, entry.body or b"".join(reader.parts(entry.position))) for entry in entries]
+        entries = [reader.log.read(position) for position in reader.log.positions_after({})]
+        return [(entry, entry.body or b"".join(reader.log.parts(entry.position))) for entry in entries]
 
 
 def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, bytes]]] | None:
@@ -63,8 +63,8 @@ def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, byt
 def unfolded_in(reader: StoreReader) -> dict[Place, bool]:
     """Return the operations that a store lists as not folded: a change's hash and a number, and whether that is for good."""
     found = {}
-    for each in reader.unapplied():
-        logged = reader.logged(each.position)
+    for each in reader.unapplied.operations():
+        logged = reader.log.read(each.position)
         found[logged.hash, each.number] = each.refused
     return found
 
@@ -83,11 +83,11 @@ class OrderIndependence(Checker):
         draws = self.sim.tape.source("orders")
         expected = rows_of(device)
         with device.running.store.read() as reader:
-            digest, unfolded = reader.digest(), unfolded_in(reader)
+            digest, unfolded = reader.index.digest(), unfolded_in(reader)
         for _ in range(ORDERS if draws.draw("thorough", THOROUGH_ONE_IN) == 0 else 1):
             store = self._fold(device, self._shuffled(log))
             with store.read() as again:
-                if again.digest() != digest or _rows(again) != expected:
+                if again.index.digest() != digest or _rows(again) != expected:
                     self.fail(device, "the same changes in another causal order gave another content")
                 if unfolded_in(again) != unfolded:
                     self.fail(device, "the same changes in another causal order left other operations out")
@@ -107,13 +107,13 @@ class OrderIndependence(Checker):
     def _fold(self, device: SimulatedDevice, log: Iterator[tuple[Logged, bytes]]) -> MemoryStore:
         store, ledger = MemoryStore(), Ledger(Texts())
         with device.running.store.read() as reader:
-            meta = {key: reader.meta(key) for key in META}
-            evidence = dict(reader.evidence())
+            meta = {key: reader.meta.get(key) for key in META}
+            evidence = dict(reader.evidence.all())
 
         def work(tx: StoreWriter) -> None:
             for key, value in meta.items():
                 if value is not None:
-                    tx.set_meta(key, value)
+                    tx.meta.set(key, value)
             for piece in evidence.values():  # in what order forks become known, the sessions try out
                 if piece[:1] == PROOF:
                     keep_proof(tx, decode_proof(piece[1:]))
@@ -124,9 +124,9 @@ class OrderIndependence(Checker):
                 header = decode_header(entry.raw)
                 change = Change(header, entry.raw, b"" if header.parts else body)
                 if header.parts:
-                    tx.expect(*change.half, entry.raw)
+                    tx.incoming.expect(*change.half, entry.raw)
                     for number, piece in enumerate(_pieces(device, entry)):
-                        tx.keep_part(*change.half, number, piece)
+                        tx.incoming.keep_part(*change.half, number, piece)
                 outcome = ledger.admit(tx, fold, change)
                 if outcome is not Admitted.APPLIED:
                     self.fail(device, f"a change was {outcome.value} in a causal order of its own log")
@@ -150,11 +150,11 @@ def _needed(entry: Logged) -> set[bytes]:
 
 def _pieces(device: SimulatedDevice, entry: Logged) -> list[bytes]:
     with device.running.store.read() as reader:
-        return list(reader.parts(entry.position))
+        return list(reader.log.parts(entry.position))
 
 
 def _rows(reader: StoreReader) -> dict[str, list[Row]]:
-    return {name: reader.table(name) for name in TABLES}
+    return {name: reader.tables.all(name) for name in TABLES}
 
 
 class ViewOfTheLog(Checker):

@@ -36,7 +36,7 @@ class Served(Checker):
             assert device.replica is not None, "everyone is up in the second act"
             giver = device.replica.exchange
             with device.running.store.read() as reader:
-                believes, gives_log = bool(reader.segments()), not early.is_pending(reader)
+                believes, gives_log = bool(reader.segments.merged()), not early.is_pending(reader)
             if not believes:
                 device.running.store.transact(forget_made)  # it may be of a while ago
             made = giver.making.given({})
@@ -53,7 +53,7 @@ class Served(Checker):
     def _newcomer(self, device: SimulatedDevice) -> Exchange:
         """Return what a newcomer to a device's workspace has: a store with nothing in it."""
         store = MemoryStore()
-        store.transact(lambda tx: tx.set_meta(WORKSPACE_KEY, device.running.workspace))
+        store.transact(lambda tx: tx.meta.set(WORKSPACE_KEY, device.running.workspace))
         return Exchange(store, Ledger(Texts()), device.identity, device.keys.verify, device.wall_s, bytes)
 
     def _by_segment(self, device: SimulatedDevice, giver: Exchange, made: MadeSegment) -> Exchange:
@@ -69,7 +69,7 @@ class Served(Checker):
     def _by_log(self, device: SimulatedDevice, giver: Exchange) -> Exchange:
         newcomer = self._newcomer(device)
         with device.running.store.read() as reader:
-            evidence = list(reader.evidence().values())
+            evidence = list(reader.evidence.all().values())
 
         def learn(tx: StoreWriter) -> None:
             for piece in evidence:
@@ -91,15 +91,15 @@ class Served(Checker):
 
     def _compare(self, device: SimulatedDevice, given: str, newcomer: Exchange) -> None:
         def heads(reader: StoreReader) -> list[tuple[bytes, bytes]]:
-            return sorted((head.actor, head.hash) for head in reader.heads().values())
+            return sorted((head.actor, head.hash) for head in reader.log.heads().values())
 
         content = newcomer.proof().content
         with newcomer.store.read() as reader, device.running.store.read() as other:
             if heads(reader) != heads(other):
                 self.fail(device, f"a newcomer with {given} of it lacks changes")
-            expected, found = rows_of(device), {name: reader.table(name) for name in TABLES}
+            expected, found = rows_of(device), {name: reader.tables.all(name) for name in TABLES}
             for name in TABLES:
                 if found[name] != expected[name]:
                     self.fail(device, f"{name} read otherwise to a newcomer with {given} of it")
-            if content != other.digest().to_bytes(16, "big"):
+            if content != other.index.digest().to_bytes(16, "big"):
                 self.fail(device, f"what is not shown is otherwise to a newcomer with {given} of it")

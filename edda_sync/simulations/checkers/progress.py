@@ -45,7 +45,7 @@ def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
 def evidence_of(device: SimulatedDevice) -> int:
     """Return how many bytes of evidence a device holds, as they are sent and named."""
     with device.running.store.read() as reader:
-        return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence().values())
+        return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence.all().values())
 
 
 def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
@@ -65,7 +65,7 @@ class NothingHeldBack(Checker):
             return
         for device in self.sim.honest():
             with device.running.store.read() as reader:
-                halves = (decode_header(each.raw).dot for each in reader.incoming())
+                halves = (decode_header(each.raw).dot for each in reader.incoming.all())
                 waiting = [dot for dot in halves if dot not in self.sim.book.destroyed.values()]
             if waiting:
                 self.fail(device, f"{shown(waiting[0])} still waits for its parts")
@@ -271,8 +271,8 @@ class WrittenAgain(Checker):
             wanted = {digest[:DEP_HASH_BYTES] for digest in early & self._writes}
             for device in self.sim.honest() if wanted and name not in self._put_back else ():
                 with device.running.store.read() as reader:
-                    logged = [reader.logged(position) for position in reader.positions_missing({})]
-                    is_whole = not reader.segments()
+                    logged = [reader.log.read(position) for position in reader.log.positions_after({})]
+                    is_whole = not reader.segments.merged()
                 lost = wanted - {decode_header(each.raw).again for each in logged}
                 if is_whole and lost:
                     self.fail(device, f"lacks {len(lost)} changes that {name} wrote before it was let in again")
@@ -308,9 +308,9 @@ class Unfolded(Checker):
         listed: dict[tuple[bytes, ...], tuple[str, Counter[bool]]] = {}
         for device in self.sim.honest():
             with device.running.store.read() as reader:
-                counted = Counter(each.refused for each in reader.unapplied())
-                branch = tuple(head.hash for _, head in sorted(reader.heads().items()))
-                from_segment = bool(reader.segments())
+                counted = Counter(each.refused for each in reader.unapplied.operations())
+                branch = tuple(head.hash for _, head in sorted(reader.log.heads().items()))
+                from_segment = bool(reader.segments.merged())
             if device.running.waiting() != counted[False] or device.running.refused() != counted[True]:
                 said = f"{device.running.waiting()} wait and {device.running.refused()} are refused"
                 self.fail(device, f"says that {said}, and lists {counted[False]} and {counted[True]}")

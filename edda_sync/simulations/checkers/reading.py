@@ -63,7 +63,7 @@ class Atomicity(Checker):
 
     def _look(self, device: SimulatedDevice, reader: StoreReader) -> None:
         for tasks in self.sim.book.sets:
-            rows = [reader.row("task", task) for task in tasks]
+            rows = [reader.tables.row("task", task) for task in tasks]
             words = {None if row is None else row[TITLE] for row in rows}
             if len(words) > 1:
                 self.fail(device, f"shows {sorted(map(str, words))} where one word was written together")
@@ -96,8 +96,8 @@ class NoPhantom(Checker):
         unnamed = {values.TITLE_DEFAULT} if self.sim.book.fell else set()  # of a task that nobody has any more
         for device in self.sim.honest():
             with device.running.store.read() as reader:
-                rows = [row[at] for row in reader.table("tasks") for at in TASK_TEXTS]
-                rows += [row[at] for row in reader.table("documents") for at in DOCUMENT_TEXTS]
+                rows = [row[at] for row in reader.tables.all("tasks") for at in TASK_TEXTS]
+                rows += [row[at] for row in reader.tables.all("documents") for at in DOCUMENT_TEXTS]
             logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
             rows += [put.cells.get("title") for put in logged]
             tokens = {token for text in rows for token in str(text or "").split()}
@@ -133,6 +133,6 @@ class ReadYourWrites(Checker):
             return
         with device.running.store.read() as reader:
             for name, title in written.items():
-                row = reader.row("task", values.id_text(name))
+                row = reader.tables.row("task", values.id_text(name))
                 if row is not None and row[TITLE] != title:
                     self.fail(device, f"shows {row[TITLE]!r} right after {title!r} was acknowledged")

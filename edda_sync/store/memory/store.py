@@ -1,5 +1,5 @@
 """
-The memory store: plain dictionaries that keep the whole contract of ``protocols``, for tests, the simulator and throw-aways.
+The memory store: plain dictionaries that keep the whole contract of ``seams``, for tests, the simulator and throw-aways.
 
 1. *Writing* changes the dictionaries in place and notes in a journal what stood there: undoing it is a walk back. (Copying
    them for each transaction would make a long life cost the square of its length.)
@@ -19,7 +19,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from edda_sync.store.memory.tables import MemoryReader, MemoryWriter, Tables, empty_tables, undo
+from edda_sync.store.memory.journal import Tables, empty_tables, undo
+from edda_sync.store.memory.reader import MemoryReader
+from edda_sync.store.memory.writer import MemoryWriter
 from edda_sync.words.errors import UsageError
 from edda_sync.words.process import Owner
 
@@ -67,13 +69,13 @@ class MemoryStore:
                 writer.check()
                 self._owner.check()  # the work may have forked: only one of the two goes on
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller who asks the future
-                undo(self._tables, writer.journal)
+                undo(self._tables, writer.journal.entries)
                 self._writer = None
                 self._on_end(False)
                 done.set_exception(error)
                 return done
             self._writer = None
-            self._version += bool(writer.journal)
+            self._version += bool(writer.journal.entries)
             self._on_end(True)
         done.set_result(result)
         return done
@@ -86,7 +88,7 @@ class MemoryStore:
             self._check_open()
             tables = dict(self._tables)
             if self._writer is not None:  # it was opened by the running transaction's own work: show what was before
-                journal = self._writer.journal
+                journal = self._writer.journal.entries
                 tables |= {name: dict(tables[name]) for name in {name for name, _, _ in journal}}
                 undo(tables, journal)
             self._readers += 1

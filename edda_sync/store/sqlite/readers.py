@@ -1,7 +1,7 @@
 """
-The readers of a store: a few connections that are lent out, one to whoever looks, and the one that watches for commits.
+The readers of a store: a few that are lent out, one to whoever looks, and the connection that watches for commits.
 
-A connection that failed is not lent again, since its pages in memory may not be what is on the disk.
+A reader that failed is not lent again, since the pages of its connection in memory may not be what is on the disk.
 
 SQLite cannot write over what a reader may still read, so while somebody reads one state, the journal grows with all that is
 written. A program may forget a transaction. So a reader is ended once too much was written since it began: whoever writes
@@ -23,10 +23,11 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import translated
-from edda_sync.store.sqlite.tables import SqliteReader
+from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.words import errors, limits
 from edda_sync.words.process import Owner
 
+_ENDED: Final = -1
 _WATCHES: Final = 2**32  # above every number that SQLite's data_version can have
 
 
@@ -47,10 +48,8 @@ class Readers:
     def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, gate: Gate) -> None:
         self._path, self._connect, self._owner, self._gate = path, connect, owner, gate
         self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
-        self._idle: list[Connection] = []
-        self._lent: dict[
-            SqliteReader, tuple[Connection, int | None]
-        ] = {}  # with the bytes of the journal at the first look
+        self._idle: list[SqliteReader] = []
+        self._lent: dict[SqliteReader, int | None] = {}  # with the bytes of the journal at the first look
         self.is_watched = False
         self._watcher: Connection | None = None
         self._watches = 0
@@ -62,13 +61,11 @@ class Readers:
         entered = self._gate.enter()
         try:
             with translated(self._path):
-                connection = self._borrow()
-                reader = SqliteReader(connection)
+                reader = self._borrow()
                 failed = False
                 try:
-                    connection.execute("BEGIN")
-                    connection.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the state is fixed by the first read
-                    self._lent[reader] = connection, None
+                    reader.begin()
+                    self._lent[reader] = None
                     if not self.is_watched:
                         _watch.begin(self)
                     yield reader
@@ -78,8 +75,8 @@ class Readers:
                 finally:
                     if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
                         with self._lock:  # or its connection would be another's by the time its reading is ended
-                            was_ended = self._lent.pop(reader, None) is None
-                        self._give_back(connection, failed or was_ended)
+                            was_ended = self._lent.pop(reader, _ENDED) is _ENDED
+                        self._give_back(reader, failed or was_ended)
         finally:
             self._gate.leave(entered)
 
@@ -113,18 +110,18 @@ class Readers:
         """Take in how many bytes the journal has; end each reader since whose beginning it has grown by too much."""
         if self._lent:
             with self._lock:
-                for reader, (connection, known) in list(self._lent.items()):
+                for reader, known in list(self._lent.items()):
                     before = count if known is None else min(known, count)
-                    self._lent[reader] = connection, before
+                    self._lent[reader] = before
                     if count - before > limits.JOURNAL_BYTES_MAX:
                         del self._lent[reader]
-                        self._end(reader, connection)
+                        self._end(reader)
 
-    def _end(self, reader: SqliteReader, connection: Connection) -> None:
+    def _end(self, reader: SqliteReader) -> None:
         reader.disown(self._refuse_outdated)
-        connection.interrupt()  # should it be reading at this moment
+        reader.connection.interrupt()  # should it be reading at this moment
         with suppress(sqlite.Error):
-            connection.execute("ROLLBACK")
+            reader.connection.execute("ROLLBACK")
 
     def _refuse_outdated(self, *_: object) -> NoReturn:
         raise errors.OutdatedError(str(self._path))
@@ -137,7 +134,7 @@ class Readers:
 
     def add(self, connection: Connection) -> None:
         """Take a connection that was made elsewhere."""
-        self._idle.append(connection)
+        self._idle.append(SqliteReader(connection))
 
     def close(self) -> None:
         """Close what is not lent; the rest is closed when it comes back."""
@@ -147,7 +144,7 @@ class Readers:
     def close_idle(self) -> None:
         """Close what is not lent, for now."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._idle = [reader.connection for reader in self._idle], []
             if self._watcher is not None:
                 idle.append(self._watcher)
                 self._watcher = None
@@ -167,21 +164,21 @@ class Readers:
         if self._closed:
             raise errors.UsageError("This store is closed; open it again.")
 
-    def _borrow(self) -> Connection:
+    def _borrow(self) -> SqliteReader:
         with self._lock:
             self._check_open()
             if self._idle:
                 return self._idle.pop()
-        return self._connect()
+        return SqliteReader(self._connect())
 
-    def _give_back(self, connection: Connection, failed: bool) -> None:
+    def _give_back(self, reader: SqliteReader, failed: bool) -> None:
         with suppress(sqlite.Error):
-            connection.execute("COMMIT")
+            reader.connection.execute("COMMIT")
         with self._lock:
             if not failed and not self._closed and len(self._idle) < limits.READERS_MAX:
-                self._idle.append(connection)
+                self._idle.append(reader)
                 return
-        connection.close()
+        reader.connection.close()
 
 
 class _Watch:

@@ -31,8 +31,9 @@ from edda_sync.store.sqlite.errors import is_fault, translated
 from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
 from edda_sync.store.sqlite.outcome import Outcome
 from edda_sync.store.sqlite.place import Place
+from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.store.sqlite.readers import Readers
-from edda_sync.store.sqlite.tables import SqliteReader, SqliteWriter
+from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
 from edda_sync.words.config import absolute
 from edda_sync.words.process import Owner

@@ -1,31 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import edda_sync as edda
 from edda_sync.store.memory.store import MemoryStore
-from edda_sync.store.memory.tables import _VIEW as VIEW
-from tests.store.contract import AnyStore, StoreContract
-
-
-class TestMemoryStore(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return MemoryStore(on_end)
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        assert isinstance(store, MemoryStore)
-        return {name: table for name, table in store.image().items() if name in VIEW}
 
 
 def test_a_transaction_inside_a_transaction_is_a_fault_of_the_program() -> None:
     store = MemoryStore()
     with pytest.raises(AssertionError, match="inside a transaction"):
         store.transact(lambda _tx: store.transact(lambda _inner: None))
-    assert store.transact(lambda tx: tx.log_position()) == 0
+    assert store.transact(lambda tx: tx.log.position()) == 0
 
 
 def test_a_reader_that_has_ended_shows_nothing_more() -> None:
@@ -33,24 +20,24 @@ def test_a_reader_that_has_ended_shows_nothing_more() -> None:
     with store.read() as reader:
         pass
     with pytest.raises(KeyError):
-        reader.meta("name")
+        reader.meta.get("name")
 
 
 def test_tables_are_copied_only_while_somebody_reads() -> None:
     store = MemoryStore()
-    store.transact(lambda tx: tx.set_meta("name", b"1"))
-    tables = store.transact(lambda tx: tx._tables)
+    store.transact(lambda tx: tx.meta.set("name", b"1"))
+    tables = store.transact(lambda tx: tx.journal.tables)
     first = tables["meta"]
-    store.transact(lambda tx: tx.set_meta("name", b"2"))
+    store.transact(lambda tx: tx.meta.set("name", b"2"))
     assert tables["meta"] is first
     with store.read() as reader:
-        store.transact(lambda tx: tx.set_meta("name", b"3"))
+        store.transact(lambda tx: tx.meta.set("name", b"3"))
         second = tables["meta"]
         assert second is not first
-        store.transact(lambda tx: tx.set_meta("name", b"4"))
+        store.transact(lambda tx: tx.meta.set("name", b"4"))
         assert tables["meta"] is second
-        assert reader.meta("name") == b"2"
-    store.transact(lambda tx: tx.set_meta("name", b"5"))
+        assert reader.meta.get("name") == b"2"
+    store.transact(lambda tx: tx.meta.set("name", b"5"))
     assert tables["meta"] is second
 
 

@@ -17,7 +17,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
 from tests.forked import Child, in_child
-from tests.store.contract import REFUSED
+from tests.store.samples import REFUSED
 
 WAIT_S = 60
 FORKS = 8
@@ -38,7 +38,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 def put(name: str, size: int = 0) -> Callable[[StoreWriter], str]:
     def work(tx: StoreWriter) -> str:
-        tx.set_meta(name, bytes(size))
+        tx.meta.set(name, bytes(size))
         return name
 
     return work
@@ -46,7 +46,7 @@ def put(name: str, size: int = 0) -> Callable[[StoreWriter], str]:
 
 def holds(path: Path, *names: str) -> list[bool]:
     with closing(SqliteStore(path)) as store, store.read() as reader:
-        return [reader.meta(name) is not None for name in names]
+        return [reader.meta.get(name) is not None for name in names]
 
 
 def run(script: str, *arguments: str | Path) -> str:
@@ -67,7 +67,7 @@ import pathlib, sys
 from edda_sync.store.sqlite.store import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]))
 for name in sys.argv[2:]:
-    store.transact(lambda tx: tx.set_meta(name, b""))
+    store.transact(lambda tx: tx.meta.set(name, b""))
 store.close()
 """
 
@@ -161,7 +161,7 @@ def test_forks_beside_threads_that_read_and_write_lose_nothing(store: SqliteStor
         while not stop.is_set():
             names.append(store.transact(put(f"{number} {len(names)}")))
             with store.read() as reader:
-                assert reader.meta(names[-1]) is not None
+                assert reader.meta.get(names[-1]) is not None
 
     threads = [threading.Thread(target=write, args=(names, number)) for number, names in enumerate(written)]
     for thread in threads:
@@ -194,12 +194,12 @@ def test_the_version_changes_with_a_commit_from_before_and_after_a_fork(store: S
 
 def test_a_reader_that_was_open_is_read_on_by_the_parent_alone(store: SqliteStore) -> None:
     with store.read() as reader:
-        assert in_child(lambda: reader.meta("before")) == REFUSED
+        assert in_child(lambda: reader.meta.get("before")) == REFUSED
         store.transact(put("after"))
-        assert reader.meta("before") is not None
-        assert reader.meta("after") is None
+        assert reader.meta.get("before") is not None
+        assert reader.meta.get("after") is None
     with store.read() as reader:
-        assert reader.meta("after") is not None
+        assert reader.meta.get("after") is not None
 
 
 def test_a_file_in_use_cannot_be_opened_in_the_child_and_says_why(store: SqliteStore, path: Path) -> None:
@@ -215,19 +215,19 @@ PARENT = """
 import os, pathlib, sys
 from edda_sync.store.sqlite.store import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]))
-store.transact(lambda tx: tx.set_meta("before", b""))
+store.transact(lambda tx: tx.meta.set("before", b""))
 
 def work(tx):
     for number in range(30):  # more than the connection keeps in memory: it is in the journal before it is committed
-        tx.set_meta(f"large {number}", bytes([number]) * 1_000_000)
+        tx.meta.set(f"large {number}", bytes([number]) * 1_000_000)
     pid = os.fork()
     if pid == 0:
         sys.exit(0)  # through all that is open here, and through the end of the interpreter
     assert os.waitpid(pid, 0)[1] == 0
-    tx.set_meta("last", b"")
+    tx.meta.set("last", b"")
 
 store.transact(work)
-store.transact(lambda tx: tx.set_meta("after", b""))
+store.transact(lambda tx: tx.meta.set("after", b""))
 store.close()
 """
 

@@ -31,7 +31,7 @@ for name in sys.argv[2:]:
         connections.connect(store.path).execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
     else:
         count = 20 if name != "four" else 1
-        store.transact(lambda tx: [tx.set_meta(f"{name}{19 - each}", os.urandom(9_000)) for each in range(count)])
+        store.transact(lambda tx: [tx.meta.set(f"{name}{19 - each}", os.urandom(9_000)) for each in range(count)])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -44,7 +44,7 @@ def write_and_be_killed(path: Path, *names: str) -> None:
 def fill(name: str) -> Callable[[StoreWriter], None]:
     def work(tx: StoreWriter) -> None:
         for each in range(20):
-            tx.set_meta(f"{name}{each}", os.urandom(9_000))
+            tx.meta.set(f"{name}{each}", os.urandom(9_000))
 
     return work
 
@@ -55,7 +55,7 @@ def held(path: Path) -> list[str]:
         with closing(store.connect()) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         with store.read() as reader:
-            return [name for name in ("one", "two", "three", "four") if reader.meta(f"{name}19") is not None]
+            return [name for name in ("one", "two", "three", "four") if reader.meta.get(f"{name}19") is not None]
 
 
 @pytest.fixture
@@ -186,11 +186,11 @@ def test_only_a_transaction_that_changes_something_writes_a_link(path: Path) -> 
             return bytes(connection.execute("SELECT link FROM _journal").fetchone()[0])
 
         before = link()
-        store.transact(lambda tx: tx.meta("one0"))
+        store.transact(lambda tx: tx.meta.get("one0"))
         assert link() == before
         store.transact(put("two"))
         assert link()[8:16] == before[16:]
 
 
 def put(name: str) -> Callable[[StoreWriter], None]:
-    return lambda tx: tx.set_meta(name, b"")
+    return lambda tx: tx.meta.set(name, b"")

@@ -38,7 +38,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 def put(name: str) -> Callable[[StoreWriter], str]:
     def work(tx: StoreWriter) -> str:
-        tx.set_meta(name, b"")
+        tx.meta.set(name, b"")
         return name
 
     return work
@@ -46,14 +46,14 @@ def put(name: str) -> Callable[[StoreWriter], str]:
 
 def holds(path: Path, *names: str) -> list[bool]:
     with closing(SqliteStore(path)) as store, store.read() as reader:
-        return [reader.meta(name) is not None for name in names]
+        return [reader.meta.get(name) is not None for name in names]
 
 
 def write_elsewhere(path: Path, name: str) -> None:
     """Write in a process of its own, to its end."""
     script = "import pathlib, sys; from edda_sync.store.sqlite.store import SqliteStore\n"
     script += (
-        "s = SqliteStore(pathlib.Path(sys.argv[1])); s.transact(lambda tx: tx.set_meta(sys.argv[2], b'')); s.close()"
+        "s = SqliteStore(pathlib.Path(sys.argv[1])); s.transact(lambda tx: tx.meta.set(sys.argv[2], b'')); s.close()"
     )
     subprocess.run([sys.executable, "-c", script, str(path), name], timeout=WAIT_S, check=True)
 
@@ -122,7 +122,7 @@ def test_no_transaction_is_acknowledged_in_a_file_that_is_not_where_it_was(
 
 def test_a_file_that_is_taken_away_while_a_transaction_runs_takes_it_along(store: SqliteStore, path: Path) -> None:
     def work(tx: StoreWriter) -> None:
-        tx.set_meta("lost", b"")
+        tx.meta.set("lost", b"")
         move_folder(path)
 
     with pytest.raises(LostStoreError):

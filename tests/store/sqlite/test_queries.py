@@ -19,7 +19,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import values
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.query import DOCUMENT_ORDERS, TASK_ORDERS, DocumentQuery, Plan, Query, TaskQuery, plan, tokens
-from tests.store.contract import AnyStore, document_row, entity, show, task_row, text_id
+from tests.store.samples import AnyStore, document_row, entity, show, task_row, text_id
 
 TAGS = ("work", "Home", "été")
 TIMES = tuple(f"2026-03-0{day}T00:00:00.000Z" for day in range(1, 5))
@@ -110,7 +110,7 @@ def load(store: AnyStore, shown: list[Shown]) -> None:
     def work(tx: StoreWriter) -> None:
         tx.clear_view()
         show(tx, *shown)
-        tx.index_texts()
+        tx.tables.index_texts()
 
     store.transact(work)
 
@@ -118,7 +118,7 @@ def load(store: AnyStore, shown: list[Shown]) -> None:
 def answers(stores: tuple[AnyStore, AnyStore], checked: Plan) -> tuple[list[Row], list[Row]]:
     memory, sqlite = stores
     with memory.read() as ours, sqlite.read() as theirs:
-        return ours.rows(checked), theirs.rows(checked)
+        return ours.tables.rows(checked), theirs.tables.rows(checked)
 
 
 @given(shown=tables(), queries=st.lists(task_queries | document_queries, min_size=1, max_size=8))
@@ -150,11 +150,11 @@ def test_pages_of_rows_that_are_alike_but_for_their_ids_make_the_whole_list(
         with store.read() as reader:
             for conditions in ({}, {"doc_type": ("note", "spec")} if not task else {"status": ("open", "blocked")}):
                 asked = query(order=order, descending=descending, **conditions)  # type: ignore[arg-type]
-                whole = reader.rows(plan(asked))
+                whole = reader.tables.rows(plan(asked))
                 assert len(whole) == 7
                 for size in (1, 2, 3):
                     pages = [replace(asked, limit=size, offset=offset) for offset in range(0, 7, size)]
-                    assert [row for page in pages for row in reader.rows(plan(page))] == whole
+                    assert [row for page in pages for row in reader.tables.rows(plan(page))] == whole
 
 
 @given(shown=tables(), queries=st.lists(task_queries | document_queries, min_size=1, max_size=4), text=words)
@@ -201,7 +201,7 @@ def test_words_in_many_scripts_are_found(tmp_path: Path) -> None:
 
     def found(text: str) -> list[int]:
         with store.read() as reader:
-            return [int(row[0][-2:]) for row in reader.rows(plan(TaskQuery(text=text)))]
+            return [int(row[0][-2:]) for row in reader.tables.rows(plan(TaskQuery(text=text)))]
 
     assert found("creme") == found("CRÈME") == [1, 2]
     assert found("bru*") == [1]

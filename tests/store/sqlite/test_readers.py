@@ -19,7 +19,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import EddaError, OutdatedError
-from tests.store.contract import show, shown_task
+from tests.store.samples import show, shown_task
 
 WAIT_S = 60
 MAX_BYTES = 1_000_000
@@ -45,7 +45,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 
 def put(name: str, size: int = 0) -> Callable[[StoreWriter], None]:
-    return lambda tx: tx.set_meta(name, os.urandom(size))
+    return lambda tx: tx.meta.set(name, os.urandom(size))
 
 
 def write(store: SqliteStore, path: Path, times: int = TIMES) -> list[int]:
@@ -62,15 +62,15 @@ def test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_i
 ) -> None:
     store.transact(put("seen", 1))
     with store.read() as reader:
-        seen = reader.meta("seen")
+        seen = reader.meta.get("seen")
         sizes = write(store, path)
         assert max(sizes) < MAX_BYTES + 4 * PIECE, "it would have 6 MB"
         assert sizes[-1] < MAX_BYTES / 2
-        for look in (lambda: reader.meta("seen"), lambda: list(reader.all_records())):
+        for look in (lambda: reader.meta.get("seen"), lambda: list(reader.states.scan())):
             with pytest.raises(OutdatedError, match="run it again"):
                 look()
     with store.read() as reader:
-        assert reader.meta("seen") == seen
+        assert reader.meta.get("seen") == seen
 
 
 def test_a_reader_is_not_ended_by_what_was_written_before_it_began(store: SqliteStore, path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_reader_is_not_ended_by_what_was_written_before_it_began(store: Sqlite
         write(store, path, 7)
     with store.read() as reader:
         write(store, path, 7)
-        assert reader.meta("written") is not None
+        assert reader.meta.get("written") is not None
 
 
 def test_several_readers_are_ended_each_by_what_was_written_since(store: SqliteStore, path: Path) -> None:
@@ -87,8 +87,8 @@ def test_several_readers_are_ended_each_by_what_was_written_since(store: SqliteS
         with store.read() as second:
             write(store, path, 7)
             with pytest.raises(OutdatedError):
-                first.meta("written")
-            second.meta("written")
+                first.meta.get("written")
+            second.meta.get("written")
 
 
 def test_a_reader_that_is_ended_in_the_middle_of_a_long_look_says_so(store: SqliteStore, path: Path) -> None:
@@ -99,9 +99,9 @@ def test_a_reader_that_is_ended_in_the_middle_of_a_long_look_says_so(store: Sqli
     def look() -> None:
         try:
             with store.read() as reader:
-                reader.meta("written")
+                reader.meta.get("written")
                 reading.set()
-                while reader.table("tasks"):
+                while reader.tables.all("tasks"):
                     pass
         except EddaError as error:
             found.append(error)

@@ -29,25 +29,9 @@ from edda_sync.words.errors import (
     StorageError,
 )
 from edda_sync.words.query import TaskQuery, plan
-from tests.store.contract import ACTOR, AnyStore, StoreContract, change_all, dump, fill, head, logged, show, shown_task
+from tests.store.samples import ACTOR, change_all, dump, fill, head, logged, show, shown_task
 
 WAIT_S = 60  # how long a test waits for what always comes
-
-
-class TestSqliteStore(StoreContract):
-    def make(self, folder: Path, on_end: Callable[[bool], None]) -> AnyStore:
-        return SqliteStore(folder / DATABASE_FILE, on_end)
-
-    def view(self, store: AnyStore) -> dict[str, Any]:
-        assert isinstance(store, SqliteStore)
-        connection = store.connect()
-        try:
-            held = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in schema.VIEW_TABLES}
-            for name in ("_task_search", "_document_search"):
-                held[name] = sorted(connection.execute(f"SELECT rowid FROM {name}"))
-            return held
-        finally:
-            connection.close()
 
 
 @pytest.fixture
@@ -69,7 +53,7 @@ def store(path: Path, ended: list[bool]) -> Iterator[SqliteStore]:
 
 def put(name: str, value: bytes = b"") -> Callable[[StoreWriter], str]:
     def work(tx: StoreWriter) -> str:
-        tx.set_meta(name, value)
+        tx.meta.set(name, value)
         return name
 
     return work
@@ -77,7 +61,7 @@ def put(name: str, value: bytes = b"") -> Callable[[StoreWriter], str]:
 
 def meta(store: SqliteStore, name: str) -> bytes | None:
     with store.read() as reader:
-        return reader.meta(name)
+        return reader.meta.get(name)
 
 
 # --- durability -------------------------------------------------------------------------------------------------------
@@ -109,7 +93,7 @@ import os, pathlib, sys
 from edda_sync.store.sqlite.store import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]))
 for number in range(20):
-    store.transact(lambda tx: tx.set_meta(str(number), b"kept"))
+    store.transact(lambda tx: tx.meta.set(str(number), b"kept"))
 os._exit(9)
 """
     done = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=WAIT_S)
@@ -203,12 +187,12 @@ def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(
 ) -> None:
 
     def half(tx: StoreWriter) -> None:
-        tx.set_meta("half", b"")
-        tx.set_meta("before", b"overwritten")
+        tx.meta.set("half", b"")
+        tx.meta.set("before", b"overwritten")
         raise failure
 
     def look(tx: StoreWriter) -> tuple[bytes | None, bytes | None]:
-        return tx.meta("before"), tx.meta("half")
+        return tx.meta.get("before"), tx.meta.get("half")
 
     gate = Gate(store)
     before, failing, after = store.submit(put("before", b"kept")), store.submit(half), store.submit(look)
@@ -225,7 +209,7 @@ def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
     store: SqliteStore, error: Exception | None
 ) -> None:
     def work(tx: StoreWriter) -> None:
-        tx.set_meta("half", b"")
+        tx.meta.set("half", b"")
         if error is not None:
             raise error
         show(tx, shown_task(1, title=None))
@@ -240,9 +224,9 @@ def test_a_transaction_that_cannot_be_does_not_stop_the_others_of_its_batch(
 
 def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(store: SqliteStore) -> None:
     def twice(tx: StoreWriter) -> None:
-        tx.set_meta("half", b"")
+        tx.meta.set("half", b"")
         for position in (1, 2):  # one change in two places: nothing is read in between, so both are written at the end
-            tx.append(logged(position, ACTOR, 1), head(ACTOR, 1))
+            tx.log.append(logged(position, ACTOR, 1), head(ACTOR, 1))
 
     gate = Gate(store)
     before, failing, after = store.submit(put("before")), store.submit(twice), store.submit(put("after"))
@@ -254,7 +238,7 @@ def test_what_is_written_only_at_the_end_of_a_transaction_fails_that_one_alone(s
         store.transact(twice)
     assert [meta(store, name) for name in ("before", "half", "after")] == [b"", None, b""]
     with store.read() as reader:
-        assert (dict(reader.heads()), reader.log_position()) == ({}, 0)
+        assert (dict(reader.log.heads()), reader.log.position()) == ({}, 0)
 
 
 def test_nothing_of_a_failing_transaction_is_seen_by_the_next_one_of_its_batch(store: SqliteStore) -> None:
@@ -311,7 +295,7 @@ def test_what_was_put_off_is_done_once_the_store_is_idle_until_nothing_is_left(s
 
     def on_idle(tx: StoreWriter) -> bool:
         more = left.pop(0)
-        tx.set_meta("idle", b"%d" % len(left))
+        tx.meta.set("idle", b"%d" % len(left))
         if not more:
             done.set()
         return more
@@ -329,7 +313,7 @@ def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
     reached = threading.Event()
 
     def on_idle(tx: StoreWriter) -> bool:
-        tx.set_meta("kept", b"spoilt")
+        tx.meta.set("kept", b"spoilt")
         reached.set()
         raise ValueError("idle")
 
@@ -374,12 +358,12 @@ from edda_sync.store.sqlite.store import SqliteStore
 path, actor, count = pathlib.Path(sys.argv[1]), bytes([int(sys.argv[2])]) * 16, int(sys.argv[3])
 
 def append(tx):
-    position = tx.log_position() + 1
-    heads = tx.heads()
+    position = tx.log.position() + 1
+    heads = tx.log.heads()
     seq = heads[actor].seq + 1 if actor in heads else 1
-    tx.set_meta("changes", b"%d" % (int(tx.meta("changes") or b"0") + 1))
-    tx.append(Logged(position, actor, seq, b"", b"", b""), Head(actor, seq, b"", b"", b"", 0, b""))
-    tx.set_meta("appended", b"%d" % position)
+    tx.meta.set("changes", b"%d" % (int(tx.meta.get("changes") or b"0") + 1))
+    tx.log.append(Logged(position, actor, seq, b"", b"", b""), Head(actor, seq, b"", b"", b"", 0, b""))
+    tx.meta.set("appended", b"%d" % position)
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -418,17 +402,17 @@ def test_processes_that_write_at_once_follow_one_another(store: SqliteStore, pat
     seen = 0
     while any(process.poll() is None for process in processes):
         with store.read() as reader:  # whole transactions, whenever one looks
-            position = reader.log_position()
-            assert int(reader.meta("changes") or 0) == int(reader.meta("appended") or 0) == position >= seen
-            assert sum(head.seq for head in reader.heads().values()) == position
+            position = reader.log.position()
+            assert int(reader.meta.get("changes") or 0) == int(reader.meta.get("appended") or 0) == position >= seen
+            assert sum(head.seq for head in reader.log.heads().values()) == position
             seen = position
     for process in processes:
         finish(process)
     with store.read() as reader:
-        assert reader.log_position() == 120
+        assert reader.log.position() == 120
         one, other = b"\x01" * 16, b"\x02" * 16
-        assert {actor: head.seq for actor, head in reader.heads().items()} == {one: 60, other: 60}
-        seqs = [reader.logged(position).seq for position in reader.positions_missing({one: 60})]
+        assert {actor: head.seq for actor, head in reader.log.heads().items()} == {one: 60, other: 60}
+        seqs = [reader.log.read(position).seq for position in reader.log.positions_after({one: 60})]
         assert seqs == list(range(1, 61))
 
 
@@ -440,7 +424,7 @@ def test_processes_that_make_the_store_at_once_make_one(path: Path) -> None:
         finish(process)
     store = SqliteStore(path)
     with store.read() as reader:
-        assert reader.log_position() == 3
+        assert reader.log.position() == 3
     store.close()
 
 
@@ -453,7 +437,7 @@ def test_two_stores_on_one_file_see_in_their_transactions_what_the_other_wrote(s
     changed = store.transact(dump)
     assert changed == other.transact(dump) != written
     store.transact(lambda tx: tx.clear_view())
-    store.transact(lambda tx: tx.set_meta("name", b"once more"))
+    store.transact(lambda tx: tx.meta.set("name", b"once more"))
     assert store.transact(dump) == other.transact(dump) != changed
     other.close()
 
@@ -613,7 +597,7 @@ class Rot:
 
     def _write(self, tx: StoreWriter, number: int) -> None:
         show(tx, shown_task(number))
-        tx.index_texts()
+        tx.tables.index_texts()
 
     def _overwrite(self, content: bytes) -> None:
         with self._path.open("r+b") as file:
@@ -644,7 +628,7 @@ def test_a_connection_that_met_a_fault_of_the_disk_is_not_used_again(path: Path,
 
     def search() -> None:
         with store.read() as reader:
-            reader.rows(plan(TaskQuery(text="task")))
+            reader.tables.rows(plan(TaskQuery(text="task")))
 
     use: Callable[[], object] = search if kind == "reader" else lambda: store.transact(rot.index)
     rot.set_in()
@@ -706,16 +690,16 @@ def test_a_full_disk_refuses_a_transaction_whole_and_takes_the_next_once_there_i
     store.transact(put("kept", b"before"))
 
     def work(tx: StoreWriter) -> None:
-        tx.set_meta("kept", b"spoilt")
+        tx.meta.set("kept", b"spoilt")
         for number in range(300):
-            tx.set_meta(f"{number}", bytes(10_000))
+            tx.meta.set(f"{number}", bytes(10_000))
 
     with pytest.raises(DiskFullError) as caught:
         store.transact(work)
     assert caught.value.path == str(disk / DATABASE_FILE)
     assert ended[-1] is False
     with store.read() as reader:
-        assert (reader.meta("kept"), reader.meta("0")) == (b"before", None)
+        assert (reader.meta.get("kept"), reader.meta.get("0")) == (b"before", None)
     ballast.unlink()
     store.transact(put("kept", b"after"))
     store.close()

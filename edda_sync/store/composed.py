@@ -1,0 +1,159 @@
+"""
+Readers and transactions that are composed of the facets of others, of which some are changed.
+
+``dataclasses.replace(ComposedReader.of(reader), log=over(reader.log, other))`` is a reader whose log has some methods of
+another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from edda_sync.store.seams import (
+    BlobsReader,
+    BlobsWriter,
+    EdgesReader,
+    EvidenceReader,
+    EvidenceWriter,
+    IncomingReader,
+    IncomingWriter,
+    IndexReader,
+    IndexWriter,
+    LogReader,
+    LogWriter,
+    MentionsReader,
+    MentionsWriter,
+    MetaReader,
+    MetaWriter,
+    SegmentsReader,
+    SegmentsWriter,
+    SignaturesReader,
+    SignaturesWriter,
+    StatesReader,
+    StatesWriter,
+    StoreReader,
+    StoreWriter,
+    TablesReader,
+    TablesWriter,
+    UnappliedReader,
+    UnappliedWriter,
+)
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedReader:
+    """As ``StoreReader``."""
+
+    log: LogReader
+    signatures: SignaturesReader
+    evidence: EvidenceReader
+    mentions: MentionsReader
+    incoming: IncomingReader
+    segments: SegmentsReader
+    blobs: BlobsReader
+    states: StatesReader
+    index: IndexReader
+    unapplied: UnappliedReader
+    tables: TablesReader
+    edges: EdgesReader
+    meta: MetaReader
+
+    @classmethod
+    def of(cls, reader: StoreReader) -> ComposedReader:
+        """Return a reader of the facets of another one."""
+        return cls(
+            log=reader.log,
+            signatures=reader.signatures,
+            evidence=reader.evidence,
+            mentions=reader.mentions,
+            incoming=reader.incoming,
+            segments=reader.segments,
+            blobs=reader.blobs,
+            states=reader.states,
+            index=reader.index,
+            unapplied=reader.unapplied,
+            tables=reader.tables,
+            edges=reader.edges,
+            meta=reader.meta,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedWriter:
+    """As ``StoreWriter``."""
+
+    log: LogWriter
+    signatures: SignaturesWriter
+    evidence: EvidenceWriter
+    mentions: MentionsWriter
+    incoming: IncomingWriter
+    segments: SegmentsWriter
+    blobs: BlobsWriter
+    states: StatesWriter
+    index: IndexWriter
+    unapplied: UnappliedWriter
+    tables: TablesWriter
+    edges: EdgesReader
+    meta: MetaWriter
+    beneath: StoreWriter
+
+    @classmethod
+    def of(cls, tx: StoreWriter) -> ComposedWriter:
+        """Return a transaction of the facets of another one."""
+        return cls(
+            log=tx.log,
+            signatures=tx.signatures,
+            evidence=tx.evidence,
+            mentions=tx.mentions,
+            incoming=tx.incoming,
+            segments=tx.segments,
+            blobs=tx.blobs,
+            states=tx.states,
+            index=tx.index,
+            unapplied=tx.unapplied,
+            tables=tx.tables,
+            edges=tx.edges,
+            meta=tx.meta,
+            beneath=tx,
+        )
+
+    def undoing(self) -> AbstractContextManager[None]:
+        """As ``StoreWriter.undoing``."""
+        return self.beneath.undoing()
+
+    def forget(self, entities: Sequence[bytes]) -> None:
+        """As ``StoreWriter.forget``."""
+        self.beneath.forget(entities)
+
+    def clear_view(self) -> None:
+        """As ``StoreWriter.clear_view``."""
+        self.beneath.clear_view()
+
+
+def over(facet: F, changed: object) -> F:
+    """
+    Return a facet of which some methods are others.
+
+    Args:
+        facet: What everything else is asked of.
+        changed: Has the other methods, under the same names.
+    """
+    names = [name for name in vars(type(changed)) if not name.startswith("_")]
+    assert all(hasattr(facet, name) for name in names), f"{type(changed).__name__} changes what is not there"
+    return cast("F", _Over(facet, {name: getattr(changed, name) for name in names}))
+
+
+class _Over:
+    """A facet, and some methods in the place of its own."""
+
+    def __init__(self, facet: object, methods: Mapping[str, Any]) -> None:
+        self._facet = facet
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._facet, name)

@@ -1,0 +1,149 @@
+"""
+What the memory store holds, and how a transaction changes it: dictionaries by name, and a journal of what stood where.
+
+Undoing a transaction is a walk back through its journal. A dictionary that a reader may still look at is copied before its
+next change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from edda_sync.crdt.entity import kind_and_id
+from edda_sync.words import values
+from edda_sync.words.errors import StorageError
+
+Table = dict[Any, Any]
+Tables = dict[str, Table]
+Entry = tuple[str, Any, Any]
+"""Table, key, and what stood there."""
+
+ABSENT: Final = object()
+LOG: Final = (
+    "meta", "log", "dots", "log_parts", "segments", "segment_parts", "heads", "signatures", "incoming", "incoming_parts",
+    "evidence", "mentions", "behind", "rewritten", "serials",
+)  # fmt: skip
+VIEW: Final = (
+    "tasks", "documents", "tags", "tag_names", "entity_tags", "task_documents", "withheld", "entities", "conflicted",
+    "texts", "tails", "stale", "unapplied", "digest", "unindexed", "search",
+)  # fmt: skip
+TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+
+
+def empty_tables() -> Tables:
+    """Return the tables of a new store."""
+    return {name: {} for name in (*LOG, *VIEW)}
+
+
+def undo(tables: Tables, journal: list[Entry]) -> None:
+    """Put back what stood in tables before a journal's writes."""
+    for name, key, stood in reversed(journal):
+        if stood is ABSENT:
+            tables[name].pop(key, None)
+        else:
+            tables[name][key] = stood
+
+
+def text_of(key: bytes) -> str:
+    """Return the id in an entity's key, as text."""
+    return values.id_text(kind_and_id(key)[1])
+
+
+def refused(why: str) -> StorageError:
+    """Return the error of a write that the specification's constraints do not allow."""
+    return StorageError(f"The store in memory could not do what was asked ({why}); nothing was written.")
+
+
+class Journal:
+    """
+    The writes of a transaction.
+
+    Args:
+        tables: What is written to.
+        shared: The names of the tables that a reader may look at.
+
+    Attributes:
+        entries: What stood where something was written, in the order of writing.
+    """
+
+    __slots__ = ("_shared", "entries", "tables")
+
+    def __init__(self, tables: Tables, shared: set[str]) -> None:
+        self.tables = tables
+        self._shared = shared
+        self.entries: list[Entry] = []
+
+    def set(self, name: str, key: Any, value: Any) -> None:
+        """Write a value, whatever stands there."""
+        table = self._own(name)
+        self.entries.append((name, key, table.get(key, ABSENT)))
+        table[key] = value
+
+    def add(self, name: str, key: Any, value: Any) -> None:
+        """Write what must not be there yet."""
+        if key in self.tables[name]:
+            raise refused(f"UNIQUE constraint failed: {name}")
+        self.set(name, key, value)
+
+    def keep(self, name: str, key: Any, value: Any) -> None:
+        """Write what may be there already, and then stays."""
+        if key not in self.tables[name]:
+            self.set(name, key, value)
+
+    def drop(self, name: str, key: Any) -> None:
+        """Take out what may be there."""
+        table = self._own(name)
+        if key in table:
+            self.entries.append((name, key, table.pop(key)))
+
+    def drop_where(self, name: str, condition: Callable[[Any], bool]) -> None:
+        """Take out what is under keys that meet a condition."""
+        for key in [key for key in self.tables[name] if condition(key)]:
+            self.drop(name, key)
+
+    def clear(self, name: str) -> None:
+        """Take out everything."""
+        self.drop_where(name, lambda _key: True)
+
+    def undo_since(self, begun: int) -> None:
+        """Undo all writes but the first so many."""
+        for name, _, _ in self.entries[begun:]:
+            self._own(name)
+        undo(self.tables, self.entries[begun:])
+        del self.entries[begun:]
+
+    def _own(self, name: str) -> Table:
+        if name in self._shared:
+            self._shared.discard(name)
+            self.tables[name] = dict(self.tables[name])
+        return self.tables[name]
+
+
+class Facet:
+    """
+    A facet of a reader.
+
+    Args:
+        tables: What the store holds.
+    """
+
+    __slots__ = ("_tables",)
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+
+class WriterFacet(Facet):
+    """
+    A facet of a transaction.
+
+    Args:
+        journal: Of its writes.
+    """
+
+    __slots__ = ("_journal",)
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal.tables)
+        self._journal = journal

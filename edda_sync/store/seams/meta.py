@@ -1,0 +1,25 @@
+"""Small named values."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class MetaReader(Protocol):
+    """Small named values."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return a small named value; None when there is none of that name."""
+        ...
+
+
+class MetaWriter(MetaReader, Protocol):
+    """Keeps small named values."""
+
+    def set(self, key: str, value: bytes) -> None:
+        """Keep a small named value."""
+        ...
+
+    def drop(self, key: str) -> None:
+        """Forget a small named value."""
+        ...

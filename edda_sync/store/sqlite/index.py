@@ -1,0 +1,100 @@
+"""The index over states, in the SQLite store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from edda_sync.store.sqlite.names import bounds, text_of
+from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.words import limits
+
+_SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
+
+
+class SqliteIndex(Facet):
+    """As ``seams.index.IndexReader``."""
+
+    __slots__ = ()
+
+    def digest(self) -> int:
+        row = self._sql.one("SELECT sum FROM _digest")
+        return 0 if row is None else int.from_bytes(row[0], "big")
+
+    def hidden(self, kind: str) -> list[bytes]:
+        statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
+        return self._sql.column(statement, *bounds(kind))
+
+    def conflicted(self) -> list[bytes]:
+        return self._sql.column("SELECT key FROM _entities WHERE conflicted ORDER BY key")
+
+    def ids_ending(self, kind: str, suffix: str) -> list[str]:
+        last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
+        keys = self._sql.column(  # the plus keeps SQLite from taking the index over whole keys
+            "SELECT key FROM _entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
+            " ORDER BY hidden, key LIMIT 20",
+            last, *bounds(kind), "%" + suffix,
+        )  # fmt: skip
+        return [text_of(key) for key in keys]
+
+    def stale(self) -> list[bytes]:
+        return self._sql.column("SELECT entity FROM _stale ORDER BY entity")
+
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return {row[0] for row in self._sql.in_chunks("SELECT entity FROM _stale WHERE entity IN ({})", entities)}
+
+
+class SqliteIndexWriter(SqliteIndex):
+    """As ``seams.index.IndexWriter``; it remembers the digest, whether anything is stale, and what it has noted."""
+
+    __slots__ = ("_any_stale", "_digest", "_noted")
+
+    _sql: WriterStatements
+
+    def __init__(self, sql: WriterStatements) -> None:
+        super().__init__(sql)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is remembered."""
+        self._digest: int | None = None
+        self._any_stale: bool | None = None
+        self._noted: set[bytes] = set()  # as stale, by this writer: who types writes it once
+
+    def digest(self) -> int:
+        digest = self._digest
+        if digest is None:
+            digest = self._digest = super().digest()
+        return digest
+
+    def stale(self) -> list[bytes]:
+        return super().stale() if self._is_any_stale() else []
+
+    def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
+        return super().stale_among(entities) if entities and self._is_any_stale() else set()
+
+    def _is_any_stale(self) -> bool:
+        if self._any_stale is None:
+            self._any_stale = self._sql.one("SELECT 1 FROM _stale LIMIT 1") is not None
+        return self._any_stale
+
+    def add_to_digest(self, delta: int) -> None:
+        total = (self.digest() + delta) % _SUM_END
+        self._sql.execute("INSERT OR REPLACE INTO _digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
+        self._digest = total
+
+    def set_stale(self, stale: Mapping[bytes, bool]) -> None:
+        became = [(entity,) for entity, is_stale in stale.items() if is_stale and entity not in self._noted]
+        ended = [entity for entity, is_stale in stale.items() if not is_stale]
+        if became:
+            self._sql.many("INSERT OR IGNORE INTO _stale VALUES (?)", became)
+            self._noted.update(entity for (entity,) in became)
+            self._any_stale = True
+        if ended:
+            self.drop(ended)
+
+    def drop(self, entities: Sequence[bytes]) -> None:
+        """Forget that some entities are stale."""
+        self._sql.many("DELETE FROM _stale WHERE entity = ?", [(entity,) for entity in entities])
+        self._noted.difference_update(entities)
+        self._any_stale = None

@@ -1,0 +1,47 @@
+"""Small named values, in the SQLite store."""
+
+from __future__ import annotations
+
+from edda_sync.store.sqlite.statements import Facet, WriterStatements
+
+
+class SqliteMeta(Facet):
+    """As ``seams.meta.MetaReader``."""
+
+    __slots__ = ()
+
+    def get(self, key: str) -> bytes | None:
+        row = self._sql.one("SELECT value FROM _meta WHERE key = ?", key)
+        return None if row is None else bytes(row[0])
+
+
+class SqliteMetaWriter(SqliteMeta):
+    """As ``seams.meta.MetaWriter``; it remembers what was asked for."""
+
+    __slots__ = ("_known",)
+
+    _sql: WriterStatements
+
+    def __init__(self, sql: WriterStatements) -> None:
+        super().__init__(sql)
+        self._known: dict[str, bytes | None] = {}
+
+    def reset(self) -> None:
+        """Forget what is remembered."""
+        self._known.clear()
+
+    def get(self, key: str) -> bytes | None:
+        known = self._known
+        if key not in known:
+            known[key] = super().get(key)
+        return known[key]
+
+    def set(self, key: str, value: bytes) -> None:
+        self._sql.execute(
+            "INSERT INTO _meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+        self._known[key] = bytes(value)
+
+    def drop(self, key: str) -> None:
+        self._sql.execute("DELETE FROM _meta WHERE key = ?", (key,))
+        self._known[key] = None

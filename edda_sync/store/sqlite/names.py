@@ -1,0 +1,25 @@
+"""Under which names the SQLite store keeps entities: tables, columns, and keys (``crdt.entity.key_of``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.rows import COLUMNS
+from edda_sync.words import values
+
+TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
+COLUMNS_OF: Final = {TABLE[kind]: ", ".join(columns) for kind, columns in COLUMNS.items()} | {
+    "task_documents": "task_id, document_id, relationship_type, created_at",
+    "entity_tags": "entity_type, entity_id, tag_id, created_at",
+}  # by name: somebody may have added a column
+
+
+def bounds(kind: str) -> tuple[bytes, bytes]:
+    """Return the least and the greatest key that an entity of a kind can have."""
+    return key_of(kind, bytes(16)), key_of(kind, b"\xff" * 16)
+
+
+def text_of(key: bytes) -> str:
+    """Return the id in a key, as text."""
+    return values.id_text(kind_and_id(key)[1])

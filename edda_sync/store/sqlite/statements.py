@@ -1,0 +1,142 @@
+"""The statements of one connection: those of a reader, and those of the writer, who writes some of them later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+from edda_sync.words.query import Row
+
+_PARAMETERS_MAX: Final = 500  # of one statement
+_DUE_MAX: Final = 1_000  # rows that wait to be written together
+
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield values in lists that are short enough for one statement."""
+    listed = list(values)
+    for at in range(0, len(listed), _PARAMETERS_MAX):
+        yield listed[at : at + _PARAMETERS_MAX]
+
+
+def marks(chunk: Sequence[Any]) -> str:
+    """Return as many question marks as there are values."""
+    return ", ".join("?" * len(chunk))
+
+
+def where(**wanted: Any) -> str:
+    """Return the condition on those columns of which a value is wanted; no index serves a statement that leaves it open."""
+    conditions = [f"{column} = :{column}" for column, value in wanted.items() if value is not None]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+class Statements:
+    """
+    The statements of a reader.
+
+    Args:
+        connection: Inside a read transaction.
+
+    Attributes:
+        execute: Runs a statement with its parameters, and returns the cursor.
+    """
+
+    __slots__ = ("execute",)
+
+    execute: Callable[..., Any]
+
+    def __init__(self, connection: Any) -> None:
+        self.execute = connection.execute
+
+    def one(self, statement: str, *parameters: Any) -> Any:
+        """Return the first row of a statement; None when it has none."""
+        return self.execute(statement, parameters).fetchone()
+
+    def all(self, statement: str, *parameters: Any) -> list[Any]:
+        """Return the rows of a statement."""
+        return list(self.execute(statement, parameters).fetchall())
+
+    def column(self, statement: str, *parameters: Any) -> list[Any]:
+        """Return the first column of the rows of a statement."""
+        return [row[0] for row in self.execute(statement, parameters)]
+
+    def in_chunks(self, statement: str, values: Iterable[Any]) -> Iterator[Row]:
+        """Yield the rows of a statement in whose braces a list of values stands."""
+        for chunk in chunks(values):
+            yield from self.execute(statement.format(marks(chunk)), chunk)
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        """Refuse every statement from now on."""
+        self.execute = refuse
+
+
+class WriterStatements(Statements):
+    """
+    The statements of the writer.
+
+    What every change writes is *due* until any other statement, the COMMIT at the latest, runs: of a batch of changes it is
+    written together, which takes a third of the time, and an actor's head once.
+    """
+
+    __slots__ = ("_connection", "_due", "many")
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self._due: dict[str, dict[Any, Row]] = {}  # rows by statement, and by what names them: the last one counts
+        self.execute = self._execute_in_order
+        self.many: Callable[..., Any] = self._many_in_order
+
+    def _execute_in_order(self, statement: str, parameters: Any = ()) -> Any:
+        if self._due:
+            self.write_due()
+        return self._connection.execute(statement, parameters)
+
+    def _many_in_order(self, statement: str, rows: Sequence[Any]) -> Any:
+        """Run a statement for each of some rows."""
+        if self._due:
+            self.write_due()
+        return self._connection.executemany(statement, rows)
+
+    def many_if_any(self, statement: str, rows: Sequence[Row]) -> None:
+        """Run a statement for each of some rows, of which there may be none."""
+        if rows:  # a statement costs 3 us even for none
+            self.many(statement, rows)
+
+    def later(self, statement: str, name: Any, row: Row) -> None:
+        """Run a statement for a row later; an earlier one of the same name that is due is not run."""
+        rows = self._due.get(statement)
+        if rows is None:
+            self._due[statement] = {name: row}
+            return
+        rows[name] = row
+        if len(rows) >= _DUE_MAX:
+            self.write_due()
+
+    def write_due(self) -> None:
+        """Run what is due."""
+        due, self._due = self._due, {}
+        for statement, rows in due.items():
+            self._connection.executemany(statement, list(rows.values()))
+
+    def forget_due(self) -> None:
+        """Forget what is due: what it belongs to is undone."""
+        self._due.clear()
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        super().disown(refuse)
+        self.many = refuse
+        self._due.clear()
+
+
+class Facet:
+    """
+    A facet of a reader.
+
+    Args:
+        sql: The reader's statements.
+    """
+
+    __slots__ = ("_sql",)
+
+    def __init__(self, sql: Statements) -> None:
+        self._sql = sql

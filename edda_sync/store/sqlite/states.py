@@ -1,0 +1,142 @@
+"""States and texts, in the SQLite store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from edda_sync.store.seams.states import Record, TailEdit, TextState
+from edda_sync.store.sqlite.names import bounds
+from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.words import limits
+
+_RECORDS_REMEMBERED: Final = 64
+_APPEND_TEXT: Final = (
+    "INSERT INTO _text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class SqliteStates(Facet):
+    """As ``seams.states.StatesReader``."""
+
+    __slots__ = ()
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        rows = self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys)
+        return {row[0]: Record(row[0], bool(row[1]), row[2], row[3]) for row in rows}
+
+    def scan(self, kind: str | None = None, after: bytes = b"") -> Iterator[Record]:
+        condition = "" if kind is None else " AND key BETWEEN ? AND ?"
+        between = () if kind is None else bounds(kind)
+        while True:
+            rows = self._sql.execute(
+                f"SELECT key, hidden, hash, state FROM _entities WHERE key > ?{condition} ORDER BY key LIMIT 1000",
+                (after, *between),
+            ).fetchall()
+            yield from (Record(row[0], bool(row[1]), row[2], row[3]) for row in rows)
+            if len(rows) < 1000:
+                return
+            after = rows[-1][0]
+
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
+        key = (entity, field, genesis)
+        row = self._sql.one("SELECT serial FROM _texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        if row is None:
+            return None
+        serial, state = row[0], b""
+        if serial > since:
+            (state,) = self._sql.one("SELECT state FROM _texts WHERE entity = ? AND field = ? AND genesis = ?", *key)
+        tail = self._sql.all(
+            "SELECT serial, actor, seq, edit FROM _text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial > ?"
+            " ORDER BY serial",
+            *key, max(serial, since),
+        )  # fmt: skip
+        return TextState(state, serial, [TailEdit(*row) for row in tail])
+
+    def texts(self) -> Sequence[tuple[bytes, str, bytes]]:
+        return self._sql.all("SELECT entity, field, genesis FROM _texts ORDER BY entity, field, genesis")
+
+    def last_serial(self) -> int:
+        row = self._sql.one("SELECT seq FROM sqlite_sequence WHERE name = '_text_tail'")
+        return 0 if row is None else int(row[0])
+
+
+class SqliteStatesWriter(SqliteStates):
+    """As ``seams.states.StatesWriter``; it remembers what was written last."""
+
+    __slots__ = ("_last_serial", "_recent", "_serials")
+
+    _sql: WriterStatements
+
+    def __init__(self, sql: WriterStatements) -> None:
+        super().__init__(sql)
+        self._recent: dict[bytes, Record] = {}
+        self._serials: dict[tuple[bytes, str, bytes], int] = {}  # the last ones of texts that were written lately
+        self._last_serial: int | None = None
+
+    def reset(self) -> None:
+        """Forget what is remembered."""
+        self._recent.clear()
+        self._serials.clear()
+        self._last_serial = None
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        saved = self._recent
+        if not saved:
+            return super().get(keys)
+        listed = list(keys)
+        found = super().get(key for key in listed if key not in saved)
+        found.update((key, saved[key]) for key in listed if key in saved)
+        return found
+
+    def text(self, entity: bytes, field: str, genesis: bytes, since: int = -1) -> TextState | None:
+        if self._serials.get((entity, field, genesis)) == since:
+            return TextState(b"", since, [])
+        return super().text(entity, field, genesis, since)
+
+    def last_serial(self) -> int:
+        last = self._last_serial
+        if last is None:
+            last = self._last_serial = super().last_serial()
+        return last
+
+    def put(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
+        saved = self._recent
+        for record in records:
+            saved.pop(record.key, None)  # or what is written anew would not be the latest
+        for record in records[-_RECORDS_REMEMBERED:]:  # what was written last is often written next: a text, a tag
+            saved[record.key] = record
+        while len(saved) > _RECORDS_REMEMBERED:
+            del saved[next(iter(saved))]
+        self._sql.many(
+            "INSERT INTO _entities(key, hidden, conflicted, hash, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO"
+            " UPDATE SET hidden = excluded.hidden, conflicted = excluded.conflicted, hash = excluded.hash,"
+            " state = excluded.state",
+            [(r.key, r.hidden, conflicted[r.key], r.hash, r.state) for r in records],
+        )
+
+    def put_text(self, entity: bytes, field: str, genesis: bytes, state: bytes, serial: int) -> None:
+        self._sql.execute(
+            "INSERT OR REPLACE INTO _texts VALUES (?, ?, ?, ?, ?)", (entity, field, genesis, serial, state)
+        )
+        self._sql.execute(
+            "DELETE FROM _text_tail WHERE entity = ? AND field = ? AND genesis = ? AND serial <= ?",
+            (entity, field, genesis, serial),
+        )
+        self._serials.pop((entity, field, genesis), None)
+
+    def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
+        serial = self._last_serial = self.last_serial() + 1
+        self._sql.later(_APPEND_TEXT, serial, (serial, entity, field, genesis, actor, seq, edit))
+        latest = self._serials
+        if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
+            latest.clear()
+        latest[entity, field, genesis] = serial
+        return serial
+
+    def drop(self, entities: Sequence[bytes]) -> None:
+        """Forget the states and the texts of some entities."""
+        keys = [(key,) for key in entities]
+        for name, column in (("_entities", "key"), ("_texts", "entity"), ("_text_tail", "entity")):
+            self._sql.many(f"DELETE FROM {name} WHERE {column} = ?", keys)
+        self.reset()

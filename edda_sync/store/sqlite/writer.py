@@ -1,0 +1,148 @@
+"""The writer of the SQLite store: its transactions, and the jobs that share one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from edda_sync.crdt.entity import kind_and_id
+from edda_sync.store.sqlite import fulltext, shape
+from edda_sync.store.sqlite.blobs import SqliteBlobsWriter
+from edda_sync.store.sqlite.edges import SqliteEdgesWriter
+from edda_sync.store.sqlite.evidence import SqliteEvidenceWriter
+from edda_sync.store.sqlite.incoming import SqliteIncomingWriter
+from edda_sync.store.sqlite.index import SqliteIndexWriter
+from edda_sync.store.sqlite.journal import Chain
+from edda_sync.store.sqlite.log import SqliteLogWriter
+from edda_sync.store.sqlite.mentions import SqliteMentionsWriter
+from edda_sync.store.sqlite.meta import SqliteMetaWriter
+from edda_sync.store.sqlite.schema import VIEW_TABLES
+from edda_sync.store.sqlite.segments import SqliteSegmentsWriter
+from edda_sync.store.sqlite.signatures import SqliteSignaturesWriter
+from edda_sync.store.sqlite.statements import WriterStatements
+from edda_sync.store.sqlite.states import SqliteStatesWriter
+from edda_sync.store.sqlite.tables import SqliteTablesWriter
+from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
+
+
+class SqliteWriter:
+    """
+    The writer connection; inside a transaction of the store once :meth:`begin` was called.
+
+    What every commit asks for is remembered by the facets from one transaction to the next: until a transaction or job is
+    undone, or another connection has committed. What every change writes is written later (``statements``).
+
+    Args:
+        connection: The one that writes.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._sql = sql = WriterStatements(connection)
+        self.unapplied = SqliteUnappliedWriter(sql)
+        self.log = SqliteLogWriter(sql, self.unapplied)
+        self.signatures, self.evidence = SqliteSignaturesWriter(sql, self.log), SqliteEvidenceWriter(sql)
+        self.mentions, self.incoming = SqliteMentionsWriter(sql), SqliteIncomingWriter(sql)
+        self.segments = SqliteSegmentsWriter(sql, self.log, self.unapplied)
+        self.states, self.index = SqliteStatesWriter(sql), SqliteIndexWriter(sql)
+        self.edges = SqliteEdgesWriter(sql)
+        self.tables = SqliteTablesWriter(sql, self.edges)
+        self.blobs, self.meta = SqliteBlobsWriter(sql), SqliteMetaWriter(sql)
+        self._version = -1
+        self._chain = Chain(connection)
+
+    def disown(self, refuse: Callable[..., NoReturn]) -> None:
+        """Refuse every use from now on: this process was forked, and the connection is the parent's."""
+        self._sql.disown(refuse)
+        self._forget_known()
+
+    # --- transactions, and the jobs that share one --------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._sql.execute("BEGIN IMMEDIATE")
+        self._chain.begin()
+        (version,) = self._sql.one("PRAGMA data_version")
+        if version != self._version:
+            self._version = version
+            self._forget_known()
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        self._sql.write_due()
+        self._chain.go_on()
+        self._sql.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if one is running."""
+        self._forget_all()
+        if self.in_transaction:
+            self._sql.execute("ROLLBACK")
+
+    def begin_job(self) -> None:
+        """Begin what can be undone without the rest of the transaction."""
+        self._sql.execute("SAVEPOINT job")
+
+    def end_job(self) -> None:
+        """Keep what was done since :meth:`begin_job`."""
+        self._sql.execute("RELEASE job")
+
+    def undo_job(self) -> None:
+        """Undo what was done since :meth:`begin_job`, unless all of the transaction is undone already."""
+        self._forget_all()
+        if self.in_transaction:
+            self._sql.execute("ROLLBACK TO job")
+            self._sql.execute("RELEASE job")
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """As ``StoreWriter.undoing``."""
+        self._sql.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._forget_all()
+            if self.in_transaction:
+                self._sql.execute("ROLLBACK TO part")
+                self._sql.execute("RELEASE part")
+            raise
+        self._sql.execute("RELEASE part")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is running."""
+        return bool(self._connection.in_transaction)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _forget_all(self) -> None:
+        """Forget what is remembered and what is due: the transaction or job is undone."""
+        self._forget_known()
+        self._sql.forget_due()
+
+    def _forget_known(self) -> None:
+        for facet in (self.meta, self.log, self.segments, self.unapplied, self.states, self.index, self.edges):
+            facet.reset()
+
+    # --- the view -----------------------------------------------------------------------------------------------------
+
+    def forget(self, entities: Sequence[bytes]) -> None:
+        """As ``StoreWriter.forget``."""
+        for record in self.states.get(entities).values():
+            self.index.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
+        for kind in {kind for kind, _ in map(kind_and_id, entities)}:
+            self.tables.hide(kind, [key for key in entities if kind_and_id(key)[0] == kind])
+        self.states.drop(entities)
+        self.index.drop(entities)
+        self.unapplied.drop(entities)
+
+    def clear_view(self) -> None:
+        """As ``StoreWriter.clear_view``; what somebody changed in tables, indexes and triggers is put right."""
+        shape.mend(self._sql.execute)
+        for name in VIEW_TABLES:
+            self._sql.execute(f"DELETE FROM {name}")
+        fulltext.clear(self._sql.execute)
+        self._forget_known()
