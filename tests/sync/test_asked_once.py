@@ -1,10 +1,14 @@
-"""A store that is asked once an event for its version: what the event commits counts, what others commit comes next."""
+"""A store of which an event sees one state: what the event commits counts, what others commit comes next."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from edda_sync.store.memory.store import MemoryStore
+from edda_sync.store.memory.tables import MemoryReader
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.asked_once import AskedOnce
 
@@ -91,3 +95,77 @@ def test_all_else_is_the_store_s_own() -> None:
     seen.close()
     with pytest.raises(Exception, match="closed"):
         store.version()
+
+
+class Reads(Counting):
+    """Counts how many readers were opened, and how many are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = self.open = 0
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryReader]:
+        self.opened += 1
+        self.open += 1
+        try:
+            with super().read() as reader:
+                yield reader
+        finally:
+            self.open -= 1
+
+
+def written(seen: AskedOnce) -> bool:
+    with seen.read() as reader:
+        return reader.meta("written") is not None
+
+
+def test_all_that_an_event_reads_before_it_writes_it_reads_of_one_state() -> None:
+    store = Reads()
+    seen = AskedOnce(store)
+    with seen.event():
+        assert not written(seen)
+        store.transact(write)  # somebody else
+        assert not written(seen), "the next event sees it"
+        assert store.opened == 1
+    assert store.open == 0
+    assert written(seen)
+
+
+def test_what_an_event_reads_after_it_wrote_has_that_in_it_and_nothing_stays_open_meanwhile() -> None:
+    store = Reads()
+    seen = AskedOnce(store)
+
+    def look(tx: StoreWriter) -> None:
+        assert store.open == 0
+        write(tx)
+
+    with seen.event():
+        assert not written(seen)
+        seen.transact(look)
+        assert written(seen)
+    assert (store.opened, store.open) == (2, 0)
+
+
+def test_a_reader_that_is_in_use_while_its_event_writes_goes_on_to_show_what_it_showed() -> None:
+    store = Reads()
+    seen = AskedOnce(store)
+    with seen.event(), seen.read() as reader:
+        seen.transact(write)
+        assert written(seen)
+        assert reader.meta("written") is None
+    assert store.open == 0
+
+
+def test_an_event_that_fails_leaves_no_reader_open() -> None:
+    store = Reads()
+    seen = AskedOnce(store)
+
+    def event() -> None:
+        with seen.event():
+            written(seen)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        event()
+    assert store.open == 0
