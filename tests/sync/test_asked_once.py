@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from edda_sync.store.memory.reader import MemoryReader
 from edda_sync.store.memory.store import MemoryStore
-from edda_sync.store.memory.tables import MemoryReader
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync.asked_once import AskedOnce
 
@@ -117,7 +117,7 @@ class Reads(Counting):
 
 def written(seen: AskedOnce) -> bool:
     with seen.read() as reader:
-        return reader.meta("written") is not None
+        return reader.meta.get("written") is not None
 
 
 def test_all_that_an_event_reads_before_it_writes_it_reads_of_one_state() -> None:
@@ -153,7 +153,7 @@ def test_a_reader_that_is_in_use_while_its_event_writes_goes_on_to_show_what_it_
     with seen.event(), seen.read() as reader:
         seen.transact(write)
         assert written(seen)
-        assert reader.meta("written") is None
+        assert reader.meta.get("written") is None
     assert store.open == 0
 
 
