@@ -17,7 +17,6 @@ ELSEWHERE = {
     "device/happening.py": ("device/test_status.py", NOTHING_TO_RUN),
     "simulations/driver.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
     "simulations/protocols.py": ("simulations/test_simulator.py", NOTHING_TO_RUN),
-    "store/seams.py": ("store/contract.py", NOTHING_TO_RUN),
     "sync/effects.py": ("sync/test_session.py", NOTHING_TO_RUN),
     "sync/keys.py": ("sync/test_vouchers.py", NOTHING_TO_RUN),
     "sync/orders.py": ("sync/test_steward.py", NOTHING_TO_RUN),
@@ -27,11 +26,17 @@ ELSEWHERE = {
     ),
     "simulations/checkers/*.py": ("simulations/test_checkers.py", "each checker is made to fail there, by one table"),
     "simulations/strange.py": ("attacks/test_operations.py", "what it writes is what those tests are about"),
-    "store/memory/*.py": (
-        "store/memory/test_store.py",
-        "the contract of both stores (store/contract.py) tests them whole",
+    "store/memory/journal.py": (
+        "store/seams/test_store.py",
+        "what it undoes there, of both stores, is its whole purpose",
     ),
-    "store/sqlite/tables.py": ("store/sqlite/test_store.py", "the contract of both stores tests them whole"),
+    "store/sqlite/names.py": ("store/sqlite/test_schema.py", "it names the tables and indexes that are made there"),
+    "store/sqlite/statements.py": (
+        "store/seams/test_store.py",
+        "each facet of the SQLite store, and its undoing, runs by it",
+    ),
+    "store/*/reader.py": ("store/seams/test_store.py", "the contract of both stores tests what is composed there"),
+    "store/*/writer.py": ("store/seams/test_store.py", "the contract of both stores tests what is composed there"),
     "sync/intake.py": ("sync/test_session.py", "the talk's table, each row of which is tried there, calls it"),
     "sync/learning.py": ("sync/test_forks.py", "a fork that is proved is what those tests are about"),
     "sync/rewriting.py": (
@@ -48,9 +53,13 @@ def modules() -> list[str]:
 
 
 def mirror(module: str) -> Path:
-    """Return where a module's tests belong."""
+    """Return where a module's tests belong: those of a facet of a store are the contract that both stores pass."""
     path = Path(module)
-    return TESTS / path.parent / f"test_{path.name}"
+    is_facet = (
+        path.parent in (Path("store/memory"), Path("store/sqlite")) and (PACKAGE / "store/seams" / path.name).is_file()
+    )
+    folder = Path("store/seams") if is_facet and path.name != "store.py" else path.parent
+    return TESTS / folder / f"test_{path.name}"
 
 
 def listed(module: str) -> bool:

@@ -154,9 +154,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a tag or link that is taken off stays in its table",
         "A task is listed under a tag that it does not carry any more.",
-        "store/sqlite/tables.py",
+        "store/sqlite/edges.py",
         "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ?",
         "DELETE FROM entity_tags WHERE entity_type = ? AND entity_id = ? AND tag_id = ? AND 0",
-        ("store/sqlite/test_store.py",),
+        ("store/seams/test_edges.py",),
     ),
 )
