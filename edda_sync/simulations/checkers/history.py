@@ -16,6 +16,7 @@ from edda_sync.simulations.ending import heads_of, shown
 from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
+from edda_sync.sync.merging import FORGED_KEY, UNPROVED_KEY
 from edda_sync.sync.messages import Ack, Changes, Earlier, Heads, Hello, Offer, Part, Snapshot, Want
 
 
@@ -229,7 +230,8 @@ class PersistBeforePublish(Checker):
         with device.running.store.read() as reader:
             assert device.replica is not None, "it speaks"
             refused = message.segment in device.replica.exchange.merging.refused
-            if isinstance(message, Want) and (reader.log.heads() or refused or self.sim.profile.lawless):
+            bitten = any(map(reader.meta.get, (FORGED_KEY, UNPROVED_KEY)))
+            if isinstance(message, Want) and (reader.log.heads() or refused or bitten or self.sim.profile.lawless):
                 return  # it declines
             first = message.first if isinstance(message, Want) else message.parts
             if any(reader.blobs.part(message.segment, number) is None for number in range(first)):
