@@ -81,7 +81,7 @@ class Giving:
             heads = reader.log.heads()
             names, vouchers = names_of(reader), _Ends(reader)
             chosen: list[Logged] = []
-            size = used = 0
+            size = used = work_us = 0
             large = None
             own = {name: self.is_own(head) for name, head in heads.items()}
             reached, held_back = dict(known), early.held_back(reader)
@@ -92,6 +92,10 @@ class Giving:
                 if wanted and logged.seq > reached.get(logged.actor, 0):
                     if chosen and size + len(logged.raw) + len(logged.body) > limits.BATCH_BYTES_MAX:
                         break
+                    header = changes.decode_header(logged.raw)
+                    work_us += limits.LOG_CHANGE_US + limits.LOG_MENTION_US * header.operations
+                    if chosen and work_us > limits.BATCH_US_MAX:
+                        break
                     until = logged.seq if own[logged.actor] else vouchers.signed(logged)
                     if until is None:
                         break  # it was relayed to us ahead of its signature, which is on its way
@@ -100,7 +104,7 @@ class Giving:
                     chosen.append(logged)
                     size += len(logged.raw) + len(logged.body)
                     reached[logged.actor] = logged.seq
-                    if not logged.body and changes.decode_header(logged.raw).parts:
+                    if header.parts:
                         large = logged
                 used += 1
                 if large is not None:

@@ -14,6 +14,7 @@ import pytest
 from edda_sync import testing
 from edda_sync.device.device import Device, Happening
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.effects import Effect
 from edda_sync.sync.messages import Ack, Goodbye, Hello, Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
@@ -194,3 +195,26 @@ async def test_a_talk_that_ends_over_an_error_closes_its_link_and_is_told(bench:
         await carrying
         assert wire.closed
     assert bench.what == ["trouble"]
+
+
+async def test_a_peer_that_sends_a_lot_is_served_in_turn_with_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dealt: list[str] = []
+    frame_received = Replica.frame_received
+
+    def noted(replica: Replica, peer: str, frame: bytes, now: float, link: int = 0) -> list[Effect]:
+        dealt.append(peer)
+        return frame_received(replica, peer, frame, now, link)
+
+    monkeypatch.setattr(Replica, "frame_received", noted)
+    async with bench.laptop() as laptop:
+        busy, other = bench.wire(), Wire("other")
+        for _ in range(50):
+            busy.arrive(b"what the peer sends")
+        other.arrive(b"one frame")
+        for wire in (busy, other):
+            await wire.close()
+        await asyncio.gather(*(carry(laptop, wire) for wire in (busy, other)), return_exceptions=True)
+    assert dealt.count(busy.peer) == 50
+    assert dealt.index("other") <= 2, "it waits for one frame of the other peer, and not for all of them"

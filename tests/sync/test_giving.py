@@ -52,6 +52,21 @@ def test_batches_hold_what_is_missing_in_log_order_and_no_more_than_they_should(
         assert {head.actor for head in message.heads} == {actor for actor, _ in dots(message)}
 
 
+def test_a_batch_costs_whoever_takes_it_no_more_than_a_moment_unless_it_is_one_change(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for count in (1, 3, 5, 5, 40, 1, 1):
+        with laptop.begin_transaction() as tx:
+            for number in range(count):
+                tx.create_task(edda.Task(title=f"task {number}"))
+    monkeypatch.setattr(limits, "BATCH_US_MAX", 10 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+    made = batches(exchange_of(laptop), known)
+    operations = [[decode_header(raw).operations for raw, _ in message.changes] for message in made]
+    assert operations == [[1, 3, 5, 5], [40], [1, 1]]
+
+
 def test_a_peer_that_knows_all_or_more_gets_nothing(two: Pair) -> None:
     laptop, phone = two
     giving = exchange_of(laptop).giving
