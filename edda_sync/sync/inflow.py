@@ -14,29 +14,46 @@ from edda_sync.words.errors import RemoteProtocolError
 
 class Inflow:
     """
-    The frames of one peer that wait until they may be expanded, in the order in which they came.
+    The frames of one peer that wait until they may be taken, in the order in which they came.
 
     Args:
         codec: Tells how much a frame becomes.
         rates: How much this peer brought lately.
         timers: Of the talk; ``expand`` says when :meth:`ready` is to be asked.
+        is_busy: Whether a frame before these is not taken whole yet.
         is_asked_for: Whether all that comes was asked for: a log behind a segment that comes so slowly would be given up.
     """
 
-    def __init__(self, codec: Codec, rates: Rates, timers: Timers, is_asked_for: Callable[[], bool]) -> None:
-        self._codec, self._rates, self._timers, self._is_asked_for = codec, rates, timers, is_asked_for
+    def __init__(
+        self,
+        codec: Codec,
+        rates: Rates,
+        timers: Timers,
+        is_busy: Callable[[], bool],
+        is_asked_for: Callable[[], bool],
+    ) -> None:
+        self._codec, self._rates, self._timers = codec, rates, timers
+        self._is_busy, self._is_asked_for = is_busy, is_asked_for
         self._frames: deque[bytes] = deque()
         self._bytes = 0
+        self._is_ordered = False  # whether not only data waits: what was said after that is heard after it
 
-    def waits(self, frame: bytes, peer: str, now: float) -> bool:
+    def waits(self, frame: bytes, peer: str, now: float, *, is_data: bool = True) -> bool:
         """
         Tell whether a frame has to wait, and keep it then.
+
+        All waits for a batch that is not taken whole yet, since what is said after it is said of what is in it. For frames
+        that may not be expanded yet only data waits.
 
         Raises:
             RemoteProtocolError: More wait than may be under way.
         """
-        if not self._frames and self._may_expand(frame, now):
+        is_busy = self._is_busy()
+        if not is_data and not is_busy and not self._is_ordered:
             return False
+        if not self._frames and not is_busy and self._may_expand(frame, now):
+            return False
+        self._is_ordered = self._is_ordered or not is_data
         self._frames.append(frame)
         self._bytes += len(frame)
         if self._bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
@@ -45,9 +62,10 @@ class Inflow:
 
     def ready(self, now: float) -> Iterator[bytes]:
         """Yield the frames that waited, as many as may be taken now."""
-        while self._frames and self._may_expand(self._frames[0], now):
+        while self._frames and not self._is_busy() and self._may_expand(self._frames[0], now):
             frame = self._frames.popleft()
             self._bytes -= len(frame)
+            self._is_ordered = self._is_ordered and bool(self._frames)
             yield frame
 
     def _may_expand(self, frame: bytes, now: float) -> bool:

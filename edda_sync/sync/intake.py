@@ -70,6 +70,7 @@ class Intake:
         self._answers = (
             0  # changes that rotted here, of which it may still answer: for each, the whole log is looked at
         )
+        self._rest: Changes | None = None  # a batch of which a slice was taken
         self._fetched = False  # whether it was asked for some
 
     # --- what the peer holds ------------------------------------------------------------------------------------------
@@ -129,6 +130,7 @@ class Intake:
         if batch.pushed is not None:
             self._pushed = batch.pushed
         if "resume" in self._timers:  # it is asked for again
+            self._rest = None
             self._saying.acking.dealt += 1
             self._sending.learned(self._exchange.taking.named(batch), self._exchange.frontier())
             return []
@@ -137,12 +139,24 @@ class Intake:
         births.done()
         if births.again_s is not None:
             self._timers.at("resume", births.again_s)
+        self._rest = batch if taken.more else None
+        if taken.more:
+            self._timers.at("rest", now)
         own = {name: seq for name, seq in taken.held if self._exchange.author(name) == self._peer}
         self._relaying.pushed(own, self._pushed)
         said = self._taken(taken, now)
-        if batch.seal:
+        if batch.seal and not taken.more:
             self._comparing.proving.heard_seal(self._saying.expected(), batch.seal)
         return said
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is not taken whole yet: what came after it waits."""
+        return self._rest is not None
+
+    def go_on(self, now: float) -> Said:
+        """Take the next slice of a batch."""
+        return [] if self._rest is None else self.changes(self._rest, now)
 
     def earlier(self, batch: Earlier, now: float) -> Said:
         """Take a batch of the log behind our segment."""
@@ -161,7 +175,7 @@ class Intake:
 
     def _taken(self, taken: Taken, now: float) -> Said:
         ours = self._exchange.frontier()
-        self._saying.acking.dealt += 1
+        self._saying.acking.dealt += not taken.more
         self._saying.acking.asked_again(taken.held)
         self._backfill.passed_over = self._backfill.passed_over or taken.unchecked
         self._sending.learned(taken.held, ours)  # also of what came too early or too late to be taken
@@ -173,7 +187,7 @@ class Intake:
             self._sending.grown()
         self.separate(taken.apart, now)
         applied = [Applied(self._peer, taken.applied)] if taken.applied else []
-        return [*applied, *self._saying.ack(again=taken.early)]
+        return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
 
     def separate(self, actors: frozenset[bytes], now: float) -> None:
         """

@@ -8,7 +8,7 @@ store is durable before any effect is returned, so nothing leaves the device bef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -133,9 +133,14 @@ class Replica:
         session = self._sessions.get(peer)
         if session is None or self._links[peer] != link:
             return []
+        effects = self._deal(session, lambda: session.frame_received(frame, now), now)
+        return self._settled(effects + self._pull(now))
+
+    def _deal(self, session: Session, work: Callable[[], list[Effect]], now: float) -> list[Effect]:
+        """Let a talk do something, and all of them what follows from it."""
         behind = self.exchange.behind
         ended, losses = behind.ended, self.exchange.losses()
-        effects = session.frame_received(frame, now)
+        effects = work()
         lost = self.exchange.losses() != losses
         if lost or behind.ended != ended:  # what is shown, and can be given, may be other than before
             for each in list(self._sessions.values()):
@@ -145,9 +150,9 @@ class Replica:
             for each in list(self._sessions.values()):
                 effects += each.learned(learned, now)
         if any(isinstance(effect, Applied) for effect in effects):
-            for other in self._others(peer):
+            for other in self._others(session.peer):
                 effects += other.news(now, own=False)
-        return self._settled(effects + self._pull(now))
+        return effects
 
     @_event
     def committed(self, now: float) -> list[Effect]:
@@ -173,7 +178,7 @@ class Replica:
         self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
-            effects += session.tick(now)
+            effects += self._deal(session, partial(session.tick, now), now)
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
             effects += self._give_up(now)
         return self._settled(effects + self._pull(now))

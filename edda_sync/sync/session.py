@@ -105,7 +105,9 @@ class Session:
             exchange, peer, rates, self._timers, self.progress, self._theirs, self._sending, self._saying, self._comparing,
             self._evidence, self._backfill, relaying,
         )  # fmt: skip
-        self._inflow = Inflow(codec, rates, self._timers, lambda: exchange.standing().is_provisional)
+        self._inflow = Inflow(
+            codec, rates, self._timers, lambda: self._intake.is_busy, lambda: exchange.standing().is_provisional
+        )
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -144,14 +146,20 @@ class Session:
     def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> Said:
         message = self._codec.decode(frame)
         event, deal = DISPATCH[type(message)]
+        if not waited and self._waits(event, frame, now):
+            return []
         following = TRANSITIONS.get((self.state, event))
         if following is None:
             raise errors.RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
-        if event is Event.DATA and not waited and self._inflow.waits(frame, self.peer, now):
-            return []
         said = deal(self, message) or ()
         self.state = State.READING if isinstance(message, (Hello, Heads)) and message.more else following
         return [*said, *self._evaluate(now)]
+
+    def _waits(self, event: Event, frame: bytes, now: float) -> bool:
+        is_data = event is Event.DATA
+        if is_data and self.state is not State.OPEN:
+            return False  # it may not come now
+        return self._inflow.waits(frame, self.peer, now, is_data=is_data)
 
     @_ending
     def news(self, now: float, *, own: bool) -> Said:
@@ -282,6 +290,9 @@ class Session:
             error = errors.RemoteMismatchError(f"it ended the talk: {reason}", self.peer)
         return [Close(self.peer, error)]
 
+    def _rest_taken(self, now: float) -> Said:
+        return [*self._intake.go_on(now), *self._expanded(now)]
+
     def _expanded(self, now: float) -> Said:
         return [each for frame in self._inflow.ready(now) for each in self._take_frame(frame, now, waited=True)]
 
@@ -353,6 +364,7 @@ DISPATCH: Final[dict[type[Message], tuple[Event, Callable[[Session, Any], Said |
 EVENT_OF: Final = {kind: event for kind, (event, _) in DISPATCH.items()}
 
 TICKS: Final[dict[str, Callable[[Session, float], Said | None]]] = {
+    "rest": Session._rest_taken,
     "pieces": lambda on, now: on._evidence.tell_pieces((), now),
     "answer": lambda on, _: on._evidence.answer(),
     "expand": Session._expanded,

@@ -13,10 +13,12 @@ Taking: what a store takes of a peer's log.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
 import msgspec
 
@@ -51,6 +53,7 @@ class Taken:
         settled: Whether what this store wrote before it had met anybody can be given to everybody now.
         readmitted: Whether that is written again now, in another life, since what it rested on is lost.
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
+        more: Whether it is to be taken once more for the rest, after others were served.
     """
 
     applied: int
@@ -61,6 +64,7 @@ class Taken:
     settled: bool = False
     readmitted: bool = False
     unchecked: bool = False
+    more: bool = False
 
 
 class Taking:
@@ -92,7 +96,7 @@ class Taking:
         parted: frozenset[bytes] = frozenset(),
     ) -> Taken:
         """
-        Take a batch: verify, apply, make durable.
+        Take a batch, or a slice of it: verify, apply, make durable.
 
         Args:
             batch: From the peer.
@@ -140,13 +144,18 @@ class Taking:
         for half in tx.incoming.all():
             halves[changes.decode_header(half.raw).dot].append((half.actor, half.seq))
         has_forks = bool(forked_keys(tx))
-        applied = 0
-        early = late = False
-        fold.read_ahead((each.body, each.header.operations) for each in fresh if not each.header.parts)
+        applied = work_us = 0
+        early = late = more = False
+        fold.read_ahead((each.body, each.header.operations) for each in _slice(fresh) if not each.header.parts)
         for change in fresh:
             actor, seq = change.header.dot
             if actor in apart:
                 continue
+            cost_us = _cost_us(change)
+            more = bool(applied) and work_us + cost_us > limits.SLICE_US_MAX
+            if more:
+                batch = list(takewhile(lambda each, next_one=change: each is not next_one, batch))  # type: ignore[misc]
+                break
             birth = change.header.birth
             key = birth.public_key if birth is not None else _key_of_branch(tx, change) if has_forks else None
             if key is not None and not allows(key):
@@ -162,6 +171,7 @@ class Taking:
                 outcome = ledger.admit(tx, fold, change)
             if outcome is Admitted.APPLIED:
                 applied += 1
+                work_us += cost_us
                 for kept in halves.pop((actor, seq), ()):  # its author told somebody else another change under this dot
                     tx.incoming.forget(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
@@ -175,7 +185,7 @@ class Taking:
         vouched.keep(tx)
         settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
         readmitted = readmit(tx, ledger, self._random)
-        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted)
+        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted, more=more)
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
@@ -253,6 +263,17 @@ class Taking:
         voucher = voucher_of(tx, *(chains.before(dot) or (header.actor, 0)))
         if voucher is not None:
             keep_voucher(tx, *dot, msgspec.structs.replace(voucher, proof=voucher.proof[HASH_BYTES:]))
+
+
+def _cost_us(change: Change) -> int:
+    """Return what it costs to take a change, reckoned in microseconds."""
+    return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * change.header.operations
+
+
+def _slice(fresh: list[Change]) -> list[Change]:
+    """Return as many changes as are taken at a time, where all are taken."""
+    work_us = list(accumulate(map(_cost_us, fresh)))
+    return fresh[: max(1, bisect_right(work_us, limits.SLICE_US_MAX))]
 
 
 def check_body(change: Change) -> None:

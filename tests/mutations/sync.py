@@ -231,4 +231,20 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "if False:",
         ("sync/test_sending.py",),
     ),
+    Mutant(
+        "what is said after a batch overtakes it",
+        "While a batch is taken in slices, an acknowledgement that was said after it is heard before its end.",
+        "sync/inflow.py",
+        "is_busy = self._is_busy()",
+        "is_busy = False",
+        ("sync/test_inflow.py",),
+    ),
+    Mutant(
+        "a slice is acknowledged as the whole batch",
+        "The sender believes that it has room while the rest is still to be taken.",
+        "sync/intake.py",
+        "dealt += not taken.more",
+        "dealt += 1",
+        ("sync/test_replica.py",),
+    ),
 )

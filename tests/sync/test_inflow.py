@@ -21,12 +21,12 @@ class Sized(Codec):
 
 
 class Bench:
-    """An inflow, and whether what comes was asked for."""
+    """An inflow, whether what comes was asked for, and whether a frame before it is not taken whole yet."""
 
     def __init__(self) -> None:
         self.timers = Timers()
-        self.is_asked_for = False
-        self.inflow = Inflow(Sized(), Rates(), self.timers, lambda: self.is_asked_for)
+        self.is_asked_for = self.is_busy = False
+        self.inflow = Inflow(Sized(), Rates(), self.timers, lambda: self.is_busy, lambda: self.is_asked_for)
 
     def waits(self, *frames: bytes, now: float = 0.0) -> list[bool]:
         return [self.inflow.waits(frame, "peer", now) for frame in frames]
@@ -71,3 +71,29 @@ def test_what_was_taken_makes_room_for_more(bench: Bench) -> None:
         now = (window - 1) * limits.EXPANDED_WINDOW_S
         assert bench.waits(frame, now=now) == [True]
         assert list(bench.inflow.ready(now + limits.EXPANDED_WINDOW_S)) == [frame]
+
+
+def test_what_comes_while_a_frame_is_not_taken_whole_waits_for_that(bench: Bench) -> None:
+    bench.is_busy = True
+    assert bench.waits(b"first", b"second") == [True, True]
+    assert list(bench.inflow.ready(0.0)) == []
+    bench.is_busy = False
+    assert bench.waits(b"third") == [True], "in their order"
+    taken = []
+    for frame in bench.inflow.ready(0.0):
+        taken.append(frame)
+        bench.is_busy = frame == b"second"
+    assert taken == [b"first", b"second"]
+    bench.is_busy = False
+    assert list(bench.inflow.ready(0.0)) == [b"third"]
+
+
+def test_all_that_is_said_after_a_batch_waits_for_it_and_only_data_waits_to_be_expanded(bench: Bench) -> None:
+    assert bench.waits(b"First", b"Second") == [False, True]
+    assert not bench.inflow.waits(b"ack", "peer", 0.0, is_data=False)
+    bench.is_busy = True
+    assert bench.inflow.waits(b"an ack", "peer", 0.0, is_data=False)
+    bench.is_busy = False
+    assert bench.inflow.waits(b"another", "peer", 0.0, is_data=False), "it was said after that one"
+    assert list(bench.inflow.ready(limits.EXPANDED_WINDOW_S)) == [b"Second", b"an ack", b"another"]
+    assert not bench.inflow.waits(b"one more", "peer", limits.EXPANDED_WINDOW_S, is_data=False)

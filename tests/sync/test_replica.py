@@ -21,6 +21,9 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.effects import Close, Effect, Send
 from edda_sync.sync.exchange import Proof
 from edda_sync.sync.messages import Ack, Cells, Changes, Fetch, Found, Goodbye, Listed
+from edda_sync.sync.session import EVENT_OF
+from edda_sync.sync.states import Event
+from edda_sync.sync.wire import Codec
 from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits, values
 from tests.sync.network import Network, name_of
@@ -673,3 +676,40 @@ def test_a_difference_is_said_once_until_the_two_are_equal_again(trio: Trio) -> 
         assert (name_of(laptop), name_of(phone)) in network.proved
         assert [name for name, _ in network.differs].count(name_of(laptop)) == told
         network.proved.clear()
+
+
+def test_between_two_slices_of_what_one_peer_sends_another_one_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    with devices(3, backend="memory") as (laptop, phone, tablet):
+        network = Network(laptop, phone, tablet)
+        network.connect(laptop, phone)
+        network.connect(laptop, tablet)
+        network.run()
+        for number in range(10):
+            phone.create_task(edda.Task(title=f"task {number}"))
+        tablet.create_task(edda.Task(title="of the tablet"))
+        replica, now = network.replicas[name_of(laptop)], network.now
+        before = laptop.counts()["tasks"]
+
+        def frames(engine: StorageEngine) -> list[bytes]:
+            effects = network.replicas[name_of(engine)].committed(now)
+            return [each.frame for each in effects if isinstance(each, Send) and each.peer == name_of(laptop)]
+
+        (lot,), (one,) = frames(phone), frames(tablet)
+        monkeypatch.setattr(limits, "SLICE_US_MAX", 3 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+        said = replica.frame_received(name_of(phone), lot, now)
+        assert laptop.counts()["tasks"] == before + 3
+        assert acks_to(said, phone) == [], "it is not dealt with yet"
+        assert replica.next_deadline() == now
+        assert acks_to(replica.frame_received(name_of(tablet), one, now), tablet) != []
+        assert laptop.counts()["tasks"] == before + 4
+        for _ in range(3):
+            said = replica.tick(now)
+        assert laptop.counts()["tasks"] == before + 11
+        sent = [each for each in network.heard if (each.sender, each.receiver) == (name_of(phone), name_of(laptop))]
+        data = sum(EVENT_OF[type(each.message)] is Event.DATA for each in sent)
+        assert acks_to(said, phone)[-1].frames == data + 1, "it is one frame, in however many slices it was taken"
+
+
+def acks_to(effects: list[Effect], engine: StorageEngine) -> list[Ack]:
+    said = [Codec().decode(each.frame) for each in effects if isinstance(each, Send) and each.peer == name_of(engine)]
+    return [each for each in said if isinstance(each, Ack)]

@@ -436,3 +436,28 @@ def test_what_waits_for_a_chain_of_which_the_peer_has_another_is_passed_over_and
     assert (taken.applied, taken.early, taken.apart) == (0, False, frozenset((founder,)))
     whole = batches(exchange_of(laptop), known)[0]
     assert taking.take(whole, parted=frozenset((founder,))).applied == 2, "what fits is taken all the same"
+
+
+# --- slices -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_taken_in_slices_each_of_them_durable(two: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for count in (1, 1, 30, 1, 1, 1):
+        with laptop.begin_transaction() as tx:
+            for number in range(count):
+                tx.create_task(edda.Task(title=f"task {number}"))
+    (message,) = batches(exchange_of(laptop), known)
+    monkeypatch.setattr(limits, "SLICE_US_MAX", 2 * (limits.LOG_CHANGE_US + limits.LOG_MENTION_US))
+    taking = exchange_of(phone).taking
+    found: list[tuple[int, bool]] = []
+    while not found or found[-1][1]:
+        taken = taking.take(message)
+        found.append((taken.applied, taken.more))
+        assert phone.counts()["changes"] == sum(known.values()) + sum(applied for applied, _ in found)
+    assert found == [(2, True), (1, True), (2, True), (1, False)], "no slice is empty, and no change is cut"
+    assert phone.frontier() == laptop.frontier()
+    passed_on = exchange_of(phone).giving.batch(exchange_of(phone).giving.missing(known) or [], known)
+    assert passed_on is not None
+    assert len(passed_on.message.changes) == len(message.changes), "what vouches for the batch is kept with its slices"

@@ -81,7 +81,8 @@ class Served(Checker):
         newcomer.store.transact(learn)
         positions, known = giver.giving.missing({}), Frontier()
         while positions and (given := giver.giving.batch(positions, known)) is not None:
-            newcomer.taking.take(given.message)
+            while newcomer.taking.take(given.message).more:
+                pass
             number = 0
             while given.large is not None and (part := giver.giving.part(given.large, number)) is not None:
                 newcomer.taking.take_part(part)
