@@ -67,9 +67,8 @@ class Intake:
         self._evidence, self._backfill, self._relaying = evidence, backfill, relaying
         self._greeting = Greeting(exchange)
         self._pushed = b""  # the devices to which the peer pushes its own changes, as it said last
-        self._answers = (
-            0  # changes that rotted here, of which it may still answer: for each, the whole log is looked at
-        )
+        # Changes that rotted here, of which it may still answer: for each, the whole log is looked at.
+        self._answers = 0
         self._rest: Changes | None = None  # a batch of which a slice was taken
         self._fetched = False  # whether it was asked for some
 
