@@ -204,7 +204,7 @@ class Runner:
             raise
         finally:
             del self._links[number]
-            if self._latest[peer] == number:
+            if self._latest.get(peer) == number:  # the one after it may have ended before it
                 del self._latest[peer]
             try:
                 await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))

@@ -139,6 +139,21 @@ async def test_of_two_links_to_one_peer_each_says_hello_once_however_close_they_
     assert "trouble" not in bench.what
 
 
+async def test_of_two_links_to_one_peer_the_latter_may_end_first(bench: Bench) -> None:
+    async with bench.laptop() as laptop:
+        former, latter = bench.wire(), bench.wire()
+        carrying = [carry(laptop, former), carry(laptop, latter)]
+        await latter.until_said(Hello)
+        await latter.close()
+        await carrying[1]
+        await former.close()
+        await carrying[0]
+        assert laptop.progress == {}
+        assert laptop.fault == ""
+    assert "trouble" not in bench.what
+    assert bench.what.count("lost") <= 1
+
+
 async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as_connected_once_more(
     bench: Bench,
 ) -> None:
