@@ -21,6 +21,7 @@ from edda_sync.transport.interfaces import Endpoint
 from edda_sync.transport.link import Link
 from edda_sync.transport.listener import Listener
 from edda_sync.words import limits
+from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import (
     EddaError,
     InvalidValueError,
@@ -53,6 +54,7 @@ class Peer:
         is_failing: Whether what goes over a link to it meets a fault, on either side.
         is_unsteady: Whether the last link ended too soon, or over a fault: hints of where it is are no reason to hurry.
         refused: Links in a row that it ended for another one, when there was no other.
+        hung_up: Whether it hung up on our certificate at the last try. A device that ends does the same, once.
         hurry: Whether the pause before the next try is over.
     """
 
@@ -64,6 +66,7 @@ class Peer:
     is_failing: bool = False
     is_unsteady: bool = False
     refused: int = 0
+    hung_up: bool = False
     hurry: bool = False
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
@@ -178,8 +181,7 @@ class Peers:
             try:
                 link = await dial(self._identity, device, pinned, host, port)
             except NotAMemberError as error:
-                self._note_refusal(device, error)
-                raise
+                raise self._judged(peer, error, host_port(host, port), peer.hung_up) from error
             self._start(self._carry(peer, link, (host, port)))
         self.found(device, [(host, port)])
         return device
@@ -254,6 +256,7 @@ class Peers:
 
     async def _dial(self, peer: Peer) -> bool:
         """Try a peer's endpoints in turn, until there is news; when one answers, carry the link until it ends."""
+        hung_up_before, peer.hung_up = peer.hung_up, False
         for host, port in list(peer.endpoints):
             certificate = self._members().get(peer.device)
             if certificate is None or self._is_linked(peer):
@@ -266,9 +269,9 @@ class Peers:
                     return False
                 link = calling.result()
             except RemoteError as error:
-                peer.error = error.told(self._name_of(peer.device))
-                peer.is_unsteady = not isinstance(error, NotReachableError)
-                self._note_refusal(peer.device, error)
+                met = self._judged(peer, error, host_port(host, port), hung_up_before)
+                peer.error = met.told(self._name_of(peer.device))
+                peer.is_unsteady = not isinstance(met, NotReachableError)
                 self._overseer.worked(_CALLING)
                 continue
             except StorageError as error:  # a key that is used lies on the disk for a moment
@@ -283,9 +286,15 @@ class Peers:
             return True
         return False
 
-    def _note_refusal(self, device: str, error: RemoteError) -> None:
-        if isinstance(error, NotAMemberError) and error.by_peer:
-            self._on_refused(device)
+    def _judged(self, peer: Peer, error: RemoteError, address: str, hung_up_before: bool) -> RemoteError:
+        """Return what a failed call means: a peer does not know this device if it hangs up on two calls in a row."""
+        if not (isinstance(error, NotAMemberError) and error.by_peer):
+            return error
+        peer.hung_up = True
+        if not hung_up_before:
+            return NotReachableError(address, "it hung up")
+        self._on_refused(peer.device)
+        return error
 
     async def _accepted(self, link: Link) -> None:
         self._meet()
@@ -305,7 +314,7 @@ class Peers:
             if peer.link is former:
                 peer.link = None
                 self._start(former.close(_BETTER))  # which takes its time where nobody answers
-        peer.link, peer.error, peer.is_failing, peer.hurry = link, "", False, False
+        peer.link, peer.error, peer.is_failing, peer.hung_up, peer.hurry = link, "", False, False, False
         self._overseer.worked(_CALLING)
         began = asyncio.get_running_loop().time()
         if endpoint is not None:

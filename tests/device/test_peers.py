@@ -10,11 +10,12 @@ from typing import Self
 
 import pytest
 
-from edda_sync.device.peers import STEADY_DELAYS, Endpoint, Peers, _delay
+from edda_sync.device.peers import STEADY_DELAYS, Endpoint, Peer, Peers, _delay
 from edda_sync.device.supervisor import Supervisor
 from edda_sync.sync.faults import Faults
 from edda_sync.transport.identity import Identity
 from edda_sync.transport.link import Link
+from edda_sync.transport.tls import mutual
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError, NotAMemberError, NotReachableError
 
@@ -38,13 +39,14 @@ class Side:
         self._changed = asyncio.Condition()
         self.told: list[str] = []
         self.heard = asyncio.Event()
+        self.refused: list[str] = []
         self.troubles: list[tuple[str, str]] = []
         self.troubled = asyncio.Event()
         self.faults = Faults()
         self.supervisor = Supervisor(lambda error: self.failed("a task", error))
         self.peers = Peers(
             identity, lambda: self.members, self._run, port, lambda *dialled: self.dialled.append(dialled),
-            self, on_trouble=self._note,
+            self, on_refused=self.refused.append, on_trouble=self._note,
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -96,6 +98,13 @@ class Side:
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(condition)
+
+    @staticmethod
+    async def until_tried(peer: Peer, number: int) -> None:
+        """Wait until so many tries in a row have come to nothing."""
+        async with asyncio.timeout(PATIENCE_S):
+            while peer.failures < number:
+                await asyncio.sleep(0)
 
     async def linked(self) -> Link:
         await self.until(lambda: bool(self.open))
@@ -208,6 +217,52 @@ async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_th
         async with Side(SECOND, FIRST, port=port) as again:
             one.peers.found(SECOND.device, [again.endpoint])
             assert (await one.linked()).peer == SECOND.device
+
+
+# --- a peer that does not know this device ----------------------------------------------------------------------------
+
+
+class Door:
+    """A port where whoever calls is hung up on once TLS is done, as by a device that ends, or one that knows us no more."""
+
+    def __init__(self, identity: Identity, caller: Identity) -> None:
+        self._context = mutual(identity, ssl.PROTOCOL_TLS_SERVER, [caller.certificate])
+        self._changed = asyncio.Condition()
+        self.called = 0
+
+    async def __aenter__(self) -> Endpoint:
+        self._server = await asyncio.start_server(self._hang_up, HOST, 0, ssl=self._context)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return HOST, port
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _hang_up(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        async with self._changed:
+            self.called += 1
+            self._changed.notify_all()
+
+    async def until_called(self, number: int) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: self.called >= number)
+
+
+async def test_a_peer_that_hangs_up_once_may_be_ending_and_one_that_does_so_again_does_not_know_this_device() -> None:
+    door = Door(SECOND, FIRST)
+    async with Side(FIRST, SECOND) as one, door as endpoint:
+        peer = one.peers.all[SECOND.device]
+        one.peers.found(SECOND.device, [endpoint])
+        await door.until_called(1)
+        await one.until_tried(peer, 1)
+        assert one.refused == []
+        assert "hung up" in peer.error
+        await door.until_called(2)
+        await one.until_tried(peer, 2)
+        assert set(one.refused) == {SECOND.device}
+        assert "members" in peer.error
 
 
 # --- a copy of this device's store -----------------------------------------------------------------------------------

@@ -101,3 +101,20 @@ def test_events_that_make_nothing_due_earlier_set_no_alarms() -> None:
 
     simulate(script)
     assert planned[0] <= 1
+
+
+def test_a_view_between_two_versions_is_not_scrubbed_and_the_scrub_ends() -> None:
+    scrubbed: list[bool] = []
+
+    def scrub(device: SimulatedDevice) -> None:
+        device.is_between_levels = True
+        device.scrub()
+        device.is_between_levels = False
+        scrubbed.append(True)
+
+    def script(sim: Simulation) -> float:
+        sim.at(1.0, lambda: scrub(sim.devices[0]))
+        return 2.0
+
+    simulate(script)
+    assert scrubbed == [True]
