@@ -103,7 +103,7 @@ class Side:
     async def until_tried(peer: Peer, number: int) -> None:
         """Wait until so many tries in a row have come to nothing."""
         async with asyncio.timeout(PATIENCE_S):
-            while peer.failures < number:
+            while peer.failures < number:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0)
 
     async def linked(self) -> Link:
