@@ -166,7 +166,7 @@ class Projector:
                 patches.append(patch)
         self._rings.recall(entity.key for entity in whole if "parent_id" in entity.cells)
         shown += [self._shown(entity) for entity in whole]
-        return shown, new | newborns.keys(), patches, pointed
+        return shown, new.union(newborns), patches, pointed
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
         """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
