@@ -1,12 +1,17 @@
 """
-The place of an open store: whether its file and its journal still lie where they were opened.
+The place of an open store: whether its file, its journal and the journal's index still lie where they were opened.
 
 SQLite looks a name up once, when it opens the file. A program that goes on with a file which nobody can find any more, or
-whose journal was taken away, acknowledges what is lost. So both are looked at before each commit, in two calls of the
+whose journal was taken away, acknowledges what is lost. So all are looked at before each commit, in three calls of the
 operating system.
 
 A journal is that of one connection: SQLite removes it when the last connection of all processes is closed, and makes a
 new one later. While a connection is open, nobody who knows SQLite takes its journal away.
+
+So it is with the index of the journal, ``-shm``, through which all processes see what is in it and wait for one another.
+Where it was taken away, the next process makes a second one, and each writes over what the other wrote. A connection with
+the old one is never closed: whoever closes the last one brings into the file what the old index knows of, and removes the
+journal with all that others wrote.
 
 Source: https://sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use".
 """
@@ -17,8 +22,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection, File, file_of
-from edda_sync.words.errors import LostJournalError, LostStoreError, ReplacedStoreError
+from edda_sync.words.errors import LostIndexError, LostJournalError, LostStoreError, ReplacedStoreError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 
 
@@ -32,7 +38,7 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._name, self._journal_name = str(path), f"{path}-wal"
+        self._name, self._journal_name, self._index_name = str(path), f"{path}-wal", f"{path}-shm"
         self._file = file_of(path)
         self._is_made = False
 
@@ -66,11 +72,12 @@ class Place:
 
     def check_all(self, connection: Connection) -> int:
         """
-        Look whether the file, and the journal of a connection, are where they were; return the bytes of the journal.
+        Look whether the file, a connection's journal and its index are where they were; return the bytes of the journal.
 
         Raises:
             LostStoreError, ReplacedStoreError: As :meth:`check`.
             LostJournalError: The journal was taken away.
+            LostIndexError: The index of the journal was.
         """
         self.check()
         try:
@@ -81,11 +88,34 @@ class Place:
             return 0
         if (found.st_dev, found.st_ino) != connection.journal:
             raise LostJournalError(self._name)
+        try:
+            index = os.stat(self._index_name)
+        except FileNotFoundError:
+            raise LostIndexError(self._name) from None
+        except OSError:
+            return found.st_size
+        if (index.st_dev, index.st_ino) != connection.index:
+            raise LostIndexError(self._name)
         return found.st_size
 
-    def journal(self) -> File | None:
-        """Return which file the journal is; None for none."""
-        return file_of(self._journal_name)
+    def take_in(self, connection: Connection) -> None:
+        """
+        Note which files the journal and the index of a connection are, now that both are open.
+
+        Raises:
+            LostJournalError, LostIndexError: SQLite would share another connection's, which was taken away.
+        """
+        connection.journal, connection.index = file_of(self._journal_name), file_of(self._index_name)
+        connection.must_stay = self.is_cut_off
+        for other in connections.beside(connection):
+            if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
+                raise LostJournalError(self._name)
+            if other.index not in (None, connection.index):
+                raise LostIndexError(self._name)
+
+    def is_cut_off(self, connection: Connection) -> bool:
+        """Tell whether a connection still has its journal, which others use by another index than it does."""
+        return file_of(self._index_name) != connection.index and file_of(self._journal_name) == connection.journal
 
     def _left(self) -> list[str]:
         """Return what still lies where the file was, and shows that a store was here."""

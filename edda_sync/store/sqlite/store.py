@@ -378,10 +378,7 @@ class SqliteStore:
         connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
         try:
             configure(connection, self.path)
-            connection.journal = self._place.journal()
-            for other in connections.beside(connection):
-                if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
-                    raise errors.LostJournalError(str(self.path))
+            self._place.take_in(connection)
         except BaseException:
             connection.close()
             raise

@@ -19,6 +19,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
     │   ├── ReplacedStoreError     another file lies where the open store was (path)
     │   │   └── LostJournalError   the journal of the open store was taken away (path)
+    │   │       └── LostIndexError  or the index of that journal, which all processes share (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -79,6 +80,7 @@ from edda_sync.words.errors.storage import (
     DiskFullError,
     LinkError,
     LostIdentityError,
+    LostIndexError,
     LostJournalError,
     LostStoreError,
     NewerStoreError,
@@ -108,6 +110,7 @@ __all__ = [
     "LinkError",
     "LocalError",
     "LostIdentityError",
+    "LostIndexError",
     "LostJournalError",
     "LostStoreError",
     "NewerStoreError",

@@ -65,6 +65,17 @@ class LostJournalError(ReplacedStoreError):
         self.args = (f"{path}-wal was taken away while it was in use; nothing was written: {then}.",)
 
 
+class LostIndexError(LostJournalError):
+    """The journal's index was taken away: others make one of their own, and nothing was written by the old one since."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        then = (
+            "nothing was written since, and nothing is lost: end every program that uses this store, then start again"
+        )
+        self.args = (f"{path}-shm, which all programs share, was taken away while it was in use; {then}.",)
+
+
 class LostIdentityError(StorageError):
     """A store is here, and the key of its device is missing: it can be read and written, but not synced."""
 

@@ -17,7 +17,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import LostJournalError, LostStoreError, ReplacedStoreError, StorageError
+from edda_sync.words.errors import LostIndexError, LostJournalError, LostStoreError, ReplacedStoreError, StorageError
 
 WAIT_S = 60
 
@@ -164,7 +164,45 @@ def test_nothing_is_acknowledged_in_a_journal_that_was_taken_away(
     assert holds(path, "before", "lost") == [True, False], "what was acknowledged comes into the file in the end"
 
 
-def test_looking_where_both_are_takes_two_calls(
+def remove_index(path: Path) -> None:
+    Path(f"{path}-shm").unlink()
+
+
+def move_index(path: Path) -> None:
+    Path(f"{path}-shm").rename(path.with_name("index"))
+
+
+def replace_index(path: Path) -> None:
+    os.replace(shutil.copy(f"{path}-shm", path.with_name("copy")), f"{path}-shm")
+
+
+def go_on_without_the_index(path: Path, lose: Callable[[Path], None], names: list[str]) -> None:
+    """Lose the index of an open store, and try to write in it after each of what other processes write."""
+    store = SqliteStore(path)
+    store.transact(put("before"))
+    lose(path)
+    for name in names:
+        write_elsewhere(path, name)
+        with pytest.raises(LostIndexError, match="end every program"):
+            store.transact(put("lost"))
+    store.close()
+    with pytest.raises(LostIndexError):
+        SqliteStore(path)
+
+
+@pytest.mark.parametrize("lose", [remove_index, move_index, replace_index])
+@pytest.mark.parametrize("names", [[], ["elsewhere", "elsewhere again"]])
+def test_nothing_acknowledged_is_lost_when_the_index_of_the_journal_was_taken_away(
+    path: Path, lose: Callable[[Path], None], names: list[str]
+) -> None:
+    script = "import pathlib, sys; from tests.store.sqlite import test_place as here\n"
+    script += f"here.go_on_without_the_index(pathlib.Path(sys.argv[1]), here.{lose.__name__}, {names})"
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", script, str(path)], timeout=WAIT_S, check=True, cwd=root)
+    assert holds(path, "lost", "before", *names) == [False, True, *[True] * len(names)]
+
+
+def test_looking_where_all_are_takes_three_calls(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -177,4 +215,4 @@ def test_looking_where_both_are_takes_two_calls(
     monkeypatch.setattr(os, "stat", counted)
     connection = store._connection
     assert Place.check_all(store._place, connection) == Path(f"{path}-wal").stat().st_size
-    assert len(calls) == 3, "the third is this test's own"
+    assert len(calls) == 4, "the fourth is this test's own"
