@@ -13,6 +13,9 @@ Where it was taken away, the next process makes a second one, and each writes ov
 the old one is never closed: whoever closes the last one brings into the file what the old index knows of, and removes the
 journal with all that others wrote.
 
+Nothing of ours makes a file shorter: freed pages are used again, and no transaction is undone in the file itself. So one
+that is shorter was cut, or another one was copied over it, and the journal's pages do not fit it.
+
 Source: https://sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use".
 """
 
@@ -24,7 +27,7 @@ from pathlib import Path
 
 from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection, File, file_of
-from edda_sync.words.errors import LostIndexError, LostJournalError, LostStoreError, ReplacedStoreError
+from edda_sync.words.errors import CutStoreError, LostIndexError, LostJournalError, LostStoreError, ReplacedStoreError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 
 
@@ -41,6 +44,7 @@ class Place:
         self._name, self._journal_name, self._index_name = str(path), f"{path}-wal", f"{path}-shm"
         self._file = file_of(path)
         self._is_made = False
+        self._bytes = 0  # of the file, at the last look
 
     def made(self) -> None:
         """Note that there is a store in the file now, which is lost when the file is empty."""
@@ -56,7 +60,9 @@ class Place:
         Raises:
             LostStoreError: It was taken away, its folder was moved, or it was emptied.
             ReplacedStoreError: Another file is there.
+            CutStoreError: It is shorter than it was.
         """
+        known = self._bytes  # before the look: another thread may look meanwhile, when the file has grown
         try:
             found = os.stat(self._name)
         except (FileNotFoundError, NotADirectoryError):
@@ -68,6 +74,11 @@ class Place:
         file = found.st_dev, found.st_ino
         if file != self._file:
             raise ReplacedStoreError(self._name)
+        if found.st_size > known:
+            if self._is_made:
+                self._bytes = found.st_size
+        elif found.st_size < known:
+            raise CutStoreError(self._name)
         return file
 
     def check_all(self, connection: Connection) -> int:
@@ -106,15 +117,18 @@ class Place:
             LostJournalError, LostIndexError: SQLite would share another connection's, which was taken away.
         """
         connection.journal, connection.index = file_of(self._journal_name), file_of(self._index_name)
-        connection.must_stay = self.is_cut_off
+        connection.must_stay = self.must_stay
         for other in connections.beside(connection):
             if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
                 raise LostJournalError(self._name)
             if other.index not in (None, connection.index):
                 raise LostIndexError(self._name)
 
-    def is_cut_off(self, connection: Connection) -> bool:
-        """Tell whether a connection still has its journal, which others use by another index than it does."""
+    def must_stay(self, connection: Connection) -> bool:
+        """Tell whether to close a connection would harm what others wrote in its journal, or the file that is there now."""
+        with suppress(OSError):
+            if os.stat(self._name).st_size < self._bytes and file_of(self._name) == connection.file:
+                return True
         return file_of(self._index_name) != connection.index and file_of(self._journal_name) == connection.journal
 
     def _left(self) -> list[str]:

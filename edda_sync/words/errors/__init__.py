@@ -18,6 +18,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── NewerStoreError        made by a newer version (found, known)
     │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
     │   ├── ReplacedStoreError     another file lies where the open store was (path)
+    │   │   ├── CutStoreError      the open store's file became shorter (path)
     │   │   └── LostJournalError   the journal of the open store was taken away (path)
     │   │       └── LostIndexError  or the index of that journal, which all processes share (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
@@ -75,6 +76,7 @@ from edda_sync.words.errors.storage import (
     WAYS_BACK,
     BusyError,
     CorruptError,
+    CutStoreError,
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
@@ -99,6 +101,7 @@ __all__ = [
     "CallbackError",
     "ConflictError",
     "CorruptError",
+    "CutStoreError",
     "DamagedStoreError",
     "DiskFaultError",
     "DiskFullError",

@@ -27,6 +27,7 @@ MADE: list[EddaError] = [
     errors.LostStoreError("/home/a/notes/edda.db", []),
     errors.LostStoreError("/home/a/notes/edda.db", ["edda.db", "identity.json", "identity.key"], overwritten=True),
     errors.ReplacedStoreError("/home/a/notes/edda.db"),
+    errors.CutStoreError("/home/a/notes/edda.db"),
     errors.LostJournalError("/home/a/notes/edda.db"),
     errors.LostIndexError("/home/a/notes/edda.db"),
     errors.LostIdentityError("/home/a/notes"),
