@@ -270,6 +270,22 @@ def test_nothing_acknowledged_is_lost_when_the_index_of_the_journal_was_taken_aw
     assert holds(path, "lost", "before", *names) == [False, True, *[True] * len(names)]
 
 
+@pytest.mark.parametrize(("suffix", "error"), [("-wal", LostJournalError), ("-shm", LostIndexError)])
+def test_whoever_watches_a_store_learns_that_what_is_open_beside_it_was_taken_away(
+    store: SqliteStore, path: Path, suffix: str, error: type[StorageError]
+) -> None:
+    beside = Path(f"{path}{suffix}")
+    store.version()
+    store.check_place()
+    beside.rename(path.with_name("aside"))
+    with pytest.raises(error):
+        store.check_place()
+    path.with_name("aside").rename(
+        beside
+    )  # or its connections, which this process shares with the next tests, stay open
+    store.check_place()
+
+
 def test_looking_where_all_are_takes_three_calls(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
