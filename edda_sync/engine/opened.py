@@ -142,7 +142,7 @@ class Opened:
 
         Raises:
             LostStoreError: It was taken away, its folder was moved, or it was emptied.
-            ReplacedStoreError: Another file is there.
+            ReplacedStoreError: Another file is there, it was cut, or its journal or that one's index was taken away.
         """
         if self.file is not None:
             self.file.check_place()

@@ -55,8 +55,8 @@ class Owner:
 
 
 def keep_for_ever(thing: object) -> None:
-    """Let nothing free an object, not even the end of the interpreter: for what a forked child must never close."""
-    import ctypes  # in such a child only
+    """Let nothing free an object, not even the end of the interpreter: for what must never be closed here."""
+    import ctypes  # seldom needed
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 

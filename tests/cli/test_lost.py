@@ -71,6 +71,21 @@ def test_a_running_device_stops_when_its_store_is_gone_and_says_what_every_comma
     assert said_of(laptop, [("task", "list"), ("status",)]) == {running.lines[-1]}
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+def test_a_running_device_stops_when_what_is_open_beside_its_store_is_gone_and_nothing_is_lost(
+    machine: Callable[[str], Machine], suffix: str
+) -> None:
+    laptop = machine("laptop")
+    laptop.run("task", "add", "Mine")
+    running, _ = laptop.up()
+    beside = laptop.home / f"edda.db{suffix}"
+    beside.unlink()
+    assert running.wait() == 1
+    assert running.lines[-1].startswith(f"{beside}"), running.lines
+    assert "end every program that uses this store" in running.lines[-1]
+    assert [task["title"] for task in laptop.json("task", "list")] == ["Mine"]
+
+
 def test_a_store_that_was_overwritten_comes_back_as_the_message_says(machine: Callable[[str], Machine]) -> None:
     laptop, phone = machine("laptop"), machine("phone")
     laptop.run("task", "add", "Mine")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -55,14 +55,21 @@ class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no 
     Attributes:
         file: Which file it is open to.
         journal: Which file its journal is, once that is open.
+        index: Which file that journal's shared index is, once that is open.
+        must_stay: Tells whether closing it would do harm: it is kept until the process ends then.
     """
 
     file: File
     journal: File | None = None
+    index: File | None = None
+    must_stay: Callable[[Connection], bool] | None = None
 
     def close(self) -> None:
         """Close it, once, and in the process that opened it."""
         if self in _open:
+            if self.must_stay is not None and self.must_stay(self):
+                keep_for_ever(self)
+                return  # and it stays known of: whoever opens the file here would share what is wrong with it
             _open.discard(self)
             super().close()
 

@@ -95,6 +95,12 @@ class Readers:
                         return self._watches * _WATCHES + int(found)
                 self._begin_to_watch()
 
+    def check(self, look: Callable[[Connection], object]) -> None:
+        """Let somebody look at the connection that watches, if there is one; it is not closed meanwhile."""
+        with self._lock:
+            if self._watcher is not None:
+                look(self._watcher)
+
     def _begin_to_watch(self) -> None:
         entered = self._gate.enter()
         try:

@@ -263,13 +263,15 @@ class SqliteStore:
 
     def check_place(self) -> None:
         """
-        Look whether the store's file is where it was opened: what is read and written is nobody's otherwise.
+        Look whether the store's file, and what is open beside it, is where it was: what is read and written is nobody's
+        otherwise.
 
         Raises:
             LostStoreError: It was taken away, its folder was moved, or it was emptied.
-            ReplacedStoreError: Another file is there.
+            ReplacedStoreError: Another file is there, it was cut, or its journal or that one's index was taken away.
         """
         self._place.check()
+        self._readers.check(self._place.check_all)
 
     def changed_shape(self) -> list[str]:
         """Return what somebody changed in the tables, indexes and triggers, in words; ``clear_view`` puts it right."""
@@ -378,10 +380,7 @@ class SqliteStore:
         connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
         try:
             configure(connection, self.path)
-            connection.journal = self._place.journal()
-            for other in connections.beside(connection):
-                if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
-                    raise errors.LostJournalError(str(self.path))
+            self._place.take_in(connection)
         except BaseException:
             connection.close()
             raise

@@ -18,7 +18,9 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── NewerStoreError        made by a newer version (found, known)
     │   ├── LostStoreError         a store was here, and its file is missing, empty or no store (path, signs)
     │   ├── ReplacedStoreError     another file lies where the open store was (path)
+    │   │   ├── CutStoreError      the open store's file became shorter (path)
     │   │   └── LostJournalError   the journal of the open store was taken away (path)
+    │   │       └── LostIndexError  or the index of that journal, which all processes share (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
@@ -74,11 +76,13 @@ from edda_sync.words.errors.storage import (
     WAYS_BACK,
     BusyError,
     CorruptError,
+    CutStoreError,
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
     LinkError,
     LostIdentityError,
+    LostIndexError,
     LostJournalError,
     LostStoreError,
     NewerStoreError,
@@ -97,6 +101,7 @@ __all__ = [
     "CallbackError",
     "ConflictError",
     "CorruptError",
+    "CutStoreError",
     "DamagedStoreError",
     "DiskFaultError",
     "DiskFullError",
@@ -108,6 +113,7 @@ __all__ = [
     "LinkError",
     "LocalError",
     "LostIdentityError",
+    "LostIndexError",
     "LostJournalError",
     "LostStoreError",
     "NewerStoreError",

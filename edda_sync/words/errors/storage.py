@@ -56,6 +56,17 @@ class ReplacedStoreError(StorageError):
         super().__init__(f"{path} was replaced by another file while it was in use; start again to use the new one.")
 
 
+class CutStoreError(ReplacedStoreError):
+    """The file of an open store became shorter: it was cut, or another one was copied over it; it was not written since."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        then = "end every program that uses this store, keep a copy of the folder, and run `edda doctor`"
+        self.args = (
+            f"{path} was cut, or another file copied over it, while it was in use; nothing was written: {then}.",
+        )
+
+
 class LostJournalError(ReplacedStoreError):
     """The journal of an open store was taken away: others cannot see what is in it, and nothing was written to it since."""
 
@@ -63,6 +74,17 @@ class LostJournalError(ReplacedStoreError):
         super().__init__(path)
         then = "end every program that uses this store, whereby what is in it comes into the store, then start again"
         self.args = (f"{path}-wal was taken away while it was in use; nothing was written: {then}.",)
+
+
+class LostIndexError(LostJournalError):
+    """The journal's index was taken away: others make one of their own, and nothing was written by the old one since."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        then = (
+            "nothing was written since, and nothing is lost: end every program that uses this store, then start again"
+        )
+        self.args = (f"{path}-shm, which all programs share, was taken away while it was in use; {then}.",)
 
 
 class LostIdentityError(StorageError):

@@ -17,7 +17,14 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import LostJournalError, LostStoreError, ReplacedStoreError, StorageError
+from edda_sync.words.errors import (
+    CutStoreError,
+    LostIndexError,
+    LostJournalError,
+    LostStoreError,
+    ReplacedStoreError,
+    StorageError,
+)
 
 WAIT_S = 60
 
@@ -164,7 +171,122 @@ def test_nothing_is_acknowledged_in_a_journal_that_was_taken_away(
     assert holds(path, "before", "lost") == [True, False], "what was acknowledged comes into the file in the end"
 
 
-def test_looking_where_both_are_takes_two_calls(
+def cut(path: Path) -> None:
+    os.truncate(path, 8192)
+
+
+def copy_an_older_one_over(path: Path) -> None:
+    shutil.copyfile(path.with_name("older"), path)
+
+
+def fill(tx: StoreWriter) -> None:
+    for number in range(2_000):
+        tx.meta.set("filler" * 50 + str(number), b"")
+
+
+def clear(tx: StoreWriter) -> None:
+    for number in range(2_000):
+        tx.meta.drop("filler" * 50 + str(number))
+
+
+def go_on_in_a_shorter_file(path: Path, lose: Callable[[Path], None]) -> None:
+    """Make the file of an open store shorter, and try to write in it."""
+    with closing(SqliteStore(path)) as store:
+        store.transact(put("before"))
+    shutil.copyfile(path, path.with_name("older"))
+    with closing(SqliteStore(path)) as store:
+        store.transact(fill)
+        store.transact(put("later"))
+    store = SqliteStore(path)
+    store.transact(put("latest"))
+    lose(path)
+    for _ in range(2):
+        with pytest.raises(CutStoreError, match="end every program"):
+            store.transact(put("lost"))
+    with pytest.raises(CutStoreError):
+        store.check_place()
+    found = path.read_bytes()
+    store.close()
+    assert path.read_bytes() == found, "the journal's pages do not fit it"
+
+
+@pytest.mark.parametrize("lose", [cut, copy_an_older_one_over])
+def test_nothing_is_acknowledged_in_a_file_that_became_shorter_and_nothing_is_written_into_it(
+    path: Path, lose: Callable[[Path], None]
+) -> None:
+    script = "import pathlib, sys; from tests.store.sqlite import test_place as here\n"
+    script += f"here.go_on_in_a_shorter_file(pathlib.Path(sys.argv[1]), here.{lose.__name__})"
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", script, str(path)], timeout=WAIT_S, check=True, cwd=root)
+    if lose is copy_an_older_one_over:
+        assert holds(path, "before", "later", "latest", "lost") == [True, False, False, False]
+        assert [each.stat().st_size > 0 for each in path.parent.glob("*-wal-aside-*")] == [True]
+
+
+def test_a_store_that_shrinks_inside_and_grows_again_is_written_all_the_same(store: SqliteStore, path: Path) -> None:
+    for _ in range(3):
+        for work in (fill, clear):
+            store.transact(work)
+            store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert store.transact(put("after")) == "after"
+    assert path.stat().st_size == store._place._bytes > 500_000
+
+
+def remove_index(path: Path) -> None:
+    Path(f"{path}-shm").unlink()
+
+
+def move_index(path: Path) -> None:
+    Path(f"{path}-shm").rename(path.with_name("index"))
+
+
+def replace_index(path: Path) -> None:
+    os.replace(shutil.copy(f"{path}-shm", path.with_name("copy")), f"{path}-shm")
+
+
+def go_on_without_the_index(path: Path, lose: Callable[[Path], None], names: list[str]) -> None:
+    """Lose the index of an open store, and try to write in it after each of what other processes write."""
+    store = SqliteStore(path)
+    store.transact(put("before"))
+    lose(path)
+    for name in names:
+        write_elsewhere(path, name)
+        with pytest.raises(LostIndexError, match="end every program"):
+            store.transact(put("lost"))
+    store.close()
+    with pytest.raises(LostIndexError):
+        SqliteStore(path)
+
+
+@pytest.mark.parametrize("lose", [remove_index, move_index, replace_index])
+@pytest.mark.parametrize("names", [[], ["elsewhere", "elsewhere again"]])
+def test_nothing_acknowledged_is_lost_when_the_index_of_the_journal_was_taken_away(
+    path: Path, lose: Callable[[Path], None], names: list[str]
+) -> None:
+    script = "import pathlib, sys; from tests.store.sqlite import test_place as here\n"
+    script += f"here.go_on_without_the_index(pathlib.Path(sys.argv[1]), here.{lose.__name__}, {names})"
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", script, str(path)], timeout=WAIT_S, check=True, cwd=root)
+    assert holds(path, "lost", "before", *names) == [False, True, *[True] * len(names)]
+
+
+@pytest.mark.parametrize(("suffix", "error"), [("-wal", LostJournalError), ("-shm", LostIndexError)])
+def test_whoever_watches_a_store_learns_that_what_is_open_beside_it_was_taken_away(
+    store: SqliteStore, path: Path, suffix: str, error: type[StorageError]
+) -> None:
+    beside = Path(f"{path}{suffix}")
+    store.version()
+    store.check_place()
+    beside.rename(path.with_name("aside"))
+    with pytest.raises(error):
+        store.check_place()
+    path.with_name("aside").rename(
+        beside
+    )  # or its connections, which this process shares with the next tests, stay open
+    store.check_place()
+
+
+def test_looking_where_all_are_takes_three_calls(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -177,4 +299,4 @@ def test_looking_where_both_are_takes_two_calls(
     monkeypatch.setattr(os, "stat", counted)
     connection = store._connection
     assert Place.check_all(store._place, connection) == Path(f"{path}-wal").stat().st_size
-    assert len(calls) == 3, "the third is this test's own"
+    assert len(calls) == 4, "the fourth is this test's own"
