@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ import click
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
 from edda_sync.engine.items import item_of_row
+from edda_sync.imports.markdown import PATH_KEY
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
 from edda_sync.words.model import Document, Item, Link, Tag, as_json
@@ -99,13 +101,12 @@ def write_markdown(store: StorageEngine, folder: Path, force: bool, progress: Ca
         UsageError: Files are there that differ, or the way leads through a link; nothing was written.
     """
     with store.snapshot() as reader:
-        names = Names()
-        targets = {}
+        targets = {document_id: folder / name for document_id, name in names_of(_documents(reader)).items()}
+        for target in targets.values():
+            _check_way(folder, target)
         different = 0
         for document in _documents(reader):
-            target = folder / names.of(document)
-            _check_way(folder, target)
-            targets[document.id] = target
+            target = targets[document.id]
             different += target.exists() and not _holds(target, document)
         if different and not force:
             raise UsageError(
@@ -142,32 +143,50 @@ def _check_way(folder: Path, target: Path) -> None:
             )
 
 
-class Names:
+def names_of(documents: Iterable[Document]) -> dict[str, str]:
     """
-    Names of files for documents: none leaves its folder, and no two are one, on any file system.
+    Return a path inside the folder for each document, by its id: no two are one file, on any file system.
 
-    A document keeps the path that it was imported from if that is a sound one, else it gets its title; what is taken already
-    gets the end of its id too.
+    The paths that documents were imported from are given out first, all of them, so that nobody's title takes one. Where
+    one is taken already, the end of the document's id is added, and where that is taken too, its id is the name.
+
+    Args:
+        documents: In an order that stays: of two that want one name, the earlier has it.
     """
+    taken = _Taken()
+    names, clashing, titled = {}, {}, {}
+    for document in documents:
+        path = document.metadata.get(PATH_KEY)
+        if not isinstance(path, str) or not _is_sound(path):
+            titled[document.id] = f"{_as_name(document.title)}.md"
+        elif taken.take(path):
+            names[document.id] = path
+        else:
+            clashing[document.id] = path
+    for document_id, name in [*clashing.items(), *titled.items()]:
+        names[document_id] = next(
+            each for each in _candidates(name, document_id) if _is_sound(each) and taken.take(each)
+        )
+    return names
+
+
+def _candidates(name: str, document_id: str) -> Iterator[str]:
+    yield name
+    yield f"{name[:-3]}-{document_id[-12:]}.md"
+    yield f"{document_id}.md"
+    yield from (f"{document_id}-{number}.md" for number in itertools.count(2))  # another one's title may be this id
+
+
+class _Taken:
+    """The files that were given out, and the folders that they are in, told apart as no file system does more coarsely."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
-    def of(self, document: Document) -> str:
-        """Return a path inside the folder."""
-        path = document.metadata.get("markdown.path")
-        name = path if isinstance(path, str) and _is_sound(path) else f"{_as_name(document.title)}.md"
-        if not self._take(name):
-            name = f"{name[:-3]}-{document.id[-12:]}.md"
-            if not _is_sound(name) or not self._take(name):
-                name = f"{document.id}.md"
-                self._take(name)
-        return name
-
-    def _take(self, name: str) -> bool:
+    def take(self, name: str) -> bool:
         """Note a name as taken; false when it was, or when a file would have to be a folder too."""
-        parts = unicodedata.normalize("NFC", name).casefold().split("/")
+        parts = _folded(name).split("/")
         above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
         whole = "/".join(parts)
         if whole in self._files or whole in self._folders or above & self._files:
@@ -175,6 +194,11 @@ class Names:
         self._files.add(whole)
         self._folders |= above
         return True
+
+
+def _folded(name: str) -> str:
+    """Return what two names have in common if they are one to some file system (Unicode, definition D145)."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
 def _is_sound(path: str) -> bool:

@@ -27,6 +27,7 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
 from edda_sync.store.seams import Row, StoreReader
+from edda_sync.store.sqlite import shape
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
@@ -126,7 +127,8 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
-        dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+        dangling = shape.dangling(connection.execute)
+        referring = shape.referring(connection.execute)
     except sqlite.Error as error:
         return [Finding("file", False, f"SQLite finds {error}")]
     finally:
@@ -136,9 +138,15 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         Finding(
             "references",
             not dangling,
-            f"{len(dangling):,} rows point at nothing" if dangling else "every row points at rows that are there",
+            f"{dangling:,} rows point at nothing" if dangling else "every row points at rows that are there",
         ),
+        *(Finding("schema", True, _reference(name, table)) for name, table in referring),
     ]
+
+
+def _reference(name: str, table: str) -> str:
+    """Return what is to be said of a table of another program that refers to one of ours."""
+    return f"table {name} of another program refers to {table}: edda deletes what its rows point at all the same"
 
 
 def _changed_shape(engine: StorageEngine) -> list[str]:

@@ -171,7 +171,8 @@ class Reading:
         with a library that does, in a process that uses the store: two copies of SQLite in one process undo each other's
         locks, which damages what is read and ends the process. Other programs may open it.
 
-        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink.
+        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. No other file can be
+        attached, since it could be written.
 
         Raises:
             UsageError: The store is in memory.

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edda_sync.cli.exports import Names
+from edda_sync.cli.exports import names_of
 from edda_sync.words.model import Document
 
 
@@ -149,24 +152,106 @@ def test_a_path_that_leads_astray_is_not_taken(edda: Any, tmp_path: Path, path: 
     assert [entry.name for entry in out.parent.iterdir()] == ["out"]
 
 
-def test_names_are_told_apart_on_every_file_system() -> None:
-    names = Names()
+def wanting(title: str, path: str | None, number: int) -> Document:
+    metadata = {} if path is None else {"markdown.path": path}
+    return Document(id=f"00000000-0000-7000-8000-{number:012x}", title=title, metadata=metadata)
 
-    def of(title: str, path: str | None = None, number: int = 0) -> str:
-        metadata = {} if path is None else {"markdown.path": path}
-        return names.of(Document(id=f"00000000-0000-7000-8000-{number:012x}", title=title, metadata=metadata))
 
-    assert of("x", "Notes.md", 1) == "Notes.md"
-    assert of("x", "notes.md", 2) == "notes-000000000002.md"
-    assert of("x", "e\u0301.md", 3) == "e\u0301.md"
-    assert of("x", "\u00e9.md", 4) == "\u00e9-000000000004.md"
-    assert of("x", "notes.md/inside.md", 5) == "00000000-0000-7000-8000-000000000005.md"
-    assert of("x", "folder.md/inside.md", 10) == "folder.md/inside.md"
-    assert of("x", "Folder.md", 11) == "Folder-00000000000b.md"
-    assert of("a/b: c?", None, 6) == "a-b- c-.md"
-    assert of("...", None, 7) == "untitled.md"
-    assert of("..", None, 8) == "untitled-000000000008.md"
-    assert len(of("長" * 500, None, 9).encode()) < 255
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (
+            [("x", "Notes.md"), ("x", "notes.md"), ("x", "notes.md/inside.md")],
+            ["Notes.md", "notes-000000000001.md", "00000000-0000-7000-8000-000000000002.md"],
+        ),
+        ([("x", "e\u0301.md"), ("x", "\u00e9.md")], ["e\u0301.md", "\u00e9-000000000001.md"]),
+        ([("x", "folder.md/inside.md"), ("x", "Folder.md")], ["folder.md/inside.md", "Folder-000000000001.md"]),
+        (
+            [("a/b: c?", None), ("...", None), ("..", None)],
+            ["a-b- c-.md", "untitled.md", "untitled-000000000002.md"],
+        ),
+        ([("TODO", None), ("x", "todo.md")], ["TODO-000000000000.md", "todo.md"]),
+        ([("x", "a.md"), ("x", "A.md"), ("x", "A-000000000001.md")], ["a.md", None, "A-000000000001.md"]),
+    ],
+)
+def test_names_are_told_apart_on_every_file_system(
+    wanted: list[tuple[str, str | None]], names: list[str | None]
+) -> None:
+    found = names_of(wanting(title, path, number) for number, (title, path) in enumerate(wanted))
+    for number, name in enumerate(names):
+        assert name is None or found[f"00000000-0000-7000-8000-{number:012x}"] == name
+
+
+def test_a_long_title_makes_no_name_that_is_too_long() -> None:
+    assert all(
+        len(name.encode()) < 255 for name in names_of(wanting("長" * 500, None, number) for number in range(2)).values()
+    )
+
+
+SOME = st.sampled_from(
+    [
+        "todo",
+        "Todo",
+        "TODO",
+        "a",
+        "a.md",
+        "\u00e9",
+        "e\u0301",
+        "\u00c9",
+        "ß",
+        "SS",
+        "\u1fb3",
+        "\u03b1\u0345",
+        "..",
+        "a/b",
+    ]
+)
+ENDS = [f"00000000-0000-7000-8000-{number:012x}" for number in range(4)]
+TITLES = st.one_of(SOME, st.sampled_from(ENDS), st.builds("{}-{:012x}".format, SOME, st.integers(0, 4)))
+PATHS = st.one_of(st.none(), st.builds("{}.md".format, TITLES), st.builds("{}.md/{}.md".format, SOME, TITLES))
+
+
+@given(st.lists(st.tuples(TITLES, PATHS), max_size=12))
+def test_a_document_keeps_the_path_that_it_was_imported_from_and_no_two_have_one_file(
+    wanted: list[tuple[str, str | None]],
+) -> None:
+    documents = [wanting(title, path, number) for number, (title, path) in enumerate(wanted)]
+    names = names_of(documents)
+    assert names.keys() == {each.id for each in documents}
+
+    def on_disk(name: str) -> str:
+        return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+    files = {on_disk(name) for name in names.values()}
+    assert len(files) == len(documents)
+    assert not {"/".join(name.split("/")[:1]) for name in files if "/" in name} & files, "no file is a folder too"
+    imported = [(each.id, each.metadata["markdown.path"]) for each in documents if "markdown.path" in each.metadata]
+    for place, (document_id, path) in enumerate(imported):
+        before = [on_disk(other) for _, other in imported[:place]]
+        alone = all(
+            on_disk(path) != other
+            and not on_disk(path).startswith(f"{other}/")
+            and not other.startswith(f"{on_disk(path)}/")
+            for other in before
+        )
+        if alone and ".." not in path.removesuffix(".md").split("/"):
+            assert names[document_id] == path
+
+
+def test_a_title_takes_no_imported_documents_file(edda: Any, tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    for name in ("todo.md", "Étude.md"):
+        (vault / name).write_text(f"# {name} of the vault\n")
+    edda("doc", "add", "-", stdin=b"# Todo\n\nmade by hand\n")
+    edda("import", "markdown", str(vault))
+    edda("doc", "add", "-", stdin=b"# todo\n\nmade by hand, later\n")
+    edda("doc", "add", "-", stdin="# e\u0301tude\n\nmade by hand\n".encode())
+    edda("export", "--format", "markdown", str(vault))
+    assert [(vault / name).read_text() for name in ("todo.md", "Étude.md")] == [
+        "# todo.md of the vault\n", "# Étude.md of the vault\n",
+    ]  # fmt: skip
+    assert len(list(vault.iterdir())) == 5
 
 
 def test_nothing_is_written_through_a_link(edda: Any, tmp_path: Path) -> None:

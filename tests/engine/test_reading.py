@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices
+from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import AmbiguousIdError, InvalidValueError, NotFoundError, UsageError
 
 
@@ -112,6 +114,20 @@ def test_a_connection_for_sql_reads_what_was_edited_a_moment_ago_and_writes_noth
         with pytest.raises(Exception, match="readonly"):
             connection.execute("DELETE FROM documents")
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ATTACH 'file:{file}?mode=rw' AS w", "ATTACH '{file}' AS w", "ATTACH '{other}' AS w", "VACUUM INTO '{other}'",
+     "CREATE TABLE mine (a)", "PRAGMA user_version = 9"],
+)  # fmt: skip
+def test_no_file_is_opened_to_write_by_a_connection_for_sql(tmp_path: Path, statement: str) -> None:
+    with open_store(tmp_path / "home") as store, closing(store.sql()) as connection:
+        files = {"file": tmp_path / "home" / DATABASE_FILE, "other": tmp_path / "other.db"}
+        with pytest.raises(Exception, match=r"authoriz|readonly"):
+            connection.execute(statement.format(**files))
+        assert not files["other"].exists()
+        assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
 
 
 def test_a_store_in_memory_has_no_file_for_sql() -> None:

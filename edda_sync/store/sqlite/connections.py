@@ -157,7 +157,15 @@ def connect(path: Path, file: File | None = None, *, reads_only: bool = False) -
     )
     connection.file = file
     _open.add(connection)
+    if reads_only:
+        connection.set_authorizer(_no_other_file)
     return connection
+
+
+def _no_other_file(action: int, *_of: str | None) -> int:
+    """Refuse ATTACH, also that of VACUUM INTO: the file that it opens is written, and may be the same one once more."""
+    denied: int = sqlite.SQLITE_DENY if action == sqlite.SQLITE_ATTACH else sqlite.SQLITE_OK
+    return denied
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.words import errors
 
 _ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
+_OF_SHAPE: Final = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")  # what a changed table or trigger leads to
 
 
 class translated:  # noqa: N801 - used as `contextlib.suppress` is; not made by it, since every commit enters two
@@ -48,7 +49,8 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
             return errors.DiskFullError(str(path))
         return errors.DiskFaultError(str(path), str(error))
-    return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.")
+    hint = " `edda doctor` says what was changed in it." if name.startswith(_OF_SHAPE) else ""
+    return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.{hint}")
 
 
 def is_fault(error: BaseException) -> bool:

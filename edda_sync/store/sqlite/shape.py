@@ -4,7 +4,9 @@ The shape of a store: are its tables, indexes and triggers those that this versi
 Any program can change them, and most do not ask: a column added to a table ends every write, a trigger or an index of
 another makes a write do something else. :func:`changed` names what differs from the schema, and :func:`mend` makes it what
 the schema says. What is derived from the log is made anew and empty, and its content has to be folded anew; the log's own
-tables keep their rows. A table or a view of somebody else's stays: it is in nobody's way.
+tables keep their rows. A table or a view of somebody else's stays: it is in nobody's way. It is so also when it refers to a
+table of ours: :func:`referring` names it, and the connection that writes does not enforce references then, since SQLite
+would refuse every deletion for the sake of a row of another program, or delete that row.
 """
 
 from __future__ import annotations
@@ -42,6 +44,28 @@ def changed(execute: Execute) -> list[str]:
     return [
         f"{part.kind} {name} {what}" for what, parts in _differences(execute).items() for name, part in parts.items()
     ]
+
+
+def referring(execute: Execute) -> list[tuple[str, str]]:
+    """Return which tables of other programs have a foreign key to a table of a store, each with the name of that table."""
+    rows = execute(
+        'SELECT DISTINCT other.name, lower(reference."table") FROM main.sqlite_master AS other, '
+        "pragma_foreign_key_list(other.name, 'main') AS reference WHERE other.type = 'table' ORDER BY 1, 2"
+    ).fetchall()
+    others = [(name, table) for name, table in rows if name not in _DERIVED]  # no table of the log refers to another
+    if not others:  # mostly, whenever a store is opened to write: nothing else is looked up
+        return []
+    ours = {part.table for part in _wanted().values()}
+    return [(name, table) for name, table in others if name not in ours and table in ours]
+
+
+def dangling(execute: Execute) -> int:
+    """Return how many rows of a store's own tables point at nothing; what rows of other programs point at is theirs."""
+    return sum(
+        len(execute(f"PRAGMA main.foreign_key_check({part.table})").fetchall())  # one of all tables may end in an error
+        for part in _wanted().values()
+        if part.kind == "table" and "REFERENCES" in part.statement
+    )
 
 
 def mend(execute: Execute) -> None:

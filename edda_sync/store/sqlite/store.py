@@ -25,7 +25,7 @@ from typing import Any, Final, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import connections, journal, schema
+from edda_sync.store.sqlite import connections, journal, schema, shape
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import is_fault, translated
 from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
@@ -201,6 +201,8 @@ class SqliteStore:
             with translated(self.path):
                 if self._writer is None:
                     self._connection = self.connect()
+                    if shape.referring(self._connection.execute):  # else SQLite refuses deletions for others' rows
+                        self._connection.execute("PRAGMA foreign_keys = OFF")
                     self._writer = SqliteWriter(self._connection)
                 writer = self._writer
                 writer.begin()

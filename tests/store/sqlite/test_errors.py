@@ -118,6 +118,31 @@ def test_what_one_transaction_asked_for_wrongly_is_no_fault_of_the_store(tmp_pat
     assert not is_fault(ZeroDivisionError())
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1 FROM entity_tags",
+        "SELECT b FROM t",
+        "INSERT INTO t VALUES (1)",
+        "INSERT INTO t VALUES ('no number')",
+        "INSERT INTO guarded VALUES (1)",
+        "INSERT INTO refers VALUES (3)",
+    ],
+)
+def test_what_a_changed_table_leads_to_is_said_with_who_tells_more(tmp_path: Path, statement: str) -> None:
+    connection = connect(made(tmp_path / "edda.db"))
+    for each in (
+        "PRAGMA foreign_keys = ON",
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE guarded (a)",
+        "CREATE TRIGGER guard BEFORE INSERT ON guarded BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "CREATE TABLE refers (a REFERENCES t(a))",
+    ):
+        connection.execute(each)
+    with pytest.raises(errors.StorageError, match="`edda doctor` says what was changed"), translated(tmp_path):
+        connection.execute(statement)
+
+
 def test_what_is_no_error_of_sqlite_passes_unchanged(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught, translated(tmp_path):
         raise ZeroDivisionError

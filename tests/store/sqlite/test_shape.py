@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 import edda_sync as edda
 from edda_sync.engine import doctor
-from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import CorruptError
+from edda_sync.testing import pair, sync
+from edda_sync.words.config import DATABASE_FILE, StorageConfig
+from edda_sync.words.errors import CorruptError, StorageError
 from edda_sync.words.query import MOST_URGENT
 
 SPECIFIED = ("tasks", "documents", "tags", "entity_tags", "task_documents")
@@ -139,3 +141,59 @@ def test_a_vacuum_and_an_analysis_change_no_shape(home: Path) -> None:
     change(home, "VACUUM", "ANALYZE")
     with edda.open(home) as store:
         assert all(each.sound for each in doctor.check(store))
+
+
+REFERRING = [
+    "CREATE TABLE mine (a REFERENCES tasks(id))",
+    "CREATE TABLE mine (a REFERENCES Tasks)",
+    "CREATE TABLE mine (a, FOREIGN KEY (a) REFERENCES tasks(id) ON DELETE CASCADE)",
+    "CREATE TABLE mine (a REFERENCES tasks(id) DEFERRABLE INITIALLY DEFERRED)",
+    "CREATE TABLE mine (a REFERENCES tasks(title))",  # which SQLite calls a mismatch whenever a task is written
+]
+
+
+@pytest.mark.parametrize("statement", REFERRING)
+def test_a_table_of_others_that_refers_to_ours_is_named_and_stops_nothing(home: Path, statement: str) -> None:
+    change(home, statement, "INSERT INTO mine SELECT id FROM tasks")
+    other = edda.StorageEngine(home.parent / "other")
+    other.open_store(StorageConfig(name="other"))
+    with edda.open(home) as store, other:
+        found = [each for each in doctor.check(store) if each.check == "schema"]
+        assert [(each.sound, "table mine of another program refers to tasks" in each.detail) for each in found] == [
+            (True, True)
+        ]
+        pair(store, other)
+        sync(store, other)
+        first, second = (row[0] for row in store.table("tasks"))
+        store.delete_task(second)
+        other.delete_task(first)
+        sync(store, other)
+        assert store.table("tasks") == other.table("tasks") == []
+        assert all(each.sound for each in doctor.check(store)), "rows of others that point at nothing are theirs"
+        store.restore_task(first)
+        assert dict(doctor.rebuild(store).different) == {}
+        assert all(each.sound for each in doctor.check(store))
+        with closing(store.sql()) as tables:
+            assert tables.execute("SELECT count(*) FROM mine").fetchone() == (2,), "their rows stay theirs"
+
+
+def test_a_changed_table_is_mended_though_a_table_of_others_refers_to_it(home: Path) -> None:
+    change(home, REFERRING[0], "INSERT INTO mine SELECT id FROM tasks", "ALTER TABLE tasks ADD COLUMN color TEXT")
+    with edda.open(home) as store:
+        assert list(doctor.rebuild(store).mended) == ["table tasks was changed"]
+        assert all(each.sound for each in doctor.check(store))
+
+
+def test_a_reference_that_is_made_while_the_store_is_open_stops_one_write_at_most(home: Path) -> None:
+    with edda.open(home) as store:
+        first, second = (row[0] for row in store.table("tasks"))
+        store.update_task(edda.Task(id=first, title="written"))
+        elsewhere = get_context("spawn").Process(
+            target=change, args=(home, REFERRING[0], "INSERT INTO mine SELECT id FROM tasks")
+        )
+        elsewhere.start()  # two copies of SQLite in one process would undo each other's locks
+        elsewhere.join()
+        with pytest.raises(StorageError, match="FOREIGN KEY"):
+            store.delete_task(second)
+        store.delete_task(second)
+        assert len(store.table("tasks")) == 1
