@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,9 +94,20 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
 
 
 def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
-    """Run ``work`` in one transaction, under the agent and reason that the root's options name."""
+    """
+    Run ``work`` in one transaction, under the agent and reason that the root's options name.
+
+    A person who waits for another program's transaction is told so after a second.
+    """
     named = settings()
-    return store.transact(work, agent=named.agent, reason=named.reason)
+    telling = threading.Timer(PROGRESS_AFTER_S, note, ["Waiting for another program that is writing to this store."])
+    telling.daemon = True
+    if sys.stderr.isatty():
+        telling.start()
+    try:
+        return store.transact(work, agent=named.agent, reason=named.reason)
+    finally:
+        telling.cancel()
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -43,6 +43,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "tag show": ("task list --tag NAME", "doc list --tag NAME"),
     "import md": ("import markdown",),
     "search": ("doc search WORDS", "task list --text WORDS"),
+    "trash": ("task list --trash", "doc list --trash"),
     "find": ("doc search WORDS", "task list --text WORDS"),
     "tasks": ("task",),
     "todo": ("task",),

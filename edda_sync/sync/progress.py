@@ -22,9 +22,8 @@ class Progress:
     waiting: int = 0  # held but not applied at the peer
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
-    differing: tuple[
-        Difference, ...
-    ] = ()  # entities that differ where the changes are the same, not proved equal since
+    # Entities that differ where the changes are the same, and were not proved equal since.
+    differing: tuple[Difference, ...] = ()
 
     def measure(self, ours: Frontier, theirs: Frontier, expected: Frontier) -> None:
         """

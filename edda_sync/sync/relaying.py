@@ -72,9 +72,8 @@ class Relaying:
         self._exchange = exchange
         self._linked: dict[str, bytes] = {}
         self._pushed: dict[str, Frontier] = {}
-        self._claims: dict[
-            bytes, dict[str, _Claim]
-        ] = {}  # by chain, of what is not here; each by who said it, in order
+        # By chain, of what is not here; each by who said it, in order.
+        self._claims: dict[bytes, dict[str, _Claim]] = {}
         self._pulls: dict[str, _Pull] = {}
         self._failed: dict[str, None] = {}  # peers of which nothing came, the last one last
 

@@ -275,9 +275,8 @@ class _Inner:
 
     def __init__(self, verify: Verify, workspace: bytes, offered: list[SignedHead]) -> None:
         self._verify, self._workspace = verify, workspace
-        self._least: dict[
-            bytes, list[SignedHead]
-        ] = {}  # by actor: the first without a way, and the first of a lesser seq
+        # By actor: the first without a way, and the first of a lesser seq.
+        self._least: dict[bytes, list[SignedHead]] = {}
         for each in offered:
             if not each.proof:
                 of_actor = self._least.setdefault(each.actor, [])

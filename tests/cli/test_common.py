@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +161,14 @@ def test_progress_is_silent_for_a_second_and_then_speaks(monkeypatch: pytest.Mon
         progress(2_000)
         assert screen.getvalue().endswith("Importing 2,000 of 3,000")
     assert screen.getvalue().endswith("\r\x1b[K")
+
+
+def test_who_waits_on_a_terminal_for_another_program_that_writes_is_told_so(edda: Any) -> None:
+    edda("task", "add", "before")
+    with contextlib.closing(sqlite3.connect(edda.home / "edda.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        running = Running([*EDDA, "--home", str(edda.home), "task", "add", "after"], dict(os.environ), terminal=True)
+        running.wait_for("Waiting for another program that is writing to this store")
+        other.execute("ROLLBACK")
+        assert running.wait() == 0
+    assert {task["title"] for task in edda.json("task", "list")} == {"before", "after"}

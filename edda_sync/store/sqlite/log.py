@@ -22,9 +22,8 @@ class SqliteLog(Facet):
 
     def __init__(self, sql: Statements) -> None:
         super().__init__(sql)
-        self._heads: Mapping[bytes, Head] | None = (
-            None  # once somebody asked: of a thousand lives that is a thousand rows
-        )
+        # None until somebody asks: of a thousand lives it is a thousand rows.
+        self._heads: Mapping[bytes, Head] | None = None
 
     def reset(self) -> None:
         """Forget what is remembered."""
