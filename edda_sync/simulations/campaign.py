@@ -225,6 +225,8 @@ def _say(text: str) -> None:
 
 def conduct(campaign: Campaign) -> int:
     """Conduct a campaign and write down what came of it; return the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: it could not be stopped
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     campaign.run()
     if campaign.tally.runs:
         row = campaign.row()

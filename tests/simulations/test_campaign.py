@@ -52,8 +52,10 @@ def test_seeds_are_a_range_or_a_number_of_new_ones() -> None:
         seeds_of("some")
 
 
-def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on() -> None:
-    code = (
+@pytest.mark.parametrize("begun", ["at a terminal", "in the background of a script"])
+def test_a_campaign_that_is_interrupted_says_what_it_did_and_how_to_go_on(begun: str) -> None:
+    ignored = "" if begun == "at a terminal" else "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    code = ignored + (
         "import sys; from edda_sync.simulations import campaign, evidence; from pathlib import Path\n"
         "evidence.append = lambda section, row: print(row, flush=True)\n"
         "if __name__ == '__main__': sys.exit(campaign.conduct(campaign.Campaign(0, 99_999, 2, 'memory', block=10)))"
