@@ -76,7 +76,7 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
         ("DELETE FROM task_documents", "task"),
         ("UPDATE _texts SET state = x'00'", ""),
         ("DELETE FROM _texts", ""),
-        ("UPDATE _digest SET sum = zeroblob(16)", "the digest"),
+        ("UPDATE _summary SET digest = zeroblob(16)", "the digest"),
         ("INSERT INTO tags VALUES ('x', 'x', NULL, NULL, '')", "the number of tags"),
     ],
 )

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from edda_sync.store.sqlite.names import bounds, text_of
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 
 _SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
@@ -15,11 +16,14 @@ _SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
 class SqliteIndex(Facet):
     """As ``seams.index.IndexReader``."""
 
-    __slots__ = ()
+    __slots__ = ("_summary",)
+
+    def __init__(self, sql: Statements, summary: Summary) -> None:
+        super().__init__(sql)
+        self._summary = summary
 
     def digest(self) -> int:
-        row = self._sql.one("SELECT sum FROM _digest")
-        return 0 if row is None else int.from_bytes(row[0], "big")
+        return self._summary.digest()
 
     def hidden(self, kind: str) -> list[bytes]:
         statement = "SELECT key FROM _entities WHERE hidden AND key BETWEEN ? AND ? ORDER BY key"
@@ -45,27 +49,21 @@ class SqliteIndex(Facet):
 
 
 class SqliteIndexWriter(SqliteIndex):
-    """As ``seams.index.IndexWriter``; it remembers the digest, whether anything is stale, and what it has noted."""
+    """As ``seams.index.IndexWriter``; it remembers whether anything is stale, and what it has noted."""
 
-    __slots__ = ("_any_stale", "_digest", "_noted")
+    __slots__ = ("_any_stale", "_noted")
 
     _sql: WriterStatements
+    _summary: SummaryWriter
 
-    def __init__(self, sql: WriterStatements) -> None:
-        super().__init__(sql)
+    def __init__(self, sql: WriterStatements, summary: SummaryWriter) -> None:
+        super().__init__(sql, summary)
         self.reset()
 
     def reset(self) -> None:
         """Forget what is remembered."""
-        self._digest: int | None = None
         self._any_stale: bool | None = None
         self._noted: set[bytes] = set()  # as stale, by this writer: who types writes it once
-
-    def digest(self) -> int:
-        digest = self._digest
-        if digest is None:
-            digest = self._digest = super().digest()
-        return digest
 
     def stale(self) -> list[bytes]:
         return super().stale() if self._is_any_stale() else []
@@ -79,9 +77,7 @@ class SqliteIndexWriter(SqliteIndex):
         return self._any_stale
 
     def add_to_digest(self, delta: int) -> None:
-        total = (self.digest() + delta) % _SUM_END
-        self._sql.execute("INSERT OR REPLACE INTO _digest VALUES (1, ?)", (total.to_bytes(16, "big"),))
-        self._digest = total
+        self._summary.set_digest((self._summary.digest() + delta) % _SUM_END)
 
     def set_stale(self, stale: Mapping[bytes, bool]) -> None:
         became = [(entity,) for entity, is_stale in stale.items() if is_stale and entity not in self._noted]

@@ -5,9 +5,10 @@ SQLite takes the journal beside a file for that file's, and writes its pages int
 beside a newer one's journal, by a restore, a file synchroniser or a copy that was made while the store was in use, is
 damaged as soon as it is opened, and what it held is gone.
 
-Hence a chain of *links* runs through a file and its journals. Each transaction writes one: by random bytes it names itself,
-and the one before it. What a journal goes on from is then either what its first link names, or, where some of it has come
-into the file already, one of its links. A file that ends with any other link is not the one that the journal belongs to.
+Hence a chain of *links* runs through a file and its journals. Each transaction writes one (``summary``): by random bytes
+it names itself, and the one before it. What a journal goes on from is then either what its first link names, or, where some
+of it has come into the file already, one of its links. A file that ends with any other link is not the one that the journal
+belongs to.
 
 Source: https://sqlite.org/howtocorrupt.html, "Mispairing database files and hot journals", and
 https://sqlite.org/fileformat2.html, "The WAL File Format" and "B-tree Pages".
@@ -25,17 +26,13 @@ from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
+from edda_sync.store.sqlite.summary import LINK_BYTES, MAGIC, ROW
 from edda_sync.words.files import replace_file
-
-SCHEMA: Final = "CREATE TABLE _journal (number INTEGER PRIMARY KEY, link BLOB NOT NULL)"
-_MAGIC: Final = b"eddalink"
-BEGIN: Final = f"INSERT INTO _journal VALUES (1, CAST(x'{_MAGIC.hex()}' || zeroblob(8) || randomblob(8) AS BLOB))"
-_WRITE: Final = f"UPDATE _journal SET link = CAST(x'{_MAGIC.hex()}' || substr(link, -8) || randomblob(8) AS BLOB)"
 
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _HEADER_BYTES, _FRAME_BYTES = 32, 24
 _LEAF_OF_ONE: Final = b"\x0d\x00\x00\x00\x01"  # a table's page of one row, and nothing freed in it
-_ROW: Final = b"\x1b\x01\x03\x00\x3c" + _MAGIC  # 27 bytes, row 1: a record of a key and of a blob of 24 bytes
+_LINK_AT: Final = len(ROW) - len(MAGIC)
 _LOCKS: Final = (0x40000000, 512)  # where SQLite locks a file: everybody who has it open holds one of these bytes
 
 
@@ -44,30 +41,6 @@ class Link(NamedTuple):
 
     before: bytes
     name: bytes
-
-
-class Chain:
-    """
-    The chain of links, as one connection goes on with it.
-
-    Call :meth:`begin` when a transaction begins, and :meth:`go_on` before it is committed.
-
-    Args:
-        connection: The one that writes.
-    """
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._changes = 0
-
-    def begin(self) -> None:
-        """Note that a transaction begins."""
-        self._changes = self._connection.total_changes
-
-    def go_on(self) -> None:
-        """Write the transaction's link, if it has changed anything."""
-        if self._connection.total_changes != self._changes:
-            self._connection.execute(_WRITE)
 
 
 def set_aside_anothers(path: Path) -> Path | None:
@@ -133,12 +106,12 @@ def _belongs(alone: Any, journal: Path) -> bool:
     links = []
     for page in _pages(journal):
         at = int.from_bytes(page[8:10], "big")
-        if page.startswith(_LEAF_OF_ONE) and page[at : at + len(_ROW)] == _ROW:
-            links.append(_decoded(page[at + 5 : at + 29]))
+        if page.startswith(_LEAF_OF_ONE) and page[at : at + len(ROW)] == ROW:
+            links.append(_decoded(page[at + _LINK_AT : at + _LINK_AT + LINK_BYTES]))
     if not links:
         return True
     try:
-        (held,) = alone.execute("SELECT link FROM _journal").fetchone()
+        (held,) = alone.execute("SELECT link FROM _summary").fetchone()
     except (sqlite.Error, TypeError):
         return True  # it cannot be told
     name = _decoded(held).name

@@ -19,6 +19,7 @@ from edda_sync.store.sqlite.segments import SqliteSegments
 from edda_sync.store.sqlite.signatures import SqliteSignatures
 from edda_sync.store.sqlite.statements import Statements
 from edda_sync.store.sqlite.states import SqliteStates
+from edda_sync.store.sqlite.summary import Summary
 from edda_sync.store.sqlite.tables import SqliteTables
 from edda_sync.store.sqlite.unapplied import SqliteUnapplied
 
@@ -42,9 +43,11 @@ class SqliteReader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._sql = sql = Statements(connection)
+        summary = Summary(sql)
         self.log, self.signatures, self.evidence = SqliteLog(sql), SqliteSignatures(sql), SqliteEvidence(sql)
         self.mentions, self.incoming, self.segments = SqliteMentions(sql), SqliteIncoming(sql), SqliteSegments(sql)
-        self.states, self.index, self.unapplied = SqliteStates(sql), SqliteIndex(sql), SqliteUnapplied(sql)
+        self.states, self.index = SqliteStates(sql, summary), SqliteIndex(sql, summary)
+        self.unapplied = SqliteUnapplied(sql)
         self.tables, self.edges = SqliteTables(sql), SqliteEdges(sql)
         self.blobs, self.meta = SqliteBlobs(sql), SqliteMeta(sql)
 

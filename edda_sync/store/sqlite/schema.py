@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.store.sqlite import fulltext, journal
+from edda_sync.store.sqlite import fulltext, summary
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -154,10 +154,9 @@ CREATE TABLE _texts (
     PRIMARY KEY (entity, field, genesis)
 );
 CREATE TABLE _text_tail (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT, entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL,
-    actor BLOB NOT NULL, seq INTEGER NOT NULL, edit BLOB NOT NULL
-);
-CREATE INDEX idx_text_tail ON _text_tail(entity, field, genesis);
+    entity BLOB NOT NULL, field TEXT NOT NULL, genesis BLOB NOT NULL, serial INTEGER NOT NULL, actor BLOB NOT NULL,
+    seq INTEGER NOT NULL, edit BLOB NOT NULL, PRIMARY KEY (entity, field, genesis, serial)
+) WITHOUT ROWID;
 CREATE TABLE _stale (entity BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE _unapplied (
     position INTEGER NOT NULL, number INTEGER NOT NULL, entity BLOB NOT NULL, refused INTEGER NOT NULL, why TEXT NOT NULL,
@@ -165,13 +164,12 @@ CREATE TABLE _unapplied (
 ) WITHOUT ROWID;
 CREATE INDEX idx_unapplied_entity ON _unapplied(entity);
 CREATE INDEX idx_unapplied_waiting ON _unapplied(entity, position) WHERE NOT refused;
-CREATE TABLE _digest (number INTEGER PRIMARY KEY, sum BLOB NOT NULL);
 CREATE TABLE _unindexed (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID
 """
 
 VIEW_TABLES: Final = (
     "entity_tags", "task_documents", "tasks", "documents", "tags", "_entities", "_withheld", "_texts", "_text_tail",
-    "_stale", "_unapplied", "_digest", "_unindexed",
+    "_stale", "_unapplied", "_unindexed",
 )  # fmt: skip
 
 
@@ -182,7 +180,7 @@ def _statements(script: str) -> list[str]:
 
 def statements() -> list[str]:
     """Return what makes an empty store, one statement each."""
-    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, journal.SCHEMA, journal.BEGIN]
+    return [*_statements(SPECIFICATION), *_statements(_OURS), *fulltext.SCHEMA, summary.SCHEMA, summary.BEGIN]
 
 
 def migrate(connection: Any) -> None:

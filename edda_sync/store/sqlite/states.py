@@ -7,19 +7,22 @@ from typing import Final
 
 from edda_sync.store.seams.states import Record, TailEdit, TextState
 from edda_sync.store.sqlite.names import bounds
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
+from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 
 _RECORDS_REMEMBERED: Final = 64
-_APPEND_TEXT: Final = (
-    "INSERT INTO _text_tail(serial, entity, field, genesis, actor, seq, edit) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_APPEND_TEXT: Final = "INSERT INTO _text_tail VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteStates(Facet):
     """As ``seams.states.StatesReader``."""
 
-    __slots__ = ()
+    __slots__ = ("_summary",)
+
+    def __init__(self, sql: Statements, summary: Summary) -> None:
+        super().__init__(sql)
+        self._summary = summary
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         rows = self._sql.in_chunks("SELECT key, hidden, hash, state FROM _entities WHERE key IN ({})", keys)
@@ -57,28 +60,26 @@ class SqliteStates(Facet):
         return self._sql.all("SELECT entity, field, genesis FROM _texts ORDER BY entity, field, genesis")
 
     def last_serial(self) -> int:
-        row = self._sql.one("SELECT seq FROM sqlite_sequence WHERE name = '_text_tail'")
-        return 0 if row is None else int(row[0])
+        return self._summary.last_serial()
 
 
 class SqliteStatesWriter(SqliteStates):
     """As ``seams.states.StatesWriter``; it remembers what was written last."""
 
-    __slots__ = ("_last_serial", "_recent", "_serials")
+    __slots__ = ("_recent", "_serials")
 
     _sql: WriterStatements
+    _summary: SummaryWriter
 
-    def __init__(self, sql: WriterStatements) -> None:
-        super().__init__(sql)
+    def __init__(self, sql: WriterStatements, summary: SummaryWriter) -> None:
+        super().__init__(sql, summary)
         self._recent: dict[bytes, Record] = {}
         self._serials: dict[tuple[bytes, str, bytes], int] = {}  # the last ones of texts that were written lately
-        self._last_serial: int | None = None
 
     def reset(self) -> None:
         """Forget what is remembered."""
         self._recent.clear()
         self._serials.clear()
-        self._last_serial = None
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         saved = self._recent
@@ -93,12 +94,6 @@ class SqliteStatesWriter(SqliteStates):
         if self._serials.get((entity, field, genesis)) == since:
             return TextState(b"", since, [])
         return super().text(entity, field, genesis, since)
-
-    def last_serial(self) -> int:
-        last = self._last_serial
-        if last is None:
-            last = self._last_serial = super().last_serial()
-        return last
 
     def put(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
         saved = self._recent
@@ -126,8 +121,8 @@ class SqliteStatesWriter(SqliteStates):
         self._serials.pop((entity, field, genesis), None)
 
     def append_text(self, entity: bytes, field: str, genesis: bytes, actor: bytes, seq: int, edit: bytes) -> int:
-        serial = self._last_serial = self.last_serial() + 1
-        self._sql.later(_APPEND_TEXT, serial, (serial, entity, field, genesis, actor, seq, edit))
+        serial = self._summary.next_serial()
+        self._sql.later(_APPEND_TEXT, serial, (entity, field, genesis, serial, actor, seq, edit))
         latest = self._serials
         if len(latest) >= limits.DOCUMENTS_CACHED_MAX:
             latest.clear()

@@ -13,7 +13,6 @@ from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.evidence import SqliteEvidenceWriter
 from edda_sync.store.sqlite.incoming import SqliteIncomingWriter
 from edda_sync.store.sqlite.index import SqliteIndexWriter
-from edda_sync.store.sqlite.journal import Chain
 from edda_sync.store.sqlite.log import SqliteLogWriter
 from edda_sync.store.sqlite.mentions import SqliteMentionsWriter
 from edda_sync.store.sqlite.meta import SqliteMetaWriter
@@ -22,6 +21,7 @@ from edda_sync.store.sqlite.segments import SqliteSegmentsWriter
 from edda_sync.store.sqlite.signatures import SqliteSignaturesWriter
 from edda_sync.store.sqlite.statements import WriterStatements
 from edda_sync.store.sqlite.states import SqliteStatesWriter
+from edda_sync.store.sqlite.summary import SummaryWriter
 from edda_sync.store.sqlite.tables import SqliteTablesWriter
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 
@@ -40,17 +40,17 @@ class SqliteWriter:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._sql = sql = WriterStatements(connection)
+        self._summary = SummaryWriter(sql, connection)
         self.unapplied = SqliteUnappliedWriter(sql)
         self.log = SqliteLogWriter(sql, self.unapplied)
         self.signatures, self.evidence = SqliteSignaturesWriter(sql, self.log), SqliteEvidenceWriter(sql)
         self.mentions, self.incoming = SqliteMentionsWriter(sql), SqliteIncomingWriter(sql)
         self.segments = SqliteSegmentsWriter(sql, self.log, self.unapplied)
-        self.states, self.index = SqliteStatesWriter(sql), SqliteIndexWriter(sql)
+        self.states, self.index = SqliteStatesWriter(sql, self._summary), SqliteIndexWriter(sql, self._summary)
         self.edges = SqliteEdgesWriter(sql)
         self.tables = SqliteTablesWriter(sql, self.edges)
         self.blobs, self.meta = SqliteBlobsWriter(sql), SqliteMetaWriter(sql)
         self._version = -1
-        self._chain = Chain(connection)
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection is the parent's."""
@@ -62,7 +62,7 @@ class SqliteWriter:
     def begin(self) -> None:
         """Begin a transaction."""
         self._sql.execute("BEGIN IMMEDIATE")
-        self._chain.begin()
+        self._summary.begin()
         (version,) = self._sql.one("PRAGMA data_version")
         if version != self._version:
             self._version = version
@@ -71,7 +71,7 @@ class SqliteWriter:
     def commit(self) -> None:
         """Make the transaction durable."""
         self._sql.write_due()
-        self._chain.go_on()
+        self._summary.commit()
         self._sql.execute("COMMIT")
 
     def roll_back(self) -> None:
@@ -82,6 +82,7 @@ class SqliteWriter:
 
     def begin_job(self) -> None:
         """Begin what can be undone without the rest of the transaction."""
+        self._summary.flush()
         self._sql.execute("SAVEPOINT job")
 
     def end_job(self) -> None:
@@ -98,6 +99,7 @@ class SqliteWriter:
     @contextmanager
     def undoing(self) -> Iterator[None]:
         """As ``StoreWriter.undoing``."""
+        self._summary.flush()
         self._sql.execute("SAVEPOINT part")
         try:
             yield
@@ -124,8 +126,10 @@ class SqliteWriter:
         self._sql.forget_due()
 
     def _forget_known(self) -> None:
-        for facet in (self.meta, self.log, self.segments, self.unapplied, self.states, self.index, self.edges):
-            facet.reset()
+        for remembering in (
+            self._summary, self.meta, self.log, self.segments, self.unapplied, self.states, self.index, self.edges
+        ):  # fmt: skip
+            remembering.reset()
 
     # --- the view -----------------------------------------------------------------------------------------------------
 
@@ -141,8 +145,10 @@ class SqliteWriter:
 
     def clear_view(self) -> None:
         """As ``StoreWriter.clear_view``; what somebody changed in tables, indexes and triggers is put right."""
+        self._summary.flush()
         shape.mend(self._sql.execute)
         for name in VIEW_TABLES:
             self._sql.execute(f"DELETE FROM {name}")
         fulltext.clear(self._sql.execute)
         self._forget_known()
+        self._summary.set_digest(0)

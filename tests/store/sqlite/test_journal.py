@@ -183,7 +183,7 @@ def test_only_a_transaction_that_changes_something_writes_a_link(path: Path) -> 
     with closing(SqliteStore(path)) as store, closing(connections.connect(path)) as connection:
 
         def link() -> bytes:
-            return bytes(connection.execute("SELECT link FROM _journal").fetchone()[0])
+            return bytes(connection.execute("SELECT link FROM _summary").fetchone()[0])
 
         before = link()
         store.transact(lambda tx: tx.meta.get("one0"))
