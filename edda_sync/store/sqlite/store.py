@@ -14,20 +14,20 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import connections, journal, schema, shape
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import is_fault, translated
+from edda_sync.store.sqlite.jobs import Job, Jobs
 from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
 from edda_sync.store.sqlite.outcome import Outcome
 from edda_sync.store.sqlite.place import Place
@@ -39,9 +39,6 @@ from edda_sync.words.config import absolute
 from edda_sync.words.process import Owner
 
 T = TypeVar("T")
-
-_BATCH_MAX: Final = 64  # transactions of one COMMIT
-_Job = tuple[Callable[[SqliteWriter], Any], "Future[Any] | Outcome"]
 
 
 class SqliteStore:
@@ -73,7 +70,7 @@ class SqliteStore:
         self._owner = Owner("This store")
         self._on_end = on_end
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # None: look whether something else is due
+        self._jobs = Jobs()
         self._gate = Gate(self._owner)
         self._lock = threading.Lock()  # for a moment only; whoever writes may take it
         self._thread: threading.Thread | None = None
@@ -104,7 +101,7 @@ class SqliteStore:
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
         entered = self._gate.enter()
         try:
-            if self._jobs.empty() and self._writing.acquire(blocking=False):
+            if self._jobs.is_quiet and self._writing.acquire(blocking=False):
                 return self._write_here(work)
         finally:
             self._gate.leave(entered)
@@ -134,7 +131,7 @@ class SqliteStore:
         if self._closed:
             raise errors.UsageError("This store is closed; open it again.")
 
-    def _wake(self, job: _Job | None) -> None:
+    def _wake(self, job: Job | None) -> None:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
             thread.start()
@@ -157,29 +154,19 @@ class SqliteStore:
 
     def _run(self) -> None:
         while self._owner.is_here:
-            batch = self._gather()
+            batch = self._jobs.gather(self._patience_s())
             entered = self._gate.enter()
             try:
                 with self._writing:
                     if batch:
                         self._commit(batch)
                         self._put_off()
-                    elif self._closed and self._jobs.empty():  # a wake-up may have come before the last transactions
+                    elif self._closed and self._jobs.is_empty:  # a wake-up may have come before the last transactions
                         return
                     elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                         self._idle_due = self._catch_up()
             finally:
                 self._gate.leave(entered)
-
-    def _gather(self) -> list[_Job]:
-        """Wait for transactions; return none when something else may be due."""
-        batch: list[_Job] = []
-        with suppress(queue.Empty):
-            job = self._jobs.get(timeout=self._patience_s())
-            while job is not None:
-                batch.append(job)
-                job = self._jobs.get_nowait() if len(batch) < _BATCH_MAX else None
-        return batch
 
     def _patience_s(self) -> float | None:
         if self._closed:
@@ -194,7 +181,7 @@ class SqliteStore:
         self._commit([(self.on_idle, done)])
         return done.exception() is None and bool(done.result())
 
-    def _commit(self, batch: list[_Job]) -> None:
+    def _commit(self, batch: list[Job]) -> None:
         """Run a batch in one SQL transaction; every future ends here."""
         results: list[tuple[Future[Any] | Outcome, Any]] = []
         try:

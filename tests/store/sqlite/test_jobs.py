@@ -1,0 +1,84 @@
+"""Jobs: the transactions that are committed together."""
+
+from __future__ import annotations
+
+import threading
+
+from edda_sync.store.sqlite.jobs import BATCH_MAX, Job, Jobs
+from edda_sync.store.sqlite.outcome import Outcome
+
+LONG_S = 60.0  # nobody waits for it where the test holds
+
+
+def job() -> Job:
+    return (lambda _tx: None), Outcome()
+
+
+def put(jobs: Jobs, count: int) -> None:
+    for _ in range(count):
+        jobs.put(job())
+
+
+def test_what_waits_is_taken_together() -> None:
+    jobs = Jobs(LONG_S)
+    put(jobs, 5)
+    assert len(jobs.gather(LONG_S)) == 5
+    assert jobs.is_empty
+
+
+def test_after_three_that_came_together_the_third_of_the_next_ones_is_waited_for() -> None:
+    jobs, taken = Jobs(LONG_S), list[int]()
+    put(jobs, 3)
+    assert len(jobs.gather(LONG_S)) == 3
+    put(jobs, 2)
+    thread = threading.Thread(target=lambda: taken.append(len(jobs.gather(LONG_S))))
+    thread.start()
+    while not jobs.is_empty:  # the two are taken, and the thread waits for one more
+        pass
+    put(jobs, 1)
+    thread.join()
+    assert taken == [3]
+
+
+def test_one_that_does_not_come_is_not_waited_for_again() -> None:
+    jobs = Jobs(0.001)
+    put(jobs, 3)
+    jobs.gather(LONG_S)
+    put(jobs, 1)
+    assert len(jobs.gather(LONG_S)) == 1
+    assert jobs.is_quiet
+
+
+def test_one_alone_is_not_made_to_wait() -> None:
+    jobs = Jobs(LONG_S)
+    for _ in range(3):
+        put(jobs, 1)
+        assert len(jobs.gather(LONG_S)) == 1
+        assert jobs.is_quiet
+
+
+def test_whoever_writes_beside_others_waits_with_them() -> None:
+    jobs = Jobs(LONG_S)
+    put(jobs, 2)
+    assert not jobs.is_quiet
+    jobs.gather(LONG_S)
+    assert jobs.is_empty
+    assert not jobs.is_quiet, "the two are expected back"
+
+
+def test_a_wake_up_ends_the_waiting() -> None:
+    jobs = Jobs(LONG_S)
+    put(jobs, 2)
+    jobs.gather(LONG_S)
+    put(jobs, 1)
+    jobs.put(None)
+    assert len(jobs.gather(LONG_S)) == 1
+    jobs.put(None)
+    assert jobs.gather(LONG_S) == []
+    assert jobs.gather(0.0) == []
+
+
+def test_a_commit_has_a_bound() -> None:
+    jobs = Jobs(LONG_S)
+    put(jobs, BATCH_MAX + 1)
+    assert [len(jobs.gather(LONG_S)), len(jobs.gather(LONG_S))] == [BATCH_MAX, 1]
