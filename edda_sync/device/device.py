@@ -263,7 +263,7 @@ class Device:
 
     def _open(self) -> None:
         self.store.initialize(self._config)
-        self.store.readmit()
+        self.store.membership.readmit()
         self._certificates = self._trusted = self.store.reading.certificates()
         self._status.open(self.store)
         self._last_port = standing.port(self.store)

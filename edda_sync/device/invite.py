@@ -41,7 +41,7 @@ async def invite(
         UsageError: What this device holds is not proved yet.
         Exception: What ``opened`` raised; the invitation is over then.
     """
-    await runner.ask(StorageEngine.check_can_invite)
+    await runner.ask(lambda engine: engine.membership.check_can_invite())
     code = pairing.make_code(os.urandom)
     nameplate = pairing.parse_code(code).nameplate
     announcing: list[asyncio.Task[None]] = []

@@ -206,7 +206,7 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
             with StorageEngine(home) as store:
                 store.open_store(config)
                 store.adopt(welcome)
-                store.readmit()
+                store.membership.readmit()
             return
         if aside is None and not held.is_empty:
             raise UsageError("This store has got content meanwhile; join again, with --bring or --leave.")

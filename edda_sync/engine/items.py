@@ -7,10 +7,9 @@ from functools import partial
 from typing import Any
 
 from edda_sync.crdt.rows import CONTENT_TYPE_DEFAULT, DOC_TYPE_DEFAULT
-from edda_sync.store.seams import Row
 from edda_sync.words import values
 from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping
-from edda_sync.words.query import Plan, matches
+from edda_sync.words.query import Plan, Row, matches
 
 
 def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:

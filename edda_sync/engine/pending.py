@@ -11,8 +11,8 @@ from edda_sync.crdt import rows
 from edda_sync.crdt.entity import Entity, key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
-from edda_sync.engine.fresh import matching
 from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
+from edda_sync.engine.matching import matching
 from edda_sync.engine.reading import tag_names
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View

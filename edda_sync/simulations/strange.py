@@ -56,7 +56,7 @@ def append(
         engine.writing.live(tx)
         actor = actor_of(tx)
         head = tx.log.heads().get(actor)
-        at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
+        at = int(engine.writing.now() * 1000) if wall_ms is None else wall_ms
         birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"") if head is None else None
         if tx.segments.merged() or (birth is not None and early.is_pending(tx)):
             return None  # what it rests on is not here
