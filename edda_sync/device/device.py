@@ -37,7 +37,8 @@ from edda_sync.words import limits
 from edda_sync.words.callbacks import Callback, log, log_broken
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
-from edda_sync.words.model import Item, Member
+from edda_sync.words.listed import Member
+from edda_sync.words.model import Item
 from edda_sync.words.process import Owner, hold_loop, release_loop
 from edda_sync.words.query import DocumentQuery, Query
 from edda_sync.workspace import welcome as membership

@@ -13,7 +13,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import announce_pairing
 from edda_sync.words.errors import is_bug
-from edda_sync.words.model import Member
+from edda_sync.words.listed import Member
 from edda_sync.workspace import welcome as membership
 
 Opened = Callable[[str, int, str], None]

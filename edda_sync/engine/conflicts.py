@@ -14,7 +14,8 @@ from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.words.model import TEXT_FIELDS, Conflict, ConflictValue
+from edda_sync.words.listed import Conflict, ConflictValue
+from edda_sync.words.model import TEXT_FIELDS
 
 
 def kept_values(reader: StoreReader) -> list[Conflict]:

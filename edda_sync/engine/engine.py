@@ -4,9 +4,8 @@ The storage engine: the specification's interface, over a store and its ledger.
 The engine is composed of parts, each with a state of its own: the open store (``opened``), the device that it belongs to
 (``own``), what is seen of it (``reading``), and the write side (``write_side``), which is loaded when it is first needed.
 
-The path of a write goes one way down: an object's set fields become drafts (``transaction``, ``drafting``), which one
-transaction of the store takes (``writing``), where the ledger makes operations of them and folds them (``ledger.ledger``,
-``fold.fold``); one SQL commit holds log, entities and tables.
+The path of a write goes one way down: an object's set fields become drafts (``drafting``), which one transaction of the
+store takes (``writing``); the ledger makes operations of them and folds them, and one SQL commit holds log and tables.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from edda_sync.engine.opened import OnEnd, Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.model import Conflict, Document, DocumentId, Item, Link, Member, Replacement, Tag, Task, TaskId
+from edda_sync.words.model import Document, DocumentId, Item, Replacement, Task, TaskId
 from edda_sync.words.query import DocumentQuery, Row, TaskQuery
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from edda_sync.store.seams import Store, StoreReader
     from edda_sync.store.sqlite.connections import Connection
     from edda_sync.transport.identity import Identity
+    from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
 T = TypeVar("T")

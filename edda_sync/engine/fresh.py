@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from edda_sync.crdt import digests, rows, state
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.matching import with_rows
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
@@ -66,7 +66,9 @@ def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
         hashes = [texts.document(View(reader), (key, *named)).hash() for named in entity.edited_texts()]
     except (CorruptError, RefusedTextError):
         return None
-    parent_id = stored[rows.TASK_COLUMNS.index("parent_id")] if kind == "task" else None  # no edit of a text moves it
+    parent_id = (
+        stored[rows.COLUMNS["task"].index("parent_id")] if kind == "task" else None
+    )  # no edit of a text moves it
     after = state.hash_entity(key, encoded, hashes)
     return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edda_sync.crdt import rows, state
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.items import item_of_row
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View

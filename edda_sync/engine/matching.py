@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edda_sync.crdt.rows import COLUMNS
+from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row, in_order, matches, occurrences
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> lis
     if not others:
         return reader.tables.rows(plan)
     # They may push others out of the page, or leave it: read enough, and cut afterwards.
-    wide = replace(plan, limit=plan.limit + plan.offset + len(others), offset=0)
+    wide = plan._replace(limit=plan.limit + plan.offset + len(others), offset=0)
     found = [row for row in reader.tables.rows(wide) if row[0] not in others]
     names = COLUMNS[plan.kind]
     linked = {row[1] for row in reader.edges.links_of(plan.linked_from, None)} if plan.linked_from else set()

@@ -14,9 +14,9 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import StoreWriter
 from edda_sync.sync import readmission
 from edda_sync.words.errors import UsageError
-from edda_sync.workspace import actor as actors
 from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
     from edda_sync.workspace.welcome import DeviceCard, Welcome
@@ -40,7 +40,7 @@ class Membership:
     def workspace(self) -> bytes:
         """The id of the workspace: 16 bytes."""
         with self._opened.store.read() as reader:
-            found = reader.meta.get(actors.WORKSPACE_KEY)
+            found = reader.meta.get(WORKSPACE_KEY)
         if found is None:
             raise self._has_none()
         return found

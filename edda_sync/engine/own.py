@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edda_sync.engine import opening
 from edda_sync.engine.opened import Opened
 from edda_sync.words.errors import LostIdentityError, UsageError
-from edda_sync.workspace import actor as actors
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
     from edda_sync.transport.identity import Identity  # which imports cryptography: 40 ms
@@ -70,7 +70,7 @@ class OwnDevice:
         if opened.config.backend == "memory" or self._identity is not None or opening.has_identity(opened.home):
             return
         with opened.store.read() as reader:
-            founded = reader.meta.get(actors.WORKSPACE_KEY) is not None
+            founded = reader.meta.get(WORKSPACE_KEY) is not None
         if founded:
             raise LostIdentityError(str(opened.home))
 

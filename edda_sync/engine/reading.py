@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import missing
 from edda_sync.engine.items import item_of_row
 from edda_sync.engine.matching import matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
 from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
-from edda_sync.words.model import Conflict, Item, Link, Member, Tag
+from edda_sync.words.model import Item
 from edda_sync.words.query import Query, Row, plan
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edda_sync.fold.scrub import Damage
     from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.connections import Connection
+    from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.lives import Life
 
 
@@ -134,6 +135,8 @@ class Reading:
 
     def tags(self) -> list[Tag]:
         """Return all tags, by name."""
+        from edda_sync.words.listed import Tag
+
         with self._opened.store.read() as reader:
             found = reader.tables.all("tags")
         tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
@@ -141,6 +144,8 @@ class Reading:
 
     def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
         """Return the links of a task, of a document, or all."""
+        from edda_sync.words.listed import Link
+
         with self._opened.store.read() as reader:
             found = reader.edges.links_of(task_id, document_id)
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from edda_sync.changes import early
-from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.crdt.records import device_id
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
@@ -19,7 +19,7 @@ from edda_sync.sync.kept import kept_in
 from edda_sync.sync.orders import Written
 from edda_sync.sync.proving import Difference
 from edda_sync.words import limits, values
-from edda_sync.workspace.actor import ACTOR_KEY
+from edda_sync.workspace.keys import ACTOR_KEY
 from edda_sync.workspace.members import cards, cards_told, inviter, trusted
 
 Facts = dict[str, Any]

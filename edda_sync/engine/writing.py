@@ -27,6 +27,7 @@ from edda_sync.words.callbacks import Callback, log_broken
 from edda_sync.words.errors import CallbackError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
@@ -124,7 +125,7 @@ class Writing:
             if tx.log.heads():
                 with suppress(LostIdentityError):  # nothing hangs on it: the next life of whoever has the key does it
                     identity, now_ms = self._own.identity, int(self.now() * 1000)
-                    workspace = tx.meta.get(actors.WORKSPACE_KEY) or b""
+                    workspace = tx.meta.get(WORKSPACE_KEY) or b""
                     lives.close_quiet(tx, workspace, identity.public_key, identity.sign, now_ms)
 
     def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:

@@ -18,7 +18,8 @@ from edda_sync.simulations.links import Host
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.sync import behind
 from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 
 class Fate(Enum):

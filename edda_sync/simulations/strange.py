@@ -33,7 +33,8 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.model import Task
 from edda_sync.words.query import TaskQuery
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 # --- what a liar really makes -----------------------------------------------------------------------------------------
 

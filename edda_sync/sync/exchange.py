@@ -34,7 +34,7 @@ from edda_sync.sync.messages import Heads, Shown, Summary, Wish
 from edda_sync.sync.taking import Taking
 from edda_sync.sync.telling import short_names
 from edda_sync.words import limits
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 SUMMARY_HASH_BYTES: Final = 16
 

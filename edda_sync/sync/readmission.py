@@ -35,7 +35,8 @@ from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.rewriting import Drafted, Seen
 from edda_sync.workspace import authority, closing
-from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, actor_of, begin_life
+from edda_sync.workspace.actor import actor_of, begin_life
+from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
 WHY: Final = "it was let in again: what had let it in before was lost"
 SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"

@@ -16,8 +16,8 @@ from edda_sync.crdt.records import device_id
 from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.workspace import closing as closings
-from edda_sync.workspace.actor import ACTOR_KEY
 from edda_sync.workspace.closing import Closing
+from edda_sync.workspace.keys import ACTOR_KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import testing
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Put
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts

@@ -9,7 +9,8 @@ from typing import Any
 
 import edda_sync as edda
 from edda_sync.crdt import digests, state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.view import View
