@@ -283,7 +283,9 @@ class StorageEngine:
     @property
     def membership(self) -> Membership:
         """This device in its workspace."""
-        return self._writes().membership
+        from edda_sync.engine.membership import Membership
+
+        return Membership(self._opened, self.own, self.writing, self.ledger)
 
     def _writes(self) -> WriteSide:
         """Return the write side, which the first caller loads."""

@@ -1,5 +1,5 @@
 """
-The write side of an engine: the ledger, what writes through it, and this device in its workspace.
+The write side of an engine: the ledger, and what writes through it.
 
 It is loaded when it is first needed: a command that only looks, which is most of them, does not wait for the fold.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from edda_sync.engine.membership import Membership
 from edda_sync.engine.opened import Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
@@ -36,7 +35,6 @@ class WriteSide:
     Attributes:
         ledger: The log's keeper.
         writing: What writes into the store.
-        membership: The device in its workspace.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class WriteSide:
         self._reading = reading
         self.ledger = Ledger(Texts())
         self.writing = Writing(opened, own, self.ledger, now, random)
-        self.membership = Membership(opened, own, self.writing, self.ledger)
 
     def begin(self, agent: str | None, reason: str | None) -> Transaction:
         """Begin a transaction; as ``StorageEngine.begin_transaction``."""

@@ -21,7 +21,6 @@ from edda_sync.engine.own import OwnDevice
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
-from edda_sync.sync import readmission
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback, log_broken
 from edda_sync.words.errors import CallbackError, LostIdentityError
@@ -114,6 +113,8 @@ class Writing:
     def live(self, tx: StoreWriter) -> None:
         """Begin a new life when this store may not be what it was, or its present life is known to be over: see ``life``."""
         if actors.actor_of(tx) not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
+            from edda_sync.sync import readmission
+
             readmission.readmit(tx, self._ledger, self.random)
         actor = actors.actor_of(tx)
         head = tx.log.heads().get(actor)

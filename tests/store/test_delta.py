@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_a_fold_over_a_reader_tells_what_would_become_of_the_store_and_writes_no
 def test_a_delta_is_frozen(store: MemoryStore) -> None:
     with store.read() as reader:
         delta = folded(reader, Put("task", TASK, {"title": "t"}))
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         delta.digest = 0  # type: ignore[misc]
 
 
