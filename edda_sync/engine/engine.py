@@ -334,7 +334,7 @@ class StorageEngine:
     @property
     def workspace(self) -> bytes:
         """The id of the workspace: 16 bytes."""
-        return self.membership.workspace
+        return self.own.workspace
 
     def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """

@@ -32,6 +32,24 @@ class OwnDevice:
         return self._opened.config.name or platform.node() or "device"
 
     @property
+    def workspace(self) -> bytes:
+        """
+        The id of the workspace that it belongs to: 16 bytes.
+
+        Raises:
+            UsageError: It belongs to none yet.
+        """
+        with self._opened.store.read() as reader:
+            found = reader.meta.get(WORKSPACE_KEY)
+        if found is None:
+            raise self.has_none()
+        return found
+
+    def has_none(self) -> UsageError:
+        """Return what is wrong where it belongs to no workspace."""
+        return UsageError(f"{self._opened.home} belongs to no workspace yet; run `edda init` or `edda join`.")
+
+    @property
     def identity(self) -> Identity:
         """
         This device's identity.

@@ -29,8 +29,9 @@ from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
-from edda_sync.sync.merging import Merging, provisional
+from edda_sync.sync.merging import Merging
 from edda_sync.sync.messages import Heads, Shown, Summary, Wish
+from edda_sync.sync.provisional import provisional
 from edda_sync.sync.taking import Taking
 from edda_sync.sync.telling import short_names
 from edda_sync.words import limits

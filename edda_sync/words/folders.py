@@ -1,7 +1,8 @@
-"""Where things lie on disk: a store's own folder, and the one outside of it where its last life is remembered."""
+"""Where things lie on disk: a store's own folder and its socket, and outside of it where its last life is remembered."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from edda_sync.words.files import disk_error, make_folders
 NOTE_FILE: Final = "identity.json"
 KEY_FILE: Final = "identity.key"
 """The files of a device's identity, in the folder of its store; ``transport.identity`` says what is in them."""
+
+SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 
 STATE_ADVICE: Final = "check its permissions, or set EDDA_STATE to a folder that can be written"
 
@@ -97,3 +100,15 @@ def state_folder(config: StorageConfig) -> Path:
     if named := os.environ.get("EDDA_STATE"):
         return absolute(Path(named))
     return absolute(user_folder("state")) / "lives"
+
+
+def socket_path(home: Path) -> Path:
+    """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
+    home = absolute(home)
+    path = home / "run" / "edda.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        return path
+    import tempfile
+
+    name = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"edda-{os.getuid()}" / f"{name}.sock"

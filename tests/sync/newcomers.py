@@ -15,8 +15,8 @@ from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreWriter
-from edda_sync.sync.merging import Provisional, provisional
 from edda_sync.sync.messages import Offer, Snapshot, Want
+from edda_sync.sync.provisional import Provisional, provisional
 from edda_sync.testing import pair, replica_of
 from edda_sync.words.values import id_bytes
 from tests.sync.network import Network
