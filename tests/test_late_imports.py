@@ -23,12 +23,12 @@ HEAVY = (
 )  # fmt: skip
 
 READING_NEEDS_NOT = (
-    *HEAVY, "bz2", "concurrent", "difflib", "logging", "lzma", "msgspec", "platformdirs", "random", "shutil", "socket", "ssl",
-    "subprocess", "tempfile", "textwrap", "edda_sync.changes", "edda_sync.device", "edda_sync.fold", "edda_sync.ledger",
-    "edda_sync.segments", "edda_sync.sync", "edda_sync.transport", "edda_sync.crdt.entity", "edda_sync.engine.write_side",
-    "edda_sync.words.listed", "edda_sync.workspace.actor",
+    *HEAVY, "bz2", "concurrent", "difflib", "logging", "lzma", "msgspec", "platformdirs", "random", "shutil", "socket",
+    "ssl", "subprocess", "tempfile", "textwrap", "edda_sync.changes", "edda_sync.crdt.entity", "edda_sync.device",
+    "edda_sync.engine.write_side", "edda_sync.fold", "edda_sync.ledger", "edda_sync.segments", "edda_sync.sync",
+    "edda_sync.transport", "edda_sync.words.listed", "edda_sync.workspace.actor",
 )  # fmt: skip
-"""What lists tasks looks at tables: neither entities nor what writes them are loaded, and no library but click and SQLite."""
+"""What lists tasks looks at tables: no entities, nothing that writes them, and no libraries but click and SQLite."""
 WRITING_NEEDS_NOT = (
     *HEAVY, "concurrent", "difflib", "logging", "platformdirs", "tempfile", "edda_sync.device", "edda_sync.segments",
     "edda_sync.sync", "edda_sync.transport", "edda_sync.engine.membership", "edda_sync.workspace.members",
