@@ -22,18 +22,8 @@ if TYPE_CHECKING:
     from edda_sync.words import errors
     from edda_sync.words.config import StorageConfig
     from edda_sync.words.errors import EddaError, StorageError
-    from edda_sync.words.model import (
-        UNSET,
-        Conflict,
-        ConflictValue,
-        Document,
-        DocumentId,
-        Link,
-        Member,
-        Tag,
-        Task,
-        TaskId,
-    )
+    from edda_sync.words.listed import Conflict, ConflictValue, Link, Member, Tag
+    from edda_sync.words.model import UNSET, Document, DocumentId, Task, TaskId
     from edda_sync.words.query import MOST_URGENT, DocumentQuery, TaskQuery
 
     __version__: str
@@ -69,9 +59,8 @@ _PLACES = {
     "device.device": ("Device",),
     "engine.engine": ("StorageEngine", "open"),
     "words.errors": ("EddaError", "StorageError"),
-    "words.model": (
-        "UNSET", "Conflict", "ConflictValue", "Document", "DocumentId", "Link", "Member", "Tag", "Task", "TaskId",
-    ),
+    "words.listed": ("Conflict", "ConflictValue", "Link", "Member", "Tag"),
+    "words.model": ("UNSET", "Document", "DocumentId", "Task", "TaskId"),
     "words.query": ("MOST_URGENT", "DocumentQuery", "TaskQuery"),
     "engine.transaction": ("Transaction", "TransactionState"),
 }  # fmt: skip

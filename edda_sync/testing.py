@@ -157,5 +157,5 @@ class Talk:
 def replica_of(engine: StorageEngine) -> Replica:
     """Return the replica of an engine, as the device's runner makes it."""
     workspace = engine.workspace
-    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.wall_s, engine.random)
+    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.writing.now, engine.random)
     return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device))

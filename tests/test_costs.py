@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import doctor, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.conflicts import conflicts_of

@@ -20,6 +20,8 @@ ELSEWHERE = {
     "sync/effects.py": ("sync/test_session.py", NOTHING_TO_RUN),
     "sync/keys.py": ("sync/test_vouchers.py", NOTHING_TO_RUN),
     "sync/orders.py": ("sync/test_steward.py", NOTHING_TO_RUN),
+    "words/listed.py": ("engine/test_reading.py", NOTHING_TO_RUN),
+    "workspace/keys.py": ("workspace/test_actor.py", NOTHING_TO_RUN),
     "simulations/bugs/*.py": (
         "simulations/test_planted.py",
         "planted bugs are data, and each of them is planted there",

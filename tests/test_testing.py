@@ -8,7 +8,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import testing
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.testing import Talk, devices, pair, sync

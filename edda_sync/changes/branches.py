@@ -46,7 +46,6 @@ node are taken as concurrent work of several virtual nodes).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -94,8 +93,7 @@ def branch_name(actor: bytes, first: bytes) -> bytes:
     return blake2b(actor + first, digest_size=NAME_BYTES, person=b"edda-branch").digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """
     What is known of one actor's forks; ask :meth:`path` what a change is called.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,8 +14,7 @@ _encode_cells = msgspec.msgpack.Encoder().encode
 _decode_cells = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True):
     """
     Write cells. A text is its start when the field is empty, and is refused otherwise: see :class:`Rewrite`.
 
@@ -39,8 +37,7 @@ class Put:
         return _decode_cells(self.encoded)
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(msgspec.Struct, frozen=True):
     """Make a text that read ``base`` read ``new``: merged, as edits, into what it reads now."""
 
     kind: Kind
@@ -49,8 +46,7 @@ class Rewrite:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class EditText:
+class EditText(msgspec.Struct, frozen=True):
     """
     Edit a text.
 
@@ -63,24 +59,21 @@ class EditText:
     base: Callable[[], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """Hide an entity."""
 
     kind: Kind
     id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(msgspec.Struct, frozen=True):
     """Bring an entity back, or keep it."""
 
     kind: Kind
     id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(msgspec.Struct, frozen=True):
     """Refuse the whole transaction unless an entity is visible; or, with ``present`` False, if there ever was one."""
 
     kind: Kind
@@ -88,8 +81,7 @@ class Expect:
     present: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Verbatim:
+class Verbatim(msgspec.Struct, frozen=True):
     """Write an operation of a former change again as it stood there: only a newer version can tell what it says."""
 
     encoded: bytes

@@ -1,5 +1,5 @@
 """``python -m edda_sync.cli`` is the command ``edda``."""
 
-from edda_sync.cli.main import main
+from edda_sync.cli.command import main
 
 main()

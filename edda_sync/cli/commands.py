@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from edda_sync.cli import hints
 from edda_sync.words.errors import InvalidValueError
 
 _FIELDS: Final = {
@@ -67,6 +66,8 @@ class Group(click.Group):
         """Find a command, as click does."""
         name = str(args[0])
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            from edda_sync.cli import hints
+
             place = ctx.command_path.partition(" ")[2]
             meant = hints.command(place, name, hints.commands_of(self, ctx))
             said = f"No such command {name!r}."

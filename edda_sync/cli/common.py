@@ -15,17 +15,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
-import platformdirs
 
 from edda_sync.cli import streams
 from edda_sync.words import limits, values
 from edda_sync.words.config import DATABASE_FILE, absolute
 from edda_sync.words.errors import InvalidValueError, UsageError
+from edda_sync.words.folders import user_folder
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -48,8 +47,7 @@ STORE_FILE: Final = DATABASE_FILE
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the root's options say; the context's object."""
 
     home: Path | None = None
@@ -75,7 +73,7 @@ def home() -> Path:
     chosen = settings().home
     if chosen is not None:
         return absolute(chosen)
-    return absolute(Path(platformdirs.user_data_dir("edda")))
+    return absolute(user_folder("data"))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import click
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, say
-from edda_sync.words.model import Conflict, ConflictValue
+from edda_sync.words.listed import Conflict, ConflictValue
 
 SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
 

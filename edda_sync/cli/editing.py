@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,6 +113,8 @@ def _run_editor(path: Path) -> None:
 
 def _written(text: str, suffix: str) -> Path:
     """Write a text into a new file of the system's temporary folder, for its owner's eyes only."""
+    import tempfile
+
     descriptor, path = tempfile.mkstemp(prefix="edda-", suffix=suffix)
     with os.fdopen(descriptor, "wb") as file:
         file.write(text.encode())

@@ -20,7 +20,8 @@ from edda_sync.engine.items import item_of_row
 from edda_sync.imports.markdown import PATH_KEY
 from edda_sync.words.errors import UsageError
 from edda_sync.words.files import make_folders, replace_file
-from edda_sync.words.model import Document, Item, Link, Tag, as_json
+from edda_sync.words.listed import Link, Tag
+from edda_sync.words.model import Document, Item, as_json
 from edda_sync.words.query import pages
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 import click
 
-from edda_sync.cli import hints, streams
+from edda_sync.cli import streams
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Settings, drop_stdout, note, safe_line
 from edda_sync.words import exits
@@ -40,9 +41,9 @@ COMMANDS: Final = {
     "up": ("network:up", "Run this device: find the others, and sync."),
     "invite": ("invite:invite", "Let another device join."),
     "join": ("join:join", "Join the workspace of another device."),
-    "devices": ("network:devices", "List the devices of the workspace."),
+    "devices": ("status:devices", "List the devices of the workspace."),
     "sync": ("network:sync", "Sync once, until every reachable device is proved equal."),
-    "status": ("network:status", "Show peers, and how far each is."),
+    "status": ("status:status", "Show peers, and how far each is."),
     "doctor": ("doctor:doctor", "Check the store, and fold its tables anew."),
     "demo": ("demo:demo", "Show the main job on this machine, in half a minute."),
     "simulate": ("simulate:simulate", "Try the engine on simulated networks, disks and clocks."),
@@ -56,11 +57,11 @@ class Lazy(Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names, in the order of :data:`COMMANDS`."""
-        return [name for name, (place, _) in COMMANDS.items() if find_spec(_module_of(place)) is not None]
+        return [name for name in COMMANDS if _is_there(name)]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """Import a command."""
-        if name not in self.list_commands(ctx):
+        if name not in COMMANDS or not _is_there(name):
             return None
         place, _ = COMMANDS[name]
         found = getattr(import_module(_module_of(place)), place.partition(":")[2])
@@ -137,6 +138,8 @@ def _shown(code: int) -> int:
 
 def _usage(error: click.UsageError) -> str:
     """Return what is wrong with a command line, and what would be right, as far as that can be told."""
+    from edda_sync.cli import hints
+
     said = " ".join(error.format_message().split())  # what may be chosen stands on lines of its own
     place = error.ctx.command_path if error.ctx is not None else "edda"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
@@ -158,6 +161,11 @@ def _usage(error: click.UsageError) -> str:
 def _note_apart(text: str) -> None:
     """Print a line of its own below what a terminal shows of Ctrl-C, and below a question without an answer."""
     note(f"\n{text}" if sys.stderr.isatty() else text)
+
+
+@cache
+def _is_there(name: str) -> bool:
+    return find_spec(_module_of(COMMANDS[name][0])) is not None
 
 
 def _module_of(place: str) -> str:

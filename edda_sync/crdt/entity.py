@@ -23,14 +23,14 @@ from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings, Write
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import key_of
 from edda_sync.words import limits
-from edda_sync.words.errors import CorruptError, LimitError
-from edda_sync.words.model import KINDS, TEXT_FIELDS
+from edda_sync.words.errors import LimitError
+from edda_sync.words.model import TEXT_FIELDS
 
 OWN_TIME: Final = 0
 """Value of a ``created_at`` cell that means: the time of this very write."""
 
-_NUMBER: Final = {kind: bytes((number,)) for number, kind in enumerate(KINDS)}
 _SETS_END: Final = 1 << 256
 
 
@@ -209,21 +209,3 @@ class Entity:
         field = TEXT_FIELDS.get(self.kind, "")
         found = {write[3] for write in self.cells.get(field, ()) if isinstance(write[3], bytes)}
         return [(field, genesis) for genesis in sorted(found)] if found else []
-
-
-def key_of(kind: str, entity_id: bytes) -> bytes:
-    """Return the key of an entity in a store: the kind's number, then the id, so that a kind's entities lie together."""
-    return _NUMBER[kind] + entity_id
-
-
-def kind_and_id(key: bytes) -> tuple[str, bytes]:
-    """
-    Return what :func:`key_of` made a key of.
-
-    Raises:
-        CorruptError: It is none.
-    """
-    try:
-        return KINDS[key[0]], key[1:]
-    except IndexError:
-        raise CorruptError(f"an entity's key ({key.hex()})") from None

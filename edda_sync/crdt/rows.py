@@ -17,20 +17,9 @@ from edda_sync.crdt.cells import Siblings
 from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import Frontier, Pairs
 from edda_sync.words import limits, values
+from edda_sync.words.model import COLUMNS as COLUMNS  # whoever asks for rows asks for their columns too
 from edda_sync.words.query import Row
 
-TASK_COLUMNS: Final = (
-    "id", "title", "description", "status", "priority", "created_at", "updated_at", "completed_at", "due_date",
-    "parent_id", "metadata", "agent_context",
-)  # fmt: skip
-DOCUMENT_COLUMNS: Final = (
-    "id", "title", "content_type", "content", "doc_type", "created_at", "updated_at", "version", "metadata", "agent_context",
-)  # fmt: skip
-TAG_COLUMNS: Final = ("id", "name", "color", "description", "created_at")
-COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG_COLUMNS}
-
-CONTENT_TYPE_DEFAULT: Final = "text/markdown"
-DOC_TYPE_DEFAULT: Final = "note"
 ID_CHARACTERS: Final = 36
 _MEMBERS: Final = ("tag.", "link.")
 _EDGES: Final = (*_MEMBERS, "parent_id")
@@ -104,7 +93,10 @@ def _row(
     title = get("title", values.TITLE_DEFAULT)
     metadata, agent_context = _object(shown, "metadata."), _object(shown, "agent_context.")
     if kind == "document":
-        content_type, doc_type = get("content_type", CONTENT_TYPE_DEFAULT), get("doc_type", DOC_TYPE_DEFAULT)
+        content_type, doc_type = (
+            get("content_type", values.CONTENT_TYPE_DEFAULT),
+            get("doc_type", values.DOC_TYPE_DEFAULT),
+        )
         return (
             entity_id, title, content_type, text, doc_type, created_at, updated_at, version, metadata, agent_context,
         )  # fmt: skip

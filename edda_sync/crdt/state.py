@@ -22,9 +22,10 @@ import msgspec
 
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt.cells import Siblings
-from edda_sync.crdt.entity import NEVER_OVERFULL, Entity, Refused, kind_and_id
+from edda_sync.crdt.entity import NEVER_OVERFULL, Entity, Refused
 from edda_sync.crdt.ext import Ext
 from edda_sync.crdt.frontier import Actor, Seq, from_pairs
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.crdt.operation import Kind
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError

@@ -11,13 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import socket
 import stat
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -25,25 +23,14 @@ from typing import Any, Final
 from edda_sync.words.config import absolute
 from edda_sync.words.errors import EddaError, UsageError
 from edda_sync.words.files import disk_error, mend_file, open_file
-from edda_sync.words.folders import make_folder
+from edda_sync.words.folders import make_folder, socket_path
 from edda_sync.words.process import Owner, held
 
-SOCKET_PATH_BYTES_MAX: Final = 100  # the kernel's own limit is 108
 HOLDER_BYTES_MAX: Final = 200  # of who holds the lock
 LINE_BYTES_MAX: Final = 1024 * 1024
 
 Answer = dict[str, Any]
 Handler = Callable[[Answer], AsyncIterator[Answer]]
-
-
-def socket_path(home: Path) -> Path:
-    """Return where a store's socket is: in its folder, or in a short private one when that path is too long for a socket."""
-    home = absolute(home)
-    path = home / "run" / "edda.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
-        return path
-    name = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"edda-{os.getuid()}" / f"{name}.sock"
 
 
 @contextlib.contextmanager

@@ -37,7 +37,8 @@ from edda_sync.words import limits
 from edda_sync.words.callbacks import Callback, log, log_broken
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import CallbackError, RemoteError, StorageError, UsageError
-from edda_sync.words.model import Item, Member
+from edda_sync.words.listed import Member
+from edda_sync.words.model import Item
 from edda_sync.words.process import Owner, hold_loop, release_loop
 from edda_sync.words.query import DocumentQuery, Query
 from edda_sync.workspace import welcome as membership
@@ -263,7 +264,7 @@ class Device:
 
     def _open(self) -> None:
         self.store.initialize(self._config)
-        self.store.readmit()
+        self.store.membership.readmit()
         self._certificates = self._trusted = self.store.reading.certificates()
         self._status.open(self.store)
         self._last_port = standing.port(self.store)

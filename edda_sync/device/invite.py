@@ -13,7 +13,7 @@ from edda_sync.engine.engine import StorageEngine
 from edda_sync.transport import pairing
 from edda_sync.transport.discovery import announce_pairing
 from edda_sync.words.errors import is_bug
-from edda_sync.words.model import Member
+from edda_sync.words.listed import Member
 from edda_sync.workspace import welcome as membership
 
 Opened = Callable[[str, int, str], None]
@@ -41,7 +41,7 @@ async def invite(
         UsageError: What this device holds is not proved yet.
         Exception: What ``opened`` raised; the invitation is over then.
     """
-    await runner.ask(StorageEngine.check_can_invite)
+    await runner.ask(lambda engine: engine.membership.check_can_invite())
     code = pairing.make_code(os.urandom)
     nameplate = pairing.parse_code(code).nameplate
     announcing: list[asyncio.Task[None]] = []

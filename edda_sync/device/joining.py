@@ -31,8 +31,8 @@ from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.words.model import Item, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
-from edda_sync.workspace import actor as actors
 from edda_sync.workspace import welcome as membership
+from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome
 
 PAIRING_FOLDER: Final = "joining"
@@ -102,7 +102,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
     with StorageEngine(home) as engine:
         engine.open_store(config)
         with engine.store.read() as reader:
-            workspace, birth = reader.meta.get(actors.WORKSPACE_KEY), reader.meta.get(actors.BIRTH_KEY)
+            workspace, birth = reader.meta.get(WORKSPACE_KEY), reader.meta.get(BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)
         if workspace is None or birth is None:
             return None
@@ -206,7 +206,7 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
             with StorageEngine(home) as store:
                 store.open_store(config)
                 store.adopt(welcome)
-                store.readmit()
+                store.membership.readmit()
             return
         if aside is None and not held.is_empty:
             raise UsageError("This store has got content meanwhile; join again, with --bring or --leave.")

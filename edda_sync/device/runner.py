@@ -82,7 +82,7 @@ class Runner:
 
         written = await self._turns.run(opened)
         store, identity = self.store, self.store.identity
-        exchange = Exchange(store.store, store.ledger, identity, verify, store.wall_s, store.random)
+        exchange = Exchange(store.store, store.ledger, identity, verify, store.writing.now, store.random)
         self._turns.replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
         self._steward = Steward(written, time.monotonic())
         loop = asyncio.get_running_loop()

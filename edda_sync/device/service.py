@@ -22,7 +22,7 @@ from edda_sync.transport.interfaces import has_network, interfaces
 from edda_sync.words import limits
 from edda_sync.words.addresses import host_port
 from edda_sync.words.errors import RemoteError, StorageError, UsageError
-from edda_sync.words.model import Member
+from edda_sync.words.listed import Member
 
 T = TypeVar("T")
 REPORT_EVERY_S = 0.5  # how often a generator yields while it waits

@@ -14,18 +14,13 @@ from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.words.model import TEXT_FIELDS, Conflict, ConflictValue
+from edda_sync.words.listed import Conflict, ConflictValue
+from edda_sync.words.model import TEXT_FIELDS
 
 
-def kept_values(reader: StoreReader, texts: Texts) -> list[Conflict]:
-    """
-    Return every cell of a visible entity that has several concurrent values, by entity and cell.
-
-    Args:
-        reader: A reader of the store.
-        texts: Text documents of the caller's own: those that a writer uses may be ahead of the reader.
-    """
-    found = []
+def kept_values(reader: StoreReader) -> list[Conflict]:
+    """Return every cell of a visible entity that has several concurrent values, by entity and cell."""
+    texts, found = Texts(), list[Conflict]()  # texts of its own: those that a writer uses may be ahead of the reader
     for key, record in sorted(reader.states.get(reader.index.conflicted()).items()):
         try:
             found += _of_entity(reader, texts, entity_of(key, record.state))

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
-from edda_sync.crdt import rows
-from edda_sync.crdt.entity import OWN_TIME, key_of, kind_and_id
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.seams import Row
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
@@ -20,7 +20,7 @@ from edda_sync.words.model import TEXT_FIELDS, UNSET, Cells, Item, Replacement, 
 
 _DEFAULTS: Final[dict[str, Cells]] = {
     "task": {"status": values.STATUS_DEFAULT, "priority": values.PRIORITY_DEFAULT},
-    "document": {"content_type": rows.CONTENT_TYPE_DEFAULT, "doc_type": rows.DOC_TYPE_DEFAULT},
+    "document": {"content_type": values.CONTENT_TYPE_DEFAULT, "doc_type": values.DOC_TYPE_DEFAULT},
 }
 
 

@@ -2,43 +2,42 @@
 The storage engine: the specification's interface, over a store and its ledger.
 
 The engine is composed of parts, each with a state of its own: the open store (``opened``), the device that it belongs to
-(``own``), what is seen of it (``reading``), what writes into it (``writing``), and its workspace (``membership``).
+(``own``), what is seen of it (``reading``), and the write side (``write_side``), which is loaded when it is first needed.
 
-The path of a write goes one way down: an object's set fields become drafts (``transaction``, ``drafting``), which one
-transaction of the store takes (``writing``), where the ledger makes operations of them and folds them (``ledger.ledger``,
-``fold.fold``); one SQL commit holds log, entities and tables.
+The path of a write goes one way down: an object's set fields become drafts (``drafting``), which one transaction of the
+store takes (``writing``); the ledger makes operations of them and folds them, and one SQL commit holds log and tables.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from edda_sync.crdt.frontier import Frontier
-from edda_sync.engine.life import Sidecar
-from edda_sync.engine.membership import Membership
 from edda_sync.engine.opened import OnEnd, Opened
 from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.reading import Reading
-from edda_sync.engine.transaction import Transaction, retried
-from edda_sync.engine.writing import Writing
-from edda_sync.fold.scrub import Damage
-from edda_sync.fold.texts import Texts
-from edda_sync.ledger.ledger import Ledger
-from edda_sync.store.seams import Row, Store, StoreReader
-from edda_sync.words import limits, values
 from edda_sync.words.config import StorageConfig
-from edda_sync.words.model import Conflict, Document, DocumentId, Item, Link, Member, Replacement, Tag, Task, TaskId
-from edda_sync.words.query import DocumentQuery, TaskQuery
+from edda_sync.words.model import Document, DocumentId, Item, Replacement, Task, TaskId
+from edda_sync.words.query import DocumentQuery, Row, TaskQuery
 
 if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Frontier
+    from edda_sync.engine.life import Sidecar
+    from edda_sync.engine.membership import Membership
+    from edda_sync.engine.transaction import Transaction
+    from edda_sync.engine.write_side import WriteSide
+    from edda_sync.engine.writing import Writing
+    from edda_sync.fold.scrub import Damage
+    from edda_sync.ledger.ledger import Ledger
+    from edda_sync.store.seams import Store, StoreReader
     from edda_sync.store.sqlite.connections import Connection
     from edda_sync.transport.identity import Identity
+    from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.welcome import DeviceCard, Welcome
 
 T = TypeVar("T")
@@ -48,27 +47,24 @@ class StorageEngine:
     """
     The tasks and documents of one device. Blocking and safe to share between threads.
 
-    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block.
+    Open one with :func:`edda_sync.open`, and close it, or use it in a ``with`` block. Its parts have what it does not say
+    itself: :attr:`own` and :attr:`reading`, which look; :attr:`ledger`, :attr:`writing` and :attr:`membership`.
 
     Args:
         home: The store's folder; a relative path is one from the present folder, whatever that is later.
         now: Wall clock, in seconds since 1970.
         random: Source of random bytes.
-
-    Attributes:
-        ledger: The log's keeper; use it inside transactions of :attr:`store` only.
-        own, reading, writing, membership: The parts, for what this class does not say itself.
     """
 
     def __init__(
         self, home: Path, *, now: Callable[[], float] = time.time, random: Callable[[int], bytes] = os.urandom
     ) -> None:
-        self.ledger = Ledger(Texts())
         self._opened = Opened(home, random)
         self.own = OwnDevice(self._opened)
-        self.reading = Reading(self._opened, self.ledger, now)
-        self.writing = Writing(self._opened, self.own, self.ledger, now, random)
-        self.membership = Membership(self._opened, self.own, self.writing, self.ledger)
+        self.reading = Reading(self._opened, lambda tx: self.ledger.refresh(tx), now)
+        self._now, self._random = now, random
+        self._loading = threading.Lock()
+        self._write_side: WriteSide | None = None
 
     # --- the specification's interface --------------------------------------------------------------------------------
 
@@ -91,7 +87,7 @@ class StorageEngine:
             InvalidValueError: A value is not acceptable.
             NotFoundError: Its parent is not here.
         """
-        return self._at_once(lambda tx: tx.create_task(task))
+        return self._writes().at_once(lambda tx: tx.create_task(task))
 
     def update_task(self, task: Task) -> None:
         """
@@ -103,11 +99,11 @@ class StorageEngine:
             NotFoundError: It is not here, or in the trash.
             InvalidValueError: A value is not acceptable.
         """
-        self._at_once(lambda tx: tx.update_task(task))
+        self._writes().at_once(lambda tx: tx.update_task(task))
 
     def delete_task(self, task_id: TaskId) -> None:
         """Move a task to the trash; an edit that is concurrent with this brings it back."""
-        self._at_once(lambda tx: tx.delete_task(task_id))
+        self._writes().at_once(lambda tx: tx.delete_task(task_id))
 
     def get_task(self, task_id: TaskId) -> Task | None:
         """Return a task; None when there is none, or it is in the trash."""
@@ -126,15 +122,15 @@ class StorageEngine:
 
     def create_document(self, document: Document) -> DocumentId:
         """Create a document and return its id; as :meth:`create_task`."""
-        return self._at_once(lambda tx: tx.create_document(document))
+        return self._writes().at_once(lambda tx: tx.create_document(document))
 
     def update_document(self, document: Document) -> None:
         """Write what differs from the version a document was read at; as :meth:`update_task`."""
-        self._at_once(lambda tx: tx.update_document(document))
+        self._writes().at_once(lambda tx: tx.update_document(document))
 
     def delete_document(self, document_id: DocumentId) -> None:
         """Move a document to the trash; as :meth:`delete_task`."""
-        self._at_once(lambda tx: tx.delete_document(document_id))
+        self._writes().at_once(lambda tx: tx.delete_document(document_id))
 
     def get_document(self, document_id: DocumentId) -> Document | None:
         """Return a document; None when there is none, or it is in the trash."""
@@ -154,10 +150,7 @@ class StorageEngine:
             agent: Who does this, if it is not the person: the name of an AI agent or a program.
             reason: Why.
         """
-        agent = None if agent is None else values.line("agent", agent)
-        if reason is not None:
-            reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
-        return Transaction(self.reading, self.writing, agent, reason)
+        return self._writes().begin(agent, reason)
 
     def close(self) -> None:
         """
@@ -166,8 +159,8 @@ class StorageEngine:
         Raises:
             UsageError: This process was forked since the store was opened: the parent closes it.
         """
-        if self._opened.close():
-            self.ledger.forget()  # what is opened next may be what was put back
+        if self._opened.close() and self._write_side is not None:
+            self._write_side.ledger.forget()  # what is opened next may be what was put back
 
     # --- beyond it ----------------------------------------------------------------------------------------------------
 
@@ -180,19 +173,19 @@ class StorageEngine:
         Raises:
             ConflictError: It changed every time.
         """
-        return retried(lambda: self.begin_transaction(agent, reason), work, retries)
+        return self._writes().transact(work, retries, agent, reason)
 
     def edit_text(self, item_id: str, field: str, edits: Iterable[Replacement]) -> None:
         """Edit a description or content by characters; as ``Transaction.edit_text``, in the text as it reads now."""
-        self._at_once(lambda tx: tx.edit_text(item_id, field, edits))
+        self._writes().at_once(lambda tx: tx.edit_text(item_id, field, edits))
 
     def restore_task(self, task_id: TaskId) -> None:
         """Bring a task back from the trash."""
-        self._at_once(lambda tx: tx.restore_task(task_id))
+        self._writes().at_once(lambda tx: tx.restore_task(task_id))
 
     def restore_document(self, document_id: DocumentId) -> None:
         """Bring a document back from the trash."""
-        self._at_once(lambda tx: tx.restore_document(document_id))
+        self._writes().at_once(lambda tx: tx.restore_document(document_id))
 
     def resolve(self, kind: str, reference: str) -> str:
         """
@@ -203,8 +196,7 @@ class StorageEngine:
             reference: A whole id, or at least six characters of its end.
 
         Raises:
-            NotFoundError: It fits nothing.
-            AmbiguousIdError: It fits several.
+            NotFoundError, AmbiguousIdError: It fits nothing, or several.
         """
         return self.reading.resolve(kind, reference)
 
@@ -276,7 +268,34 @@ class StorageEngine:
         """Look whether the file of this open store is still where it was. See ``Opened.check_still_there``."""
         self._opened.check_still_there()
 
-    # --- device and workspace -----------------------------------------------------------------------------------------
+    # --- parts, device and workspace ----------------------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        """The log's keeper; use it inside transactions of :attr:`store` only."""
+        return self._writes().ledger
+
+    @property
+    def writing(self) -> Writing:
+        """What writes into the store."""
+        return self._writes().writing
+
+    @property
+    def membership(self) -> Membership:
+        """This device in its workspace."""
+        from edda_sync.engine.membership import Membership
+
+        return Membership(self._opened, self.own, self.writing, self.ledger)
+
+    def _writes(self) -> WriteSide:
+        """Return the write side, which the first caller loads."""
+        if self._write_side is None:
+            from edda_sync.engine.write_side import WriteSide
+
+            with self._loading:
+                if self._write_side is None:  # of several threads, the first makes it
+                    self._write_side = WriteSide(self._opened, self.own, self.reading, self._now, self._random)
+        return self._write_side
 
     @property
     def home(self) -> Path:
@@ -315,7 +334,7 @@ class StorageEngine:
     @property
     def workspace(self) -> bytes:
         """The id of the workspace: 16 bytes."""
-        return self.membership.workspace
+        return self.own.workspace
 
     def open_store(self, config: StorageConfig | None = None, *, anew: bool = False) -> bool:
         """
@@ -323,7 +342,8 @@ class StorageEngine:
 
         Unless it does, :meth:`found` or :meth:`adopt` come next.
         """
-        return self._opened.open(config or StorageConfig(), self.writing.ended, self.writing.catch_up, anew=anew)
+        on_end, on_idle = (lambda done: self.writing.ended(done)), (lambda tx: self.writing.catch_up(tx))
+        return self._opened.open(config or StorageConfig(), on_end, on_idle, anew=anew)
 
     def attach(
         self,
@@ -333,7 +353,7 @@ class StorageEngine:
         sidecar: Sidecar | None = None,
     ) -> None:
         """Open over a store of the caller's own making, such as a simulated disk. See ``Opened.attach``."""
-        self._opened.attach(lambda: make_store(self.writing.ended), config, sidecar)
+        self._opened.attach(lambda: make_store(lambda done: self.writing.ended(done)), config, sidecar)
         self.own.use(identity)
 
     def found(self) -> None:
@@ -348,32 +368,14 @@ class StorageEngine:
         """Make a device a member, durably, and return what it must be told. See ``Membership.welcome``."""
         return self.membership.welcome(card, port)
 
-    def readmit(self) -> bool:
-        """Go on behind what let this device in again, and tell whether that is here. See ``Membership.readmit``."""
-        return self.membership.readmit()
-
-    def check_can_invite(self) -> None:
-        """Look whether :meth:`welcome` would let a device in. See ``Membership.check_can_invite``."""
-        self.membership.check_can_invite()
-
     def random(self, count: int) -> bytes:
         """Return random bytes, from this engine's source."""
-        return self.writing.random(count)
-
-    def wall_s(self) -> float:
-        """Return wall time in seconds since 1970, as this engine's clock has it."""
-        return self.writing.now()
-
-    def _at_once(self, work: Callable[[Transaction], T]) -> T:
-        with Transaction(self.reading, self.writing, checked=False) as tx:
-            return work(tx)
+        return self._random(count)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -7,19 +7,20 @@ first. While another process holds the writer's lock that cannot be, so the rows
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from edda_sync.crdt import digests, rows, state
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
+from edda_sync.engine.matching import with_rows
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.store.seams import IndexReader, Record, Row, StatesReader, StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.words.query import Plan, in_order, matches, occurrences
+from edda_sync.words.query import Plan
 
 
 def fresh(reader: StoreReader, stale: Collection[bytes]) -> StoreReader:
@@ -65,7 +66,9 @@ def _shown(reader: StoreReader, texts: Texts, key: bytes) -> _Shown | None:
         hashes = [texts.document(View(reader), (key, *named)).hash() for named in entity.edited_texts()]
     except (CorruptError, RefusedTextError):
         return None
-    parent_id = stored[rows.TASK_COLUMNS.index("parent_id")] if kind == "task" else None  # no edit of a text moves it
+    parent_id = (
+        stored[rows.COLUMNS["task"].index("parent_id")] if kind == "task" else None
+    )  # no edit of a text moves it
     after = state.hash_entity(key, encoded, hashes)
     return _Shown(kind, key, rows.row_of(entity, text, parent_id), record.hash, after)
 
@@ -118,39 +121,3 @@ class _FreshIndex:
         for each in self._shown:
             total = digests.add(digests.sub(total, each.before), each.after)
         return total
-
-
-def matching(reader: StoreReader, plan: Plan) -> list[Row]:
-    """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
-    waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
-    if not waiting:
-        return reader.tables.rows(plan)
-    shown = ((each, reader.tables.row(plan.kind, each)) for each in waiting)
-    return with_rows(reader, plan, {each: row for each, row in shown if row is not None})
-
-
-def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
-    """
-    Return the rows of a query, of which some read otherwise than they are stored.
-
-    Args:
-        reader: A reader of the store.
-        plan: The query.
-        others: The rows that read otherwise, by id.
-    """
-    if not others:
-        return reader.tables.rows(plan)
-    # They may push others out of the page, or leave it: read enough, and cut afterwards.
-    wide = replace(plan, limit=plan.limit + plan.offset + len(others), offset=0)
-    found = [row for row in reader.tables.rows(wide) if row[0] not in others]
-    names = rows.COLUMNS[plan.kind]
-    linked = {row[1] for row in reader.edges.links_of(plan.linked_from, None)} if plan.linked_from else set()
-    tags = reader.edges.tags_of(plan.kind, list(others))
-    matching = []
-    for entity, row in others.items():
-        columns = dict(zip(names, row, strict=True))
-        if matches(plan, columns, {tag for tag, _ in tags[entity]}, entity in linked):
-            matching.append((occurrences(plan, columns) if plan.words else 0, row))
-    matching.sort(key=lambda each: -each[0])
-    ordered = in_order(plan, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
-    return ordered[plan.offset : plan.offset + plan.limit]

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from edda_sync.crdt.rows import CONTENT_TYPE_DEFAULT, DOC_TYPE_DEFAULT
-from edda_sync.store.seams import Row
 from edda_sync.words import values
 from edda_sync.words.model import Document, Item, Task, as_json, parse_mapping
-from edda_sync.words.query import Plan, matches
+from edda_sync.words.query import Plan, Row, matches
 
 
 def item_of_row(kind: str, row: Row, tags: Iterable[str]) -> Item:
@@ -52,7 +50,9 @@ def blank_item(kind: str, entity_id: str) -> Item:
             **common, description=None, status=values.STATUS_DEFAULT, priority=values.PRIORITY_DEFAULT, due_date=None,
             parent_id=None, completed_at=None,
         )  # fmt: skip
-    return Document(**common, content=None, content_type=CONTENT_TYPE_DEFAULT, doc_type=DOC_TYPE_DEFAULT, version="")
+    return Document(
+        **common, content=None, content_type=values.CONTENT_TYPE_DEFAULT, doc_type=values.DOC_TYPE_DEFAULT, version="",
+    )  # fmt: skip
 
 
 def set_cells(item: Item, cells: Mapping[str, Any]) -> None:

@@ -30,13 +30,14 @@ from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from edda_sync.changes.early import is_reissued
-from edda_sync.crdt.frontier import Dot
-from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words.files import disk_error, make_folders, open_file
 from edda_sync.words.process import Owner
+
+if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Dot
+    from edda_sync.store.seams import Head, StoreReader, StoreWriter
 
 _RECORD: Final = struct.Struct(">4s16sQ32s16sQ16s16s")  # magic, actor, seq, hash, machine, inode, boot, checksum
 _MAGIC: Final = b"EDL3"
@@ -110,6 +111,8 @@ class Sidecar:
         Raises:
             UsageError: This process was forked since.
         """
+        from edda_sync.changes.early import is_reissued
+
         self._owner.check()
         known = self._read()
         if known is None or known.inode != self._inode:

@@ -12,9 +12,7 @@ from edda_sync.engine.own import OwnDevice
 from edda_sync.engine.writing import Writing
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import StoreWriter
-from edda_sync.sync import readmission
-from edda_sync.words.errors import UsageError
-from edda_sync.workspace import actor as actors
+from edda_sync.sync import readmission, shut_out
 from edda_sync.workspace import authority
 from edda_sync.workspace import members as workspaces
 
@@ -37,25 +35,13 @@ class Membership:
         self._opened, self._own, self._writing, self._ledger = opened, own, writing, ledger
 
     @property
-    def workspace(self) -> bytes:
-        """The id of the workspace: 16 bytes."""
-        with self._opened.store.read() as reader:
-            found = reader.meta.get(actors.WORKSPACE_KEY)
-        if found is None:
-            raise self._has_none()
-        return found
-
-    @property
     def workspace_key(self) -> bytes:
         """The key of the workspace under which one writes: 32 bytes that only members know."""
         with self._opened.store.read() as reader:
             ring = workspaces.ring(reader)
         if not ring:
-            raise self._has_none()
+            raise self._own.has_none()
         return ring[-1][1]
-
-    def _has_none(self) -> UsageError:
-        return UsageError(f"{self._opened.home} belongs to no workspace yet; run `edda init` or `edda join`.")
 
     def found(self) -> None:
         """Found a workspace with this device as its first member."""
@@ -80,7 +66,7 @@ class Membership:
 
         def work(tx: StoreWriter) -> None:
             workspaces.adopt(tx, welcome, public_key, self._writing.random(16))
-            readmission.forget_shut_out(tx)
+            shut_out.forget(tx)
 
         self._opened.store.transact(work)
 
@@ -125,7 +111,7 @@ class Membership:
         added, ring, told = self._opened.store.transact(work)
         self._writing.announce()
         by = exts.of({INVITER: identity.device.encode()})
-        return Welcome(self.workspace, ring, told, port, added, by)
+        return Welcome(self._own.workspace, ring, told, port, added, by)
 
     def check_can_invite(self) -> None:
         """

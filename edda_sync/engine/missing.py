@@ -17,13 +17,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from edda_sync.changes.chains import names_of, points_of
-from edda_sync.changes.early import is_reissued
-from edda_sync.crdt.frontier import Dot
-from edda_sync.store.seams import StoreReader, StoreWriter
-from edda_sync.workspace.actor import actor_of
-
 if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Dot
+    from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.store import SqliteStore
 
 MISSING_KEY: Final = "missing"
@@ -64,6 +60,10 @@ def is_lost(reader: StoreReader, last: Dot) -> bool:
         reader: The store, as it is after ``last`` was looked up: another process may write at this moment.
         last: What the sidecar remembers.
     """
+    from edda_sync.changes.chains import names_of, points_of
+    from edda_sync.changes.early import is_reissued
+    from edda_sync.workspace.actor import actor_of
+
     actor, seq = last
     if is_whole(reader, last):
         return False

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final
 
 from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
-from edda_sync.store.seams import Store, StoreWriter
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
-from edda_sync.workspace import actor as actors
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
+    from edda_sync.store.seams import Store, StoreWriter
     from edda_sync.store.sqlite.store import SqliteStore
 
 STORE_ID: Final = "store_id"
 
 OnEnd = Callable[[bool], None]
 """Called after each transaction: True when it is on disk, False when it left no trace."""
-OnIdle = Callable[[StoreWriter], bool]
+OnIdle = Callable[["StoreWriter"], bool]
 """Run in a transaction of its own when nobody writes, and again while it returns True."""
 
 
@@ -103,7 +103,7 @@ class Opened:
         is_whole = False
         with store.read() as reader:
             store_id = reader.meta.get(STORE_ID)
-            founded = reader.meta.get(actors.WORKSPACE_KEY) is not None
+            founded = reader.meta.get(WORKSPACE_KEY) is not None
             if store_id is not None:
                 self.sidecar = _sidecar(state, store_id, store.path)
                 is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())

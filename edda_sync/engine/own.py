@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edda_sync.engine import opening
 from edda_sync.engine.opened import Opened
 from edda_sync.words.errors import LostIdentityError, UsageError
-from edda_sync.workspace import actor as actors
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 if TYPE_CHECKING:
     from edda_sync.transport.identity import Identity  # which imports cryptography: 40 ms
@@ -30,6 +30,24 @@ class OwnDevice:
     def name(self) -> str:
         """What people call this device."""
         return self._opened.config.name or platform.node() or "device"
+
+    @property
+    def workspace(self) -> bytes:
+        """
+        The id of the workspace that it belongs to: 16 bytes.
+
+        Raises:
+            UsageError: It belongs to none yet.
+        """
+        with self._opened.store.read() as reader:
+            found = reader.meta.get(WORKSPACE_KEY)
+        if found is None:
+            raise self.has_none()
+        return found
+
+    def has_none(self) -> UsageError:
+        """Return what is wrong where it belongs to no workspace."""
+        return UsageError(f"{self._opened.home} belongs to no workspace yet; run `edda init` or `edda join`.")
 
     @property
     def identity(self) -> Identity:
@@ -70,7 +88,7 @@ class OwnDevice:
         if opened.config.backend == "memory" or self._identity is not None or opening.has_identity(opened.home):
             return
         with opened.store.read() as reader:
-            founded = reader.meta.get(actors.WORKSPACE_KEY) is not None
+            founded = reader.meta.get(WORKSPACE_KEY) is not None
         if founded:
             raise LostIdentityError(str(opened.home))
 

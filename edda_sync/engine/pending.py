@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from edda_sync.changes.drafts import Delete, Draft, EditText, Put, Rewrite, Touch
 from edda_sync.crdt import rows
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
-from edda_sync.engine.fresh import matching
 from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
+from edda_sync.engine.matching import matching
 from edda_sync.engine.reading import tag_names
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.view import View
@@ -98,7 +99,7 @@ class Pending:
         kind, reader = checked.kind, self.reader
         pending = self._drafts.ids(kind)
         # What is pending may push others out of the page, or leave it: read enough, and cut afterwards.
-        wide = replace(checked, limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
+        wide = checked._replace(limit=checked.limit + checked.offset + len(pending), offset=0) if pending else checked
         left_out = {values.id_text(entity) for entity in pending}
         found_rows = [row for row in matching(reader, wide) if row[0] not in left_out]
         names = tag_names(reader, kind, [row[0] for row in found_rows])

@@ -12,28 +12,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edda_sync.crdt import rows, state
-from edda_sync.crdt.entity import key_of, kind_and_id
-from edda_sync.crdt.frontier import Frontier
-from edda_sync.engine import conflicts, missing
-from edda_sync.engine.fresh import fresh, matching
+from edda_sync.crdt.keys import key_of
+from edda_sync.engine import missing
 from edda_sync.engine.items import item_of_row
+from edda_sync.engine.matching import matching
 from edda_sync.engine.opened import Opened
-from edda_sync.fold.scrub import Damage, scrub_digest, scrub_entities
-from edda_sync.fold.texts import Texts
-from edda_sync.fold.view import View
-from edda_sync.ledger.ledger import Ledger
-from edda_sync.store.seams import Record, Row, StoreReader, StoreWriter
 from edda_sync.words import values
-from edda_sync.words.errors import AmbiguousIdError, CorruptError, NotFoundError, RefusedTextError, UsageError
-from edda_sync.words.model import Conflict, Item, Link, Member, Tag
-from edda_sync.words.query import Query, plan
-from edda_sync.workspace import lives
-from edda_sync.workspace import members as workspaces
-from edda_sync.workspace.lives import Life
+from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
+from edda_sync.words.model import Item
+from edda_sync.words.query import Query, Row, plan
 
 if TYPE_CHECKING:
+    from edda_sync.crdt.frontier import Frontier
+    from edda_sync.fold.scrub import Damage
+    from edda_sync.store.seams import StoreReader, StoreWriter
     from edda_sync.store.sqlite.connections import Connection
+    from edda_sync.words.listed import Conflict, Link, Member, Tag
+    from edda_sync.workspace.lives import Life
 
 
 class Reading:
@@ -42,12 +37,12 @@ class Reading:
 
     Args:
         opened: The store.
-        ledger: The log's keeper; it writes the rows of edited texts.
+        refresh: Writes the rows of edited texts, inside a transaction.
         now: Wall clock, in seconds since 1970.
     """
 
-    def __init__(self, opened: Opened, ledger: Ledger, now: Callable[[], float]) -> None:
-        self._opened, self._ledger, self._now = opened, ledger, now
+    def __init__(self, opened: Opened, refresh: Callable[[StoreWriter], object], now: Callable[[], float]) -> None:
+        self._opened, self._write_texts, self._now = opened, refresh, now
 
     @contextmanager
     def snapshot(self) -> Iterator[StoreReader]:
@@ -59,13 +54,15 @@ class Reading:
                 yield reader
                 return
         self._refresh()
+        from edda_sync.engine.fresh import fresh
+
         with store.read() as reader:
             yield fresh(reader, reader.index.stale())
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else writes at this moment."""
         if not self._opened.store.is_busy():
-            self._opened.store.transact(self._ledger.refresh)
+            self._opened.store.transact(self._write_texts)
 
     def index_texts(self) -> None:
         """Bring the full-text index up to date, unless somebody else writes at this moment."""
@@ -75,7 +72,7 @@ class Reading:
         if due and not store.is_busy():
 
             def work(tx: StoreWriter) -> None:
-                self._ledger.refresh(tx)
+                self._write_texts(tx)
                 tx.tables.index_texts()
 
             store.transact(work)
@@ -101,10 +98,10 @@ class Reading:
 
     def trash(self, kind: str) -> list[Item]:
         """Return the tasks or documents in the trash; a task names the parent that it comes back to, wherever that is."""
+        from edda_sync.engine import hidden
+
         with self._opened.store.read() as reader:
-            found, texts = reader.states.get(reader.index.hidden(kind)), Texts()
-            items = [_hidden_item(reader, texts, record) for _, record in sorted(found.items())]
-        return [item for item in items if item is not None]
+            return hidden.trash(reader, kind)
 
     def in_trash(self, kind: str, ids: Iterable[str]) -> set[str]:
         """Return those of some ids that are of tasks or documents in the trash."""
@@ -129,14 +126,17 @@ class Reading:
 
     def overfull(self) -> list[tuple[str, str]]:
         """Return kind and id of what is larger than can be shown: so much did all devices together write into it."""
+        from edda_sync.engine import hidden
+
         with self._opened.store.read() as reader:
-            found = [kind_and_id(each.key) for each in reader.states.scan() if state.is_overfull(each.key, each.state)]
-        return [(kind, values.id_text(entity_id)) for kind, entity_id in found]
+            return hidden.overfull(reader)
 
     # --- tags, links, conflicts, tables -------------------------------------------------------------------------------
 
     def tags(self) -> list[Tag]:
         """Return all tags, by name."""
+        from edda_sync.words.listed import Tag
+
         with self._opened.store.read() as reader:
             found = reader.tables.all("tags")
         tags = [Tag(id=row[0], name=row[1], color=row[2], description=row[3], created_at=row[4]) for row in found]
@@ -144,14 +144,18 @@ class Reading:
 
     def links(self, task_id: str | None, document_id: str | None) -> list[Link]:
         """Return the links of a task, of a document, or all."""
+        from edda_sync.words.listed import Link
+
         with self._opened.store.read() as reader:
             found = reader.edges.links_of(task_id, document_id)
         return [Link(task_id=r[0], document_id=r[1], relationship_type=r[2], created_at=r[3]) for r in found]
 
     def conflicts(self) -> list[Conflict]:
         """Return every cell that has several concurrent values, with the ones that are kept but not shown."""
+        from edda_sync.engine.conflicts import kept_values
+
         with self._opened.store.read() as reader:
-            return conflicts.kept_values(reader, Texts())
+            return kept_values(reader)
 
     def table(self, name: str) -> list[Row]:
         """Return all rows of one of the specification's tables, by primary key."""
@@ -208,26 +212,36 @@ class Reading:
 
     def members(self) -> list[Member]:
         """Return the devices of the workspace, by name."""
+        from edda_sync.workspace import members
+
         with self._opened.store.read() as reader:
-            return workspaces.members(reader)
+            return members.members(reader)
 
     def certificates(self) -> dict[str, bytes]:
         """Return the certificates of the members by device id."""
+        from edda_sync.workspace import members
+
         with self._opened.store.read() as reader:
-            return workspaces.certificates(reader)
+            return members.certificates(reader)
 
     def lives(self) -> list[Life]:
         """Return the lives of the devices' stores, as the log tells of them."""
+        from edda_sync.workspace import lives
+
         with self._opened.store.read() as reader:
             return lives.lives(reader)
 
     def forked(self) -> list[str]:
         """Return the devices of which a chain is proved to fork, by id."""
+        from edda_sync.workspace import lives
+
         with self._opened.store.read() as reader:
             return lives.forked(reader)
 
     def copies(self) -> list[Life]:
         """Return the lives of other copies of this device's store, latest first; see ``lives.copies``."""
+        from edda_sync.workspace import lives
+
         with self._opened.store.read() as reader:
             return lives.copies(reader, int(self._now() * 1000))
 
@@ -257,6 +271,8 @@ class Reading:
         Returns:
             What is damaged, and where to go on; None once the digest's sum, at the end, was looked at too.
         """
+        from edda_sync.fold.scrub import scrub_digest, scrub_entities
+
         store = self._opened.store
         with store.read() as reader:
             due = bool(reader.index.stale())
@@ -270,15 +286,3 @@ class Reading:
 def tag_names(reader: StoreReader, kind: str, ids: list[str]) -> dict[str, list[str]]:
     """Return the names of the tags of some tasks or documents, by id."""
     return {entity: [name for _, name in tags] for entity, tags in reader.edges.tags_of(kind, ids).items()}
-
-
-def _hidden_item(reader: StoreReader, texts: Texts, record: Record) -> Item | None:
-    """Return the task or document of a record, as it would be shown were it not in the trash; None if it is unreadable."""
-    try:
-        entity = state.entity_of(record.key, record.state)
-        text = texts.text_of(View(reader), entity)
-    except (CorruptError, RefusedTextError):
-        return None
-    if not (entity.touched or entity.deleted):  # it is overfull, and has nothing to show
-        return None
-    return item_of_row(entity.kind, rows.row_of(entity, text, rows.parent_of(entity)), [])

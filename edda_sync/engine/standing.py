@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from edda_sync.changes import early
-from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.crdt.records import device_id
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
-from edda_sync.sync import behind, readmission
+from edda_sync.sync import provisional, shut_out
 from edda_sync.sync.kept import kept_in
-from edda_sync.sync.orders import Written
-from edda_sync.sync.proving import Difference
 from edda_sync.words import limits, values
-from edda_sync.workspace.actor import ACTOR_KEY
+from edda_sync.workspace.keys import ACTOR_KEY
 from edda_sync.workspace.members import cards, cards_told, inviter, trusted
+
+if TYPE_CHECKING:
+    from edda_sync.sync.orders import Written
+    from edda_sync.sync.proving import Difference
 
 Facts = dict[str, Any]
 
@@ -71,6 +73,8 @@ def save_port(engine: StorageEngine, number: int) -> None:
 
 def written(engine: StorageEngine) -> Written:
     """Return how far the log goes, and what of that this device itself wrote last."""
+    from edda_sync.sync.orders import Written
+
     with engine.store.read() as reader:
         actor = reader.meta.get(ACTOR_KEY) or b""
         head = reader.log.heads().get(actor)
@@ -123,8 +127,8 @@ def _segment(engine: StorageEngine) -> Facts:
     documents is kept what was written on it and did not fit.
     """
     with engine.store.read() as reader:
-        reached, forger, unproved = behind.progress(reader), behind.forged_by(reader), behind.unproved_by(reader)
-        kept = kept_in(reader)
+        reached, kept = provisional.progress(reader), kept_in(reader)
+        forger, unproved = provisional.forged_by(reader), provisional.unproved_by(reader)
     return {
         "provisional": None if reached is None else {"here": reached[0], "of": reached[1]},
         "forged_by": None if forger is None else device_id(forger),
@@ -151,7 +155,7 @@ def given(engine: StorageEngine) -> Frontier:
 def shut_out_by(engine: StorageEngine) -> str | None:
     """Return the id of the device that knew this one and does not know it any more, as far as this one has heard."""
     with engine.store.read() as reader:
-        return readmission.shut_out_by(reader)
+        return shut_out.by(reader)
 
 
 def note_refusal(engine: StorageEngine, device: str, known: Remembered) -> bool:
@@ -168,16 +172,16 @@ def note_refusal(engine: StorageEngine, device: str, known: Remembered) -> bool:
     with engine.store.read() as reader:
         if device != inviter(reader) and not known.proved_s:
             return False
-        noted = readmission.shut_out_by(reader)
+        noted = shut_out.by(reader)
     if noted != device:
-        engine.store.transact(lambda tx: readmission.note_shut_out(tx, device))
+        engine.store.transact(lambda tx: shut_out.note(tx, device))
     return True
 
 
 def note_known(engine: StorageEngine, device: str) -> None:
     """Note that a device knows this one."""
     if shut_out_by(engine) == device:
-        engine.store.transact(lambda tx: readmission.note_known(tx, device))
+        engine.store.transact(lambda tx: shut_out.note_known(tx, device))
 
 
 def shut_out_sentence(name: str, unshared: int = 0) -> str:

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from edda_sync.changes.drafts import Delete, Draft, Put, Touch
-from edda_sync.crdt.entity import Entity, key_of, kind_and_id
+from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.crdt.state import entity_of
 from edda_sync.engine.drafting import Drafts
 from edda_sync.engine.pending import Pending

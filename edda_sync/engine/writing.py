@@ -21,12 +21,12 @@ from edda_sync.engine.own import OwnDevice
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.store.seams import Head, StoreWriter
-from edda_sync.sync import readmission
 from edda_sync.words import values
 from edda_sync.words.callbacks import Callback, log_broken
 from edda_sync.words.errors import CallbackError, LostIdentityError
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import lives
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 INDEX_ROWS: Final = 2_000  # rows of one step of the full-text index: a writer beside it waits no longer
 
@@ -113,6 +113,8 @@ class Writing:
     def live(self, tx: StoreWriter) -> None:
         """Begin a new life when this store may not be what it was, or its present life is known to be over: see ``life``."""
         if actors.actor_of(tx) not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
+            from edda_sync.sync import readmission
+
             readmission.readmit(tx, self._ledger, self.random)
         actor = actors.actor_of(tx)
         head = tx.log.heads().get(actor)
@@ -124,7 +126,7 @@ class Writing:
             if tx.log.heads():
                 with suppress(LostIdentityError):  # nothing hangs on it: the next life of whoever has the key does it
                     identity, now_ms = self._own.identity, int(self.now() * 1000)
-                    workspace = tx.meta.get(actors.WORKSPACE_KEY) or b""
+                    workspace = tx.meta.get(WORKSPACE_KEY) or b""
                     lives.close_quiet(tx, workspace, identity.public_key, identity.sign, now_ms)
 
     def _doubt(self, tx: StoreWriter, actor: bytes, head: Head | None) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edda_sync.crdt import operation
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Put
 from edda_sync.words import limits
 from edda_sync.words.errors import LimitError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import Entity, key_of, kind_and_id
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.fold.newborn import Newborn
 from edda_sync.store.seams import Record, StoreReader
 

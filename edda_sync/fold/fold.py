@@ -23,7 +23,8 @@ from typing import Final
 
 from edda_sync.changes.chains import names_of
 from edda_sync.crdt import operation
-from edda_sync.crdt.entity import Entity, key_of, kind_and_id
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Unread
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.fold import newborn

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from edda_sync.crdt import integrity, rows, state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.store.seams import Record, Shown
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Final
 
 from edda_sync.crdt import digests, integrity, rows, state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.rings import Rings

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from edda_sync.crdt import cells, integrity
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.entities import Entities
 from edda_sync.store.seams import StoreReader
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from edda_sync.crdt import digests
-from edda_sync.crdt.entity import kind_and_id
-from edda_sync.crdt.rows import COLUMNS
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.store.seams import Record, StoreReader
 from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
+from edda_sync.words.model import COLUMNS
 
 PAGE: Final = 1_000  # entities that are looked at together
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.fold.current import NO_CHANGE, Current
 from edda_sync.fold.entities import Entities
 from edda_sync.fold.waiting import Waiting

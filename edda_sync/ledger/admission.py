@@ -18,8 +18,8 @@ from edda_sync.changes.change import Birth, Change, Header
 from edda_sync.changes.past import Pasts
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt import frontier
-from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.records import device_entity
 from edda_sync.fold.entities import Entities
 from edda_sync.store.seams import StoreReader

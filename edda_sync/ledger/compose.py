@@ -14,7 +14,8 @@ from edda_sync.changes.chains import names_of
 from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewrite, Touch
 from edda_sync.crdt import frontier
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Operation
 from edda_sync.fold.budget import check_room
 from edda_sync.fold.fold import Fold

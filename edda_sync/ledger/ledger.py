@@ -24,8 +24,8 @@ from edda_sync.changes.drafts import Draft, Put, Verbatim
 from edda_sync.changes.past import Pasts, added
 from edda_sync.crdt import ext as exts
 from edda_sync.crdt import frontier, operation
-from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Dot, Frontier
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
 from edda_sync.fold.waiting import Waiting
@@ -39,7 +39,8 @@ from edda_sync.store.delta import apply
 from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
-from edda_sync.workspace.actor import BIRTH_KEY, WORKSPACE_KEY, actor_of, meta_of
+from edda_sync.workspace.actor import actor_of, meta_of
+from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 
 DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
 

@@ -16,9 +16,10 @@ from edda_sync.changes.early import REISSUED_KEY
 from edda_sync.crdt.frontier import ACTOR_BYTES, Dot, Frontier
 from edda_sync.simulations.links import Host
 from edda_sync.store.seams import Logged, StoreReader
-from edda_sync.sync import behind
+from edda_sync.sync.provisional import forged_by, unproved_by
 from edda_sync.sync.readmission import SAW_OTHERWISE, WHY
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 
 class Fate(Enum):
@@ -127,7 +128,7 @@ class Book:
         """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
         self._gaps.discard(device.name)
         self._read.pop(device.name, None)
-        if behind.forged_by(reader) is not None or behind.unproved_by(reader) is not None:
+        if forged_by(reader) is not None or unproved_by(reader) is not None:
             self.fell[device.name] += 1
             self._take_out(device, reader)
 

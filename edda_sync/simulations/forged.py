@@ -18,7 +18,7 @@ import msgspec
 from edda_sync.changes import change as changes
 from edda_sync.crdt import state
 from edda_sync.crdt.digests import root
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.segments import segment as segments
 from edda_sync.segments.segment import Entry, SegmentHeader

@@ -41,7 +41,8 @@ from edda_sync.transport.identity import Identity
 from edda_sync.words import limits, values
 from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.words.model import Task
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 if TYPE_CHECKING:
     from edda_sync.simulations.links import Host, Link

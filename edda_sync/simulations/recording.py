@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.crdt.entity import kind_and_id
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.fold.conflicts import conflicts_of
 from edda_sync.fold.entities import Entities
 from edda_sync.sync.messages import Changes

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from edda_sync.engine.engine import StorageEngine
 from edda_sync.simulations import branches, ending, levels
 from edda_sync.simulations.audience import Audience
 from edda_sync.simulations.book import Book
@@ -276,7 +275,7 @@ class Simulation:
             self._audience.tell("booted", device)
         levels.booted(self, device)
         if device.honest:
-            device.act(StorageEngine.readmit)
+            device.act(lambda engine: engine.membership.readmit())
 
     def put_back(self, device: SimulatedDevice) -> None:
         """Say that a device's disk holds something older now, or somebody else's."""

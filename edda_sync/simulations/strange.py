@@ -33,7 +33,8 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.model import Task
 from edda_sync.words.query import TaskQuery
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of
+from edda_sync.workspace.actor import actor_of
+from edda_sync.workspace.keys import BIRTH_KEY
 
 # --- what a liar really makes -----------------------------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ def append(
         engine.writing.live(tx)
         actor = actor_of(tx)
         head = tx.log.heads().get(actor)
-        at = int(engine.wall_s() * 1000) if wall_ms is None else wall_ms
+        at = int(engine.writing.now() * 1000) if wall_ms is None else wall_ms
         birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"") if head is None else None
         if tx.segments.merged() or (birth is not None and early.is_pending(tx)):
             return None  # what it rests on is not here

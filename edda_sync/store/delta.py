@@ -7,7 +7,6 @@ Caches, dry runs and whoever watches a store can read the same value.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from edda_sync.store.seams import Patch, Pointed, Record, Shown, StoreWriter, Unapplied
@@ -38,8 +37,7 @@ class TextAppended(NamedTuple):
 TextWrite = TextSaved | TextAppended
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """
     What became of entities, by key where one is given as bytes.
 

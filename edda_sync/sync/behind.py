@@ -27,8 +27,9 @@ from edda_sync.store.seams import Head, Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import UNNAMED, fall_back
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import root_of
-from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, open_taken, provisional
+from edda_sync.sync.merging import open_taken
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
+from edda_sync.sync.provisional import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, provisional
 from edda_sync.sync.readmission import readmit
 from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
 from edda_sync.sync.vouchers import Vouched
@@ -304,22 +305,6 @@ class LogBehind:
 def _is_whole(reader: StoreReader, upto: Frontier) -> bool:
     behind = reader.segments.behind()
     return all(_held(behind, actor) >= seq for actor, seq in upto.items())
-
-
-def forged_by(reader: StoreReader) -> bytes | None:
-    """Return the signing key of the device whose segment was not what the log says; None when there was none."""
-    return reader.meta.get(FORGED_KEY)
-
-
-def unproved_by(reader: StoreReader) -> bytes | None:
-    """Return the signing key of the device of whose segment nobody brought the log behind; None when there was none."""
-    return reader.meta.get(UNPROVED_KEY)
-
-
-def progress(reader: StoreReader) -> tuple[int, int] | None:
-    """Return how many changes of the log behind a segment are here, and of how many; None when there is no such segment."""
-    begun = provisional(reader)
-    return None if begun is None else (sum(head.seq for head in reader.segments.behind().values()), begun.changes)
 
 
 def _frontier_of(reader: StoreReader, begun: Provisional) -> Frontier:

@@ -29,12 +29,13 @@ from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Signer, Verify
 from edda_sync.sync.making import Making
 from edda_sync.sync.mending import Mending
-from edda_sync.sync.merging import Merging, provisional
+from edda_sync.sync.merging import Merging
 from edda_sync.sync.messages import Heads, Shown, Summary, Wish
+from edda_sync.sync.provisional import provisional
 from edda_sync.sync.taking import Taking
 from edda_sync.sync.telling import short_names
 from edda_sync.words import limits
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 SUMMARY_HASH_BYTES: Final = 16
 

@@ -18,7 +18,8 @@ from edda_sync.changes import change as changes
 from edda_sync.changes import early
 from edda_sync.changes.drafts import Verbatim
 from edda_sync.crdt.cells import Siblings
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import decode
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.segments import segment as segments
@@ -26,7 +27,8 @@ from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync import rewriting
 from edda_sync.sync.merging import open_taken
 from edda_sync.workspace import closing
-from edda_sync.workspace.actor import BIRTH_KEY, actor_of, begin_life, new_life
+from edda_sync.workspace.actor import actor_of, begin_life, new_life
+from edda_sync.workspace.keys import BIRTH_KEY
 
 WHY: Final = "what it began with was not so"
 UNNAMED: Final = "what it wrote before could not say all that it had seen"

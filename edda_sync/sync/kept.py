@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from edda_sync.changes.drafts import Draft, Put, Rewrite, Verbatim
-from edda_sync.crdt import rows
-from edda_sync.crdt.entity import OWN_TIME, key_of
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.keys import key_of
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.model import TEXT_FIELDS
@@ -58,8 +58,8 @@ class Kept:
             for part, piece in enumerate(_pieces(text)):
                 name = blake2b(nonce + b"%d %d" % (number, part), digest_size=_ID_BYTES, person=b"edda-kept").digest()
                 yield Put.of("document", name, {
-                    "title": title, "content": piece, "content_type": rows.CONTENT_TYPE_DEFAULT,
-                    "doc_type": rows.DOC_TYPE_DEFAULT, "created_at": OWN_TIME,
+                    "title": title, "content": piece, "content_type": values.CONTENT_TYPE_DEFAULT,
+                    "doc_type": values.DOC_TYPE_DEFAULT, "created_at": OWN_TIME,
                 })  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync.making import forget_made
 from edda_sync.sync.vouchers import voucher_of
 from edda_sync.workspace import authority
-from edda_sync.workspace.actor import ACTOR_KEY
+from edda_sync.workspace.keys import ACTOR_KEY
 
 Allows = Callable[[bytes], bool]
 """Tells of a device's key whether one more proof by it may be taken now."""

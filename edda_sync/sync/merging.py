@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Final
 
 import msgspec
 
@@ -33,33 +32,11 @@ from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.making import made_segment, root_of
 from edda_sync.sync.messages import Offer, Snapshot
+from edda_sync.sync.provisional import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional
 from edda_sync.sync.taking import Taken
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, InvalidValueError, RemoteError, RemoteProtocolError
 from edda_sync.workspace import authority
-
-PROVISIONAL_KEY: Final = "provisional"
-FORGED_KEY: Final = "forged"  # who made a segment that the log behind it does not say
-UNPROVED_KEY: Final = "unproved"  # who made a segment of which nobody brought the log behind
-
-
-class Provisional(msgspec.Struct, frozen=True, array_like=True):
-    """
-    A segment that this store believes until its log is here.
-
-    Attributes:
-        segment: Its name.
-        maker: Signing key of the device that made it.
-        root: What the log must fold to.
-        position: Where it stands in the log; the changes that it stands for have the positions before.
-        changes: How many of those there are.
-    """
-
-    segment: bytes
-    maker: bytes
-    root: bytes
-    position: int
-    changes: int
 
 
 class Merging:
@@ -218,9 +195,3 @@ def halves_of(reader: StoreReader) -> list[tuple[bytes, int]]:
     """Return name and number of parts of each segment that is half here."""
     made = made_segment(reader)
     return [(name, parts) for name, parts in reader.blobs.unreferenced() if made is None or name != made.hash]
-
-
-def provisional(reader: StoreReader) -> Provisional | None:
-    """Return the segment that this store believes until its log is here."""
-    stored = reader.meta.get(PROVISIONAL_KEY)
-    return None if stored is None else msgspec.msgpack.decode(stored, type=Provisional)

@@ -32,14 +32,14 @@ from edda_sync.crdt.frontier import Frontier
 from edda_sync.ledger.ledger import Ledger
 from edda_sync.store import anew
 from edda_sync.store.seams import StoreReader, StoreWriter
-from edda_sync.sync import rewriting
+from edda_sync.sync import rewriting, shut_out
 from edda_sync.sync.rewriting import Drafted, Seen
 from edda_sync.workspace import authority, closing
-from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, actor_of, begin_life
+from edda_sync.workspace.actor import actor_of, begin_life
+from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
 WHY: Final = "it was let in again: what had let it in before was lost"
 SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"
-_SHUT_OUT_KEY: Final = "shut out"
 
 
 def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> bool:
@@ -111,7 +111,7 @@ def _go_on(
     left = _left(tx, drafted, made_at or [each.position for each in drafted])
     wrote, about = actor_of(tx), tx.mentions.entities_at([each.position for each in drafted])
     early.forget(tx)
-    forget_shut_out(tx)
+    shut_out.forget(tx)
     forget_made(tx)
     tx.log.drop_lives(lives)
     closing.drop_gone(tx)
@@ -138,7 +138,7 @@ def is_due(reader: StoreReader) -> bool:
 
 def is_shut_out(reader: StoreReader) -> bool:
     """Tell whether this device may have to be let in again."""
-    return shut_out_by(reader) is not None or _rests_on_nothing(reader)
+    return shut_out.by(reader) is not None or _rests_on_nothing(reader)
 
 
 def _rests_on_nothing(reader: StoreReader) -> bool:
@@ -209,28 +209,3 @@ def _written_again(reader: StoreReader, early_hashes: Collection[bytes]) -> tupl
                     done.add(header.again)
                     reached[name] = header.seq
     return done, reached
-
-
-# --- telling people ---------------------------------------------------------------------------------------------------
-
-
-def note_shut_out(tx: StoreWriter, device: str) -> None:
-    """Note that a device that knew this one refused it as a stranger."""
-    tx.meta.set(_SHUT_OUT_KEY, device.encode())
-
-
-def note_known(tx: StoreWriter, device: str) -> None:
-    """Note that a device knows this one."""
-    if shut_out_by(tx) == device:
-        forget_shut_out(tx)
-
-
-def forget_shut_out(tx: StoreWriter) -> None:
-    """Forget who refused this device: it is let in again."""
-    tx.meta.drop(_SHUT_OUT_KEY)
-
-
-def shut_out_by(reader: StoreReader) -> str | None:
-    """Return the id of the device that knew this one and does not know it any more, as far as this store has heard."""
-    noted = reader.meta.get(_SHUT_OUT_KEY)
-    return None if noted is None else noted.decode()

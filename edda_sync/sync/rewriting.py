@@ -20,7 +20,8 @@ from edda_sync.changes import early
 from edda_sync.changes.change import Change
 from edda_sync.changes.drafts import Delete, Draft, Put, Rewrite, Touch, Verbatim
 from edda_sync.crdt import operation
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of, kind_and_id
+from edda_sync.crdt.entity import OWN_TIME, Entity
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.crdt.schema import unknown_cells
 from edda_sync.fold.entities import Entities
 from edda_sync.ledger.ledger import Ledger
@@ -29,7 +30,7 @@ from edda_sync.store.seams import Rewritten, StoreReader, StoreWriter
 from edda_sync.sync.kept import Kept, note
 from edda_sync.words.errors import InvalidValueError, LocalError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS
-from edda_sync.workspace.actor import BIRTH_KEY
+from edda_sync.workspace.keys import BIRTH_KEY
 
 
 class Drafted(NamedTuple):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from typing import Final, Generic, ParamSpec
+from typing import TYPE_CHECKING, Final, Generic, ParamSpec
 
 from edda_sync.words.errors import CallbackError
 
+if TYPE_CHECKING:
+    import logging
+
 P = ParamSpec("P")
-LOG: Final = logging.getLogger("edda_sync")
+LOG_NAME: Final = "edda_sync"
 MEANT_FOR_ALL: Final = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
@@ -59,7 +61,9 @@ class Callback(Generic[P]):
 
 def log_broken(error: CallbackError) -> None:
     """Write to the log that a function of the program's raised something, with its trace."""
-    log(LOG, logging.ERROR, str(error), error.raised)
+    import logging
+
+    log(logging.getLogger(LOG_NAME), logging.ERROR, str(error), error.raised)
 
 
 def log(logger: logging.Logger, level: int, text: str, cause: BaseException | None = None) -> None:
@@ -79,5 +83,7 @@ def log(logger: logging.Logger, level: int, text: str, cause: BaseException | No
     except BaseException as raised:  # noqa: BLE001 - as above
         text = f"{text} (A handler of the log raised {type(raised).__name__}: {raised})"
         trace = None if cause is None else (type(cause), cause, cause.__traceback__)
+        import logging
+
         record = logger.makeRecord(logger.name, level, __file__, 0, text, (), trace)
         logging.StreamHandler().handle(record)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -143,6 +142,8 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, keep_mode:
     Raises:
         OSError: It cannot be written; what was there still is. It names the file, or its folder, whichever is in the way.
     """
+    import tempfile
+
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".edda-", dir=path.parent)  # made for its owner only
     except OSError as error:

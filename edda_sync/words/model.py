@@ -1,5 +1,5 @@
 """
-What people and programs hold in their hands: tasks, documents, tags, conflicts.
+What people and programs hold in their hands: tasks and documents; ``listed`` has what is only read.
 
 An object's fields are :data:`UNSET` until somebody sets them. What is read from a store has every field set and
 carries, out of sight, the version it was read at: an update writes only what differs from *that*, so that it never
@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from edda_sync.words.listed import Link, Tag
 
 TaskId = str
 DocumentId = str
@@ -138,63 +141,19 @@ Base = Callable[[], Item]
 """Makes, once more, the object as it was read; most objects are read and never asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
-    """A tag: its name is its identity, whatever its case or accents' composition."""
-
-    id: str
-    name: str
-    color: str | None
-    description: str | None
-    created_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A task's link to a document."""
-
-    task_id: str
-    document_id: str
-    relationship_type: str
-    created_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictValue:
-    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change:
-    the actor in hex, and its number.
-    """
-
-    value: Any
-    written_at: str
-    actor: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """A cell with several concurrent values: one is shown, the others are kept here until someone writes anew."""
-
-    kind: str
-    id: str
-    title: str
-    field: str
-    shown: ConflictValue
-    kept: tuple[ConflictValue, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A device of the workspace."""
-
-    device: str
-    name: str
-    certificate: bytes
-    added_at: str
-
-
 KINDS: Final = ("task", "document", "tag", "device", "workspace")
-"""In the order of their numbers in stores (``crdt.entity.key_of``): a new one goes to the end."""
+"""In the order of their numbers in stores (``crdt.keys.key_of``): a new one goes to the end."""
+
+TASK_COLUMNS: Final = (
+    "id", "title", "description", "status", "priority", "created_at", "updated_at", "completed_at", "due_date",
+    "parent_id", "metadata", "agent_context",
+)  # fmt: skip
+DOCUMENT_COLUMNS: Final = (
+    "id", "title", "content_type", "content", "doc_type", "created_at", "updated_at", "version", "metadata", "agent_context",
+)  # fmt: skip
+TAG_COLUMNS: Final = ("id", "name", "color", "description", "created_at")
+COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG_COLUMNS}
+"""Of the specification's tables that show entities, by kind: the same names as the objects' fields."""
 
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
 

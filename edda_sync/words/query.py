@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError
@@ -87,8 +87,7 @@ MOST_URGENT = TaskQuery(status=("open", "in_progress"), limit=50)
 """Open or in progress, by priority, due date (none last), age, id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """
     A checked query, as every store answers it.
 

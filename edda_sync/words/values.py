@@ -23,6 +23,8 @@ from edda_sync.words.errors import InvalidValueError
 STATUSES = ("open", "in_progress", "blocked", "done", "cancelled")
 STATUS_DEFAULT = "open"
 PRIORITY_DEFAULT = 2
+CONTENT_TYPE_DEFAULT = "text/markdown"
+DOC_TYPE_DEFAULT = "note"
 TITLE_DEFAULT = "(untitled)"  # shown where a title was purged; never written
 
 When = str | datetime.date

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import names_of
 from edda_sync.crdt import ext as exts
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words.errors import UsageError
-
-ACTOR_KEY: Final = "actor"
-BIRTH_KEY: Final = "birth"
-WORKSPACE_KEY: Final = "workspace"
+from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
 
 def meta_of(reader: StoreReader, key: str) -> bytes:

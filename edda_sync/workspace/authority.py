@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import names_of
 from edda_sync.changes.change import Birth
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.records import DeviceRecord, decode_device, device_entity
 from edda_sync.crdt.state import entity_of
 from edda_sync.store.seams import StoreReader

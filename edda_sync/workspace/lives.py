@@ -8,7 +8,7 @@ second leaf that writes belongs to another copy of the same store.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edda_sync.changes import change as changes
 from edda_sync.changes.chains import Chains, forked_keys
@@ -16,12 +16,11 @@ from edda_sync.crdt.records import device_id
 from edda_sync.store.seams import Head, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.workspace import closing as closings
-from edda_sync.workspace.actor import ACTOR_KEY
 from edda_sync.workspace.closing import Closing
+from edda_sync.workspace.keys import ACTOR_KEY
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(NamedTuple):
     """
     One life.
 

@@ -17,9 +17,10 @@ from edda_sync.crdt.records import DeviceRecord, EpochRecord, SealingKey
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.words import limits, values
 from edda_sync.words.errors import InvalidValueError, LimitError, UsageError
-from edda_sync.words.model import Member
+from edda_sync.words.listed import Member
 from edda_sync.workspace import actor as actors
 from edda_sync.workspace import authority
+from edda_sync.workspace.keys import WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome, decode_welcome, encode
 
 RING_KEY: Final = "ring"
@@ -44,12 +45,12 @@ def found(tx: StoreWriter, birth: Birth, secret: bytes) -> Put | None:
     Returns:
         What the founding change must say of that epoch.
     """
-    if tx.meta.get(actors.WORKSPACE_KEY) is not None:
+    if tx.meta.get(WORKSPACE_KEY) is not None:
         return None
     workspace = changes.workspace_of(changes.encode_birth(birth))
     epoch = records.encode(EpochRecord(0, None, records.commitment_of(secret)))
     name = records.epoch_name(epoch)
-    tx.meta.set(actors.WORKSPACE_KEY, workspace)
+    tx.meta.set(WORKSPACE_KEY, workspace)
     tx.meta.set(RING_KEY, _encode_ring(((name, secret),)))
     actors.begin_life(tx, birth)
     return Put.of("workspace", workspace, {f"epoch.{name.hex()}": epoch})
@@ -82,7 +83,7 @@ def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) ->
         UsageError: It belongs to another one.
         InvalidValueError: A member's certificate is none.
     """
-    held = tx.meta.get(actors.WORKSPACE_KEY)
+    held = tx.meta.get(WORKSPACE_KEY)
     if held not in (None, welcome.workspace):
         raise UsageError("This store belongs to a workspace already.")
     for card in welcome.members.values():
@@ -93,7 +94,7 @@ def adopt(tx: StoreWriter, welcome: Welcome, public_key: bytes, nonce: bytes) ->
         told = msgspec.structs.replace(welcome, members=cards_told(tx) | welcome.members)
         tx.meta.set(WELCOME_KEY, encode(told))
         return
-    tx.meta.set(actors.WORKSPACE_KEY, welcome.workspace)
+    tx.meta.set(WORKSPACE_KEY, welcome.workspace)
     tx.meta.set(RING_KEY, _encode_ring(welcome.ring))
     tx.meta.set(WELCOME_KEY, encode(welcome))
     actors.begin_life(tx, Birth(public_key, nonce, *welcome.added))

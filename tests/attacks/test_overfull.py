@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Put, Touch
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine

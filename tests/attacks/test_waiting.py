@@ -11,7 +11,7 @@ import pytest
 import edda_sync as edda
 from edda_sync.changes import change as changes
 from edda_sync.crdt import records
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Put, Touch
 from edda_sync.crdt.records import DeviceRecord, device_entity
 from edda_sync.engine import doctor

@@ -63,3 +63,25 @@ def test_an_interrupt_that_whoever_started_the_command_ignores_is_ignored() -> N
     code = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
     ended = subprocess.run([sys.executable, "-c", code, "click"], capture_output=True, text=True, check=False)
     assert "No such command 'click'" in ended.stderr
+
+
+COUNTED = """
+import atexit, gc, sys
+
+def count():
+    print(sum(each["collections"] for each in gc.get_stats()) - before, gc.get_freeze_count() > 10_000, file=sys.stderr)
+
+atexit.register(count)  # it runs last
+from edda_sync.cli.command import main
+before = sum(each["collections"] for each in gc.get_stats())
+main()
+"""
+
+
+def test_a_short_command_looks_for_no_garbage_while_it_runs_nor_at_its_end(edda: Any) -> None:
+    edda("task", "add", "a")
+    for args in (["task", "list"], ["task", "add", "b"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", COUNTED, "--home", str(edda.home), *args], capture_output=True, text=True, check=True
+        )
+        assert ended.stderr == "0 True\n"

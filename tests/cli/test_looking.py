@@ -16,15 +16,15 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync
-from edda_sync.cli import network
+from edda_sync.cli import status
 from edda_sync.cli.main import root
-from edda_sync.device import control
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits
+from edda_sync.words.folders import socket_path
 from tests.cli.conftest import Edda
 from tests.test_unreadable import FOREIGN
 
@@ -238,8 +238,8 @@ def test_a_reader_that_stays_open_hinders_nobody_who_looks_or_writes(edda: Edda,
 def test_a_running_device_that_hangs_is_not_waited_for_and_the_store_answers(
     edda: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(network, "ANSWER_S", 0.1)
-    path = control.socket_path(edda.home)
+    monkeypatch.setattr(status, "ANSWER_S", 0.1)
+    path = socket_path(edda.home)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as hanging:
         hanging.bind(str(path))

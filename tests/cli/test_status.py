@@ -14,15 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edda_sync.cli import network
-from edda_sync.cli.network import _peer_state
+from edda_sync.cli import status
+from edda_sync.cli.status import _peer_state
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.unapplied import UNREADABLE
 from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.sync.kept import note
-from edda_sync.sync.merging import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.sync.proving import Difference
+from edda_sync.sync.provisional import FORGED_KEY, PROVISIONAL_KEY, Provisional
 from edda_sync.testing import devices, pair, sync
 from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
@@ -185,7 +185,7 @@ def test_why_a_device_is_not_reached_stands_below_the_table_and_makes_no_column_
         found = standing.status(laptop)
     (peer,) = found["peers"]
     peer["error"] = "No device answered at 192.168.1.20:7000 (Connection refused); is `edda up` running there?"
-    monkeypatch.setattr(network, "_asked", lambda _: found)
+    monkeypatch.setattr(status, "_asked", lambda _: found)
     *_, row, why = edda("status").stdout.splitlines()
     assert row.split() == ["phone", "not", "connected", "never"]
     assert why == f"phone: {peer['error']}"

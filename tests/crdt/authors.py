@@ -18,7 +18,7 @@ from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Row, StoreReader, StoreWriter
 from edda_sync.transport.identity import Identity
 from edda_sync.workspace import members as workspaces
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard
 
 T = TypeVar("T")

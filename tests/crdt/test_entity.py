@@ -7,12 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.crdt import entity as entities
 from edda_sync.crdt import state
 from edda_sync.crdt.entity import Entity, Refused
 from edda_sync.crdt.frontier import Frontier
-from edda_sync.words.errors import CorruptError
-from edda_sync.words.model import KINDS
 from tests.crdt.histories import ACTORS, Event, causal_order, histories
 
 ID = bytes(range(16))
@@ -135,27 +132,6 @@ def test_what_is_refused_is_read_back_from_its_bytes(some: set[tuple[bytes, int,
 def test_a_set_of_nothing_or_of_another_length_is_refused(encoded: bytes) -> None:
     with pytest.raises(ValueError, match="no set"):
         Refused.decode(encoded)
-
-
-# --- keys -------------------------------------------------------------------------------------------------------------
-
-
-def test_one_id_has_a_key_for_each_kind_and_each_key_names_both() -> None:
-    keys = {kind: entities.key_of(kind, ID) for kind in KINDS}
-    assert len(set(keys.values())) == len(KINDS)
-    assert {kind: entities.kind_and_id(key) for kind, key in keys.items()} == {kind: (kind, ID) for kind in KINDS}
-    assert {kind: Entity(ID, kind).key for kind in KINDS} == keys
-
-
-def test_the_keys_that_stores_hold_stay_what_they_are() -> None:
-    numbers = {"task": b"\0", "document": b"\1", "tag": b"\2", "device": b"\3", "workspace": b"\4"}
-    assert {kind: entities.key_of(kind, ID) for kind in KINDS} == {kind: first + ID for kind, first in numbers.items()}
-
-
-@pytest.mark.parametrize("key", [b"", b"\5" + ID, b"\xff" + ID])
-def test_bytes_that_are_no_key_are_damage(key: bytes) -> None:
-    with pytest.raises(CorruptError):
-        entities.kind_and_id(key)
 
 
 # --- what it shows ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.schema import check_state
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument, genesis_id

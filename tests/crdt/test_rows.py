@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync.crdt.entity import OWN_TIME, Entity
-from edda_sync.crdt.rows import COLUMNS, Edge, edges_of, row_of, version_of
+from edda_sync.crdt.rows import Edge, edges_of, row_of, version_of
 from edda_sync.words import values
+from edda_sync.words.model import COLUMNS
 from tests.crdt.histories import ACTORS
 
 ID = bytes(range(16))

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import OWN_TIME, Entity, key_of
+from edda_sync.crdt.entity import OWN_TIME, Entity
 from edda_sync.crdt.frontier import SEQ_MAX
+from edda_sync.crdt.keys import key_of
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError
 from tests.crdt.histories import ACTORS, Event, histories

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from edda_sync.device import control
-from edda_sync.device.control import Answer, ask, only_runner, serve, socket_path
+from edda_sync.device.control import Answer, ask, only_runner, serve
+from edda_sync.words import folders
 from edda_sync.words.errors import NotFoundError, UsageError
+from edda_sync.words.folders import socket_path
 
 PATIENCE_S = 20.0
 
@@ -23,7 +25,7 @@ PATIENCE_S = 20.0
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "h"
     made.mkdir()
-    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 107)  # pytest's folders are long
+    monkeypatch.setattr(folders, "SOCKET_PATH_BYTES_MAX", 107)  # pytest's folders are long
     return made
 
 
@@ -151,7 +153,7 @@ async def test_a_path_too_long_for_a_socket_moves_it_into_a_private_folder(
     temporary = tmp_path / "t"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 10)
+    monkeypatch.setattr(folders, "SOCKET_PATH_BYTES_MAX", 10)
     assert socket_path(tmp_path / "one") != socket_path(tmp_path / "two")
     async with serve(tmp_path / "one", counting):
         assert socket_path(tmp_path / "one").is_relative_to(temporary)
@@ -160,7 +162,7 @@ async def test_a_path_too_long_for_a_socket_moves_it_into_a_private_folder(
 
 async def test_a_folder_that_others_can_enter_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(control, "SOCKET_PATH_BYTES_MAX", 10)
+    monkeypatch.setattr(folders, "SOCKET_PATH_BYTES_MAX", 10)
     socket_path(tmp_path).parent.mkdir()
     socket_path(tmp_path).parent.chmod(0o777)
     with pytest.raises(UsageError, match="not yours alone"):

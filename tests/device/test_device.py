@@ -22,7 +22,7 @@ from edda_sync.sync.steward import EVENTS
 from edda_sync.transport.dial import dial
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import EddaError, UsageError
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 from tests.device.bench import HOST, PATIENCE_S, Bench, add, titles, until, until_equal
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edda_sync.changes.drafts import Delete, EditText, Expect, Put, Rewrite, Touch
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.drafting import Drafts
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError

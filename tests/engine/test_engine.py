@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import StoreWriter, Unapplied
 from edda_sync.testing import devices

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import edda_sync as edda
-from edda_sync.crdt.rows import COLUMNS
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.engine.fresh import fresh, with_rows
+from edda_sync.engine.fresh import fresh
+from edda_sync.engine.matching import with_rows
 from edda_sync.store.seams import StoreReader
 from edda_sync.store.sqlite.store import SqliteStore
+from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import DOCUMENT_ORDERS, plan
 
 TITLES = "abcdef"

@@ -83,6 +83,6 @@ def test_whoever_listens_hears_of_a_founding_and_of_a_welcome(newcomer: StorageE
 
 def test_a_device_that_was_let_in_once_has_nothing_to_go_on_behind() -> None:
     with devices(2, backend="memory") as (laptop, phone):
-        phone.check_can_invite()
-        assert not phone.readmit()
-        assert not laptop.readmit()
+        phone.membership.check_can_invite()
+        assert not phone.membership.readmit()
+        assert not laptop.membership.readmit()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.drafting import Drafts
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.pending import Pending

@@ -95,14 +95,10 @@ def test_what_is_edited_is_read_while_somebody_writes_and_its_row_is_written_by_
 
 
 def test_what_is_in_the_trash_is_told_by_id_and_kind(store: StorageEngine) -> None:
-    kept, gone = (store.create_task(edda.Task(title=title, description=title)) for title in ("kept", "gone"))
+    kept, gone = (store.create_task(edda.Task(title=title)) for title in ("kept", "gone"))
     store.delete_task(gone)
-    (item,) = store.trash("task")
-    assert isinstance(item, edda.Task)
-    assert (item.id, item.title, item.description) == (gone, "gone", "gone")
     assert store.reading.in_trash("task", [kept, gone]) == {gone}
     assert store.reading.in_trash("document", [kept, gone]) == set()
-    assert store.trash("document") == []
 
 
 def test_a_connection_for_sql_reads_what_was_edited_a_moment_ago_and_writes_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.standing import Remembered

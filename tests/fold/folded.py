@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Delete, Edit, Operation, Put, Unread
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.scrub import scrub_digest, scrub_entities

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Frontier
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Edit, Put
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument, genesis_id

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from edda_sync.crdt import records
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Delete, Operation, Put, Touch, Unread
 from edda_sync.fold.fold import Fold
 from edda_sync.store.delta import apply

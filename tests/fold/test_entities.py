@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.entities import Entities
 from edda_sync.store.composed import ComposedReader, over
 from edda_sync.store.seams import StatesReader, StoreWriter

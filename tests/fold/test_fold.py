@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Delete, Operation, Put, Touch, Unread
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.unapplied import UNREADABLE

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edda_sync.crdt import state
-from edda_sync.crdt.entity import OWN_TIME, key_of
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Operation, Put, Touch
 from edda_sync.fold import newborn
 from edda_sync.fold.entities import Entities

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edda_sync.crdt import digests, rows, state
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.projector import Became
 from edda_sync.store.memory.edges import MemoryEdges

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.cells import rank, visible
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import entity_of
 from edda_sync.fold import rings
 from edda_sync.fold.entities import Entities

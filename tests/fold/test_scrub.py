@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.records import device_entity
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Edit
 from edda_sync.crdt.text import edits as codec
 from edda_sync.crdt.text.edits import TextEdit

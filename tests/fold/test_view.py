@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.fold.view import View
 from edda_sync.store.delta import TextAppended, TextSaved
 from edda_sync.store.memory.store import MemoryStore

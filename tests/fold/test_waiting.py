@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold import waiting as module
 from edda_sync.fold.waiting import Waiting

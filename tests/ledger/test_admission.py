@@ -14,8 +14,8 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth, Change
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import records
-from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.ext import Ext
+from edda_sync.crdt.keys import key_of
 from edda_sync.ledger.admission import Admitted
 from edda_sync.words.errors import RemoteProtocolError
 from tests.crdt.authors import LAPTOP, PHONE, TABLET, Life, Peer, device, founded

@@ -14,7 +14,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.transport.identity import Identity
 from edda_sync.words import values
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 from tests.costs import GROWS, Counter, Work
 from tests.crdt.authors import LAPTOP, PHONE, Life, Peer, device
 from tests.crdt.works import TASK

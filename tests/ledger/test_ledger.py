@@ -90,7 +90,7 @@ def test_a_change_says_when_it_was_made_and_who_asked_for_it_and_why(store: Stor
         tx.create_task(edda.Task(title="Task"))
     _, header = logged(store)[-1]
     assert (header.agent, header.reason, header.level) == ("claude", "asked by a person", changes.LEVEL)
-    assert store.wall_s() * 1_000 - 3_600_000 < header.wall_ms <= store.wall_s() * 1_000
+    assert store.writing.now() * 1_000 - 3_600_000 < header.wall_ms <= store.writing.now() * 1_000
     store.create_task(edda.Task(title="Task"))
     _, header = logged(store)[-1]
     assert (header.agent, header.reason) == (None, None)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edda_sync.changes.drafts import Put
 from edda_sync.crdt import operation as ops
-from edda_sync.crdt.entity import key_of
 from edda_sync.crdt.frontier import Dot
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.text import edits
 from edda_sync.crdt.text.document import TextDocument, genesis_id
 from edda_sync.fold.fold import Fold

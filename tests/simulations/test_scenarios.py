@@ -14,7 +14,8 @@ from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.recording import Recording
 from edda_sync.simulations.scenarios import SCENARIOS
 from edda_sync.simulations.story import known
-from edda_sync.words.model import Conflict, Document, Task
+from edda_sync.words.listed import Conflict
+from edda_sync.words.model import Document, Task
 from edda_sync.words.query import DocumentQuery, TaskQuery
 
 ALL = sorted(SCENARIOS)

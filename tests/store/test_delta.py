@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 import edda_sync as edda
 from edda_sync import testing
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Put
 from edda_sync.fold.fold import Fold
 from edda_sync.fold.texts import Texts
@@ -65,7 +63,7 @@ def test_a_fold_over_a_reader_tells_what_would_become_of_the_store_and_writes_no
 def test_a_delta_is_frozen(store: MemoryStore) -> None:
     with store.read() as reader:
         delta = folded(reader, Put("task", TASK, {"title": "t"}))
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         delta.digest = 0  # type: ignore[misc]
 
 

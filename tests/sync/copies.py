@@ -39,7 +39,7 @@ class Copier:
         number = next(self._count)
         engine._opened.sidecar = None  # what would tell a copy from its original was put back with it
         if isinstance(engine.store, MemoryStore):
-            twin = StorageEngine(engine.home, now=engine.wall_s, random=random.Random(1_000 + number).randbytes)
+            twin = StorageEngine(engine.home, now=engine.writing.now, random=random.Random(1_000 + number).randbytes)
             image = engine.store.image()
             twin.attach(lambda ended: MemoryStore(ended, image=image), engine.config, engine.identity)
         else:

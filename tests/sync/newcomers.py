@@ -9,13 +9,14 @@ from typing import Any
 
 import edda_sync as edda
 from edda_sync.crdt import digests, state
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.view import View
 from edda_sync.store.seams import StoreWriter
-from edda_sync.sync.merging import Provisional, provisional
 from edda_sync.sync.messages import Offer, Snapshot, Want
+from edda_sync.sync.provisional import Provisional, provisional
 from edda_sync.testing import pair, replica_of
 from edda_sync.words.values import id_bytes
 from tests.sync.network import Network

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.comparing import Comparing
 from edda_sync.sync.effects import Differs, Proved

@@ -118,7 +118,7 @@ def test_drafts_are_the_same_changes_once_the_segment_is_confirmed(scene: Scene)
 def test_who_holds_what_is_not_proved_lets_nobody_in(scene: Scene, tmp_path: Path) -> None:
     begin_with_segment(scene.laptop, scene.tablet)
     with pytest.raises(UsageError, match="Try again in a moment"):
-        scene.tablet.check_can_invite()
+        scene.tablet.membership.check_can_invite()
     watch = StorageEngine(tmp_path / "watch")
     watch.open_store(edda.StorageConfig(backend="memory", name="watch"))
     with pytest.raises(UsageError, match="invite from another device"):
@@ -246,7 +246,7 @@ def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_ev
     assert tablet.get_task(gone) is None
     assert standing.facts(tablet)["kept_in"] == []
     pair(scene.laptop, tablet)
-    tablet.readmit()
+    tablet.membership.readmit()
     sync(scene.laptop, tablet)
     scene.everybody(tablet)
     again = scene.phone.get_task(mine)

@@ -19,7 +19,8 @@ from edda_sync.changes import forkproof
 from edda_sync.changes.chains import PROOF, names_of
 from edda_sync.changes.change import decode_header
 from edda_sync.changes.drafts import Put
-from edda_sync.crdt.entity import OWN_TIME, key_of
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.learning import News
 from edda_sync.sync.messages import Branch, Changes, Offer, Part, Summary

@@ -15,7 +15,8 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.changes.drafts import Delete, Put, Rewrite
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.operation import Operation
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine

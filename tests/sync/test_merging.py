@@ -14,7 +14,7 @@ import edda_sync as edda
 from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth, signed_message
 from edda_sync.crdt import digests
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.state import hash_entity, state_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.segments import segment as segments

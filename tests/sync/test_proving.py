@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import edda_sync as edda
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.messages import Cells, Listed, Message

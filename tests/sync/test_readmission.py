@@ -50,7 +50,7 @@ class Scene:
         """As `edda invite` and `edda join` do; then the two sync."""
         host = host or self.old
         pair(host, self.tablet)
-        self.tablet.readmit()
+        self.tablet.membership.readmit()
         sync(host, self.tablet)
 
     def everybody(self, *more: StorageEngine) -> None:
@@ -190,7 +190,7 @@ def test_who_has_written_nothing_goes_on_behind_what_lets_it_in_again_with_its_f
 
 def test_what_is_written_before_the_other_change_is_here_counts_as_early(scene: Scene) -> None:
     pair(scene.old, scene.tablet)
-    assert not scene.tablet.readmit()
+    assert not scene.tablet.membership.readmit()
     mine = scene.tablet.create_task(edda.Task(title="mine"))
     sync(scene.old, scene.tablet)
     assert scene.old.get_task(mine) is not None
@@ -207,8 +207,8 @@ def test_a_store_that_was_stuck_goes_on_as_soon_as_it_is_opened_with_what_it_hol
         former.setattr(readmission, "is_due", lambda _reader: False)
         Talk(scene.old, scene.tablet).run()
         assert scene.old.get_task(mine) is None
-    assert scene.tablet.readmit()
-    assert not scene.tablet.readmit()
+    assert scene.tablet.membership.readmit()
+    assert not scene.tablet.membership.readmit()
     scene.everybody()
     assert scene.phone.get_task(mine) is not None
 

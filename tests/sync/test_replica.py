@@ -13,7 +13,7 @@ import pytest
 import edda_sync as edda
 from edda_sync.crdt import digests, pages
 from edda_sync.crdt.digests import Item
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.scrub import scrub_entities
 from edda_sync.store.seams import StoreWriter

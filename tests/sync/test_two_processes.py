@@ -19,7 +19,7 @@ import pytest
 
 import edda_sync as edda
 from edda_sync.changes.past import Pasts
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine import doctor
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.fold.view import View

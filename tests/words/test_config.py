@@ -21,6 +21,7 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.transport import identity as identities
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
 from edda_sync.words.errors import UsageError
+from edda_sync.words.folders import socket_path
 from edda_sync.workspace.welcome import DeviceCard
 
 ROOT = Path(edda.__file__).parents[1]
@@ -138,7 +139,7 @@ async def test_a_socket_answers_and_goes_where_it_was_opened(here: Path, move: C
         with control.only_runner(here / "notes"), pytest.raises(UsageError), control.only_runner(here / "notes"):
             raise AssertionError("two hold the lock")
         assert [each async for each in control.ask(here / "notes", {})] == [{"done": True}]
-    assert not control.socket_path(here / "notes").exists()
+    assert not socket_path(here / "notes").exists()
     with control.only_runner(Path("notes")):
         os.chdir(here)
         with pytest.raises(UsageError), control.only_runner(Path("../there/notes")):

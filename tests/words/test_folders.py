@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
+from edda_sync.words import folders
 from edda_sync.words.errors import DiskFaultError, NotAStoreError
-from edda_sync.words.folders import make_folder
+from edda_sync.words.folders import make_folder, user_folder
 
 
 @pytest.fixture
@@ -46,3 +48,16 @@ def test_a_file_in_the_way_is_no_store(tmp_path: Path) -> None:
 def test_where_nothing_can_be_made_the_error_says_so() -> None:
     with pytest.raises(DiskFaultError, match="/proc/nobody"):
         make_folder(Path("/proc/nobody/may"))
+
+
+@pytest.mark.parametrize("home", ["/home/somebody", "somewhere", "", None])
+@pytest.mark.parametrize("system", ["linux", "another"])
+@pytest.mark.parametrize("named", [None, "", " ", "/srv/x", "/srv/x/", " /srv/x ", "relative", "~/x"])
+def test_the_users_folders_are_those_of_other_programs(
+    monkeypatch: pytest.MonkeyPatch, system: str, named: str | None, home: str | None
+) -> None:
+    monkeypatch.setattr(folders, "_SYSTEM", system)
+    for variable, value in (("XDG_DATA_HOME", named), ("XDG_STATE_HOME", named), ("HOME", home)):
+        monkeypatch.delenv(variable, raising=False) if value is None else monkeypatch.setenv(variable, value)
+    assert user_folder("data") == Path(platformdirs.user_data_dir("edda"))
+    assert user_folder("state") == Path(platformdirs.user_state_dir("edda"))

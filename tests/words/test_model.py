@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from edda_sync.engine.items import blank_item, item_of_row, matches_item, set_cells
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError
+from edda_sync.words.listed import Link, Tag
 from edda_sync.words.model import (
     UNSET,
     Document,
     Item,
-    Link,
-    Tag,
     Task,
     as_json,
     cells_of,

@@ -16,13 +16,14 @@ import pytest
 
 import edda_sync as edda
 from edda_sync import testing
-from edda_sync.device.control import only_runner, serve, socket_path
+from edda_sync.device.control import only_runner, serve
 from edda_sync.device.device import Device
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.life import open_sidecar
 from edda_sync.store.seams import Head
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import UsageError
+from edda_sync.words.folders import socket_path
 from edda_sync.words.process import Owner
 from tests.forked import Child, in_child
 
@@ -225,6 +226,7 @@ import asyncio, os, sys
 from pathlib import Path
 import edda_sync as edda
 from edda_sync.device.device import Device
+from edda_sync.words.folders import socket_path
 
 async def main(folder):
     config = lambda name: edda.StorageConfig(name=name, state_path=folder / "state")

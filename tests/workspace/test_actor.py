@@ -10,7 +10,8 @@ from edda_sync.store.seams import Store
 from edda_sync.testing import devices
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import Task
-from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, actor_of, begin_life, meta_of, new_life
+from edda_sync.workspace.actor import actor_of, begin_life, meta_of, new_life
+from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
 KEY = b"k" * 32
 NONCES = (b"nonce of sixteen", b"another nonce 16")

@@ -8,7 +8,8 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import records
-from edda_sync.crdt.entity import Entity, key_of
+from edda_sync.crdt.entity import Entity
+from edda_sync.crdt.keys import key_of
 from edda_sync.ledger.admission import Admitted
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words.errors import CorruptError, RemoteProtocolError

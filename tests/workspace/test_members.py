@@ -15,7 +15,8 @@ from edda_sync.changes import change as changes
 from edda_sync.changes.change import Birth
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt import records
-from edda_sync.crdt.entity import OWN_TIME, key_of
+from edda_sync.crdt.entity import OWN_TIME
+from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.ledger import Ledger

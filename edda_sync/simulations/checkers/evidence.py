@@ -13,8 +13,8 @@ from edda_sync.simulations.device import SimulatedDevice
 from edda_sync.simulations.ending import shown
 from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
-from edda_sync.sync.behind import forged_by
 from edda_sync.sync.messages import Behind, Evidence, Heads, Hello, Known
+from edda_sync.sync.provisional import forged_by
 from edda_sync.sync.telling import short
 from edda_sync.words.errors import RemoteError
 from edda_sync.workspace import closing

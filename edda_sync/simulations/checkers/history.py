@@ -16,8 +16,8 @@ from edda_sync.simulations.ending import heads_of, shown
 from edda_sync.simulations.frames import message_of
 from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged
-from edda_sync.sync.merging import FORGED_KEY, UNPROVED_KEY
 from edda_sync.sync.messages import Ack, Changes, Earlier, Heads, Hello, Offer, Part, Snapshot, Want
+from edda_sync.sync.provisional import FORGED_KEY, UNPROVED_KEY
 
 
 def dots_in(frame: bytes) -> list[Dot]:

@@ -23,7 +23,7 @@ from edda_sync.simulations.oracle_log import Place
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Logged, Row, StoreReader, StoreWriter
 from edda_sync.workspace import closing
-from edda_sync.workspace.actor import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY
+from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY
 
 ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one order in the others, since each folds the whole log anew
 THOROUGH_ONE_IN: Final = 8

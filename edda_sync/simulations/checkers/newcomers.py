@@ -19,7 +19,7 @@ from edda_sync.sync.making import MadeSegment, forget_made
 from edda_sync.sync.messages import Snapshot
 from edda_sync.words.errors import EddaError
 from edda_sync.workspace import closing
-from edda_sync.workspace.actor import WORKSPACE_KEY
+from edda_sync.workspace.keys import WORKSPACE_KEY
 
 
 class Served(Checker):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.memory.journal import Facet, WriterFacet
 from edda_sync.store.seams.states import Record, TailEdit, TextState
 

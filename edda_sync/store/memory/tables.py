@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from edda_sync.crdt.rows import COLUMNS
 from edda_sync.store.memory.edges import PARENT, MemoryEdgesWriter
 from edda_sync.store.memory.journal import TABLE, Facet, Journal, WriterFacet, refused, text_of
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row, in_order, matches, occurrences
 
 _NULLABLE: Final = {

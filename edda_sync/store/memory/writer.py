@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.memory.blobs import MemoryBlobsWriter
 from edda_sync.store.memory.edges import MemoryEdgesWriter
 from edda_sync.store.memory.evidence import MemoryEvidenceWriter

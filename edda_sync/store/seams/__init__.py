@@ -25,7 +25,7 @@ every implementation:
 3. *Isolation*: transactions run one after another, also across processes; a reader sees one unmoving state.
 4. *No half rows*: constraints of the specification's schema hold whenever a transaction ends.
 
-Where an entity is given or returned as bytes, that is its key (``crdt.entity.key_of``): of kind and id, in that order.
+Where an entity is given or returned as bytes, that is its key (``crdt.keys.key_of``): of kind and id, in that order.
 """
 
 from edda_sync.store.seams.blobs import BlobsReader, BlobsWriter

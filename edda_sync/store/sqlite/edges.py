@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from edda_sync.crdt.entity import key_of, kind_and_id
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.store.seams.tables import Pointed, Shown
 from edda_sync.store.sqlite.names import COLUMNS_OF, text_of
 from edda_sync.store.sqlite.statements import Facet, WriterStatements, chunks, marks, where

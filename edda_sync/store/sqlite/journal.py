@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -84,6 +83,8 @@ def set_aside_anothers(path: Path) -> Path | None:
 
 def copy_aside(path: Path) -> None:
     """Put a copy of a file's journal aside, if there is anything in it."""
+    import shutil
+
     with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
         if os.fstat(file.fileno()).st_size:
             replace_file(_free_name(path), lambda copy: shutil.copyfileobj(file, copy))

@@ -1,12 +1,12 @@
-"""Under which names the SQLite store keeps entities: tables, columns, and keys (``crdt.entity.key_of``)."""
+"""Under which names the SQLite store keeps entities: tables, columns, and keys (``crdt.keys.key_of``)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from edda_sync.crdt.entity import key_of, kind_and_id
-from edda_sync.crdt.rows import COLUMNS
+from edda_sync.crdt.keys import key_of, kind_and_id
 from edda_sync.words import values
+from edda_sync.words.model import COLUMNS
 
 TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
 COLUMNS_OF: Final = {TABLE[kind]: ", ".join(columns) for kind, columns in COLUMNS.items()} | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edda_sync.crdt.rows import COLUMNS
+from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})

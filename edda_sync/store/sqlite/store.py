@@ -17,10 +17,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -37,6 +36,9 @@ from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
 from edda_sync.words.config import absolute
 from edda_sync.words.process import Owner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -109,6 +111,8 @@ class SqliteStore:
 
     def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
         """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
+        from concurrent.futures import Future
+
         self._owner.check()
         done: Future[T] = Future()
         with self._lock:

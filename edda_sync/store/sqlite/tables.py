@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.crdt.rows import COLUMNS
 from edda_sync.store.seams.tables import Patch, Pointed, Shown
 from edda_sync.store.sqlite import fulltext, queries
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
 from edda_sync.store.sqlite.names import COLUMNS_OF, TABLE, text_of
 from edda_sync.store.sqlite.statements import Facet, WriterStatements
 from edda_sync.words.errors import CorruptError
+from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan, Row
 
 _SPECIFIED: Final = {

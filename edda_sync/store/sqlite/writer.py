@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from edda_sync.crdt.entity import kind_and_id
+from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.sqlite import fulltext, shape
 from edda_sync.store.sqlite.blobs import SqliteBlobsWriter
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter

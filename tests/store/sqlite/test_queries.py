@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edda_sync.crdt.entity import key_of
+from edda_sync.crdt.keys import key_of
 from edda_sync.store.memory.store import MemoryStore
 from edda_sync.store.seams import Row, Shown, StoreWriter
 from edda_sync.store.sqlite.store import SqliteStore

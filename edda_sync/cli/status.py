@@ -1,0 +1,197 @@
+"""``edda status`` and ``edda devices``: how this device stands among the others, as it says itself while it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from edda_sync.cli.columns import print_table
+from edda_sync.cli.commands import Command
+from edda_sync.cli.common import count, home, json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
+from edda_sync.crdt.records import told_apart
+from edda_sync.engine import missing
+from edda_sync.words import limits
+from edda_sync.words.folders import socket_path
+
+if TYPE_CHECKING:
+    from edda_sync.device.control import Answer
+
+ANSWER_S: Final = 10.0  # far more than a running device takes to say how it stands
+
+
+@click.command("devices", cls=Command)
+@json_option
+def devices(as_json: bool) -> None:
+    """List the devices of the workspace, and when each was last proved equal to this one."""
+    listed = _asked("devices")
+    if listed is not None:
+        found = listed["devices"]
+    else:
+        from edda_sync.engine import standing
+
+        with opened() as store:
+            found = standing.devices(store)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [each["name"], each["device"][:SHORT_DEVICE], "this device" if each["this"] else _when(each["proved_at"])]
+        for each in found
+    ]
+    print_table(["name", "id", "last proved equal"], rows)
+
+
+@click.command("status", cls=Command)
+@json_option
+def status(as_json: bool) -> None:
+    """Show the other devices, whether each is proved equal or how far behind, and what is in the store."""
+    found = _asked("status")
+    if found is None:
+        from edda_sync.engine import standing
+
+        with opened() as store:
+            found = standing.status(store)
+    found.pop("done", None)
+    if as_json:
+        print_json(found)
+    else:
+        _print_status(found)
+
+
+def _asked(what: str) -> Answer | None:
+    """Return what a running ``edda up`` answers; None when there is none, or it hangs."""
+    if not socket_path(home()).exists():
+        return None
+    import asyncio
+
+    from edda_sync.device import control
+
+    try:
+        with Waiting("Asking the running device"):
+            return asyncio.run(asyncio.wait_for(last(control.ask(home(), {"do": what})), ANSWER_S))
+    except ConnectionError:
+        return None
+    except TimeoutError:
+        note("The device that runs here does not answer (`edda up` was stopped, or hangs); the store says this:")
+        return None
+
+
+def _print_status(found: Answer) -> None:
+    state = f"running on port {found['port']}" if found["running"] else "not running; `edda up` runs it"
+    say(f"{found['name']} ({found['device'][:SHORT_DEVICE]}), {state}")
+    held = ", ".join(count(found[key], key[:-1]) for key in ("tasks", "documents", "tags"))
+    size = (found["database_bytes"] + found["wal_bytes"]) / 1_000_000
+    say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
+    if found["running"] and not found["discovery"]["available"]:
+        say(f"not looking on the LAN: {found['discovery']['reason']}")
+    if found["conflicts"]:
+        say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
+    if found["waiting"]:
+        say(f"waiting: {found['waiting']:,} that this version could not apply; update edda-sync here")
+    if found["refused"]:
+        say(f"refused: {found['refused']:,} that break the rules, here as on every other device")
+    if found["provisional"]:
+        here, of = found["provisional"]["here"], found["provisional"]["of"]
+        say(f"history: {here:,} of {count(of, 'change')} came so far; what the store began with is checked at the end")
+    if found["forged_by"]:
+        maker = found["forged_by"][:SHORT_DEVICE]
+        say(
+            f"lie: the state that {maker} sent to begin with is not what the changes say; it was replaced by what they say"
+        )
+    if found["unproved_by"]:
+        maker = found["unproved_by"][:SHORT_DEVICE]
+        say(
+            f"history: no device had all changes behind what {maker} sent to begin with; it was replaced by those that came"
+        )
+    if found["kept_in"]:
+        ids = ", ".join(each[-12:] for each in found["kept_in"])
+        say(f"kept: texts from before, where the changes say something else; `edda doc show ID` shows each of {ids}")
+    if found["shut_out_by"]:
+        from edda_sync.engine import standing
+
+        name = safe_line(names_of(found).get(found["shut_out_by"], found["shut_out_by"][:SHORT_DEVICE]))
+        say(f"shut out: {standing.shut_out_sentence(name, found['unshared'])}")
+    if found["wal_bytes"] > limits.JOURNAL_BYTES_MAX:
+        size = found["wal_bytes"] / 1_000_000
+        say(f"journal: {size:,.0f} MB; a program reads an old state of the store, and it shrinks once that ends")
+    for loss in losses(found):
+        say(f"lost: {loss}")
+    _print_lives(found)
+    if found["fault"]:
+        say(f"trouble: {found['fault']}")
+    if found["peers"]:
+        say("")
+        names = names_of(found)
+        rows = [[names[each["device"]], _peer_state(each), _when(each["proved_at"])] for each in found["peers"]]
+        print_table(["device", "state", "last proved equal"], rows)
+        for each in found["peers"]:
+            if each["error"] and not each["connected"]:
+                say(f"{safe_line(names[each['device']])}: {each['error']}")
+    else:
+        say("no other device belongs to this workspace yet; `edda invite` lets one in")
+
+
+def names_of(status: Answer) -> dict[str, str]:
+    """Return the names of all devices by id, told apart."""
+    return told_apart({each["device"]: each["name"] for each in (*status["peers"], status)})
+
+
+def apart(peer: Answer) -> str:
+    """Say how far apart two devices are; empty when each has what the other one has."""
+    parts = [f"{peer[key]:,} {word}" for key, word in (("behind", "to come"), ("ahead", "to go")) if peer[key]]
+    return ", ".join(parts)
+
+
+def losses(found: Answer) -> list[str]:
+    """Return what a person must know of a store that is not what it was, in sentences."""
+    return missing.sentences(found["missing"], found["journals_aside"])
+
+
+def _print_lives(found: Answer) -> None:
+    """Say what lives tell of stores that exist more than once."""
+    own = found["lives"].get(found["device"], {"all": 1, "why": {}})
+    if found["copies"]:
+        others = "another copy" if found["copies"] == 1 else f"{found['copies']:,} other copies"
+        wrote, quiet = _when(found["copy_wrote_at"]), found["copy_quiet_at"][:10]
+        say(
+            f"copies: this device's store exists more than once; {others} of it wrote too, last {wrote}. Nothing is lost; "
+            f"use only one. This ends once no copy has written until {quiet}."
+        )
+    elif own["why"]:
+        why = "; ".join(f"{count(number, 'time')}: {reason}" for reason, number in sorted(own["why"].items()))
+        say(f"lives: this store goes on in life {own['all']:,} ({why})")
+    for device in found["forked"]:
+        say(f"fork: two stores of {_device(found, device)} wrote in one life; both are kept, as concurrent work")
+    for device, counted in found["lives"].items():
+        if counted["writing"] > limits.LEAVES_MAX:
+            say(
+                f"lives: {_device(found, device)} has {counted['writing']:,} stores that write; `edda devices` names it"
+            )
+
+
+def _device(found: Answer, device: str) -> str:
+    names = {each["device"]: each["name"] for each in found["peers"]} | {found["device"]: found["name"]}
+    return f"{names.get(device, 'a device')} ({device[:SHORT_DEVICE]})"
+
+
+def _peer_state(peer: Answer) -> str:
+    if not peer["connected"]:
+        since = f"; {count(peer['ahead'], 'change')} here since then" if peer["ahead"] and peer["proved_at"] else ""
+        return f"not connected{since}"
+    if peer["equal"]:
+        return "proved equal"
+    if peer["waiting"] and not apart(peer):
+        return f"equal but for {peer['waiting']:,} waiting there"
+    if peer["differs"] and not apart(peer):
+        things = count(len(peer["differs"]), "thing")
+        return f"same changes, and {things} that they made differ; made anew from the log here"
+    return apart(peer) or "comparing"
+
+
+def _when(moment: str | None) -> str:
+    return "never" if moment is None else f"{moment[:10]} {moment[11:19]}Z"
+
+
+__all__ = ["apart", "devices", "losses", "names_of", "status"]

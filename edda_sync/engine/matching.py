@@ -1,0 +1,48 @@
+"""The rows that meet a query, where the store's indexes do not have all of them yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from edda_sync.words.model import COLUMNS
+from edda_sync.words.query import Plan, Row, in_order, matches, occurrences
+
+if TYPE_CHECKING:
+    from edda_sync.store.seams import StoreReader
+
+
+def matching(reader: StoreReader, plan: Plan) -> list[Row]:
+    """Return the rows of a query; those that the full-text index does not have yet are read for its words."""
+    waiting = reader.tables.unindexed_of(plan.kind) if plan.words else ()
+    if not waiting:
+        return reader.tables.rows(plan)
+    shown = ((each, reader.tables.row(plan.kind, each)) for each in waiting)
+    return with_rows(reader, plan, {each: row for each, row in shown if row is not None})
+
+
+def with_rows(reader: StoreReader, plan: Plan, others: Mapping[str, Row]) -> list[Row]:
+    """
+    Return the rows of a query, of which some read otherwise than they are stored.
+
+    Args:
+        reader: A reader of the store.
+        plan: The query.
+        others: The rows that read otherwise, by id.
+    """
+    if not others:
+        return reader.tables.rows(plan)
+    # They may push others out of the page, or leave it: read enough, and cut afterwards.
+    wide = plan._replace(limit=plan.limit + plan.offset + len(others), offset=0)
+    found = [row for row in reader.tables.rows(wide) if row[0] not in others]
+    names = COLUMNS[plan.kind]
+    linked = {row[1] for row in reader.edges.links_of(plan.linked_from, None)} if plan.linked_from else set()
+    tags = reader.edges.tags_of(plan.kind, list(others))
+    matching = []
+    for entity, row in others.items():
+        columns = dict(zip(names, row, strict=True))
+        if matches(plan, columns, {tag for tag, _ in tags[entity]}, entity in linked):
+            matching.append((occurrences(plan, columns) if plan.words else 0, row))
+    matching.sort(key=lambda each: -each[0])
+    ordered = in_order(plan, found + [row for _, row in matching], lambda row, name: row[names.index(name)])
+    return ordered[plan.offset : plan.offset + plan.limit]

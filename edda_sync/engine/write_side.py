@@ -1,0 +1,66 @@
+"""
+The write side of an engine: the ledger, and what writes through it.
+
+It is loaded when it is first needed: a command that only looks, which is most of them, does not wait for the fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from edda_sync.engine.opened import Opened
+from edda_sync.engine.own import OwnDevice
+from edda_sync.engine.reading import Reading
+from edda_sync.engine.transaction import Transaction, retried
+from edda_sync.engine.writing import Writing
+from edda_sync.fold.texts import Texts
+from edda_sync.ledger.ledger import Ledger
+from edda_sync.words import limits, values
+
+T = TypeVar("T")
+
+
+class WriteSide:
+    """
+    What an engine has beyond looking.
+
+    Args:
+        opened: The store.
+        own: The device that writes.
+        reading: What transactions look at.
+        now: Wall clock, in seconds since 1970.
+        random: Source of random bytes.
+
+    Attributes:
+        ledger: The log's keeper.
+        writing: What writes into the store.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        own: OwnDevice,
+        reading: Reading,
+        now: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._reading = reading
+        self.ledger = Ledger(Texts())
+        self.writing = Writing(opened, own, self.ledger, now, random)
+
+    def begin(self, agent: str | None, reason: str | None) -> Transaction:
+        """Begin a transaction; as ``StorageEngine.begin_transaction``."""
+        agent = None if agent is None else values.line("agent", agent)
+        if reason is not None:
+            reason = values.line("reason", reason, code_points_max=limits.REASON_CODE_POINTS_MAX)
+        return Transaction(self._reading, self.writing, agent, reason)
+
+    def at_once(self, work: Callable[[Transaction], T]) -> T:
+        """Run work in a transaction of its own, which reads nothing that a commit would have to compare."""
+        with Transaction(self._reading, self.writing, checked=False) as tx:
+            return work(tx)
+
+    def transact(self, work: Callable[[Transaction], T], retries: int, agent: str | None, reason: str | None) -> T:
+        """Run work in a transaction, and again where need be; as ``StorageEngine.transact``."""
+        return retried(lambda: self.begin(agent, reason), work, retries)

@@ -1,0 +1,61 @@
+"""What is listed, and never handed back: tags, links, members, and values in conflict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag: its name is its identity, whatever its case or accents' composition."""
+
+    id: str
+    name: str
+    color: str | None
+    description: str | None
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A task's link to a document."""
+
+    task_id: str
+    document_id: str
+    relationship_type: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictValue:
+    """One of the concurrent values of a cell: what was written, when (that device's clock) and in which change:
+    the actor in hex, and its number.
+    """
+
+    value: Any
+    written_at: str
+    actor: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A cell with several concurrent values: one is shown, the others are kept here until someone writes anew."""
+
+    kind: str
+    id: str
+    title: str
+    field: str
+    shown: ConflictValue
+    kept: tuple[ConflictValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A device of the workspace."""
+
+    device: str
+    name: str
+    certificate: bytes
+    added_at: str
