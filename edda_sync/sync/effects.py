@@ -34,10 +34,18 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Changes of a peer are durable here and visible."""
+    """
+    Changes of a peer are durable here and visible.
+
+    Attributes:
+        peer: Who sent them.
+        changes: How many.
+        members: Whether they may say something of a device: who is a member is read anew then.
+    """
 
     peer: str
     changes: int
+    members: bool = True
 
 
 @dataclass(frozen=True, slots=True)

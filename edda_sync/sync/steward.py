@@ -93,7 +93,8 @@ class Steward:
         for effect in effects:
             if isinstance(effect, Applied):
                 self._faults.worked(TAKING)
-                self._agenda.want(Duty.MEETING, now)
+                if effect.members:
+                    self._agenda.want(Duty.MEETING, now)
             elif isinstance(effect, Proved):
                 self._faults.worked(TAKING)
                 self._agenda.want(Duty.SAVING, now)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
+from typing import Final
 
 import msgspec
 
@@ -38,6 +39,8 @@ from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
+_DEVICE: Final = b"device"  # the kind, which stands so in each operation about one, of whichever version
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -54,6 +57,7 @@ class Taken:
         readmitted: Whether that is written again now, in another life, since what it rested on is lost.
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
         more: Whether it is to be taken once more for the rest, after others were served.
+        members: Whether it may say something of a device.
     """
 
     applied: int
@@ -65,6 +69,7 @@ class Taken:
     readmitted: bool = False
     unchecked: bool = False
     more: bool = False
+    members: bool = True
 
 
 class Taking:
@@ -185,7 +190,8 @@ class Taking:
         vouched.keep(tx)
         settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
         readmitted = readmit(tx, ledger, self._random)
-        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted, more=more)
+        members = settled or readmitted or any(_DEVICE in change.body for change in batch)
+        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted, more=more, members=members)
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:

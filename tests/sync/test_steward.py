@@ -172,6 +172,10 @@ def test_after_changes_of_a_peer_the_members_are_read_anew_and_after_a_proof_it_
     assert device.talked(Proved(PEER)) == [Duty.SAVING]
 
 
+def test_changes_that_say_nothing_of_devices_leave_the_members_as_they_are(device: Device) -> None:
+    assert device.talked(Applied(PEER, 1, members=False)) == []
+
+
 def test_timers_of_talks_are_as_the_replica_said_last(device: Device) -> None:
     device.steward.talked([], device.now + 2.0, device.now)
     device.steward.talked([], device.now + 5.0, device.now)
