@@ -187,7 +187,7 @@ class Intake:
         if taken.settled:
             self._sending.grown()
         self.separate(taken.apart, now)
-        applied = [Applied(self._peer, taken.applied, taken.members)] if taken.applied else []
+        applied = [Applied(self._peer, taken.applied, taken.members, taken.reached)] if taken.applied else []
         return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
 
     def separate(self, actors: frozenset[bytes], now: float) -> None:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import Final
 
 import msgspec
 
@@ -28,6 +27,7 @@ from edda_sync.changes import early as early_writes
 from edda_sync.changes.branches import Point
 from edda_sync.changes.chains import Chains, forked_keys, points_of
 from edda_sync.changes.change import HASH_BYTES, Change, Header
+from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.ledger import Ledger
@@ -38,8 +38,6 @@ from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
-
-_DEVICE: Final = b"device"  # the kind, which stands so in each operation about one, of whichever version
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,7 @@ class Taken:
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
         more: Whether it is to be taken once more for the rest, after others were served.
         members: Whether it may say something of a device.
+        reached: Where the log ended before, and where it ends now; None where changes moved in it, or where it is not told.
     """
 
     applied: int
@@ -70,6 +69,7 @@ class Taken:
     unchecked: bool = False
     more: bool = False
     members: bool = True
+    reached: tuple[int, int] | None = None
 
 
 class Taking:
@@ -138,6 +138,7 @@ class Taking:
     ) -> Taken:
         if tx.segments.merged():
             return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer has them all the same
+        before = tx.log.position()
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
@@ -190,8 +191,12 @@ class Taking:
         vouched.keep(tx)
         settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
         readmitted = readmit(tx, ledger, self._random)
-        members = settled or readmitted or any(_DEVICE in change.body for change in batch)
-        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted, more=more, members=members)
+        moved = settled or readmitted
+        return Taken(
+            applied, early, late, frozenset(apart), held, settled, readmitted, more=more,
+            members=moved or any(operation.is_about(each.body, each.header.operations, "device") for each in batch),
+            reached=None if moved else (before, tx.log.position()),
+        )  # fmt: skip
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:

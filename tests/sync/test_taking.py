@@ -63,6 +63,18 @@ def test_what_is_taken_is_taken_once(two: Pair) -> None:
     assert trace(phone) == before
 
 
+def test_where_the_log_ended_before_and_ends_now_is_said(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for title in ("one", "two"):
+        laptop.create_task(edda.Task(title=title))
+    (message,) = batches(exchange_of(laptop), known)
+    with phone.store.read() as reader:
+        before = reader.log.position()
+    assert exchange_of(phone).taking.take(message).reached == (before, before + 2)
+    assert exchange_of(phone).taking.take(message).reached == (before + 2, before + 2)
+
+
 def test_what_came_is_said_by_the_dots_under_which_it_is_held(two: Pair) -> None:
     laptop, phone = two
     known = phone.frontier()
@@ -75,7 +87,8 @@ def test_what_came_is_said_by_the_dots_under_which_it_is_held(two: Pair) -> None
 def test_whatever_may_say_something_of_a_device_is_said_to(two: Pair) -> None:
     laptop, phone = two
     known = phone.frontier()
-    laptop.create_task(edda.Task(title="T"))
+    for title in ("T", "a device", "\u00a6device"):
+        laptop.create_task(edda.Task(title=title))
     (message,) = batches(exchange_of(laptop), known)
     assert not exchange_of(phone).taking.take(message).members
     with StorageEngine(laptop.home.parent / "tablet") as tablet:
