@@ -44,6 +44,9 @@ async def _edits(homes: Homes) -> tuple[list[float], float]:
         running(homes.there, device.port) as other,
     ):
         await other.until("equal")
+        await other.ask(
+            "index"
+        )  # or the first edits wait for the full text of the first sync, which is not what is asked
         before = await other.ask("resources")
         tasks = await device.run(lambda store: store.query_tasks(edda.TaskQuery(limit=EDITS)))
         for number in range(EDITS):

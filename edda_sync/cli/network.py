@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -73,6 +74,7 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
         device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
         lines.device = device
         await device.__aenter__()
+    gc.freeze()  # what is here now stays: to look all of it through would hold up whatever comes for 15 to 40 ms
     try:
         if fresh:
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")

@@ -156,6 +156,13 @@ def about(body: bytes, operations: int) -> Iterator[tuple[str, bytes]]:
             yield prefix.kind, prefix.id
 
 
+def is_about(body: bytes, operations: int, kind: str) -> bool:
+    """Tell whether some operation of a whole body is about an entity of a kind, as far as that can be read."""
+    if kind.encode() not in body:  # nearly always, where there are few of the kind
+        return False
+    return any(found == kind for found, _ in about(body, operations))
+
+
 def _is_shallow(fields: list[Any]) -> bool:
     """Tell whether nothing in an operation's fields is nested deeper than it may be, without going down itself."""
     layer: list[Any] = [fields]

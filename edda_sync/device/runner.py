@@ -21,7 +21,7 @@ from edda_sync.device.turns import Turn, Turns
 from edda_sync.device.watch import Changes
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Applied, Close, Effect, Proved, Send
+from edda_sync.sync.effects import Close, Effect, Proved, Send
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
 from edda_sync.sync.replica import Replica
@@ -86,6 +86,7 @@ class Runner:
         self._turns.replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
         self._steward = Steward(written, time.monotonic())
         loop = asyncio.get_running_loop()
+        exchange.on_applied = lambda peer, count: loop.call_soon_threadsafe(self._applied, peer, count)
 
         def committed() -> None:
             own = store.writing.latest
@@ -233,6 +234,15 @@ class Runner:
             self.fail(bug)
             raise
 
+    def _applied(self, peer: str, count: int) -> None:
+        """Tell that changes of a peer's are here, before they are answered."""
+        try:
+            self._status.applied(peer, count)
+            self.changes.told()
+        except BaseException as bug:
+            self.fail(bug)
+            raise
+
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Send):
             outgoing = self._links.get(effect.link)
@@ -245,8 +255,6 @@ class Runner:
                 outgoing.end()
             if effect.error is not None and self._latest.get(effect.peer) == effect.link:
                 self._status.ended(effect.peer, effect.error)
-        elif isinstance(effect, Applied):
-            self._status.applied(effect.peer, effect.changes)
         elif isinstance(effect, Proved):
             self._status.proved_equal(effect.peer)
             self.changes.told()

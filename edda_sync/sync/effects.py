@@ -34,10 +34,20 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Changes of a peer are durable here and visible."""
+    """
+    Changes of a peer are durable here and visible.
+
+    Attributes:
+        peer: Who sent them.
+        changes: How many.
+        members: Whether they may say something of a device: who is a member is read anew then.
+        reached: Where the log ended before them, and where it ends with them, if nothing else became of it.
+    """
 
     peer: str
     changes: int
+    members: bool = True
+    reached: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,8 @@ class Exchange:
         mending: Changes that rotted here.
         forks: Chains of which two devices hold different changes.
         random: As given.
+        on_applied: Called in the middle of an event, once changes of a peer's are durable and before what they are answered
+            is made: with the peer, and how many there are. Whoever shows them need not wait for that.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Exchange:
     ) -> None:
         store = self.store = AskedOnce(store)
         self.is_damaged = False
+        self.on_applied: Callable[[str, int], object] = lambda _peer, _changes: None
         self.random = random
         self._ledger, self._verify = ledger, verify
         self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for

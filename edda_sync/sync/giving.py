@@ -58,6 +58,7 @@ class Giving:
 
     def __init__(self, store: Store, signer: Signer, workspace: bytes) -> None:
         self._store, self._signer, self._workspace = store, signer, workspace
+        self._last_signed = b"", b""  # what was signed last, and the signature
 
     def missing(self, known: Mapping[bytes, int]) -> list[int] | None:
         """Return where the changes are that a peer lacks; None when the log does not hold all of them any more."""
@@ -116,8 +117,10 @@ class Giving:
             if not chosen or len(vouching) < len(signed):
                 return None
             for logged in ends:  # beside what vouches for its end, the last signature before that
+                if own[logged.actor]:
+                    continue  # each head of it was signed when it was given
                 inner = last_signed(reader, names, (logged.actor, logged.seq))
-                if inner is not None and inner[1] < logged.seq and not own[logged.actor]:
+                if inner is not None and inner[1] < logged.seq:
                     signature = reader.signatures.at(*inner) or b""
                     vouching.append(SignedHead(names.actor(logged.actor), inner[1], signature, b""))
         message = Changes(tuple((logged.raw, logged.body) for logged in chosen), tuple(vouching))
@@ -177,15 +180,21 @@ class Giving:
         """Return a head with a signature over it: this device's, if it is its own; else as it is."""
         if not self.is_own(head):
             return head
-        message = changes.signed_message(self._workspace, changes.actor_of(head.birth), head.seq, head.hash)
-        return head._replace(signed_seq=head.seq, signature=self._signer.sign(message))
+        signature = self._sign(changes.actor_of(head.birth), head.seq, head.hash)
+        return head._replace(signed_seq=head.seq, signature=signature)
+
+    def _sign(self, actor: bytes, seq: int, digest: bytes) -> bytes:
+        """Return a signature of one of our heads; each peer is told the last one."""
+        message = changes.signed_message(self._workspace, actor, seq, digest)
+        if self._last_signed[0] != message:
+            self._last_signed = message, self._signer.sign(message)
+        return self._last_signed[1]
 
     def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead | None:
         """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
         if self.is_own(head):
             actor = changes.actor_of(head.birth)
-            message = changes.signed_message(self._workspace, actor, last.seq, last.hash)
-            return SignedHead(actor, last.seq, self._signer.sign(message), b"")
+            return SignedHead(actor, last.seq, self._sign(actor, last.seq, last.hash), b"")
         found = beyond(reader, names_of(reader), last.actor, last.seq)
         assert found is not None, "it was asked for before the change was chosen"
         vouch = found.vouch(reader)

@@ -173,6 +173,8 @@ class Intake:
         return self._taken(self._backfill.snapshot(part, self._peer), now)
 
     def _taken(self, taken: Taken, now: float) -> Said:
+        if taken.applied:
+            self._exchange.on_applied(self._peer, taken.applied)
         ours = self._exchange.frontier()
         self._saying.acking.dealt += not taken.more
         self._saying.acking.asked_again(taken.held)
@@ -185,7 +187,7 @@ class Intake:
         if taken.settled:
             self._sending.grown()
         self.separate(taken.apart, now)
-        applied = [Applied(self._peer, taken.applied)] if taken.applied else []
+        applied = [Applied(self._peer, taken.applied, taken.members, taken.reached)] if taken.applied else []
         return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
 
     def separate(self, actors: frozenset[bytes], now: float) -> None:

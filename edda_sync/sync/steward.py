@@ -93,7 +93,10 @@ class Steward:
         for effect in effects:
             if isinstance(effect, Applied):
                 self._faults.worked(TAKING)
-                self._agenda.want(Duty.MEETING, now)
+                if effect.members:
+                    self._agenda.want(Duty.MEETING, now)
+                if effect.reached is not None and effect.reached[0] == self._written.position:
+                    self._written = self._written._replace(position=effect.reached[1])  # nobody need look for these
             elif isinstance(effect, Proved):
                 self._faults.worked(TAKING)
                 self._agenda.want(Duty.SAVING, now)

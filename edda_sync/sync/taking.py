@@ -27,6 +27,7 @@ from edda_sync.changes import early as early_writes
 from edda_sync.changes.branches import Point
 from edda_sync.changes.chains import Chains, forked_keys, points_of
 from edda_sync.changes.change import HASH_BYTES, Change, Header
+from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.ledger import Ledger
@@ -54,6 +55,8 @@ class Taken:
         readmitted: Whether that is written again now, in another life, since what it rested on is lost.
         unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
         more: Whether it is to be taken once more for the rest, after others were served.
+        members: Whether it may say something of a device.
+        reached: Where the log ended before, and where it ends now; None where changes moved in it, or where it is not told.
     """
 
     applied: int
@@ -65,6 +68,8 @@ class Taken:
     readmitted: bool = False
     unchecked: bool = False
     more: bool = False
+    members: bool = True
+    reached: tuple[int, int] | None = None
 
 
 class Taking:
@@ -133,6 +138,7 @@ class Taking:
     ) -> Taken:
         if tx.segments.merged():
             return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer has them all the same
+        before = tx.log.position()
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
@@ -185,7 +191,12 @@ class Taking:
         vouched.keep(tx)
         settled, held = waited and not early_writes.is_pending(tx), tuple(_dots_of(tx, batch))
         readmitted = readmit(tx, ledger, self._random)
-        return Taken(applied, early, late, frozenset(apart), held, settled, readmitted, more=more)
+        moved = settled or readmitted
+        return Taken(
+            applied, early, late, frozenset(apart), held, settled, readmitted, more=more,
+            members=moved or any(operation.is_about(each.body, each.header.operations, "device") for each in batch),
+            reached=None if moved else (before, tx.log.position()),
+        )  # fmt: skip
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:

@@ -26,6 +26,7 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from edda_sync.words.errors import (
@@ -115,6 +116,17 @@ class Link:
         self._connection = connection
         self._closing = False
         self._watching = asyncio.create_task(self._watch())  # ends with the connection
+
+    def send_now(self, frame: bytes) -> bool:
+        """Hand one frame to the peer, if the link is open and nothing waits before it; tell whether that was done."""
+        connection = self._connection
+        if len(frame) > FRAME_BYTES_MAX or connection.state is not State.OPEN:
+            return False  # :meth:`send` says why
+        if connection.transport.get_write_buffer_size():
+            return False
+        connection.protocol.send_binary(frame)
+        connection.send_data()
+        return True
 
     async def send(self, frame: bytes) -> None:
         """

@@ -284,6 +284,15 @@ def test_what_a_body_is_about_is_told_at_a_glance() -> None:
     assert list(ops.about(whole, 2)) == [("task", ID), ("tag", ID)]
 
 
+def test_which_kinds_a_body_is_about_is_told_by_its_operations_and_not_by_its_words() -> None:
+    written = [ops.encode(Put("task", bytes(16), {"title": "a device"})), ops.encode(Delete("tag", bytes(16), ()))]
+    strange = ops.framed(b"\x93\x63\xd9\x06device\xc4\x10" + bytes(16))  # its kind is not as short as it might be
+    for body, kinds in ((written, {"task", "tag"}), ([*written, strange], {"task", "tag", "device"})):
+        whole = b"".join(body)
+        assert {kind for kind in KINDS if ops.is_about(whole, len(body), kind)} == kinds
+    assert not ops.is_about(b"".join([*written, strange]), 2, "device"), "nothing is read beyond what the header says"
+
+
 @given(st.binary(max_size=64))
 def test_whoever_reads_ahead_trips_over_nothing(body: bytes) -> None:
     for kind, entity_id in ops.about(body, 10):

@@ -16,7 +16,7 @@ from edda_sync.device.device import Device, QueryChange
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.effects import Effect
-from edda_sync.sync.orders import Duty
+from edda_sync.sync.orders import Duty, Written
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.steward import EVENTS
 from edda_sync.transport.dial import dial
@@ -123,15 +123,22 @@ async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    passed_on: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+    passed_on: list[str] = []
+    looked: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+    written = standing.written
 
     def committed(replica: Replica, now: float) -> list[Effect]:
         told.append(replica.device)
         return replica.committed(now)
 
     def grown(replica: Replica, now: float) -> list[Effect]:
-        passed_on[replica.device].set()
+        passed_on.append(replica.device)
         return replica.grown(now)
+
+    def looking(store: StorageEngine) -> Written:
+        found = written(store)
+        looked[store.identity.device].set()
+        return found
 
     monkeypatch.setitem(cast(dict[Duty, object], EVENTS), Duty.TELLING, committed)
     monkeypatch.setitem(cast(dict[Duty, object], EVENTS), Duty.PASSING_ON, grown)
@@ -139,10 +146,15 @@ async def test_what_a_peer_sent_is_not_taken_for_what_another_process_wrote(
     async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
         here, there = laptop.store.identity.device, phone.store.identity.device
         await until_equal(laptop, phone)
+        monkeypatch.setattr(standing, "written", looking)
         await laptop.run(add("Buy milk"))
         await until_equal(laptop, phone)
-        assert await asyncio.to_thread(passed_on[there].wait, PATIENCE_S)
+        assert await asyncio.to_thread(looked[there].wait, PATIENCE_S)
+        for _ in range(5):  # what followed from the look has had its turn
+            await phone.run(StorageEngine.counts)
+            await phone._runner.ask_peers()
         assert told == [here]
+        assert there not in passed_on
         await phone.run(add("Own"))
         await until_equal(laptop, phone)
     assert told == [here, there]

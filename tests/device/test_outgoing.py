@@ -20,8 +20,15 @@ class Wire:
         self.sent: list[bytes] = []
         self.closed = False
         self.broken = False
+        self.is_held = False  # what waits for room goes, and nothing goes at once
         self.free = asyncio.Event()
         self.free.set()
+
+    def send_now(self, frame: bytes) -> bool:
+        if self.is_held or not self.free.is_set() or self.broken:
+            return False
+        self.sent.append(frame)
+        return True
 
     async def send(self, frame: bytes) -> None:
         await self.free.wait()
@@ -111,3 +118,44 @@ async def test_a_link_that_breaks_ends_it_quietly() -> None:
     outgoing.send(b"x")
     await outgoing.run()
     assert wire.closed
+
+
+async def running_free(wire: Wire) -> tuple[Outgoing, asyncio.Task[None]]:
+    """Begin to send, and wait until there is nothing to send."""
+    outgoing = Outgoing(wire)
+    running = asyncio.ensure_future(outgoing.run())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return outgoing, running
+
+
+async def test_a_frame_is_sent_at_once_while_nothing_waits() -> None:
+    wire = Wire()
+    outgoing, running = await running_free(wire)
+    assert outgoing.send(b"one")
+    assert outgoing.send(b"two")
+    assert wire.sent == [b"one", b"two"], "nobody else had a turn"
+    outgoing.end()
+    await running
+    assert wire.sent == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_frame_that_could_not_be_sent_at_once_stays_before_those_that_could(turns: int) -> None:
+    wire = Wire()
+    outgoing, running = await running_free(wire)
+    wire.is_held = True
+    outgoing.send(b"one")
+    wire.is_held = False
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    outgoing.send(b"two")
+    wire.free.clear()
+    outgoing.send(b"three")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    wire.free.set()
+    outgoing.send(b"four")
+    outgoing.end()
+    await running
+    assert wire.sent == [b"one", b"two", b"three", b"four"]

@@ -38,6 +38,11 @@ class Wire:
         self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._changed = asyncio.Event()
 
+    def send_now(self, frame: bytes) -> bool:
+        self.sent.append(frame)
+        self._changed.set()
+        return True
+
     async def send(self, frame: bytes) -> None:
         self.sent.append(frame)
         self._changed.set()

@@ -75,8 +75,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a reader remembers the heads of the state that it saw before",
         "Who looks at a store is told that it lacks what has just come.",
         "store/sqlite/reader.py",
-        "self.log.reset()\n        self._sql.execute",
-        "self._sql.execute",
+        "for facet in (self.log, self.unapplied, self.meta):",
+        "for facet in (self.unapplied, self.meta):",
         ("store/seams/test_store.py", "store/seams/test_log.py"),
     ),
     Mutant(

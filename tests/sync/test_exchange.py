@@ -12,7 +12,7 @@ from edda_sync.crdt.frontier import SEQ_MAX
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.exchange import SUMMARY_HASH_BYTES, Exchange
 from edda_sync.sync.messages import Summary, Wish
-from edda_sync.testing import devices, replica_of, sync
+from edda_sync.testing import Talk, devices, replica_of, sync
 from tests.sync.strange import write_change
 
 Pair = tuple[StorageEngine, StorageEngine]
@@ -136,3 +136,28 @@ def test_items_are_every_entity_s_key_and_hash_by_key(two: Pair) -> None:
     assert items == list(exchange_of(phone).items())
     with laptop.store.read() as reader:
         assert items == [(record.key, record.hash) for record in reader.states.scan()]
+
+
+# --- what is taken ----------------------------------------------------------------------------------------------------
+
+
+def test_changes_are_shown_once_they_are_durable_and_before_they_are_answered(two: Pair) -> None:
+    laptop, phone = two
+    talk = Talk(laptop, phone)
+    talk.run()
+    title, told = "seen at once", list[tuple[str, int, bool]]()
+    exchange = talk._replicas[phone.identity.device].exchange
+
+    def on_applied(peer: str, count: int) -> None:
+        is_here = any(task.title == title for task in phone.query_tasks(edda.TaskQuery()))
+        told.append((peer, count, is_here and not talk._between))
+
+    exchange.on_applied = on_applied
+    laptop.create_task(edda.Task(title=title))
+    talk.committed(laptop)
+    assert told == []
+    talk.step()
+    assert told == [(laptop.identity.device, 1, True)]
+    assert len(talk._between) == 1, "the answer"
+    talk.run()
+    assert len(told) == 1

@@ -67,6 +67,25 @@ def test_a_batch_costs_whoever_takes_it_no_more_than_a_moment_unless_it_is_one_c
     assert operations == [[1, 3, 5, 5], [40], [1, 1]]
 
 
+def test_a_head_is_signed_once_however_many_peers_it_is_given_to(two: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    laptop.create_task(edda.Task(title="for everybody"))
+    exchange, signed, sign = exchange_of(laptop), list[bytes](), laptop.identity.sign
+
+    def counted(message: bytes) -> bytes:
+        signed.append(message)
+        return sign(message)
+
+    monkeypatch.setattr(type(laptop.identity), "sign", lambda _, message: counted(message))
+    first, second = (batches(exchange, known) for _ in range(2))
+    assert first == second
+    assert len(signed) == 1
+    laptop.create_task(edda.Task(title="another head"))
+    batches(exchange, known)
+    assert len(signed) == len(set(signed)) == 2
+
+
 def test_a_peer_that_knows_all_or_more_gets_nothing(two: Pair) -> None:
     laptop, phone = two
     giving = exchange_of(laptop).giving

@@ -172,6 +172,29 @@ def test_after_changes_of_a_peer_the_members_are_read_anew_and_after_a_proof_it_
     assert device.talked(Proved(PEER)) == [Duty.SAVING]
 
 
+def test_changes_that_say_nothing_of_devices_leave_the_members_as_they_are(device: Device) -> None:
+    assert device.talked(Applied(PEER, 1, members=False)) == []
+
+
+def test_what_a_peer_sent_is_not_passed_on_once_more_when_the_log_is_looked_at(device: Device) -> None:
+    position, own = START
+    device.talked(Applied(PEER, 2, members=False, reached=(position, position + 2)))
+    device.steward.noticed(device.now)
+    device.attend()
+    assert device.done(Duty.LOOKING, Written(position + 2, own)) == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 1)])
+def test_what_another_process_wrote_before_or_after_it_is_found_by_looking(
+    device: Device, before: int, after: int
+) -> None:
+    position, own = START
+    device.talked(Applied(PEER, 2, members=False, reached=(position + before, position + before + 2)))
+    device.steward.noticed(device.now)
+    device.attend()
+    assert device.done(Duty.LOOKING, Written(position + 3, own)) == [Duty.PASSING_ON, Duty.MEETING]
+
+
 def test_timers_of_talks_are_as_the_replica_said_last(device: Device) -> None:
     device.steward.talked([], device.now + 2.0, device.now)
     device.steward.talked([], device.now + 5.0, device.now)

@@ -16,7 +16,7 @@ from edda_sync.crdt import operation
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.sync.giving import Given
 from edda_sync.sync.messages import Changes, Part, SignedHead, Wish
-from edda_sync.testing import devices, sync
+from edda_sync.testing import devices, pair, sync
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits, values
 from edda_sync.words.errors import RemoteProtocolError
@@ -24,6 +24,7 @@ from edda_sync.workspace.actor import actor_of
 from edda_sync.workspace.welcome import DeviceCard
 from tests.sync.batches import batches, dots, exchange_of, trace
 from tests.sync.newcomers import begin_with_segment, newcomers
+from tests.sync.strange import write_change
 
 Pair = tuple[StorageEngine, StorageEngine]
 
@@ -62,6 +63,18 @@ def test_what_is_taken_is_taken_once(two: Pair) -> None:
     assert trace(phone) == before
 
 
+def test_where_the_log_ended_before_and_ends_now_is_said(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for title in ("one", "two"):
+        laptop.create_task(edda.Task(title=title))
+    (message,) = batches(exchange_of(laptop), known)
+    with phone.store.read() as reader:
+        before = reader.log.position()
+    assert exchange_of(phone).taking.take(message).reached == (before, before + 2)
+    assert exchange_of(phone).taking.take(message).reached == (before + 2, before + 2)
+
+
 def test_what_came_is_said_by_the_dots_under_which_it_is_held(two: Pair) -> None:
     laptop, phone = two
     known = phone.frontier()
@@ -69,6 +82,25 @@ def test_what_came_is_said_by_the_dots_under_which_it_is_held(two: Pair) -> None
         laptop.create_task(edda.Task(title=title))
     (message,) = batches(exchange_of(laptop), known)
     assert exchange_of(phone).taking.take(message).held == tuple(dots(message))
+
+
+def test_whatever_may_say_something_of_a_device_is_said_to(two: Pair) -> None:
+    laptop, phone = two
+    known = phone.frontier()
+    for title in ("T", "a device", "\u00a6device"):
+        laptop.create_task(edda.Task(title=title))
+    (message,) = batches(exchange_of(laptop), known)
+    assert not exchange_of(phone).taking.take(message).members
+    with StorageEngine(laptop.home.parent / "tablet") as tablet:
+        tablet.open_store(edda.StorageConfig(state_path=laptop.home.parent / "state", name="tablet"))
+        pair(laptop, tablet)
+    (message,) = batches(exchange_of(laptop), phone.frontier())
+    assert exchange_of(phone).taking.take(message).members
+    known = phone.frontier()
+    prefix = b"\x93\x63\xd9\x06device\xc4\x10" + bytes(16)  # [99, "device", id], its kind not as short as it might be
+    write_change(laptop, prefix)
+    (message,) = batches(exchange_of(laptop), known)
+    assert exchange_of(phone).taking.take(message).members
 
 
 def test_a_batch_of_known_and_new_changes_is_taken_for_what_is_new(two: Pair) -> None:

@@ -140,6 +140,25 @@ async def test_frames_after_our_goodbye_are_not_delivered() -> None:
     assert frames == [b"before"]
 
 
+async def test_a_frame_goes_at_once_unless_others_wait_or_the_link_has_ended(stack: AsyncExitStack) -> None:
+    inbox = Inbox()
+    listener = await stack.enter_async_context(listening(inbox, BOB))
+    ours = await call(stack, BOB, listener.port)
+    theirs = await inbox.links.get()
+    assert ours.send_now(b"at once")
+    await ours.send(b"in its turn")
+    assert ours.send_now(b"and again")
+    assert [await inbox.frames.get() for _ in range(3)] == [b"at once", b"in its turn", b"and again"]
+    assert not ours.send_now(bytes(FRAME_BYTES_MAX + 1))
+    sent = 0
+    while theirs.send_now(bytes(FRAME_BYTES_MAX // 2)):  # ours takes nothing meanwhile: the loop has no turn
+        sent += 1
+        assert sent < 1_000, "it would grow without end"
+    assert [len(await anext(ours)) for _ in range(sent)] == [FRAME_BYTES_MAX // 2] * sent
+    await ours.close()
+    assert not ours.send_now(b"too late")
+
+
 async def test_a_sender_waits_while_its_peer_takes_nothing(stack: AsyncExitStack) -> None:
     go_on = asyncio.Event()
     taken: Inflow[bytes] = Inflow()

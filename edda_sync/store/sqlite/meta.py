@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from edda_sync.store.sqlite.statements import Facet, WriterStatements
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements
 
 
 class SqliteMeta(Facet):
-    """As ``seams.meta.MetaReader``."""
-
-    __slots__ = ()
-
-    def get(self, key: str) -> bytes | None:
-        row = self._sql.one("SELECT value FROM _meta WHERE key = ?", key)
-        return None if row is None else bytes(row[0])
-
-
-class SqliteMetaWriter(SqliteMeta):
-    """As ``seams.meta.MetaWriter``; it remembers what was asked for."""
+    """As ``seams.meta.MetaReader``; it remembers what was asked for."""
 
     __slots__ = ("_known",)
 
-    _sql: WriterStatements
-
-    def __init__(self, sql: WriterStatements) -> None:
+    def __init__(self, sql: Statements) -> None:
         super().__init__(sql)
         self._known: dict[str, bytes | None] = {}
 
@@ -33,8 +21,17 @@ class SqliteMetaWriter(SqliteMeta):
     def get(self, key: str) -> bytes | None:
         known = self._known
         if key not in known:
-            known[key] = super().get(key)
+            row = self._sql.one("SELECT value FROM _meta WHERE key = ?", key)
+            known[key] = None if row is None else bytes(row[0])
         return known[key]
+
+
+class SqliteMetaWriter(SqliteMeta):
+    """As ``seams.meta.MetaWriter``."""
+
+    __slots__ = ()
+
+    _sql: WriterStatements
 
     def set(self, key: str, value: bytes) -> None:
         self._sql.execute(

@@ -53,7 +53,7 @@ class SqliteReader:
 
     def begin(self) -> None:
         """Begin to see the state of this moment."""
-        self.log.reset()
+        self._forget()
         self._sql.execute("BEGIN")
         self._sql.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the state is fixed by the first read
 
@@ -64,3 +64,9 @@ class SqliteReader:
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection is the parent's."""
         self._sql.disown(refuse)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is remembered of a state."""
+        for facet in (self.log, self.unapplied, self.meta):
+            facet.reset()

@@ -5,7 +5,7 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
    threads a commit, else on a thread of its own. Transactions that wait for that thread are committed together, each in
    a savepoint, and each is acknowledged only when their common COMMIT is on disk.
 2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
-   before the disk has it does not open.
+   before the disk has it does not open. What is only derived, and would be derived again, is not waited for.
 3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
    the disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
 4. A store belongs to the process that opened it. A forked child is refused, and opens the store anew (see
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import connections, journal, schema, shape
+from edda_sync.store.sqlite import connections, journal, quiet, schema, shape
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import is_fault, translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
@@ -158,7 +158,7 @@ class SqliteStore:
 
     def _run(self) -> None:
         while self._owner.is_here:
-            batch = self._jobs.gather(self._patience_s())
+            batch, is_long = self._jobs.gather(self._patience_s()), False
             entered = self._gate.enter()
             try:
                 with self._writing:
@@ -169,6 +169,9 @@ class SqliteStore:
                         return
                     elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                         self._idle_due = self._catch_up()
+                        is_long = not (self._idle_due or self._writer is None) and quiet.is_long(self._connection)
+                if is_long:  # whoever writes meanwhile need not wait
+                    quiet.shorten(self.connect)
             finally:
                 self._gate.leave(entered)
 
@@ -182,7 +185,14 @@ class SqliteStore:
         if self.on_idle is None:
             return False
         done = Outcome()
-        self._commit([(self.on_idle, done)])
+        if self._writer is None:  # what was written last has failed
+            self._commit([(self.on_idle, done)])
+        else:
+            try:
+                with quiet.unsynced(self._connection):
+                    self._commit([(self.on_idle, done)])
+            except sqlite.Error:
+                self._let_go()
         return done.exception() is None and bool(done.result())
 
     def _commit(self, batch: list[Job]) -> None:
@@ -240,6 +250,11 @@ class SqliteStore:
         with suppress(sqlite.Error):
             self._writer.roll_back()
         if isinstance(error, errors.StorageError):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the connection that writes; the next transaction makes another one."""
+        if self._writer is not None:
             with suppress(sqlite.Error):
                 self._writer.close()
             self._writer = None
@@ -314,9 +329,7 @@ class SqliteStore:
         if self._thread is not None:
             self._thread.join()
         with self._writing:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._let_go()
         self._readers.close()
 
     # --- forks --------------------------------------------------------------------------------------------------------
@@ -325,10 +338,7 @@ class SqliteStore:
         """Let go of the file as far as nobody is using it, and begin nothing until :meth:`resume`."""
         self._gate.shut(limits.FORK_WAIT_S)
         if self._writing.acquire(blocking=False):  # else a transaction is running, perhaps this thread's own
-            if self._writer is not None:
-                with suppress(sqlite.Error):
-                    self._writer.close()
-                self._writer = None
+            self._let_go()
             self._writing.release()
         self._readers.close_idle()
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edda_sync.store.seams.unapplied import Unapplied
-from edda_sync.store.sqlite.statements import Facet, WriterStatements, where
+from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatements, where
 
 
 class SqliteUnapplied(Facet):
-    """As ``seams.unapplied.UnappliedReader``."""
+    """As ``seams.unapplied.UnappliedReader``; it remembers whether any wait, and how many."""
 
-    __slots__ = ()
+    __slots__ = ("_waiting", "_waits")
+
+    def __init__(self, sql: Statements) -> None:
+        super().__init__(sql)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is remembered."""
+        self._waiting: int | None = None
+        self._waits: bool | None = None
 
     def operations(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
         rows = self._sql.execute(
@@ -22,10 +31,18 @@ class SqliteUnapplied(Facet):
         return [Unapplied(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
     def waits(self) -> bool:
-        return self._sql.one("SELECT 1 FROM _unapplied WHERE NOT refused LIMIT 1") is not None
+        waits = self._waits
+        if waits is None:
+            found = self._sql.one("SELECT 1 FROM _unapplied WHERE NOT refused LIMIT 1")
+            waits = self._waits = found is not None
+        return waits
 
     def waiting(self) -> int:
-        return int(self._sql.one("SELECT count(*) FROM _unapplied WHERE NOT refused")[0])
+        waiting = self._waiting
+        if waiting is None:
+            (waiting,) = self._sql.one("SELECT count(*) FROM _unapplied WHERE NOT refused")
+            self._waiting = waiting
+        return waiting
 
     def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
         return self._sql.column(
@@ -41,32 +58,11 @@ class SqliteUnapplied(Facet):
 
 
 class SqliteUnappliedWriter(SqliteUnapplied):
-    """As ``seams.unapplied.UnappliedWriter``; it remembers whether any wait, and how many."""
+    """As ``seams.unapplied.UnappliedWriter``."""
 
-    __slots__ = ("_waiting", "_waits")
+    __slots__ = ()
 
     _sql: WriterStatements
-
-    def __init__(self, sql: WriterStatements) -> None:
-        super().__init__(sql)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what is remembered."""
-        self._waiting: int | None = None
-        self._waits: bool | None = None
-
-    def waits(self) -> bool:
-        waits = self._waits
-        if waits is None:
-            waits = self._waits = super().waits()
-        return waits
-
-    def waiting(self) -> int:
-        waiting = self._waiting
-        if waiting is None:
-            waiting = self._waiting = super().waiting()
-        return waiting
 
     def add(self, unapplied: Sequence[Unapplied]) -> None:
         self._sql.many("INSERT OR REPLACE INTO _unapplied VALUES (?, ?, ?, ?, ?)", unapplied)
