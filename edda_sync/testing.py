@@ -154,8 +154,8 @@ class Talk:
                     self.errors.append(effect.error)
 
 
-def replica_of(engine: StorageEngine) -> Replica:
-    """Return the replica of an engine, as the device's runner makes it."""
+def replica_of(engine: StorageEngine, *, defers: bool = False) -> Replica:
+    """Return the replica of an engine, as the device's runner makes it; that one ``defers`` what takes long."""
     workspace = engine.workspace
     exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.writing.now, engine.random)
-    return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device))
+    return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device), defers=defers)

@@ -21,7 +21,7 @@ from edda_sync.device.turns import Turn, Turns
 from edda_sync.device.watch import Changes
 from edda_sync.engine import standing
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Close, Effect, Proved, Send
+from edda_sync.sync.effects import Close, Effect, Proved, Send, Work
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED, TALKING, Duty, End, Mend, Order, Report, Scrub, Scrubbed, Tell, Written
 from edda_sync.sync.replica import Replica
@@ -29,7 +29,7 @@ from edda_sync.sync.steward import EVENTS, Steward
 from edda_sync.transport.identity import verify
 from edda_sync.transport.link import Link
 from edda_sync.words.callbacks import log_broken
-from edda_sync.words.errors import CallbackError, EddaError, LinkClosedError, StorageError
+from edda_sync.words.errors import BugError, CallbackError, EddaError, LinkClosedError, StorageError
 from edda_sync.workspace.welcome import workspace_tag
 
 T = TypeVar("T")
@@ -83,7 +83,9 @@ class Runner:
         written = await self._turns.run(opened)
         store, identity = self.store, self.store.identity
         exchange = Exchange(store.store, store.ledger, identity, verify, store.writing.now, store.random)
-        self._turns.replica = Replica(exchange, identity.device, lambda device: workspace_tag(store.workspace, device))
+        self._turns.replica = Replica(
+            exchange, identity.device, lambda device: workspace_tag(store.workspace, device), defers=True
+        )
         self._steward = Steward(written, time.monotonic())
         loop = asyncio.get_running_loop()
         exchange.on_applied = lambda peer, count: loop.call_soon_threadsafe(self._applied, peer, count)
@@ -253,11 +255,19 @@ class Runner:
             outgoing = self._links.get(effect.link)
             if outgoing is not None:
                 outgoing.end()
-            if effect.error is not None and self._latest.get(effect.peer) == effect.link:
+            is_of_latest = self._latest.get(effect.peer) == effect.link
+            if effect.error is not None and (is_of_latest or isinstance(effect.error, BugError)):
                 self._status.ended(effect.peer, effect.error)
         elif isinstance(effect, Proved):
             self._status.proved_equal(effect.peer)
             self.changes.told()
+        elif isinstance(effect, Work):
+            self.tasks.start(self._work(effect))
+
+    async def _work(self, work: Work) -> None:
+        """Do what takes long on a thread of its own: the replica's goes on."""
+        await asyncio.to_thread(work.run)
+        await self._turns.drive(lambda replica, now: replica.worked(work, now))
 
     # --- the steward --------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from edda_sync.simulations.disk import Disk, PowerCut
 from edda_sync.simulations.housekeeping import Housekeeping
 from edda_sync.simulations.inbox import Inbox
 from edda_sync.simulations.keys import Keys
-from edda_sync.sync.effects import Applied, Close, Effect, Learned, Proved, Send
+from edda_sync.sync.effects import Applied, Close, Effect, Learned, Proved, Send, Work
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.orders import ASKED
 from edda_sync.sync.replica import Replica
@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 START_S: Final = 1_800_000_000.0  # wall clock at virtual time 0: 2027
 WALL_S_MAX: Final = 253_402_300_799.0
+WORK_MS: Final = (1, 10, 100, 2_000)  # how long what a device does beside its talks waits, and takes
 
 
 class SimulatedDevice:
@@ -77,6 +78,7 @@ class SimulatedDevice:
         self.lives = 0
         self.last_error: EddaError | None = None
         self._draws = sim.tape.source(f"device {name}")
+        self._works = sim.tape.source(f"works {name}")
         self._asleep = False
         self._waiting: deque[Callable[[], None]] = deque()  # what happened while it slept
         self._countdown: int | None = None
@@ -122,7 +124,7 @@ class SimulatedDevice:
         workspace = engine.workspace
         random = self._random(f"talks {self.name} {self.lives}")
         exchange = Exchange(engine.store, engine.ledger, self.identity, self.keys.verify, self.wall_s, random)
-        self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device))
+        self.replica = Replica(exchange, self.id, lambda device: workspace_tag(workspace, device), defers=True)
         self.keeping = Housekeeping(self.sim, self, lambda what: self.sim.damaged(self, what))
         self.sim.note("boot", self)
         self._attend()
@@ -338,6 +340,26 @@ class SimulatedDevice:
             self.sim.note("applied", self, peer=effect.peer, changes=effect.changes)
         elif isinstance(effect, Learned):
             self.sim.note("learned", self, peer=effect.peer)
+        elif isinstance(effect, Work):
+            self._work(effect)
+
+    def _work(self, work: Work) -> None:
+        """Do what takes long a while later, and tell the replica a while after that: other things happen meanwhile."""
+        replica = self.replica
+        assert replica is not None, "it runs"
+
+        def later(event: Callable[[], None]) -> None:
+            """Let something happen unless the process has ended until then."""
+            delay_s = self._works.pick("milliseconds", WORK_MS) / 1_000
+            self.sim.later(delay_s, lambda: self.when_awake(lambda: event() if self.replica is replica else None))
+
+        def run() -> None:
+            with self.while_powered():
+                work.run()
+            if self.replica is replica:
+                later(lambda: self._event(lambda now: replica.worked(work, now)))
+
+        later(run)
 
     # --- what goes on meanwhile ---------------------------------------------------------------------------------------
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from edda_sync.changes.change import decode_header
 from edda_sync.crdt.frontier import Dot
 from edda_sync.sync.exchange import Exchange
-from edda_sync.sync.messages import Behind, Earlier, Offer, Part, Snapshot, Want
-from edda_sync.sync.taking import Taken
+from edda_sync.sync.messages import Behind, Earlier, Offer, Snapshot, Want
 from edda_sync.words.errors import RemoteProtocolError
 
 
@@ -36,32 +35,27 @@ class Backfill:
         self._wants = None if first is None else offer.segment
         return Want(offer.segment, offer.parts if first is None else first)
 
-    def snapshot(self, message: Snapshot, peer: str) -> Taken:
+    def check(self, message: Snapshot, peer: str) -> None:
         """
-        Take a part of a segment.
+        Check that a part of a segment was asked for.
 
         Raises:
-            RemoteProtocolError: Nobody asked for it.
+            RemoteProtocolError: Nobody did.
         """
         if message.segment != self._wants:
             raise RemoteProtocolError("a segment that nobody asked for", peer)
-        return self._exchange.merging.take(message)
 
-    def earlier(self, message: Earlier) -> Taken:
-        """Take a batch of the log behind: without changes the peer cannot help; with a large one, its parts come first."""
-        taken = self._exchange.behind.take(message)
+    def answered(self, message: Earlier) -> None:
+        """Take in that a batch of the log behind came: none helps no more; with a large change, its parts come first."""
         self.in_vain = not message.changes
         last = decode_header(message.changes[-1][0]) if message.changes else None
         self._awaited = last.dot if last is not None and last.parts else None
         self._asked = self.in_vain or self._awaited is not None
-        return taken
 
-    def part(self, message: Part) -> bool:
-        """Take a part, if it is of the log behind; tell whether it was."""
-        is_over = self._exchange.behind.take_part(message)
+    def part_came(self, *, is_over: bool) -> None:
+        """Take in that a part of the log behind came, and whether no more of its change is under way."""
         if is_over:
             self._awaited, self._asked = None, False
-        return is_over is not None
 
     def questions(self) -> list[Behind]:
         """Return what to ask the peer for now, in pages."""

@@ -26,12 +26,13 @@ from edda_sync.store.composed import ComposedWriter, over
 from edda_sync.store.seams import Head, Logged, Store, StoreReader, StoreWriter
 from edda_sync.sync.fallback import UNNAMED, fall_back
 from edda_sync.sync.keys import Verify
+from edda_sync.sync.large import expect, incoming_of
 from edda_sync.sync.making import root_of
 from edda_sync.sync.merging import open_taken
 from edda_sync.sync.messages import Behind, Earlier, Part, Summary
 from edda_sync.sync.provisional import FORGED_KEY, PROVISIONAL_KEY, UNPROVED_KEY, Provisional, provisional
 from edda_sync.sync.readmission import readmit
-from edda_sync.sync.taking import Taken, check_body, expect, incoming_of
+from edda_sync.sync.taking import Taken, check_body
 from edda_sync.sync.vouchers import Vouched
 from edda_sync.words.errors import RemoteProtocolError
 
@@ -141,6 +142,17 @@ class LogBehind:
             births = (head.birth for head in heads if _held(behind, head.actor) < head.seq)
             keys = {begun.maker, *(changes.decode_birth(birth).public_key for birth in births)}
             return frozenset(map(device_id, keys))
+
+    def completes(self, batch: Earlier) -> bool:
+        """Tell whether the log behind would be whole with a batch: all of it is folded then."""
+        with self._store.read() as reader:
+            begun = provisional(reader)
+            if begun is None:
+                return False
+            headers = [changes.decode_header(raw) for raw, _ in batch.changes]
+            held = {actor: head.seq for actor, head in reader.segments.behind().items()}
+            brought = {header.actor: header.seq for header in headers if not header.parts}
+            return frontier.covers(frontier.join(held, brought), _frontier_of(reader, begun))
 
     def take(self, batch: Earlier) -> Taken:
         """

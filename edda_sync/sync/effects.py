@@ -7,11 +7,13 @@ both, and what was meant for the former must not go over the latter. All else is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import Dot
-from edda_sync.words.errors import EddaError
+from edda_sync.words.errors import BugError, EddaError, is_bug
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +99,47 @@ class Learned:
     ends: tuple[Dot, ...] = ()
 
 
-Effect = Send | Close | Applied | Proved | Differs | Mended | Learned
+Then = Callable[[float], Any]
+"""What is to be said and done about what came of a work, once it is told ``now`` in a turn of the replica's."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """
+    Do something with the store that takes long: :meth:`run` it between turns, on any thread, then ``Replica.worked``.
+
+    Meanwhile the replica goes on with all else. It asks for one at a time.
+
+    Attributes:
+        peer: In the talk with whom.
+        do: Does it.
+        link: The number of the link of that talk.
+        error: What went wrong.
+    """
+
+    peer: str
+    do: Callable[[], Then]
+    link: int = 0
+    error: EddaError | None = field(default=None, init=False)
+    _then: Then | None = field(default=None, init=False, repr=False)
+
+    def run(self) -> None:
+        """Do it. What goes wrong is raised by :meth:`done`, in a turn; who wants the process to end is heard at once."""
+        try:
+            self._then = self.do()
+        except EddaError as error:
+            self.error = error
+        except BaseException as bug:
+            if not is_bug(bug):
+                raise
+            self.error = BugError(bug)
+
+    def done(self) -> Then:
+        """Return what is to be done about what came of it, or raise what went wrong."""
+        if self.error is not None:
+            raise self.error
+        assert self._then is not None, "it was run"
+        return self._then
+
+
+Effect = Send | Close | Applied | Proved | Differs | Mended | Learned | Work

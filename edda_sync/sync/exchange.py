@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -160,22 +161,37 @@ class Exchange:
         wall_s: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        store = self.store = AskedOnce(store)
+        self._make = partial(Exchange, store, ledger, signer, verify, wall_s, random)
+        seen = self.store = AskedOnce(store)
         self.is_damaged = False
         self.on_applied: Callable[[str, int], object] = lambda _peer, _changes: None
         self.random = random
         self._ledger, self._verify = ledger, verify
         self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for
-        with store.read() as reader:
+        with seen.read() as reader:
             workspace = self._workspace = reader.meta.get(WORKSPACE_KEY) or b""
-        self.giving = Giving(store, signer, workspace)
-        self.taking = Taking(store, ledger, verify, workspace, random)
-        self.making = Making(store, ledger, self.giving, signer, workspace, wall_s)
-        self.merging = Merging(store, ledger, verify, workspace)
-        self.behind = LogBehind(store, ledger, verify, workspace, random)
-        self.mending = Mending(store)
-        self.forks = Forks(store, ledger, self.giving, verify, workspace)
-        self._last_seen = _Seen(store.version())
+        self.giving = Giving(seen, signer, workspace)
+        self.taking = Taking(seen, ledger, verify, workspace, random)
+        self.making = Making(seen, ledger, self.giving, signer, workspace, wall_s)
+        self.merging = Merging(seen, ledger, verify, workspace)
+        self.behind = LogBehind(seen, ledger, verify, workspace, random)
+        self.mending = Mending(seen)
+        self.forks = Forks(seen, ledger, self.giving, verify, workspace)
+        self._last_seen = _Seen(seen.version())
+
+    def beside(self) -> Exchange:
+        """Return another one of the same store, for what is done between turns, perhaps on another thread."""
+        return self._make()
+
+    def count(self, other: Exchange) -> None:
+        """Take over what another one of the same store has counted, and begin its counts anew."""
+        self.taking.settled += other.taking.settled
+        self.taking.readmitted += other.taking.readmitted
+        self.behind.ended += other.behind.ended
+        self.behind.fell += other.behind.fell
+        self.merging.refused.extend(other.merging.refused)
+        other.taking.settled = other.taking.readmitted = other.behind.ended = other.behind.fell = 0
+        other.merging.refused.clear()
 
     def introduction(self) -> Introduction:
         """Return what a hello says."""

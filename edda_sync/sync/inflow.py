@@ -21,6 +21,7 @@ class Inflow:
         rates: How much this peer brought lately.
         timers: Of the talk; ``expand`` says when :meth:`ready` is to be asked.
         is_busy: Whether a frame before these is not taken whole yet.
+        is_held: Whether no data may be taken now, of whomever it is.
         is_asked_for: Whether all that comes was asked for: a log behind a segment that comes so slowly would be given up.
     """
 
@@ -30,10 +31,11 @@ class Inflow:
         rates: Rates,
         timers: Timers,
         is_busy: Callable[[], bool],
+        is_held: Callable[[], bool],
         is_asked_for: Callable[[], bool],
     ) -> None:
         self._codec, self._rates, self._timers = codec, rates, timers
-        self._is_busy, self._is_asked_for = is_busy, is_asked_for
+        self._is_busy, self._is_held, self._is_asked_for = is_busy, is_held, is_asked_for
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._is_ordered = False  # whether not only data waits: what was said after that is heard after it
@@ -43,7 +45,7 @@ class Inflow:
         Tell whether a frame has to wait, and keep it then.
 
         All waits for a batch that is not taken whole yet, since what is said after it is said of what is in it. For frames
-        that may not be expanded yet only data waits.
+        that may not be taken, or expanded, yet only data waits.
 
         Raises:
             RemoteProtocolError: More wait than may be under way.
@@ -51,7 +53,7 @@ class Inflow:
         is_busy = self._is_busy()
         if not is_data and not is_busy and not self._is_ordered:
             return False
-        if not self._frames and not is_busy and self._may_expand(frame, now):
+        if not self._frames and not is_busy and self._may_take(frame, now):
             return False
         self._is_ordered = self._is_ordered or not is_data
         self._frames.append(frame)
@@ -62,11 +64,14 @@ class Inflow:
 
     def ready(self, now: float) -> Iterator[bytes]:
         """Yield the frames that waited, as many as may be taken now."""
-        while self._frames and not self._is_busy() and self._may_expand(self._frames[0], now):
+        while self._frames and not self._is_busy() and self._may_take(self._frames[0], now):
             frame = self._frames.popleft()
             self._bytes -= len(frame)
             self._is_ordered = self._is_ordered and bool(self._frames)
             yield frame
+
+    def _may_take(self, frame: bytes, now: float) -> bool:
+        return not self._is_held() and self._may_expand(frame, now)
 
     def _may_expand(self, frame: bytes, now: float) -> bool:
         excess = self._codec.excess(frame)

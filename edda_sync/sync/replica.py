@@ -12,7 +12,8 @@ from functools import partial, wraps
 from math import inf
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Send
+from edda_sync.sync.beside import Beside
+from edda_sync.sync.effects import Applied, Close, Differs, Effect, Learned, Send, Work
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates
@@ -21,7 +22,7 @@ from edda_sync.sync.session import Session
 from edda_sync.sync.states import State
 from edda_sync.sync.wire import Codec
 from edda_sync.words import limits
-from edda_sync.words.errors import StorageError
+from edda_sync.words.errors import RemoteError, StorageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,9 +74,12 @@ class Replica:
         exchange: What its store gives and takes.
         device: Its id.
         workspace_tag: Of a device id: what its hello must say of the workspace.
+        defers: Whether what takes long is an effect, to be run between turns; else it is done within them.
     """
 
-    def __init__(self, exchange: Exchange, device: str, workspace_tag: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, exchange: Exchange, device: str, workspace_tag: Callable[[str], bytes], *, defers: bool = False
+    ) -> None:
         self.exchange = exchange
         self.device = device
         self._tag = workspace_tag
@@ -83,6 +87,7 @@ class Replica:
         self._sessions: dict[str, Session] = {}
         self._links: dict[str, int] = {}  # over which link each of them goes
         self._relaying = Relaying(exchange)
+        self._beside = Beside(exchange, defers=defers)
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
         self._stall: _Stall | None = None  # while no more of the log behind comes
@@ -101,7 +106,7 @@ class Replica:
         self._relaying.gone(peer)
         rates = self._rates.setdefault(peer, Rates())
         session = self._sessions[peer] = Session(
-            self.exchange, self._codec, self.device, peer, self._tag, rates, self._relaying
+            self.exchange, self._codec, self.device, peer, self._tag, rates, self._relaying, self._beside
         )
         return self._settled(session.open())
 
@@ -133,10 +138,35 @@ class Replica:
         session = self._sessions.get(peer)
         if session is None or self._links[peer] != link:
             return []
-        effects = self._deal(session, lambda: session.frame_received(frame, now), now)
+        effects = self._deal(peer, lambda: session.frame_received(frame, now), now)
         return self._settled(effects + self._pull(now))
 
-    def _deal(self, session: Session, work: Callable[[], list[Effect]], now: float) -> list[Effect]:
+    @_event
+    def worked(self, work: Work, now: float) -> list[Effect]:
+        """
+        Learn that a work was run: what came of it is dealt with, and what waited for it.
+
+        Args:
+            work: The last effect of its kind.
+            now: Monotonic time in seconds.
+        """
+        self._now = now
+        session = self._sessions.get(work.peer)
+        is_awaited = session is not None and session.awaits(work)
+
+        def deal() -> list[Effect]:
+            self._beside.end()
+            return session.worked(now) if session is not None and is_awaited else []
+
+        effects = self._deal(work.peer, deal, now)
+        for each in sorted(self._sessions.values(), key=lambda each: each.peer == work.peer):  # the others first
+            effects += self._deal(each.peer, partial(each.go_on, now), now)
+        told = self._settled(effects + self._pull(now))
+        if not is_awaited and work.error is not None and not isinstance(work.error, RemoteError):
+            told.append(Close(work.peer, work.error, work.link))  # the talk is over, and the fault is this device's
+        return told
+
+    def _deal(self, peer: str, work: Callable[[], list[Effect]], now: float) -> list[Effect]:
         """Let a talk do something, and all of them what follows from it."""
         behind = self.exchange.behind
         ended, losses = behind.ended, self.exchange.losses()
@@ -150,7 +180,7 @@ class Replica:
             for each in list(self._sessions.values()):
                 effects += each.learned(learned, now)
         if any(isinstance(effect, Applied) for effect in effects):
-            for other in self._others(session.peer):
+            for other in self._others(peer):
                 effects += other.news(now, own=False)
         return effects
 
@@ -178,7 +208,7 @@ class Replica:
         self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
-            effects += self._deal(session, partial(session.tick, now), now)
+            effects += self._deal(session.peer, partial(session.tick, now), now)
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
             effects += self._give_up(now)
         return self._settled(effects + self._pull(now))
@@ -304,6 +334,8 @@ class Replica:
                 effect = Close(effect.peer, effect.error, self._links[effect.peer])
             elif isinstance(effect, Send):
                 effect = Send(effect.peer, effect.frame, self._links[effect.peer])
+            elif isinstance(effect, Work):
+                effect.link = self._links[effect.peer]
             told.append(effect)
         return told
 

@@ -21,8 +21,9 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 from edda_sync.sync import messages
 from edda_sync.sync.backfill import Backfill
+from edda_sync.sync.beside import Beside
 from edda_sync.sync.comparing import Comparing
-from edda_sync.sync.effects import Close, Effect, Learned, Send
+from edda_sync.sync.effects import Close, Effect, Learned, Send, Work
 from edda_sync.sync.evidence import EvidenceTalk
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.greeting import PROTOCOLS
@@ -41,8 +42,6 @@ from edda_sync.sync.wire import Codec
 from edda_sync.words import errors
 
 WORDS_MAX: Final = 200  # of a goodbye's reason that are shown
-
-
 _P = ParamSpec("_P")
 
 
@@ -76,6 +75,7 @@ class Session:
         workspace_tag: Of a device id: what its hello must say of the workspace.
         rates: How much this peer brought lately, in this talk and before it.
         relaying: What the talks of this device know together.
+        beside: What takes long is done by it.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Session:
         workspace_tag: Callable[[str], bytes],
         rates: Rates,
         relaying: Relaying,
+        beside: Beside,
     ) -> None:
         self.state, self.peer, self.progress = State.OPENING, peer, Progress()
         self._exchange, self._codec, self._relaying = exchange, codec, relaying
@@ -103,11 +104,12 @@ class Session:
         )
         self._intake = Intake(
             exchange, peer, rates, self._timers, self.progress, self._theirs, self._sending, self._saying, self._comparing,
-            self._evidence, self._backfill, relaying,
+            self._evidence, self._backfill, relaying, beside,
         )  # fmt: skip
         self._inflow = Inflow(
-            codec, rates, self._timers, lambda: self._intake.is_busy, lambda: exchange.standing().is_provisional
-        )
+            codec, rates, self._timers, lambda: self._intake.is_busy, lambda: beside.is_busy,
+            lambda: exchange.standing().is_provisional,
+        )  # fmt: skip
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -264,6 +266,25 @@ class Session:
         self.recheck(now)
         said = self._evaluate(now)
         return [*said, *self._hello()] if says_hello else said
+
+    def awaits(self, work: Work) -> bool:
+        """Tell whether something that was done beside is what this talk brought."""
+        return self._intake.awaits(work)
+
+    @_ending
+    def worked(self, now: float) -> Said:
+        """Learn that it was done."""
+        self._now = now
+        return [*self._intake.worked(now), *self._evaluate(now)]
+
+    @_ending
+    def go_on(self, now: float) -> Said:
+        """Take what waited for what was done beside, and is over."""
+        self._now = now
+        if self.state is not State.OPEN:
+            self._timers.at("rest", now)
+            return []
+        return [*self._rest_taken(now), *self._evaluate(now)]
 
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye."""

@@ -31,8 +31,9 @@ from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
 from edda_sync.ledger.admission import Admitted
 from edda_sync.ledger.ledger import Ledger
-from edda_sync.store.seams import Incoming, Store, StoreReader, StoreWriter
+from edda_sync.store.seams import Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
+from edda_sync.sync.large import expect, incoming_of, is_last
 from edda_sync.sync.messages import Changes, Part, SignedHead
 from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
@@ -117,6 +118,19 @@ class Taking:
         taken = self._store.transact(lambda tx: self._take(tx, decoded, batch.heads, allows, parted))
         return self._count(taken)
 
+    def takes_long(self, batch: Changes) -> bool:
+        """Tell whether one change of a batch costs more than what is taken at a time: it cannot be cut."""
+        return any(
+            _cost_us(header) > limits.SLICE_US_MAX
+            for header in (changes.decode_header(raw) for raw, _ in batch.changes)
+            if not header.parts
+        )
+
+    def completes(self, part: Part) -> bool:
+        """Tell whether a part is the last that is missing of a large change, which is then applied."""
+        with self._store.read() as reader:
+            return is_last(reader, part)
+
     def named(self, batch: Changes) -> list[Dot]:
         """Return under which dots the changes of a batch are held, or would be; it is not taken."""
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
@@ -157,7 +171,7 @@ class Taking:
             actor, seq = change.header.dot
             if actor in apart:
                 continue
-            cost_us = _cost_us(change)
+            cost_us = _cost_us(change.header)
             more = bool(applied) and work_us + cost_us > limits.SLICE_US_MAX
             if more:
                 batch = list(takewhile(lambda each, next_one=change: each is not next_one, batch))  # type: ignore[misc]
@@ -276,14 +290,14 @@ class Taking:
             keep_voucher(tx, *dot, msgspec.structs.replace(voucher, proof=voucher.proof[HASH_BYTES:]))
 
 
-def _cost_us(change: Change) -> int:
+def _cost_us(header: Header) -> int:
     """Return what it costs to take a change, reckoned in microseconds."""
-    return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * change.header.operations
+    return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * header.operations
 
 
 def _slice(fresh: list[Change]) -> list[Change]:
     """Return as many changes as are taken at a time, where all are taken."""
-    work_us = list(accumulate(map(_cost_us, fresh)))
+    work_us = list(accumulate(_cost_us(each.header) for each in fresh))
     return fresh[: max(1, bisect_right(work_us, limits.SLICE_US_MAX))]
 
 
@@ -347,52 +361,3 @@ def _dots_of(reader: StoreReader, batch: list[Change]) -> Iterator[Dot]:
             dot = None if place is None else (place.name, change.header.seq)
         if dot is not None:
             yield dot
-
-
-def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
-    """
-    Return the large change whose parts are still arriving, of which a part is; None when none under its dot is expected.
-
-    Raises:
-        RemoteProtocolError: It is of none that is expected under its dot.
-    """
-    expected = False
-    for each in reader.incoming.all(part.seq):
-        header = changes.decode_header(each.raw)
-        expected = expected or header.actor == part.actor
-        fits = header.actor == part.actor and part.number < len(header.parts)
-        if fits and changes.hash_part(part.data) == header.parts[part.number]:
-            return each
-    if expected:
-        raise RemoteProtocolError("a part that is not of the change it names")
-    return None
-
-
-def expect(tx: StoreWriter, change: Change) -> None:
-    """
-    Expect the parts of a large change. Two may be under one dot, and so they go by their hashes.
-
-    Each device has room of its own, so that none can push out what another one wrote.
-    """
-    device = _device_of(tx, change.header)
-    halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming.all()}
-    halves.pop(change.half, None)
-    halves = {half: each for half, each in halves.items() if _device_of(tx, each[0]) == device}
-    sizes = {half: len(header.parts) * limits.PART_BYTES_MAX for half, (header, _) in halves.items()}
-    room = limits.INCOMING_BYTES_MAX - len(change.header.parts) * limits.PART_BYTES_MAX
-    for half in sorted(halves, key=lambda half: halves[half][1]):
-        if len(sizes) < limits.INCOMING_MAX and sum(sizes.values()) <= room:
-            break
-        tx.incoming.forget(*half)
-        del sizes[half]
-    tx.incoming.expect(*change.half, change.raw)
-
-
-def _device_of(reader: StoreReader, header: Header) -> bytes:
-    """Return the key of a change's device; its actor where nothing of that is here."""
-    birth = header.birth
-    if birth is None:
-        heads = reader.log.heads()
-        held = [heads[name] for name in Chains(reader).names.holding(header.actor, header.seq) if name in heads]
-        birth = changes.decode_birth(held[0].birth) if held else None
-    return header.actor if birth is None else birth.public_key

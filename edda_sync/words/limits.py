@@ -66,7 +66,9 @@ BATCH_BYTES_MAX = 256 * 1024  # aim for one batch of changes: small enough to in
 # What taking one batch costs the other side, reckoned as for a newcomer (LOG_CHANGE_US): then others are served. One
 # change is never cut, since it is one transaction everywhere.
 BATCH_US_MAX = 100_000
-SLICE_US_MAX = 100_000  # so much of a batch is taken at a time, reckoned alike, whoever made it: then others are served
+# So much of a batch is taken at a time, reckoned alike, whoever made it: then others are served. One change that costs more
+# is taken beside that (sync/beside).
+SLICE_US_MAX = 100_000
 BATCH_VOUCHERS_BYTES_MAX = 512 * 1024  # what vouches for one batch: four of the longest ways to a signature
 BATCH_ENDS_MAX = 256  # ends of one actor's chain in a batch (wire): for each the way to what is held is followed
 # Times its own size: so much a frame of data may become and not be counted; honest ones shrink to a twentieth.

@@ -14,14 +14,17 @@ import pytest
 from edda_sync import testing
 from edda_sync.device.device import Device, Happening
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Effect
+from edda_sync.store.seams import StoreWriter
+from edda_sync.sync.effects import Effect, Send
 from edda_sync.sync.messages import Ack, Goodbye, Hello, Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
 from edda_sync.testing import replica_of
 from edda_sync.transport.link import Link
+from edda_sync.words import limits
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import LinkClosedError
+from edda_sync.words.model import Task
 
 PATIENCE_S = 30.0
 
@@ -238,3 +241,44 @@ async def test_a_peer_that_sends_a_lot_is_served_in_turn_with_the_others(
         await asyncio.gather(*(carry(laptop, wire) for wire in (busy, other)), return_exceptions=True)
     assert dealt.count(busy.peer) == 50
     assert dealt.index("other") <= 2, "it waits for one frame of the other peer, and not for all of them"
+
+
+async def test_while_a_large_change_waits_for_the_store_the_replica_serves_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SLICE_US_MAX", limits.LOG_CHANGE_US + limits.LOG_MENTION_US)
+    held, done = threading.Event(), threading.Event()
+
+    def hold(_tx: StoreWriter) -> None:
+        held.set()
+        done.wait(PATIENCE_S)
+
+    async with bench.laptop() as laptop:
+        wire = bench.wire()
+        carrying = carry(laptop, wire)
+        await wire.until_said(Hello)
+        replica, own = replica_of(bench.phone), laptop.store.identity.device
+        for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
+            wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
+        await wire.until_said(Ack)
+        holding = asyncio.ensure_future(asyncio.to_thread(laptop.store.store.transact, hold))
+        await asyncio.to_thread(held.wait, PATIENCE_S)
+        with bench.phone.begin_transaction() as tx:
+            for number in range(3):
+                tx.create_task(Task(title=f"task {number}"))
+        wire.sent.clear()
+        for effect in replica.committed(0.0):
+            if isinstance(effect, Send):
+                wire.arrive(effect.frame)
+        other = Wire("other")
+        serving = carry(laptop, other)
+        async with asyncio.timeout(PATIENCE_S):
+            await other.until_said(Hello)
+        assert laptop.store.counts()["tasks"] == 0
+        assert wire.said == []
+        done.set()
+        await wire.until_said(Ack)
+        assert laptop.store.counts()["tasks"] == 3
+        for each in (wire, other):
+            await each.close()
+        await asyncio.gather(holding, carrying, serving)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send
+from edda_sync.sync.effects import Close, Differs, Effect, Proved, Send, Work
 from edda_sync.sync.messages import Message
 from edda_sync.sync.replica import Replica
 from edda_sync.sync.wire import Codec
@@ -39,18 +39,24 @@ class Network:
     """
     Replicas and the frames between them. Time is ``now`` and moves only when nothing else can.
 
+    Args:
+        engines: Whose replicas.
+        defers: Whether what takes long is done when :meth:`work` is called; else within its turn.
+
     Attributes:
         heard: Every frame that was delivered, in order.
         proved: Pairs ``(device, peer)``: each device that proved itself equal to a peer.
+        works: What is to be done beside, with whose it is.
     """
 
-    def __init__(self, *engines: StorageEngine) -> None:
+    def __init__(self, *engines: StorageEngine, defers: bool = False) -> None:
         self.now = 0.0
         self.heard: list[Said] = []
         self.proved: set[tuple[str, str]] = set()
         self.differs: list[tuple[str, Differs]] = []
         self.errors: list[EddaError] = []
-        self.replicas: dict[str, Replica] = {name_of(engine): replica_of(engine) for engine in engines}
+        self.replicas: dict[str, Replica] = {name_of(engine): replica_of(engine, defers=defers) for engine in engines}
+        self.works: deque[tuple[str, Work]] = deque()
         self._links: set[frozenset[str]] = set()
         self._between: deque[tuple[str, str, bytes]] = deque()
 
@@ -83,6 +89,12 @@ class Network:
     def rebuilt(self, engine: StorageEngine) -> None:
         """Tell a replica that its view was folded anew."""
         self.replicas[name_of(engine)].rebuilt(self.now)
+
+    def work(self) -> None:
+        """Do what is to be done beside first, and tell the replica whose it is."""
+        here, work = self.works.popleft()
+        work.run()
+        self._do(here, self.replicas[here].worked(work, self.now))
 
     @property
     def on_its_way(self) -> int:
@@ -161,6 +173,8 @@ class Network:
                 self.proved.add((here, effect.peer))
             elif isinstance(effect, Differs):
                 self.differs.append((here, effect))
+            elif isinstance(effect, Work):
+                self.works.append((here, effect))
             elif isinstance(effect, Close) and effect.error is not None:
                 if isinstance(effect.error, BugError):
                     raise effect.error.bug

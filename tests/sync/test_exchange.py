@@ -161,3 +161,28 @@ def test_changes_are_shown_once_they_are_durable_and_before_they_are_answered(tw
     assert len(talk._between) == 1, "the answer"
     talk.run()
     assert len(told) == 1
+
+
+# --- what is done beside ----------------------------------------------------------------------------------------------
+
+
+def test_what_was_counted_beside_is_taken_over_once(two: Pair) -> None:
+    exchange = exchange_of(two[0])
+    other = exchange.beside()
+    other.taking.settled, other.taking.readmitted, other.behind.ended, other.behind.fell = 1, 2, 3, 4
+    other.merging.refused.append(b"segment")
+    assert (exchange.moves(), exchange.losses()) == (0, 0)
+    for _ in range(2):
+        exchange.count(other)
+        assert (exchange.moves(), exchange.losses(), exchange.behind.ended) == (7, 6, 3)
+        assert list(exchange.merging.refused) == [b"segment"]
+
+
+def test_what_is_done_beside_sees_the_store_as_it_is_and_not_as_the_event_of_a_turn_does(two: Pair) -> None:
+    laptop, _ = two
+    exchange = exchange_of(laptop)
+    other = exchange.beside()
+    with exchange.store.event():
+        before = exchange.frontier()
+        laptop.create_task(edda.Task(title="meanwhile"))
+        assert exchange.frontier() == before != other.frontier()

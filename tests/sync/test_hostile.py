@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.beside import Beside
 from edda_sync.sync.effects import Send
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
@@ -96,6 +97,7 @@ class Bench:
             lambda name: workspace_tag(workspace, name),
             Rates(),
             Relaying(self.exchange),
+            Beside(self.exchange, defers=False),
         )
         session.open()
         return session

@@ -21,12 +21,14 @@ class Sized(Codec):
 
 
 class Bench:
-    """An inflow, whether what comes was asked for, and whether a frame before it is not taken whole yet."""
+    """An inflow, whether what comes was asked for, is held, and whether a frame before it is not taken whole yet."""
 
     def __init__(self) -> None:
         self.timers = Timers()
-        self.is_asked_for = self.is_busy = False
-        self.inflow = Inflow(Sized(), Rates(), self.timers, lambda: self.is_busy, lambda: self.is_asked_for)
+        self.is_asked_for = self.is_busy = self.is_held = False
+        self.inflow = Inflow(
+            Sized(), Rates(), self.timers, lambda: self.is_busy, lambda: self.is_held, lambda: self.is_asked_for
+        )
 
     def waits(self, *frames: bytes, now: float = 0.0) -> list[bool]:
         return [self.inflow.waits(frame, "peer", now) for frame in frames]
@@ -97,3 +99,12 @@ def test_all_that_is_said_after_a_batch_waits_for_it_and_only_data_waits_to_be_e
     assert bench.inflow.waits(b"another", "peer", 0.0, is_data=False), "it was said after that one"
     assert list(bench.inflow.ready(limits.EXPANDED_WINDOW_S)) == [b"Second", b"an ack", b"another"]
     assert not bench.inflow.waits(b"one more", "peer", limits.EXPANDED_WINDOW_S, is_data=False)
+
+
+def test_while_data_is_held_only_data_waits(bench: Bench) -> None:
+    bench.is_held = True
+    assert bench.waits(b"first", b"second") == [True, True]
+    assert not bench.inflow.waits(b"ack", "peer", 0.0, is_data=False)
+    assert list(bench.inflow.ready(0.0)) == []
+    bench.is_held = False
+    assert list(bench.inflow.ready(0.0)) == [b"first", b"second"]

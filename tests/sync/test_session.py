@@ -21,6 +21,7 @@ from edda_sync.crdt.operation import Put
 from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import Incoming
+from edda_sync.sync.beside import Beside
 from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import Wanted
@@ -128,6 +129,7 @@ def bench() -> Iterator[Bench]:
             lambda name: workspace_tag(workspace, name),
             Rates(),
             Relaying(replica.exchange),
+            Beside(replica.exchange, defers=False),
         )
         yield Bench(device, peer, session)
 
@@ -840,6 +842,7 @@ def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_comp
     other_side = Session(
         theirs, CODEC, bench.peer.identity.device, bench.device.identity.device,
         lambda device: workspace_tag(bench.device.workspace, device), Rates(), Relaying(theirs),
+        Beside(theirs, defers=False),
     )  # fmt: skip
     opened = said(bench.session.open())[0]
     other_side.open()

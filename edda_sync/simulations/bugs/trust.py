@@ -59,7 +59,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "a part is not compared with its hash",
         "The parts of a large change are taken as they come.",
         (1, 9, 17),
-        "sync.taking:incoming_of",
+        "sync.large:incoming_of",
         "if fits and changes.hash_part(part.data) == header.parts[part.number]:",
         "if fits and part.data:",
     ),
