@@ -7,12 +7,12 @@ both, and what was meant for the former must not go over the latter. All else is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import Dot
+from edda_sync.sync.messages import Message
 from edda_sync.words.errors import BugError, EddaError, is_bug
 
 
@@ -99,10 +99,6 @@ class Learned:
     ends: tuple[Dot, ...] = ()
 
 
-Then = Callable[[float], Any]
-"""What is to be said and done about what came of a work, once it is told ``now`` in a turn of the replica's."""
-
-
 @dataclass(slots=True, eq=False)
 class Work:
     """
@@ -112,16 +108,16 @@ class Work:
 
     Attributes:
         peer: In the talk with whom.
-        do: Does it.
+        do: Does it, and returns what tells, in a turn of the replica's, what is to be said and done about it.
         link: The number of the link of that talk.
         error: What went wrong.
     """
 
     peer: str
-    do: Callable[[], Then]
+    do: Callable[[], Callable[[float], Said]]
     link: int = 0
     error: EddaError | None = field(default=None, init=False)
-    _then: Then | None = field(default=None, init=False, repr=False)
+    _then: Callable[[float], Said] | None = field(default=None, init=False, repr=False)
 
     def run(self) -> None:
         """Do it. What goes wrong is raised by :meth:`done`, in a turn; who wants the process to end is heard at once."""
@@ -134,7 +130,7 @@ class Work:
                 raise
             self.error = BugError(bug)
 
-    def done(self) -> Then:
+    def done(self) -> Callable[[float], Said]:
         """Return what is to be done about what came of it, or raise what went wrong."""
         if self.error is not None:
             raise self.error
@@ -143,3 +139,7 @@ class Work:
 
 
 Effect = Send | Close | Applied | Proved | Differs | Mended | Learned | Work
+Said = Sequence[Message | Effect]
+"""What a talk has to say and to have done, in order."""
+Then = Callable[[float], Said]
+"""What tells, in a turn of the replica's, what follows from something that was done."""

@@ -44,8 +44,8 @@ class Inflow:
         """
         Tell whether a frame has to wait, and keep it then.
 
-        All waits for a batch that is not taken whole yet, since what is said after it is said of what is in it. For frames
-        that may not be taken, or expanded, yet only data waits.
+        All waits for data that is not taken whole yet, or may not be taken now: what is said later is said of what is in it.
+        For frames that may not be expanded yet only data waits.
 
         Raises:
             RemoteProtocolError: More wait than may be under way.
@@ -55,7 +55,7 @@ class Inflow:
             return False
         if not self._frames and not is_busy and self._may_take(frame, now):
             return False
-        self._is_ordered = self._is_ordered or not is_data
+        self._is_ordered = self._is_ordered or not is_data or is_busy or self._is_held()
         self._frames.append(frame)
         self._bytes += len(frame)
         if self._bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:

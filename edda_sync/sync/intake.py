@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from edda_sync.sync.backfill import Backfill
-from edda_sync.sync.beside import Beside
+from edda_sync.sync.beside import Aside
 from edda_sync.sync.comparing import Comparing
-from edda_sync.sync.effects import Applied, Learned, Mended, Then, Work
+from edda_sync.sync.effects import Applied, Learned, Mended, Said, Then
 from edda_sync.sync.evidence import EvidenceTalk
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.greeting import Greeting
@@ -30,7 +29,7 @@ from edda_sync.sync.messages import (
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates, Trial
 from edda_sync.sync.relaying import Relaying
-from edda_sync.sync.saying import Said, Saying
+from edda_sync.sync.saying import Saying
 from edda_sync.sync.sending import Sending
 from edda_sync.sync.taking import Taken
 from edda_sync.sync.theirs import Theirs
@@ -49,7 +48,7 @@ class Intake:
         saying: What it is told of that.
         comparing, evidence, backfill: What takes a part of it.
         relaying: What the talks of this device know together.
-        beside: What takes long is done by it.
+        aside: What takes long is done by it.
     """
 
     def __init__(
@@ -66,17 +65,16 @@ class Intake:
         evidence: EvidenceTalk,
         backfill: Backfill,
         relaying: Relaying,
-        beside: Beside,
+        aside: Aside,
     ) -> None:
         self._exchange, self._peer, self._rates, self._timers, self._progress = exchange, peer, rates, timers, progress
         self._theirs, self._sending, self._saying, self._comparing = theirs, sending, saying, comparing
-        self._evidence, self._backfill, self._relaying, self._beside = evidence, backfill, relaying, beside
+        self._evidence, self._backfill, self._relaying, self._aside = evidence, backfill, relaying, aside
         self._greeting = Greeting(exchange)
         self._pushed = b""  # the devices to which the peer pushes its own changes, as it said last
         # Changes that rotted here, of which it may still answer: for each, the whole log is looked at.
         self._answers = 0
         self._rest: Changes | None = None  # a batch of which a slice was taken
-        self._work: Work | None = None  # what came and takes long
         self._fetched = False  # whether it was asked for some
 
     # --- what the peer holds ------------------------------------------------------------------------------------------
@@ -146,7 +144,7 @@ class Intake:
         def take(exchange: Exchange) -> Then:
             return partial(self._changed, batch, births, exchange.taking.take(batch, births, apart))
 
-        return self._take(take, now, is_long=self._exchange.taking.takes_long(batch))
+        return self._aside.do(take, now, is_long=self._exchange.taking.takes_long(batch))
 
     def _changed(self, batch: Changes, births: Trial, taken: Taken, now: float) -> Said:
         births.done()
@@ -165,11 +163,11 @@ class Intake:
     @property
     def is_busy(self) -> bool:
         """Whether what came is not taken whole yet: what came after it waits."""
-        return self._rest is not None or self._work is not None
+        return self._rest is not None or self._aside.is_busy
 
     def go_on(self, now: float) -> Said:
         """Take the next slice of a batch, unless it has to wait for what is done beside."""
-        return [] if self._rest is None or self._beside.is_busy else self.changes(self._rest, now)
+        return [] if self._rest is None or self._aside.is_held else self.changes(self._rest, now)
 
     def earlier(self, batch: Earlier, now: float) -> Said:
         """Take a batch of the log behind our segment."""
@@ -177,7 +175,7 @@ class Intake:
         def take(exchange: Exchange) -> Then:
             return partial(self._came_earlier, batch, exchange.behind.take(batch))
 
-        return self._take(take, now, is_long=self._exchange.behind.completes(batch))
+        return self._aside.do(take, now, is_long=self._exchange.behind.completes(batch))
 
     def _came_earlier(self, batch: Earlier, taken: Taken, now: float) -> Said:
         self._backfill.answered(batch)
@@ -192,7 +190,7 @@ class Intake:
             taken = Taken(0) if is_over is not None else exchange.taking.take_part(part, apart)
             return partial(self._came_in_part, is_over, taken, exchange.mending.take_part(part) if fetched else 0)
 
-        return self._take(take, now, is_long=self._exchange.taking.completes(part))
+        return self._aside.do(take, now, is_long=self._exchange.taking.completes(part))
 
     def _came_in_part(self, is_over: bool | None, taken: Taken, mended: int, now: float) -> Said:
         self._backfill.part_came(is_over=bool(is_over))
@@ -205,23 +203,7 @@ class Intake:
         def take(exchange: Exchange) -> Then:
             return partial(self._taken, exchange.merging.take(part))
 
-        return self._take(take, now, is_long=part.number + 1 >= part.parts)
-
-    def _take(self, take: Callable[[Exchange], Then], now: float, *, is_long: bool) -> Said:
-        """Take what came, beside all else if that takes long: then what follows from it is said later."""
-        self._work = self._beside.begin(self._peer, take) if is_long else None
-        return take(self._exchange)(now) if self._work is None else [self._work]
-
-    def awaits(self, work: Work) -> bool:
-        """Tell whether something that is done beside is what came here."""
-        return self._work is work
-
-    def worked(self, now: float) -> Said:
-        """Take in what came of it."""
-        assert self._work is not None, "it is awaited"
-        work, self._work = self._work, None
-        said: Said = work.done()(now)
-        return said
+        return self._aside.do(take, now, is_long=part.number + 1 >= part.parts)
 
     def _taken(self, taken: Taken, now: float) -> Said:
         if taken.applied:

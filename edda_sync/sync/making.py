@@ -107,6 +107,24 @@ class Making:
                 )
             )
 
+    def has(self, known: Mapping[bytes, int]) -> bool:
+        """Tell whether there is nothing to make for :meth:`given`."""
+        if not self._can_make():
+            return True
+        with self._store.read() as reader:
+            return self._kept(reader, known, self._wall_s()) is not None
+
+    @staticmethod
+    def _kept(reader: StoreReader, known: Mapping[bytes, int], now_s: float) -> MadeSegment | None:
+        """Return the segment that was made before, if it is here, of this view, and after it the log can go on."""
+        made = made_segment(reader)
+        if made is None:
+            return None
+        whole = dict(reader.blobs.unreferenced()).get(made.hash) == made.parts
+        fresh = made.folded == anew.times(reader) and 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
+        goes_on = whole and fresh and missing(reader, frontier.join(known, dict(made.frontier))) is not None
+        return made if goes_on else None
+
     def made(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         """
         Return a segment after which the log can go on: the one made within the last day, or a new one of all that is here.
@@ -119,12 +137,11 @@ class Making:
         now_s = self._wall_s()
 
         def make(tx: StoreWriter) -> MadeSegment | None:
+            kept = self._kept(tx, known, now_s)
+            if kept is not None:
+                return kept
             made = made_segment(tx)
             if made is not None:
-                whole = dict(tx.blobs.unreferenced()).get(made.hash) == made.parts
-                fresh = made.folded == anew.times(tx) and 0 <= now_s - made.made_s < limits.SNAPSHOT_KEPT_S_MAX
-                if whole and fresh and missing(tx, frontier.join(known, dict(made.frontier))) is not None:
-                    return made
                 tx.blobs.drop(made.hash)
             self._ledger.refresh(tx)
             if tx.index.stale():

@@ -158,10 +158,9 @@ class Replica:
             self._beside.end()
             return session.worked(now) if session is not None and is_awaited else []
 
-        effects = self._deal(work.peer, deal, now)
-        for each in sorted(self._sessions.values(), key=lambda each: each.peer == work.peer):  # the others first
-            effects += self._deal(each.peer, partial(each.go_on, now), now)
-        told = self._settled(effects + self._pull(now))
+        told = self._settled(self._deal(work.peer, deal, now) + self._pull(now))
+        for each in self._sessions.values():
+            each.go_on(now)
         if not is_awaited and work.error is not None and not isinstance(work.error, RemoteError):
             told.append(Close(work.peer, work.error, work.link))  # the talk is over, and the fault is this device's
         return told
@@ -207,8 +206,13 @@ class Replica:
         """Do what is due; call it at :meth:`next_deadline`."""
         self._now = now
         effects: list[Effect] = []
-        for session in list(self._sessions.values()):
-            effects += self._deal(session.peer, partial(session.tick, now), now)
+        for peer, session in list(self._sessions.items()):
+            takes_data = session.takes_data(now)
+            effects += self._deal(peer, partial(session.tick, now), now)
+            if takes_data:  # what the others say is said of what is here then, in turns of their own
+                if self._sessions.get(peer) is session:
+                    self._sessions[peer] = self._sessions.pop(peer)  # whose next one comes last
+                break
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
             effects += self._give_up(now)
         return self._settled(effects + self._pull(now))

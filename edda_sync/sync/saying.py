@@ -8,25 +8,21 @@ Saying: what one peer is told of how things stand here, and when: at once where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import Frontier
 from edda_sync.sync.acking import Acking
 from edda_sync.sync.comparing import Comparing
-from edda_sync.sync.effects import Effect, Proved
+from edda_sync.sync.effects import Proved, Said
 from edda_sync.sync.exchange import Exchange, Proof
-from edda_sync.sync.messages import Changes, Message
+from edda_sync.sync.messages import Changes
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.relaying import Relaying
 from edda_sync.sync.sending import Sending
 from edda_sync.sync.theirs import Theirs
 from edda_sync.sync.timers import Timers
 from edda_sync.words import limits
-
-Said = Sequence[Message | Effect]
 
 
 class Saying:

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from edda_sync.changes.branches import Renaming
 from edda_sync.changes.change import decode_header
 from edda_sync.crdt import frontier
 from edda_sync.crdt.frontier import SEQ_MAX, Dot, Frontier
 from edda_sync.store.seams import Logged
+from edda_sync.sync.beside import Aside
+from edda_sync.sync.effects import Said, Then
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.making import MadeSegment
@@ -45,12 +48,14 @@ class Sending:
         telling: Evidence to the peer.
         owed: The log behind its segment.
         brought: The last change of each chain in the batch that :meth:`next` returned last.
+        lacks_segment: Whether the peer is to be offered a segment, and :meth:`make` is to be called before all else.
     """
 
     def __init__(self, exchange: Exchange, assumed: Callable[[], Frontier] = dict) -> None:
         self._exchange, self._assumed = exchange, assumed
         self.telling, self.owed = Telling(exchange.forks), Owed(exchange)
         self.brought: Frontier = {}
+        self.lacks_segment = False
         self._known: Frontier = {}
         self._granted: Frontier = {}  # up to where it may be sent what is here
         self._fetched_upto: Frontier = {}  # and up to where it asked for that, whatever authors say
@@ -58,6 +63,7 @@ class Sending:
         self._news = False
         self._large: tuple[Logged, int] | None = None  # which change, and which part of it comes next
         self._is_new = True  # whether that is beyond what the peer holds, and not in the log behind its segment
+        self._made: MadeSegment | None = None  # to be offered
         self._offered: MadeSegment | None = None
         self._segment: tuple[MadeSegment, int] | None = None
         self._declined = False
@@ -220,8 +226,11 @@ class Sending:
                 return piece
         if self._fetched:
             return self._next_fetched()
-        if self._offered is not None:
-            return None  # its answer decides what follows
+        if self._made is not None:
+            self._offered, self._made = self._made, None
+            return Offer(self._offered.hash, self._offered.parts)
+        if self.lacks_segment or self._offered is not None:
+            return None  # what comes of it decides what follows
         if self._segment is not None:
             return self._next_segment_part()
         if self._large is not None:
@@ -242,10 +251,8 @@ class Sending:
             missing = self._missing()
             is_long = bool(missing) and not self._known and self._exchange.making.pays()
             if (missing is None or is_long) and not self._declined:
-                made = self._exchange.making.given(self._known)
-                if made is not None:
-                    self._offered = made
-                    return Offer(made.hash, made.parts)
+                self.lacks_segment = True
+                return None
             self._queue = missing or []
         if not self._queue:
             return None
@@ -257,6 +264,29 @@ class Sending:
         if given.large is not None:
             self._large, self._is_new = (given.large, self._first_part(given.large)), True
         return given.message
+
+    def make(self, aside: Aside, now: float) -> Said:
+        """
+        Have the segment made that the peer is to be offered; beside all else, unless there is one.
+
+        Args:
+            aside: Does it, where nothing is under way.
+            now: Monotonic time in seconds.
+        """
+        known = dict(self._known)
+
+        def make(exchange: Exchange) -> Then:
+            return partial(self._was_made, exchange.making.given(known))
+
+        return aside.do(make, now, is_long=not self._exchange.making.has(known))
+
+    def _was_made(self, made: MadeSegment | None, _now: float) -> Said:
+        if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:
+            return []  # the view was folded anew since: it is made again
+        self.lacks_segment, self._made = False, made
+        if made is None:
+            self._queue = self._missing() or []
+        return []
 
     def _missing(self) -> list[int] | None:
         """Return where the changes are that the peer may be sent, as far as that can be told before they are read."""

@@ -21,9 +21,9 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 from edda_sync.sync import messages
 from edda_sync.sync.backfill import Backfill
-from edda_sync.sync.beside import Beside
+from edda_sync.sync.beside import Aside, Beside
 from edda_sync.sync.comparing import Comparing
-from edda_sync.sync.effects import Close, Effect, Learned, Send, Work
+from edda_sync.sync.effects import Close, Effect, Learned, Said, Send, Work
 from edda_sync.sync.evidence import EvidenceTalk
 from edda_sync.sync.exchange import Exchange
 from edda_sync.sync.greeting import PROTOCOLS
@@ -33,7 +33,7 @@ from edda_sync.sync.messages import Changes, Fetch, Goodbye, Heads, Hello, Messa
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
-from edda_sync.sync.saying import Said, Saying
+from edda_sync.sync.saying import Saying
 from edda_sync.sync.sending import Sending
 from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.sync.theirs import Theirs
@@ -57,8 +57,7 @@ def _ending(work: Callable[Concatenate[Session, _P], Said]) -> Callable[Concaten
         except BaseException as bug:
             if not errors.is_bug(bug):
                 raise
-            # It is told, with its trace, by whoever carries out the effects.
-            return session.fail(errors.BugError(bug))
+            return session.fail(errors.BugError(bug))  # told, with its trace, by whoever carries out the effects
 
     return ending
 
@@ -93,7 +92,7 @@ class Session:
         self._exchange, self._codec, self._relaying = exchange, codec, relaying
         self._device, self._tag = device, workspace_tag
         self._nonce, self._now, self._timers = exchange.random(16), 0.0, Timers()
-        self._theirs, self._backfill = Theirs(), Backfill(exchange)
+        self._theirs, self._backfill, self._aside = Theirs(), Backfill(exchange), Aside(beside, exchange, peer)
         self._sending = Sending(exchange, lambda: relaying.assumed(peer))
         self._comparing = Comparing(
             exchange, self._nonce, peer, self.progress, self._timers, lambda: rates.scans.allows(b"", self._now)
@@ -104,7 +103,7 @@ class Session:
         )
         self._intake = Intake(
             exchange, peer, rates, self._timers, self.progress, self._theirs, self._sending, self._saying, self._comparing,
-            self._evidence, self._backfill, relaying, beside,
+            self._evidence, self._backfill, relaying, self._aside,
         )  # fmt: skip
         self._inflow = Inflow(
             codec, rates, self._timers, lambda: self._intake.is_busy, lambda: beside.is_busy,
@@ -268,23 +267,22 @@ class Session:
         return [*said, *self._hello()] if says_hello else said
 
     def awaits(self, work: Work) -> bool:
-        """Tell whether something that was done beside is what this talk brought."""
-        return self._intake.awaits(work)
+        """Tell whether something that was done beside is of this talk."""
+        return self._aside.awaits(work)
 
     @_ending
     def worked(self, now: float) -> Said:
         """Learn that it was done."""
         self._now = now
-        return [*self._intake.worked(now), *self._evaluate(now)]
+        return [*self._aside.done(now), *self._evaluate(now)]
 
-    @_ending
-    def go_on(self, now: float) -> Said:
-        """Take what waited for what was done beside, and is over."""
-        self._now = now
-        if self.state is not State.OPEN:
-            self._timers.at("rest", now)
-            return []
-        return [*self._rest_taken(now), *self._evaluate(now)]
+    def go_on(self, now: float) -> None:
+        """Take what waited for what was done beside, in a turn of its own: that is over."""
+        self._timers.at("rest", now)
+
+    def takes_data(self, now: float) -> bool:
+        """Tell whether the next :meth:`tick` takes data that waited."""
+        return self.state is State.OPEN and self._timers.is_due("rest", "expand", now=now)
 
     def close(self, reason: str = "closing") -> list[Effect]:
         """Say goodbye."""
@@ -325,7 +323,10 @@ class Session:
             return []
         said = [*self._saying.compare(now)]
         self._intake.separate(self._comparing.apart, now)
-        said += [*self._stream(), *self._backfill.questions()]
+        said += self._stream()
+        if self._sending.lacks_segment and not self._aside.is_held:
+            said += [*self._sending.make(self._aside, now), *self._stream()]
+        said += self._backfill.questions()
         if self._evidence.has_new_members():
             said += self._hello()  # the peer hears in it that we lack its evidence
         if self._backfill.can_take_again():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 
 class Timers:
     """Deadlines in monotonic seconds, of which each name has one at most."""
@@ -15,6 +17,10 @@ class Timers:
     def at(self, name: str, when: float) -> None:
         """Do something at a moment, or when it is due already, if that is sooner."""
         self._due[name] = min(when, self._due.get(name, when))
+
+    def is_due(self, *names: str, now: float) -> bool:
+        """Tell whether one of some names is due."""
+        return any(self._due.get(name, inf) <= now for name in names)
 
     def stop(self, name: str) -> None:
         """Do it no more."""

@@ -49,6 +49,14 @@ class Bench:
         """Let the laptop take one frame of a device's."""
         return self.replica.frame_received(name_of(engine), frame, self.network.now)
 
+    def worked(self, work: Work) -> list[Effect]:
+        """Tell the laptop that a work was run, and let it do what is due then."""
+        now = self.network.now
+        said = self.replica.worked(work, now)
+        while (due := self.replica.next_deadline()) is not None and due <= now:
+            said += self.replica.tick(now)
+        return said
+
     def is_equal(self, *engines: StorageEngine) -> bool:
         """Whether all hold the same."""
         return len({(each.digest(), tuple(sorted(each.frontier().items()))) for each in (self.laptop, *engines)}) == 1
@@ -97,7 +105,7 @@ def test_while_one_large_change_is_taken_others_are_answered_and_their_changes_c
 
     work.run()
     assert laptop.counts()["tasks"] == before["tasks"] + 31, "all of it at once"
-    said = bench.replica.worked(work, bench.network.now)
+    said = bench.worked(work)
     assert laptop.counts()["tasks"] == before["tasks"] + 32
     for engine in (phone, tablet):
         assert any(isinstance(each, Ack) for each in said_to(said, engine))
@@ -113,7 +121,7 @@ def test_what_a_peer_says_after_its_large_change_is_heard_after_it(bench: Bench)
     assert bench.receive(bench.phone, after) == []
     assert bench.receive(bench.phone, CODEC.encode(Pull())) == []
     work.run()
-    bench.replica.worked(work, bench.network.now)
+    bench.worked(work)
     assert bench.laptop.counts()["tasks"] == before + 31
 
 
@@ -128,7 +136,10 @@ def test_a_change_that_is_no_larger_than_a_slice_is_taken_at_once(bench: Bench) 
 def test_each_thing_that_takes_long_is_done_beside(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change in parts by its last one, a segment by its last one, and the log behind a segment by what makes it whole."""
+    """
+    A change in parts, by its last one; a segment, when a hello asks for one and when its last part comes; and the log behind
+    it, when that is whole. The segment that was made is kept for the next newcomer.
+    """
     monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 2_000)
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_000)
@@ -147,7 +158,7 @@ def test_each_thing_that_takes_long_is_done_beside(
                     network.work()
 
         run()
-        assert set(came) == {Snapshot, Earlier}
+        assert came == [Hello, Snapshot, Earlier]
         assert len(network.said(Snapshot)) > 1
         assert len(network.said(Earlier)) > 1
         assert is_provisional(tablet) is None
@@ -161,6 +172,14 @@ def test_each_thing_that_takes_long_is_done_beside(
         assert tablet.digest() == laptop.digest()
         assert (name_of(laptop), name_of(tablet)) in network.proved
 
+        came.clear()
+        phone = newcomer(laptop)
+        network = Network(laptop, phone, defers=True)
+        network.connect(laptop, phone)
+        run()
+        assert came == [Snapshot, Earlier, Part]
+        assert phone.digest() == laptop.digest()
+
 
 def test_of_what_is_done_beside_one_thing_is_under_way_at_a_time(bench: Bench) -> None:
     write(bench.phone, 30)
@@ -169,10 +188,10 @@ def test_of_what_is_done_beside_one_thing_is_under_way_at_a_time(bench: Bench) -
     work = begun(bench.receive(bench.phone, lot))
     assert bench.receive(bench.tablet, other) == []
     work.run()
-    following = begun(bench.replica.worked(work, bench.network.now))
+    following = begun(bench.worked(work))
     assert following.peer == name_of(bench.tablet)
     following.run()
-    bench.replica.worked(following, bench.network.now)
+    bench.worked(following)
     assert bench.laptop.counts()["tasks"] == 60
 
 
@@ -185,7 +204,7 @@ def test_who_comes_back_meanwhile_waits_and_is_sent_nothing_twice(bench: Bench) 
     bench.network.run()
     assert bench.laptop.counts()["tasks"] == 0
     work.run()
-    said = bench.replica.worked(work, bench.network.now)
+    said = bench.worked(work)
     assert bench.laptop.counts()["tasks"] == 30
     bench.network._do(name_of(bench.laptop), said)
     bench.run()
@@ -216,7 +235,7 @@ def test_a_fault_that_is_met_once_the_talk_is_over_is_told_unless_it_is_the_peer
     work.do = failing(error)  # type: ignore[assignment]
     bench.network.cut(bench.laptop, bench.phone)
     work.run()
-    ends = [each for each in bench.replica.worked(work, 0.0) if isinstance(each, Close)]
+    ends = [each for each in bench.worked(work) if isinstance(each, Close)]
     assert [type(each.error) for each in ends] == ([told] if told else [])
     assert all((each.peer, each.link) == (work.peer, work.link) for each in ends)
 
@@ -229,7 +248,7 @@ def test_a_fault_in_a_talk_ends_it_and_the_others_go_on(bench: Bench) -> None:
     bench.receive(bench.tablet, one)
     work.do = failing(StorageError("the disk is full"))  # type: ignore[assignment]
     work.run()
-    said = bench.replica.worked(work, 0.0)
+    said = bench.worked(work)
     (end,) = [each for each in said if isinstance(each, Close)]
     assert (end.peer, type(end.error)) == (name_of(bench.phone), StorageError)
     assert bench.laptop.counts()["tasks"] == 1

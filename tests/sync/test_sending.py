@@ -10,6 +10,9 @@ import edda_sync as edda
 from edda_sync.changes.branches import Renaming
 from edda_sync.crdt.frontier import SEQ_MAX, Frontier
 from edda_sync.engine.engine import StorageEngine
+from edda_sync.sync.beside import Aside, Beside
+from edda_sync.sync.effects import Work
+from edda_sync.sync.making import forget_made
 from edda_sync.sync.messages import (
     Behind,
     Changes,
@@ -49,10 +52,15 @@ def begun(engine: StorageEngine, held: Frontier, wanted: tuple[Wish, ...] = ()) 
 
 def all_of(sending: Sending) -> list[Message]:
     """All that is sent without another word of the peer's."""
-    found = []
-    while (message := sending.next()) is not None:
-        found.append(message)
-    return found
+    found, exchange = list[Message](), sending._exchange
+    while True:
+        message = sending.next()
+        if message is not None:
+            found.append(message)
+        elif sending.lacks_segment:
+            assert sending.make(Aside(Beside(exchange, defers=False), exchange, "peer"), 0.0) == []
+        else:
+            return found
 
 
 def changes_in(messages: list[Message]) -> int:
@@ -269,3 +277,48 @@ def test_what_a_peer_holds_is_called_by_the_names_of_now() -> None:
     assert renamed_held({b"X": 5, b"Y": 1}, by, apart=True) == {b"X": 3, b"Y": 1}
     assert renamed_held({b"X": 2}, by, apart=True) == {b"X": 2}
     assert renamed_held({b"X": SEQ_MAX}, Renaming(b"X", 0, b"a"), apart=False) == {b"a": SEQ_MAX}
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_is_sent_before_the_segment_that_is_to_be_offered_is_made(laptop: StorageEngine) -> None:
+    exchange = exchange_of(laptop)
+    sending = Sending(exchange)
+    sending.introduced({}, ())
+    beside = Beside(exchange, defers=True)
+    aside = Aside(beside, exchange, "peer")
+    assert sending.next() is None
+    (work,) = sending.make(aside, 0.0)
+    assert isinstance(work, Work)
+    sending.grown()
+    assert (sending.next(), sending.lacks_segment, aside.is_held) == (None, True, True)
+    work.run()
+    beside.end()
+    assert aside.done(0.0) == []
+    assert isinstance(sending.next(), Offer)
+    assert sending.next() is None
+
+
+@pytest.mark.usefixtures("few")
+def test_where_no_segment_can_be_made_the_log_comes(laptop: StorageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEGMENT_PARTS_MAX", 0)
+    assert changes_in(all_of(begun(laptop, {}))) == sum(laptop.frontier().values())
+
+
+@pytest.mark.usefixtures("few")
+def test_a_segment_that_is_forgotten_before_it_is_offered_is_made_again(laptop: StorageEngine) -> None:
+    exchange = exchange_of(laptop)
+    sending = Sending(exchange)
+    sending.introduced({}, ())
+    beside = Beside(exchange, defers=True)
+    aside = Aside(beside, exchange, "peer")
+    assert sending.next() is None
+    for forgets in (True, False):
+        (work,) = sending.make(aside, 0.0)
+        assert isinstance(work, Work)
+        work.run()
+        if forgets:
+            laptop.store.transact(forget_made)
+        beside.end()
+        assert aside.done(0.0) == []
+        assert sending.lacks_segment == forgets
+    assert isinstance(sending.next(), Offer)

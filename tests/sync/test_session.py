@@ -22,7 +22,7 @@ from edda_sync.crdt.sketch import CELL_BYTES
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.store.seams import Incoming
 from edda_sync.sync.beside import Beside
-from edda_sync.sync.effects import Close, Differs, Effect, Learned, Send
+from edda_sync.sync.effects import Close, Differs, Effect, Learned, Said, Send
 from edda_sync.sync.exchange import Exchange, Proof
 from edda_sync.sync.learning import Wanted
 from edda_sync.sync.messages import (
@@ -52,7 +52,6 @@ from edda_sync.sync.messages import (
 )
 from edda_sync.sync.rates import Rates
 from edda_sync.sync.relaying import Relaying
-from edda_sync.sync.saying import Said
 from edda_sync.sync.session import EVENT_OF, Session
 from edda_sync.sync.states import TRANSITIONS, Event, State
 from edda_sync.sync.wire import Codec
