@@ -279,4 +279,20 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "if False and work.error is not None",
         ("sync/test_beside.py",),
     ),
+    Mutant(
+        "one turn takes the data of all talks",
+        "Others wait for all that waited, and a hello that one talk says is out of date when it leaves.",
+        "sync/replica.py",
+        "if takes_data:",
+        "if False:",
+        ("sync/test_beside.py",),
+    ),
+    Mutant(
+        "a segment is offered that is here no more",
+        "A newcomer asks for a segment, is sent none, and begins with the log after all.",
+        "sync/sending.py",
+        "if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:",
+        "if False:",
+        ("sync/test_sending.py",),
+    ),
 )

@@ -125,6 +125,28 @@ def test_what_a_peer_says_after_its_large_change_is_heard_after_it(bench: Bench)
     assert bench.laptop.counts()["tasks"] == before + 31
 
 
+def test_of_what_waited_each_turn_takes_the_data_of_one_talk(bench: Bench) -> None:
+    write(bench.phone, 30)
+    (lot,) = bench.frames(bench.phone)
+    work = begun(bench.receive(bench.phone, lot))
+    for engine in (bench.phone, bench.tablet):
+        engine.create_task(edda.Task(title="while that is taken"))
+        (frame,) = bench.frames(engine)
+        assert bench.receive(engine, frame) == []
+    work.run()
+    said, now = bench.replica.worked(work, bench.network.now), bench.network.now
+    assert said_to(said, bench.phone)
+    told = []
+    for count in (31, 32):
+        assert bench.replica.next_deadline() == now
+        said = bench.replica.tick(now)
+        assert bench.laptop.counts()["tasks"] == count
+        told += [
+            engine for engine in (bench.phone, bench.tablet) if any(isinstance(m, Ack) for m in said_to(said, engine))
+        ]
+    assert sorted(map(name_of, told)) == sorted(map(name_of, (bench.phone, bench.tablet)))
+
+
 def test_a_change_that_is_no_larger_than_a_slice_is_taken_at_once(bench: Bench) -> None:
     write(bench.phone, 5)
     (lot,) = bench.frames(bench.phone)
