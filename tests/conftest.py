@@ -92,6 +92,7 @@ def _own_state(request: pytest.FixtureRequest) -> None:
         state = request.getfixturevalue("tmp_path") / "state"
     else:  # nearly all of these write nothing: a name is enough
         state = request.getfixturevalue("tmp_path_factory").getbasetemp() / f"{next(_folders)}-state"
-    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")  # after the folder: undone while it is there
+    # Only now, so that it is undone while the folder is still there.
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     monkeypatch.setenv("EDDA_KEYRING", "off")
     monkeypatch.setenv("EDDA_STATE", str(state))
