@@ -83,3 +83,4 @@ simulate: $(STAMP)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find edda_sync tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

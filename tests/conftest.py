@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import gc
 import os
+import re
+import shutil
 import signal
+import sys
+from collections.abc import Generator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +28,11 @@ settings.register_profile(
 settings.register_profile("thorough", parent=settings.get_profile("edda"), max_examples=3_000, derandomize=False)
 settings.load_profile("edda")
 
+# Where no bytecode may be written, each of the hundreds of processes that tests start compiles the product anew, and each
+# worker all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A script that runs the suite in its background (`make test &`) hands on that Ctrl-C is ignored: tests that interrupt a
 # command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,8 +51,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_FAILED = pytest.StashKey[bool]()
+_folders = count()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look through what was collected: it lives as long as the run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of the test's own, which stays if the test fails; pytest's own looks through all that were made before."""
+    name = re.sub(r"\W", "_", request.node.name)[:25]
+    made = tmp_path_factory.mktemp(f"{next(_folders)}-{name}", numbered=False)
+    yield made
+    if _FAILED not in request.node.stash:
+        shutil.rmtree(made, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_state(request: pytest.FixtureRequest) -> None:
     """Keep each test's keys and lives in its own folder, away from the user's."""
+    if "tmp_path" in request.fixturenames:
+        state = request.getfixturevalue("tmp_path") / "state"
+    else:  # nearly all of these write nothing: a name is enough
+        state = request.getfixturevalue("tmp_path_factory").getbasetemp() / f"{next(_folders)}-state"
+    # Only now, so that it is undone while the folder is still there.
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     monkeypatch.setenv("EDDA_KEYRING", "off")
-    monkeypatch.setenv("EDDA_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("EDDA_STATE", str(state))

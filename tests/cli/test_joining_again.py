@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
+from edda_sync.words.model import Task
+from tests.cli.meeting import Machines, joined, titles
 from tests.cli.processes import Machine
-
-Machines = Callable[[str], Machine]
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machines]:
-    made: list[Machine] = []
-
-    def make(name: str) -> Machine:
-        made.append(Machine(tmp_path, name))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.kill()
 
 
 @pytest.fixture
 def pair(machine: Machines) -> tuple[Machine, Machine]:
     """Two members of one workspace; the second has a task that the first has not."""
-    laptop, phone = machine("laptop"), machine("phone")
-    laptop.run("init", "--name", "laptop")
-    laptop.run("task", "add", "Buy milk")
-    phone.join(laptop, "--name", "phone")
-    phone.run("task", "add", "Not synced yet")
+    laptop, phone = joined(machine("laptop"), machine("phone"), "phone")
+    with StorageEngine(phone.home) as engine:
+        engine.open_store(StorageConfig(name="phone", state_path=phone.state))
+        engine.create_task(Task(title="Not synced yet"))
     return laptop, phone
-
-
-def titles(machine: Machine) -> set[str]:
-    return {task["title"] for task in machine.json("task", "list", "--all")}
 
 
 def test_a_member_on_a_terminal_is_not_asked_about_its_store_which_stays(pair: tuple[Machine, Machine]) -> None:

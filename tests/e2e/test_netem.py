@@ -38,8 +38,19 @@ def test_a_kernel_whose_command_does_not_end_is_ended_with_all_that_runs_in_it(
 
 
 def test_devices_live_through_all_of_it_where_the_kernel_itself_spoils_the_cables() -> None:
-    tests = [sys.executable, "-m", "pytest", "--color=no", "-s", "--spoiler=netem", "tests/e2e/test_bad_lan.py"]
+    others = "not flaps and not wire"  # nothing spoils a cable that is pulled out, and netem is no wire of ours
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--color=no",
+        "-s",
+        "--spoiler=netem",
+        "-k",
+        others,
+        "tests/e2e/test_bad_lan.py",
+    ]
     ended = kernel.run(*tests, modules=MODULES, folder=ROOT, timeout_s=TIMEOUT_S)
     sys.stdout.write(ended.output)
     assert ended.code == 0
-    assert "skipped" not in ended.output
+    assert "4 passed, 3 deselected" in ended.output

@@ -178,7 +178,7 @@ def test_while_lives_come_late_all_else_of_other_devices_goes_on(
 
 # --- many actors ------------------------------------------------------------------------------------------------------
 
-MANY = 9_000
+MANY = 4_500
 
 
 @pytest.fixture(scope="module")
