@@ -142,25 +142,25 @@ class Session:
             return []
         self.progress.rcvd_bytes += len(frame)
         self._now = now
-        return self._take_frame(frame, now)
-
-    def _take_frame(self, frame: bytes, now: float, *, waited: bool = False) -> Said:
         message = self._codec.decode(frame)
-        event, deal = DISPATCH[type(message)]
-        if not waited and self._waits(event, frame, now):
+        if self._waits(DISPATCH[type(message)][0], frame, now):
             return []
+        return [*self._dealt(message), *self._evaluate(now)]
+
+    def _waits(self, event: Event, frame: bytes, now: float) -> bool:
+        if event is Event.DATA and self.state is not State.OPEN:
+            return False  # it may not come now
+        return self._inflow.waits(frame, self.peer, now, is_data=event is Event.DATA)
+
+    def _dealt(self, message: Message) -> Said:
+        """Deal with a message; what follows from all of them is decided once they are dealt with."""
+        event, deal = DISPATCH[type(message)]
         following = TRANSITIONS.get((self.state, event))
         if following is None:
             raise errors.RemoteProtocolError(f"{event.value} while {self.state.value}", self.peer)
         said = deal(self, message) or ()
         self.state = State.READING if isinstance(message, (Hello, Heads)) and message.more else following
-        return [*said, *self._evaluate(now)]
-
-    def _waits(self, event: Event, frame: bytes, now: float) -> bool:
-        is_data = event is Event.DATA
-        if is_data and self.state is not State.OPEN:
-            return False  # it may not come now
-        return self._inflow.waits(frame, self.peer, now, is_data=is_data)
+        return said
 
     @_ending
     def news(self, now: float, *, own: bool) -> Said:
@@ -295,8 +295,8 @@ class Session:
         """End the talk over an error, and tell the peer whose it is."""
         self.state = State.CLOSED
         fault = "mine" if isinstance(error, (errors.StorageError, errors.LocalError, errors.BugError)) else "yours"
-        reason = getattr(error, "reason", str(error))
-        return self._spoken([Goodbye(str(reason)[:WORDS_MAX], fault), Close(self.peer, error)])
+        reason = str(getattr(error, "reason", error))[:WORDS_MAX]
+        return self._spoken([Goodbye(reason, fault), Close(self.peer, error)])
 
     # --- dealing with messages ----------------------------------------------------------------------------------------
 
@@ -309,11 +309,8 @@ class Session:
             error = errors.RemoteMismatchError(f"it ended the talk: {reason}", self.peer)
         return [Close(self.peer, error)]
 
-    def _rest_taken(self, now: float) -> Said:
-        return [*self._intake.go_on(now), *self._expanded(now)]
-
     def _expanded(self, now: float) -> Said:
-        return [each for frame in self._inflow.ready(now) for each in self._take_frame(frame, now, waited=True)]
+        return [each for frame in self._inflow.ready(now) for each in self._dealt(self._codec.decode(frame))]
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -386,7 +383,7 @@ DISPATCH: Final[dict[type[Message], tuple[Event, Callable[[Session, Any], Said |
 EVENT_OF: Final = {kind: event for kind, (event, _) in DISPATCH.items()}
 
 TICKS: Final[dict[str, Callable[[Session, float], Said | None]]] = {
-    "rest": Session._rest_taken,
+    "rest": lambda on, now: [*on._intake.go_on(now), *on._expanded(now)],
     "pieces": lambda on, now: on._evidence.tell_pieces((), now),
     "answer": lambda on, _: on._evidence.answer(),
     "expand": Session._expanded,
