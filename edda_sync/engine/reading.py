@@ -9,7 +9,7 @@ the scrub names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edda_sync.crdt.keys import key_of
@@ -18,7 +18,7 @@ from edda_sync.engine.items import item_of_row
 from edda_sync.engine.matching import matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
-from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
+from edda_sync.words.errors import AmbiguousIdError, DiskFullError, NotFoundError, ReadOnlyError, UsageError
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, Row, plan
 
@@ -61,21 +61,25 @@ class Reading:
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else writes at this moment."""
-        if not self._opened.store.is_busy():
-            self._opened.store.transact(self._write_texts)
+        self._write_ahead(self._write_texts)
 
     def index_texts(self) -> None:
         """Bring the full-text index up to date, unless somebody else writes at this moment."""
         store = self._opened.store
         with store.read() as reader:
             due = reader.tables.unindexed() or bool(reader.index.stale())
-        if due and not store.is_busy():
+        if due:
 
             def work(tx: StoreWriter) -> None:
                 self._write_texts(tx)
                 tx.tables.index_texts()
 
-            store.transact(work)
+            self._write_ahead(work)
+
+    def _write_ahead(self, work: Callable[[StoreWriter], object]) -> None:
+        """Write what all who look can do without, unless somebody else writes at this moment, or nothing can be written."""
+        with suppress(DiskFullError, ReadOnlyError):  # whoever writes is told so
+            self._opened.store.transact_unless_busy(work)
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
 

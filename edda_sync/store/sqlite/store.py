@@ -109,6 +109,31 @@ class SqliteStore:
             self._gate.leave(entered)
         return self.submit(work).result()  # somebody writes: wait together with the others who do
 
+    def transact_unless_busy(self, work: Callable[[SqliteWriter], object]) -> bool:
+        """
+        Run ``work`` in one durable transaction, unless somebody writes at this moment, in whichever process.
+
+        Returns:
+            Whether it ran.
+        """
+        entered = self._gate.enter()
+        try:
+            self._check_open()
+            if not self._jobs.is_empty or not self._writing.acquire(blocking=False):
+                return False
+            done = Outcome()
+            try:
+                self._check_open()
+                if not self._commit([(work, done)], waits=False):
+                    return False
+                self._put_off()
+            finally:
+                self._writing.release()
+            done.result()
+            return True
+        finally:
+            self._gate.leave(entered)
+
     def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
         """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
         from concurrent.futures import Future
@@ -195,8 +220,13 @@ class SqliteStore:
                 self._let_go()
         return done.exception() is None and bool(done.result())
 
-    def _commit(self, batch: list[Job]) -> None:
-        """Run a batch in one SQL transaction; every future ends here."""
+    def _commit(self, batch: list[Job], *, waits: bool = True) -> bool:
+        """
+        Run a batch in one SQL transaction; every future ends here.
+
+        Returns:
+            Whether it ran; False, and no future has ended, if it was not to wait for another process that writes.
+        """
         results: list[tuple[Future[Any] | Outcome, Any]] = []
         try:
             with translated(self.path):
@@ -206,7 +236,10 @@ class SqliteStore:
                         self._connection.execute("PRAGMA foreign_keys = OFF")
                     self._writer = SqliteWriter(self._connection)
                 writer = self._writer
-                writer.begin()
+                if waits:
+                    writer.begin()
+                elif not writer.begin_at_once():
+                    return False
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
@@ -224,9 +257,10 @@ class SqliteStore:
             for _, done in batch:
                 if not done.done():
                     done.set_exception(error)
-            return
+            return True
         for done, result in results:
             done.set_result(result)
+        return True
 
     def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
         if alone:
@@ -293,30 +327,6 @@ class SqliteStore:
     def journals_aside(self) -> list[str]:
         """Return the names of the journals beside the file that were put aside: of another file, or damaged."""
         return journal.set_aside(self.path)
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
-        entered = self._gate.enter()
-        try:
-            self._check_open()
-            with translated(self.path):
-                return self._writing.locked() or self._is_locked()
-        finally:
-            self._gate.leave(entered)
-
-    def _is_locked(self) -> bool:
-        connection = self.connect()
-        try:
-            connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        except sqlite.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY":
-                raise
-            return True
-        finally:
-            connection.close()
-        return False
 
     def close(self) -> None:
         """Finish running transactions and let go of the file."""
