@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
     from edda_sync.fold.scrub import Damage
     from edda_sync.store.seams import StoreReader, StoreWriter
-    from edda_sync.store.sqlite.connections import Connection
+    from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.lives import Life
 
@@ -171,7 +171,7 @@ class Reading:
         with self._opened.store.read() as reader:
             return reader.tables.counts()
 
-    def sql(self) -> Connection:
+    def sql(self) -> SqlConnection:
         """
         Return a connection that reads the store's file as it is now and later, for SQL, pandas and notebooks; close it.
 
@@ -179,8 +179,9 @@ class Reading:
         with a library that does, in a process that uses the store: two copies of SQLite in one process undo each other's
         locks, which damages what is read and ends the process. Other programs may open it.
 
-        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. No other file can be
-        attached, since it could be written.
+        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. Once 64 MB were
+        written meanwhile, by any program, the cursor is ended, and so is a transaction: what is fetched of it, or run in it,
+        raises ``OutdatedError``. No other file can be attached, since it could be written.
 
         Raises:
             UsageError: The store is in memory.
@@ -188,7 +189,7 @@ class Reading:
         with self.snapshot():  # what was edited a moment ago is in the tables now
             if self._opened.file is None:
                 raise UsageError("A store in memory has no SQL; open one in a folder.")
-            return self._opened.file.connect(reads_only=True)
+            return self._opened.file.sql()
 
     # --- the log ------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,10 @@ from edda_sync.words.process import Owner
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from edda_sync.store.sqlite.sql import SqlConnection
+
 T = TypeVar("T")
+C = TypeVar("C", bound=Connection)
 
 
 class SqliteStore:
@@ -387,10 +390,21 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def connect(self, *, reads_only: bool = False) -> Connection:
+    def connect(self) -> Connection:
         """Return a connection of the caller's own, who closes it."""
+        return self._connect(Connection)
+
+    def sql(self) -> SqlConnection:
+        """Return a connection for SQL of the program's own, who closes it."""
+        from edda_sync.store.sqlite.sql import SqlConnection  # seldom needed
+
+        connection = self._connect(SqlConnection)
+        connection.open_to(self.path, self._readers.watch, self._owner)
+        return connection
+
+    def _connect(self, kind: type[C]) -> C:
         self._owner.check()
-        connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
+        connection = connections.connect_as(kind, self.path, self._place.check())
         try:
             configure(connection, self.path)
             self._place.take_in(connection)
