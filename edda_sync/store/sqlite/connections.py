@@ -223,6 +223,14 @@ def file_of(path: Path | str) -> File | None:
     return found.st_dev, found.st_ino
 
 
+def has_other_names(path: Path | str) -> bool:
+    """Tell whether a file has names beside this one."""
+    try:
+        return os.stat(path).st_nlink > 1
+    except OSError:  # it is not there, or whoever opens it says why
+        return False
+
+
 def _before() -> None:
     _forking.acquire()
     for holder in list(_holders):

@@ -32,7 +32,7 @@ _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _HEADER_BYTES, _FRAME_BYTES = 32, 24
 _LEAF_OF_ONE: Final = b"\x0d\x00\x00\x00\x01"  # a table's page of one row, and nothing freed in it
 _LINK_AT: Final = len(ROW) - len(MAGIC)
-_LOCKS: Final = (0x40000000, 512)  # where SQLite locks a file: everybody who has it open holds one of these bytes
+LOCKS: Final = (0x40000000, 512)  # where SQLite locks a file: everybody who has it open holds one of these bytes
 
 
 class Link(NamedTuple):
@@ -66,7 +66,7 @@ def set_aside_anothers(path: Path) -> Path | None:
         return None  # there is none, or whoever opens the file says what is wrong
     try:
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCKS[1], _LOCKS[0])
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKS[1], LOCKS[0])
         except OSError:
             return None  # somebody has it open, and looked at that time
         with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal

@@ -14,6 +14,7 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -66,6 +67,7 @@ class SqliteStore:
         NotAStoreError: The file holds something else.
         NewerStoreError: A newer version made it.
         LinkError: A link that points at nothing is in its place.
+        LinkedStoreError: The file has several names, and is open under another one.
         NotPrivateError: Others can read it, and that cannot be changed.
         ReadOnlyError, DiskFullError: It cannot be made.
         UsageError: This process was forked while the parent was using the file.
@@ -89,9 +91,15 @@ class SqliteStore:
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            if not connections.is_open(path):
-                self.set_aside = journal.set_aside_anothers(path)
+            real = Path(os.path.realpath(path))  # SQLite finds the journal beside it
+            is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
+            if not is_open:
+                self.set_aside = journal.set_aside_anothers(real)
                 check_file(path)
+            if has_other_names:
+                from edda_sync.store.sqlite import linked  # seldom needed
+
+                (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = prepare_file(path)
             self._place = Place(self.path)
             self._readers = Readers(self.path, self.connect, self._owner, self._gate)
@@ -326,6 +334,10 @@ class SqliteStore:
     def keep_journal(self) -> None:
         """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
         journal.copy_aside(self.path)
+
+    def has_other_names(self) -> bool:
+        """Tell whether the file got other names (hard links) since it was opened; see ``linked``."""
+        return connections.has_other_names(self.path)
 
     def journals_aside(self) -> list[str]:
         """Return the names of the journals beside the file that were put aside: of another file, or damaged."""
