@@ -74,14 +74,20 @@ class FaultyStore:
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in a transaction of the real store, which rolls back what fails."""
+        return self._store.transact(self._struck(work))
 
+    def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
+        """Run ``work`` as :meth:`transact` does, unless somebody writes into the real store."""
+        return self._store.transact_unless_busy(self._struck(work))
+
+    def _struck(self, work: Callable[[StoreWriter], T]) -> Callable[[StoreWriter], T]:
         def attempt(tx: StoreWriter) -> T:
             self.strike("transact")
             result = work(cast(StoreWriter, _Struck(tx, self)))
             self.strike(COMMIT)
             return result
 
-        return self._store.transact(attempt)
+        return attempt
 
     @contextmanager
     def read(self) -> Iterator[StoreReader]:
@@ -94,10 +100,6 @@ class FaultyStore:
         """Return the real store's version."""
         self.strike("version")
         return self._store.version()
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes into the real store."""
-        return self._store.is_busy()
 
     def close(self) -> None:
         """Close the real store."""

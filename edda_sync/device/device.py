@@ -86,7 +86,7 @@ class Device:
         self.store = StorageEngine(self.home)
         self._config, self._port, self._at, self._discover = config, port, at, discover
         self._is_on_disk = config is None or config.backend != "memory"
-        self._tell = Callback(tell, "What happens", self._listener_broke, passing=(asyncio.CancelledError,))
+        self._tell = Callback(tell, "What happens", self._listener_broke, passes=_is_cancelled)
         self._status = Status(self._tell)
         self._runner: Runner
         self._stack = contextlib.AsyncExitStack()
@@ -321,6 +321,17 @@ class Device:
     def _listener_broke(self, error: CallbackError) -> None:
         log_broken(error)
         self._runner.failed(_HAPPENINGS, error)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Tell whether an error is that the running task is cancelled; a function may raise the same for reasons of its own."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # this thread runs no task
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 __all__ = ["Device", "Happening", "QueryChange"]

@@ -82,6 +82,7 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     findings.append(_check_digest(engine, progress, compared=findings[-1].sound and findings[-1].check == "tables"))
     findings.append(_check_lives(engine))
     findings += _check_missing(engine)
+    findings += _check_names(engine)
     findings += _check_identity(engine)
     findings += _check_membership(engine)
     findings += _check_sizes(engine)
@@ -317,6 +318,16 @@ def _check_missing(engine: StorageEngine) -> list[Finding]:
     if names := engine.reading.journals_aside():
         findings.append(Finding("journal", True, missing.aside_sentence(names).rstrip(".")))
     return findings
+
+
+def _check_names(engine: StorageEngine) -> list[Finding]:
+    """Say that the store's file has other names, which share what is written; nothing if it has one."""
+    if isinstance(engine.store, SqliteStore) and engine.store.has_other_names():
+        detail = (
+            "edda.db has another name (a hard link), which shows all that is written until no program uses the store"
+        )
+        return [Finding("names", True, f"{detail}; the next one that does gives it a file of its own")]
+    return []
 
 
 def _check_identity(engine: StorageEngine) -> list[Finding]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edda_sync.fold.scrub import Damage
     from edda_sync.ledger.ledger import Ledger
     from edda_sync.store.seams import Store, StoreReader
-    from edda_sync.store.sqlite.connections import Connection
+    from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.transport.identity import Identity
     from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.welcome import DeviceCard, Welcome
@@ -224,7 +224,7 @@ class StorageEngine:
         """Return all rows of one of the specification's tables, by primary key."""
         return self.reading.table(name)
 
-    def sql(self) -> Connection:
+    def sql(self) -> SqlConnection:
         """Return a connection that reads the store's tables, for pandas and notebooks; close it. See ``Reading.sql``."""
         return self.reading.sql()
 

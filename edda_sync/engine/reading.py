@@ -9,7 +9,7 @@ the scrub names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edda_sync.crdt.keys import key_of
@@ -18,7 +18,7 @@ from edda_sync.engine.items import item_of_row
 from edda_sync.engine.matching import matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
-from edda_sync.words.errors import AmbiguousIdError, NotFoundError, UsageError
+from edda_sync.words.errors import AmbiguousIdError, DiskFullError, NotFoundError, ReadOnlyError, UsageError
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, Row, plan
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.frontier import Frontier
     from edda_sync.fold.scrub import Damage
     from edda_sync.store.seams import StoreReader, StoreWriter
-    from edda_sync.store.sqlite.connections import Connection
+    from edda_sync.store.sqlite.sql import SqlConnection
     from edda_sync.words.listed import Conflict, Link, Member, Tag
     from edda_sync.workspace.lives import Life
 
@@ -61,21 +61,25 @@ class Reading:
 
     def _refresh(self) -> None:
         """Write the rows of edited texts, unless somebody else writes at this moment."""
-        if not self._opened.store.is_busy():
-            self._opened.store.transact(self._write_texts)
+        self._write_ahead(self._write_texts)
 
     def index_texts(self) -> None:
         """Bring the full-text index up to date, unless somebody else writes at this moment."""
         store = self._opened.store
         with store.read() as reader:
             due = reader.tables.unindexed() or bool(reader.index.stale())
-        if due and not store.is_busy():
+        if due:
 
             def work(tx: StoreWriter) -> None:
                 self._write_texts(tx)
                 tx.tables.index_texts()
 
-            store.transact(work)
+            self._write_ahead(work)
+
+    def _write_ahead(self, work: Callable[[StoreWriter], object]) -> None:
+        """Write what all who look can do without, unless somebody else writes at this moment, or nothing can be written."""
+        with suppress(DiskFullError, ReadOnlyError):  # whoever writes is told so
+            self._opened.store.transact_unless_busy(work)
 
     # --- tasks and documents ------------------------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class Reading:
         with self._opened.store.read() as reader:
             return reader.tables.counts()
 
-    def sql(self) -> Connection:
+    def sql(self) -> SqlConnection:
         """
         Return a connection that reads the store's file as it is now and later, for SQL, pandas and notebooks; close it.
 
@@ -175,8 +179,9 @@ class Reading:
         with a library that does, in a process that uses the store: two copies of SQLite in one process undo each other's
         locks, which damages what is read and ends the process. Other programs may open it.
 
-        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. No other file can be
-        attached, since it could be written.
+        Fetch all of an answer, or close its cursor: as long as one is open, the journal cannot shrink. Once 64 MB were
+        written meanwhile, by any program, the cursor is ended, and so is a transaction: what is fetched of it, or run in it,
+        raises ``OutdatedError``. No other file can be attached, since it could be written.
 
         Raises:
             UsageError: The store is in memory.
@@ -184,7 +189,7 @@ class Reading:
         with self.snapshot():  # what was edited a moment ago is in the tables now
             if self._opened.file is None:
                 raise UsageError("A store in memory has no SQL; open one in a folder.")
-            return self._opened.file.connect(reads_only=True)
+            return self._opened.file.sql()
 
     # --- the log ------------------------------------------------------------------------------------------------------
 

@@ -263,13 +263,24 @@ class DiskStore:
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in one durable transaction; see the faults above."""
+        result: T = self._durably(self._inner.transact, work)
+        return result
+
+    def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
+        """Run ``work`` as :meth:`transact` does, unless a transaction is running; tell whether it ran."""
+        return bool(self._durably(self._inner.transact_unless_busy, work))
+
+    def _durably(self, transact: Callable[..., Any], work: Callable[[StoreWriter], object]) -> Any:
         self._check_open()
         disk = self._disk
         disk.shared = None
-        interrupted, disk.interrupted = disk.interrupted, False
-        fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
+        has_run, fault = False, None
 
-        def guarded(tx: StoreWriter) -> T:
+        def guarded(tx: StoreWriter) -> object:
+            nonlocal has_run, fault
+            has_run = True
+            interrupted, disk.interrupted = disk.interrupted, False
+            fault = Fault.FULL if disk.full else disk.faults.popleft() if disk.faults else None
             result = work(tx)
             if interrupted:
                 raise Interrupted
@@ -283,7 +294,9 @@ class DiskStore:
             disk.point()
             return result
 
-        result: T = self._inner.transact(guarded)
+        result = transact(guarded)
+        if not has_run:
+            return result
         disk.sync()
         disk.writes += 1
         disk.point()
@@ -314,11 +327,6 @@ class DiskStore:
         """Return a number that changes with every commit."""
         self._check_open()
         return int(self._inner.version())
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes at this moment."""
-        self._check_open()
-        return bool(self._inner.is_busy())
 
     def close(self) -> None:
         """Let go of it; the files are the disk's."""

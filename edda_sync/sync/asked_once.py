@@ -45,11 +45,21 @@ class AskedOnce:
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in one durable transaction."""
+        with self._writing():
+            return self._store.transact(work)
+
+    def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
+        """Run ``work`` in one durable transaction, unless somebody writes at this moment; tell whether it ran."""
+        with self._writing():
+            return self._store.transact_unless_busy(work)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         self._reader = None
         if not self._reading:
             self._open.close()
         try:
-            return self._store.transact(work)
+            yield
         finally:
             self._version = None
 
@@ -74,10 +84,6 @@ class AskedOnce:
         if self._version is None:
             self._version = self._store.version()
         return self._version
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes at this moment."""
-        return self._store.is_busy()
 
     def close(self) -> None:
         """Close the store."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 LOG_NAME: Final = "edda_sync"
-MEANT_FOR_ALL: Final = (KeyboardInterrupt, SystemExit, GeneratorExit)
+MEANT_FOR_ALL: Final = (KeyboardInterrupt, SystemExit)
 
 
 class Callback(Generic[P]):
@@ -27,7 +27,7 @@ class Callback(Generic[P]):
         function: The function.
         about: What it is told, as a sentence begins: ``What happens``.
         on_broken: Called once, with what to say of the function; it goes to the log by default.
-        passing: What else goes on its way.
+        passes: Tells of anything else that was raised whether it goes on its way; nothing does by default.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Callback(Generic[P]):
         about: str,
         on_broken: Callable[[CallbackError], None] | None = None,
         *,
-        passing: tuple[type[BaseException], ...] = (),
+        passes: Callable[[BaseException], bool] = lambda _: False,
     ) -> None:
         self._function: Callable[P, object] | None = function
         self._about = about
         self._on_broken = on_broken or log_broken
-        self._passing: tuple[type[BaseException], ...] = (*MEANT_FOR_ALL, *passing)
+        self._passes = passes
         self._said = threading.Lock()  # taken once and for all: several threads may call
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -51,9 +51,11 @@ class Callback(Generic[P]):
             return
         try:
             function(*args, **kwargs)
-        except self._passing:
+        except MEANT_FOR_ALL:
             raise
-        except BaseException as raised:  # noqa: BLE001 - a panic of native code is no Exception
+        except BaseException as raised:  # a panic of native code is no Exception
+            if self._passes(raised):
+                raise
             self._function = None
             if self._said.acquire(blocking=False):
                 self._on_broken(CallbackError(self._about, raised))

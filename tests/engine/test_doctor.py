@@ -191,3 +191,14 @@ def test_the_doctor_goes_on_whatever_the_function_raises_that_is_told_how_far_it
         assert doctor.rebuild(store, progress).changes == store.counts()["changes"]
     assert len(told) == 2
     assert caplog.text.count("The progress of the doctor is not told any more") == 2
+
+
+def test_a_name_that_the_file_got_while_it_is_open_is_told_and_gone_once_it_is_opened_anew(home: Path) -> None:
+    with open_store(home) as store:
+        (home / "snapshot.db").hardlink_to(home / "edda.db")
+        (found,) = [each for each in doctor.check(store) if each.check == "names"]
+        assert found.sound
+        assert "hard link" in found.detail
+    with open_store(home) as store:
+        assert [each.check for each in doctor.check(store)] == CHECKS
+        assert (home / "snapshot.db").stat().st_nlink == 1

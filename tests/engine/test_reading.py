@@ -8,14 +8,26 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices
 from edda_sync.words.config import DATABASE_FILE
-from edda_sync.words.errors import AmbiguousIdError, InvalidValueError, NotFoundError, UsageError
+from edda_sync.words.errors import (
+    AmbiguousIdError,
+    DiskFullError,
+    InvalidValueError,
+    NotFoundError,
+    ReadOnlyError,
+    StorageError,
+    UsageError,
+)
+from tests.faulty import FaultyEngine
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -129,3 +141,52 @@ def test_no_file_is_opened_to_write_by_a_connection_for_sql(tmp_path: Path, stat
 def test_a_store_in_memory_has_no_file_for_sql() -> None:
     with devices(1, backend="memory") as (store,), pytest.raises(UsageError, match="memory"):
         store.sql()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    """Another program gets the lock just before the first, or the second, time that this one wants it."""
+    begun: list[str] = []
+
+    def seen(statement: str) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            begun.append(statement)
+            if len(begun) == turn:
+                writer.execute("BEGIN IMMEDIATE")
+
+    def connect(store: SqliteStore, **options: bool) -> Connection:
+        connection = real(store, **options)
+        connection.set_trace_callback(seen)
+        return connection
+
+    with open_store(tmp_path) as store:
+        assert isinstance(store.store, SqliteStore)
+        store.store.on_idle = None  # or it would be written when it is quiet
+        document = store.create_document(edda.Document(title="Notes", content="words"))
+    with (
+        open_store(tmp_path) as store,
+        closing(sqlite.connect(tmp_path / DATABASE_FILE, isolation_level=None)) as writer,
+    ):
+        assert isinstance(store.store, SqliteStore)
+        store.store.on_idle = None
+        store.edit_text(document, "content", [(0, 0, "more ")])
+        real = SqliteStore.connect
+        monkeypatch.setattr(SqliteStore, "connect", connect)
+        store.store.pause()  # no connection is left that was made before
+        store.store.resume()
+        for query in (edda.DocumentQuery(), edda.DocumentQuery(text="more")):
+            assert [each.content for each in store.query_documents(query)] == ["more words"]
+        assert begun, "it would write what others can do without"
+
+
+@pytest.mark.parametrize("error", [DiskFullError("home"), ReadOnlyError("home")])
+def test_whoever_looks_needs_no_room_to_write(tmp_path: Path, error: StorageError) -> None:
+    with FaultyEngine(tmp_path) as store:
+        store.initialize()
+        document = store.create_document(edda.Document(title="Notes", content="words"))
+        store.edit_text(document, "content", [(0, 0, "more ")])
+        store.faulty.fail("commit", error, times=3)
+        for query in (edda.DocumentQuery(), edda.DocumentQuery(text="more")):
+            assert [each.content for each in store.query_documents(query)] == ["more words"]

@@ -91,7 +91,7 @@ def test_all_else_is_the_store_s_own() -> None:
     seen.transact(write)
     with seen.read() as reader:
         assert reader.meta.get("written") == b""
-    assert not seen.is_busy()
+    assert seen.transact_unless_busy(write)
     seen.close()
     with pytest.raises(Exception, match="closed"):
         store.version()

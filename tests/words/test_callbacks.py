@@ -22,7 +22,11 @@ class Program:
         self.told: list[str] = []
         self.broken: list[CallbackError] = []
         self._raised = raised
-        self.callback = Callback(self._tell, "What happens", self.broken.append, passing=(asyncio.CancelledError,))
+        self.passing: BaseException | None = None
+        self.callback = Callback(self._tell, "What happens", self.broken.append, passes=self._passes)
+
+    def _passes(self, raised: BaseException) -> bool:
+        return raised is self.passing
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -39,7 +43,15 @@ def test_a_function_is_called_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "raised", [ZeroDivisionError("a bug"), BrokenPipeError(), RecursionError(), Panic("at x.rs:1")]
+    "raised",
+    [
+        ZeroDivisionError("a bug"),
+        BrokenPipeError(),
+        RecursionError(),
+        Panic("at x.rs:1"),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+    ],
 )
 def test_a_function_that_raised_is_not_called_any_more_and_that_is_said_once(raised: BaseException) -> None:
     program = Program(raised)
@@ -52,7 +64,15 @@ def test_a_function_that_raised_is_not_called_any_more_and_that_is_said_once(rai
     assert f"raised {type(raised).__name__}" in str(said)
 
 
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_what_the_caller_lets_pass_goes_on_its_way() -> None:
+    program = Program(asyncio.CancelledError())
+    program.passing = program._raised
+    with pytest.raises(asyncio.CancelledError):
+        program.callback("connected")
+    assert program.broken == []
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_what_is_meant_for_the_whole_program_goes_on_its_way(kind: type[BaseException]) -> None:
     program = Program(kind())
     with pytest.raises(kind):
@@ -119,7 +139,7 @@ def test_nobody_who_says_otherwise_leaves_what_was_raised_to_the_log_with_its_tr
     assert "ZeroDivisionError: division by zero" in caplog.text
 
 
-@pytest.mark.parametrize("raised", [ZeroDivisionError("a bug"), Panic("at x.rs:1")])
+@pytest.mark.parametrize("raised", [ZeroDivisionError("a bug"), Panic("at x.rs:1"), GeneratorExit("a generator's")])
 def test_what_a_handler_of_the_log_does_not_take_is_said_on_standard_error(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str], raised: BaseException
 ) -> None:

@@ -56,6 +56,20 @@ class MemoryStore:
         """Run ``work`` in one transaction; return what it returns."""
         return self.submit(work).result()
 
+    def transact_unless_busy(self, work: Callable[[MemoryWriter], object]) -> bool:
+        """Run ``work`` in one transaction, unless one runs at this moment; tell whether it ran."""
+        self._owner.check()
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._check_open()
+            if self._writer is not None:  # this thread's own
+                return False
+            self.transact(work)
+        finally:
+            self._lock.release()
+        return True
+
     def submit(self, work: Callable[[MemoryWriter], T]) -> Future[T]:
         """Run ``work`` in one transaction, at once; the future has ended."""
         self._owner.check()  # a child's copy would give one name to two changes, and its lock may be held for ever
@@ -107,12 +121,6 @@ class MemoryStore:
         self._owner.check()
         self._check_open()
         return self._version
-
-    def is_busy(self) -> bool:
-        """Tell whether a transaction runs at this moment."""
-        self._owner.check()
-        self._check_open()
-        return self._writer is not None
 
     def image(self) -> Tables:
         """Return a copy of all that it holds, for another store to begin with."""

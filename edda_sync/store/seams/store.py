@@ -129,16 +129,21 @@ class Store(Protocol):
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
         ...
 
+    def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
+        """
+        Run ``work`` in one durable transaction, unless it would have to wait for somebody, in whichever process, who writes.
+
+        Returns:
+            Whether it ran.
+        """
+        ...
+
     def read(self) -> AbstractContextManager[StoreReader]:
         """Open a reader; close it soon, since it holds on to the state that it sees."""
         ...
 
     def version(self) -> int:
         """Return a number that changes with every commit, whichever process made it."""
-        ...
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
         ...
 
     def close(self) -> None:

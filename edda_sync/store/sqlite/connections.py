@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -53,11 +53,14 @@ class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no 
     A connection that is known of until it is closed.
 
     Attributes:
+        MODE: How SQLite opens the file.
         file: Which file it is open to.
         journal: Which file its journal is, once that is open.
         index: Which file that journal's shared index is, once that is open.
         must_stay: Tells whether closing it would do harm: it is kept until the process ends then.
     """
+
+    MODE: ClassVar = "rw"
 
     file: File
     journal: File | None = None
@@ -126,6 +129,8 @@ class Gate:
             self._changed.notify_all()
 
 
+C = TypeVar("C", bound=Connection)
+
 _open: Final[weakref.WeakSet[Connection]] = weakref.WeakSet()
 _holders: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forking = threading.Lock()  # two threads may fork at once
@@ -134,14 +139,19 @@ _paused: Final[list[Forked]] = []
 _parents: Final[set[File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
-def connect(path: Path, file: File | None = None, *, reads_only: bool = False) -> Connection:
+def connect(path: Path, file: File | None = None) -> Connection:
+    """Return a plain connection to a file, as :func:`connect_as`."""
+    return connect_as(Connection, path, file)
+
+
+def connect_as(kind: type[C], path: Path, file: File | None = None) -> C:
     """
-    Return a plain connection to a file that is there; SQLite never makes one.
+    Return a connection to a file that is there; SQLite never makes one.
 
     Args:
+        kind: What kind of connection it is.
         path: The file.
         file: Which file it was at a look a moment ago; looked up by default.
-        reads_only: Whether nothing can be written by it.
 
     Raises:
         DiskFaultError: It is not there any more.
@@ -150,22 +160,13 @@ def connect(path: Path, file: File | None = None, *, reads_only: bool = False) -
     file = file or file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
-    mode = "ro" if reads_only else "rw"  # nothing but a URI tells SQLite that no file is to be made
-    name = f"{path.as_uri()}?mode={mode}"
-    connection: Connection = sqlite.connect(
-        name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, factory=Connection
+    name = f"{path.as_uri()}?mode={kind.MODE}"  # nothing but a URI tells SQLite that no file is to be made
+    connection: C = sqlite.connect(
+        name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, factory=kind
     )
     connection.file = file
     _open.add(connection)
-    if reads_only:
-        connection.set_authorizer(_no_other_file)
     return connection
-
-
-def _no_other_file(action: int, *_of: str | None) -> int:
-    """Refuse ATTACH, also that of VACUUM INTO: the file that it opens is written, and may be the same one once more."""
-    denied: int = sqlite.SQLITE_DENY if action == sqlite.SQLITE_ATTACH else sqlite.SQLITE_OK
-    return denied
 
 
 @contextmanager
@@ -220,6 +221,14 @@ def file_of(path: Path | str) -> File | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def has_other_names(path: Path | str) -> bool:
+    """Tell whether a file has names beside this one."""
+    try:
+        return os.stat(path).st_nlink > 1
+    except OSError:  # it is not there, or whoever opens it says why
+        return False
 
 
 def _before() -> None:

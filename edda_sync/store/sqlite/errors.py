@@ -53,6 +53,11 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
     return errors.StorageError(f"{path} could not do what was asked ({error}); nothing was written.{hint}")
 
 
+def is_busy(error: sqlite.Error) -> bool:
+    """Tell whether another process holds what a statement needs."""
+    return (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY")
+
+
 def is_fault(error: BaseException) -> bool:
     """Tell whether the store failed, rather than what one transaction asked of it."""
     return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
+
+from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import shape
 from edda_sync.store.sqlite.blobs import SqliteBlobs
@@ -36,12 +39,13 @@ class SqliteReader:
     """
 
     __slots__ = (
-        "_sql", "blobs", "connection", "edges", "evidence", "incoming", "index", "log", "mentions", "meta", "segments",
-        "signatures", "states", "tables", "unapplied",
+        "_is_ending", "_sql", "blobs", "connection", "edges", "evidence", "incoming", "index", "log", "mentions", "meta",
+        "segments", "signatures", "states", "tables", "unapplied",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._is_ending = False
         self._sql = sql = Statements(connection)
         summary = Summary(sql)
         self.log, self.signatures, self.evidence = SqliteLog(sql), SqliteSignatures(sql), SqliteEvidence(sql)
@@ -60,6 +64,23 @@ class SqliteReader:
     def changed_shape(self) -> list[str]:
         """Return what somebody changed in the tables, indexes and triggers, in words."""
         return shape.changed(self._sql.execute)
+
+    def end(self) -> bool:
+        """
+        Let go of the state that is seen, while another thread may read it.
+
+        Returns:
+            Whether nothing is held any more. If not, a cursor is open: call this again some seconds later, when the row
+            that the other thread may be fetching at this moment has reached it.
+        """
+        if self._is_ending:
+            self.connection.rollback()  # resets all cursors
+            return True
+        self._is_ending = True
+        self.connection.interrupt()  # should it be reading at this moment
+        with suppress(sqlite.Error):  # what begins while something is read is interrupted with it
+            self.connection.execute("ROLLBACK")
+        return not self.connection.in_transaction
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
         """Refuse every use from now on: this process was forked, and the connection is the parent's."""

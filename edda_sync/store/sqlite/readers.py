@@ -14,10 +14,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -26,6 +26,11 @@ from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.words import errors, limits
 from edda_sync.words.process import Owner
+
+if TYPE_CHECKING:
+    from edda_sync.store.sqlite.sql import SqlConnection
+
+H = TypeVar("H")
 
 _ENDED: Final = -1
 _WATCHES: Final = 2**32  # above every number that SQLite's data_version can have
@@ -50,6 +55,8 @@ class Readers:
         self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
         self._idle: list[SqliteReader] = []
         self._lent: dict[SqliteReader, int | None] = {}  # with the bytes of the journal at the first look
+        self._asked: weakref.WeakKeyDictionary[SqlConnection, int | None] = weakref.WeakKeyDictionary()  # so, too
+        self._ending: set[SqliteReader | SqlConnection] = set()  # which did not let go yet
         self.is_watched = False
         self._watcher: Connection | None = None
         self._watches = 0
@@ -76,6 +83,7 @@ class Readers:
                     if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
                         with self._lock:  # or its connection would be another's by the time its reading is ended
                             was_ended = self._lent.pop(reader, _ENDED) is _ENDED
+                            self._ending.discard(reader)
                         self._give_back(reader, failed or was_ended)
         finally:
             self._gate.leave(entered)
@@ -114,29 +122,40 @@ class Readers:
 
     def journal_has(self, count: int) -> None:
         """Take in how many bytes the journal has; end each reader since whose beginning it has grown by too much."""
-        if self._lent:
+        if self._lent or self._asked:
             with self._lock:
-                for reader, known in list(self._lent.items()):
-                    before = count if known is None else min(known, count)
-                    self._lent[reader] = before
-                    if count - before > limits.JOURNAL_BYTES_MAX:
-                        del self._lent[reader]
-                        self._end(reader)
+                for reader in _outgrown(self._lent, count):
+                    reader.disown(self._refuse_outdated)
+                    self._end(reader)
+                for connection in _outgrown(self._asked, count):
+                    self._end(connection)
 
-    def _end(self, reader: SqliteReader) -> None:
-        reader.disown(self._refuse_outdated)
-        reader.connection.interrupt()  # should it be reading at this moment
-        with suppress(sqlite.Error):
-            reader.connection.execute("ROLLBACK")
+    def _end(self, holder: SqliteReader | SqlConnection) -> None:
+        if holder.end():
+            self._ending.discard(holder)
+        else:
+            self._ending.add(holder)
 
     def _refuse_outdated(self, *_: object) -> NoReturn:
         raise errors.OutdatedError(str(self._path))
 
+    def watch(self, connection: SqlConnection) -> None:
+        """Watch a connection of a program's own, which begins to hold on to a state."""
+        with self._lock:
+            self._asked[connection] = None
+        if not self.is_watched:
+            _watch.begin(self)
+
     def look(self) -> bool:
         """Look at the journal, for what other processes write; tell whether anybody reads."""
+        with self._lock:
+            for holder in list(self._ending):
+                self._end(holder)
+            for connection in [each for each in self._asked if not each.holds]:
+                del self._asked[connection]
         with suppress(OSError):
             self.journal_has(os.stat(f"{self._path}-wal").st_size)
-        return bool(self._lent)
+        return bool(self._lent or self._asked or self._ending)
 
     def add(self, connection: Connection) -> None:
         """Take a connection that was made elsewhere."""
@@ -185,6 +204,17 @@ class Readers:
                 self._idle.append(reader)
                 return
         reader.connection.close()
+
+
+def _outgrown(held: MutableMapping[H, int | None], count: int) -> list[H]:
+    """Take out, and return, those since whose beginning the journal has grown by too much."""
+    found = []
+    for holder, known in list(held.items()):
+        held[holder] = before = count if known is None else min(known, count)
+        if count - before > limits.JOURNAL_BYTES_MAX:
+            del held[holder]
+            found.append(holder)
+    return found
 
 
 class _Watch:

@@ -14,6 +14,7 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -40,7 +41,10 @@ from edda_sync.words.process import Owner
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from edda_sync.store.sqlite.sql import SqlConnection
+
 T = TypeVar("T")
+C = TypeVar("C", bound=Connection)
 
 
 class SqliteStore:
@@ -63,6 +67,7 @@ class SqliteStore:
         NotAStoreError: The file holds something else.
         NewerStoreError: A newer version made it.
         LinkError: A link that points at nothing is in its place.
+        LinkedStoreError: The file has several names, and is open under another one.
         NotPrivateError: Others can read it, and that cannot be changed.
         ReadOnlyError, DiskFullError: It cannot be made.
         UsageError: This process was forked while the parent was using the file.
@@ -86,9 +91,15 @@ class SqliteStore:
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            if not connections.is_open(path):
-                self.set_aside = journal.set_aside_anothers(path)
+            real = Path(os.path.realpath(path))  # SQLite finds the journal beside it
+            is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
+            if not is_open:
+                self.set_aside = journal.set_aside_anothers(real)
                 check_file(path)
+            if has_other_names:
+                from edda_sync.store.sqlite import linked  # seldom needed
+
+                (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = prepare_file(path)
             self._place = Place(self.path)
             self._readers = Readers(self.path, self.connect, self._owner, self._gate)
@@ -108,6 +119,31 @@ class SqliteStore:
         finally:
             self._gate.leave(entered)
         return self.submit(work).result()  # somebody writes: wait together with the others who do
+
+    def transact_unless_busy(self, work: Callable[[SqliteWriter], object]) -> bool:
+        """
+        Run ``work`` in one durable transaction, unless somebody writes at this moment, in whichever process.
+
+        Returns:
+            Whether it ran.
+        """
+        entered = self._gate.enter()
+        try:
+            self._check_open()
+            if not self._jobs.is_empty or not self._writing.acquire(blocking=False):
+                return False
+            done = Outcome()
+            try:
+                self._check_open()
+                if not self._commit([(work, done)], waits=False):
+                    return False
+                self._put_off()
+            finally:
+                self._writing.release()
+            done.result()
+            return True
+        finally:
+            self._gate.leave(entered)
 
     def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
         """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
@@ -195,8 +231,13 @@ class SqliteStore:
                 self._let_go()
         return done.exception() is None and bool(done.result())
 
-    def _commit(self, batch: list[Job]) -> None:
-        """Run a batch in one SQL transaction; every future ends here."""
+    def _commit(self, batch: list[Job], *, waits: bool = True) -> bool:
+        """
+        Run a batch in one SQL transaction; every future ends here.
+
+        Returns:
+            Whether it ran; False, and no future has ended, if it was not to wait for another process that writes.
+        """
         results: list[tuple[Future[Any] | Outcome, Any]] = []
         try:
             with translated(self.path):
@@ -206,7 +247,10 @@ class SqliteStore:
                         self._connection.execute("PRAGMA foreign_keys = OFF")
                     self._writer = SqliteWriter(self._connection)
                 writer = self._writer
-                writer.begin()
+                if waits:
+                    writer.begin()
+                elif not writer.begin_at_once():
+                    return False
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
@@ -224,9 +268,10 @@ class SqliteStore:
             for _, done in batch:
                 if not done.done():
                     done.set_exception(error)
-            return
+            return True
         for done, result in results:
             done.set_result(result)
+        return True
 
     def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
         if alone:
@@ -290,33 +335,13 @@ class SqliteStore:
         """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
         journal.copy_aside(self.path)
 
+    def has_other_names(self) -> bool:
+        """Tell whether the file got other names (hard links) since it was opened; see ``linked``."""
+        return connections.has_other_names(self.path)
+
     def journals_aside(self) -> list[str]:
         """Return the names of the journals beside the file that were put aside: of another file, or damaged."""
         return journal.set_aside(self.path)
-
-    def is_busy(self) -> bool:
-        """Tell whether somebody writes at this moment, in whichever process, so that a transaction would have to wait."""
-        entered = self._gate.enter()
-        try:
-            self._check_open()
-            with translated(self.path):
-                return self._writing.locked() or self._is_locked()
-        finally:
-            self._gate.leave(entered)
-
-    def _is_locked(self) -> bool:
-        connection = self.connect()
-        try:
-            connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        except sqlite.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY":
-                raise
-            return True
-        finally:
-            connection.close()
-        return False
 
     def close(self) -> None:
         """Finish running transactions and let go of the file."""
@@ -377,10 +402,21 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
-    def connect(self, *, reads_only: bool = False) -> Connection:
+    def connect(self) -> Connection:
         """Return a connection of the caller's own, who closes it."""
+        return self._connect(Connection)
+
+    def sql(self) -> SqlConnection:
+        """Return a connection for SQL of the program's own, who closes it."""
+        from edda_sync.store.sqlite.sql import SqlConnection  # seldom needed
+
+        connection = self._connect(SqlConnection)
+        connection.open_to(self.path, self._readers.watch, self._owner)
+        return connection
+
+    def _connect(self, kind: type[C]) -> C:
         self._owner.check()
-        connection = connections.connect(self.path, self._place.check(), reads_only=reads_only)
+        connection = connections.connect_as(kind, self.path, self._place.check())
         try:
             configure(connection, self.path)
             self._place.take_in(connection)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from sqlcipher3 import dbapi2 as sqlite
+
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.store.sqlite import fulltext, shape
 from edda_sync.store.sqlite.blobs import SqliteBlobsWriter
 from edda_sync.store.sqlite.edges import SqliteEdgesWriter
+from edda_sync.store.sqlite.errors import is_busy
 from edda_sync.store.sqlite.evidence import SqliteEvidenceWriter
 from edda_sync.store.sqlite.incoming import SqliteIncomingWriter
 from edda_sync.store.sqlite.index import SqliteIndexWriter
@@ -24,6 +27,7 @@ from edda_sync.store.sqlite.states import SqliteStatesWriter
 from edda_sync.store.sqlite.summary import SummaryWriter
 from edda_sync.store.sqlite.tables import SqliteTablesWriter
 from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
+from edda_sync.words import limits
 
 
 class SqliteWriter:
@@ -67,6 +71,19 @@ class SqliteWriter:
         if version != self._version:
             self._version = version
             self._forget_known()
+
+    def begin_at_once(self) -> bool:
+        """Begin a transaction, unless another process is writing at this moment; tell whether it did."""
+        self._sql.execute("PRAGMA busy_timeout = 0")
+        try:
+            self.begin()
+        except sqlite.OperationalError as error:
+            if not is_busy(error):
+                raise
+            return False
+        finally:
+            self._sql.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
+        return True
 
     def commit(self) -> None:
         """Make the transaction durable."""

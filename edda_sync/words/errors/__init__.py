@@ -23,6 +23,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   │       └── LostIndexError  or the index of that journal, which all processes share (path)
     │   ├── LostIdentityError      a store is here, and its device's key is missing (path)
     │   ├── LinkError              a symbolic link lies where a file of ours goes (path)
+    │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
     │   ├── ReadOnlyError          the store cannot be written (path)
     │   ├── DiskFullError          no room left; nothing was half written (path)
@@ -80,6 +81,7 @@ from edda_sync.words.errors.storage import (
     DamagedStoreError,
     DiskFaultError,
     DiskFullError,
+    LinkedStoreError,
     LinkError,
     LostIdentityError,
     LostIndexError,
@@ -111,6 +113,7 @@ __all__ = [
     "LimitError",
     "LinkClosedError",
     "LinkError",
+    "LinkedStoreError",
     "LocalError",
     "LostIdentityError",
     "LostIndexError",

@@ -83,7 +83,7 @@ class OutdatedError(ConflictError):
     def __init__(self, path: str) -> None:
         self.path, self.cells = path, []
         why = "so much was written since that it was ended, or the journal would grow without end"
-        self.args = (f"What this transaction sees of {path} is too old: {why}; run it again, and end each one soon.",)
+        self.args = (f"What is seen here of {path} is too old: {why}; run it again, and end each look soon.",)
 
 
 class LimitError(LocalError):

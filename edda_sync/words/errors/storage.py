@@ -109,6 +109,17 @@ class LinkError(StorageError):
         )
 
 
+class LinkedStoreError(StorageError):
+    """A store's file has several names (hard links), and is open under another one; it was not opened."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} has another name (a hard link) under which a program uses it now; under both it would be damaged, and "
+            "nothing was touched: use it under that name, or end that program, and this name gets a copy of its own."
+        )
+
+
 class NotPrivateError(StorageError):
     """Others on this computer can read a file of ours, and its permissions cannot be changed; it was not used."""
 

@@ -174,12 +174,35 @@ def test_what_a_reader_returned_stays_as_it_was(store: AnyStore) -> None:
     store.transact(work)
 
 
-def test_a_store_is_busy_while_a_transaction_runs(store: AnyStore) -> None:
-    seen = [store.is_busy()]
-    store.transact(lambda tx: seen.append(store.is_busy()))
-    with store.read():
-        seen.append(store.is_busy())
-    assert seen == [False, True, False]
+def test_what_must_not_wait_runs_unless_a_transaction_is_running(store: AnyStore, ended: list[bool]) -> None:
+    def put(tx: StoreWriter) -> None:
+        tx.meta.set("put", b"%d" % len(ran))
+
+    ran: list[bool] = []
+    ran.append(store.transact_unless_busy(put))
+    store.transact(lambda _tx: ran.append(store.transact_unless_busy(put)))
+    with store.read() as reader:
+        assert reader.meta.get("put") == b"0"
+        ran.append(store.transact_unless_busy(put))
+    with store.read() as reader:
+        assert reader.meta.get("put") == b"2"
+    assert ran == [True, False, True]
+    assert ended == [True, True, True]
+
+
+def test_what_must_not_wait_and_fails_says_so_and_leaves_no_trace(store: AnyStore, ended: list[bool]) -> None:
+    def work(tx: StoreWriter) -> None:
+        tx.meta.set("put", b"")
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        store.transact_unless_busy(work)
+    with store.read() as reader:
+        assert reader.meta.get("put") is None
+    assert ended == [False]
+    store.close()
+    with pytest.raises(UsageError):
+        store.transact_unless_busy(work)
 
 
 def test_the_version_changes_with_each_commit_and_with_nothing_else(store: AnyStore) -> None:

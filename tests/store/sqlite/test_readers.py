@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2 as sqlite
 
 import edda_sync as edda
 from edda_sync.store.seams import StoreWriter
@@ -71,6 +72,22 @@ def test_a_forgotten_reader_is_ended_before_the_journal_has_grown_too_much_and_i
                 look()
     with store.read() as reader:
         assert reader.meta.get("seen") == seen
+
+
+def test_a_reader_that_is_left_in_the_middle_of_a_listing_is_ended_all_the_same(store: SqliteStore, path: Path) -> None:
+    for number in range(3):
+        store.transact(lambda tx, number=number: show(tx, shown_task(number)))  # type: ignore[misc]
+    with store.read() as reader:
+        listing = reader.tables.scan("tasks")
+        next(listing)
+        write(store, path)
+        store._readers.look()  # as the thread that watches does, now and then
+        sizes = write(store, path)
+        assert sizes[-1] < MAX_BYTES / 2, "the journal shrank"
+        with pytest.raises(sqlite.Error):
+            next(listing)
+    with store.read() as reader:
+        assert len(list(reader.tables.scan("tasks"))) == 3
 
 
 def test_a_reader_is_not_ended_by_what_was_written_before_it_began(store: SqliteStore, path: Path) -> None:

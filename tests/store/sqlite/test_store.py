@@ -82,7 +82,7 @@ def test_a_store_that_cannot_write_ahead_does_not_open(path: Path, monkeypatch: 
     def in_memory(*_: object, **_options: object) -> Any:  # the one database that SQLite does not write ahead
         return dbapi2.connect(":memory:", isolation_level=None, factory=Connection)
 
-    monkeypatch.setattr(connections, "connect", in_memory)
+    monkeypatch.setattr(connections, "connect_as", in_memory)
     with pytest.raises(CorruptError, match="journal memory"):
         SqliteStore(path)
 

@@ -32,6 +32,7 @@ MADE: list[EddaError] = [
     errors.LostIndexError("/home/a/notes/edda.db"),
     errors.LostIdentityError("/home/a/notes"),
     errors.LinkError("/home/a/notes/edda.db"),
+    errors.LinkedStoreError("/home/a/notes/edda.db"),
     errors.NotPrivateError("/home/a/notes/edda.db"),
     errors.ReadOnlyError("/home/a/notes"),
     errors.DiskFullError("/home/a/notes"),
