@@ -10,7 +10,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a fault of the disk ends one job of a batch and no other",
         "What else is in the batch is acknowledged, though nobody knows what the disk has.",
-        "store/sqlite/store.py",
+        "store/sqlite/committing.py",
         "is_own = errors.is_bug(error) and not is_fault(error)",
         "is_own = errors.is_bug(error)",
         ("store/sqlite/test_store.py",),
@@ -18,7 +18,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "a connection is kept after a fault of the disk",
         "Pages in memory that the disk does not have are read, and written into later commits.",
-        "store/sqlite/store.py",
+        "store/sqlite/committing.py",
         "if isinstance(error, errors.StorageError):",
         "if False:",
         ("store/sqlite/test_store.py",),
@@ -42,7 +42,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "texts are not told that a job was undone",
         "A document goes on with an edit that never was, and differs from every other device's.",
-        "store/sqlite/store.py",
+        "store/sqlite/committing.py",
         "self._on_end(False)\n            writer.undo_job()",
         "writer.undo_job()",
         ("store/sqlite/test_store.py",),
@@ -106,7 +106,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "nobody looks where the file is before a commit",
         "What is written after the folder was moved, or another file put in its place, is acknowledged into nowhere.",
-        "store/sqlite/store.py",
+        "store/sqlite/committing.py",
         "journal_bytes = self._place.check_all(self._connection)",
         "journal_bytes = 0",
         ("store/sqlite/test_place.py",),

@@ -18,15 +18,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlcipher3 import dbapi2 as sqlite
-
-from edda_sync.store.sqlite import connections, journal, quiet, schema, shape
+from edda_sync.store.sqlite import connections, journal, quiet, schema
+from edda_sync.store.sqlite.committing import Committer
 from edda_sync.store.sqlite.connections import Connection, Gate
-from edda_sync.store.sqlite.errors import is_fault, translated
+from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
 from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
 from edda_sync.store.sqlite.outcome import Outcome
@@ -75,7 +74,6 @@ class SqliteStore:
 
     def __init__(self, path: Path, on_end: Callable[[bool], None] = lambda _committed: None) -> None:
         self._owner = Owner("This store")
-        self._on_end = on_end
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
         self._gate = Gate(self._owner)
@@ -83,8 +81,6 @@ class SqliteStore:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._writing = threading.Lock()  # for as long as a transaction takes
-        self._writer: SqliteWriter | None = None
-        self._connection: Connection  # the writer's
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
@@ -102,7 +98,8 @@ class SqliteStore:
                 (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = prepare_file(path)
             self._place = Place(self.path)
-            self._readers = Readers(self.path, self.connect, self._owner, self._gate)
+            self._readers = readers = Readers(self.path, self.connect, self._owner, self._gate)
+            self._committer = Committer(self.path, self.connect, self._place, self._owner, on_end, readers.journal_has)
             with translated(path):
                 self._prepare()
         self._place.made()
@@ -135,7 +132,7 @@ class SqliteStore:
             done = Outcome()
             try:
                 self._check_open()
-                if not self._commit([(work, done)], waits=False):
+                if not self._committer.commit([(work, done)], waits=False):
                     return False
                 self._put_off()
             finally:
@@ -160,7 +157,7 @@ class SqliteStore:
         done = Outcome()
         try:
             self._check_open()
-            self._commit([(work, done)])
+            self._committer.commit([(work, done)])
             self._put_off()
         finally:
             self._writing.release()
@@ -199,13 +196,13 @@ class SqliteStore:
             try:
                 with self._writing:
                     if batch:
-                        self._commit(batch)
+                        self._committer.commit(batch)
                         self._put_off()
                     elif self._closed and self._jobs.is_empty:  # a wake-up may have come before the last transactions
                         return
                     elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                         self._idle_due = self._catch_up()
-                        is_long = not (self._idle_due or self._writer is None) and quiet.is_long(self._connection)
+                        is_long = not self._idle_due and self._committer.has_long_journal()
                 if is_long:  # whoever writes meanwhile need not wait
                     quiet.shorten(self.connect)
             finally:
@@ -221,88 +218,8 @@ class SqliteStore:
         if self.on_idle is None:
             return False
         done = Outcome()
-        if self._writer is None:  # what was written last has failed
-            self._commit([(self.on_idle, done)])
-        else:
-            try:
-                with quiet.unsynced(self._connection):
-                    self._commit([(self.on_idle, done)])
-            except sqlite.Error:
-                self._let_go()
+        self._committer.commit_unsynced((self.on_idle, done))
         return done.exception() is None and bool(done.result())
-
-    def _commit(self, batch: list[Job], *, waits: bool = True) -> bool:
-        """
-        Run a batch in one SQL transaction; every future ends here.
-
-        Returns:
-            Whether it ran; False, and no future has ended, if it was not to wait for another process that writes.
-        """
-        results: list[tuple[Future[Any] | Outcome, Any]] = []
-        try:
-            with translated(self.path):
-                if self._writer is None:
-                    self._connection = self.connect()
-                    if shape.referring(self._connection.execute):  # else SQLite refuses deletions for others' rows
-                        self._connection.execute("PRAGMA foreign_keys = OFF")
-                    self._writer = SqliteWriter(self._connection)
-                writer = self._writer
-                if waits:
-                    writer.begin()
-                elif not writer.begin_at_once():
-                    return False
-                for work, done in batch:
-                    try:
-                        results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
-                    except BaseException as error:
-                        is_own = errors.is_bug(error) and not is_fault(error)
-                        if len(batch) == 1 or not writer.in_transaction or not is_own:
-                            raise
-                        done.set_exception(error)
-                journal_bytes = self._place.check_all(self._connection)
-                writer.commit()
-            self._on_end(True)
-            self._readers.journal_has(journal_bytes)
-        except BaseException as error:  # noqa: BLE001 - the same, for all of them
-            self._abandon(error)
-            for _, done in batch:
-                if not done.done():
-                    done.set_exception(error)
-            return True
-        for done, result in results:
-            done.set_result(result)
-        return True
-
-    def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
-        if alone:
-            return work(writer)
-        writer.begin_job()
-        try:
-            with translated(self.path):
-                result = work(writer)
-                writer.end_job()
-        except BaseException:
-            self._on_end(False)
-            writer.undo_job()
-            raise
-        return result
-
-    def _abandon(self, error: BaseException) -> None:
-        """Undo the transaction; after a fault of the disk, let go of the connection too."""
-        self._on_end(False)
-        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
-            return
-        with suppress(sqlite.Error):
-            self._writer.roll_back()
-        if isinstance(error, errors.StorageError):
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Close the connection that writes; the next transaction makes another one."""
-        if self._writer is not None:
-            with suppress(sqlite.Error):
-                self._writer.close()
-            self._writer = None
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -354,7 +271,7 @@ class SqliteStore:
         if self._thread is not None:
             self._thread.join()
         with self._writing:
-            self._let_go()
+            self._committer.let_go()
         self._readers.close()
 
     # --- forks --------------------------------------------------------------------------------------------------------
@@ -363,7 +280,7 @@ class SqliteStore:
         """Let go of the file as far as nobody is using it, and begin nothing until :meth:`resume`."""
         self._gate.shut(limits.FORK_WAIT_S)
         if self._writing.acquire(blocking=False):  # else a transaction is running, perhaps this thread's own
-            self._let_go()
+            self._committer.let_go()
             self._writing.release()
         self._readers.close_idle()
 
@@ -374,8 +291,7 @@ class SqliteStore:
     def disown(self) -> None:
         """Let the transaction and the readers that a fork interrupted refuse every use in the child."""
         self._readers.disown()
-        if self._writer is not None:
-            self._writer.disown(self._owner.refuse)
+        self._committer.disown()
 
     # --- opening ------------------------------------------------------------------------------------------------------
 

@@ -279,7 +279,7 @@ def test_a_file_that_is_brought_up_to_date_from_its_journal_is_no_other_one(
                 store.transact(put(f"{number}"))
                 store.transact(put(f"and {number}"))
             if number % 7 == 0:
-                store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                store._committer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         for store in stores:
             store.close()
@@ -290,7 +290,7 @@ def test_a_store_that_shrinks_inside_and_grows_again_is_written_all_the_same(sto
     for _ in range(3):
         for work in (fill, clear):
             store.transact(work)
-            store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            store._committer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert store.transact(put("after")) == "after"
     assert path.stat().st_size == store._place._bytes > 500_000
 
@@ -360,6 +360,6 @@ def test_looking_where_all_are_takes_three_calls(
         return real(*args, **options)
 
     monkeypatch.setattr(os, "stat", counted)
-    connection = store._connection
+    connection = store._committer._connection
     assert Place.check_all(store._place, connection) == Path(f"{path}-wal").stat().st_size
     assert len(calls) == 4, "the fourth is this test's own"

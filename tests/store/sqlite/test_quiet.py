@@ -41,7 +41,7 @@ def write(store: SqliteStore, pages: int = 1) -> int:
     def work(tx: StoreWriter) -> int:
         for number in range(pages):
             tx.meta.set(f"page {number}", PAGE)
-        return synchronous(store._connection)
+        return synchronous(store._committer._connection)
 
     return store.transact(work)
 
@@ -50,7 +50,7 @@ def test_what_may_wait_does_not_wait_for_the_disk_and_what_is_written_after_it_d
     found, done = list[int](), threading.Event()
 
     def on_idle(_: StoreWriter) -> bool:
-        found.append(synchronous(store._connection))
+        found.append(synchronous(store._committer._connection))
         done.set()
         return False
 
@@ -80,7 +80,7 @@ def test_a_connection_that_cannot_be_set_back_writes_nothing_more(store: SqliteS
     done = threading.Event()
 
     def on_idle(_: StoreWriter) -> bool:
-        store._connection.close()
+        store._committer._connection.close()
         done.set()
         return False
 
@@ -102,22 +102,22 @@ def test_a_long_journal_is_in_the_file_once_it_is_quiet(store: SqliteStore, monk
     monkeypatch.setattr(quiet, "shorten", noted)
     store.on_idle = lambda _: False
     write(store, 2_500)
-    assert quiet.is_long(store._connection)
+    assert quiet.is_long(store._committer._connection)
     assert shortened.wait(WAIT_S)
-    assert not quiet.is_long(store._connection)
+    assert not quiet.is_long(store._committer._connection)
     store.on_idle = None
 
 
 def test_a_short_journal_stays(store: SqliteStore) -> None:
     write(store, 100)
-    assert not quiet.is_long(store._connection)
+    assert not quiet.is_long(store._committer._connection)
 
 
 def test_whoever_writes_need_not_wait_until_the_journal_is_in_the_file(store: SqliteStore) -> None:
     write(store, 2_500)
     with store._writing:  # somebody writes
         quiet.shorten(store.connect)
-    assert not quiet.is_long(store._connection)
+    assert not quiet.is_long(store._committer._connection)
 
 
 def test_a_fault_of_it_is_left_to_the_next_commit(store: SqliteStore) -> None:

@@ -1,0 +1,147 @@
+"""The committer: the connection that writes, and the batches of transactions that it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from edda_sync.store.sqlite import quiet, shape
+from edda_sync.store.sqlite.connections import Connection
+from edda_sync.store.sqlite.errors import is_fault, translated
+from edda_sync.store.sqlite.jobs import Job
+from edda_sync.store.sqlite.place import Place
+from edda_sync.store.sqlite.writer import SqliteWriter
+from edda_sync.words import errors
+from edda_sync.words.process import Owner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from edda_sync.store.sqlite.outcome import Outcome
+
+T = TypeVar("T")
+
+
+class Committer:
+    """
+    What commits into a store's file; one thread at a time calls it. The connection is made when it is needed.
+
+    Args:
+        path: The file.
+        connect: Makes a connection.
+        place: Where the file lies, which is looked at before each commit.
+        owner: The process that opened the store.
+        on_end: Called after each transaction: True when it is on disk, False when it left no trace.
+        journal_has: Told how many bytes the journal has, after each commit.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[], Connection],
+        place: Place,
+        owner: Owner,
+        on_end: Callable[[bool], None],
+        journal_has: Callable[[int], None],
+    ) -> None:
+        self._path, self._connect, self._place, self._owner = path, connect, place, owner
+        self._on_end, self._journal_has = on_end, journal_has
+        self._writer: SqliteWriter | None = None
+        self._connection: Connection  # the writer's
+
+    def commit_unsynced(self, job: Job) -> None:
+        """Run one transaction of what is only derived, which need not be on disk before anything else is."""
+        if self._writer is None:  # what was written last has failed
+            self.commit([job])
+            return
+        try:
+            with quiet.unsynced(self._connection):
+                self.commit([job])
+        except sqlite.Error:
+            self.let_go()
+
+    def has_long_journal(self) -> bool:
+        """Tell whether much of the journal is not in the file yet."""
+        return self._writer is not None and quiet.is_long(self._connection)
+
+    def commit(self, batch: list[Job], *, waits: bool = True) -> bool:
+        """
+        Run a batch in one SQL transaction; every future ends here.
+
+        Returns:
+            Whether it ran; False, and no future has ended, if it was not to wait for another process that writes.
+        """
+        results: list[tuple[Future[Any] | Outcome, Any]] = []
+        try:
+            with translated(self._path):
+                if self._writer is None:
+                    self._connection = self._connect()
+                    if shape.referring(self._connection.execute):  # else SQLite refuses deletions for others' rows
+                        self._connection.execute("PRAGMA foreign_keys = OFF")
+                    self._writer = SqliteWriter(self._connection)
+                writer = self._writer
+                if waits:
+                    writer.begin()
+                elif not writer.begin_at_once():
+                    return False
+                for work, done in batch:
+                    try:
+                        results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
+                    except BaseException as error:
+                        is_own = errors.is_bug(error) and not is_fault(error)
+                        if len(batch) == 1 or not writer.in_transaction or not is_own:
+                            raise
+                        done.set_exception(error)
+                journal_bytes = self._place.check_all(self._connection)
+                writer.commit()
+            self._on_end(True)
+            self._journal_has(journal_bytes)
+        except BaseException as error:  # noqa: BLE001 - the same, for all of them
+            self._abandon(error)
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(error)
+            return True
+        for done, result in results:
+            done.set_result(result)
+        return True
+
+    def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
+        if alone:
+            return work(writer)
+        writer.begin_job()
+        try:
+            with translated(self._path):
+                result = work(writer)
+                writer.end_job()
+        except BaseException:
+            self._on_end(False)
+            writer.undo_job()
+            raise
+        return result
+
+    def _abandon(self, error: BaseException) -> None:
+        """Undo the transaction; after a fault of the disk, let go of the connection too."""
+        self._on_end(False)
+        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
+            return
+        with suppress(sqlite.Error):
+            self._writer.roll_back()
+        if isinstance(error, errors.StorageError):
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the connection that writes; the next transaction makes another one."""
+        if self._writer is not None:
+            with suppress(sqlite.Error):
+                self._writer.close()
+            self._writer = None
+
+    def disown(self) -> None:
+        """Let the transaction that a fork interrupted refuse every use in the child."""
+        if self._writer is not None:
+            self._writer.disown(self._owner.refuse)
