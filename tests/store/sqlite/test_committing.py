@@ -71,8 +71,7 @@ def test_a_batch_is_one_commit_and_what_fails_of_it_leaves_no_trace(bench: Bench
     assert isinstance(failed.exception(), ValueError)
     assert bench.digest() == 21
     assert bench.ended == [False, True], "the failed one, then the commit"
-    assert len(bench.grew) == 1
-    assert bench.grew[0] > 0
+    assert len(bench.grew) == 1, "it is told how long the journal is"
 
 
 def test_the_connection_stays_from_one_batch_to_the_next(bench: Bench) -> None:
@@ -84,12 +83,13 @@ def test_the_connection_stays_from_one_batch_to_the_next(bench: Bench) -> None:
 
 def test_after_a_fault_all_of_the_batch_have_failed_and_the_next_one_has_a_new_connection(bench: Bench) -> None:
     def break_off(tx: SqliteWriter) -> None:
-        raise errors.DiskFullError(str(bench.store.path))
+        raise errors.DiskFullError(str(bench.store.path)) from sqlite.OperationalError("full")
 
     bench.commit(add(1))
-    one, other = bench.commit(add(2), break_off)
-    assert isinstance(one.exception(), errors.DiskFullError)
-    assert isinstance(other.exception(), errors.DiskFullError)
+    outcomes = bench.commit(add(2), break_off)
+    for outcome in outcomes:
+        with pytest.raises(errors.DiskFullError):
+            outcome.result()
     assert bench.digest() == 1
     (again,) = bench.commit(add(4))
     assert again.result() == 4
