@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite.summary import LINK_BYTES, MAGIC, ROW
-from edda_sync.words.errors import CutStoreError
 from edda_sync.words.files import replace_file
 
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
@@ -35,7 +33,6 @@ _HEADER_BYTES, _FRAME_BYTES = 32, 24
 _LEAF_OF_ONE: Final = b"\x0d\x00\x00\x00\x01"  # a table's page of one row, and nothing freed in it
 _LINK_AT: Final = len(ROW) - len(MAGIC)
 LOCKS: Final = (0x40000000, 512)  # where SQLite locks a file: everybody who has it open holds one of these bytes
-_LOOKS_MAX, _LOOK_AGAIN_S = 50, 0.01  # at a file and its journal that may be written meanwhile
 
 
 class Link(NamedTuple):
@@ -56,9 +53,6 @@ def set_aside_anothers(path: Path) -> Path | None:
 
     Returns:
         Where the journal is now; None when it stays, or there is none.
-
-    Raises:
-        CutStoreError: The file is in use, and something else was copied over it since.
     """
     name = f"{path}-wal"
     if not os.access(name, os.F_OK):
@@ -71,13 +65,10 @@ def set_aside_anothers(path: Path) -> Path | None:
     except OSError:
         return None  # there is none, or whoever opens the file says what is wrong
     try:
-        is_free = False
-        with suppress(OSError):
+        try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKS[1], LOCKS[0])
-            is_free = True
-        if not is_free:
-            check_pair(path)
-            return None
+        except OSError:
+            return None  # somebody has it open, and looked at that time
         with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal
             if _belongs(alone, journal):
                 return None
@@ -88,36 +79,6 @@ def set_aside_anothers(path: Path) -> Path | None:
             return aside  # and the lock goes with the connection
     finally:
         os.close(descriptor)
-
-
-def check_pair(path: Path) -> None:
-    """
-    Look whether the journal beside a file that is in use is still the file's.
-
-    Others may write both meanwhile, and what was read of one be older than what was read of the other: a mismatch counts
-    only where it is found again and nothing has changed in between.
-
-    Raises:
-        CutStoreError: It is another one's: something else was copied over the file.
-    """
-    journal = Path(f"{path}-wal")
-    seen: object = None
-    for _ in range(_LOOKS_MAX):
-        with suppress(sqlite.Error):  # a page was read while it was written, or there is no store any more
-            before = _name_in_file(path)
-            try:
-                with journal.open("rb") as file:
-                    salts = file.read(_HEADER_BYTES)[16:24]
-                    if _fits(before, file):
-                        return
-            except OSError:
-                return  # it was taken away, which is found elsewhere
-            found = before, salts
-            if found == seen:
-                break
-            seen = found
-        time.sleep(_LOOK_AGAIN_S)
-    raise CutStoreError(str(path))
 
 
 def copy_aside(path: Path) -> None:
@@ -143,61 +104,34 @@ def _free_name(path: Path) -> Path:
 
 def _belongs(alone: Any, journal: Path) -> bool:
     """Tell whether a journal may be the file's; it is, where nothing says otherwise."""
-    with suppress(sqlite.Error), journal.open("rb") as file:
-        return _fits(_name_in(alone), file)
-    return True  # it cannot be told
-
-
-def _name_in_file(path: Path) -> bytes | None:
-    """Return the name of the link in a file itself, without its journal; None if somebody deleted it."""
-    with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:
-        return _name_in(alone)
-
-
-def _name_in(alone: Any) -> bytes | None:
-    row = alone.execute("SELECT link FROM _summary").fetchone()
-    return None if row is None else _decoded(row[0]).name
-
-
-def _fits(name: bytes | None, journal: IO[bytes]) -> bool:
-    """Tell whether a file that ends with a link may be the one that a journal goes on from; it is, if nobody can tell."""
-    links = _links(journal)
-    first = next(links, None)
-    if name is None or first is None or name in (first.before, first.name):
+    links = []
+    for page in _pages(journal):
+        at = int.from_bytes(page[8:10], "big")
+        if page.startswith(_LEAF_OF_ONE) and page[at : at + len(ROW)] == ROW:
+            links.append(_decoded(page[at + _LINK_AT : at + _LINK_AT + LINK_BYTES]))
+    if not links:
         return True
-    return any(name == link.name for link in links)
+    try:
+        (held,) = alone.execute("SELECT link FROM _summary").fetchone()
+    except (sqlite.Error, TypeError):
+        return True  # it cannot be told
+    name = _decoded(held).name
+    return name == links[0].before or any(name == link.name for link in links)
 
 
-def _links(journal: IO[bytes]) -> Iterator[Link]:
+def _pages(journal: Path) -> Iterator[bytes]:
     """
-    Yield the first link in a journal, then all, the last one first: mostly it is that which the file has.
+    Yield the pages in a journal: also those of transactions that were not ended, which do no harm.
 
-    Those of transactions that were not ended are among them, and do no harm: what is acknowledged is on disk, and comes
-    first; where the first link is not, nothing in the journal was acknowledged.
+    What is acknowledged is on disk, and comes first: where the first link is not, nothing in the journal was acknowledged.
     """
-    descriptor = journal.fileno()
-    header = os.pread(descriptor, _HEADER_BYTES, 0)
-    page_bytes, salts = int.from_bytes(header[8:12], "big"), header[16:24]
-    if header[:4] not in _WAL_MAGICS or not page_bytes:
-        return
-    step = _FRAME_BYTES + page_bytes
-    count = (os.fstat(descriptor).st_size - _HEADER_BYTES) // step
-    for number in range(count):
-        if (link := _link_of(os.pread(descriptor, step, _HEADER_BYTES + number * step), salts)) is not None:
-            yield link
-            break
-    for number in reversed(range(count)):
-        if (link := _link_of(os.pread(descriptor, step, _HEADER_BYTES + number * step), salts)) is not None:
-            yield link
-
-
-def _link_of(frame: bytes, salts: bytes) -> Link | None:
-    """Return the link in a frame of a journal; None if there is none, or the frame was left of an earlier journal."""
-    page = frame[_FRAME_BYTES:]
-    at = int.from_bytes(page[8:10], "big")
-    if frame[8:16] == salts and page.startswith(_LEAF_OF_ONE) and page[at : at + len(ROW)] == ROW:
-        return _decoded(page[at + _LINK_AT : at + _LINK_AT + LINK_BYTES])
-    return None
+    with journal.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+        page_bytes, salts = int.from_bytes(header[8:12], "big"), header[16:24]
+        if header[:4] not in _WAL_MAGICS or not page_bytes:
+            return
+        while len(frame := file.read(_FRAME_BYTES + page_bytes)) == _FRAME_BYTES + page_bytes and frame[8:16] == salts:
+            yield frame[_FRAME_BYTES:]
 
 
 def _decoded(link: bytes) -> Link:

@@ -14,9 +14,7 @@ the old one is never closed: whoever closes the last one brings into the file wh
 journal with all that others wrote.
 
 Nothing of ours makes a file shorter: freed pages are used again, and no transaction is undone in the file itself. So one
-that is shorter was cut, or another one was copied over it, and the journal's pages do not fit it. One that was written since
-the last look, as the time of its last change says, was brought up to date from the journal, or another one was copied over
-it: then the journal is not the file's any more (``journal.check_pair``).
+that is shorter was cut, or another one was copied over it, and the journal's pages do not fit it.
 
 Source: https://sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use".
 """
@@ -27,7 +25,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from edda_sync.store.sqlite import connections, journal
+from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection, File, file_of
 from edda_sync.words.errors import CutStoreError, LostIndexError, LostJournalError, LostStoreError, ReplacedStoreError
 from edda_sync.words.folders import KEY_FILE, NOTE_FILE
@@ -47,15 +45,12 @@ class Place:
         self._file = file_of(path)
         self._is_made = False
         self._bytes = 0  # of the file, at the last look
-        self._written_ns = 0  # when the file was written, at the last look
 
     def made(self) -> None:
         """Note that there is a store in the file now, which is lost when the file is empty."""
         self._file = file_of(
             self._path
         )  # anew: some file systems of containers give a file that is opened another name
-        with suppress(OSError):
-            self._written_ns = os.stat(self._name).st_mtime_ns
         self._is_made = True
 
     def check(self) -> File | None:
@@ -65,7 +60,7 @@ class Place:
         Raises:
             LostStoreError: It was taken away, its folder was moved, or it was emptied.
             ReplacedStoreError: Another file is there.
-            CutStoreError: It is shorter than it was, or another one was copied over it.
+            CutStoreError: It is shorter than it was.
         """
         known = self._bytes  # before the look: another thread may look meanwhile, when the file has grown
         try:
@@ -84,13 +79,7 @@ class Place:
                 self._bytes = found.st_size
         elif found.st_size < known:
             raise CutStoreError(self._name)
-        if found.st_mtime_ns != self._written_ns and self._is_made:
-            self._check_pair(found.st_mtime_ns)
         return file
-
-    def _check_pair(self, written_ns: int) -> None:
-        journal.check_pair(self._path)
-        self._written_ns = written_ns  # as before the look, or what was written meanwhile would not be looked at
 
     def check_all(self, connection: Connection) -> int:
         """
@@ -138,15 +127,8 @@ class Place:
     def must_stay(self, connection: Connection) -> bool:
         """Tell whether to close a connection would harm what others wrote in its journal, or the file that is there now."""
         with suppress(OSError):
-            found = os.stat(self._name)
-            if (found.st_dev, found.st_ino) == connection.file:
-                if found.st_size < self._bytes:
-                    return True
-                try:
-                    if found.st_mtime_ns != self._written_ns and self._is_made:
-                        self._check_pair(found.st_mtime_ns)
-                except CutStoreError:
-                    return True
+            if os.stat(self._name).st_size < self._bytes and file_of(self._name) == connection.file:
+                return True
         return file_of(self._index_name) != connection.index and file_of(self._journal_name) == connection.journal
 
     def _left(self) -> list[str]:

@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edda_sync.store.seams import StoreWriter
-from edda_sync.store.sqlite import opening
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
@@ -23,7 +22,6 @@ from edda_sync.words.errors import (
     LostIndexError,
     LostJournalError,
     LostStoreError,
-    NotAStoreError,
     ReplacedStoreError,
     StorageError,
 )
@@ -223,67 +221,6 @@ def test_nothing_is_acknowledged_in_a_file_that_became_shorter_and_nothing_is_wr
     if lose is copy_an_older_one_over:
         assert holds(path, "before", "later", "latest", "lost") == [True, False, False, False]
         assert [each.stat().st_size > 0 for each in path.parent.glob("*-wal-aside-*")] == [True]
-
-
-def go_on_in_a_file_that_was_copied_over(path: Path, copied: str) -> None:
-    """Let another program copy a file, as long or longer, over that of an open store; try to go on, here and elsewhere."""
-    with closing(SqliteStore(path)) as store:
-        store.transact(put("before"))
-    shutil.copyfile(path, path.with_name("earlier"))
-    with closing(SqliteStore(path)) as store:
-        store.transact(put("later"))
-    with closing(SqliteStore(path.with_name("another"))) as store:
-        store.transact(fill)
-    path.with_name("text").write_bytes(b"Dear diary" * 200_000)
-    store = SqliteStore(path)
-    store.transact(put("latest"))
-    subprocess.run(["cp", path.with_name(copied), path], timeout=WAIT_S, check=True)
-    for _ in range(2):
-        with pytest.raises(CutStoreError, match="end every program"):
-            store.transact(put("lost"))
-        with pytest.raises(subprocess.CalledProcessError):
-            write_elsewhere(path, "elsewhere")
-    with pytest.raises(CutStoreError):
-        store.check_place()
-    store.close()
-    assert path.read_bytes() == path.with_name(copied).read_bytes(), "the journal's pages do not fit it"
-
-
-@pytest.mark.parametrize("copied", ["earlier", "another", "text"])
-def test_nothing_is_acknowledged_in_a_file_over_which_another_was_copied_and_nothing_is_mixed_into_it(
-    path: Path, copied: str
-) -> None:
-    script = "import pathlib, sys; from tests.store.sqlite import test_place as here\n"
-    script += f"here.go_on_in_a_file_that_was_copied_over(pathlib.Path(sys.argv[1]), '{copied}')"
-    root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, "-c", script, str(path)], timeout=WAIT_S, check=True, cwd=root)
-    if copied == "text":
-        with pytest.raises(NotAStoreError):
-            SqliteStore(path)
-    else:
-        names = ("before", "later", "latest", "lost", "elsewhere")
-        assert holds(path, *names) == [copied == "earlier", False, False, False, False]
-    assert [each.stat().st_size > 0 for each in path.parent.glob("*-wal-aside-*")] == [True] * (copied != "text")
-
-
-def test_a_file_that_is_brought_up_to_date_from_its_journal_is_no_other_one(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three stores write by turns, and each brings pages into the file, while somebody reads now and then."""
-    monkeypatch.setattr(opening, "_CHECKPOINT_PAGES", 3)
-    stores = [SqliteStore(path) for _ in range(3)]
-    try:
-        for number in range(60):
-            store = stores[number % 3]
-            with stores[number % 2].read() if number % 5 == 0 else nullcontext():
-                store.transact(put(f"{number}"))
-                store.transact(put(f"and {number}"))
-            if number % 7 == 0:
-                store._committer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        for store in stores:
-            store.close()
-    assert holds(path, *map(str, range(60))) == [True] * 60
 
 
 def test_a_store_that_shrinks_inside_and_grows_again_is_written_all_the_same(store: SqliteStore, path: Path) -> None:
