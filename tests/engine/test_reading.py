@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlcipher3 import dbapi2 as sqlite
@@ -14,6 +15,7 @@ import edda_sync as edda
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.engine import open as open_store
 from edda_sync.store.seams import StoreWriter
+from edda_sync.store.sqlite import connections
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.testing import devices
@@ -156,8 +158,8 @@ def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
             if len(begun) == turn:
                 writer.execute("BEGIN IMMEDIATE")
 
-    def connect(store: SqliteStore, **options: bool) -> Connection:
-        connection = real(store, **options)
+    def connect(*of: Any) -> Connection:
+        connection: Connection = real(*of)
         connection.set_trace_callback(seen)
         return connection
 
@@ -172,8 +174,8 @@ def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
         assert isinstance(store.store, SqliteStore)
         store.store.on_idle = None
         store.edit_text(document, "content", [(0, 0, "more ")])
-        real = SqliteStore.connect
-        monkeypatch.setattr(SqliteStore, "connect", connect)
+        real: Any = connections.connect_as
+        monkeypatch.setattr(connections, "connect_as", connect)
         store.store.pause()  # no connection is left that was made before
         store.store.resume()
         for query in (edda.DocumentQuery(), edda.DocumentQuery(text="more")):
