@@ -72,20 +72,22 @@ class Counter:
 
         No store does anything once it is quiet: it would do it on a thread of its own, now and then in what is counted.
         """
-        connect = connections.connect
+        connect, made = connections.connect_as, list[connections.Connection]()
 
         def connect_counted(*arguments: Any, **named: Any) -> connections.Connection:
-            connection = connect(*arguments, **named)
+            connection: connections.Connection = connect(*arguments, **named)
+            made.append(connection)
             connection.set_trace_callback(self._on_statement)
             connection.set_progress_handler(self._on_steps, EVERY)
             return connection
 
-        connections.connect = connect_counted
+        setattr(connections, "connect_as", connect_counted)  # noqa: B010 - its type says which kind it returns
         setattr(SqliteStore, "on_idle", property(lambda _: None, lambda _, __: None))  # noqa: B010 - of all stores
         try:
             yield
+            assert made, "nothing is counted of stores that are opened otherwise"
         finally:
-            connections.connect = connect
+            setattr(connections, "connect_as", connect)  # noqa: B010 - as above
             delattr(SqliteStore, "on_idle")
 
     def of(self, work: Callable[[], object]) -> Work:

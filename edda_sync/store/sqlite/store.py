@@ -320,7 +320,7 @@ class SqliteStore:
 
     def connect(self) -> Connection:
         """Return a connection of the caller's own, who closes it."""
-        return self._connect(Connection)
+        return self._connect(connections.Connection)
 
     def sql(self) -> SqlConnection:
         """Return a connection for SQL of the program's own, who closes it."""
