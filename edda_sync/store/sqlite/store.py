@@ -305,7 +305,7 @@ class SqliteStore:
                 connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
                 self._make(connection)
                 connection.execute("COMMIT")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that check_file finds it in the file itself
         except BaseException:
             connection.close()
             raise

@@ -732,3 +732,46 @@ def test_a_store_cannot_be_made_on_a_full_disk(disk: Path) -> None:
     store = SqliteStore(disk / DATABASE_FILE)
     store.transact(put("name"))
     store.close()
+
+
+def test_whoever_makes_a_store_holds_up_nobody_who_reads_it_and_then_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one begins to read as soon as the store is there, and ends that once it has written."""
+    opened, written = threading.Event(), threading.Event()
+    found: list[str] = []
+
+    def can_write(timeout_s: float) -> bool:
+        with closing(dbapi2.connect(str(path), isolation_level=None, timeout=timeout_s)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except dbapi2.OperationalError:
+                return False
+        return True
+
+    def use() -> None:
+        while can_write(0) and not opened.is_set():
+            pass
+        found.append("written" if can_write(1) else "held up")
+        reader.execute("ROLLBACK")
+        written.set()
+
+    def begin(statement: str) -> None:
+        if statement.startswith("PRAGMA wal_checkpoint"):
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM tasks").fetchone()
+            threading.Thread(target=use).start()
+
+    def traced(*of: Any) -> Any:
+        connection = real(*of)
+        connection.set_trace_callback(begin)
+        return connection
+
+    real = connections.connect_as
+    monkeypatch.setattr(connections, "connect_as", traced)
+    path.touch()
+    with closing(dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)) as reader:
+        with closing(SqliteStore(path)):
+            opened.set()
+            assert written.wait(WAIT_S)
+        assert found == ["written"]
