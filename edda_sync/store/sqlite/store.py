@@ -305,7 +305,9 @@ class SqliteStore:
                 connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
                 self._make(connection)
                 connection.execute("COMMIT")
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that check_file finds it in the file itself
+                connection.execute("PRAGMA busy_timeout = 0")  # whoever waits for readers lets nobody write meanwhile
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+                connection.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
         except BaseException:
             connection.close()
             raise
