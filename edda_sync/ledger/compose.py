@@ -98,7 +98,7 @@ class Composer:
 
     def _rewrite(self, draft: Rewrite) -> Iterator[Operation]:
         entity = visible(self._fold, draft.kind, draft.id)
-        current = self._current(entity)[1]
+        current = self._reads(entity, self._shown(entity))
         if draft.new == current:
             return
         if draft.new is None or current is None:
@@ -114,30 +114,34 @@ class Composer:
 
     def _edit(self, draft: EditText, *, rewrite: bool = False) -> Operation:
         entity = visible(self._fold, draft.kind, draft.id)
-        shown, current = self._current(entity)
+        shown = self._shown(entity)
         edits: Sequence[Replacement] = draft.edits
-        if draft.base is not None:
-            base = draft.base()
-            if base != (current or ""):
+        if draft.base is not None:  # else nobody asks what the text reads, which may be long
+            base, current = draft.base(), self._reads(entity, shown) or ""
+            if base != current:
                 from edda_sync.crdt.text.diff import rebase
 
-                edits = rebase(list(edits), base, current or "")
+                edits = rebase(list(edits), base, current)
         if shown is None:  # the first words of an empty field are its start
             return self._start(entity, _written(edits, TEXT_FIELDS[draft.kind]))
         genesis = shown if isinstance(shown, bytes) else self._fold.texts.genesis(entity, shown)
         return self._made(entity, genesis, edits, rewrite=rewrite)
 
-    def _current(self, entity: Entity) -> tuple[str | bytes | None, str | None]:
+    def _shown(self, entity: Entity) -> str | bytes | None:
         """
-        Return the text that this change edits, as its cell says it, and as it reads.
+        Return the text that this change edits, as its cell says it.
 
         It is the one that is shown, or else the one that this very change edited before: what is shown may be another
         one from then on, whose clock is ahead, and a change writes one text of a field.
         """
-        fold, field = self._fold, TEXT_FIELDS[entity.kind]
-        own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == fold.change.dot]
-        shown = own[0] if own else entity.value(field)
-        return shown, fold.texts.readable(fold.view, entity, field, shown)
+        field, dot = TEXT_FIELDS[entity.kind], self._fold.change.dot
+        own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == dot]
+        shown: str | bytes | None = own[0] if own else entity.value(field)
+        return shown
+
+    def _reads(self, entity: Entity, shown: str | bytes | None) -> str | None:
+        """Return what a text reads."""
+        return self._fold.texts.readable(self._fold.view, entity, TEXT_FIELDS[entity.kind], shown)
 
     def _made(self, entity: Entity, genesis: bytes, edits: Sequence[Replacement], *, rewrite: bool) -> Operation:
         fold, field = self._fold, TEXT_FIELDS[entity.kind]

@@ -10,6 +10,7 @@ from edda_sync.changes.drafts import Delete, Draft, EditText, Expect, Put, Rewri
 from edda_sync.crdt import operation as ops
 from edda_sync.crdt.entity import OWN_TIME
 from edda_sync.crdt.operation import Operation
+from edda_sync.crdt.text.order import Order
 from edda_sync.store.seams import StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import InvalidValueError, LimitError, NotFoundError
@@ -238,3 +239,17 @@ def test_documents_have_texts_of_their_own(author: Author) -> None:
     author.write(EditText("document", DOCUMENT, ((5, 0, "!"),)))
     assert author.peer.table("documents")[0][3] == "words!"
     assert values.id_text(DOCUMENT) == author.peer.table("documents")[0][0]
+
+
+def test_a_keystroke_does_not_ask_what_the_whole_text_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    author = Author()
+    author.write(Put.of("document", OTHER, {"title": "Paper", "content": "a text that may be long"}))
+    author.write(EditText("document", OTHER, ((0, 0, "x"),)))
+
+    def read(_: Order) -> str:
+        raise AssertionError("who types a letter would wait for all of the text")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Order, "string", read)
+        typed = EditText("document", OTHER, ((5, 1, "y"),))
+        assert author.peer.store.transact(lambda tx: author.peer.ledger.commit(tx, [typed], 6)) is not None
