@@ -39,12 +39,13 @@ PRAGMA cache_size = -16384;
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
-def prepare_file(path: Path) -> Path:
+def prepare_file(path: Path, real: Path | None = None) -> Path:
     """
     Make a store's file, empty and for its owner only, or mend the permissions of the one that is there.
 
     Args:
         path: What :func:`check_file` has looked at.
+        real: Where it is, with no link on the way, if somebody has looked that up already.
 
     Returns:
         Where it is, with no link on the way: a link may point elsewhere by the time the file is opened once more.
@@ -56,10 +57,10 @@ def prepare_file(path: Path) -> Path:
     """
     if not os.access(path, os.F_OK):
         make_file(path)
-    real = os.path.realpath(path)
+    found = os.path.realpath(path) if real is None else str(real)
     for suffix in ("", *_BESIDE):
-        mend_file(real + suffix)
-    return path if real == str(path) else Path(real)
+        mend_file(found + suffix)
+    return path if found == str(path) else Path(found)
 
 
 def check_file(path: Path) -> None:

@@ -96,7 +96,7 @@ class SqliteStore:
                 from edda_sync.store.sqlite import linked  # seldom needed
 
                 (linked.check_one_name if is_open else linked.make_own)(real)
-            self.path = prepare_file(path)
+            self.path = prepare_file(path, real)
             self._place = Place(self.path)
             self._readers = readers = Readers(self.path, self.connect, self._owner, self._gate)
             self._committer = Committer(self.path, self.connect, self._place, self._owner, on_end, readers.journal_has)
