@@ -263,14 +263,18 @@ class DiskStore:
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """Run ``work`` in one durable transaction; see the faults above."""
-        result: T = self._durably(self._inner.transact, work)
+        result: T = self._durably(self._inner.transact, work, is_told=True)
         return result
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
-        """Run ``work`` as :meth:`transact` does, unless a transaction is running; tell whether it ran."""
-        return bool(self._durably(self._inner.transact_unless_busy, work))
+        """
+        Run ``work`` as :meth:`transact` does, unless a transaction is running; tell whether it ran.
 
-    def _durably(self, transact: Callable[..., Any], work: Callable[[StoreWriter], object]) -> Any:
+        Nobody is told that it was written, so it does not count as refused.
+        """
+        return bool(self._durably(self._inner.transact_unless_busy, work, is_told=False))
+
+    def _durably(self, transact: Callable[..., Any], work: Callable[[StoreWriter], object], *, is_told: bool) -> Any:
         self._check_open()
         disk = self._disk
         disk.shared = None
@@ -284,7 +288,7 @@ class DiskStore:
             result = work(tx)
             if interrupted:
                 raise Interrupted
-            disk.refused += fault is not None
+            disk.refused += fault is not None and is_told
             if fault is Fault.FULL:
                 raise DiskFullError("the simulated disk")
             if fault is Fault.SYNC_LOST:

@@ -62,6 +62,11 @@ class Inflow:
             raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", peer)
         return True
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any wait."""
+        return bool(self._frames)
+
     def ready(self, now: float) -> Iterator[bytes]:
         """Yield the frames that waited, as many as may be taken now."""
         while self._frames and not self._is_busy() and self._may_take(self._frames[0], now):

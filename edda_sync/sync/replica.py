@@ -317,6 +317,11 @@ class Replica:
         """Return how it stands with each peer that there is a talk with."""
         return {peer: session.progress for peer, session in self._sessions.items() if session.state is State.OPEN}
 
+    def is_taking(self, peer: str) -> bool:
+        """Tell whether something that a peer sent is not dealt with yet: it waits for what came before, or for its turn."""
+        session = self._sessions.get(peer)
+        return session is not None and session.is_taking
+
     def _others(self, peer: str) -> Iterable[Session]:
         return [session for name, session in self._sessions.items() if name != peer]
 

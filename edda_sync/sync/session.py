@@ -89,9 +89,8 @@ class Session:
         beside: Beside,
     ) -> None:
         self.state, self.peer, self.progress = State.OPENING, peer, Progress()
-        self._exchange, self._codec, self._relaying = exchange, codec, relaying
-        self._device, self._tag = device, workspace_tag
-        self._nonce, self._now, self._timers = exchange.random(16), 0.0, Timers()
+        self._exchange, self._codec, self._relaying, self._device = exchange, codec, relaying, device
+        self._tag, self._nonce, self._now, self._timers = workspace_tag, exchange.random(16), 0.0, Timers()
         self._theirs, self._backfill, self._aside = Theirs(), Backfill(exchange), Aside(beside, exchange, peer)
         self._sending = Sending(exchange, lambda: relaying.assumed(peer))
         self._comparing = Comparing(
@@ -123,8 +122,7 @@ class Session:
         self._sending.telling.is_asking = False  # it says all that a question does
         tag, (first, *rest) = self._tag(self._device), ours.pages()
         page = first.heads, first.more, first.evidence
-        hello = Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted)
-        return [hello, *rest]
+        return [Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted), *rest]
 
     @_ending
     def frame_received(self, frame: bytes, now: float) -> Said:
@@ -279,6 +277,11 @@ class Session:
     def go_on(self, now: float) -> None:
         """Take what waited for what was done beside, in a turn of its own: that is over."""
         self._timers.at("rest", now)
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether something that the peer sent is not dealt with yet."""
+        return self._intake.is_busy or self._inflow.is_waiting
 
     def takes_data(self, now: float) -> bool:
         """Tell whether the next :meth:`tick` takes data that waited."""

@@ -91,32 +91,38 @@ class OnlyNews(Checker):
         self._named: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(
             set
         )  # by both ends and link: who named it
+        self._came: defaultdict[tuple[str, str, int], list[Hello | Heads | Known | Evidence]] = defaultdict(list)
         self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # while they come
         self._asked: dict[tuple[str, str, int], Behind] = {}  # by both ends and link: what was asked last
         self._asks: dict[tuple[str, str, int], Behind] = {}  # while its pages are sent
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
-        """Note what a device names, all of it as soon as the last page is here, and what it brings."""
+        """Note what came of what a device names and brings: it counts once it is dealt with."""
         try:
             message = message_of(frame)
         except RemoteError:
             return
-        if not isinstance(message, Hello | Heads | Known | Evidence):
-            return
+        if isinstance(message, Hello | Heads | Known | Evidence):
+            self._came[sender.name, device.name, device.links[sender.id].number].append(message)
+
+    def _named_by(self, sender: SimulatedDevice, device: SimulatedDevice) -> set[bytes]:
+        """Return what a device has named, all of it as soon as the last page is here, and what it has brought."""
         talk = sender.name, device.name, device.links[sender.id].number
-        if isinstance(message, Evidence):
-            self._named[talk] |= set(map(_name_of, message.items))
-            return
-        self._pages[talk] |= set(message.evidence)
-        if not message.more:
-            self._named[talk] = self._pages.pop(talk)
+        is_taking = device.replica is not None and device.replica.is_taking(sender.id)
+        for message in [] if is_taking else self._came.pop(talk, []):
+            if isinstance(message, Evidence):
+                self._named[talk] |= set(map(_name_of, message.items))
+                continue
+            self._pages[talk] |= set(message.evidence)
+            if not message.more:
+                self._named[talk] = self._pages.pop(talk)
+        return self._named[talk]
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare with what its receiver has named."""
         message = message_of(frame)
         if isinstance(message, Evidence):
-            named = self._named[receiver.name, device.name, device.links[receiver.id].number]
-            if not named.isdisjoint(map(_name_of, message.items)):
+            if not self._named_by(receiver, device).isdisjoint(map(_name_of, message.items)):
                 self.fail(device, f"told {receiver.name} evidence that it has")
         elif isinstance(message, Behind):
             self._look_at(message, device, receiver)

@@ -95,7 +95,8 @@ class BoundedBytes(Checker):
         self._heard: dict[tuple[str, str], Frontier] = {}  # and what others had heard of it by then
         self._sent: Counter[tuple[str, str]] = Counter()
         self._made: Counter[frozenset[str]] = Counter()
-        self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)
+        self._came: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # what was given, be it taken or not
+        self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # and what of it was taken
         self._put_back: set[str] = set()
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
         self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
@@ -111,11 +112,11 @@ class BoundedBytes(Checker):
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
         """Note what an honest device gave."""
         if sender.honest and not self.sim.profile.lawless:
-            self._given[sender.name, device.name].update(dots_in(frame))
+            self._came[sender.name, device.name].update(dots_in(frame))
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare with what the receiver gave itself."""
-        given = self._given.get((receiver.name, device.name)) if self._stays(receiver) else None
+        given = self._taken_of(receiver, device) if self._stays(receiver) else None
         back = [dot for dot in dots_in(frame) if dot in given and not self.sim.book.is_forked(dot)] if given else []
         if back:
             self.fail(device, f"sent {receiver.name} {shown(back[0])}, which it has from there")
@@ -124,6 +125,13 @@ class BoundedBytes(Checker):
             message = message_of(frame)
             if isinstance(message, Earlier):
                 self._allow_question(device, receiver, message)
+
+    def _taken_of(self, giver: SimulatedDevice, device: SimulatedDevice) -> set[Dot]:
+        """Return what a device took of another: it does not know yet what is in frames that wait."""
+        pair = giver.name, device.name
+        if device.replica is not None and not device.replica.is_taking(giver.id):
+            self._given[pair] |= self._came.pop(pair, set())
+        return self._given[pair]
 
     def _stays(self, device: SimulatedDevice) -> bool:
         """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
