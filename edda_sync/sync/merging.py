@@ -20,6 +20,7 @@ from hashlib import blake2b
 import msgspec
 
 from edda_sync.changes import change as changes
+from edda_sync.changes import early
 from edda_sync.crdt import frontier
 from edda_sync.crdt.digests import root
 from edda_sync.crdt.schema import check_state
@@ -78,18 +79,20 @@ class Merging:
         if not 0 <= snapshot.number < parts <= limits.SEGMENT_PARTS_MAX or len(snapshot.data) > limits.PART_BYTES_MAX:
             raise RemoteProtocolError("a part of a segment out of bounds")
 
-        def keep(tx: StoreWriter) -> bool:
+        def keep(tx: StoreWriter) -> Taken | None:
             if tx.log.heads() or tx.log.position():
                 tx.blobs.drop(name)
-                return False  # another peer was faster
+                # Another peer was faster, or somebody wrote here meanwhile: then the log itself is to be sent.
+                return Taken(0, early=early.is_pending(tx))
             halves = {half: parts for half, parts in halves_of(tx) if half != name}
             if len(halves) >= limits.SEGMENT_HALVES_MAX:  # what has come furthest stays
                 tx.blobs.drop(min(halves, key=lambda half: halves[half]))
             tx.blobs.keep_part(name, snapshot.number, snapshot.data)
-            return True
+            return None
 
-        if not self._store.transact(keep) or snapshot.number + 1 < parts:
-            return Taken(0)
+        dropped = self._store.transact(keep)
+        if dropped is not None or snapshot.number + 1 < parts:
+            return dropped or Taken(0)
         try:
             return self._store.transact(lambda tx: self._begin_with(tx, name, parts))
         except RemoteError:

@@ -295,3 +295,28 @@ def test_who_says_hello_meanwhile_is_answered(bench: Bench) -> None:
     assert bench.network.said(Hello, bench.laptop)
     assert any(task.title == "of the laptop" for task in bench.tablet.query_tasks(edda.TaskQuery()))
     assert bench.laptop.counts()["tasks"] == 1, "data waits"
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_what_is_written_while_a_segment_is_taken_beside_the_turns_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
+    with devices(1, backend=backend) as (laptop,), newcomers(tmp_path, backend) as newcomer:
+        laptop.create_task(edda.Task(title="of the laptop"))
+        tablet = newcomer(laptop)
+        network = Network(laptop, tablet, defers=True)
+        network.connect(laptop, tablet)
+        while not (network.works and network.said(Snapshot)):
+            if network.works:
+                network.work()
+            network.step()
+        tablet.create_task(edda.Task(title="meanwhile"))
+        network.committed(tablet)
+        network.run()
+        while network.works:
+            network.work()
+            network.run()
+        titles = [sorted(task.title for task in each.query_tasks(edda.TaskQuery())) for each in (laptop, tablet)]
+        assert titles == [["meanwhile", "of the laptop"]] * 2
+        assert tablet.digest() == laptop.digest()

@@ -21,6 +21,7 @@ from edda_sync.segments import segment as segments
 from edda_sync.segments.segment import Entry, SegmentHeader, Text
 from edda_sync.store.seams import Head
 from edda_sync.sync.messages import Offer, Snapshot
+from edda_sync.sync.taking import Taken
 from edda_sync.testing import devices, replica_of
 from edda_sync.transport.identity import Identity
 from edda_sync.words import limits
@@ -281,6 +282,30 @@ def test_a_store_that_only_wrote_itself_wants_none(scene: Scene, tmp_path: Path)
         early = newcomer(scene.laptop)
         early.create_task(edda.Task(title="before it met anybody"))
         assert replica_of(early).exchange.merging.first_wanted(Offer(b"f" * 32, 9)) is None
+
+
+@pytest.mark.parametrize("written_before", ["the first part", "the last part"])
+def test_who_writes_while_a_segment_comes_asks_for_the_log_itself(
+    scene: Scene, tmp_path: Path, written_before: str
+) -> None:
+    with newcomers(tmp_path, "memory") as newcomer:
+        busy = newcomer(scene.laptop)
+        taking = replica_of(busy).exchange.merging
+        made = replica_of(scene.laptop).exchange.making.given({})
+        assert made is not None
+        assert taking.first_wanted(Offer(made.hash, made.parts)) == 0
+        parts = [
+            replica_of(scene.laptop).exchange.making.part(made.hash, number) or b"" for number in range(made.parts)
+        ]
+        *first, last = [Snapshot(made.hash, made.parts, number, part) for number, part in enumerate(parts)]
+        if written_before == "the first part":
+            busy.create_task(edda.Task(title="meanwhile"))
+        for snapshot in first:
+            taking.take(snapshot)
+        if written_before == "the last part":
+            busy.create_task(edda.Task(title="meanwhile"))
+        assert taking.take(last) == Taken(0, early=True), "nothing else would ever ask for it"
+        assert [task.title for task in busy.query_tasks(edda.TaskQuery())] == ["meanwhile"]
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ class BoundedBytes(Checker):
         self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # and what of it was taken
         self._put_back: set[str] = set()
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
+        self._damaged: set[str] = set()  # whose view was damaged, and made anew
         self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
         self._questions: set[tuple[str, int]] = set()  # on which links, and by whom, it was asked for
         self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
@@ -125,6 +126,10 @@ class BoundedBytes(Checker):
             message = message_of(frame)
             if isinstance(message, Earlier):
                 self._allow_question(device, receiver, message)
+
+    def damaged(self, device: SimulatedDevice, what: str) -> None:  # noqa: ARG002 - whatever it was
+        """Once its view is made anew it is compared with those of others once more."""
+        self._damaged.add(device.name)
 
     def _taken_of(self, giver: SimulatedDevice, device: SimulatedDevice) -> set[Dot]:
         """Return what a device took of another: it does not know yet what is in frames that wait."""
@@ -190,15 +195,17 @@ class BoundedBytes(Checker):
         network = self.sim.network
         words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
         words += TWICE * max(evidence_of(device) for device in self.sim.honest())
+        cells = TWICE * limits.CODED_CELLS_FIRST * CELL_BYTES
         if self.sim.book.forked:  # a fork that comes up while two talk is found by what their proofs differ in
-            words += TWICE * limits.CODED_CELLS_FIRST * CELL_BYTES
+            words += cells
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
             rounds = 1 + network.made[ends] - self._made[ends]
             cost = sent - self._sent[sender, receiver]
             segments = sum(self._parts[sender, receiver].values()) + self._asked[sender, receiver]
             lacked = self._lacked(sender, receiver) if {sender, receiver} <= self._held.keys() else None
-            if lacked is not None and cost > TWICE * lacked + words * rounds + segments:
+            again = cells * len(self._damaged & ends)
+            if lacked is not None and cost > TWICE * lacked + words * rounds + segments + again:
                 device = next(each for each in self.sim.devices if each.name == sender)
                 self.fail(device, f"sent {receiver} {cost:,} bytes, which lacked {lacked:,}, in {rounds} rounds")
 
