@@ -162,14 +162,19 @@ class Proving:
         """
         if len(seal) != SEAL_BYTES:
             raise RemoteProtocolError(f"a seal of {len(seal)} bytes")
-        self._their_seal, self._sealed_at = seal, dict(held)
+        self._sealed_by(seal, dict(held))
 
     def heard(self, held: Frontier, proof: bytes, unread: bytes, evidence: bytes) -> None:
         """Learn the peer's proof."""
         if len(proof) != PROOF_BYTES:
             raise RemoteProtocolError(f"a proof of {len(proof)} bytes")
         self._theirs = _Heard(dict(held), proof, unread, evidence)
-        self._their_seal, self._sealed_at = seal_of(proof, evidence, unread), self._theirs.frontier
+        self._sealed_by(seal_of(proof, evidence, unread), self._theirs.frontier)
+
+    def _sealed_by(self, seal: bytes, held: Frontier) -> None:
+        self._their_seal, self._sealed_at = seal, held
+        if seal != self._equal:
+            self._equal = b""  # should it say again what it said before, as after damage, that is looked at again
 
     @property
     def doubts(self) -> bool:
