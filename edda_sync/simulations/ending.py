@@ -19,7 +19,7 @@ from edda_sync.store.seams import Head
 
 
 def is_over(sim: Driver) -> bool:
-    """Tell whether all honest devices hold the same, every link has proved both ends equal, and nobody believes, or mends."""
+    """Tell whether all honest devices hold the same, each link has proved both ends equal, and nobody believes or mends."""
     devices = sim.honest()
     if any(device.replica is not None and device.replica.exchange.is_damaged for device in devices):
         return False  # where a device runs twice there may be no talk at this moment that would tell
