@@ -18,7 +18,14 @@ from edda_sync.engine.items import item_of_row
 from edda_sync.engine.matching import matching
 from edda_sync.engine.opened import Opened
 from edda_sync.words import values
-from edda_sync.words.errors import AmbiguousIdError, DiskFullError, NotFoundError, ReadOnlyError, UsageError
+from edda_sync.words.errors import (
+    AmbiguousIdError,
+    DiskFaultError,
+    DiskFullError,
+    NotFoundError,
+    ReadOnlyError,
+    UsageError,
+)
 from edda_sync.words.model import Item
 from edda_sync.words.query import Query, Row, plan
 
@@ -78,7 +85,7 @@ class Reading:
 
     def _write_ahead(self, work: Callable[[StoreWriter], object]) -> None:
         """Write what all who look can do without, unless somebody else writes at this moment, or nothing can be written."""
-        with suppress(DiskFullError, ReadOnlyError):  # whoever writes is told so
+        with suppress(DiskFullError, DiskFaultError, ReadOnlyError):  # whoever writes is told so
             self._opened.store.transact_unless_busy(work)
 
     # --- tasks and documents ------------------------------------------------------------------------------------------

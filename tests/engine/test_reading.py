@@ -22,6 +22,7 @@ from edda_sync.testing import devices
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import (
     AmbiguousIdError,
+    DiskFaultError,
     DiskFullError,
     InvalidValueError,
     NotFoundError,
@@ -183,7 +184,9 @@ def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
         assert begun, "it would write what others can do without"
 
 
-@pytest.mark.parametrize("error", [DiskFullError("home"), ReadOnlyError("home")])
+@pytest.mark.parametrize(
+    "error", [DiskFullError("home"), DiskFaultError("home", "disk I/O error"), ReadOnlyError("home")]
+)
 def test_whoever_looks_needs_no_room_to_write(tmp_path: Path, error: StorageError) -> None:
     with FaultyEngine(tmp_path) as store:
         store.initialize()
