@@ -21,7 +21,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "store/sqlite/committing.py",
         "if isinstance(error, errors.StorageError):",
         "if False:",
-        ("store/sqlite/test_store.py",),
+        ("store/sqlite/test_committing.py",),
     ),
     Mutant(
         "what another process commits is not noticed by the writer",
