@@ -119,6 +119,18 @@ def carry(device: Device, wire: Wire) -> asyncio.Task[None]:
     return asyncio.ensure_future(device._runner.carry(cast(Link, wire)))
 
 
+async def talking(bench: Bench, laptop: Device) -> tuple[Wire, asyncio.Task[None], Replica]:
+    """Let the laptop talk with the phone until both have said what they hold; return the phone's replica, too."""
+    wire = bench.wire()
+    carrying = carry(laptop, wire)
+    await wire.until_said(Hello)
+    replica, own = replica_of(bench.phone), laptop.store.identity.device
+    for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
+        wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
+    await wire.until_said(Ack)
+    return wire, carrying, replica
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 5])
 async def test_of_two_links_to_one_peer_each_says_hello_once_however_close_they_follow(
     bench: Bench, turns: int
@@ -172,13 +184,7 @@ async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as
         done.wait(PATIENCE_S)
 
     async with bench.laptop() as laptop:
-        wire = bench.wire()
-        carrying = carry(laptop, wire)
-        await wire.until_said(Hello)
-        replica, own = replica_of(bench.phone), laptop.store.identity.device
-        for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
-            wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
-        await wire.until_said(Ack)
+        wire, carrying, _ = await talking(bench, laptop)
         going = asyncio.ensure_future(laptop._runner._turns.drive(work))
         await asyncio.to_thread(busy.wait, PATIENCE_S)
         await wire.close()
@@ -254,13 +260,7 @@ async def test_while_a_large_change_waits_for_the_store_the_replica_serves_other
         done.wait(PATIENCE_S)
 
     async with bench.laptop() as laptop:
-        wire = bench.wire()
-        carrying = carry(laptop, wire)
-        await wire.until_said(Hello)
-        replica, own = replica_of(bench.phone), laptop.store.identity.device
-        for effect in [*replica.connected(own), *replica.frame_received(own, wire.sent[0], 0.0)]:
-            wire.arrive(getattr(effect, "frame"))  # noqa: B009 - all of them are to be sent
-        await wire.until_said(Ack)
+        wire, carrying, replica = await talking(bench, laptop)
         holding = asyncio.ensure_future(asyncio.to_thread(laptop.store.store.transact, hold))
         await asyncio.to_thread(held.wait, PATIENCE_S)
         with bench.phone.begin_transaction() as tx:

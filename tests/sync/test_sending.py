@@ -279,14 +279,19 @@ def test_what_a_peer_holds_is_called_by_the_names_of_now() -> None:
     assert renamed_held({b"X": SEQ_MAX}, Renaming(b"X", 0, b"a"), apart=False) == {b"a": SEQ_MAX}
 
 
-@pytest.mark.usefixtures("few")
-def test_nothing_is_sent_before_the_segment_that_is_to_be_offered_is_made(laptop: StorageEngine) -> None:
+def begun_beside(laptop: StorageEngine) -> tuple[Sending, Beside, Aside]:
+    """Begin to send to somebody who holds nothing, where a segment is made beside the turns."""
     exchange = exchange_of(laptop)
     sending = Sending(exchange)
     sending.introduced({}, ())
     beside = Beside(exchange, defers=True)
-    aside = Aside(beside, exchange, "peer")
     assert sending.next() is None
+    return sending, beside, Aside(beside, exchange, "peer")
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_is_sent_before_the_segment_that_is_to_be_offered_is_made(laptop: StorageEngine) -> None:
+    sending, beside, aside = begun_beside(laptop)
     (work,) = sending.make(aside, 0.0)
     assert isinstance(work, Work)
     sending.grown()
@@ -306,12 +311,7 @@ def test_where_no_segment_can_be_made_the_log_comes(laptop: StorageEngine, monke
 
 @pytest.mark.usefixtures("few")
 def test_a_segment_that_is_forgotten_before_it_is_offered_is_made_again(laptop: StorageEngine) -> None:
-    exchange = exchange_of(laptop)
-    sending = Sending(exchange)
-    sending.introduced({}, ())
-    beside = Beside(exchange, defers=True)
-    aside = Aside(beside, exchange, "peer")
-    assert sending.next() is None
+    sending, beside, aside = begun_beside(laptop)
     for forgets in (True, False):
         (work,) = sending.make(aside, 0.0)
         assert isinstance(work, Work)
