@@ -214,9 +214,12 @@ def header_ext(
     again: bytes | None = None,
 ) -> Ext:
     """Return a header's ext at this version's level; the arguments are the properties of :class:`Header`."""
+    wall = wall_ms.to_bytes(8, "big")
+    if agent is None and birth is None and reason is None and again is None and not parts:
+        return ((WALL, wall),)  # mostly
     return exts.of(
         {
-            WALL: wall_ms.to_bytes(8, "big"),
+            WALL: wall,
             AGENT: None if agent is None else agent.encode(),
             BIRTH: None if birth is None else encode_birth(birth),
             REASON: None if reason is None else reason.encode(),
@@ -240,8 +243,7 @@ def encode_birth(birth: Birth) -> bytes:
     return _encoder.encode(birth)
 
 
-@lru_cache(maxsize=1_024)  # each change asks for its author's
-@lru_cache(maxsize=256)  # each change asks for its author's; what the bytes say never changes
+@lru_cache(maxsize=1_024)  # each change asks for its author's; what the bytes say never changes
 def decode_birth(raw: bytes) -> Birth:
     """
     Read a birth.

@@ -87,7 +87,9 @@ def note_reissued(tx: StoreWriter, former: bytes, actor: bytes) -> None:
 
 def is_reissued(reader: StoreReader, former: bytes, actor: bytes) -> bool:
     """Tell whether this store itself wrote again in one life what it had written in a former one."""
-    raw = reader.meta.get(REISSUED_KEY) or b""
+    raw = reader.meta.get(REISSUED_KEY)
+    if raw is None:
+        return False  # mostly, and each write asks
     lives = [raw[at : at + ACTOR_BYTES] for at in range(0, len(raw), ACTOR_BYTES)]
     return actor in lives[1:] and former in lives[: lives.index(actor)]
 

@@ -67,6 +67,6 @@ def from_pairs(pairs: Iterable[tuple[bytes, int]]) -> Frontier:
         ValueError: The pairs are not sorted, or name an actor twice.
     """
     listed = list(pairs)
-    if any(one[0] >= other[0] for one, other in itertools.pairwise(listed)):
+    if len(listed) > 1 and any(one[0] >= other[0] for one, other in itertools.pairwise(listed)):
         raise ValueError("a frontier that is not canonical")
     return dict(listed)

@@ -113,8 +113,10 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
         entity.touched = from_pairs([each[:2] for each in touched])
         if deleted:
             entity.deleted = from_pairs(deleted)
-        entity.spent = {actor: (count, size) for actor, _, count, size in touched if count or size}
-        entity.weight = sum([limits.ENTITY_CELL_BYTES * count + size for _, _, count, size in touched])
+        for actor, _, count, size in touched:
+            if count or size:
+                entity.spent[actor] = count, size
+                entity.weight += limits.ENTITY_CELL_BYTES * count + size
         if ext:
             if not exts.is_canonical(ext):
                 raise ValueError("an ext out of order")
@@ -126,7 +128,7 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
             if refused is not None:
                 entity.refused = Refused.decode(refused)
                 ext = tuple(entry for entry in ext if entry[0] != REFUSED)
-        if any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
+        if len(groups) > 1 and any(one[:2] >= other[:2] for one, other in itertools.pairwise(groups)):
             raise ValueError("changes out of order")
     except (ValueError, RecursionError):
         raise CorruptError(f"the state of entity {values.id_text(entity_id)}") from None
@@ -138,7 +140,10 @@ def decode(entity_id: bytes, state: bytes) -> Entity:
     else:
         for actor, seq, wall_ms, written in groups:
             for name, value in written.items():
-                cells.setdefault(name, []).append((actor, seq, wall_ms, value))
+                if name in cells:
+                    cells[name].append((actor, seq, wall_ms, value))
+                else:
+                    cells[name] = [(actor, seq, wall_ms, value)]
     entity.cells = cells
     return entity
 

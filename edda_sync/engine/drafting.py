@@ -134,8 +134,8 @@ class Drafts:
             seen: The text that the edits' positions count in; None when that is the text as the commit finds it.
         """
         field = TEXT_FIELDS[kind]
-        listed = tuple((int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits)
-        self.add(EditText(kind, entity, listed, None if seen is None else _Constant(seen)))
+        listed = [(int(at), int(deleted), values.text(field, inserted)) for at, deleted, inserted in edits]
+        self.add(EditText(kind, entity, tuple(listed), None if seen is None else _Constant(seen)))
 
     # --- tags and links -----------------------------------------------------------------------------------------------
 

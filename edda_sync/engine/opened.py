@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
+from edda_sync.words.files import without_links
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -88,7 +88,7 @@ class Opened:
         make_state_folder(state)  # first: without it no store is made either
         make_folder(self.home)
         # Once: a link on the way may point elsewhere by the time of the next look.
-        self.home = Path(os.path.realpath(self.home))
+        self.home = without_links(self.home)
         database = config.database(self.home)
         if config.database_path is not None:
             make_folder(database.parent)

@@ -26,6 +26,7 @@ from edda_sync.store.seams import Record, StoreReader, StoreWriter
 from edda_sync.words import values
 from edda_sync.words.errors import ConflictError, InvalidValueError, NotFoundError, UsageError
 from edda_sync.words.model import (
+    KINDS_BY_TEXT,
     TEXT_FIELDS,
     UNSET,
     Base,
@@ -160,7 +161,7 @@ class Transaction:
         Raises:
             InvalidValueError: The field is no text. A position outside the text is found at the commit.
         """
-        kind = next((kind for kind, name in TEXT_FIELDS.items() if name == field), None)
+        kind = KINDS_BY_TEXT.get(field)
         if kind is None:
             raise InvalidValueError("field", "must be description (of a task) or content (of a document)", field)
         drafts, entity = self._active(), values.id_bytes("id", item_id)

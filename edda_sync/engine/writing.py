@@ -112,11 +112,12 @@ class Writing:
 
     def live(self, tx: StoreWriter) -> None:
         """Begin a new life when this store may not be what it was, or its present life is known to be over: see ``life``."""
-        if actors.actor_of(tx) not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
+        actor = actors.actor_of(tx)
+        if actor not in tx.log.heads() and not early.is_pending(tx):  # else peers must hear of it
             from edda_sync.sync import readmission
 
             readmission.readmit(tx, self._ledger, self.random)
-        actor = actors.actor_of(tx)
+            actor = actors.actor_of(tx)
         head = tx.log.heads().get(actor)
         why = self._doubt(tx, actor, head)
         if self._opened.sidecar is not None:

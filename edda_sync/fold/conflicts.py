@@ -15,7 +15,9 @@ _OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # add wins, or
 
 def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
     """Return the values that are kept but not shown, by cell; a text and its own start are one value."""
-    found = {}
+    found: dict[str, list[Write]] = {}
+    if all(len(siblings) == 1 for siblings in entity.cells.values()):
+        return found
     for name, siblings in entity.cells.items():
         if len(siblings) == 1 or name.startswith(_OWN_SIBLINGS):
             continue

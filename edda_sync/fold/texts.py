@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edda_sync.changes.chains import NOBODY, names_of
+from edda_sync.changes.names import Names
 from edda_sync.crdt import operation
 from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.frontier import Dot
 from edda_sync.crdt.text.clients import NAME_BYTES
 from edda_sync.fold.view import Key, View
 from edda_sync.store import anew
-from edda_sync.store.seams import StoreReader
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.words.model import TEXT_FIELDS, Replacement
@@ -181,15 +181,14 @@ class Texts:
             RefusedTextError: It is not acceptable; the text is as it was.
         """
         document, key = self._of(view, entity, one.field, one.genesis)
-        self._apply(view, document, key, edit, one.edit, dot, deps, void=void)
+        self._apply(view, names_of(view.reader), document, key, edit, one.edit, dot, deps, void=void)
 
     def _apply(
-        self, view: View, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
+        self, view: View, names: Names, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
         deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
         """Apply an edit, in the names that its text has for the units that it means."""
         self._touched.add(key)
-        names = names_of(view.reader)
         if names is NOBODY:
             document.apply(edit, dot, deps, void=void)
             self._append(view, key, dot, encoded, void=void)
@@ -232,14 +231,15 @@ class Texts:
         """
         from edda_sync.crdt.text import edits
 
+        names = names_of(view.reader)
         document, key = self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)
-        made = document.make(_called(view.reader, dot)[0], changes, whole=rewrite, merging=merging)
-        if (names := names_of(view.reader)) is not NOBODY:
+        made = document.make(_called(names, dot)[0], changes, whole=rewrite, merging=merging)
+        if names is not NOBODY:
             from edda_sync.fold.item_names import ItemNames
 
             made = ItemNames(names, document.sequence, dot, deps).said(made)
         encoded = edits.encode(made)
-        self._apply(view, document, key, made, encoded, dot, deps)
+        self._apply(view, names, document, key, made, encoded, dot, deps)
         return encoded, made.pieces
 
     def _of(self, view: View, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
@@ -251,11 +251,14 @@ class Texts:
             CorruptError: It cannot be read; or it is gone, although the entity names it: a fault of this device.
         """
         key = (entity.key, field, genesis)
-        for write in entity.cells.get(field, ()):
-            if isinstance(write[3], str) and self.genesis(entity, write[3]) == genesis:
-                dots = [each[:2] for each in entity.cells[field] if each[3] == write[3]]
-                return self._begun(view, key, write[3], dots), key
-        if (field, genesis) not in entity.edited_texts() and view.text(key) is None:
+        was_edited = False
+        for _, _, _, value in entity.cells.get(field, ()):
+            if value == genesis:
+                was_edited = True
+            elif isinstance(value, str) and self.genesis(entity, value) == genesis:
+                dots = [each[:2] for each in entity.cells[field] if each[3] == value]
+                return self._begun(view, key, value, dots), key
+        if not was_edited and view.text(key) is None:
             raise RefusedTextError("an edit of a text that never started")
         return self.document(view, key), key
 
@@ -265,7 +268,7 @@ class Texts:
 
     def _begun(self, view: View, key: Key, start: str, wrote: Sequence[Dot]) -> TextDocument:
         """Return the text of a start; if it was never edited, it begins as that start, written by the changes ``wrote``."""
-        dots = [_called(view.reader, dot) for dot in wrote]
+        dots = [_called(names_of(view.reader), dot) for dot in wrote]
         document = self.document(view, key, start, dots)
         for dot in dots:
             if dot not in document.sequence.starts:  # those of which it was begun are void
@@ -293,11 +296,11 @@ class Texts:
         """Note that one more change wrote a start, if the text of that start is kept or was edited."""
         key = (entity.key, field, self.genesis(entity, start))
         if view.text(key) is not None:
-            self._started(view, self.document(view, key), key, _called(view.reader, dot), start)
+            self._started(view, self.document(view, key), key, _called(names_of(view.reader), dot), start)
 
     def started_void(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
         """Keep the start that a void change wrote, and hide it: others may have edited that text."""
-        key, called = (entity.key, field, self.genesis(entity, start)), _called(view.reader, dot)
+        key, called = (entity.key, field, self.genesis(entity, start)), _called(names_of(view.reader), dot)
         if view.text(key) is not None:
             self._started(view, self.document(view, key), key, called, None)
             return
@@ -352,9 +355,8 @@ class Texts:
             opened.tail = 0
 
 
-def _called(reader: StoreReader, dot: Dot) -> Dot:
+def _called(names: Names, dot: Dot) -> Dot:
     """Return the name and number by which texts call a change; the name is its actor where no chain forked."""
-    names = names_of(reader)
     if names is NOBODY:
         return dot
     from edda_sync.fold.item_names import item_name

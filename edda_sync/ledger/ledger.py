@@ -148,8 +148,8 @@ class Ledger:
     ) -> Dot | None:
         head, past, deps, changed = base
         actor, seq = actor_of(tx), 1 if head is None else head.seq + 1
-        birth = None if head is not None else changes.decode_birth(meta_of(tx, BIRTH_KEY))
-        author = changes.decode_birth(meta_of(tx, BIRTH_KEY)).public_key
+        life = changes.decode_birth(meta_of(tx, BIRTH_KEY))
+        birth, author = life if head is None else None, life.public_key
         position = tx.log.position() + 1
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
@@ -355,8 +355,10 @@ def _own_place(head: Head | None, change: Change) -> Place:
     return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
 
 
-def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
+def _held(reader: StoreReader, named: Collection[Dep]) -> Frontier:
     """Return what a header of this store's own names, in the names under which it is held."""
+    if not named:
+        return {}  # mostly: who writes alone names nothing
     held = Chains(reader).deps(named)
     assert held is not None, "a store depends on what it holds"
     return held
@@ -364,9 +366,12 @@ def _held(reader: StoreReader, named: Iterable[Dep]) -> Frontier:
 
 def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
     """Return what a header must name of what its change depends on: what moved, with hashes."""
+    moved = frontier.difference(deps, before)
+    if not moved:
+        return ()
     heads, names = reader.log.heads(), names_of(reader)
     latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
-    for name, seq in frontier.difference(deps, before).items():
+    for name, seq in moved.items():
         on = name if names is NOBODY else names.called(name, deps)
         if seq > latest.get(on, (b"", 0))[1]:
             latest[on] = name, seq

@@ -43,7 +43,7 @@ class StorageConfig:
         return self.database_path or absolute(home) / DATABASE_FILE
 
 
-def absolute(path: Path) -> Path:
+def absolute(path: Path | str) -> Path:
     """
     Return a path that means the same for as long as the process lives, whatever its current folder is by then.
 
@@ -52,7 +52,8 @@ def absolute(path: Path) -> Path:
     Raises:
         UsageError: There is no current folder, or no such user.
     """
-    path = Path(path)
+    if not isinstance(path, Path):
+        path = Path(path)
     if path.is_absolute():
         return path
     try:

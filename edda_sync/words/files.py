@@ -29,6 +29,12 @@ PRIVATE: Final = 0o600
 _OTHERS: Final = 0o077  # every permission of the group and of the rest
 
 
+def without_links(path: Path) -> Path:
+    """Return where a path leads, with no link on the way: the path itself, if it has none."""
+    real = os.path.realpath(path)
+    return path if real == str(path) else Path(real)
+
+
 def make_file(path: Path) -> None:
     """
     Make an empty file that only its owner reads, durably; a file that is there stays as it is.

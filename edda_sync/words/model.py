@@ -156,6 +156,7 @@ COLUMNS: Final = {"task": TASK_COLUMNS, "document": DOCUMENT_COLUMNS, "tag": TAG
 """Of the specification's tables that show entities, by kind: the same names as the objects' fields."""
 
 TEXT_FIELDS: Final = {"task": "description", "document": "content"}
+KINDS_BY_TEXT: Final = {field: kind for kind, field in TEXT_FIELDS.items()}
 
 
 def kind_of(item: Item) -> str:

@@ -54,8 +54,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         "A change names only what its author depended on before, and not which devices are new since.",
         (1, 3),
         "ledger.ledger:header_deps",
-        "in frontier.difference(deps, before).items():",
-        "in [(a, s) for a, s in frontier.difference(deps, before).items() if a in before or not before]:",
+        "    for name, seq in moved.items():",
+        "    for name, seq in [(a, s) for a, s in moved.items() if a in before or not before]:",
     ),
     one(
         "a difference is taken for the whole",

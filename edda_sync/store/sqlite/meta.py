@@ -19,11 +19,12 @@ class SqliteMeta(Facet):
         self._known.clear()
 
     def get(self, key: str) -> bytes | None:
-        known = self._known
-        if key not in known:
+        try:
+            return self._known[key]
+        except KeyError:
             row = self._sql.one("SELECT value FROM _meta WHERE key = ?", key)
-            known[key] = None if row is None else bytes(row[0])
-        return known[key]
+            value = self._known[key] = None if row is None else bytes(row[0])
+            return value
 
 
 class SqliteMetaWriter(SqliteMeta):

@@ -18,7 +18,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import schema
 from edda_sync.words import errors, limits
-from edda_sync.words.files import make_file, mend_file
+from edda_sync.words.files import make_file, mend_file, without_links
 
 _HEAD_BYTES: Final = 100  # of the first page: the file's header
 _MAGIC: Final = b"SQLite format 3\0"
@@ -57,10 +57,10 @@ def prepare_file(path: Path, real: Path | None = None) -> Path:
     """
     if not os.access(path, os.F_OK):
         make_file(path)
-    found = os.path.realpath(path) if real is None else str(real)
+    found = real or without_links(path)
     for suffix in ("", *_BESIDE):
-        mend_file(found + suffix)
-    return path if found == str(path) else Path(found)
+        mend_file(f"{found}{suffix}")
+    return found
 
 
 def check_file(path: Path) -> None:

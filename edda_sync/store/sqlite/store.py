@@ -14,7 +14,6 @@ The SQLite store: one file, one writer, a pool of readers, any number of process
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from edda_sync.store.sqlite.readers import Readers
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
 from edda_sync.words.config import absolute
+from edda_sync.words.files import without_links
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class SqliteStore:
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            real = Path(os.path.realpath(path))  # SQLite finds the journal beside it
+            real = without_links(path)  # SQLite finds the journal beside it
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
             if not is_open:
                 self.set_aside = journal.set_aside_anothers(real)
