@@ -10,8 +10,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from edda_sync.words import limits
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+"""Calls a function after so many seconds."""
+
+
+def _by_the_running_loop(delay_s: float, function: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(delay_s, function)
 
 
 class Lookout:
@@ -21,19 +38,21 @@ class Lookout:
     Args:
         is_quiet: Tells whether all is as it was.
         noticed: Called when it is not, or when that could not be told: :meth:`check` raises why.
+        call_later: Calls a function after so many seconds, unless what it returns is cancelled; by default, the event loop
+            that runs then does.
     """
 
-    def __init__(self, is_quiet: Callable[[], bool], noticed: Callable[[], None]) -> None:
-        self._is_quiet, self._noticed = is_quiet, noticed
-        self._loop: asyncio.AbstractEventLoop
-        self._timer: asyncio.TimerHandle | None = None
+    def __init__(
+        self, is_quiet: Callable[[], bool], noticed: Callable[[], None], call_later: CallLater = _by_the_running_loop
+    ) -> None:
+        self._is_quiet, self._noticed, self._call_later = is_quiet, noticed, call_later
+        self._timer: Timer | None = None
         self._failure: Exception | None = None
 
     def begin(self) -> None:
-        """Look from now on; the running event loop calls."""
+        """Look from now on."""
         self.end()
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(limits.WATCH_INTERVAL_S, self._look)
+        self._timer = self._call_later(limits.WATCH_INTERVAL_S, self._look)
 
     def check(self) -> None:
         """Raise what went wrong in the last look, once."""
@@ -50,7 +69,7 @@ class Lookout:
     def _look(self) -> None:
         try:
             if self._is_quiet():
-                self._timer = self._loop.call_later(limits.WATCH_INTERVAL_S, self._look)
+                self._timer = self._call_later(limits.WATCH_INTERVAL_S, self._look)
                 return
         except Exception as failure:  # noqa: BLE001 - whichever it is: the steward knows what to do
             self._failure = failure

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -12,22 +10,27 @@ from edda_sync.device.lookout import Lookout
 from edda_sync.words import limits
 from edda_sync.words.errors import BusyError
 
-PATIENCE_S = 30.0
 
+class Call:
+    """A call that is due after some seconds."""
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "WATCH_INTERVAL_S", 0.001)
+    def __init__(self, delay_s: float, function: Callable[[], None]) -> None:
+        self.delay_s, self.function = delay_s, function
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
 
 
 class Scene:
-    """A lookout, and what it finds at each look; the last time it notices."""
+    """A lookout that looks already, and what it finds at each look."""
 
     def __init__(self, *found: bool | Exception) -> None:
         self._found = list(found)
-        self.looks = 0
-        self.noticed = asyncio.Event()
-        self.lookout = Lookout(self._is_quiet, self.noticed.set)
+        self.looks = self.noticed = 0
+        self._calls: list[Call] = []
+        self.lookout = Lookout(self._is_quiet, self._notice, self._call_later)
+        self.lookout.begin()
 
     def _is_quiet(self) -> bool:
         found = self._found[self.looks]
@@ -36,48 +39,58 @@ class Scene:
             raise found
         return found
 
-    async def until_noticed(self) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            await self.noticed.wait()
+    def _notice(self) -> None:
+        self.noticed += 1
+
+    def _call_later(self, delay_s: float, function: Callable[[], None]) -> Call:
+        self._calls.append(Call(delay_s, function))
+        return self._calls[-1]
+
+    @property
+    def due(self) -> list[float]:
+        """After how many seconds each call is due that nobody cancelled."""
+        return [call.delay_s for call in self._calls if not call.is_cancelled]
+
+    def pass_time(self) -> None:
+        """Let all that is due happen, and what is due after that, until nothing is."""
+        while self._calls:
+            call = self._calls.pop(0)
+            if not call.is_cancelled:
+                call.function()
 
 
-@contextmanager
-def scene(*found: bool | Exception) -> Iterator[Scene]:
-    made = Scene(*found)
-    made.lookout.begin()
-    yield made
-    made.lookout.end()
-
-
-async def test_it_looks_again_and_again_while_all_is_quiet_and_then_waits_to_be_told_to() -> None:
-    with scene(True, True, True, False, True, False) as found:
-        await found.until_noticed()
-        assert found.looks == 4
-        found.lookout.check()
-        found.noticed.clear()
-        await asyncio.sleep(0.01)
-        assert found.looks == 4
-        found.lookout.begin()
-        await found.until_noticed()
-        assert found.looks == 6
+def test_it_looks_again_and_again_while_all_is_quiet_and_then_waits_to_be_told_to() -> None:
+    found = Scene(True, True, True, False, True, False)
+    assert found.due == [limits.WATCH_INTERVAL_S]
+    found.pass_time()
+    assert (found.looks, found.noticed) == (4, 1)
+    found.lookout.check()
+    found.pass_time()
+    assert (found.looks, found.noticed) == (4, 1)
+    found.lookout.begin()
+    found.pass_time()
+    assert (found.looks, found.noticed) == (6, 2)
 
 
 @pytest.mark.parametrize("error", [BusyError("edda.db"), ZeroDivisionError()], ids=["fault", "bug"])
-async def test_what_went_wrong_in_a_look_is_raised_once_where_it_is_dealt_with(error: Exception) -> None:
-    with scene(True, error) as found:
-        await found.until_noticed()
-        with pytest.raises(type(error)):
-            found.lookout.check()
+def test_what_went_wrong_in_a_look_is_raised_once_where_it_is_dealt_with(error: Exception) -> None:
+    found = Scene(True, error)
+    found.pass_time()
+    assert (found.looks, found.noticed) == (2, 1)
+    with pytest.raises(type(error)):
         found.lookout.check()
+    found.lookout.check()
 
 
-async def test_who_begins_twice_has_one_look_at_a_time_and_who_ends_none() -> None:
-    with scene(False, False) as found:
-        found.lookout.begin()
-        await found.until_noticed()
-        await asyncio.sleep(0.01)
-        assert found.looks == 1
-        found.lookout.begin()
-        found.lookout.end()
-        await asyncio.sleep(0.01)
-        assert found.looks == 1
+def test_who_begins_twice_has_one_look_at_a_time_and_who_ends_none() -> None:
+    found = Scene(False, False)
+    found.lookout.begin()
+    assert len(found.due) == 1
+    found.pass_time()
+    assert (found.looks, found.noticed) == (1, 1)
+    found.lookout.begin()
+    found.lookout.end()
+    found.lookout.end()
+    assert found.due == []
+    found.pass_time()
+    assert (found.looks, found.noticed) == (1, 1)

@@ -185,7 +185,8 @@ async def test_hints_of_where_a_peer_is_do_not_hurry_a_device_whose_links_to_it_
         begun = one.begun
         for _ in range(50):  # as mDNS gives them
             one.peers.found(SECOND.device, [other.endpoint])
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0)
+            assert not peer.nudge.is_set()
         assert one.begun == begun
         assert peer.failures > 30
         one.peers.network_changed()  # a person asks, or a cable was plugged in
@@ -212,7 +213,7 @@ async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_th
             await one.until(lambda: one.begun >= 1 and not one.open)
         async with asyncio.timeout(PATIENCE_S):
             while peer.is_unsteady:  # noqa: ASYNC110 - until it has called where nobody is any more
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
         peer.failures = 30
         async with Side(SECOND, FIRST, port=port) as again:
             one.peers.found(SECOND.device, [again.endpoint])

@@ -237,21 +237,7 @@ class Order:
             assert chunk.next is not None, "positions are checked"
             chunk = chunk.next
         self._at, self._base = chunk, position - rest
-        runs = chunk.runs
-        if rest > chunk.points // 2:  # from the nearer end
-            rest -= chunk.points
-            for at in range(len(runs) - 1, -1, -1):
-                text = runs[at].text
-                if text is not None:
-                    rest += len(text)
-                    if rest >= 0:
-                        return chunk, at, rest
-        for at, run in enumerate(runs):
-            if run.text is not None:
-                if rest < len(run.text):
-                    return chunk, at, rest
-                rest -= len(run.text)
-        raise AssertionError("a chunk shows as many code points as its runs")
+        return chunk, *chunk.seek(rest)
 
     # --- changing -----------------------------------------------------------------------------------------------------
 

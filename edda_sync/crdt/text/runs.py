@@ -115,6 +115,24 @@ class Chunk:
         """Note that the runs are others, and show the same."""
         self.packed = None
 
+    def seek(self, point: int) -> tuple[int, int]:
+        """Return the index of the run that shows one of the chunk's code points, and which of the run's it is."""
+        runs = self.runs
+        if 2 * point > self.points:  # from the nearer end
+            point -= self.points
+            for at in range(len(runs) - 1, -1, -1):
+                text = runs[at].text
+                if text is not None:
+                    point += len(text)
+                    if point >= 0:
+                        return at, point
+        for at, run in enumerate(runs):
+            if run.text is not None:
+                if point < len(run.text):
+                    return at, point
+                point -= len(run.text)
+        raise AssertionError("a chunk shows as many code points as its runs")
+
     def following(self, at: int) -> Run | None:
         """Return the run that stands after one of this chunk's."""
         if at + 1 < len(self.runs):
