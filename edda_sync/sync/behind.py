@@ -72,7 +72,7 @@ class _ElsewhereError(RemoteProtocolError):
     """A log other than the one that the segment stands for."""
 
     def __init__(self) -> None:
-        super().__init__("a log that leads elsewhere than the segment that it is behind")
+        super().__init__("a log that contradicts the segment that it belongs to")
 
 
 class _ForgedError(Exception):

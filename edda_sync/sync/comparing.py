@@ -80,7 +80,7 @@ class Comparing:
         goes_on = isinstance(message, Listed) and message.after != BEFORE_ALL  # a later page scans only its own range
         if self._deferred or not (goes_on or self._allows()):
             if len(self._deferred) >= limits.DEFERRED_MAX:
-                raise RemoteProtocolError("it goes on to compare, and waits for no answer", self._peer)
+                raise RemoteProtocolError("more cells or pages than may wait for an answer", self._peer)
             self._deferred.append(message)
             self._timers.at("compare", now + limits.SCANS_WINDOW_S)
             return None

@@ -30,8 +30,8 @@ from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of, begin_life, new_life
 from edda_sync.workspace.keys import BIRTH_KEY
 
-WHY: Final = "what it began with was not so"
-UNNAMED: Final = "what it wrote before could not say all that it had seen"
+WHY: Final = "what it began with was wrong"
+UNNAMED: Final = "what it wrote before did not say everything that it had seen"
 
 
 def fall_back(

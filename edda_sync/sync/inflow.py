@@ -61,7 +61,7 @@ class Inflow:
         self._frames.append(frame)
         self._bytes += len(frame)
         if self._bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
-            raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", peer)
+            raise RemoteProtocolError("more data than may be under way", peer)
         return True
 
     @property

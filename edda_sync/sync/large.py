@@ -26,7 +26,7 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
         if fits and changes.hash_part(part.data) == header.parts[part.number]:
             return each
     if expected:
-        raise RemoteProtocolError("a part that is not of the change it names")
+        raise RemoteProtocolError("a part that does not belong to the change that it names")
     return None
 
 

@@ -123,7 +123,7 @@ class Merging:
             tx.log.set_head(head)
             tx.signatures.add(head.actor, head.signed_seq, head.signature)
         if root_of(tx) != opened.header.root:
-            raise RemoteProtocolError("a segment of which other content comes than its root says")
+            raise RemoteProtocolError("a segment whose content does not match its root")
         behind = sum(head.seq for head in opened.heads)
         tx.segments.append(behind + 1, name)
         provisional = Provisional(name, opened.header.maker, opened.header.root, behind + 1, behind)
@@ -177,14 +177,14 @@ def take_into(fold: Fold, opened: Opened) -> None:
                 for text in entry.texts
             }
         except (CorruptError, InvalidValueError) as error:
-            raise RemoteProtocolError(f"a segment with what no device makes ({error})") from None
+            raise RemoteProtocolError(f"a segment with an invalid state ({error})") from None
         edited = entity.edited_texts()
         if any(text not in texts for text in edited):
             raise RemoteProtocolError("a segment without a text that an entity of it names")
         hashes.append((entry.key, hash_entity(entry.key, entry.state, [texts[text] for text in edited])))
         fold.load_state(entity)
     if root(hashes) != opened.header.root:
-        raise RemoteProtocolError("a segment whose content is not what its root says")
+        raise RemoteProtocolError("a segment whose content does not match its root")
 
 
 def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:

@@ -304,7 +304,7 @@ class Proving:
         if proof is None or proof.encoded == message.proof:
             return Outcome()
         if message.after not in (self._listed, pages.BEFORE_ALL):
-            raise RemoteProtocolError("a list that does not go on where it stopped")
+            raise RemoteProtocolError("a page that does not continue the list")
         page = pages.Page(message.after, message.upto, message.records)
         ours = takewhile(lambda item: page.covers(item[0]), self._items(proof, page.after))
         found = pages.compare(ours, page)

@@ -38,8 +38,8 @@ from edda_sync.workspace import authority, closing
 from edda_sync.workspace.actor import actor_of, begin_life
 from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
-WHY: Final = "it was let in again: what had let it in before was lost"
-SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"
+WHY: Final = "it was let in again, because the change that had let it in was lost"
+SAW_OTHERWISE: Final = "what it had written was based on other things than the change that let it in"
 
 
 def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> bool:

@@ -105,7 +105,7 @@ class Relaying:
     def pushed(self, dots: Frontier, names: bytes) -> None:
         """Note to whom the author of some changes says that it pushed them."""
         if len(names) % NAME_BYTES or len(names) > NAME_BYTES * limits.MEMBERS_MAX:
-            raise RemoteProtocolError("names of devices that are none")
+            raise RemoteProtocolError("malformed names of devices")
         devices = {names[at : at + NAME_BYTES] for at in range(0, len(names), NAME_BYTES)}
         for peer, short in self._linked.items():
             if short in devices:

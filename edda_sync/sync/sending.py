@@ -158,7 +158,7 @@ class Sending:
             RemoteProtocolError: It acknowledges what was never sent, or asks for the same again too often.
         """
         if frames > self._sent:
-            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames, of {self._sent:,} that were sent")
+            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames when {self._sent:,} were sent")
         while self._under_way and len(self._under_way) > self._sent - frames:
             self._under_way.popleft()
         self.telling.acknowledged(frames)

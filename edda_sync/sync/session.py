@@ -309,7 +309,7 @@ class Session:
         if goodbye.fault == "mine":
             error = errors.RemoteFaultError(reason, self.peer)
         elif goodbye.fault != "none":
-            error = errors.RemoteMismatchError(f"it ended the talk: {reason}", self.peer)
+            error = errors.RemoteMismatchError(f"it ended the session: {reason}", self.peer)
         return [Close(self.peer, error)]
 
     def _expanded(self, now: float) -> Said:

@@ -276,6 +276,6 @@ class _Damage:
         what, self._mending = self._mending, []
         if not what:
             return ""
-        mended = f"{what[0]} was damaged on this disk, and made anew from the log; watch this disk."
+        mended = f"{what[0]} was damaged on this disk, and was restored from the log; watch this disk."
         told, self.last_mended = self.last_mended, mended
         return "" if told == mended else mended  # a scrub that is under way may have found it once more

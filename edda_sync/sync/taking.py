@@ -312,7 +312,7 @@ def check_body(change: Change) -> None:
     """
     if change.header.parts:
         if change.body:
-            raise RemoteProtocolError("a change whose body is beside its parts")
+            raise RemoteProtocolError("a change with both a body and parts")
     elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
         raise RemoteProtocolError("a change whose body is not the one that its header names")
 

@@ -254,7 +254,7 @@ class _Signatures:
             raise RemoteProtocolError("a batch without a signed head")
         for _ in range(len(fitting)):
             if not self._tries:
-                raise RemoteProtocolError("a batch whose signatures are not in the order of what they vouch for")
+                raise RemoteProtocolError("a batch whose signatures are in the wrong order")
             self._tries -= 1
             each = fitting.popleft()
             head = digest
