@@ -254,9 +254,7 @@ class Device:
         self._owner.check()
         self._runner.check_still_there()
         facts = await self.run(standing.facts)
-        held = await self.run(
-            StorageEngine.frontier
-        )  # not before the facts, because another process may just have written
+        held = await self.run(StorageEngine.frontier)  # after the facts: another process may just have written
         peers = [self._status.of_peer(each, held) for each in await self.run(standing.devices) if not each["this"]]
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:

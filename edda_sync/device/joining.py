@@ -162,9 +162,7 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
         except PairingError as error:
             if error.reason != SENTENCES["closed"]:
                 raise
-            failure = (
-                error  # nobody invites at this address, which may belong to another machine here, such as a bridge
-            )
+            failure = error  # nobody invites there; the address may also be another machine's, as of a bridge
         else:
             return welcome, (host, welcome.port)
     raise failure

@@ -35,13 +35,9 @@ DIAL_AGAIN_S: Final = 1.0  # between two tries of an address that a person named
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
 STEADY_DELAYS: Final = 8  # tries with the shortest delay, because a device that has just left is often back soon
-STEADY_LINK_S: Final = (
-    5.0  # a link that ends sooner counts as a failed try, because the two devices may never get along
-)
+STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a failed try: the two may never get along
 _ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
-_REFUSALS: Final = (
-    2  # how many in a row, without another link of ours, show that the peer means another copy of this store
-)
+_REFUSALS: Final = 2  # so many in a row, without another link of ours, show that there is a copy of this store
 _CALLING: Final = "calling peers"
 
 

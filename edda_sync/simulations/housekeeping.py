@@ -112,9 +112,7 @@ class Housekeeping:
         while after is not None:
             order = Scrub(Duty.SCRUBBING, after, limits.SCRUB_ENTITIES_MIN)
             seen = self._device.act(lambda _, order=order: self._scrub(order))  # type: ignore[misc]
-            if (
-                seen is None or seen.following == after
-            ):  # it failed, or it is between two versions and nothing is checked
+            if seen is None or seen.following == after:  # it failed, or checks nothing between two versions
                 break
             for damage in seen.found:
                 self.steward.damaged(damage.what, damage.key, self._sim.now)

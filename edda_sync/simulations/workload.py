@@ -30,9 +30,7 @@ STATUSES: Final = ("open", "in_progress", "blocked", "done", "cancelled")
 TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
 SET_SIZES: Final = (2, 3, 5)
 IMPORTED: Final = (3, 10, 40)
-DESCRIBED: Final = (
-    3  # how many tasks of a file have descriptions; imported on two devices, one such text has two beginnings
-)
+DESCRIBED: Final = 3  # how many tasks of a file have texts: imported twice, such a text has two beginnings
 HOT: Final = 3  # how many items all devices work on, so that their writes meet
 HOT_PERCENT: Final = 60
 

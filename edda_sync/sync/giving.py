@@ -220,12 +220,8 @@ class _Ends:
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader, self._names = reader, names_of(reader)
-        self._until: dict[
-            bytes, int
-        ] = {}  # by name: the seq of the signature that covers the changes that were asked about
-        self._ends: dict[
-            bytes, tuple[Logged, int]
-        ] = {}  # the last changes by name, in order of the batch; each's bytes
+        self._until: dict[bytes, int] = {}  # by name: where the signature is that covers what was asked about
+        self._ends: dict[bytes, tuple[Logged, int]] = {}  # by name, in the batch's order: last change, bytes
         self._of_actor = Counter[bytes]()
         self._size = 0
 

@@ -106,9 +106,7 @@ def _go_on(
     assert added is not None, "it is here"
     if not all(each.change.header.is_understood for each in drafted):
         return False  # only a newer version can tell what is to be written again, so it waits for that
-    from edda_sync.sync.making import (
-        forget_made,  # here, because segments import much that a plain command does not need
-    )
+    from edda_sync.sync.making import forget_made  # here: segments import much that a command does not need
 
     left = _left(tx, drafted, made_at or [each.position for each in drafted])
     wrote, about = actor_of(tx), tx.mentions.entities_at([each.position for each in drafted])

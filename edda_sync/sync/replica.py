@@ -91,9 +91,7 @@ class Replica:
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
         self._stall: _Stall | None = None  # set while no more of the log behind comes
-        self._mended: dict[
-            str, tuple[float, int]
-        ] = {}  # by peer: since when, and how many entities it had folded again
+        self._mended: dict[str, tuple[float, int]] = {}  # by peer: since when, and how many entities
 
     @_event
     def connected(self, peer: str, link: int = 0) -> list[Effect]:

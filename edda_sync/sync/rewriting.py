@@ -258,9 +258,7 @@ class _Plan:
             elif isinstance(one, operation.Delete):
                 if self._is_visible(key, entity) and (entity is None or saw.whole(key, entity)):
                     self._shown[key] = False
-                    fitting.append(
-                        Delete(one.kind, one.id)
-                    )  # if no entity exists, it deletes what this device itself wrote
+                    fitting.append(Delete(one.kind, one.id))  # if nothing exists, of what this device wrote itself
             elif isinstance(one, operation.Put) and entity is not None:
                 self._put(one, entity, saw, unseen, seen)
             else:

@@ -192,9 +192,7 @@ class Taking:
             if outcome is Admitted.APPLIED:
                 applied += 1
                 work_us += cost_us
-                for kept in halves.pop(
-                    (actor, seq), ()
-                ):  # its author had given another change under this dot to somebody
+                for kept in halves.pop((actor, seq), ()):  # its author gave somebody another change of this dot
                     tx.incoming.forget(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
                 outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)

@@ -27,9 +27,7 @@ class Theirs:
 
     def __init__(self) -> None:
         self.held: Frontier = {}
-        self._unnamed: set[bytes] = (
-            set()
-        )  # names under which it sent what is not here yet; they may mean another branch
+        self._unnamed: set[bytes] = set()  # names under which it sent what is not here yet: perhaps another branch
 
     def introduced(self, held: Frontier) -> None:
         """Note everything that the peer says that it holds."""

@@ -114,9 +114,7 @@ class Vouched:
     def __init__(self) -> None:
         self._follows: dict[bytes, Change] = {}  # by hash
         self._ends: dict[bytes, SignedHead] = {}
-        self._within: list[
-            tuple[bytes, SignedHead]
-        ] = []  # signatures before the ends: hash of the change, and signed head
+        self._within: list[tuple[bytes, SignedHead]] = []  # signatures before the ends, with the change's hash
 
     @classmethod
     def verify(

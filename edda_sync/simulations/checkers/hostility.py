@@ -104,9 +104,7 @@ class BoundedBirths(Checker):
                 taken.append(self.sim.now)
                 while taken[0] <= self.sim.now - limits.BIRTHS_WINDOW_S:
                     taken.popleft()
-                if (
-                    len(taken) > 2 * limits.BIRTHS_MAX
-                ):  # a window's limit at its end, and the next window's at its beginning
+                if len(taken) > 2 * limits.BIRTHS_MAX:  # once at a window's end, once at the next one's beginning
                     self.fail(device, f"took {len(taken):,} lives of one device from {sender} at once")
 
     def dealt(self, device: SimulatedDevice) -> None:

@@ -25,9 +25,7 @@ from edda_sync.store.seams import Logged, Row, StoreReader, StoreWriter
 from edda_sync.workspace import closing
 from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY
 
-ORDERS: Final = (
-    3  # in one run of THOROUGH_ONE_IN; in the others one order, because each order folds the whole log again
-)
+ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one in the others, because each folds the whole log again
 THOROUGH_ONE_IN: Final = 8
 META: Final = (ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY)
 PARENT: Final = 9  # columns of a task's row

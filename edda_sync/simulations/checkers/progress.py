@@ -93,9 +93,7 @@ class BoundedBytes(Checker):
         super().__init__(sim)
         self._sizes: dict[bytes, tuple[Dot, int]] = {}  # of each change, by its hash
         self._held: dict[str, set[bytes]] = {}  # by device: what was in its log when all was mended
-        self._heard: dict[
-            tuple[str, str], Frontier
-        ] = {}  # by pair of devices: what the other had been told of it by then
+        self._heard: dict[tuple[str, str], Frontier] = {}  # by pair: what one knew of the other by then
         self._sent: Counter[tuple[str, str]] = Counter()
         self._made: Counter[frozenset[str]] = Counter()
         self._came: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # by pair: given, whether taken or not

@@ -10,9 +10,7 @@ from edda_sync.simulations.recording import Moment, Recording, Spell
 
 Facts = Any
 EDIT: Final = "does"
-NOT_SAID: Final = frozenset(
-    {"event", "applied", "link"}
-)  # notes that are not named, because they repeat what others say
+NOT_SAID: Final = frozenset({"event", "applied", "link"})  # actions and frames say as much
 _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
     EDIT: lambda f: str(f["action"]),
     "crash": lambda f: "is shut down" if "in_order" in f else "power fails" if f.get("power", True) else "is killed",

@@ -72,6 +72,4 @@ class Agreement:
 
 
 def _hashes(parts: tuple[bytes, ...]) -> bytes:
-    return b"".join(
-        sha256(part).digest() for part in parts
-    )  # of fixed length, so that no two lists give the same bytes
+    return b"".join(sha256(part).digest() for part in parts)  # of fixed length, so that no two lists are alike

@@ -60,9 +60,7 @@ class Stream:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._writer.wait_closed()
             return
-        with contextlib.suppress(
-            AttributeError
-        ):  # CPython up to 3.11.3 raises this when the connection is already lost
+        with contextlib.suppress(AttributeError):  # CPython up to 3.11.3 raises it if the link is lost
             self._writer.transport.abort()
 
 
