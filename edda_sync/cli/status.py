@@ -186,7 +186,7 @@ def _peer_state(peer: Answer) -> str:
         return f"equal but for {peer['waiting']:,} waiting there"
     if peer["differs"] and not apart(peer):
         things = count(len(peer["differs"]), "thing")
-        return f"same changes, and {things} that they made differ; made anew from the log here"
+        return f"same changes, and {things} that they made differ; folded again from the log here"
     return apart(peer) or "comparing"
 
 

@@ -1,9 +1,9 @@
 """
-The local socket: how commands talk to a running device, of ``edda up`` or of any program. JSON, a line each way at a time,
-over a Unix socket that only the owner may open.
+The local socket: how commands talk to a running device, be it ``edda up`` or another program. It is a Unix socket that only
+its owner may open.
 
-A request is ``{"do": "status" | "sync" | "invite", ...}``; answers are objects, the last with ``"done": true``, or
-``{"error": {...}}``.
+Requests and answers are JSON, one object a line. A request is ``{"do": "status" | "sync" | "invite", ...}``. The last answer
+contains ``"done": true``, or is ``{"error": {...}}``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edda_sync.words.files import disk_error, mend_file, open_file
 from edda_sync.words.folders import make_folder, socket_path
 from edda_sync.words.process import Owner, held
 
-HOLDER_BYTES_MAX: Final = 200  # of who holds the lock
+HOLDER_BYTES_MAX: Final = 200  # how much is read of who holds the lock
 LINE_BYTES_MAX: Final = 1024 * 1024
 
 Answer = dict[str, Any]
@@ -36,12 +36,12 @@ Handler = Callable[[Answer], AsyncIterator[Answer]]
 @contextlib.contextmanager
 def only_runner(home: Path) -> Any:
     """
-    Hold the store's lock for as long as this process syncs it.
+    Hold the store's lock, so that only this process syncs the store.
 
     Raises:
-        UsageError: Another process does.
-        LinkError: A link leads elsewhere.
-        ReadOnlyError, DiskFullError: There is no place for the lock.
+        UsageError: Another process holds it.
+        LinkError: A symbolic link lies where the lock file goes.
+        ReadOnlyError, DiskFullError: The lock file cannot be created.
     """
     home = absolute(home)
     folder = home / "run"
@@ -65,13 +65,13 @@ def only_runner(home: Path) -> Any:
 
 
 def _holder(fd: int) -> str:
-    """Return who holds a lock, in brackets; nothing when it did not say."""
+    """Return the holder of a lock, in brackets; empty if it did not write who it is."""
     said = os.pread(fd, HOLDER_BYTES_MAX, 0).decode(errors="replace")
     return f" ({said})" if said.startswith("process ") else ""
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether a folder is ours alone: anybody can make one in the system's folder for temporary files."""
+    """Tell whether a folder is private. Anybody can create one in the system's folder for temporary files."""
     try:
         found = folder.lstat()
     except OSError:
@@ -82,17 +82,17 @@ def _is_private(folder: Path) -> bool:
 @contextlib.asynccontextmanager
 async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
     """
-    Answer requests for as long as the context lasts.
+    Answer requests as long as the context lasts.
 
     Raises:
-        UsageError: The socket's folder is somebody else's.
+        UsageError: The socket's folder belongs to another user.
     """
     path = socket_path(home)
     make_folder(path.parent)
     if not _is_private(path.parent):
         raise UsageError(f"{path.parent} is not yours alone; remove it, or set TMPDIR to a folder of your own.")
     with contextlib.suppress(FileNotFoundError):
-        path.unlink()  # left by a process that was killed: whoever holds the lock owns the path
+        path.unlink()  # left by a process that was killed; the lock says that the path is ours
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +114,7 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
         with held(bound.fileno()):
             yield
     finally:
-        if owner.is_here:  # in a forked child all of this is the parent's
+        if owner.is_here:  # in a forked child, all of this belongs to the parent
             server.close()
             for task in list(tasks):
                 task.cancel()
@@ -124,7 +124,7 @@ async def serve(home: Path, handler: Handler) -> AsyncIterator[None]:
 
 
 def _bound(path: Path) -> socket.socket:
-    """Return a socket that only the owner may call: nobody can before it listens, whatever the umask let it have."""
+    """Return a socket that only the owner can connect to. Until it listens nobody can, whatever the umask."""
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         bound.bind(os.fsencode(path))
@@ -140,9 +140,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
         request = json.loads(await reader.readline())
         if not isinstance(request, dict):
             raise ValueError("not an object")
-    except ValueError:  # no JSON, no text, or no end
+    except ValueError:  # no JSON, no UTF-8, or a line that is too long
         request = {}
-    # Whoever asked may leave: an invitation then closes.
+    # The client may leave; its invitation is closed then.
     gone = asyncio.ensure_future(reader.read(1))
     answers = handler(request)
     following: asyncio.Future[Answer] | None = None
@@ -172,15 +172,15 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ha
 
 async def ask(home: Path, request: Answer) -> AsyncGenerator[Answer, None]:
     """
-    Ask the running device and yield its answers.
+    Ask the running device, and yield its answers.
 
     Raises:
-        ConnectionError: None is running.
-        EddaError: What it answered.
+        ConnectionError: No device is running.
+        EddaError: The error that it answered.
     """
     path = socket_path(home)
     if not _is_private(path.parent):
-        raise ConnectionError(f"nobody of ours listens in {path.parent}")
+        raise ConnectionError(f"no device of this user listens in {path.parent}")
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
     except OSError as error:

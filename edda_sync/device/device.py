@@ -1,12 +1,12 @@
 """
 A device: a store that finds the workspace's other devices and syncs with them, on asyncio.
 
-This is its face; the parts are the ``runner`` (events to the replica and the steward, and out what they say), the ``peers``
-(links) and the ``status`` (what is known and said of peers).
+This class is what programs use. Its parts are the ``runner`` (passes events to the replica and the steward, and carries out
+what they return), the ``peers`` (links), and the ``status`` (what is known of the peers, and told to people).
 
-A fault of the disk or of another process ends nothing of what a device does. A bug ends the device, and so does the loss
-of the store's file. But a bug that something of a peer's brings to light ends the talk with that peer, and nothing else:
-neither a peer nor a function of the program that runs a device is to be able to end it.
+A fault of the disk or of another process ends nothing that a device does. A bug ends the device, and so does the loss of the
+store's file. But a bug while handling a peer's frames ends only the session with that peer: neither a peer nor a callback of
+the program may be able to end the device.
 """
 
 from __future__ import annotations
@@ -51,24 +51,26 @@ _HAPPENINGS: Final = "telling what happens"
 
 class Device:
     """
-    A store that syncs. Use it as an asynchronous context manager; nothing else need be called. One process at a time runs
-    a store's device; the commands ``status``, ``sync``, ``devices`` and ``invite`` ask it by the local socket meanwhile.
+    A store that syncs. Use it as an asynchronous context manager; nothing else has to be called.
 
-    Should a bug end it, or somebody take its file away, the task that entered the context is cancelled, and leaving the
-    context raises what ended it.
+    Only one process at a time runs a store's device. Meanwhile the commands ``status``, ``sync``, ``devices`` and
+    ``invite`` ask that process, through the local socket.
+
+    If a bug ends the device, or its store's file is taken away, the task that entered the context is cancelled, and leaving
+    the context raises the error.
 
     Args:
         home: The store's folder.
         config: How to keep it; see :class:`StorageConfig`.
-        port: TCP port to listen on; 0 is the one of last time, or any when that is taken.
-        at: Addresses of devices to dial, beside those that are found.
+        port: TCP port to listen on; 0 for the last one, or for any port if that is taken.
+        at: Addresses of devices to dial, besides those that are found.
         discover: Whether to look for others on the LAN, and to let them find this device.
-        tell: Called from the event loop with what happens. Should it raise something, it is not called any more, which
-            the log and :attr:`fault` say; the device goes on.
+        tell: Called from the event loop with what happens. If it raises an exception, it is not called any more, the log
+            and :attr:`fault` say so, and the device goes on.
 
     Attributes:
-        store: The engine. From asyncio use :meth:`run`, since its calls wait for the disk.
-        discovery: How others on the LAN are found; None while that is switched off.
+        store: The engine. From asyncio use :meth:`run`, because the engine's calls wait for the disk.
+        discovery: Finds others on the LAN; None if switched off.
         peers: The links to the other members.
     """
 
@@ -90,14 +92,14 @@ class Device:
         self._status = Status(self._tell)
         self._runner: Runner
         self._stack = contextlib.AsyncExitStack()
-        self._certificates: dict[str, bytes] = {}  # of the members, as the store has them
-        self._trusted: dict[str, bytes] = {}  # whom the open port lets in
+        self._certificates: dict[str, bytes] = {}  # of the members, as last read from the store
+        self._trusted: dict[str, bytes] = {}  # the members that the open port lets in
         self.discovery: Discovery | None = None
         self.peers: Peers
         self._owner = Owner("This device")
 
     async def __aenter__(self) -> Device:
-        if not hasattr(self, "_runner"):  # it was made, perhaps in another process, and not opened yet
+        if not hasattr(self, "_runner"):  # not opened yet; it may have been made in another process
             self._owner = Owner("This device")
         self._owner.check()
         runner = self._runner = Runner(
@@ -130,22 +132,22 @@ class Device:
 
     async def __aexit__(self, *exception: object) -> None:
         try:
-            self._owner.check()  # in a forked child there is no worker to wait for, and the links are the parent's
+            self._owner.check()  # in a forked child no worker answers, and the links are the parent's
         except UsageError as error:
-            log(LOG, logging.ERROR, str(error))  # the child's event loop ends before it could bring this out
+            log(LOG, logging.ERROR, str(error))  # the child's event loop may end before it shows the exception
             raise
         self._runner.tasks.closing()
         await self._stack.aclose()
 
-    # --- for its users ------------------------------------------------------------------------------------------------
+    # --- for programs -------------------------------------------------------------------------------------------------
 
     async def run(self, work: Callable[[StorageEngine], T]) -> T:
-        """Run ``work`` with the store on a thread, and return what it returns."""
+        """Run ``work`` with the store on another thread; return its result."""
         self._owner.check()
         return await self._runner.ask(work)
 
     def watch(self, query: Query) -> AsyncIterator[QueryChange]:
-        """Yield what a query finds, even if that is nothing, and then each change of it, whoever made it, for ever."""
+        """Yield the result of a query, even if it is empty, and then each change of it, without end."""
 
         def find(store: StorageEngine) -> list[Item]:
             if isinstance(query, DocumentQuery):
@@ -156,14 +158,14 @@ class Device:
 
     async def equal(self, peers: set[str] | None = None) -> None:
         """
-        Wait until peers are proved equal to this device, with all that it holds now.
+        Wait until peers are proved equal to this device, with everything that it holds now.
 
         Args:
-            peers: Device ids; every peer with a link by default, of which there must be one.
+            peers: Device ids; by default every peer with a link. Then it waits until there is at least one.
         """
         self._owner.check()
         await self._runner.ask_peers()
-        target = await self.run(standing.given)  # what is kept back may have to become other changes first
+        target = await self.run(standing.given)  # first, what is kept back may have to be replaced by other changes
 
         def proved() -> bool:
             asked = peers or self.progress.keys()
@@ -173,46 +175,46 @@ class Device:
 
     @property
     def fault(self) -> str:
-        """What fails here now, such as a full disk, or else what was mended, for a person; empty for neither."""
+        """What fails here now, such as a full disk; otherwise what was mended last; empty for neither. For a person."""
         return self._runner.trouble
 
     @property
     def port(self) -> int:
-        """Where this device listens."""
+        """The port where this device listens."""
         return self.peers.port
 
     @property
     def progress(self) -> dict[str, Progress]:
-        """How it stands with each peer that there is a talk with, by device id."""
+        """The progress of every open session, by the peer's device id."""
         return self._status.progress
 
     @property
     def proved(self) -> dict[str, Frontier]:
-        """At which frontier each peer was last proved equal, since this device was started."""
+        """The frontier at which each peer was last proved equal, since this device was started."""
         return self._status.proved
 
     @property
     def shut_out(self) -> str | None:
-        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        """A sentence for a person whose device is refused by the device that let it in; None if it is not."""
         return self._status.shut_out_sentence
 
     def name_of(self, device: str) -> str:
-        """Return what people call a member, told apart from others of that name; the start of its id until it is known."""
+        """Return the name of a member, made unique among equal names; the start of its id as long as no name is known."""
         return self._status.name_of(device)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition on :attr:`progress` and :attr:`peers` holds; it is asked whenever those have changed."""
+        """Wait until a condition holds. It is checked whenever :attr:`progress` or :attr:`peers` change."""
         self._owner.check()
         await self._runner.changes.until(condition)
 
     async def dial(self, host: str, port: int) -> str:
-        """Dial an address that a person named, again and again until a member answers; return its device id."""
+        """Dial an address that a person named, repeatedly until a member answers; return its device id."""
         self._owner.check()
         said = ""
         while True:
             try:
                 return await self.peers.dial_address(host, port)
-            except (RemoteError, StorageError) as error:  # a key that is used lies on the disk for a moment
+            except (RemoteError, StorageError) as error:  # a private key that is in use is in a file for a moment
                 if str(error) != said:
                     said = str(error)
                     self._tell(Happening("trouble", text=said))
@@ -222,13 +224,13 @@ class Device:
         self, opened: Callable[[str, int, str], None], *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
     ) -> Member:
         """
-        Let one new device in; return it once it is a member. :meth:`equal` waits until it holds what this device holds.
+        Invite one new device; return it once it is a member. Then :meth:`equal` waits until it holds everything.
 
         Args:
-            opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of
-                it (empty when it can). What it raises ends the invitation, and is raised here.
+            opened: Called with the code to show, the port of the invitation, and why the LAN cannot find it (empty if it
+                can). An exception of it ends the invitation, and is raised here.
             port: TCP port for the invitation; 0 lets the system choose.
-            window_s: How long the code is good for, in seconds.
+            window_s: How long the code is valid, in seconds.
 
         Raises:
             PairingError: Nobody came, or the code was wrong.
@@ -244,15 +246,15 @@ class Device:
 
     async def status(self) -> dict[str, Any]:
         """
-        Return how it stands: this device, its peers, what is proved.
+        Return the status: this device, its peers, and what is proved.
 
         Raises:
-            LostStoreError, ReplacedStoreError: The store's file was taken away, and this device ends.
+            LostStoreError, ReplacedStoreError: The store's file was taken away. The device ends.
         """
         self._owner.check()
         self._runner.check_still_there()
         facts = await self.run(standing.facts)
-        held = await self.run(StorageEngine.frontier)  # no older than the facts: another process may just have written
+        held = await self.run(StorageEngine.frontier)  # after the facts: another process may just have written
         peers = [self._status.of_peer(each, held) for each in await self.run(standing.devices) if not each["this"]]
         discovery = {"available": False, "reason": "switched off"}
         if self.discovery is not None:
@@ -270,7 +272,7 @@ class Device:
         self._last_port = standing.port(self.store)
 
     async def _listen(self) -> None:
-        """Open the port: where peers remember this device, if nobody else has taken that."""
+        """Open the port: the one where peers remember this device, unless another program has taken it."""
         ports = [self._port] if self._port or not self._last_port else [self._last_port, 0]
         for port in ports:
             self.peers = self._status.peers = Peers(
@@ -294,10 +296,10 @@ class Device:
         await self._stack.enter_async_context(self.discovery)
         self._runner.tasks.start(self.discovery.watching())
 
-    # --- what its parts say -------------------------------------------------------------------------------------------
+    # --- called by its parts ------------------------------------------------------------------------------------------
 
     async def _meet(self) -> None:
-        """Read anew who is a member, and trust those, and only those."""
+        """Read the members again, and trust exactly these."""
         certificates, names = await self._runner.run(standing.met)
         self._certificates = certificates
         self._status.name(names)
@@ -305,7 +307,7 @@ class Device:
             await self.peers.refresh()
             if self.discovery is not None:
                 self.discovery.refresh()
-            self._trusted = certificates  # last: after a fault it is done again
+            self._trusted = certificates  # last, so that it is done again after a fault
 
     def _answered(self, device: str, endpoint: Endpoint) -> None:
         self._status.answered(device, endpoint)
@@ -324,7 +326,7 @@ class Device:
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    """Tell whether an error is that the running task is cancelled; a function may raise the same for reasons of its own."""
+    """Tell whether an error means that the running task is cancelled. Other code may raise the same error itself."""
     if not isinstance(error, asyncio.CancelledError):
         return False
     try:

@@ -12,11 +12,11 @@ class Happening:
     Something that a person at a running device may want to see.
 
     Attributes:
-        what: ``found`` on the LAN, ``connected``, ``lost``, ``applied`` so many changes of a peer's, proved ``equal``
-            with it, ``joined`` the workspace, or ``trouble``.
+        what: ``found`` on the LAN, ``connected``, ``lost``, changes of a peer ``applied``, proved ``equal``, ``joined`` the
+            workspace, or ``trouble``.
         device: The peer; empty for this device's own trouble.
-        count: How many changes.
-        text: An address, or what the trouble is.
+        count: The number of changes.
+        text: An address, or a description of the trouble.
     """
 
     what: Literal["found", "connected", "lost", "applied", "equal", "joined", "trouble"]

@@ -1,4 +1,4 @@
-"""An invitation of a running device: one code, one new member."""
+"""An invitation: a running device shows one code, and lets in one new member."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ async def invite(
     window_s: float,
 ) -> Member:  # fmt: skip
     """
-    Let one new device in; return it once it is a member.
+    Invite one new device; return it once it is a member.
 
     Args:
-        runner: Of the device that invites.
-        meet: Reads anew who is a member, and trusts those.
-        opened: Called with the code to show, the port where the invitation listens, and why the LAN cannot hear of it.
-        listening: The port where this device itself listens.
-        discover: Whether the LAN is to hear of the invitation.
+        runner: The runner of the inviting device.
+        meet: Reads the members again, and trusts them.
+        opened: Called with the code to show, the port of the invitation, and why the LAN cannot find it.
+        listening: The port where this device listens for members.
+        discover: Whether to announce the invitation on the LAN.
         port: TCP port for the invitation; 0 lets the system choose.
-        window_s: How long the code is good for, in seconds.
+        window_s: How long the code is valid, in seconds.
 
     Raises:
         PairingError: Nobody came, or the code was wrong.
         UsageError: What this device holds is not proved yet.
-        Exception: What ``opened`` raised; the invitation is over then.
+        Exception: ``opened`` raised it, which ends the invitation.
     """
     await runner.ask(lambda engine: engine.membership.check_can_invite())
     code = pairing.make_code(os.urandom)

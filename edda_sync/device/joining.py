@@ -1,8 +1,8 @@
 """
-Joining: how a device finds who invites it, becomes a member of that workspace, and what becomes of the store it had.
+Joining: how a device finds its inviter, becomes a member of that workspace, and what happens to the store it had.
 
-A store belongs to one workspace for good. Who joins another one with a store that holds something either leaves that
-store aside, whole and usable, or also brings its content along, as new changes under the same ids.
+A store belongs to one workspace for good. A device that joins another workspace, and has a store with content, either sets
+that store aside, complete and usable, or also brings its content along, as new changes under the same ids.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 from edda_sync.workspace.welcome import DeviceCard, Welcome
 
 PAIRING_FOLDER: Final = "joining"
-"""In a store's folder: the identity of a device that may be a member already, and has no store yet."""
+"""In a store's folder: the identity of a device that may already be a member, and has no store yet."""
 NOBODY = (
     "nobody on this network invites with that code (is `edda invite` still open there? It also shows the HOST:PORT that "
     "--at takes, for a network that does not let devices find each other)"
@@ -48,15 +48,15 @@ NO_NETWORK = "this machine has no network now"
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """
-    What a store has that joining would part it from.
+    What a store holds that would be separated from this device by joining.
 
     Attributes:
-        workspace: Whose it is, 16 bytes.
-        device: The device that it was made by.
-        name: What the workspace calls that device.
-        tasks, documents, tags: How many are in it.
-        others: How many other members its workspace has.
-        is_shut_out: Whether what let it in is not here, or not known there any more: it may have to be let in again.
+        workspace: The id of its workspace, 16 bytes.
+        device: The id of the device that made it.
+        name: The name of that device in the workspace.
+        tasks, documents, tags: How many there are.
+        others: How many other members the workspace has.
+        is_shut_out: Whether the change that let it in is missing, or its inviter refuses it: it may have to be let in again.
     """
 
     workspace: bytes
@@ -70,13 +70,13 @@ class Holdings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody would miss it."""
+        """Whether it holds nothing that anybody would miss."""
         return not (self.tasks or self.documents or self.tags or self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """How much was brought along, and how many items stay as the workspace has them, since it knew their ids."""
+    """How many items were brought along, and how many stayed as the workspace has them, because it knew their ids."""
 
     tasks: int
     documents: int
@@ -85,14 +85,14 @@ class Brought:
 
 def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None:
     """
-    Return what the store in a folder holds; None when there is none, or it belongs to no workspace yet.
+    Return what the store in a folder holds; None when there is no store, or it belongs to no workspace yet.
 
     Args:
         home: The store's folder.
         config: How it is kept.
 
     Raises:
-        LostStoreError: There was one, and the last of it would be lost if another was made in its place.
+        LostStoreError: A store was there before, and making another one would destroy what is left of it.
     """
     home, config = absolute(home), config or StorageConfig()
     database = config.database(home)
@@ -119,11 +119,11 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
 
 async def find(code: str) -> list[Endpoint]:
     """
-    Look on the LAN for who invites with a code; pass what it returns to :func:`pair`.
+    Look on the LAN for the inviter of a code. Pass the result to :func:`pair`.
 
     Raises:
-        InvalidValueError: That cannot be a code.
-        PairingError: Nobody was heard.
+        InvalidValueError: The code has a wrong form.
+        PairingError: No inviter was heard.
     """
     found = await find_pairing(pairing.parse_code(code).nameplate, limits.PAIRING_SEARCH_S)
     if not found:
@@ -133,22 +133,22 @@ async def find(code: str) -> list[Endpoint]:
 
 async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) -> tuple[Welcome, Endpoint]:
     """
-    Be let in by whoever invites at one of these addresses; then :func:`enter` with the welcome.
+    Join at one of these addresses; then call :func:`enter` with the welcome.
 
-    A device that has no identity gets one, which is kept first, since it must not be lost once it is a member; apart from
-    the store's own, since an identity in the folder says that there was a store.
+    A device without an identity gets one. It is saved before pairing, because it must not be lost once the device is a
+    member. It is saved apart from the store, because an identity in the store's folder means that there was a store.
 
     Args:
         home: The store's folder.
-        code: What a person typed.
-        name: What to call this device.
+        code: The code, as a person typed it.
+        name: The name of this device.
         endpoints: Where the inviter may be, best first.
 
     Returns:
-        The welcome, and where the inviter listens for members.
+        The welcome, and the address where the inviter listens for members.
 
     Raises:
-        InvalidValueError, PairingError, NotReachableError, RemoteError: As ``pairing.join`` says, of the last address.
+        InvalidValueError, PairingError, NotReachableError, RemoteError: See ``pairing.join``; for the last address.
     """
     pairing.parse_code(code)
     identity = _identity(absolute(home))
@@ -162,14 +162,14 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
         except PairingError as error:
             if error.reason != SENTENCES["closed"]:
                 raise
-            failure = error  # nobody invites there, but that address may be another machine's here, such as a bridge's
+            failure = error  # nobody invites there; the address may also be another machine's, as of a bridge
         else:
             return welcome, (host, welcome.port)
     raise failure
 
 
 def _identity(home: Path) -> identities.Identity:
-    """Return the identity of the device in a folder; a new one, kept for when it has joined, if there is none."""
+    """Return the identity of the device in a folder; if there is none, a new one, saved until it has joined."""
     apart = home / PAIRING_FOLDER
     found = identities.load(home) or identities.load(apart)
     if found is None:
@@ -180,8 +180,8 @@ def _identity(home: Path) -> identities.Identity:
 
 def stays(home: Path, held: Holdings, welcome: Welcome) -> bool:
     """
-    Tell whether the store that a folder holds is the one to go on with after pairing: it is this device's, and belongs to
-    that workspace already. Another one makes room in :func:`enter`.
+    Tell whether a folder's store is kept after pairing: it is this device's, and already belongs to that workspace. Another
+    store has to make room in :func:`enter`.
     """
     identity = identities.load(absolute(home))
     return held.workspace == welcome.workspace and identity is not None and identity.device == held.device
@@ -189,14 +189,16 @@ def stays(home: Path, held: Holdings, welcome: Welcome) -> bool:
 
 def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: StorageConfig | None = None) -> None:
     """
-    Make the store in a folder belong to the workspace that a welcome describes; one that does so already stays, with all
-    that was written in it, and goes on behind what lets it in again if that before is lost.
+    Make the store in a folder belong to the workspace of a welcome.
+
+    A store that already belongs to it stays, with everything that was written in it. If the change that let it in before is
+    lost, it continues from the one that lets it in now.
 
     Args:
         home: The store's folder.
-        welcome: What :func:`pair` returned.
-        name: What to call this device.
-        aside: Where a store that makes room goes; None deletes it, and is for an empty one.
+        welcome: The welcome from :func:`pair`.
+        name: The name of this device.
+        aside: The folder for a store that makes room; None deletes that store, if it is empty.
         config: How the store is kept.
     """
     home, config = absolute(home), config or StorageConfig()
@@ -209,7 +211,7 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
                 store.membership.readmit()
             return
         if aside is None and not held.is_empty:
-            raise UsageError("This store has got content meanwhile; join again, with --bring or --leave.")
+            raise UsageError("This store has content by now; join again, with --bring or --leave.")
         _clear(home, config.database(home), held, aside)
     with StorageEngine(home) as store:
         store.open_store(replace(config, name=name), anew=True)
@@ -220,7 +222,7 @@ def enter(home: Path, welcome: Welcome, name: str, aside: Path | None, config: S
 
 
 def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> None:
-    """Take the database out of a store's folder; set aside it is a store of its own, with the key of its device."""
+    """Remove the database from a store's folder. Set aside, it is a store of its own, with its device's identity."""
     if aside is not None:
         aside = absolute(aside)
         make_folder(aside)
@@ -241,11 +243,11 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
 
 def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     """
-    Create what one store shows in another, under the same ids, in one change.
+    Create what one store shows in another one, under the same ids, in one change.
 
     Args:
-        old: The store that was left; it is only read.
-        new: Where to. What it has under the same id stays as it is there, unless it is in the trash.
+        old: The store to copy from; it is only read.
+        new: The store to copy to. Items that it already has stay as they are, unless they are in the trash.
     """
     tasks: list[Item] = [*parents_first(old.query_tasks(TaskQuery()), lambda task: task)]
     documents: list[Item] = [*old.query_documents(DocumentQuery())]
@@ -277,7 +279,7 @@ def _unknown(items: Iterable[Item], known: set[str]) -> Iterator[Item]:
 
 
 def _create(tx: Transaction, item: Item, in_trash: bool) -> None:
-    fresh = replace(item, _base=None)  # it was not read from the store that it goes to
+    fresh = replace(item, _base=None)  # it was read from another store than the one it goes to
     if isinstance(fresh, Task):
         if in_trash:
             tx.restore_task(fresh.id)

@@ -1,9 +1,9 @@
 """
-The lookout of a running device: whether anything has happened to the store that nobody tells of, ten times a second.
+The lookout of a running device: checks ten times a second whether the store has changed without this device being told.
 
-Nearly always nothing has. So it is a timer of the event loop that calls a plain function: a task that wakes up for each look
-goes round the loop twice, which costs more than the look. Once it has noticed something it looks no more, until it is
-told to: the steward orders what follows.
+Usually it has not. So the check is a timer of the event loop that calls a plain function. A task that woke up for each check
+would go round the event loop twice, which costs more than the check. After it noticed something, the lookout stops until it
+is started again; the steward orders what follows.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def _by_the_running_loop(delay_s: float, function: Callable[[], None]) -> Timer:
 
 class Lookout:
     """
-    Looks every ``WATCH_INTERVAL_S`` from :meth:`begin` on, until there is something to notice or :meth:`end`.
+    Checks every ``WATCH_INTERVAL_S`` after :meth:`begin`, until it notices something or until :meth:`end`.
 
     Args:
-        is_quiet: Tells whether all is as it was.
-        noticed: Called when it is not, or when that could not be told: :meth:`check` raises why.
-        call_later: Calls a function after so many seconds, unless what it returns is cancelled; by default, the event loop
-            that runs then does.
+        is_quiet: Tells whether nothing has changed.
+        noticed: Called when something has changed, or when the check failed; then :meth:`check` raises the error.
+        call_later: Calls a function after a number of seconds, unless what it returns is cancelled. By default, the
+            running event loop does.
     """
 
     def __init__(
@@ -50,18 +50,18 @@ class Lookout:
         self._failure: Exception | None = None
 
     def begin(self) -> None:
-        """Look from now on."""
+        """Start to check."""
         self.end()
         self._timer = self._call_later(limits.WATCH_INTERVAL_S, self._look)
 
     def check(self) -> None:
-        """Raise what went wrong in the last look, once."""
+        """Raise the error of the last check, once."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -71,6 +71,6 @@ class Lookout:
             if self._is_quiet():
                 self._timer = self._call_later(limits.WATCH_INTERVAL_S, self._look)
                 return
-        except Exception as failure:  # noqa: BLE001 - whichever it is: the steward knows what to do
+        except Exception as failure:  # noqa: BLE001 - the steward decides about any error
             self._failure = failure
         self._noticed()

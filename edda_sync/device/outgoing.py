@@ -1,4 +1,4 @@
-"""What is on its way out over one link: frames in order, and never more of them than fit."""
+"""Outgoing: the frames that wait for one link, in order, and limited in size."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Final, Protocol
 from edda_sync.words import limits
 from edda_sync.words.errors import EddaError
 
-FRAME_OVERHEAD_BYTES: Final = 64  # what Python keeps beside the bytes of a frame: small ones pile up as well
+FRAME_OVERHEAD_BYTES: Final = 64  # what Python needs beside a frame's bytes: small ones add up too
 
 
 class Sink(Protocol):
-    """A link, as far as sending goes."""
+    """The sending side of a link."""
 
     def send_now(self, frame: bytes) -> bool:
-        """Send a frame if nothing waits before it; tell whether it was sent."""
+        """Send a frame if none waits before it; tell whether it was sent."""
         ...
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame, once there is room for it."""
+        """Send a frame as soon as there is room for it."""
         ...
 
     async def close(self) -> None:
-        """Close the link, whether or not the peer reads."""
+        """Close the link, even if the peer does not read."""
         ...
 
 
@@ -33,32 +33,32 @@ class Outgoing:
     """
     The frames that wait for a link. Run :meth:`run` as a task of its own.
 
-    A peer that sends and does not read makes answers pile up here: above ``OUTGOING_BYTES_MAX`` the link is given up.
+    A peer that sends and does not read makes answers pile up here. Above ``OUTGOING_BYTES_MAX`` the link is closed.
 
     Args:
-        link: Where they go.
+        link: The link.
     """
 
     def __init__(self, link: Sink) -> None:
         self._link = link
         self._frames: deque[bytes] = deque()
         self._size = 0
-        self._is_free = False  # nothing is being sent, and it runs
-        self._ended = False  # nothing more comes
-        self._over = asyncio.Event()  # nothing more goes
+        self._is_free = False  # whether it runs, and nothing is being sent
+        self._ended = False  # no more frames will be added
+        self._over = asyncio.Event()  # no more frames will be sent
         self._wake = asyncio.Event()
 
     def send(self, frame: bytes) -> bool:
         """
-        Send a frame, or queue it while others wait. What comes after the link's end is dropped.
+        Send a frame, or queue it while others wait. Frames after the link's end are dropped.
 
         Returns:
-            False when too much waits already: the link is closed at once, and what waits is dropped.
+            False if too much waits already: then the link is closed at once, and what waits is dropped.
         """
         if self._over.is_set():
             return True
         if self._is_free and not self._frames and self._link.send_now(frame):
-            return True  # nearly always, and a turn of the event loop earlier
+            return True  # the usual case, one turn of the event loop earlier
         size = len(frame) + FRAME_OVERHEAD_BYTES
         if self._size + size > limits.OUTGOING_BYTES_MAX:
             self._give_up()
@@ -69,12 +69,12 @@ class Outgoing:
         return True
 
     def end(self) -> None:
-        """Close the link once what waits is sent."""
+        """Close the link after everything that waits is sent."""
         self._ended = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Send frames in order until :meth:`end`, or until the link ends or is given up; then close it."""
+        """Send frames in order until :meth:`end`, or until the link ends or is given up; then close the link."""
         writing, over = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._over.wait())
         try:
             await asyncio.wait((writing, over), return_when=asyncio.FIRST_COMPLETED)
@@ -93,7 +93,7 @@ class Outgoing:
         self._over.set()
 
     async def _write(self) -> None:
-        with contextlib.suppress(EddaError):  # the link has ended, which whoever reads from it is told
+        with contextlib.suppress(EddaError):  # the link has ended; its reader gets the error
             while True:
                 while self._frames:
                     frame = self._frames.popleft()

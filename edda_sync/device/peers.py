@@ -1,9 +1,9 @@
 """
-Peers: the links to the other members, found, dialled, kept and dialled again.
+Peers: the links to the other members, which are found, dialled, kept, and dialled again.
 
-One link a pair. The device with the lower id dials at once, the other a moment later, should it not have been dialled;
-when both did, the link that the lower id dialled stays. Addresses come from discovery, from what worked before, and
-from a person (``--at``).
+Each pair of devices has one link. The device with the lower id dials at once; the other dials a moment later, if it was not
+dialled by then. If both dialled, the link that the lower id dialled stays. Addresses come from discovery, from earlier
+sessions, and from a person (``--at``).
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from edda_sync.words.errors import (
     StorageError,
 )
 
-DIAL_AGAIN_S: Final = 1.0  # between two calls to an address that a person named
+DIAL_AGAIN_S: Final = 1.0  # between two tries of an address that a person named
 PATIENCE_S: Final = 0.5  # how long the higher id waits to be dialled
 PROBE_S: Final = 1.0  # how long a link may take to answer after the network changed
-STEADY_DELAYS: Final = 8  # tries in the first steps of the backoff: who has just gone is soon back
-STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a try that failed: the two may never get along
+STEADY_DELAYS: Final = 8  # tries with the shortest delay, because a device that has just left is often back soon
+STEADY_LINK_S: Final = 5.0  # a link that ends sooner counts as a failed try: the two may never get along
 _ANOTHER, _BETTER = "another link is open", "a better link is open"  # why a link is closed, as the other side reads it
-_REFUSALS: Final = 2  # in a row, with no link of ours there: it is not ours that the peer means
+_REFUSALS: Final = 2  # so many in a row, without another link of ours, show that there is a copy of this store
 _CALLING: Final = "calling peers"
 
 
 @dataclass(slots=True)
 class Peer:
     """
-    What is known of a member's whereabouts.
+    What is known about where a member is.
 
     Attributes:
-        endpoints: Where it may be, best first.
+        endpoints: Its possible addresses, best first.
         link: The open link; None when there is none.
         error: Why the last try failed, for a person.
-        failures: Tries in a row that came to nothing.
-        is_failing: Whether what goes over a link to it meets a fault, on either side.
-        is_unsteady: Whether the last link ended too soon, or over a fault: hints of where it is are no reason to hurry.
-        refused: Links in a row that it ended for another one, when there was no other.
-        hung_up: Whether it hung up on our certificate at the last try. A device that ends does the same, once.
-        hurry: Whether the pause before the next try is over.
+        failures: How many tries in a row failed.
+        is_failing: Whether sessions with it end over a fault, on either side.
+        is_unsteady: Whether the last link ended too soon, or over a fault; then hints about its address do not hurry a try.
+        refused: How many links in a row it ended in favour of another one, when this device had no other.
+        hung_up: Whether it closed the last call on seeing our certificate. A device that is ending does so too, once.
+        hurry: Whether to end the pause before the next try.
     """
 
     device: str
@@ -73,18 +73,18 @@ class Peer:
 
 
 class Overseer(Protocol):
-    """Who is told of what goes wrong here."""
+    """Is told what goes wrong here."""
 
     def failed(self, concern: str, error: EddaError) -> None:
-        """Take in a fault that something met."""
+        """Note a fault of some concern."""
         ...
 
     def worked(self, concern: str) -> None:
-        """Take in that it works."""
+        """Note that a concern works again."""
         ...
 
     def fail(self, bug: BaseException) -> None:
-        """Take in a bug."""
+        """Note a bug."""
         ...
 
 
@@ -93,15 +93,15 @@ class Peers:
     The links of a device. Use it as an asynchronous context manager.
 
     Args:
-        identity: This device.
-        members: Certificates (DER) of the members by device id, as they are now.
-        on_link: Runs for each link; returns when it ends.
+        identity: The identity of this device.
+        members: Returns the current members' certificates (DER) by device id.
+        on_link: Runs for each link; returns when the link ends.
         port: TCP port to listen on; 0 lets the system choose.
         on_dialled: Called with a member and the address where it answered.
-        overseer: Is told of faults of this device that are in the way of a link, and of bugs.
-        on_refused: Called with a member that does not know this device.
-        name_of: What people call a member.
-        on_trouble: Called with a member and what is wrong with it, for a person.
+        overseer: Is told faults of this device that prevent a link, and bugs.
+        on_refused: Called with a member that refuses this device as unknown.
+        name_of: Returns the name of a member.
+        on_trouble: Called with a member and a description of its trouble, for a person.
     """
 
     def __init__(
@@ -137,16 +137,16 @@ class Peers:
 
     @property
     def port(self) -> int:
-        """Where this device listens."""
+        """The port where this device listens."""
         return self._listener.port
 
     async def refresh(self) -> None:
-        """Members have come or gone: trust those who are, and only those."""
+        """Trust exactly the present members, after some have come or gone."""
         await self._listener.refresh()
         self._meet()
 
     def found(self, device: str, endpoints: list[Endpoint]) -> None:
-        """Take a hint of where a member is."""
+        """Note addresses where a member may be."""
         peer = self.all.get(device)
         if peer is not None:
             is_news = not set(endpoints) <= set(peer.endpoints)
@@ -155,17 +155,17 @@ class Peers:
                 self._look_again(peer)
 
     def network_changed(self) -> None:
-        """The interfaces are others: ask every link whether it still is one, and dial the rest at once."""
+        """Probe every link, and dial the other peers at once, because the network interfaces have changed."""
         for peer in self.all.values():
             self._look_again(peer)
 
     async def dial_address(self, host: str, port: int) -> str:
         """
-        Dial whoever is at an address, a member as its certificate says; return its device id.
+        Dial the member at an address; return its device id, as its certificate says.
 
         Raises:
-            NotReachableError: Nobody answers.
-            NotAMemberError: It is no member.
+            NotReachableError: No device answers.
+            NotAMemberError: The device is not a member.
         """
         certificate = await peek(host, port)
         try:
@@ -189,7 +189,7 @@ class Peers:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _meet(self) -> None:
-        """Keep a link to every member; let go of those who are members no more."""
+        """Keep a link to every member, and stop dialling devices that are no longer members."""
         members = self._members()
         for device in members:
             if device != self._identity.device and device not in self.all:
@@ -213,7 +213,7 @@ class Peers:
             self._overseer.fail(bug)
 
     async def _keep(self, peer: Peer) -> None:
-        """Dial a peer whenever there is no link to it, the more seldom the longer that comes to nothing."""
+        """Dial a peer whenever there is no link to it, after pauses that grow with each failure."""
         while True:
             if peer.link is not None or not peer.endpoints:
                 peer.nudge.clear()
@@ -232,7 +232,7 @@ class Peers:
 
     @staticmethod
     async def _pause(peer: Peer) -> None:
-        """Wait for as long as the failures say. News of the peer ends that; a link that it dialled and lost does not."""
+        """Wait as long as the number of failures requires. News of the peer ends the wait; a lost incoming link does not."""
         now = asyncio.get_running_loop().time
         end = now() + _delay(peer.failures)
         while not peer.hurry and (left_s := end - now()) > 0:
@@ -247,15 +247,15 @@ class Peers:
         return peer.link is not None
 
     def _look_again(self, peer: Peer) -> None:
-        """There is news of a peer: the link there is may be dead, a call under way may go nowhere, waiting is over."""
+        """React to news of a peer: probe its link, which may be dead, give up a call under way, and end a pause."""
         peer.failures = min(peer.failures, 2)
-        peer.hurry = peer.link is None  # else the probe says
+        peer.hurry = peer.link is None  # otherwise the probe decides
         peer.nudge.set()
         if peer.link is not None:
             self._start(self._probe(peer, peer.link))
 
     async def _dial(self, peer: Peer) -> bool:
-        """Try a peer's endpoints in turn, until there is news; when one answers, carry the link until it ends."""
+        """Try a peer's addresses in turn until there is news. When one answers, run the link until it ends."""
         hung_up_before, peer.hung_up = peer.hung_up, False
         for host, port in list(peer.endpoints):
             certificate = self._members().get(peer.device)
@@ -274,7 +274,7 @@ class Peers:
                 peer.is_unsteady = not isinstance(met, NotReachableError)
                 self._overseer.worked(_CALLING)
                 continue
-            except StorageError as error:  # a key that is used lies on the disk for a moment
+            except StorageError as error:  # a private key that is in use is in a file for a moment
                 peer.error = str(error)
                 self._overseer.failed(_CALLING, error)
                 continue
@@ -287,7 +287,7 @@ class Peers:
         return False
 
     def _judged(self, peer: Peer, error: RemoteError, address: str, hung_up_before: bool) -> RemoteError:
-        """Return what a failed call means: a peer does not know this device if it hangs up on two calls in a row."""
+        """Return what a failed call means: only a peer that hangs up on two calls in a row does not know this device."""
         if not (isinstance(error, NotAMemberError) and error.by_peer):
             return error
         peer.hung_up = True
@@ -313,7 +313,7 @@ class Peers:
                 return
             if peer.link is former:
                 peer.link = None
-                self._start(former.close(_BETTER))  # which takes its time where nobody answers
+                self._start(former.close(_BETTER))  # in a task, because it takes long if nobody answers
         peer.link, peer.error, peer.is_failing, peer.hung_up, peer.hurry = link, "", False, False, False
         self._overseer.worked(_CALLING)
         began = asyncio.get_running_loop().time()
@@ -334,7 +334,7 @@ class Peers:
             await link.close()
 
     def _note_copy(self, peer: Peer, link: Link) -> None:
-        """Notice that a peer ends our links for others, none of which are ours: it has one to a copy of this store."""
+        """Detect a copy of this store: a peer keeps ending our links for another one, and that one is not ours."""
         peer.refused = peer.refused + 1 if link.reason in (_ANOTHER, _BETTER) else 0
         if peer.refused >= _REFUSALS:
             name = self._name_of(peer.device)
@@ -342,7 +342,7 @@ class Peers:
             self._on_trouble(peer.device, peer.error)
 
     def _is_better(self, link: Link, former: Link) -> bool:
-        """Of two links to a peer the one dialled by the lower id is better; of two by the same, the newer."""
+        """Tell whether a link is better than a former one: dialled by the lower id, or newer if one side dialled both."""
         if link.dialled == former.dialled:
             return True
         return link.dialled == (self._identity.device < link.peer)
@@ -360,7 +360,7 @@ def _text(error: EddaError, name: str) -> str:
 
 
 def _delay(failures: int) -> float:
-    """Return how long to wait before the next try, in seconds: doubling, with jitter, and slow to give up hope."""
+    """Return the delay before the next try, in seconds. It doubles after some failures, up to a limit, with jitter."""
     doubled = limits.RECONNECT_DELAY_S_MIN * 2 ** min(max(0, failures - STEADY_DELAYS), 10)
     return float(min(limits.RECONNECT_DELAY_S_MAX, doubled)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 

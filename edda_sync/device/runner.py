@@ -1,7 +1,7 @@
 """
-A runner on asyncio: it carries events to the replica and the steward, and out what they say. It decides nothing.
+A runner on asyncio: passes events to the replica and the steward, and carries out what they return. It decides nothing.
 
-The replica is used by one thread at a time (``turns``). The steward runs on the event loop, and so does all that it is told.
+One thread at a time uses the replica (``turns``). The steward runs on the event loop.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ LISTENERS: Final = "telling what is committed"
 
 class Runner:
     """
-    Runs one store's replica and steward. :meth:`open` it, then :meth:`begin`; :meth:`end` and :meth:`close` in this order.
+    Runs one store's replica and steward. Call :meth:`open`, :meth:`begin`, :meth:`end` and :meth:`close`, in this order.
 
     Args:
         store: The engine.
-        status: Is told how the talks stand.
-        meet: Reads anew who is a member, and trusts those.
+        status: Is told the state of the sessions.
+        meet: Reads the members again, and trusts them.
         tell: Tells a person what is wrong with this device.
 
     Attributes:
-        tasks: What runs beside; a context to enter before :meth:`open`.
-        changes: Say that an answer may be another one now.
+        tasks: The background tasks; a context to enter before :meth:`open`.
+        changes: Signals that something has changed which a condition or query may depend on.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Runner:
         self._turns = Turns(self._carry_all)
         self._numbers = itertools.count(1)
         self._links: dict[int, Outgoing] = {}
-        self._latest: dict[str, int] = {}  # the number of each peer's link
+        self._latest: dict[str, int] = {}  # the number of each peer's latest link
         self._timer: asyncio.TimerHandle | None = None
         self._lookout = Lookout(self._is_quiet, self._noticed)
         self._end_listening: Callable[[], None] = lambda: None
-        self._version = 0  # of the store, when the log was looked at last
+        self._version = 0  # the store's version when the log was last looked at
         self._steward: Steward | None = None
 
     # --- beginning and end --------------------------------------------------------------------------------------------
 
     async def open(self, work: Callable[[], None]) -> None:
-        """Open the store with ``work``, and make a replica and a steward of it."""
+        """Open the store with ``work``, and make its replica and its steward."""
 
         def opened() -> Written:
             work()
@@ -103,22 +103,22 @@ class Runner:
         store.writing.on_broken = broken
 
     def begin(self) -> None:
-        """Look after the store from now on."""
+        """Begin to look after the store."""
         self._attend()
 
     async def end(self) -> None:
-        """Say goodbye to everyone."""
+        """Say goodbye to all peers."""
         self._lookout.end()
         await self._turns.drive(lambda replica, _: replica.close())
 
     async def close(self) -> None:
-        """Do what is still to be done, and let go of the store; once no task runs any more."""
+        """Carry out the last orders and close the store. Call it after all tasks have ended."""
         try:
             for order in self._steward.ending() if self._steward is not None else []:
                 await self._perform(order)
         finally:
             self._set_timer(None)
-            self._end_listening()  # the store may be opened again, and this loop runs no more
+            self._end_listening()  # the store may be opened again, when this loop no longer runs
             self.store.writing.on_broken = log_broken
             await self._turns.run(self.store.close)
             self._turns.end()
@@ -126,11 +126,11 @@ class Runner:
     # --- for the device -----------------------------------------------------------------------------------------------
 
     async def run(self, work: Callable[[StorageEngine], T]) -> T:
-        """Run ``work`` with the store on a thread, and return what it returns."""
+        """Run ``work`` with the store on another thread; return its result."""
         return await asyncio.to_thread(work, self.store)
 
     async def ask(self, work: Callable[[StorageEngine], T]) -> T:
-        """Run ``work`` for a program; a fault of the store that it meets is dealt with, and raised to the program."""
+        """Run ``work`` for a program. A fault of the store is reported to the steward, and raised to the program."""
         try:
             found = await self.run(work)
         except StorageError as error:
@@ -140,17 +140,17 @@ class Runner:
         return found
 
     async def ask_peers(self) -> None:
-        """Let every peer hear that somebody waits for the proof that all are equal."""
+        """Let every peer know that somebody waits for the proof that all are equal."""
         await self._turns.drive(Replica.ask)
 
     def failed(self, concern: str, error: EddaError) -> None:
-        """Take in a fault that something else than an order met."""
+        """Report a fault that happened outside of an order."""
         if self._steward is not None:
             self._steward.fault(concern, error, time.monotonic())
             self._attend()
 
     def worked(self, concern: str) -> None:
-        """Take in that what had met a fault works."""
+        """Report that a concern works again."""
         if self._steward is not None:
             self._steward.worked(concern)
 
@@ -159,22 +159,22 @@ class Runner:
         self.tasks.fail(bug)
 
     def linked(self) -> None:
-        """Take in that a peer answered at an address that is to be remembered."""
+        """Report that a peer answered at an address that is to be saved."""
         if self._steward is not None:
             self._steward.linked(time.monotonic())
             self._attend()
 
     @property
     def trouble(self) -> str:
-        """What fails here now, or else what was mended, for a person; empty for neither."""
+        """What fails here now; otherwise what was mended last; empty for neither. For a person."""
         return "" if self._steward is None else self._steward.trouble
 
     def check_still_there(self) -> None:
         """
-        Look whether the store's file is where it was; the device ends otherwise.
+        Check whether the store's file is still in its place. If not, the device ends.
 
         Raises:
-            LostStoreError, ReplacedStoreError: As they say.
+            LostStoreError, ReplacedStoreError: The file is gone, or is another one.
         """
         try:
             self.store.check_still_there()
@@ -185,7 +185,7 @@ class Runner:
     # --- links --------------------------------------------------------------------------------------------------------
 
     async def carry(self, link: Link) -> None:
-        """Run one link: its frames to the replica, the replica's to it. One that breaks is dialled again."""
+        """Run one link: pass its frames to the replica, and the replica's frames to it. A broken link is dialled again."""
         peer, number = link.peer, next(self._numbers)
         self._latest[peer] = number
         outgoing = self._links[number] = Outgoing(link)
@@ -201,25 +201,25 @@ class Runner:
             self.failed(TALKING, error)
             raise
         except (EddaError, asyncio.CancelledError):
-            raise  # the peer's, who is told
+            raise  # it was the peer's, and the peer is told
         except BaseException as bug:
             self.fail(bug)
             raise
         finally:
             del self._links[number]
-            if self._latest.get(peer) == number:  # the one after it may have ended before it
+            if self._latest.get(peer) == number:  # a later link may have ended before this one
                 del self._latest[peer]
             try:
                 await self._turns.drive(lambda replica, now: replica.disconnected(peer, now, number))
             finally:
-                if peer not in self._latest:  # only now: until then what else is done tells of a talk with it
+                if peer not in self._latest:  # only now, because effects of other turns may still mention the session
                     self._status.lost(peer)
                 self.changes.told()
             outgoing.end()
             await asyncio.gather(sender, return_exceptions=True)
 
     def _carry_all(self, turn: Turn) -> None:
-        """Carry out what came of a turn of the replica's."""
+        """Carry out the effects of one turn of the replica."""
         try:
             for device in self._status.talking(turn.progress):
                 if device == self._status.shut_out:
@@ -237,7 +237,7 @@ class Runner:
             raise
 
     def _applied(self, peer: str, count: int) -> None:
-        """Tell that changes of a peer's are here, before they are answered."""
+        """Tell that changes of a peer are here, before they are acknowledged."""
         try:
             self._status.applied(peer, count)
             self.changes.told()
@@ -265,7 +265,7 @@ class Runner:
             self.tasks.start(self._work(effect))
 
     async def _work(self, work: Work) -> None:
-        """Do what takes long on a thread of its own: the replica's goes on."""
+        """Run long work on a thread of its own, while the replica goes on."""
         await asyncio.to_thread(work.run)
         await self._turns.drive(lambda replica, now: replica.worked(work, now))
 
@@ -282,7 +282,7 @@ class Runner:
             self._attend()
 
     def _attend(self) -> None:
-        """Begin what is due by the steward's word."""
+        """Carry out what is due for the steward."""
         assert self._steward is not None, "there are no events before"
         for said in self._steward.due(time.monotonic()):
             if isinstance(said, Tell):
@@ -332,11 +332,11 @@ class Runner:
         return None
 
     async def _let_know(self, duty: Duty, event: Callable[[Replica, float], list[Effect] | None]) -> Report:
-        """Let the replica know of an event; of commits report what the log ended with before it was told."""
+        """Pass an event to the replica. For commits, report the end of the log before it was told."""
         report: list[Written] = []
 
         def tell(replica: Replica, now: float) -> list[Effect] | None:
-            if duty is Duty.TELLING:  # before: what is written meanwhile may be told twice, and not never
+            if duty is Duty.TELLING:  # read it before, so that a later commit may be told twice but is not missed
                 report.append(standing.written(self.store))
             return event(replica, now)
 
@@ -347,7 +347,7 @@ class Runner:
         return report[0]
 
     async def _look(self) -> Written:
-        """Look what the log ends with, and be told of the next commit to the same store, of whichever process."""
+        """Return the end of the log, and watch for the next commit by any process."""
         self._lookout.check()
         self.store.check_still_there()
         version = self.store.store.version()
@@ -357,12 +357,12 @@ class Runner:
         return written
 
     def _is_quiet(self) -> bool:
-        """Tell whether nobody has committed, and the store's file is where it was."""
+        """Tell whether nobody has committed, and the store's file is in its place."""
         self.store.check_still_there()
         return self.store.store.version() == self._version
 
     async def note_refusal(self, device: str) -> None:
-        """Tell that a device does not know this one any more, if it did before."""
+        """Note that a device refuses this one as a stranger; tell a person, if it knew this one before."""
         known = self._status.remembered_of(device)
         try:
             knew = await self.run(lambda store: standing.note_refusal(store, device, known))
@@ -374,7 +374,7 @@ class Runner:
             self._status.refused(device)
 
     async def _note_known(self, device: str) -> None:
-        """Take back what was told: the device knows this one."""
+        """Note that a device knows this one, after it refused it."""
         try:
             await self.run(lambda store: standing.note_known(store, device))
         except StorageError as error:

@@ -1,7 +1,7 @@
 """
-What a running device does for those who ask it: by its local socket (see ``control``), or in their own process.
+The service of a running device: answers requests through its local socket (see ``control``), or in its own process.
 
-Each request is answered by a generator: it yields how things stand, and at the end an answer with ``"done": True``.
+A generator answers each request. It yields the state as it changes, and at the end an answer with ``"done": True``.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ REPORT_EVERY_S = 0.5  # how often a generator yields while it waits
 
 
 class Running(Protocol):
-    """What is asked here of a running device; ``Device`` says what each promises."""
+    """The part of a running device that is used here; see :class:`Device`."""
 
     peers: Peers
 
     @property
     def proved(self) -> dict[str, Frontier]:
-        """At which frontier each peer was last proved equal, since the device was started."""
+        """The frontier at which each peer was last proved equal, since the device was started."""
         ...
 
     @property
     def progress(self) -> dict[str, Progress]:
-        """How it stands with each peer that there is a talk with."""
+        """The progress of every open session, by peer."""
         ...
 
     def name_of(self, device: str) -> str:
-        """Return what people call a member."""
+        """Return the name of a member."""
         ...
 
     @property
     def shut_out(self) -> str | None:
-        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        """A sentence for a person whose device is refused by the device that let it in; None if it is not."""
         ...
 
     async def run(self, work: Callable[[StorageEngine], T]) -> T:
@@ -61,16 +61,16 @@ class Running(Protocol):
         ...
 
     async def status(self) -> dict[str, Any]:
-        """Return how it stands."""
+        """Return the status."""
         ...
 
     async def invite(self, opened: Callable[[str, int, str], None], *, port: int, window_s: float) -> Member:
-        """Let one new device in."""
+        """Invite one new device."""
         ...
 
 
 def handler(device: Running) -> Handler:
-    """Return what answers the requests of the local socket."""
+    """Return the function that answers the requests of the local socket."""
 
     async def answer(request: Answer) -> AsyncIterator[Answer]:
         match request:
@@ -93,7 +93,7 @@ def handler(device: Running) -> Handler:
 
 
 async def devices(device: Running) -> list[standing.Facts]:
-    """Return the devices of the workspace, with what is known of them at this moment."""
+    """Return the devices of the workspace, with what is known of them now."""
     listed = await device.run(standing.devices)
     proved = {peer["device"]: peer["proved_at"] for peer in (await device.status())["peers"]}
     return [{**each, "proved_at": proved.get(each["device"])} for each in listed]
@@ -106,17 +106,17 @@ async def sync(
     device: Running, at: Iterable[Endpoint], timeout_s: float = limits.SYNC_TIMEOUT_S
 ) -> AsyncGenerator[Answer, None]:
     """
-    Sync until every peer that can be reached is proved equal, with all that was here when the last one came.
+    Sync until every peer that can be reached is proved equal, with everything that was here when the last one was linked.
 
     Args:
         device: A running device.
-        at: Addresses to dial too; a device must answer at each, before the search is over.
-        timeout_s: How long this may take, in seconds.
+        at: Further addresses to dial. At each, a device must answer before the search is over.
+        timeout_s: The time limit in seconds.
 
     Yields:
-        ``peers``: of each device, name and state (``equal``, ``syncing`` or ``unreachable``); at the end ``equal``:
-        whether every one that was met is equal, at least one was met, and each address was answered; and ``shut_out``:
-        what a person must know whose device is not known any more where it was let in.
+        ``peers``: name and state of each device (``equal``, ``syncing`` or ``unreachable``). At the end also ``equal``:
+        whether at least one device was linked, each one is equal, and each address answered; and ``shut_out``: a sentence
+        for a person whose device is refused by the device that let it in.
     """
     talk = _Sync(device, list(at))
     work = asyncio.ensure_future(talk.run(timeout_s))
@@ -131,7 +131,7 @@ async def sync(
 
 
 class _Sync:
-    """One sync. A peer counts from the moment it is linked: should it leave before it is proved, it is waited for."""
+    """One sync. A peer counts as soon as it is linked; if it leaves before it is proved equal, it is waited for."""
 
     def __init__(self, device: Running, at: list[Endpoint]) -> None:
         self.is_equal = False
@@ -161,7 +161,7 @@ class _Sync:
             await asyncio.gather(*self._at.values(), return_exceptions=True)
 
     async def _call(self, endpoint: Endpoint) -> str:
-        """Dial an address until somebody answers, or the search is over; return the device."""
+        """Dial an address until a member answers, or the search is over; return the member's id."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limits.SEARCH_S
         while True:
@@ -174,7 +174,7 @@ class _Sync:
                 await asyncio.sleep(DIAL_AGAIN_S)
 
     async def _prove(self) -> None:
-        # Their changes may still be on the way: only once each was equal to us do we hold what all of them have.
+        # Changes may still be under way: only after each was equal to us do we hold what all of them have.
         await self._device.until(lambda: self._look() <= self._device.proved.keys() and not self._is_behind())
         target = await self._device.run(StorageEngine.frontier)
         await self._device.until(lambda: all(covers(self._device.proved.get(d, {}), target) for d in self._look()))
@@ -185,7 +185,7 @@ class _Sync:
         return not task.done() or task.cancelled() or task.exception() is not None
 
     def _look(self) -> set[str]:
-        """Note who is linked; return who was met."""
+        """Note the linked devices; return all that were ever linked."""
         self._met |= {device for device, peer in self._device.peers.all.items() if peer.link is not None}
         return self._met
 
@@ -196,7 +196,7 @@ class _Sync:
         return any(talk.behind for talk in self._device.progress.values())
 
     def peers(self) -> list[dict[str, Any]]:
-        """Return how it stands with each peer, and with each address that nobody answered at."""
+        """Return the state of each peer, and of each address where nobody answered."""
         self._look()
         rows = []
         for device, peer in self._device.peers.all.items():
@@ -227,17 +227,17 @@ async def invite(
     device: Running, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
-    Let one new device in.
+    Invite one new device.
 
     Args:
         device: A running device.
         port: TCP port for the invitation; 0 lets the system choose.
-        window_s: How long the code is good for, in seconds.
+        window_s: How long the code is valid, in seconds.
 
     Yields:
         First ``code``, ``port``, the ``addresses`` of this machine, whether it has a ``network``, ``reason`` (why the LAN
-        cannot hear of it, or nothing) and ``window_s``; then, once it is a member, the ``name`` and ``device`` of the new
-        one.
+        cannot find the invitation, or empty) and ``window_s``. Then, once the new device is a member, its ``name`` and
+        ``device``.
 
     Raises:
         PairingError: Nobody came, or the code was wrong.
@@ -265,11 +265,11 @@ async def invite_alone(
     device: Running, *, port: int = 0, window_s: float = limits.PAIRING_WINDOW_S
 ) -> AsyncGenerator[Answer, None]:
     """
-    Let one new device in as :func:`invite` does, and stay for its first sync, since this process ends afterwards.
+    Invite one new device like :func:`invite`, and stay for its first sync, because this process ends afterwards.
 
     Yields:
-        As :func:`invite`, but for the end: ``name`` and ``device`` come first, and then ``equal``: whether the new
-        device is proved equal.
+        As :func:`invite`, except for the end: after ``name`` comes ``equal``, which says whether the new device is proved
+        equal.
     """
     new = ""
     async with contextlib.aclosing(invite(device, port=port, window_s=window_s)) as answers:
@@ -281,7 +281,7 @@ async def invite_alone(
 
 
 async def _see_off(device: Running, new: str) -> bool:
-    """Stay until a new device is done with its first sync, and has gone; return whether it is proved equal."""
+    """Wait until a new device has finished its first sync and left; return whether it is proved equal."""
     while True:
         try:
             async with asyncio.timeout(limits.SYNC_TIMEOUT_S):
@@ -294,7 +294,7 @@ async def _see_off(device: Running, new: str) -> bool:
 
 
 def addresses() -> list[str]:
-    """Return the addresses at which others reach this machine, IPv4 first, those of a cable last; maybe none."""
+    """Return the addresses at which others can reach this machine: IPv4 first, link-local ones last; perhaps none."""
     present = {ipaddress.ip_address(each) for interface in interfaces() if interface.up for each in interface.addresses}
     outward = [each for each in present if not each.is_loopback and not (each.version == 6 and each.is_link_local)]
     return [str(each) for each in sorted(outward, key=lambda each: (each.is_link_local, each.version, str(each)))]

@@ -1,4 +1,4 @@
-"""What a running device knows of its peers, and says of them and of itself."""
+"""What a running device knows about its peers, and tells about them and about itself."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ LOG: Final = logging.getLogger("edda_sync.device.device")
 
 class Status:
     """
-    The peers' names and proofs, how the talks with them stand, and what is wrong with them.
+    The names and proofs of the peers, the state of the sessions with them, and their troubles.
 
     Args:
         tell: Is told what happens.
 
     Attributes:
-        proved: At which frontier each peer was last proved equal, since this device was started.
-        progress: How it stands with each peer that there is a talk with, by device id.
-        shut_out: The device that knew this one and does not any more; None while there is none.
+        proved: The frontier at which each peer was last proved equal, since this device was started.
+        progress: The progress of every open session, by the peer's device id.
+        shut_out: The device that knew this one and refuses it now; None if there is none.
         peers: The links, once the device listens.
     """
 
@@ -48,7 +48,7 @@ class Status:
         self._troubles: dict[str, str] = {}
 
     def open(self, store: StorageEngine) -> None:
-        """Read what the store remembers of the peers."""
+        """Read what the store has saved about the peers."""
         self._remembered = standing.load(store)
         self.name(standing.names(store))
         self.shut_out = standing.shut_out_by(store)
@@ -56,23 +56,23 @@ class Status:
     # --- names --------------------------------------------------------------------------------------------------------
 
     def name(self, names: Mapping[str, str]) -> None:
-        """Call the members so from now on."""
+        """Set the names of the members."""
         self._names = told_apart(dict(names))
 
     def name_of(self, device: str) -> str:
-        """Return what people call a member, told apart from others of that name; the start of its id until it is known."""
+        """Return the name of a member, made unique among equal names; the start of its id as long as no name is known."""
         return self._names.get(device, device[:12])
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def found(self, device: str, endpoints: list[Endpoint]) -> None:
-        """Tell of a member that was found on the LAN, if that is news."""
+        """Tell that a member was found on the LAN, if that is news."""
         peer = self.peers.all.get(device)
         if peer is not None and peer.link is None and endpoints[0] not in peer.endpoints:
             self._tell(Happening("found", device, text=host_port(*endpoints[0])))
 
     def talking(self, progress: dict[str, Progress]) -> list[str]:
-        """Take in how the talks stand; return with whom there was none before."""
+        """Note the progress of the sessions; return the peers whose sessions are new."""
         self.progress = progress
         fresh = [device for device in progress if device not in self._met]
         for device in fresh:
@@ -92,7 +92,7 @@ class Status:
         self._tell(Happening("applied", device, changes))
 
     def proved_equal(self, device: str) -> None:
-        """Note that a peer is proved equal, and tell it."""
+        """Note and tell that a peer is proved equal."""
         self._troubles.pop(device, None)
         talk = self.progress.get(device)
         if talk is None or talk.proved_at is None:
@@ -107,7 +107,7 @@ class Status:
         self._remembered.setdefault(device, standing.Remembered()).endpoint = endpoint
 
     def ended(self, device: str, error: EddaError) -> None:
-        """Take in what ended a talk: a fault of this device's own is no trouble with the peer."""
+        """Note the error that ended a session. A fault of this device's own disk is no trouble with the peer."""
         if isinstance(error, BugError):
             log(LOG, logging.ERROR, str(error), error.bug)
         peer = self.peers.all.get(device)
@@ -120,7 +120,7 @@ class Status:
             self.troubled(device, error.told(self.name_of(device)) if isinstance(error, RemoteError) else str(error))
 
     def troubled(self, device: str, text: str) -> None:
-        """Note what is wrong with a peer, and say it once, however often it is tried again."""
+        """Note a peer's trouble, and tell it once, even if it repeats."""
         peer = self.peers.all.get(device)
         if peer is not None:
             peer.error = text
@@ -129,7 +129,7 @@ class Status:
                 self._tell(Happening("trouble", device, text=text))
 
     def refused(self, device: str) -> None:
-        """Tell that a member that knew this device does not know it any more."""
+        """Note and tell that a member that knew this device refuses it now."""
         self.shut_out = device
         self.troubled(device, self.shut_out_sentence or "")
 
@@ -137,19 +137,19 @@ class Status:
 
     @property
     def shut_out_sentence(self) -> str | None:
-        """What a person must know whose device is not known any more where it was let in; None while it is."""
+        """A sentence for a person whose device is refused by the device that let it in; None if it is not."""
         return None if self.shut_out is None else standing.shut_out_sentence(self.name_of(self.shut_out))
 
     def remembered(self) -> dict[str, standing.Remembered]:
-        """Return what is to be written down of the peers."""
+        """Return what is to be saved about the peers."""
         return dict(self._remembered)
 
     def remembered_of(self, device: str) -> standing.Remembered:
-        """Return what is remembered of a peer."""
+        """Return what was saved about a peer."""
         return self._remembered.get(device, standing.Remembered())
 
     def of_peer(self, member: standing.Facts, held: Frontier) -> dict[str, Any]:
-        """Return how it stands with a member, where this device holds ``held``."""
+        """Return the status of a member, if this device holds ``held``."""
         device = member["device"]
         known = self.remembered_of(device)
         peer, talk = self.peers.all.get(device), self.progress.get(device)

@@ -1,8 +1,8 @@
 """
-The tasks of a running device: a fault of one is an event, and a bug in one ends the device.
+The tasks of a running device: a fault in one of them is an event, and a bug in one ends the device.
 
-A fault of the disk, of another process or of a peer is a thing of every day: the steward says what follows. A bug is not,
-nor is a store whose file was taken away: nobody is to believe that a device still does what it does no longer.
+A fault of the disk, of another process or of a peer is normal, and the steward decides what follows. A bug is not normal,
+and neither is a store whose file was taken away: nobody should believe that the device still does what it has stopped doing.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from edda_sync.words.errors import EddaError
 
 class Supervisor:
     """
-    Runs a device's tasks for as long as its context lasts; leaving it ends them, and raises the bug that ended one.
+    Runs a device's tasks as long as its context lasts. Leaving the context ends them, and raises the bug that ended one.
 
-    A bug cancels the task that entered the context, as in ``asyncio.TaskGroup``. Call :meth:`closing` before whatever
-    is to be done in order on the way out.
+    A bug cancels the task that entered the context, as in ``asyncio.TaskGroup``. Call :meth:`closing` before the steps that
+    must be done in order when the device ends.
 
     Args:
-        on_fault: Called with the fault that ended a task.
+        on_fault: Called with a fault that ended a task.
     """
 
     def __init__(self, on_fault: Callable[[EddaError], None]) -> None:
@@ -48,18 +48,18 @@ class Supervisor:
             raise self._bug
 
     def closing(self) -> None:
-        """Cancel the owner no more: it is on its way out."""
+        """Do not cancel the owner any more, because it is already closing."""
         self._closing = True
 
     def start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
-        """Run something once, beside all else."""
+        """Start a task."""
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def fail(self, bug: BaseException) -> None:
-        """End everything over a bug, or over what no further try mends."""
+        """End the device over a bug, or over a fault that no further try can mend."""
         if self._bug is None:
             self._bug = bug
             if self._owner is not None and not self._closing:

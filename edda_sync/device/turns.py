@@ -1,9 +1,9 @@
 """
-Turns: a replica that several threads use, one at a time, and what it says, carried out on the event loop in that order.
+Turns: several threads use one replica, one at a time. The effects of each turn are carried out on the event loop, in order.
 
-A thread that has committed takes its turn itself where the replica is free, and waits for nobody: so what was written is on
-its way after one change of thread. All else takes turns on a thread of its own, so that a commit that waits for the disk
-holds up neither the network nor anybody else's reading.
+A thread that has committed takes its turn itself if the replica is free. So what was written is sent after one change of
+threads. All other turns run on a thread of their own, so that a commit that waits for the disk blocks neither the network
+nor other readers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Turn:
     """
-    What came of one turn.
+    The result of one turn.
 
     Attributes:
-        effects: What the replica said, in order.
-        progress: How it stands with each peer.
-        deadline: When its timers are due; None for never.
-        told: The last own change of which the peers were told, where that was what the turn was for.
+        effects: The replica's effects, in order.
+        progress: The progress of each session, by peer.
+        deadline: When the replica's timers are due; None for never.
+        told: The last own change that the peers were told of, if that was the purpose of the turn.
     """
 
     effects: list[Effect]
@@ -45,10 +45,10 @@ class Turn:
 
 class Turns:
     """
-    The turns of one replica. Make it on the event loop; :meth:`end` it last.
+    The turns of one replica. Make it on the event loop, and call :meth:`end` last.
 
     Args:
-        carry_out: Called on the event loop with what came of each turn, in order.
+        carry_out: Called on the event loop with the result of each turn, in order.
     """
 
     def __init__(self, carry_out: Callable[[Turn], None]) -> None:
@@ -63,7 +63,7 @@ class Turns:
         return await self._loop.run_in_executor(self._thread, work)
 
     async def drive(self, work: Callable[[Replica, float], list[Effect] | None]) -> None:
-        """Let the replica do something; what it says is carried out when this returns."""
+        """Run a turn of the replica. Its effects are carried out when this returns."""
 
         def turn() -> None:
             with self._taken:
@@ -73,15 +73,15 @@ class Turns:
 
     def drive_here(self, work: Callable[[Replica, float], list[Effect] | None], told: Dot) -> bool:
         """
-        Let the replica do something on the calling thread, if it is free.
+        Run a turn of the replica on the calling thread, if the replica is free.
 
         Args:
-            work: What.
-            told: Of what the peers are told by it.
+            work: The turn.
+            told: The last own change that the turn tells the peers of.
 
         Returns:
-            Whether it did, and met no fault: else whoever is to do it then meets that. On the main thread it never does,
-            since a signal could end it midway.
+            Whether the turn ran without a fault. If not, the caller must have it done elsewhere, where the fault is
+            handled. It never runs on the main thread, because a signal could end it midway.
         """
         if threading.current_thread() is threading.main_thread() or not self._taken.acquire(blocking=False):
             return False
@@ -96,7 +96,7 @@ class Turns:
         return True
 
     def end(self) -> None:
-        """Let go of the thread."""
+        """Stop the thread."""
         self._thread.shutdown()
 
     def _turn(self, work: Callable[[Replica, float], list[Effect] | None], told: Dot | None) -> None:

@@ -1,4 +1,4 @@
-"""Watched queries: what a running device answers again whenever something has changed."""
+"""Watched queries: a running device answers them again whenever something has changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edda_sync.words.model import Item
 
 @dataclass(frozen=True, slots=True)
 class QueryChange:
-    """How the answer to a watched query changed: what is new in it, what reads otherwise, what is no longer in it."""
+    """How the result of a watched query changed: new items, changed items, and items that are no longer in it."""
 
     added: list[Item]
     changed: list[Item]
@@ -19,34 +19,34 @@ class QueryChange:
 
 
 class Changes:
-    """Wakes whoever waits for something to change; for one event loop."""
+    """Wakes the tasks that wait for a change, on one event loop."""
 
     def __init__(self) -> None:
         self.count = 0
         self._next: asyncio.Future[None] | None = None
 
     def told(self) -> None:
-        """Say that something has changed."""
+        """Signal that something has changed."""
         self.count += 1
         waiting, self._next = self._next, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition holds; it is asked now, and after each change."""
+        """Wait until a condition holds. It is checked now, and after each change."""
         while not condition():
             if self._next is None:
                 self._next = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._next)  # others wait for it too
+            await asyncio.shield(self._next)  # shielded, because others wait for it too
 
 
 async def watch(find: Callable[[], Awaitable[list[Item]]], changes: Changes) -> AsyncIterator[QueryChange]:
     """
-    Yield what a query finds, even if that is nothing, and then each change of it, for ever.
+    Yield the result of a query, even if it is empty, and then each change of it, without end.
 
     Args:
         find: Runs the query.
-        changes: Say when it is worth running again.
+        changes: Signals when to run it again.
     """
     seen: dict[str, Item] | None = None
     while True:

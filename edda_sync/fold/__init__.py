@@ -1,8 +1,8 @@
 """
 The fold: changes in; entities, texts and rows out.
 
-A reader's path: ``fold`` takes one change after another (``current``). ``checks`` and ``budget`` say of each operation
-whether it may be, ``unapplied`` what becomes of one that may not, and ``applying`` what the others do to ``entities`` and
-``texts``; nearly every entity of an import goes by ``newborn``. ``projector`` says what is to be written of all of it, with
-``rings`` and ``conflicts``. ``scrub`` checks that it still is so.
+A reader's path: ``fold`` takes one change after another (``current``). For each operation, ``checks`` and ``budget`` decide
+whether it is valid, ``unapplied`` handles it if it is not, and ``applying`` applies it to ``entities`` and ``texts`` if it
+is. Nearly every entity of an import takes the path in ``newborn``. ``projector``, with ``rings`` and ``conflicts``, returns
+what is to be written. ``scrub`` checks what is stored.
 """

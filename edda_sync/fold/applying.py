@@ -1,4 +1,4 @@
-"""Applying: what an operation does to its entity and its text, once it was checked."""
+"""Applying: what a checked operation does to its entity and its text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 class Applying:
     """
-    Applies operations to the entities and texts of a fold; each call is about the change that was begun last.
+    Applies operations to the entities and texts of a fold. Each call is about the change that was last begun.
 
     Args:
         view, entities, texts, projector, checks: The fold's.
@@ -37,29 +37,29 @@ class Applying:
         self._projector, self._checks = projector, checks
         self._change: Current = NO_CHANGE
         self._chains: Chains | None = None
-        self._written_void: dict[bytes, bytes | None] = {}  # by a void change: the text that an entity's field reads
+        self._written_void: dict[bytes, bytes | None] = {}  # by a void change: the text that an entity's field contains
 
     def begin(self, change: Current) -> None:
         """Start a change."""
         self._change = change
-        self._chains = None  # as of this change: one before it may have begun a branch
+        self._chains = None  # depends on this change, because one before it may have begun a branch
         self._written_void = {}
 
     def pay(self, one: Operation, size: int) -> Entity:
         """
-        Apply an operation that its author may still afford, and return its entity; one that is refused costs nothing.
+        Apply an operation within its author's budget, and return its entity. A refused operation costs nothing.
 
         Args:
             one: The operation, which was checked.
-            size: Of a Put, how many bytes it writes.
+            size: The number of bytes that a Put writes.
 
         Raises:
             LimitError: Its author has written as much into the entity as one life may.
-            RefusedTextError: The text does not take the edit; nothing has changed.
+            RefusedTextError: The text refuses the edit; nothing has changed.
         """
         entity, chain = self._entities.of(one.kind, one.id), self._change.chain
         if entity.overfull:
-            check_room(entity)  # a peer's operations have no effect, and come not as far
+            check_room(entity)  # a peer's operations have no effect on it, and do not come here
         if isinstance(one, Put):
             entity.charge(chain, len(one.cells), size)
         elif isinstance(one, Edit):
@@ -75,7 +75,7 @@ class Applying:
         return entity
 
     def apply(self, entity: Entity, one: Put | Delete | Touch) -> None:
-        """Apply an operation that is known to be sound."""
+        """Apply an operation that is known to be valid."""
         change = self._change
         if isinstance(one, Put):
             self._put(entity, one.cells)
@@ -84,7 +84,7 @@ class Applying:
             entity.delete(self._chains.pairs(one.seen, change.past))
             self._projector.note(entity.key, Became.SHOWN, ())
             return
-        else:  # every change that tags something touches the tag, which then looks as before
+        else:  # every change that uses a tag touches it, without a visible effect
             same = one.kind == "tag" and self._entities.was_visible(entity.key)
             self._projector.note(entity.key, Became.TOUCHED if same else Became.SHOWN, ())
         entity.touch(change.actor, change.seq)
@@ -93,12 +93,12 @@ class Applying:
         self._projector.note(entity.key, Became.SHOWN, written)
         text_field, change = TEXT_FIELDS.get(entity.kind), self._change
         actor, seq, wall, past = change.actor, change.seq, change.wall_ms, change.past
-        if not entity.cells:  # it is new, nearly always
+        if not entity.cells:  # the entity is new, the usual case
             entity.cells = {name: [(actor, seq, wall, value)] for name, value in written.items()}
             return
         for name, value in written.items():
             if name == text_field and name in entity.cells:
-                # An edit made elsewhere meanwhile still needs the starts that this write replaces.
+                # A concurrent edit still needs the starts that this write replaces.
                 self._texts.keep_starts(self._view, entity, name, past)
                 if isinstance(value, str):
                     self._texts.started(self._view, entity, name, value, (actor, seq))
@@ -111,12 +111,12 @@ class Applying:
         if any(write[:2] == dot and not self._reads(entity, write, one.genesis) for write in siblings):
             raise RefusedTextError(
                 "its change writes another text of the same field"
-            )  # a cell holds one write a change
+            )  # a cell holds one write of each change
         self._texts.apply(self._view, entity, one, edit, dot, self._change.deps)
         self.note_edit(entity, one.field, one.genesis)
 
     def note_edit(self, entity: Entity, field: str, genesis: bytes) -> None:
-        """Write an edited text's cell: an edit replaces, of what its author saw, the same text and emptiness."""
+        """Write the cell of an edited text. An edit replaces the same text, and an empty one, if its author saw them."""
         change, siblings = self._change, entity.cells.get(field, [])
         kept = [
             write
@@ -132,14 +132,14 @@ class Applying:
         self._projector.note(entity.key, Became.EDITED if seen else Became.SHOWN, (field,))
 
     def _reads(self, entity: Entity, write: Write, genesis: bytes) -> bool:
-        """Tell whether a text cell's write stands for nothing, or for the text of a genesis."""
+        """Tell whether a write of a text cell stands for an empty text, or for the text of this genesis."""
         return write[3] is None or self._genesis(entity, write[3]) == genesis
 
     def _genesis(self, entity: Entity, value: str | bytes) -> bytes:
         return value if isinstance(value, bytes) else self._texts.genesis(entity, value)
 
     def keep_void(self, one: Put | Edit) -> None:
-        """Keep the places of what a void change wrote into a text; what would be refused has none."""
+        """Keep the places of what a void change wrote into a text; what would be refused has no place."""
         entity, field = self._entities.of(one.kind, one.id), TEXT_FIELDS.get(one.kind, "")
         change, written = self._change, self._written_void
         try:

@@ -15,29 +15,29 @@ from edda_sync.words.model import TEXT_FIELDS
 
 
 class Budget:
-    """What a change has written into each entity so far."""
+    """What the present change has written into each entity so far."""
 
     def __init__(self) -> None:
         self._spent: dict[bytes, tuple[int, int]] = {}  # cells and bytes, by entity
 
     def begin(self) -> None:
-        """Start a change, which has spent nothing yet."""
+        """Start a change, which has spent nothing."""
         self._spent = {}
 
     def has_spent(self, key: bytes) -> bool:
-        """Tell whether the change has written into an entity already."""
+        """Tell whether the change has already written into an entity."""
         return key in self._spent
 
     def spend(self, one: Put, size: int) -> None:
         """
-        Count what the change writes into one entity; an operation that is refused spends nothing.
+        Count what the change writes into one entity. A refused operation spends nothing.
 
         Args:
             one: The operation.
-            size: How many bytes it writes, its text as well.
+            size: The number of bytes that it writes, including its text.
 
         Raises:
-            LimitError: The change writes more than one may.
+            LimitError: The change writes more into the entity than one change may.
         """
         key, text = key_of(one.kind, one.id), TEXT_FIELDS.get(one.kind)
         cells_spent, bytes_spent = self._spent.get(key, (0, 0))
@@ -54,19 +54,19 @@ class Budget:
 
 def check_room(entity: Entity | None) -> None:
     """
-    Check that this device may go on writing into an entity.
+    Check that this device may write into an entity.
 
     Raises:
         LimitError: All lives together have written as much into it as an entity may hold.
     """
     if entity is not None and (entity.overfull or entity.is_too_heavy):
         most = limits.ENTITY_BYTES_MAX
-        size = max(entity.weight, most + 1)  # of one that is overfull nobody counts any more
+        size = max(entity.weight, most + 1)  # the size of an overfull entity is not counted any further
         raise LimitError(f"what all devices wrote into one {entity.kind}", size, most, "go on in a new one")
 
 
 def is_much(cells: int, size: int) -> bool:
-    """Tell whether so many cells and bytes alone are more than one life may write into an entity, or it may hold."""
+    """Tell whether so many cells and bytes are by themselves too much for one life, or for the entity."""
     return (
         cells > limits.ENTITY_LIFE_CELLS_MAX
         or size > limits.ENTITY_LIFE_BYTES_MAX
@@ -76,9 +76,9 @@ def is_much(cells: int, size: int) -> bool:
 
 def size_of(cells: Mapping[str, Any]) -> int:
     """
-    Return how many bytes some cells take, by a change's and a life's budget: the sizes of names and values.
+    Return the size of some cells in bytes, as budgets count it: the sizes of names and values.
 
-    A control character of a name, which may be a key of metadata, counts as the six that it takes in JSON.
+    A control character in a name, which may be a key of metadata, counts as its six bytes in JSON.
     """
     size_of_one, size = operation.size_of, 0
     for name, value in cells.items():
@@ -88,5 +88,5 @@ def size_of(cells: Mapping[str, Any]) -> int:
         if type(value) is str and value.isascii():
             size += len(value)
         else:
-            size += 8 if value is True or type(value) is int else size_of_one(value)  # most of what is no text
+            size += 8 if value is True or type(value) is int else size_of_one(value)  # most values that are no text
     return size

@@ -1,4 +1,4 @@
-"""Checks: whether an operation is one that this version folds. The verdict hangs on the change and its past alone."""
+"""Checks: whether this version folds an operation. The verdict depends on the change and its past alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edda_sync.fold.current import Current
 from edda_sync.fold.entities import Entities
 from edda_sync.words.errors import InvalidValueError
 
-_NEVER_DELETED: Final = ("device", "workspace")  # who is a member is no question of what is in the trash
+_NEVER_DELETED: Final = ("device", "workspace")  # membership is not a matter of the trash
 
 
 class Checks:
@@ -22,7 +22,7 @@ class Checks:
 
     Args:
         entities: The fold's.
-        budget: What the change that is being folded has written.
+        budget: What the present change has written.
     """
 
     def __init__(self, entities: Entities, budget: Budget) -> None:
@@ -30,11 +30,11 @@ class Checks:
 
     def put(self, change: Current, one: Put) -> tuple[list[str], int]:
         """
-        Check what is written; return the cells that only a newer version knows, and how many bytes all of it is.
+        Check a Put; return the cells that only a newer version knows, and the number of bytes of all cells.
 
         Raises:
-            InvalidValueError: No version takes it.
-            LimitError: The change writes more into the entity than one may.
+            InvalidValueError: No version accepts it.
+            LimitError: The change writes more into the entity than one change may.
         """
         unknown = unknown_cells(one.kind, one.id, one.cells)
         if one.kind == "device" and "record" in one.cells:
@@ -51,15 +51,15 @@ class Checks:
         return unknown, size
 
     def _seen(self, change: Current, one: Put, name: str) -> list[Any]:
-        """Return what the change's past has written into a cell that nothing may replace."""
+        """Return what the change's past has written into a cell that must not be replaced."""
         written = self._entities.of(one.kind, one.id).cells.get(name, ())
         return [value for actor, seq, _, value in written if seq <= change.past.get(actor, 0)]
 
     def _check_epoch(self, change: Current, one: Put, name: str, epoch: EpochRecord) -> None:
         """
-        Check that an epoch follows one that its author knew: nobody may take the greatest depth there is.
+        Check that an epoch follows one that its author knew, so that nobody can take the greatest depth.
 
-        The first one is written by the very first change. Each is written once, so that all of them stay.
+        The very first change writes the first epoch. Each epoch is written once, so that all of them stay.
         """
         if self._seen(change, one, name):
             raise InvalidValueError("epoch", "is written once, and was written already", None)
@@ -77,7 +77,7 @@ class Checks:
         Check a deletion.
 
         Raises:
-            InvalidValueError: No version takes it.
+            InvalidValueError: No version accepts it.
         """
         if one.kind in _NEVER_DELETED:
             raise InvalidValueError("kind", f"is {one.kind}, of which nothing is deleted", one.kind)

@@ -1,4 +1,4 @@
-"""Which values of an entity are kept and not shown."""
+"""The values of an entity that are kept and not shown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edda_sync.crdt.entity import Entity
 from edda_sync.fold.texts import Texts
 from edda_sync.words.model import TEXT_FIELDS
 
-_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # add wins, or derived: several values are no conflict
+_OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # several values of these are no conflict
 
 
 def conflicts_of(entity: Entity, texts: Texts) -> dict[str, list[Write]]:
-    """Return the values that are kept but not shown, by cell; a text and its own start are one value."""
+    """Return the values that are kept and not shown, by cell. A text and its own start count as one value."""
     found: dict[str, list[Write]] = {}
     if all(len(siblings) == 1 for siblings in entity.cells.values()):
         return found

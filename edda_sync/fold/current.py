@@ -1,4 +1,4 @@
-"""The change that is being folded: who wrote it, when, and what it had seen."""
+"""The change that is being folded: its author, its time, and what it had seen."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from edda_sync.crdt.frontier import Dot, Frontier
 
 class Current:
     """
-    A change, as its operations are folded.
+    The change whose operations are being folded.
 
     Attributes:
         actor, seq: Its dot.
         wall_ms: Its wall time in milliseconds.
-        deps: All that it depends on, its actor's previous change included.
-        past: That, and the change itself.
-        position: Where it stands in the log.
+        deps: Everything that it depends on, with its actor's previous change.
+        past: The same, and the change itself.
+        position: Its position in the log.
         author: The public key of its device.
-        void: Whether evidence takes it out.
-        chain: The names of the author's chain, from the actor down.
+        void: Whether evidence removes its effect.
+        chain: The names of its author's chain, from the actor on.
     """
 
     __slots__ = ("actor", "author", "chain", "deps", "past", "position", "seq", "void", "wall_ms")
@@ -42,9 +42,9 @@ class Current:
 
     @property
     def dot(self) -> Dot:
-        """Actor and number."""
+        """Its actor and seq."""
         return self.actor, self.seq
 
 
 NO_CHANGE = Current((b"", 0), 0, {}, 0, b"", ())
-"""Stands where no change was begun."""
+"""Stands for the change before any was begun."""

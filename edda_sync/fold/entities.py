@@ -1,4 +1,4 @@
-"""The entities that one pass of the fold holds in memory, beside what the store had of them before."""
+"""The entities that a fold holds in memory, with the records that the store had of them before."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from edda_sync.store.seams import Record, StoreReader
 
 class Entities:
     """
-    Entities as they stand in a fold; what is read once is not read again before :meth:`clear`.
+    The entities of a fold. What was read once is not read again before :meth:`clear`.
 
-    An entity is decoded when somebody asks for it. Of what others only point at, it is enough to know whether it is visible.
+    An entity is decoded when it is asked for. If others only point at it, only its visibility is needed.
 
     Args:
         reader: The store's transaction.
 
     Attributes:
-        newborns: The entities that one operation wrote, and that nobody has asked for since.
-        grown: Of the newborns that somebody did ask for, the keys, and whether a peer wrote them.
+        newborns: The entities that one operation wrote, and that were not asked for since.
+        grown: The keys of newborns that were asked for, and whether a peer wrote them.
     """
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._held: dict[bytes, Entity] = {}
-        self._encoded: dict[bytes, bytes] = {}  # the states of those that were read, and that nobody has asked for
-        self._before: dict[bytes, Record | None] = {}  # of all that was looked for
+        self._encoded: dict[bytes, bytes] = {}  # the states that were read and not asked for yet
+        self._before: dict[bytes, Record | None] = {}  # of every entity that was looked up
         self.newborns: dict[bytes, Newborn] = {}
         self.grown: dict[bytes, bool] = {}
 
@@ -43,7 +43,7 @@ class Entities:
         return found
 
     def get(self, key: bytes) -> Entity | None:
-        """Return an entity that was read or made already."""
+        """Return an entity that was already read or created; None if it was not."""
         found = self._held.get(key)
         if found is not None:
             return found
@@ -57,19 +57,19 @@ class Entities:
         return found
 
     def may_differ(self, key: bytes) -> bool:
-        """Tell whether an entity may be another here than in the store, since somebody made it or asked for it."""
+        """Tell whether an entity may differ from the stored one, because it was created or asked for."""
         return key in self._held or key in self.newborns
 
     def is_unwritten(self, key: bytes) -> bool:
-        """Tell whether nobody has written an entity yet, here or in the store; it must have been looked for."""
+        """Tell whether nobody has written an entity yet, here or in the store. It must have been looked up."""
         return key in self._before and self._before[key] is None and key not in self._held and key not in self.newborns
 
     def bear(self, newborn: Newborn) -> None:
-        """Hold what the first operation on an entity makes of it."""
+        """Add an entity that one operation created."""
         self.newborns[newborn.key] = newborn
 
     def of(self, kind: str, entity_id: bytes) -> Entity:
-        """Return an entity; a new one when there is none."""
+        """Return an entity; a new one if there is none."""
         key = key_of(kind, entity_id)
         found = self.get(key)
         if found is None:
@@ -80,44 +80,44 @@ class Entities:
         return found
 
     def existing(self, kind: str, entity_id: bytes) -> Entity | None:
-        """Return an entity, if anything ever touched or deleted it."""
+        """Return an entity that anything ever touched or deleted; None if there is none."""
         key = key_of(kind, entity_id)
         self.load((key,))
         found = self.get(key)
         return found if found is not None and (found.touched or found.deleted) else None
 
     def expect_new(self, keys: Iterable[bytes]) -> None:
-        """Assume that nothing is stored under these keys; where something is, the store refuses to show it as new."""
+        """Assume that nothing is stored under these keys. If something is, the store refuses to show it as new."""
         self._before.update(dict.fromkeys(keys))
 
     def load(self, keys: Iterable[bytes]) -> None:
         """
-        Read entities that will be asked for: many at once cost little more than one.
+        Read entities that will be asked for. Many at once cost little more than one.
 
         Raises:
-            CorruptError: One of them is not what was written.
+            CorruptError: The stored data of one of them is damaged.
         """
         wanted = [key for key in keys if key not in self._before]
         if wanted:
             for record in self._reader.states.get(wanted).values():
                 self._encoded[record.key] = state.state_of(record.key, record.state)
                 self._before[record.key] = record
-            for key in wanted:  # last: what cannot be read is not what nobody wrote
+            for key in wanted:  # last, so that what cannot be read does not count as unwritten
                 self._before.setdefault(key)
 
     def hold(self, record: Record) -> Entity:
-        """Hold the entity of a record."""
+        """Add the entity of a record."""
         entity = self._held[record.key] = state.entity_of(record.key, record.state)
         self._before[record.key] = record
         self._encoded.pop(record.key, None)
         return entity
 
     def before(self, key: bytes) -> Record | None:
-        """Return the record that the store had of an entity, which must have been looked for."""
+        """Return the record that the store has of an entity, which must have been looked up."""
         return self._before[key]
 
     def was_visible(self, key: bytes) -> bool:
-        """Tell whether the tables show an entity, which must have been looked for."""
+        """Tell whether the tables show an entity, which must have been looked up."""
         before = self._before[key]
         return before is not None and not before.hidden
 
@@ -131,6 +131,6 @@ class Entities:
         return not entity.hidden if entity is not None else self.was_visible(key)
 
     def clear(self) -> None:
-        """Forget all of it."""
+        """Forget all entities."""
         self._held, self._encoded, self._before = {}, {}, {}
         self.newborns, self.grown = {}, {}

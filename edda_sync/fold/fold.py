@@ -1,19 +1,20 @@
 """
-The fold: changes in; entities, texts and rows out, inside one transaction of a store.
+The fold: changes go in; entities, texts and rows come out, inside one transaction of a store.
 
-Begin a change with :meth:`Fold.begin`, and hand in its operations with :meth:`Fold.receive` or, one's own,
-:meth:`Fold.write`; :meth:`Fold.flush` hands on what came of it, as a delta. Memory holds at most ``CHUNK`` entities: of a
-longer change a delta is handed on now and then, inside the same transaction.
+Begin a change with :meth:`Fold.begin`, and pass its operations to :meth:`Fold.receive`, or this device's own ones to
+:meth:`Fold.write`. :meth:`Fold.flush` passes on the result as a delta. Memory holds at most ``CHUNK`` entities: for a longer
+change, deltas are passed on in between, inside the same transaction.
 
-1. Local and remote changes take the same path: an author folds its own operations as everybody else will.
-2. What an operation does depends on the entity, the operation and its change's past: never on when it came.
+1. Local and remote changes take the same path: an author folds its own operations as every peer will.
+2. The effect of an operation depends on the entity, the operation and its change's past, and never on when it came.
 3. An operation that cannot be folded stays in the log, and the rest of its change is folded; see ``unapplied``.
-4. A text's edits are applied at once, its row and hash are brought up to date by :meth:`Fold.refresh`.
-5. Inside, and in the store, an entity goes by its key (``entity.key_of``): one id may name several, one of each kind.
-6. What would make an entity overfull makes it so, and from then on nothing has any effect on it; at this device's own
-   commit it is an error. The log holds all of it, and what is about it.
-7. Of a change that evidence takes out (*void*) the operations have no effect, and nobody else's vanish with them: what it
-   wrote into texts keeps its place there, hidden, since others may have written beside it.
+4. A text's edits are applied at once; :meth:`Fold.refresh` brings its row and hash up to date.
+5. Inside the fold and the store, an entity is identified by its key (``entity.key_of``), because entities of several kinds
+   may have one id.
+6. A write that makes an entity too large marks it as overfull. From then on nothing has any effect on the entity; for this
+   device's own write it is an error. The log still contains everything.
+7. The operations of a change that evidence removes (*void*) have no effect, and no operations of others lose theirs: what
+   the change wrote into texts keeps its place there, hidden, because others may have written next to it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from edda_sync.words.errors import CorruptError, InvalidValueError, LimitError, 
 from edda_sync.words.model import TEXT_FIELDS
 
 CHUNK: Final = 2_000
-TEXT_BYTES: Final = 8 * 1024 * 1024  # of what was done to texts: more is handed on
+TEXT_BYTES: Final = 8 * 1024 * 1024  # how many bytes of edits are held before they are passed on
 
 
 def _refuse_to_write(_delta: Delta) -> None:
@@ -56,19 +57,19 @@ def _refuse_to_write(_delta: Delta) -> None:
 
 class Fold:
     """
-    One pass over changes in one transaction; call :meth:`flush` before the transaction ends.
+    One pass over changes in one transaction. Call :meth:`flush` before the transaction ends.
 
-    It writes nothing itself: what comes of the changes is a :class:`~edda_sync.store.delta.Delta`.
+    It writes nothing itself: its result is a :class:`~edda_sync.store.delta.Delta`.
 
     Args:
-        reader: The store's transaction; a reader of it for whoever only looks.
+        reader: The store's transaction; for looking only, a reader of the store.
         texts: The text documents in use.
-        only: Keys of the entities to fold, when others are to be left as they are.
-        waiting: Where operations wait in the store; looked up anew by default.
-        write: Takes each delta when it is complete, or when as much is held as memory is for; nobody by default.
+        only: Keys of the entities to fold, if others must stay as they are.
+        waiting: Where operations wait in the store; looked up again by default.
+        write: Takes each delta, when it is complete or memory is full; by default nothing takes it.
 
     Attributes:
-        change: The change that was begun last.
+        change: The change that was last begun.
     """
 
     def __init__(
@@ -91,9 +92,9 @@ class Fold:
         self._budget = Budget()
         self._checks = Checks(self.entities, self._budget)
         self._applying = Applying(self.view, self.entities, texts, self._projector, self._checks)
-        self._mentioned: dict[tuple[bytes, int], None] = {}  # entity, and position of the change that is about it
-        self._parented: dict[bytes, None] = {}  # tasks that this device gives a parent, which must close no ring
-        self._number = 0  # of the operation, in its change
+        self._mentioned: dict[tuple[bytes, int], None] = {}  # by entity and position of the change
+        self._parented: dict[bytes, None] = {}  # tasks that this device gives a parent, which must not form a ring
+        self._number = 0  # of the operation within its change
 
     def begin(
         self,
@@ -112,10 +113,10 @@ class Fold:
         Args:
             actor, seq: Its dot.
             wall_ms: Its wall time in milliseconds.
-            deps: All that it depends on, its actor's previous change included.
-            position: Where it stands in the log.
+            deps: Everything that it depends on, with its actor's previous change.
+            position: Its position in the log.
             author: The public key of its device.
-            void: Whether evidence takes it out.
+            void: Whether evidence removes its effect.
         """
         chain = names_of(self.reader).order(actor)
         self.change = change = Current((actor, seq), wall_ms, deps, position, author, chain, void=void)
@@ -126,10 +127,10 @@ class Fold:
 
     def read_ahead(self, bodies: Iterable[tuple[bytes, int]]) -> None:
         """
-        Read what some changes that are folded next are about: all at once, which costs little more than one of them.
+        Read the entities of the changes that will be folded next, all at once, which costs little more than reading one.
 
         Args:
-            bodies: The whole body of each change, and how many operations its header says that there are.
+            bodies: For each change, its whole body and the number of operations in its header.
         """
         keys: dict[bytes, None] = {}
         for body, operations in bodies:
@@ -146,11 +147,11 @@ class Fold:
 
     def receive(self, operations: Iterable[Operation | Unread], *, understood: bool = True) -> None:
         """
-        Fold the operations of a change that a peer sent: each is checked.
+        Fold the operations of a peer's change, and check each.
 
         Args:
-            operations: All of the change, in order.
-            understood: False when its header says something that only a newer version knows: then all of it waits.
+            operations: All operations of the change, in order.
+            understood: False if its header contains something that only a newer version knows: then all operations wait.
         """
         chunk: list[Operation | Unread] = []
         for each in operations:
@@ -161,11 +162,11 @@ class Fold:
         self._receive_chunk(chunk, understood)
         nothing = self._number == 0 and not self.change.void
         if not understood and nothing and (self._only is None or UNREADABLE in self._only):
-            self._mentioned[UNREADABLE, self.change.position] = None  # what it does stands in its header alone
+            self._mentioned[UNREADABLE, self.change.position] = None  # only its header says what it does
             self._unapplied.wait(UNREADABLE, 0, "only a newer version can read this change")
 
     def carry(self, one: Operation | Unread, number: int) -> None:
-        """Fold an operation of this device's own, with its number in its change, as everybody else does: it may wait."""
+        """Fold an operation of this device, with its number in its change, like any other; it may have to wait."""
         self._number = number - 1
         self._receive_chunk([one], True)
 
@@ -182,7 +183,7 @@ class Fold:
                 continue
             held = self.entities.get(key)
             if held is not None and held.overfull:
-                continue  # nothing is refused of it, and nothing waits: what it is hangs on no order
+                continue  # it is neither refused nor waiting, because its effect does not depend on the order
             self._projector.strange(key)
             if void:
                 if understood and isinstance(each, (Put, Edit)):
@@ -199,7 +200,7 @@ class Fold:
         self.flush_if_full()
 
     def _bear(self, one: Put, key: bytes, *, is_strange: bool) -> bool:
-        """Try the newborn path: for an operation that is the first on its entity, and has nothing special about it."""
+        """Try the newborn path, for an operation that is the first one on its entity, and not special in any way."""
         kind, written = one.kind, one.cells
         if kind not in newborn.KINDS or not self.entities.is_unwritten(key) or self._budget.has_spent(key):
             return False
@@ -211,7 +212,7 @@ class Fold:
                 return False
             self._budget.spend(one, size)
         except (InvalidValueError, LimitError):
-            return False  # the ordinary path says what becomes of it
+            return False  # the ordinary path decides
         change = self.change
         dot = change.actor, change.seq
         self.entities.bear(Newborn(kind, one.id, key, dot, change.wall_ms, written, size, is_strange=is_strange))
@@ -247,18 +248,18 @@ class Fold:
         self._unapplied.wait(key, self._number, why)
 
     def waits_within(self, key: bytes, past: Mapping[bytes, int]) -> bool:
-        """Tell whether something that a past holds waits, on an entity or on one that nobody can read."""
+        """Tell whether an operation in a past waits, on an entity or on an unreadable one."""
         return self._unapplied.within(key, past)
 
     # --- this device's own --------------------------------------------------------------------------------------------
 
     def write(self, one: Operation) -> None:
         """
-        Apply an operation of this device's own, by the rules that every reader holds it to.
+        Apply an operation of this device, by the rules that every peer applies.
 
         Raises:
-            InvalidValueError: A reader would refuse it.
-            LimitError: The change, or this life, or all lives together, would have written too much into one entity.
+            InvalidValueError: A peer would refuse it.
+            LimitError: The change, this life, or all lives together would have written too much into one entity.
         """
         size, key = 0, key_of(one.kind, one.id)
         self._mentioned[key, self.change.position] = None
@@ -274,11 +275,11 @@ class Fold:
 
     def write_edit(self, entity: Entity, field: str, genesis: bytes, pieces: int, size: int) -> None:
         """
-        Count an edit of this device's own that its text has taken already, and write the text's cell.
+        Count an edit of this device that its text has already accepted, and write the text's cell.
 
         Args:
-            entity, field, genesis: The text's.
-            pieces, size: How many pieces the edit has, and how many bytes.
+            entity, field, genesis: The text's entity, field and genesis.
+            pieces, size: The number of pieces and of bytes in the edit.
 
         Raises:
             LimitError: This life, or all lives together, would have written too much into the entity.
@@ -289,13 +290,13 @@ class Fold:
         self._applying.note_edit(entity, field, genesis)
 
     def forbid_ring(self, task_id: bytes) -> None:
-        """Let the next flush raise :class:`InvalidValueError` if a task is its own ancestor then."""
+        """Make the next flush raise :class:`InvalidValueError` if a task is its own ancestor."""
         self._parented[key_of("task", task_id)] = None
 
     # --- entities that are whole --------------------------------------------------------------------------------------
 
     def load_state(self, other: Entity) -> None:
-        """Take an entity's state from a segment, into a store that has nothing of it; its texts are the caller's."""
+        """Take an entity's state from a segment, into an empty store. The caller takes its texts."""
         held = self.entities.of(other.kind, other.id)
         held.touched, held.deleted, held.cells = other.touched, other.deleted, other.cells
         held.spent, held.refused, held.ext = other.spent, other.refused, other.ext
@@ -305,20 +306,20 @@ class Fold:
 
     def is_sound(self, record: Record) -> bool:
         """
-        Tell whether a stored entity has the hash and the rows that its state says; every text must be up to date.
+        Tell whether a stored entity has the hash and the rows of its state. Every text must be up to date.
 
         Raises:
-            CorruptError: Its state, or a text of it, cannot even be read.
+            CorruptError: Its state, or one of its texts, cannot be read.
         """
         return self._projector.is_sound(record)
 
     def is_readable(self, key: bytes) -> bool:
-        """Tell whether an entity can be read, with each of its texts."""
+        """Tell whether an entity can be read, with all its texts."""
         try:
             entity = self.entities.existing(*kind_and_id(key))
             for field, genesis in entity.edited_texts() if entity is not None else ():
                 self.texts.document(self.view, (key, field, genesis))
-        except (CorruptError, RefusedTextError):  # what rotted, or names a text that is not there
+        except (CorruptError, RefusedTextError):  # it rotted, or names a missing text
             return False
         return True
 
@@ -326,9 +327,9 @@ class Fold:
 
     def refresh(self) -> int:
         """
-        Bring rows and hashes of edited texts up to date; return how many entities that were.
+        Bring rows and hashes of edited texts up to date; return the number of these entities.
 
-        One that cannot be read is left as it is: it ends nothing, and the scrub names it.
+        An entity that cannot be read is left as it is; the scrub names it.
         """
         stale = [key for key in self.reader.index.stale() if self.is_readable(key)]
         self.entities.load(stale)
@@ -340,7 +341,7 @@ class Fold:
         return len(stale)
 
     def show_again(self, keys: Sequence[bytes]) -> None:
-        """Write the rows of entities anew, after what they point at was folded anew."""
+        """Write the rows of entities again, after the entities that they point at were folded again."""
         self.entities.load(keys)
         for key in keys:
             if self.entities.get(key) is not None:
@@ -348,17 +349,17 @@ class Fold:
         self.flush()
 
     def flush_if_full(self) -> None:
-        """Hand on what is held when it is much."""
+        """Pass on what is held, if it is much."""
         if len(self.entities) >= CHUNK or self.view.size >= TEXT_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what came of all that was folded: states, texts, hashes, digest and rows."""
+        """Pass on the result of everything that was folded: states, texts, hashes, digest and rows."""
         self._write(self.delta())
 
     def delta(self) -> Delta:
         """
-        Return what came of all that was folded since the last one, and forget it: whoever asks writes it, or not.
+        Return the result of everything that was folded since the last delta, and forget it. The caller may write it.
 
         Raises:
             InvalidValueError: A task of :meth:`forbid_ring` is its own ancestor.

@@ -1,16 +1,16 @@
 """
-What the items of texts are called in a store that knows of forks, and what edits mean by the names that they say.
+The names of items in texts when chains have forked, and the meaning of edits that use these names.
 
-An edit says whose units it means by an actor, and counts an actor's units through its whole chain: its author may not know
-that the chain forks. A text keeps the units of each branch apart, and calls them by all the names from the actor down, one
-after another (``Names.order``): 16 bytes for each, so that a branch sorts where its actor stood, whatever was proved when.
+An edit names units by an actor, and counts an actor's units through its whole chain, because its author may not know of a
+fork. A text keeps the units of each branch apart, and names them by all names of the branch from the actor on, joined
+(``Names.order``): 16 bytes for each, so that a branch sorts where its actor stood, whatever was proved when.
 
-1. What an edit means is a function of it and its past, and so is whether it is said as everybody says it. So it is taken or
-   refused by whoever knows of a fork as by whoever does not.
-2. A rewrite is named by the hash of what it says. Where that means a branch, the same bytes may mean two things: a machine
-   that was put back does again what it did. So its name goes on with the branches that it means. Which of several an edit
-   means, it says by the branch at which they part.
-3. A change, in a text, goes by what its actor is called there. What was seen of it is looked up by the last name.
+1. The meaning of an edit depends on the edit and its past alone, and so does whether it has the form that everybody uses. So
+   devices that know of a fork accept or refuse it exactly as devices that do not.
+2. A rewrite is named by the hash of its bytes. With forks, the same bytes may have two meanings, because a machine that was
+   put back repeats what it did. So the name also contains the branches that the rewrite refers to. An edit says which of
+   several rewrites it means by the branch at which they part.
+3. In a text, a change is identified by the name of its actor there. What was seen of it is looked up by the last name.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from edda_sync.crdt.text.sequence import TextSequence
 from edda_sync.words.errors import RefusedTextError
 
 Span = tuple[bytes, int, int]
-"""What some units are called in the text, first clock, number of units."""
+"""The name of some units in the text, the first clock, and the number of units."""
 
-_PAIR: Final = 0x92  # begins what msgpack makes of an edit and its own name; an edit alone has four fields
+_PAIR: Final = 0x92  # begins the encoding of an edit with its own name; an edit alone has four fields
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, TextEdit]).decode
 
 
 class Meant(msgspec.Struct, frozen=True):
-    """An edit in the names of a text: what ``TextDocument.apply`` takes."""
+    """An edit with the names of a text, as ``TextDocument.apply`` takes it."""
 
     edit: TextEdit
     dot: Dot
@@ -46,21 +46,21 @@ class Meant(msgspec.Struct, frozen=True):
 
 
 def item_name(names: Names, name: bytes) -> bytes:
-    """Return what the units of an actor or branch are called in texts."""
+    """Return the name that texts use for the units of an actor or branch."""
     return b"".join(names.order(name))
 
 
 def encode(meant: Meant) -> bytes:
-    """Return an edit in the names of its text, as a store's tail has it; :func:`decode` reads it."""
+    """Return the encoding of an edit with its text's names, as in the tail of a store; :func:`decode` reads it."""
     return _encode((meant.own, meant.edit))
 
 
 def decode(stored: bytes) -> tuple[bytes, TextEdit] | None:
     """
-    Return what :func:`encode` wrote: own name and edit; None for an edit as it travels.
+    Decode what :func:`encode` returned: own name and edit; None for an edit as it travels.
 
     Raises:
-        RefusedTextError: It wrote nothing such.
+        RefusedTextError: It is neither.
     """
     try:
         return _decode(stored) if stored[0] == _PAIR else None
@@ -70,30 +70,30 @@ def decode(stored: bytes) -> tuple[bytes, TextEdit] | None:
 
 class ItemNames:
     """
-    The names in one edit of one text: :meth:`meant` reads what came, :meth:`said` writes what this device made.
+    The names in one edit of one text: :meth:`meant` reads a received edit, and :meth:`said` writes one of this device.
 
     Args:
-        names: Of the branches that the store holds.
-        text: The text, as it is before the edit.
-        dot: The change that carries the edit.
-        past: What that change depends on, its actor's previous change included.
+        names: The names of the branches in the store.
+        text: The text before the edit.
+        dot: The change with the edit.
+        past: Everything that the change depends on, with its actor's previous change.
     """
 
     def __init__(self, names: Names, text: TextSequence, dot: Dot, past: Mapping[bytes, int]) -> None:
         self._names, self._text = names, text
         self._past = {**past, dot[0]: dot[1]}
         self._branch, self._actor = dot[0], names.actor(dot[0])
-        self._by_hash: dict[bytes, list[int]] | None = None  # the rewrites, by the hash that their names begin with
+        self._by_hash: dict[bytes, list[int]] | None = None  # the rewrites, by the hash at the beginning of their names
         self.dot = item_name(names, dot[0]), dot[1]
 
-    # --- what came ----------------------------------------------------------------------------------------------------
+    # --- received edits -----------------------------------------------------------------------------------------------
 
     def meant(self, edit: TextEdit) -> Meant:
         """
-        Return an edit in the names of the text.
+        Return an edit with the names of the text.
 
         Raises:
-            RefusedTextError: It does not say what it means as everybody would, or its author had not seen that.
+            RefusedTextError: It does not have the form that everybody uses, or its author had not seen what it refers to.
         """
         before = 0 if edit.is_rewrite else self._names.before(self._branch, self._written)
         if edit.clock is not None and edit.clock < before:
@@ -120,7 +120,7 @@ class ItemNames:
         return Meant(read, self.dot, self._rewrite_name(edit) if edit.is_rewrite else self.dot[0])
 
     def _meant(self, edit: TextEdit, index: int, clock: int, length: int) -> list[Span]:
-        """Return what some units of an edit are called in the text; those of a rewrite itself by nothing."""
+        """Return the names of some units of an edit in the text; the rewrite's own units have an empty name."""
         if index == GENESIS:
             return [(self._text.genesis, clock, length)]
         if index == OWN:
@@ -134,7 +134,7 @@ class ItemNames:
         return spans
 
     def _own(self, clock: int, length: int) -> Iterator[Span]:
-        """Yield what the author's own units are called: its clocks count through all of its chain."""
+        """Yield the names of the author's own units; its clocks count through its whole chain."""
         own = self.dot[0]
         for end in range(NAME_BYTES, len(own), NAME_BYTES):
             size = self._size(own[:end])
@@ -161,7 +161,7 @@ class ItemNames:
         return [(item_name(self._names, each.name), each.clock, each.length) for each in found]
 
     def _rewrite_name(self, edit: TextEdit) -> bytes:
-        """Return the name of a rewrite: the hash of what it says, and the branches that it means."""
+        """Return the name of a rewrite: the hash of its bytes, and the branches that it refers to."""
         units = [(*side, 1) for left, right, _ in edit.blocks for side in (left, right) if side is not None]
         deepest = dict.fromkeys(range(TABLE, TABLE + len(edit.names)), b"")
         for index, clock, length in (*units, *edit.deletions):
@@ -170,10 +170,10 @@ class ItemNames:
                 deepest[index] = max(deepest[index], *reached, key=len)
         return rewrite_name(self._text.genesis, edit) + b"".join(deepest.values())
 
-    # --- what this device made ----------------------------------------------------------------------------------------
+    # --- edits of this device -----------------------------------------------------------------------------------------
 
     def said(self, edit: TextEdit) -> TextEdit:
-        """Return an edit of this device, made in the names of the text, as it travels."""
+        """Return an edit of this device, made with the names of the text, as it travels."""
         own = [] if edit.is_rewrite else [self._actor]
         sides = [
             [None if side is None else self._said(edit, side[0], side[1], 1)[:2] for side in (left, right)]
@@ -209,7 +209,7 @@ class ItemNames:
     # --- the text -----------------------------------------------------------------------------------------------------
 
     def _size(self, name: bytes) -> int:
-        """Return how many units one name has."""
+        """Return the number of units with one name."""
         author = self._text.authors.get(self._text.index.get(name, -1))
         return 0 if author is None else author.insertions.clock
 
@@ -218,11 +218,11 @@ class ItemNames:
         return 0 if author is None else author.insertions.known(seq)
 
     def _rewrites(self, name: bytes) -> list[bytes]:
-        """Return the rewrites that the author had seen, of those whose bytes have the hash that a name begins with."""
+        """Return the rewrites that the author had seen, and whose bytes have the hash at the beginning of a name."""
         text = self._text
         if (
             self._by_hash is None
-        ):  # looked through once: an edit may name a thousand units in a text of a thousand rewrites
+        ):  # computed once, because an edit may name a thousand units in a text of a thousand rewrites
             self._by_hash = {}
             for index in text.rewrites:
                 self._by_hash.setdefault(text.names[index][:NAME_BYTES], []).append(index)
@@ -231,7 +231,7 @@ class ItemNames:
 
 
 def _called(name: bytes, among: Iterable[bytes]) -> bytes:
-    """Return how an edit calls one of some rewrites of the same bytes: by these, and by where others part from it."""
+    """Return how an edit names one of several rewrites with the same bytes: by the branch where the others part from it."""
     parts = _parts(name)
     marks = set[int]()
     for other in among:

@@ -1,9 +1,9 @@
 """
-The newborn path: what becomes of an entity that nobody has written yet, in one pass from cells to state, hash and row.
+The newborn path: an entity that nobody has written yet goes in one pass from cells to state, hash and row.
 
-Nearly every entity of an import or of a first sync is one: it has one write a cell, no conflict, no deletion, no edited text
-and no place in a ring of parents. Whatever else happens to it in the same pass of the fold makes it an ordinary
-:class:`~edda_sync.crdt.entity.Entity` first. Both paths give the same bytes, which a property test holds.
+Nearly every entity of an import or of a first sync is of this kind: each cell has one write, and there is no conflict,
+deletion, edited text or ring of parents. If anything else happens to it in the same fold, it becomes an ordinary
+:class:`~edda_sync.crdt.entity.Entity` first. Both paths give the same bytes; a property test checks this.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ KINDS: Final = ("task", "document", "tag")
 
 class Newborn:
     """
-    An entity of one operation.
+    An entity that one operation created.
 
     Attributes:
-        key: Of the entity.
-        actor, seq: The dot of the change that writes it.
-        wall_ms: When that says it was made.
-        cells: What it writes, checked; a tag has its name, and a task no parent.
-        size: How many bytes of its author's budget that takes.
-        is_strange: Whether a peer wrote it: then its state is read back before it is kept.
+        key: The entity's key.
+        actor, seq: The dot of the change.
+        wall_ms: The change's wall time in milliseconds.
+        cells: The cells, which were checked. A tag has its name, and a task has no parent.
+        size: How many bytes of its author's budget they take.
+        is_strange: Whether a peer wrote it; then its state is decoded again before it is stored.
     """
 
     __slots__ = ("actor", "cells", "id", "is_strange", "key", "kind", "seq", "size", "wall_ms")
@@ -55,7 +55,7 @@ class Newborn:
         self.wall_ms, self.cells, self.size, self.is_strange = wall_ms, cells, size, is_strange
 
     def entity(self) -> Entity:
-        """Return it as an ordinary entity."""
+        """Return the ordinary entity."""
         entity = Entity(self.id, self.kind)
         actor, seq, wall_ms = self.actor, self.seq, self.wall_ms
         entity.cells = {name: [(actor, seq, wall_ms, value)] for name, value in self.cells.items()}
@@ -66,10 +66,10 @@ class Newborn:
 
     def record(self) -> Record:
         """
-        Return what the store keeps of it.
+        Return the record that the store keeps.
 
         Raises:
-            CorruptError: What a peer wrote cannot be read back: a fault of this version.
+            CorruptError: The state of a peer's entity cannot be decoded again, which is a bug of this version.
         """
         encoded = state.encode_new(self.kind, (self.actor, self.seq), self.wall_ms, self.cells, self.size)
         if self.is_strange and not state.reads_new(
@@ -81,11 +81,11 @@ class Newborn:
 
     def shown(self, time: str, is_visible: Callable[[bytes], bool]) -> Shown:
         """
-        Return what the tables show of it.
+        Return what the tables show.
 
         Args:
             time: Its wall time, as text.
-            is_visible: Tells of an entity's key whether that is visible.
+            is_visible: Tells, for an entity's key, whether the entity is visible.
         """
         kind, cells = self.kind, self.cells
         tags, links, withheld = [], [], []
@@ -106,8 +106,8 @@ class Newborn:
         return Shown(kind, self.key, row, tuple(tags), tuple(links), tuple(withheld))
 
 
-@lru_cache(maxsize=4_096)  # a few tags, again and again
+@lru_cache(maxsize=4_096)  # few tags are used again and again
 def _target_of(cell: str) -> tuple[str, bytes]:
-    """Return the id, as text, and the key of what a tag or link names."""
+    """Return the id, as text, and the key of the tag or link target in a cell's name."""
     target_id = rows.target_of(cell)
     return target_id, key_of(integrity.target_kind(cell), bytes.fromhex(target_id.replace("-", "")))

@@ -1,4 +1,4 @@
-"""The projector: what became of entities in a fold, as states, hashes, digest and the rows that tables show."""
+"""The projector: turns the entities of a fold into states, hashes, the digest, and the rows of the tables."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ _SUM_END: Final = 1 << 128
 
 
 class Became(IntEnum):
-    """What became of an entity, the lesser first."""
+    """How much of an entity changed, the least first."""
 
-    EDITED = 1  # a text of it was edited, and its hash and row wait for the refresh
-    TOUCHED = 2  # its state and hash change, and no row does
+    EDITED = 1  # one of its texts was edited; its hash and row wait for the refresh
+    TOUCHED = 2  # its state and hash change, but not its row
     SHOWN = 3  # its row changes as well
 
 
 class Projector:
     """
-    What is to be written of a fold's entities; :meth:`delta` returns it.
+    Collects what is to be written about a fold's entities; :meth:`delta` returns it.
 
     Args:
-        view: The fold's.
-        entities, rings: The fold's.
+        view: The fold's view.
+        entities, rings: The fold's entities and rings.
         texts: The text documents in use.
     """
 
     def __init__(self, view: View, entities: Entities, rings: Rings, texts: Texts) -> None:
         self._view, self._entities, self._rings, self._texts = view, entities, rings, texts
         self._reader = view.reader
-        self._changed: dict[bytes, Became] = {}  # in the order in which it did
-        self._written: dict[bytes, set[str] | None] = {}  # the cells of what is shown; None: whatever there is
-        self._strange: set[bytes] = set()  # what a peer's operations made: it is read back before it is kept
+        self._changed: dict[bytes, Became] = {}  # in the order of the changes
+        self._written: dict[bytes, set[str] | None] = {}  # the cells of the row that changed; None if it may be any
+        self._strange: set[bytes] = set()  # of a peer's operations: decoded again before they are stored
 
     def note(self, key: bytes, became: Became, written: Iterable[str] | None = None) -> None:
         """
-        Note what became of an entity that the fold holds.
+        Note that an entity of the fold has changed.
 
         Args:
-            key: The entity's.
-            became: How much of it changes.
-            written: Of what is shown, the cells that changed, if no other can have.
+            key: The entity's key.
+            became: How much of it changed.
+            written: The cells of its row that changed; None if it may be any.
         """
         before = self._changed.get(key, became)
-        self._changed[key] = now = became if became is before else Became.SHOWN  # edited and touched is shown, too
+        self._changed[key] = now = became if became is before else Became.SHOWN  # both together mean shown
         if now is not Became.SHOWN:
             return
         if became is not before and Became.EDITED in (became, before):
@@ -79,13 +79,13 @@ class Projector:
 
     def delta(self, mentions: Sequence[tuple[bytes, int]] = (), unapplied: Sequence[Unapplied] = ()) -> Delta:
         """
-        Return what is to be written, and begin anew.
+        Return what is to be written, and start again.
 
         Args:
-            mentions, unapplied: What the fold has to add to it.
+            mentions, unapplied: What the fold adds to the delta.
 
         Raises:
-            CorruptError: What a peer's operations made cannot be read back: a fault of this version. Nothing is kept.
+            CorruptError: A state made by a peer's operations cannot be decoded again, which is a bug. Nothing is stored.
         """
         entities = self._entities
         for key, is_strange in entities.grown.items():
@@ -122,7 +122,7 @@ class Projector:
         )  # fmt: skip
 
     def _record(self, key: bytes, became: Became) -> tuple[Record, int]:
-        """Return what the store keeps of an entity, and what the digest's sum grows by."""
+        """Return the record that the store keeps of an entity, and what is added to the digest."""
         entity, before = self._entities[key], self._entities.before(key)
         encoded = state.encode(entity)
         if key in self._strange and state.decode(entity.id, encoded) != entity:
@@ -135,10 +135,10 @@ class Projector:
 
     def _rows(self, stale: Collection[bytes]) -> tuple[list[Shown], frozenset[bytes], list[Patch], list[Pointed]]:
         """
-        Return what tables show anew, of which entities they had no row, and what changes in other rows and where they point.
+        Return the rows to show again, the entities that had no row, the changes of other rows, and the new targets of cells.
 
         Args:
-            stale: Of what changed, the entities whose rows wait for their texts.
+            stale: The changed entities whose rows wait for their texts.
         """
         entities, newborns = self._entities, self._entities.newborns
         touched = [key for key, became in self._changed.items() if became is Became.SHOWN]
@@ -170,14 +170,14 @@ class Projector:
         return shown, new.union(newborns), patches, pointed
 
     def _patch(self, entity: Entity, written: Collection[str]) -> Patch:
-        """Return what changes in the row of an entity of which some cells were written, and that is shown already."""
+        """Return what changes in the row of an entity that is already shown, when some cells were written."""
         columns = rows.columns_of(entity, written)
         text = self._texts.text_of(self._view, entity) if TEXT_FIELDS.get(entity.kind) in columns else None
         row = dict(zip(rows.COLUMNS[entity.kind], rows.row_of(entity, text, None), strict=True)) if columns else {}
         return Patch(entity.kind, values.id_text(entity.id), columns, tuple([row[column] for column in columns]))
 
     def _pointed(self, entity: Entity, cell: str) -> Pointed:
-        """Return where a tag or link points now, of an entity that is shown already."""
+        """Return where a tag or link of an entity that is already shown points now."""
         edge, target_id = rows.edge_of(cell, entity.cells[cell]), rows.target_of(cell)
         kind = integrity.target_kind(cell)
         shown: tuple[str, ...] = ()
@@ -191,7 +191,7 @@ class Projector:
         return Pointed(entity.kind, entity.key, values.id_text(entity.id), cell, target_id, shown, withheld)
 
     def is_sound(self, record: Record) -> bool:
-        """As ``Fold.is_sound``."""
+        """See ``Fold.is_sound``."""
         entity = self._entities.hold(record)
         encoded = state.encode(entity)
         if record.hash != state.hash_entity(record.key, encoded, self._text_hashes(entity)):
@@ -218,7 +218,7 @@ class Projector:
         ]
 
     def _others(self, touched: list[bytes], new: frozenset[bytes]) -> dict[bytes, None]:
-        """Return what else has rows that change: whatever points at what came or went, and tasks of rings."""
+        """Return other entities whose rows change: those that point at what appeared or disappeared, and tasks of rings."""
         reader, entities = self._reader, self._entities
         came = [key for key in touched if key in new and not entities[key].hidden]
         came += entities.newborns

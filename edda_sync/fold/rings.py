@@ -1,16 +1,16 @@
 """
-Rings of parents in a fold: of which tasks the parent is withheld, see ``integrity``.
+Rings of parents in a fold: the tasks whose parent is withheld; see ``integrity``.
 
-Rings are looked for once a flush, and only where one can have been closed or ended:
+Rings are looked for once in each flush, and only where one can have been closed or ended:
 
-1. A ring that was closed has an edge that is new, and each of its tasks has a subtask. So it is enough to walk up from the
-   tasks that moved, or that point at what came back, and that somebody has as a parent.
-2. What points at a task that had no row had none either, or its edge is new. So a ring without a task of the first kind is
-   made of tasks without a row alone, and a walk from one of these need not leave them.
-3. A ring that has ended had a task in it that moved. Only where the store withholds an edge of a ring is that walked for.
+1. A ring that was closed has a new edge, and each of its tasks has a subtask. So it is enough to walk up from the tasks that
+   moved, or that point at a task that came back, if they have subtasks.
+2. A task that points at a task without a row had no row either, or its edge is new. So a ring without a task of the first
+   kind consists only of tasks without rows, and a walk from one of these does not have to leave them.
+3. A ring that has ended contained a task that moved. It is looked for only where the store withholds an edge of a ring.
 
-What a walk has passed is not walked again in the same flush. Of a task of which none of that is so, the store knows
-whether its parent is withheld.
+A task that was passed by a walk is not walked again in the same flush. For a task to which none of this applies, the store
+knows whether its parent is withheld.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class Rings:
 
     Args:
         reader: The store's transaction.
-        entities: The fold's.
+        entities: The fold's entities.
     """
 
     def __init__(self, reader: StoreReader, entities: Entities) -> None:
         self._reader, self._entities = reader, entities
-        self._withheld: dict[bytes, bytes] = {}  # by task of a ring: the one whose parent is withheld
-        self._settled: set[bytes] = set()  # of these it is known whether they are in a ring
+        self._withheld: dict[bytes, bytes] = {}  # by task of a ring: the task whose parent is withheld
+        self._settled: set[bytes] = set()  # tasks for which it is known whether they are in a ring
         self._stored: set[bytes] = set()  # of the others, those whose parent the store withholds
-        self._checked: dict[bytes, bytes | None] = {}  # by :meth:`is_sound`: of a ring as above, of no ring None
-        self._least: dict[bytes, bytes] = {}  # by task, the key of one above it that is less than its own
+        self._checked: dict[bytes, bytes | None] = {}  # by :meth:`is_sound`: as above; None if in no ring
+        self._least: dict[bytes, bytes] = {}  # by task: the key of a task above it that is less than its own
 
     def look(self, born: Collection[bytes], moved: Collection[bytes]) -> list[bytes]:
         """
-        Find the rings that a flush closes or ends; return the tasks of which it may change whether the parent is withheld.
+        Find the rings that a flush closes or ends; return the tasks whose parent may become withheld or visible.
 
         Args:
-            born: Keys of the tasks that the flush shows, or not, and of which the tables have no row yet.
-            moved: Keys of other tasks that may have another parent than the tables show, or none.
+            born: Keys of the tasks that have no row in the tables yet.
+            moved: Keys of other tasks whose parent may differ from the one in the tables.
         """
         self._withheld, self._stored = {}, set()
         changed = dict.fromkeys(ended(self._reader, moved))
@@ -57,7 +57,7 @@ class Rings:
         among, here = set(born), {*born, *starts}
         for task in starts:
             ring = _ring_above(task, self._parent_of, walked)
-            if not here.isdisjoint(ring):  # else it was closed before, and stays as it is
+            if not here.isdisjoint(ring):  # otherwise it was closed before, and stays as it is
                 changed[self._close(ring)] = None
         for task in born:
             ring = _ring_above(task, lambda child: self._parent_among(child, among), walked)
@@ -67,23 +67,23 @@ class Rings:
         return list(changed)
 
     def recall(self, tasks: Iterable[bytes]) -> None:
-        """Look up, of tasks that will be asked for and were not looked at, whether the store withholds their parents."""
+        """Look up whether the store withholds the parents of tasks that will be asked for and were not looked at."""
         self._stored = self._reader.edges.in_rings_among([task for task in tasks if task not in self._settled])
 
     def is_in_ring(self, task: bytes) -> bool:
-        """Tell whether a task of which the parent was written is in a ring, after :meth:`look`."""
+        """Tell whether a task whose parent was written is in a ring. Call :meth:`look` first."""
         return task in self._withheld
 
     def is_withheld(self, task: bytes) -> bool:
-        """Tell whether it is this task's parent that is withheld of a ring, after :meth:`look` and :meth:`recall`."""
+        """Tell whether this task's parent is withheld because of a ring. Call :meth:`look` and :meth:`recall` first."""
         return task in self._stored if task not in self._settled else self._withheld.get(task) == task
 
     def is_sound(self, task: Entity) -> bool:
         """
-        Tell whether what the store withholds of the ring in which a task may be is what it should; nothing is folded here.
+        Tell whether the store withholds the right edge of the ring in which a task may be. Nothing is folded here.
 
-        Of each ring that is withheld nowhere, or in a wrong place, some task is not sound: the one whose parent is withheld,
-        or the one of the least key. So a walk ends at a task of a lesser key, which is asked itself.
+        If a ring has no withheld edge, or a wrong one, one of its tasks is not sound: the one whose parent is withheld, or
+        the one with the least key. So a walk can end at a task with a lesser key, which is checked itself.
         """
         key = task.key
         self._settled = set()
@@ -106,7 +106,7 @@ class Rings:
         return bool(self._reader.edges.in_rings_among([withheld]))
 
     def _with_subtasks(self, born: Iterable[bytes], moved: Collection[bytes]) -> list[bytes]:
-        """Return which of some tasks somebody has as a parent, in the store or in this fold."""
+        """Return the tasks that have subtasks, in the store or in this fold."""
         if not moved:
             return []
         named = {self._parent_of(task) for task in (*born, *moved)}
@@ -114,7 +114,7 @@ class Rings:
         return [task for task in moved if task in named or task in stored]
 
     def _close(self, ring: list[bytes]) -> bytes:
-        """Note a ring, and return the task of it whose parent is withheld."""
+        """Note a ring, and return the task whose parent is withheld."""
         withheld = self._withheld_of(ring)
         self._withheld.update(dict.fromkeys(ring, withheld))
         return withheld
@@ -128,12 +128,12 @@ class Rings:
         return parent if parent in tasks else None
 
     def _parent_of(self, task: bytes) -> bytes | None:
-        """Return the visible parent that a visible task names; None at the top."""
+        """Return the visible parent of a visible task; None at the top."""
         entities = self._entities
         if task in entities.newborns:
             return None
         entity = entities.get(task) if entities.may_differ(task) else None
-        if entity is None:  # as the tables have it: its parent is visible there, and nothing of it need be read
+        if entity is None:  # as in the tables: its parent is visible there, and the task need not be read
             parent = self._reader.edges.parent(task)
             return parent if parent is None or not entities.may_differ(parent) or entities.is_visible(parent) else None
         if entity.hidden or "parent_id" not in entity.cells:
@@ -145,11 +145,11 @@ class Rings:
 
 def ended(reader: StoreReader, moved: Collection[bytes]) -> list[bytes]:
     """
-    Return the tasks whose parents a store withholds of the rings that end, or may, when some tasks move.
+    Return the tasks with withheld parents whose rings end, or may end, when some tasks move.
 
     Args:
-        reader: The store's transaction, which shows these tasks as they were.
-        moved: Their keys.
+        reader: The store's transaction, before the move.
+        moved: The keys of the tasks that move.
     """
     if not moved or not reader.edges.has_rings():
         return []
@@ -164,12 +164,13 @@ def ended(reader: StoreReader, moved: Collection[bytes]) -> list[bytes]:
 
 def _ring_above(task: bytes, parent_of: Callable[[bytes], bytes | None], walked: set[bytes]) -> list[bytes]:
     """
-    Return the ring that a walk up from a task closes; nothing where it ends at the top, or at what was walked before.
+    Return the ring that a walk up from a task closes; empty if the walk ends at the top, or at a task that was walked
+    before.
 
     Args:
-        task: Where to start.
-        parent_of: As for ``integrity.ring_above``.
-        walked: What was walked before; grows.
+        task: The first task.
+        parent_of: See ``integrity.ring_above``.
+        walked: The tasks that were walked before; tasks are added.
     """
     if task in walked:
         return []

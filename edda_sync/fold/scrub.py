@@ -1,8 +1,9 @@
 """
-The scrub: whether stored entities, their hashes and their rows still are what the fold made of them.
+The scrub: checks whether stored entities, their hashes and their rows are still what the fold made of them.
 
-A digest that is kept up to date by each commit does not notice a bit that flips in a row afterwards. The scrub computes
-each entity's hash and row anew from its stored state, a slice at a time, and the digest's sum from the stored hashes.
+Each commit updates the digest by a difference, so the digest does not notice a bit that flips in a row later. The scrub
+computes each entity's hash and row again from its stored state, some entities at a time, and the digest from the stored
+hashes.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from edda_sync.words import values
 from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.words.model import COLUMNS
 
-PAGE: Final = 1_000  # entities that are looked at together
+PAGE: Final = 1_000  # how many entities are checked together
 
 
 class Damage(NamedTuple):
-    """Something that is not what was written: an entity, by its key, or else the digest; the log can make it anew."""
+    """Something that is damaged: an entity, by its key, or else the digest. It can be folded again from the log."""
 
     what: str
     key: bytes | None
@@ -32,22 +33,22 @@ class Damage(NamedTuple):
 
 def scrub_entities(reader: StoreReader, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
     """
-    Look at the next entities. Of one whose text was edited, and whose row is not written yet, only that it can be read.
+    Check the next entities. If an entity's text was edited and its row is not written yet, check only that it can be read.
 
     Args:
         reader: A reader of the store.
-        after: Key of the last entity that was looked at; empty at the start.
-        limit: How many to look at.
+        after: The key of the last entity that was checked; empty at the start.
+        limit: How many to check.
 
     Returns:
-        What is damaged, and where to go on; None at the end.
+        What is damaged, and the key to continue after; None at the end.
     """
     records = list(itertools.islice(reader.states.scan(after=after), limit))
     return _damaged(reader, records), records[-1].key if len(records) == limit else None
 
 
 def scrub_texts(reader: StoreReader) -> Iterator[list[Damage]]:
-    """Look at the entities of which texts are stored, a page at a time; yield what is damaged of each page."""
+    """Check the entities with stored texts, a page at a time; yield what is damaged on each page."""
     keys = iter(dict.fromkeys(entity for entity, _, _ in reader.states.texts()))
     while page := list(itertools.islice(keys, PAGE)):
         yield _damaged(reader, reader.states.get(page).values())
@@ -59,7 +60,7 @@ def _damaged(reader: StoreReader, records: Iterable[Record]) -> list[Damage]:
     for record in records:
         try:
             sound = fold.is_readable(record.key) if record.key in stale else fold.is_sound(record)
-        except (CorruptError, RefusedTextError):  # what cannot be read, or names a text that is not there
+        except (CorruptError, RefusedTextError):  # it cannot be read, or names a missing text
             sound = False
         if not sound:
             kind, entity_id = kind_and_id(record.key)
@@ -68,7 +69,7 @@ def _damaged(reader: StoreReader, records: Iterable[Record]) -> list[Damage]:
 
 
 def scrub_digest(reader: StoreReader) -> list[Damage]:
-    """Compute the digest's sum anew from the stored hashes, and look for rows that belong to no entity."""
+    """Compute the digest again from the stored hashes, and look for rows that belong to no entity."""
     total = 0
     visible = dict.fromkeys(COLUMNS, 0)
     for record in reader.states.scan():

@@ -1,12 +1,13 @@
 """
 Texts: the edited text documents of a store, kept in memory while they are in use.
 
-A document is caught up with the store's tail inside the transaction that edits it, since another process may have
-edited it too; where one folded something anew, it is loaded anew (:mod:`~edda_sync.store.anew`). A document touched by a
-transaction that does not commit is thrown away: it holds edits that never were, and a stale or phantom document diverges
-from its peers.
+A document is brought up to date inside the transaction that edits it, because another process may have edited it too. If
+another process folded something again, it is loaded again (:mod:`~edda_sync.store.anew`). If a transaction does not commit,
+the documents that it touched are thrown away: they contain edits that do not exist, and would make this device diverge from
+its peers.
 
-What makes and reads texts is imported where one is met: commands that only list tasks hold this module, too.
+The modules that create and read texts are imported only when needed, because commands that only list tasks load this module
+too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from edda_sync.crdt.text import edits
     from edda_sync.crdt.text.document import TextDocument
 
-TAIL_MAX: Final = 256  # edits after which the state is written anew: bounds what an open has to replay
+TAIL_MAX: Final = 256  # after so many edits the state is written again, which limits what has to be replayed
 
 
 class _Open:
@@ -50,17 +51,17 @@ class Texts:
         self._still = anew.Still()
 
     def committed(self) -> None:
-        """Keep what the transaction that just ended did to documents."""
+        """Keep what the transaction that has just ended did to documents."""
         self._still.committed()
         self._touched.clear()
         while len(self._open) > limits.DOCUMENTS_CACHED_MAX:
             self._open.popitem(last=False)
 
     def rolled_back(self) -> None:
-        """Throw away the documents that a failed transaction, or a part of one, touched."""
+        """Throw away the documents that a failed transaction, or an undone part of one, touched."""
         if self._still.rolled_back():
             self._open.clear()
-        for key in self._touched:  # they stay touched: of a part that was undone, the rest may read them again
+        for key in self._touched:  # they stay touched, because the rest of the transaction may read them again
             self._open.pop(key, None)
 
     def forget_of(self, entity: bytes) -> None:
@@ -75,7 +76,7 @@ class Texts:
 
     @staticmethod
     def genesis(entity: Entity, start: str) -> bytes:
-        """Return the name of the text of an entity that starts so."""
+        """Return the name of the text of an entity that starts with this string."""
         from edda_sync.crdt.text.document import genesis_id
 
         return genesis_id(entity.id, TEXT_FIELDS[entity.kind], start)
@@ -86,7 +87,7 @@ class Texts:
         return None if field is None else self.readable(view, entity, field, entity.value(field))
 
     def readable(self, view: View, entity: Entity, field: str, value: str | bytes | None) -> str | None:
-        """Return the text that a text cell's value stands for: a start, unless somebody edited it, or an edited text."""
+        """Return the text that a text cell's value stands for: a start that was not edited, or an edited text."""
         if value is None:
             return None
         edited = {genesis for _, genesis in entity.edited_texts()}
@@ -105,9 +106,9 @@ class Texts:
         Return a text as the view has it.
 
         Args:
-            view: Of a transaction, or of a reader that sees the latest state.
-            key: Which text.
-            start, dots: What it starts with, and the changes that wrote that, should it never have been edited here.
+            view: The view of a transaction, or of a reader that sees the latest state.
+            key: The text's key.
+            start, dots: Its start and the changes that wrote it, for a text that was never edited here.
 
         Raises:
             CorruptError: The stored text cannot be read, or there is none and no start.
@@ -145,10 +146,10 @@ class Texts:
     @staticmethod
     def decode(edit: bytes) -> edits.TextEdit:
         """
-        Read what an edit's operation carries.
+        Decode the edit in an operation.
 
         Raises:
-            RefusedTextError: It is not in the one form that an edit has.
+            RefusedTextError: It does not have the only valid form of an edit.
         """
         from edda_sync.crdt.text import edits
 
@@ -166,19 +167,19 @@ class Texts:
         void: bool = False,
     ) -> None:
         """
-        Apply an edit that a change brings.
+        Apply an edit of a change.
 
         Args:
-            view: The fold's.
-            entity: The text's.
+            view: The fold's view.
+            entity: The text's entity.
             one: The operation.
-            edit: What it carries, from :meth:`decode`.
-            dot: The change's.
+            edit: The edit, from :meth:`decode`.
+            dot: The change's dot.
             deps: What its author had applied before it.
-            void: Whether evidence takes the change out.
+            void: Whether evidence removes the change's effect.
 
         Raises:
-            RefusedTextError: It is not acceptable; the text is as it was.
+            RefusedTextError: The text refuses it, and is unchanged.
         """
         document, key = self._of(view, entity, one.field, one.genesis)
         self._apply(view, names_of(view.reader), document, key, edit, one.edit, dot, deps, void=void)
@@ -187,7 +188,7 @@ class Texts:
         self, view: View, names: Names, document: TextDocument, key: Key, edit: edits.TextEdit, encoded: bytes, dot: Dot,
         deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
-        """Apply an edit, in the names that its text has for the units that it means."""
+        """Apply an edit, after translating its names into those of its text."""
         self._touched.add(key)
         if names is NOBODY:
             document.apply(edit, dot, deps, void=void)
@@ -213,20 +214,20 @@ class Texts:
         merging: bool = False,
     ) -> tuple[bytes, int]:
         """
-        Edit a text of an entity, in a change of this device; return what its operation carries, and how many pieces it has.
+        Edit a text of an entity, in a change of this device; return the encoded edit, and its number of pieces.
 
         Args:
-            view: The fold's.
-            entity: The text's.
-            genesis: Which of its texts.
-            dot: The change's.
+            view: The fold's view.
+            entity: The text's entity.
+            genesis: The genesis of the text.
+            dot: The change's dot.
             deps: What this device has applied.
             changes: The edits, one after another.
-            rewrite: Whether the whole text was written anew: the same rewrite made elsewhere is made once.
+            rewrite: Whether the whole text was rewritten: the same rewrite on another device counts as one.
             merging: Whether it was acknowledged before, in another text; see ``TextDocument.make``.
 
         Raises:
-            InvalidValueError: A position lies outside the text.
+            InvalidValueError: A position is outside of the text.
             LimitError: The text, or the edit, would be too large.
         """
         from edda_sync.crdt.text import edits
@@ -244,11 +245,11 @@ class Texts:
 
     def _of(self, view: View, entity: Entity, field: str, genesis: bytes) -> tuple[TextDocument, Key]:
         """
-        Return one of an entity's texts, begun from its start if it was never edited.
+        Return one of an entity's texts, made from its start if it was never edited.
 
         Raises:
-            RefusedTextError: It never started.
-            CorruptError: It cannot be read; or it is gone, although the entity names it: a fault of this device.
+            RefusedTextError: The text does not exist.
+            CorruptError: It cannot be read, or it is missing although the entity names it: a fault of this device.
         """
         key = (entity.key, field, genesis)
         was_edited = False
@@ -263,15 +264,15 @@ class Texts:
         return self.document(view, key), key
 
     def string(self, view: View, entity: Entity, genesis: bytes) -> str:
-        """Return what one of an entity's texts reads, edited or not."""
+        """Return the string of one of an entity's texts, edited or not."""
         return self._of(view, entity, TEXT_FIELDS[entity.kind], genesis)[0].string()
 
     def _begun(self, view: View, key: Key, start: str, wrote: Sequence[Dot]) -> TextDocument:
-        """Return the text of a start; if it was never edited, it begins as that start, written by the changes ``wrote``."""
+        """Return the text with a start; if it was never edited, make it from the start, as written by ``wrote``."""
         dots = [_called(names_of(view.reader), dot) for dot in wrote]
         document = self.document(view, key, start, dots)
         for dot in dots:
-            if dot not in document.sequence.starts:  # those of which it was begun are void
+            if dot not in document.sequence.starts:  # the changes that it was made of are void
                 self._started(view, document, key, dot, start)
         return document
 
@@ -293,13 +294,13 @@ class Texts:
                 self._open[key].serial = 0
 
     def started(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
-        """Note that one more change wrote a start, if the text of that start is kept or was edited."""
+        """Note that another change wrote the same start, if its text is kept or was edited."""
         key = (entity.key, field, self.genesis(entity, start))
         if view.text(key) is not None:
             self._started(view, self.document(view, key), key, _called(names_of(view.reader), dot), start)
 
     def started_void(self, view: View, entity: Entity, field: str, start: str, dot: Dot) -> None:
-        """Keep the start that a void change wrote, and hide it: others may have edited that text."""
+        """Keep the start that a void change wrote, hidden, because others may have edited that text."""
         key, called = (entity.key, field, self.genesis(entity, start)), _called(names_of(view.reader), dot)
         if view.text(key) is not None:
             self._started(view, self.document(view, key), key, called, None)
@@ -317,18 +318,18 @@ class Texts:
         self._save(view, key, dot)
 
     def _save(self, view: View, key: Key, dot: Dot) -> None:
-        """Write a text's state, after a change did something to it that cannot be replayed as an edit."""
+        """Write a text's state, after a change that cannot be replayed as an edit."""
         opened = self._open[key]
-        opened.serial = view.append_text(key, *dot, b"")  # a number of its own, so that other processes read it anew
+        opened.serial = view.append_text(key, *dot, b"")  # a new serial number, so that other processes read it
         view.save_text(key, opened.document.state(), opened.serial)
         opened.tail = 0
 
     def take(self, view: View, key: Key, state: bytes) -> bytes:
         """
-        Take a text's state from a segment, into a store that has nothing of it; return its hash.
+        Take a text's state from a segment, into an empty store; return its hash.
 
         Raises:
-            CorruptError: No device writes such a state.
+            CorruptError: It is not a valid state.
         """
         from edda_sync.crdt.text.document import TextDocument
 
@@ -356,7 +357,7 @@ class Texts:
 
 
 def _called(names: Names, dot: Dot) -> Dot:
-    """Return the name and number by which texts call a change; the name is its actor where no chain forked."""
+    """Return the name and seq that texts use for a change; the name is its actor if no chain forked."""
     if names is NOBODY:
         return dot
     from edda_sync.fold.item_names import item_name

@@ -1,9 +1,10 @@
 """
 Operations that are not applied: they *wait* while a newer version may know them, or they are *refused* for good.
 
-What no version takes is refused, unless something that its author had seen waits: on the same entity, or on one that nobody
-can read. A newer version may decide otherwise once that is folded. So the verdict hangs on the change's past, and on nothing
-else that came before.
+An operation that no version accepts is refused, unless something in its past waits, on the same entity or on an unreadable
+one: a newer version may decide otherwise once that is folded. So the verdict depends on the change's past, and on nothing
+    else that came
+before.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from edda_sync.store.seams import StoreReader, Unapplied
 from edda_sync.words import limits
 
 UNREADABLE: Final = key_of("workspace", bytes(16))
-"""Key of the entity that stands for whatever is refused or waits, and is about nothing that can be read."""
+"""The key that stands for the entity of operations that are refused or wait, and whose entity cannot be read."""
 
-# Beyond the number of any operation, that of what is too much included.
+# A number greater than that of any operation, including one that is too much.
 _NEVER: Final = limits.CHANGE_OPERATIONS_MAX + 2
 
 
 class NotApplied:
     """
-    The operations of a fold that are not applied, until :meth:`take`.
+    The operations that a fold has not applied, until :meth:`take`.
 
     Args:
         reader: The store's transaction.
-        entities: The fold's.
+        entities: The fold's entities.
         waiting: Where operations wait in the store.
-        reads_all: Whether the fold takes also what nobody can read; else it stays as it is in the store.
+        reads_all: Whether the fold also handles operations whose entity cannot be read; otherwise these stay as stored.
     """
 
     def __init__(self, reader: StoreReader, entities: Entities, waiting: Waiting, *, reads_all: bool) -> None:
         self._reader, self._entities, self._stored, self._reads_all = reader, entities, waiting, reads_all
         self._change: Current = NO_CHANGE
         self._listed: list[Unapplied] = []
-        self._waiting: dict[bytes, dict[bytes, int]] = {}  # of these: by entity, then the first change by name
-        self._waits: dict[bytes, bool] = {}  # whether something in the change's past waits, by entity
-        self._passed_over: int | None = None  # once it was looked up
+        self._waiting: dict[bytes, dict[bytes, int]] = {}  # of this fold: by entity, the first change of each name
+        self._waits: dict[bytes, bool] = {}  # by entity: whether something in the change's past waits
+        self._passed_over: int | None = None  # set when it was looked up
 
     def begin(self, change: Current) -> None:
         """Start a change."""
@@ -51,12 +52,12 @@ class NotApplied:
 
     def refuse(self, key: bytes, number: int, why: str) -> bool:
         """
-        Refuse an operation for good, so that its entity's state says so; or let it wait, while what waits may decide it.
+        Refuse an operation for good, so that its entity's state says so; or make it wait, if what waits may decide about it.
 
         Args:
-            key: The entity's.
-            number: The operation's, in its change.
-            why: For a person.
+            key: The entity's key.
+            number: The operation's number in its change.
+            why: The reason, for a person.
 
         Returns:
             Whether it is refused.
@@ -70,25 +71,25 @@ class NotApplied:
         return True
 
     def wait(self, key: bytes, number: int, why: str) -> None:
-        """Let an operation wait for a newer version."""
+        """Make an operation wait for a newer version."""
         change = self._change
         self._listed.append(Unapplied(change.position, number, key, False, why))
         self._waiting.setdefault(key, {}).setdefault(change.actor, change.seq)
         self._waits[key] = True
 
     def within(self, key: bytes, past: Mapping[bytes, int]) -> bool:
-        """Tell whether something that a past holds waits, on an entity or on one that nobody can read."""
+        """Tell whether an operation in a past waits, on an entity or on an unreadable one."""
         return any(self._waits_about(about, past) for about in (key, UNREADABLE))
 
     def take(self) -> list[Unapplied]:
-        """Return all of it, in order, and forget it: the store has it from now on."""
+        """Return all operations, in order, and forget them, because the store has them from now on."""
         listed, self._listed, self._waiting = self._listed, [], {}
         return listed
 
     def _waits_in_past(self, key: bytes, number: int) -> bool:
-        """Tell whether something before an operation waits, on the same entity or on one that nobody can read."""
+        """Tell whether something before an operation waits, on the same entity or on an unreadable one."""
         for about in (key, UNREADABLE):
-            if about not in self._waits:  # of the change itself, what comes before an operation is noted as it comes
+            if about not in self._waits:  # earlier operations of the same change are noted when they come
                 self._waits[about] = self._waits_about(about, self._change.deps)
         return self._waits[key] or self._waits[UNREADABLE] or self._first_passed_over() < number
 
@@ -98,7 +99,7 @@ class NotApplied:
         return waits or self._stored.within(self._reader, about, past)
 
     def _first_passed_over(self) -> int:
-        """Return the first operation of the change that waits and is not folded now, as nobody can read what it is about."""
+        """Return the first operation of the change that waits and is not folded now, because its entity cannot be read."""
         if self._reads_all:
             return _NEVER
         if self._passed_over is None:

@@ -1,8 +1,8 @@
 """
-The view of a fold: what it may read of a store, with the texts as it has left them so far.
+The view of a fold: what it reads of a store, with the texts as the fold has left them so far.
 
 A fold writes nothing. What it does to texts is held here until its :class:`~edda_sync.store.delta.Delta` is taken, and is
-seen at once by whoever reads the text through the same view.
+visible at once through the same view.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Key = tuple[bytes, str, bytes]
 
 @dataclass(slots=True)
 class _Pending:
-    """What was done to one text: its state anew, if that was written, and the edits since."""
+    """What was done to one text: its new state, if that was written, and the edits since."""
 
     state: bytes | None = None
     serial: int = 0
     tail: list[TailEdit] = field(default_factory=list)
 
     def newer(self, serial: int) -> list[TailEdit]:
-        """Return the edits after one: nearly always none of many."""
+        """Return the edits after a serial number, usually none of many."""
         return self.tail[bisect_right(self.tail, serial, key=lambda each: each.serial) :]
 
 
@@ -35,10 +35,10 @@ class View:
     What a fold reads, and what it has done to texts.
 
     Args:
-        reader: The store's transaction, or a reader of it for whoever only looks.
+        reader: The store's transaction; for looking only, a reader of the store.
 
     Attributes:
-        size: About how many bytes are held.
+        size: Roughly how many bytes are held.
     """
 
     def __init__(self, reader: StoreReader) -> None:
@@ -49,7 +49,7 @@ class View:
         self._serial: int | None = None
 
     def text(self, key: Key, since: int = -1) -> TextState | None:
-        """Return a text, or what is newer than the update of serial number ``since``; None when it was never edited."""
+        """Return a text, or what is newer than the update with serial number ``since``; None if it was never edited."""
         pending = self._pending.get(key)
         if pending is None:
             return self.reader.states.text(*key, since=since)
@@ -60,13 +60,13 @@ class View:
         return stored._replace(tail=[*stored.tail, *pending.newer(since)])
 
     def save_text(self, key: Key, state: bytes, serial: int) -> None:
-        """Write a text's state up to an update; the edits up to there are forgotten."""
+        """Write a text's state up to an update, and forget the edits up to there."""
         self._writes.append(TextSaved(*key, state, serial))
         self._pending[key] = _Pending(state, serial, self._of(key).newer(serial))
         self.size += len(state)
 
     def append_text(self, key: Key, actor: bytes, seq: int, edit: bytes) -> int:
-        """Append an edit to a text and return its serial number, greater than any before it."""
+        """Append an edit to a text; return its serial number, which is greater than any before."""
         if self._serial is None:
             self._serial = self.reader.states.last_serial()
         self._serial += 1
@@ -79,7 +79,7 @@ class View:
         return self._pending.setdefault(key, _Pending())
 
     def take(self) -> list[TextWrite]:
-        """Return what was done to texts, in order, and forget it: the store has it from now on."""
+        """Return what was done to texts, in order, and forget it, because the store has it from now on."""
         writes, self._writes, self._pending = self._writes, [], {}
         self.size, self._serial = 0, None
         return writes

@@ -1,8 +1,8 @@
 """
-Waiting: where the operations of a store are that wait for a newer version, and whether a past holds one of them.
+Waiting: where a store has operations that wait for a newer version, and whether a past contains one of them.
 
-This is asked for each operation that would be refused. Of each entity it is enough to know the first change of each name
-that has a waiting operation: a past that holds a later one holds the first one, too. What was looked up is kept from one
+This is asked for each operation that would be refused. For each entity and each name, the first change with a waiting
+operation is enough: a past that contains a later one contains the first one too. What was looked up is kept from one
 transaction to the next, and only what came since is looked up.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from edda_sync.store import anew
 from edda_sync.store.seams import StoreReader
 
-REMEMBERED_MAX: Final = 64  # entities of which it is remembered: those that somebody writes to now
+REMEMBERED_MAX: Final = 64  # how many entities are remembered: those that are being written to
 
 
 class Waiting:
@@ -27,12 +27,12 @@ class Waiting:
 
     def within(self, reader: StoreReader, key: bytes, past: Mapping[bytes, int]) -> bool:
         """
-        Tell whether an operation on an entity waits in a past, of those that are stored.
+        Tell whether a stored operation on an entity waits in a past.
 
         Args:
             reader: A transaction of the store.
-            key: The entity's.
-            past: By the names of now.
+            key: The entity's key.
+            past: The past, by the present names.
         """
         if not reader.unapplied.waits():
             return False
@@ -40,7 +40,7 @@ class Waiting:
             self._first.clear()
         upto, first = self._first.pop(key, (0, {}))
         for position in reader.unapplied.waiting_at(key, upto):
-            logged = reader.log.read(position)  # under the name that its branch goes by, as in a past
+            logged = reader.log.read(position)  # with the name of its branch, as in a past
             first[logged.actor] = min(logged.seq, first.get(logged.actor, logged.seq))
             upto = position
         self._first[key] = upto, first
@@ -49,14 +49,14 @@ class Waiting:
         return any(seq <= past.get(name, 0) for name, seq in first.items())
 
     def committed(self) -> None:
-        """Keep what the transaction that just ended left."""
+        """Keep what was looked up in the transaction that has just ended."""
         self._still.committed()
 
     def rolled_back(self) -> None:
-        """Forget all of it: what a transaction that left no trace wrote may be what was looked up."""
+        """Forget everything, because it may contain what a failed transaction wrote."""
         self._still.rolled_back()
         self.forget()
 
     def forget(self) -> None:
-        """Forget all of it."""
+        """Forget everything."""
         self._first.clear()

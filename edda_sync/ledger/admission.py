@@ -1,9 +1,9 @@
 """
 Admission: whether a change may enter the log. A function of the change and its past, so all devices agree.
 
-It waits while something before it is not here, or while only a newer version can tell whether its author was let in. What
-breaks a rule of its past is refused by everybody alike: dependencies that go down, or that are not closed; an author who is
-no member in the past of its life's birth.
+A change waits while something that it depends on is missing, or while only a newer version can tell whether its author is a
+member. A change that breaks a rule of its past is refused by all devices alike: its dependencies go down, or are not
+closed, or its author is no member in the past of its life's birth.
 """
 
 from __future__ import annotations
@@ -30,23 +30,21 @@ if TYPE_CHECKING:
     from edda_sync.fold.fold import Fold
 
 
-READ_MAX: Final = (
-    16  # headers of a chain that are read before its head is asked: there may be as many as it has changes
-)
+READ_MAX: Final = 16  # headers of a chain that are read first, because its head may need as many as it has changes
 
 
 class Admitted(Enum):
-    """What became of a change."""
+    """The result for a change."""
 
     APPLIED = "applied"
     KNOWN = "known"
-    EARLY = "early"  # something that it depends on is not here
-    FORKED = "forked"  # another change than the one that it depends on, or follows, is here under that dot
+    EARLY = "early"  # something that it depends on is missing
+    FORKED = "forked"  # another change is here under a dot that it depends on, or follows
     UNKNOWN = "unknown"  # only a newer version can tell whether its author is a member
 
 
 class Checked(NamedTuple):
-    """What is known of a change that may be taken: where it goes, what it names, its whole past, its author's key."""
+    """The result of checking a change that may be taken: its place, what it names, its whole past, its author's key."""
 
     place: Place
     named: Frontier
@@ -56,13 +54,13 @@ class Checked(NamedTuple):
 
 def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, change: Change) -> Checked | Admitted:
     """
-    Check a change against its past; say why it cannot be taken now.
+    Check a change against its past; return why it cannot be taken now, if it cannot.
 
     Args:
         reader: A transaction of the store.
-        pasts: The store's.
-        fold: Where to look up who is a member, and what waits.
-        workspace: Its id.
+        pasts: The store's pasts.
+        fold: To look up who is a member, and what waits.
+        workspace: The workspace's id.
         change: The change, whose hash a signed head covers.
 
     Raises:
@@ -99,16 +97,16 @@ def check(reader: StoreReader, pasts: Pasts, fold: Fold, workspace: bytes, chang
 
 def place_of(reader: StoreReader, change: Change, chains: Chains | None = None) -> Place | Admitted:
     """
-    Return where a change goes, if it can be taken now.
+    Return the place of a change, if it can be taken now.
 
-    Else tell why not: it is here, or something before it is not, or is here as another change.
+    Otherwise return why not: it is already here, or something before it is missing, or is another change.
     """
     chains, header = chains or Chains(reader), change.header
     head = reader.log.heads().get(header.actor)
     place: Place | None
     follows = head is not None and head.seq == header.seq - 1 and head.hash == header.previous
     if follows and not points_of(reader, header.actor):
-        place = Place(header.actor, change.hash, (header.actor, header.seq - 1), None)  # nearly always
+        place = Place(header.actor, change.hash, (header.actor, header.seq - 1), None)  # the usual case
     elif chains.knows(change):
         return Admitted.KNOWN
     else:
@@ -143,18 +141,18 @@ def _check_past(
     before: Mapping[bytes, int],
     deps: Mapping[bytes, int],
 ) -> None:
-    """Check that what a change depends on only grows, and is closed: what it names depends on nothing beyond it."""
+    """Check that the dependencies of a change only grow, and that what they depend on is covered too."""
     for named, seq, digest in header.deps:
         dot = chains.find(named, seq, digest) or (named, seq)
-        if chains.names.called(dot[0], deps) != named:  # who has not heard of the fork could not read it
+        if chains.names.called(dot[0], deps) != named:  # a device that does not know of the fork could not read it
             raise RemoteProtocolError(
                 "a change that names a branch where its past holds no other one, or none of several"
             )
-        if chains.goes_on(dot, before):  # to say the same again is no fault: who began with a segment may have to
+        if chains.goes_on(dot, before):  # naming it again is allowed: it may be needed after a segment
             raise RemoteProtocolError("a change that depends on less than the one before it")
         first = chains.shared(dot, before) + 1
         if seq - first > READ_MAX and chains.is_plain and pasts.is_within(reader, named, deps):
-            continue  # of the last change of that chain all is covered, and so it is of this one
+            continue  # the last change of that chain covers everything, so this one does too
         for raw in chains.headers(dot[0], first, seq):
             theirs = changes.decode_header(raw)
             beyond = chains.deps(theirs.deps) or {}

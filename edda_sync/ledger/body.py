@@ -1,4 +1,4 @@
-"""Bodies of changes in the making."""
+"""Bodies of changes that are being made."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edda_sync.words.errors import LimitError
 
 class Body:
     """
-    A body in the making: whole while it is short, in stored parts once it is not.
+    A body that is being made: whole as long as it is short, then in stored parts.
 
     Args:
         tx: The store's transaction.
-        position: Where the change will stand in the log.
+        position: The change's position in the log.
 
     Attributes:
-        operations, size: How many operations there are, and how many bytes.
+        operations, size: The number of operations and of bytes.
     """
 
     def __init__(self, tx: StoreWriter, position: int) -> None:
@@ -49,7 +49,7 @@ class Body:
             del self._rest[: limits.PART_BYTES_MAX]
 
     def end(self) -> tuple[bytes, tuple[bytes, ...]]:
-        """Return the whole body and no hashes, or nothing and the hashes of its parts."""
+        """Return the whole body and no hashes; for a body in parts, an empty body and the hashes of its parts."""
         if not self._parts:
             return bytes(self._rest), ()
         self._keep(bytes(self._rest))

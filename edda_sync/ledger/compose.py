@@ -1,8 +1,8 @@
 """
-Composing: drafts to operations, each folded as soon as it is made, so that the next one sees it.
+Composing: turns drafts into operations. Each operation is folded as soon as it is made, so that the next one sees it.
 
-Here it is decided what an author writes, and only an author: whether a text is begun or edited, which tags are made, what
-a deletion covers. What becomes of an operation is the fold's, for authors and peers alike.
+This module makes the decisions that only an author makes: whether a text is begun or edited, which tags are created, what a
+deletion covers. The effect of an operation is decided by the fold, for authors and peers alike.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ class Composer:
 
     Args:
         tx: A transaction of the store.
-        fold: A fold over it, in which the change was begun.
-        again: Whether all of it was acknowledged before: then a ring of parents, or a text that is full, is no reason to
-            refuse it.
-        keeps: Whether to keep what edited texts read before and after: should what they rest on turn out to be a lie, or
-            be lost, the words are written anew from that.
+        fold: A fold of it, in which the change was begun.
+        again: Whether everything was acknowledged before. Then a ring of parents, or a full text, is no reason to refuse it.
+        keeps: Whether to keep what edited texts contained before and after, so that the words can be written again if their
+            base turns out to be false, or is lost.
     """
 
     def __init__(self, tx: StoreWriter, fold: Fold, *, again: bool = False, keeps: bool = False) -> None:
@@ -45,12 +44,12 @@ class Composer:
 
     def operations(self, draft: Draft) -> Iterator[Operation]:
         """
-        Yield the operations of a draft; each is folded already.
+        Yield the operations of a draft, each already folded.
 
         Raises:
             NotFoundError: It names something that is not here.
-            InvalidValueError: A text edit lies outside its text. That a task would become its own ancestor the fold's next
-                flush says.
+            InvalidValueError: A text edit is outside of its text. (If a task would become its own ancestor, the fold's
+                next flush raises it.)
             LimitError: A text would be too large, or this life has written as much into an entity as it may.
         """
         fold = self._fold
@@ -75,7 +74,7 @@ class Composer:
         yield operation
 
     def _tagging(self, cells: dict[str, Any]) -> Iterator[Operation]:
-        """Make or touch the tags that a Put carries: a draft's tag cell holds the tag's name, an operation's is True."""
+        """Create or touch the tags of a Put: in a draft a tag cell contains the tag's name, in an operation True."""
         entities, names = self._fold.entities, {}
         for cell in [cell for cell in cells if cell.startswith("tag.")]:
             value = cells[cell]
@@ -116,7 +115,7 @@ class Composer:
         entity = visible(self._fold, draft.kind, draft.id)
         shown = self._shown(entity)
         edits: Sequence[Replacement] = draft.edits
-        if draft.base is not None:  # else nobody asks what the text reads, which may be long
+        if draft.base is not None:  # otherwise the text, which may be long, is not needed
             base, current = draft.base(), self._reads(entity, shown) or ""
             if base != current:
                 from edda_sync.crdt.text.diff import rebase
@@ -131,8 +130,8 @@ class Composer:
         """
         Return the text that this change edits, as its cell says it.
 
-        It is the one that is shown, or else the one that this very change edited before: what is shown may be another
-        one from then on, whose clock is ahead, and a change writes one text of a field.
+        That is the shown text, or else the one that this change edited before. Another text, with a greater clock, may be
+        shown after that edit, but a change writes only one text of a field.
         """
         field, dot = TEXT_FIELDS[entity.kind], self._fold.change.dot
         own = [write[3] for write in entity.cells.get(field, ()) if write[:2] == dot]
@@ -140,7 +139,7 @@ class Composer:
         return shown
 
     def _reads(self, entity: Entity, shown: str | bytes | None) -> str | None:
-        """Return what a text reads."""
+        """Return the content of a text."""
         return self._fold.texts.readable(self._fold.view, entity, TEXT_FIELDS[entity.kind], shown)
 
     def _made(self, entity: Entity, genesis: bytes, edits: Sequence[Replacement], *, rewrite: bool) -> Operation:
@@ -157,7 +156,7 @@ class Composer:
         return ops.Edit(entity.kind, entity.id, field, genesis, edit)
 
     def _start(self, entity: Entity, start: str | None) -> Operation:
-        """Start a text, or clear it. One that was edited under this very start, and cleared, is brought to it by edits."""
+        """Start a text, or clear it. A text with this start that was edited before is brought back to it by edits."""
         fold, field = self._fold, TEXT_FIELDS[entity.kind]
         if start is not None:
             genesis = fold.texts.genesis(entity, start)
@@ -188,15 +187,15 @@ def visible(fold: Fold, kind: str, entity_id: bytes) -> Entity:
 
     Raises:
         NotFoundError: There is none.
-        InTrashError: There is one, and it was deleted.
-        LimitError: There is one, and it is overfull.
+        InTrashError: It was deleted.
+        LimitError: It is overfull.
     """
     entity = fold.entities.existing(kind, entity_id)
     if entity is None:
         check_room(fold.entities.get(key_of(kind, entity_id)))
         raise NotFoundError(kind, values.id_text(entity_id))
     if entity.hidden:
-        in_trash = kind in ("task", "document")  # a deleted tag is no more
+        in_trash = kind in ("task", "document")  # a deleted tag does not exist any more
         raise (InTrashError if in_trash else NotFoundError)(kind, values.id_text(entity_id))
     return entity
 
@@ -209,7 +208,7 @@ def _expect(fold: Fold, draft: Expect) -> None:
 
 
 def _written(edits: Iterable[Replacement], field: str) -> str:
-    """Return what edits make of an empty text."""
+    """Return the result of edits of an empty text."""
     text = ""
     for at, deleted, inserted in edits:
         if not 0 <= at <= len(text) or not 0 <= deleted <= len(text) - at:

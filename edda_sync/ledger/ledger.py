@@ -1,11 +1,11 @@
 """
-The ledger: changes into a store's log, and their fold beside it, in one transaction.
+The ledger: changes go into a store's log and are folded, in one transaction.
 
-1. A dot is allocated inside the commit: ``seq`` is the head's plus one, so no two changes of an actor share one.
-2. A change enters the log only when all that it depends on is in, under the hashes that it names (causal delivery).
-3. Log and view move together: whoever sees a change in the log sees its effects.
-4. Whether a change is admitted is a function of the change and its past. What breaks a rule is refused by everybody alike:
-   dependencies that go down, or that are not closed; an author who is no member in the past of its life's birth.
+1. A dot is allocated inside the commit: its ``seq`` is the head's plus one, so no two changes of an actor share a dot.
+2. A change enters the log only after everything that it depends on, under the hashes that it names (causal delivery).
+3. Log and view change together: whoever sees a change in the log sees its effects.
+4. Whether a change is admitted depends on the change and its past alone. All devices refuse what breaks a rule: dependencies
+   that go down, or are not closed; an author who is no member in the past of its life's birth.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from edda_sync.words.errors import CorruptError, RefusedTextError
 from edda_sync.workspace.actor import actor_of, meta_of
 from edda_sync.workspace.keys import BIRTH_KEY, WORKSPACE_KEY
 
-DRAFTS_AT_ONCE: Final = 500  # whose entities are read together
+DRAFTS_AT_ONCE: Final = 500  # how many drafts have their entities read together
 
 _Base = tuple[Head | None, Frontier, Frontier, tuple[Dep, ...]]
-"""A store's own head, all that its next change depends on, what that is folded on, and what its header must name."""
+"""The store's head, the dependencies of its next change, what the change is folded on, and what its header must name."""
 
 
 class Ledger:
-    """The log of one store and process, and the fold of it; every call happens inside a transaction of the store."""
+    """The log of one store in one process, and its fold. Every call happens inside a transaction of the store."""
 
     def __init__(self, texts: Texts) -> None:
         self.texts = texts
@@ -57,23 +57,23 @@ class Ledger:
         self._waiting = Waiting()
 
     def fold(self, tx: StoreWriter) -> Fold:
-        """Return a fold over a transaction."""
+        """Return a fold of a transaction."""
         return Fold(tx, self.texts, waiting=self._waiting, write=partial(apply, tx))
 
     def committed(self) -> None:
-        """Keep what the transaction that just ended left in memory."""
+        """Keep what the transaction that has just ended left in memory."""
         self.texts.committed()
         self.pasts.committed()
         self._waiting.committed()
 
     def rolled_back(self) -> None:
-        """Throw away what a transaction that left no trace has in memory."""
+        """Throw away what a failed transaction left in memory."""
         self.texts.rolled_back()
         self.pasts.rolled_back()
         self._waiting.rolled_back()
 
     def forget(self) -> None:
-        """Throw away all that is in memory: another store is opened next, or this one as it was once."""
+        """Throw away everything in memory, because another store is opened next, or this one in an older state."""
         self.texts.forget()
         self.pasts.forget()
         self._waiting.forget()
@@ -94,17 +94,17 @@ class Ledger:
         reason: str | None = None,
     ) -> Dot | None:
         """
-        Turn drafts into this device's next change; return its dot, or None when they change nothing.
+        Turn drafts into this device's next change; return its dot, or None if they change nothing.
 
         Args:
             tx: A transaction of the store.
-            drafts: What to do, in order.
+            drafts: The drafts, in order.
             wall_ms: Wall time in milliseconds since 1970.
-            agent, reason: Who asks for it and why.
+            agent, reason: Who asks for the change, and why.
 
         Raises:
             NotFoundError: A draft names something that is not here.
-            InvalidValueError: A text edit lies outside its text.
+            InvalidValueError: A text edit is outside of its text.
             LimitError: The change would be too large.
         """
         wall_ms = min(max(wall_ms, 0), limits.WALL_MS_MAX)
@@ -114,17 +114,18 @@ class Ledger:
         self, tx: StoreWriter, drafts: Sequence[Draft | Verbatim], former: Change, *, seen: bool, last: bool = True
     ) -> Dot | None:
         """
-        As :meth:`commit`, for what was acknowledged already and has to become another change.
+        Do the same as :meth:`commit`, for what was already acknowledged and has to become another change.
 
         Args:
             tx: A transaction of the store.
-            drafts: What to do, in order.
-            former: The change that it was: who asked for it, when and why stay as they are.
-            seen: Whether it replaces what stands there now; else it is concurrent with all that its life does not continue.
-            last: Whether nothing more of that change follows: only then it says which one it was.
+            drafts: The drafts, in order.
+            former: The earlier change: who asked for it, when and why stay the same.
+            seen: Whether it replaces the present values; otherwise it is concurrent with everything that its life does not
+                continue.
+            last: Whether nothing more of the earlier change follows. Only then the new change names the earlier one.
 
         Raises:
-            LocalError, RefusedTextError: It does not fit what stands there; use ``StoreWriter.undoing``.
+            LocalError, RefusedTextError: It does not fit the present state; call this inside ``StoreWriter.undoing``.
         """
         header = former.header
         base = self._next(tx, header.wall_ms)
@@ -154,7 +155,7 @@ class Ledger:
         fold = self.fold(tx)
         fold.begin(actor, seq, wall_ms, deps, position, author)
         body = Body(tx, position)
-        keeps = bool(tx.segments.merged()) or self._is_early(tx, head)  # it may have to be written again, elsewhere
+        keeps = bool(tx.segments.merged()) or self._is_early(tx, head)  # it may have to be written again
         composer = Composer(tx, fold, again=merging, keeps=keeps)
         for at in range(0, len(drafts), DRAFTS_AT_ONCE):
             some = drafts[at : at + DRAFTS_AT_ONCE]
@@ -185,11 +186,13 @@ class Ledger:
 
     def _next(self, tx: StoreWriter, wall_ms: int) -> _Base:
         """
-        Return this store's head, all that its next change depends on, what it is folded on, and what its header must name.
+        Return the store's head, the dependencies of its next change, what the change is folded on, and what its header must
+        name.
 
-        The two differ while what its life continues is not here: nobody can say then what that does not know already, so
-        nothing is named. It is folded on what is here all the same, and anew once that is here. So they do where a segment
-        brought more than a header has room for: there is no log to name bit by bit.
+        The two differ while the change that this life continues is missing. Then nobody can know what that change has not
+        seen, so nothing is named. The next change is still folded on what is here, and folded again once that change is
+        here. They also differ if a segment brought more than a header has room for, because there is no log to name it bit
+        by bit.
         """
         held = {each.actor: each.seq for each in tx.log.heads().values()}
         unnamed: deque[int] | None = None
@@ -204,19 +207,19 @@ class Ledger:
             if tx.segments.merged():
                 early.note_unnamed(tx)
                 return head, before, deps, ()
-            if unnamed is None:  # listed once: a thousand lives may take many changes to name
+            if unnamed is None:  # listed once, because a thousand lives may take many changes to name
                 unnamed = deque(tx.log.positions_after(before))
             self._catch_up(tx, before, wall_ms, unnamed)
 
     @staticmethod
     def _is_early(tx: StoreReader, head: Head | None) -> bool:
-        """Tell whether the change that this store's life continues, or a life before it, is not here yet."""
+        """Tell whether the change that this store's life continues, or that an earlier life continues, is missing here."""
         if early.is_pending(tx):
             return True
         return head is None and early.is_missing(tx, changes.decode_birth(meta_of(tx, BIRTH_KEY)))
 
     def _own(self, tx: StoreReader) -> tuple[Head | None, Frontier]:
-        """Return this store's head, if it has written, and what its next change depends on by that alone."""
+        """Return the store's head, if it has written, and the dependencies of its next change through that alone."""
         head = tx.log.heads().get(actor_of(tx))
         if head is None:
             return None, self.pasts.before(tx, changes.decode_birth(meta_of(tx, BIRTH_KEY)))
@@ -224,13 +227,13 @@ class Ledger:
 
     def _catch_up(self, tx: StoreWriter, before: Frontier, wall_ms: int, unnamed: deque[int]) -> None:
         """
-        Append a change without operations that depends on as much of the log as a header should name.
+        Append a change without operations that depends on as much of the log as one header should name.
 
         Args:
             tx: A transaction of the store.
-            before: What the change depends on by its own chain alone.
+            before: What the change depends on through its own chain alone.
             wall_ms: Its wall time in milliseconds.
-            unnamed: Where the log stands that is not in that, in order; what is named now is taken off.
+            unnamed: The positions of the log that are not in that, in order; those that are named now are removed.
         """
         head, _ = self._own(tx)
         actor = actor_of(tx)
@@ -255,7 +258,7 @@ class Ledger:
         early.note(tx, birth)
 
     def _append(self, tx: StoreWriter, change: Change, place: Place, named: Frontier, deps: Frontier) -> Logged:
-        """Append a change of which the place and the past are known: its author's earlier changes are in that too."""
+        """Append a change whose place and past are known. Its past includes its author's earlier changes."""
         header = change.header
         head = None if place.before is None else tx.log.heads()[place.before[0]]
         logged = Logged(tx.log.position() + 1, place.name, header.seq, place.hash, change.raw, change.body)
@@ -276,7 +279,7 @@ class Ledger:
 
     def admit(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
         """
-        Take a change whose hash a signed head covers. A large one must have all its parts kept.
+        Take a change whose hash a signed head covers. All parts of a large change must be stored.
 
         Raises:
             RemoteProtocolError: It breaks a rule of its past, or its author is no member there.
@@ -298,15 +301,15 @@ class Ledger:
 
     def append(self, tx: StoreWriter, fold: Fold, change: Change) -> Admitted:
         """
-        As :meth:`admit`, for a change that is folded already, or will be later.
+        Do the same as :meth:`admit`, for a change that is already folded, or will be later.
 
         Args:
             tx: A transaction of the store, or of the part of it in which the change is missing.
-            fold: A fold over the store, to look up who is a member.
+            fold: A fold of the store, to look up who is a member.
             change: The change.
 
         Raises:
-            RemoteProtocolError: As :meth:`admit`.
+            RemoteProtocolError: See :meth:`admit`.
         """
         checked = self.check(tx, fold, change)
         if isinstance(checked, Admitted):
@@ -318,14 +321,14 @@ class Ledger:
 
     def check(self, tx: StoreReader, fold: Fold, change: Change) -> Checked | Admitted:
         """
-        Tell whether a change may be taken, by its header alone: before anything of a large one is kept.
+        Tell by a change's header whether it may be taken, before anything of a large change is stored.
 
         Raises:
-            RemoteProtocolError: As :meth:`admit`.
+            RemoteProtocolError: See :meth:`admit`.
         """
         return admission.check(tx, self.pasts, fold, meta_of(tx, WORKSPACE_KEY), change)
 
-    # --- folding anew -------------------------------------------------------------------------------------------------
+    # --- folding again ------------------------------------------------------------------------------------------------
 
     def rebuild(
         self,
@@ -336,14 +339,14 @@ class Ledger:
         reached: Callable[[], None] = lambda: None,
         check: bool = False,
     ) -> int:
-        """Fold the whole log into an empty view; as ``refold.rebuild``, with ``check`` who may write is checked anew."""
+        """Fold the whole log into an empty view, as ``refold.rebuild``; with ``check``, also check again who may write."""
         workspace = meta_of(tx, WORKSPACE_KEY) if check else None
         return refolding.rebuild(
             tx, self.texts, self.pasts, take_segment, stop=stop, reached=reached, workspace=workspace
         )
 
     def refold(self, tx: StoreWriter, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
-        """Fold some entities anew from the log, with all that it says of them or without some changes; see there."""
+        """Fold some entities from the log again, with or without some changes; see ``refold.refold``."""
         return refolding.refold(tx, self.texts, self.pasts, keys, without)
 
 
@@ -351,26 +354,26 @@ _NOTHING: Final = b"\x90"  # no pairs, in msgpack
 
 
 def _own_place(head: Head | None, change: Change) -> Place:
-    """Return where this store's own next change goes: behind its last one, which nobody else follows."""
+    """Return the place of this store's next change: after its last one, which no other change follows."""
     return Place(change.header.actor, change.hash, None if head is None else (head.actor, head.seq), None)
 
 
 def _held(reader: StoreReader, named: Collection[Dep]) -> Frontier:
-    """Return what a header of this store's own names, in the names under which it is held."""
+    """Return what a header of this store names, by the names under which it is held."""
     if not named:
-        return {}  # mostly: who writes alone names nothing
+        return {}  # mostly, because a device that writes alone names nothing
     held = Chains(reader).deps(named)
     assert held is not None, "a store depends on what it holds"
     return held
 
 
 def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[bytes, int]) -> tuple[Dep, ...]:
-    """Return what a header must name of what its change depends on: what moved, with hashes."""
+    """Return what a header must name of a change's dependencies: what has moved, with hashes."""
     moved = frontier.difference(deps, before)
     if not moved:
         return ()
     heads, names = reader.log.heads(), names_of(reader)
-    latest: dict[bytes, Dot] = {}  # by what it is called in a change whose past this is
+    latest: dict[bytes, Dot] = {}  # by its name in the past of this change
     for name, seq in moved.items():
         on = name if names is NOBODY else names.called(name, deps)
         if seq > latest.get(on, (b"", 0))[1]:
@@ -384,7 +387,7 @@ def header_deps(reader: StoreReader, deps: Mapping[bytes, int], before: Mapping[
 
 
 class _OwnTexts:
-    """Says of a text that this device itself wrote, and that is refused, what it is: an entity that rotted names it."""
+    """Reports a damaged entity, if a text of this device's own writing is refused: its entity must have rotted."""
 
     def __enter__(self) -> None:
         pass

@@ -1,8 +1,8 @@
 """
-Folding anew: the whole log into fresh tables, or some entities of it, with or without some changes.
+Folding again: the whole log into an empty view, or some entities, with or without some changes.
 
-Content is a function of the log. So whatever is wrong with what was folded is mended from the log alone, which needs
-nobody's word; and what evidence changes about some changes is carried out by folding what they are about anew.
+Content is a function of the log. So damage to the view is mended from the log alone, without trusting anybody. When evidence
+changes the effect of some changes, their entities are folded again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edda_sync.store.seams import Head, Logged, StoreReader, StoreWriter
 from edda_sync.words import limits
 from edda_sync.words.errors import CorruptError, RemoteProtocolError
 
-AHEAD_MAX: Final = 500  # changes that a rebuild holds at once
+AHEAD_MAX: Final = 500  # how many changes a rebuild holds at once
 
 TakeSegment = Callable[[Fold, bytes], Mapping[bytes, Head]]
 """Takes a segment, by its hash, into a fold; returns its heads."""
@@ -44,19 +44,20 @@ def rebuild(
     workspace: bytes | None = None,
 ) -> int:
     """
-    Fold the whole log into an empty view; return how many changes it was.
+    Fold the whole log into an empty view; return the number of changes.
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's.
+        texts, pasts: The store's texts and pasts.
         take_segment: Takes a segment into the fold.
-        stop, reached: What to call once all below a position is folded and in the tables.
-        workspace: Its id, to check anew who may write below ``stop``: it was checked by what a segment said of the members.
+        stop, reached: A position, and what to call once everything below it is folded and in the tables.
+        workspace: The workspace's id, to check again who may write below ``stop``, because that was checked against the
+            members of a segment.
 
     Raises:
         RemoteProtocolError: A life in the log had no right to begin.
     """
-    tx.clear_view()  # first: it puts right what somebody changed in the tables
+    tx.clear_view()  # first, because it also repairs what somebody changed in the tables
     anew.note(tx)
     fold, walk = Fold(tx, texts, write=partial(apply, tx)), Walk(pasts, tx)
     taken, logged = dict(tx.segments.merged()), tx.log.positions_after({})
@@ -86,12 +87,12 @@ def rebuild(
 
 class _Ahead:
     """
-    The changes of a log in its order, read some at a time, with what they are about.
+    The changes of a log in order, read some at a time together with their entities.
 
     Args:
         tx: A transaction of the store.
-        fold: That into which they go.
-        positions: Where they stand, in order.
+        fold: The fold that takes them.
+        positions: Their positions, in order.
     """
 
     def __init__(self, tx: StoreWriter, fold: Fold, positions: Sequence[int]) -> None:
@@ -115,26 +116,26 @@ class _Ahead:
 
 def refold(tx: StoreWriter, texts: Texts, pasts: Pasts, keys: Collection[bytes], without: Collection[Dot] = ()) -> int:
     """
-    Fold some entities anew from the log, with all that it says of them or without some changes, which are then *void*.
+    Fold some entities from the log again, with or without some changes, which are then *void*.
 
-    A void change stays in the log, and counts as delivered for all that depends on it. Its operations have no effect, and
-    those of others have the effect that they had: words beside its own keep their place, and what it made, and others went
-    on with, is still shown. What it had spent of its life's budget for an entity is free again.
+    A void change stays in the log, and counts as delivered for everything that depends on it. Its operations have no
+    effect, and those of others keep theirs: words next to its own keep their place, and what it created and others went on
+    with is still shown. What it had spent of its life's budget for an entity becomes free.
 
     Each change that is folded is first compared with its hash. What came by a segment is not in the log, and such entities
     stay as they are.
 
     Args:
         tx: A transaction of the store.
-        texts, pasts: The store's.
-        keys: The entities, by key.
-        without: Dots of the changes that are void, as the log calls them.
+        texts, pasts: The store's texts and pasts.
+        keys: The keys of the entities.
+        without: The dots of the void changes, by the log's names.
 
     Returns:
-        How many changes were folded.
+        The number of changes that were folded.
 
     Raises:
-        CorruptError: A change in the log is not what was written; nothing has changed.
+        CorruptError: A change in the log is damaged; nothing has changed.
     """
     if not keys or tx.segments.merged():
         return 0
@@ -164,7 +165,7 @@ def _fold_again(
     *,
     void: bool = False,
 ) -> None:
-    """Fold a change of the log, which has seen some things more than it says; or only what stays of one that is void."""
+    """Fold a change of the log again, perhaps with more seen than it says; or only what remains of a void change."""
     header = changes.decode_header(logged.raw)
     raw = tx.log.heads()[logged.actor].birth
     birth = changes.decode_birth(raw)
@@ -185,7 +186,7 @@ def verify_logged(reader: StoreReader, logged: Logged) -> None:
     Compare a change of the log with its hashes.
 
     Raises:
-        CorruptError: It is not what was written.
+        CorruptError: It is damaged.
     """
     what = f"Change {logged.seq:,} of the log's actor {logged.actor.hex()}"
     try:

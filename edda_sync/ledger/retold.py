@@ -1,9 +1,9 @@
 """
-Retold: what this device made of texts that may have to be written again elsewhere, kept small.
+Retold: a compact record of what this device did to texts that may have to be written again.
 
-Kept is each edit, and what its text read before it only where that is not what the edit before it left, which a hash tells.
-So what is kept grows with what is typed, and not with the texts that it is typed into. What a text read before and after an
-edit is told one after another, in the order in which they were made.
+Each edit is kept. The text before it is kept only if the edit before did not leave exactly that, which a hash tells. So the
+record grows with what is typed, and not with the size of the texts. The texts before and after each edit are returned one
+after another, in the order of the edits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _decode = msgspec.msgpack.Decoder(list[Replacement]).decode
 
 def keep(tx: StoreWriter, position: int, entity: bytes, before: str, edits: Sequence[Replacement], after: str) -> None:
     """
-    Keep what a change made of a text.
+    Record what a change did to a text.
 
     Args:
         tx: A transaction of the store.
-        position: Of the change, in the log.
-        entity: Whose text it is, by key.
-        before, after: What that read.
-        edits: What turns the one into the other.
+        position: The change's position in the log.
+        entity: The key of the text's entity.
+        before, after: The text before and after.
+        edits: The edits that turn one into the other.
     """
     told = None if tx.segments.left_by_rewriting(entity) == _hash(before) else before
     tx.segments.keep_rewritten(Rewritten(position, entity, told, _encode(list(edits)), _hash(after)))
@@ -41,14 +41,14 @@ def _hash(text: str) -> bytes:
 
 
 class Retold:
-    """What texts read before and after what is kept; of each entity it must be asked for all of it, in order."""
+    """Returns the texts before and after recorded edits. For each entity, all edits must be asked for, in order."""
 
     def __init__(self) -> None:
         self._reads: dict[bytes, str] = {}  # by the entity's key
 
     def next(self, kept: Rewritten) -> tuple[str, str]:
-        """Return what a text read before and after one edit."""
-        from edda_sync.crdt.text.diff import apply_edits  # only who looks at a text needs it
+        """Return the text before and after one edit."""
+        from edda_sync.crdt.text.diff import apply_edits  # only needed by those who read texts
 
         before = self._reads[kept.entity] if kept.before is None else kept.before
         after = self._reads[kept.entity] = apply_edits(before, _decode(kept.edits))

@@ -1,1 +1,1 @@
-"""Segments: sealed, checksummed runs of entity states at a frontier. Snapshots today; backups and bundles in time."""
+"""Segments: sealed, checksummed streams of entity states at a frontier. For snapshots; later also for backups."""

@@ -6,12 +6,12 @@ Segments: the states of all entities at a frontier, as one stream of bytes.
     block   := length(u32, big endian, not 0) zstd(msgpack)      first the header, then lists of heads, then of pieces
     end     := length 0, BLAKE2b-256 of everything before it
 
-The stream is cut into parts of ``PART_BYTES_MAX`` to travel and to be kept; its name is the BLAKE2b-256 of all of it. A
-reader holds one block and one entity in memory, and believes nothing of a block before its size is checked. How many heads
-there are, and how large a state or a text is, has no limit: both go over as many blocks as they need.
+The stream is cut into parts of ``PART_BYTES_MAX`` to be sent and stored; its name is the BLAKE2b-256 of the whole stream. A
+reader holds one block and one entity in memory, and checks the size of a block before it uses any of it. The number of
+heads and the size of a state or a text have no limit: they take as many blocks as they need.
 
-A segment is no evidence. Its maker signs the header, which names the root of the content and the hash of the heads, so that
-a lie has an author. Only the log behind a segment shows whether it is a lie.
+A segment is no evidence. Its maker signs the header, which contains the root of the content and the hash of the heads, so
+that a false segment has an author. Only the log behind a segment shows whether it is true.
 """
 
 from __future__ import annotations
@@ -35,22 +35,21 @@ from edda_sync.words.errors import RemoteProtocolError
 
 VERSION: Final = 2
 MAGIC: Final = b"EDDASEG" + bytes((VERSION,))
-BLOCK_BYTES: Final = 256 * 1024  # states are gathered up to this before they are compressed
-BLOCK_BYTES_MAX: Final = 4 * BLOCK_BYTES  # the last of what is gathered goes over by one piece, or one head
+BLOCK_BYTES: Final = 256 * 1024  # how many bytes of states are gathered before they are compressed
+BLOCK_BYTES_MAX: Final = 4 * BLOCK_BYTES  # a block may be larger by its last piece or head
 _LENGTH: Final = Struct(">I")
 
 
 class SegmentHeader(msgspec.Struct, frozen=True, array_like=True):
     """
-    What a segment is.
+    The header of a segment.
 
     Attributes:
-        maker: Signing key of the device that made it.
-        root: Root of its content (``crdt.digests``).
-        frontier: Hash of its heads: :func:`hash_heads`.
+        maker: The signing key of the device that made it.
+        root: The root of its content (``crdt.digests``).
+        frontier: The hash of its heads, from :func:`hash_heads`.
         heads, entities: How many there are.
-        signature: The maker's, over :func:`signed_header`; empty while it is being signed.
-        ext: Room to grow.
+        signature: The maker's signature over :func:`signed_header`; empty while it is being signed.
     """
 
     maker: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -80,9 +79,9 @@ class Entry(NamedTuple):
 
 class _Piece(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """
-    A piece of an entity's state (no field), or of one of its texts; of each, the pieces follow one another.
+    A piece of an entity's state (without a field), or of one of its texts. The pieces of each come one after another.
 
-    ``more`` says that the next one goes on with the same.
+    ``more`` says that the next piece continues the same state or text.
     """
 
     key: Annotated[bytes, msgspec.Meta(min_length=17, max_length=17)]
@@ -99,7 +98,7 @@ _decode_pieces = msgspec.msgpack.Decoder(list[_Piece]).decode
 
 
 def hash_heads(heads: Iterable[Head]) -> bytes:
-    """Return a hash of a frontier and of what stands at it: actor, seq and hash of each head, by actor."""
+    """Return a hash of actor, seq and hash of each head, in order of actors."""
     digest = blake2b(digest_size=32, person=b"edda-heads")
     for head in sorted(heads):
         digest.update(head.actor + head.seq.to_bytes(8, "big") + head.hash)
@@ -107,7 +106,7 @@ def hash_heads(heads: Iterable[Head]) -> bytes:
 
 
 def signed_header(header: SegmentHeader, workspace: bytes) -> bytes:
-    """Return what a segment's maker signs."""
+    """Return the message that a segment's maker signs."""
     unsigned = msgspec.structs.replace(header, signature=b"")
     return b"edda segment 1" + workspace + blake2b(_encoder.encode(unsigned), digest_size=32).digest()
 
@@ -130,7 +129,7 @@ def write(header: SegmentHeader, heads: Iterable[Head], entries: Iterable[Entry]
 
 
 def _gathered(sized: Iterable[tuple[Any, int]]) -> Iterator[bytes]:
-    """Yield blocks of things whose sizes are known, each block of about ``BLOCK_BYTES``."""
+    """Yield blocks of items with known sizes, each block of about ``BLOCK_BYTES``."""
     gathered: list[Any] = []
     total = 0
     for each, size in sized:
@@ -152,7 +151,7 @@ def _pieces(entry: Entry) -> Iterator[_Piece]:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A segment that is being read: its header and heads, and its entities, which are read as they are asked for."""
+    """A segment that is being read: its header and heads, and an iterator over its entities."""
 
     header: SegmentHeader
     heads: tuple[Head, ...]
@@ -163,13 +162,13 @@ def read(pieces: Iterable[bytes]) -> Opened:
     """
     Open a segment.
 
-    The end's checksum is verified when the last entity was read: nothing that was read counts before that.
+    The checksum at the end is verified after the last entity. Nothing that was read counts before that.
 
     Args:
-        pieces: The stream, cut anywhere.
+        pieces: The stream, in pieces of any size.
 
     Raises:
-        RemoteProtocolError: It is malformed or damaged; the iterator raises it too.
+        RemoteProtocolError: It is malformed or damaged. The iterator raises this too.
     """
     blocks = _blocks(pieces)
     try:
@@ -204,9 +203,9 @@ def _all_pieces(blocks: Iterator[bytes]) -> Iterator[_Piece]:
 
 
 def _assembled(pieces: Iterator[_Piece]) -> Iterator[Entry]:
-    """Yield entities of their pieces: first the state, then the texts."""
+    """Yield entities from their pieces: first the state, then the texts."""
     key, state, texts, held = b"", b"", list[Text](), list[bytes]()
-    expected: tuple[bytes, str, bytes] | None = None  # what must go on
+    expected: tuple[bytes, str, bytes] | None = None  # the state or text that the next piece must continue
     for piece in pieces:
         name = (piece.key, piece.field, piece.genesis)
         if expected not in (None, name) or (not piece.field and expected is None and piece.key <= key):
@@ -256,7 +255,7 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Stream:
-    """Bytes from pieces, with the digest of all that was taken."""
+    """Bytes from pieces, with the digest of everything that was read."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
@@ -279,7 +278,7 @@ class _Stream:
 
 
 def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
-    """Yield the parts of a segment that a store keeps, in order."""
+    """Yield the parts of a segment that a store holds, in order."""
     number = 0
     while (part := reader.blobs.part(name, number)) is not None:
         yield part
@@ -287,7 +286,7 @@ def parts_of(reader: StoreReader, name: bytes) -> Iterator[bytes]:
 
 
 def cut(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream into parts of ``PART_BYTES_MAX``; the last is shorter."""
+    """Cut a stream into parts of ``PART_BYTES_MAX``; the last part may be shorter."""
     held = bytearray()
     for piece in stream:
         held += piece

@@ -1,4 +1,4 @@
-"""Accusations: evidence against somebody else that a liar makes up, and signs itself."""
+"""Accusations: false evidence against another device, which a liar makes up and signs itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF: Final = ("fork", "closing", "piece")
 
 
 def accuse(draws: Draws, liar: Liar) -> list[Message]:
-    """Return evidence that somebody's chain forks, or a piece of a chain that says so, or that somebody's life has ended."""
+    """Return evidence that a chain forks, a piece of a chain that suggests it, or evidence that a life has ended."""
     with liar.running.store.read() as reader:
         others = [head for head in sorted(reader.log.heads().values()) if _key(head) != liar.identity.public_key]
         if not others:
@@ -30,7 +30,7 @@ def accuse(draws: Draws, liar: Liar) -> list[Message]:
         raws = reader.log.headers(victim.actor, seq, seq)
         before = reader.log.hash_at(victim.actor, seq - 1) if seq > 1 else NO_HASH
     if not raws or before is None:
-        return []  # a segment stands for it
+        return []  # a segment stands for these changes
     workspace, true = liar.running.workspace, changes.hash_header(raws[0])
     if what == "closing":
         signature = liar.identity.sign(closing.signed_message(workspace, actor, seq, victim.hash))

@@ -1,4 +1,4 @@
-"""A lie about what was dealt with: a liar acknowledges frames that it was never sent, or the same ones again."""
+"""A lie about processed frames: a liar acknowledges frames that it was never sent, or the same frames again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edda_sync.sync.messages import Ack
 
 
 def acknowledge(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """It acknowledges frames that were never sent, or less than it acknowledged before."""
+    """It acknowledges frames that were never sent, or fewer than it acknowledged before."""
     del sim, liar
     frames = draws.pick("frames", (1 << 40, FAR, 1, 0))
     return say(Ack((), frames, draws.chance("again", 30), b"", 0))

@@ -1,4 +1,4 @@
-"""Who hears of what happens in a run: the checkers, a recorder, and the digest that tells two runs apart."""
+"""The audience of a run: the checkers, a recorder, and the digest that distinguishes two runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class Audience:
     """
-    Tells everybody.
+    Passes on everything that happens.
 
     Args:
-        checkers: What must hold; each hears of what it overrides.
-        recorder: Who listens, too, for a picture or a trace.
+        checkers: What must hold; each is told only the events whose methods it overrides.
+        recorder: Also listens, for a picture or a trace.
     """
 
     def __init__(self, checkers: Iterable[Checker], recorder: Recorder | None) -> None:
@@ -30,22 +30,22 @@ class Audience:
 
     @property
     def digest(self) -> str:
-        """Of everything that happened so far."""
+        """A digest of everything that happened so far."""
         return self._digest.hexdigest()
 
     def tell(self, hook: str, *facts: Any) -> None:
-        """Tell the checkers of one of :data:`~edda_sync.simulations.checker.HOOKS`."""
+        """Tell the checkers one of :data:`~edda_sync.simulations.checker.HOOKS`."""
         for told in self._hear[hook]:
             told(*facts)
 
     def note(self, now: float, what: str, name: str, facts: dict[str, Any]) -> None:
-        """Take down what happens at a device, by its name."""
+        """Record what happens at a device, given by name."""
         self._digest.update(f"{now:.6f} {what} {name} {sorted(facts.items())}\n".encode())
         if self._recorder is not None:
             self._recorder.note(now, what, name, facts)
 
     def frame(self, sent: float, now: float, sender: str, receiver: str, frame: bytes) -> None:
-        """Take down a frame that is about to be taken."""
+        """Record a frame that is about to be received."""
         self._digest.update(b"%.6f %s %s " % (now, sender.encode(), receiver.encode()))
         self._digest.update(frame)
         if self._recorder is not None:

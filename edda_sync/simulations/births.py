@@ -1,4 +1,4 @@
-"""Many lives: a liar begins hundreds of lives of its device's store at one past, each well made and well signed."""
+"""Many lives: a liar begins hundreds of lives of its device's store with one past, each well formed and signed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LIVES: Final = (3, 40, 300)
 
 
 def many_lives(sim: Simulation, draws: Draws) -> None:
-    """A liar begins many lives of its store at one past, up to 300, and writes one change in each."""
+    """A liar begins many lives of its store with one past, up to 300, and writes one change in each."""
     liar = liar_of(sim, draws)
     if liar is None or liar.told["many lives"]:
-        return  # more of them would be taken, but slowly: it has told enough
+        return  # further lives would be taken, but slowly
     count = draws.pick("lives", LIVES)
     if sim.profile.tight and count > LIVES[0]:
         count = LIVES[-1]  # more than may be taken at once

@@ -1,9 +1,9 @@
 """
-The book: what the devices were asked for, what they acknowledged, and what their logs hold. Checkers read it.
+The book: what the devices were asked for, what they acknowledged, and what their logs hold. The checkers read it.
 
 Every value that the workload writes is a *word* that nobody else ever wrote, so that whatever is visible anywhere can be
-traced to its author. A change is known by its hash, and goes by the dot that its author gave it: what a store calls
-a branch of a fork is the store's.
+traced to its author. A change is identified by its hash, and by the dot that its author gave it. What a store calls a
+branch of a fork is that store's own name, and does not matter here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from edda_sync.workspace.keys import BIRTH_KEY
 
 
 class Fate(Enum):
-    """What became of a word that somebody tried to write."""
+    """What became of a word that a device tried to write."""
 
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"
-    DOUBTFUL = "doubtful"  # power failed, or a sync
+    DOUBTFUL = "doubtful"  # power or a sync failed
 
 
 class Book:
@@ -35,25 +35,28 @@ class Book:
     What happened, as an outsider saw it.
 
     Attributes:
-        hashes: The hash under which honest devices hold each change; of a fork, that of the branch that came first.
-        made: The hash of each change that an honest device made, as its own log had it first.
-        forked: Dots that may exist under two hashes: somebody lied, or a whole machine was put back. See :meth:`is_forked`.
-        held: Of each device, by name, the changes in its log as of its last event: their dots by their hashes.
-        acknowledged_by: Of each device, by name, its own changes whose calls returned and that its disk must hold, alike.
-        withdrawn: Of each device, by name, the changes that it took out of its log since what it began with was not proved:
-            its own drafts, which it wrote again, and what rests on what is not here.
-        catching_up: Names of the devices of which the last reading brought what a segment had stood for.
-        fell: Names of the devices whose log did not bear out what they began with, or never came whole, or that were let in
-            again: how often each.
-        began_again: Of each device, by name, the early changes that it took out of its log when it was let in again.
-        destroyed: Acknowledged changes that nobody holds any more, since somebody put an older image in their place, alike.
+        hashes: The hash under which honest devices hold each change; of a fork, the hash of the branch that came first.
+        made: The hash of each change that an honest device made, as its own log first had it.
+        forked: Dots that may exist under two hashes, because a device lied or a whole machine was put back. See
+            :meth:`is_forked`.
+        held: By the name of each device, the changes in its log as of its last event: their dots by their hashes.
+        acknowledged_by: By the name of each device, its own changes whose calls returned, and that its disk must therefore
+            hold; dots by hashes.
+        withdrawn: By the name of each device, the changes that it removed from its log because what it began with was not
+            proved: its own drafts, which it wrote again, and changes that depend on what is not here.
+        catching_up: Names of the devices whose last reading brought changes that a segment had stood for.
+        fell: By name, how often a device's log contradicted what it began with or never became complete, or how often the
+            device was let in again.
+        began_again: By the name of each device, the early changes that it removed from its log when it was let in again.
+        destroyed: Acknowledged changes that nobody holds any more, because an older image was put in their place; dots by
+            hashes.
         words: What became of each word.
-        makers: Names of the honest devices that wrote under each actor.
-        meant: The only cells that the present writer means to write; empty when that is not known.
-        removed: Tasks that somebody deleted, in order.
-        tasks, documents: Ids that somebody made, in order.
+        makers: Names of the honest devices that wrote as each actor.
+        meant: The only cells that the present writer means to write; empty if they are not known.
+        removed: Tasks that were deleted, in order.
+        tasks, documents: Ids that were created, in order.
         sets: Tasks whose titles are always written together.
-        typed: Words that somebody typed into a text that may be a liar's, and into the description of which task.
+        typed: By each word that was typed into a text that may be a liar's, the task with that description.
     """
 
     def __init__(self) -> None:
@@ -66,7 +69,7 @@ class Book:
         self.withdrawn: dict[str, set[bytes]] = {}
         self.fell: Counter[str] = Counter()
         self.began_again: dict[str, set[bytes]] = {}
-        self._reissued: dict[str, set[bytes]] = {}  # the marks of that which were seen
+        self._reissued: dict[str, set[bytes]] = {}  # the notes of reissued changes that were seen
         self.catching_up: set[str] = set()
         self.destroyed: dict[bytes, Dot] = {}
         self.words: dict[str, Fate] = {}
@@ -77,19 +80,19 @@ class Book:
         self.sets: list[list[str]] = []
         self.typed: dict[str, str] = {}
         self._read: dict[str, set[int]] = {}
-        self._gaps: set[str] = set()  # whose logs began with a segment: what it stands for may come later
+        self._gaps: set[str] = set()  # devices whose logs began with a segment, so that older changes may come later
         self._own: dict[str, set[bytes]] = {}
         self._words = 0
 
     def word(self) -> str:
-        """Return a word that nobody has written yet; until somebody acknowledges it, it is doubtful."""
+        """Return a word that nobody has written yet. Until a device acknowledges it, it is doubtful."""
         self._words += 1
         word = f"w{self._words}"
         self.words[word] = Fate.DOUBTFUL
         return word
 
     def read_on(self, device: Host) -> list[Logged]:
-        """Read what a device's log has more than when it was last read; each goes by its author's dot."""
+        """Read what was added to a device's log since the last reading; each entry has its author's dot."""
         self.catching_up.discard(device.name)
         if device.name in self._gaps:
             self.catching_up.add(device.name)
@@ -103,7 +106,7 @@ class Book:
             if self._begin_again(device, reader):
                 read.clear()
             if device.name in self._gaps and not read <= set(reader.log.positions_after({})):
-                self._take_out(device, reader)  # the log behind a segment started over
+                self._take_out(device, reader)  # the log behind its segment was started over
                 read.clear()
             new = (
                 [at for at in reader.log.positions_after({}) if at not in read] if self._is_behind(device, end) else []
@@ -125,7 +128,7 @@ class Book:
         return entries
 
     def _fell_back(self, device: Host, reader: StoreReader) -> None:
-        """Look what a device took out of its log when its segment ended; what it wrote itself it has written again."""
+        """Note what a device removed from its log when its segment ended. What it wrote itself, it has written again."""
         self._gaps.discard(device.name)
         self._read.pop(device.name, None)
         if forged_by(reader) is not None or unproved_by(reader) is not None:
@@ -133,7 +136,7 @@ class Book:
             self._take_out(device, reader)
 
     def _begin_again(self, device: Host, reader: StoreReader) -> bool:
-        """Look whether a device was let in again, and what it took out of its log then; tell whether it was."""
+        """Note what a device removed from its log if it was let in again; tell whether it was."""
         mark, seen = reader.meta.get(REISSUED_KEY), self._reissued.setdefault(device.name, set())
         if mark is None or mark in seen:
             return False
@@ -157,11 +160,11 @@ class Book:
         return gone
 
     def _is_behind(self, device: Host, end: int) -> bool:
-        """Tell whether a log that ends at a position may have what was not read."""
+        """Tell whether a log that ends at this position may contain entries that were not read."""
         return device.name in self._gaps or end != len(self._read[device.name])
 
     def came_back(self, device: Host) -> None:
-        """Read a device's log anew: it has just started on what its disk holds."""
+        """Read a device's log from its beginning, because it has just started on what its disk holds."""
         with device.running.store.read() as reader:
             if device.name in self._gaps and not reader.segments.merged():
                 self._fell_back(device, reader)
@@ -172,7 +175,7 @@ class Book:
         self.read_on(device)
 
     def is_own(self, device: Host, entry: Logged) -> bool:
-        """Tell whether a device wrote an entry of its log itself."""
+        """Tell whether a device itself wrote an entry of its log."""
         return entry.actor in self._own[device.name]
 
     def acknowledge(self, device: Host, own: list[Logged]) -> None:
@@ -181,9 +184,9 @@ class Book:
         known.update((each.hash, (each.actor, each.seq)) for each in own)
 
     def is_forked(self, dot: Dot) -> bool:
-        """Tell whether a change may differ between honest devices: it, or one before it, was made twice."""
+        """Tell whether a change may differ between honest devices, because its dot, or one before it, was used twice."""
         return any(actor == dot[0] and seq <= dot[1] for actor, seq in self.forked)
 
     def frontier(self, device: Host) -> Frontier:
-        """Return which changes of each actor, or of each branch of one, a running device holds."""
+        """Return what a running device holds: the last seq of each actor and of each branch."""
         return device.running.frontier()

@@ -1,9 +1,9 @@
 """
-Forks, as an outsider sees them: who holds which branch, and how far each device is along each actor's chain.
+Forks, as an outsider sees them: which device holds which branch, and how far each is along each actor's chain.
 
-A *fork* is one dot under two hashes. Once two devices that hold different branches have talked, either has a proof of it,
-and each branch goes by a name of its own: both then hold both. Until then they hold different changes under one name.
-(Whatever is to be expected of forks stands in this file, in ``ending`` and in ``Book.forked``.)
+A *fork* is one dot with two hashes. After two devices that hold different branches have talked, both can prove it, and each
+branch has a name of its own: then both devices hold both branches. Until then they hold different changes under one name.
+(Everything that depends on forks is in this file, in ``ending``, and in ``Book.forked``.)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _FAR: Final = 1 << 62
 
 def forks_between(first: Host, second: Host, within: Mapping[bytes, int] | None = None) -> list[Dot]:
     """
-    Return, for each name under which two running devices hold different changes, the last dot that both hold.
+    Return the last common dot for each name under which two running devices hold different changes.
 
     Args:
-        first, second: They.
-        within: Looks only at changes within this frontier.
+        first, second: The devices.
+        within: Look only at changes within this frontier.
     """
     with first.running.store.read() as reader, second.running.store.read() as other:
         heads, others = reader.log.heads(), other.log.heads()
@@ -38,7 +38,7 @@ def forks_between(first: Host, second: Host, within: Mapping[bytes, int] | None 
 
 
 def reach_of(reader: StoreReader) -> Frontier:
-    """Return the last seq that a store holds of each actor's chain, on whichever branch."""
+    """Return the last seq that a store holds of each actor's chain, on any branch."""
     names = names_of(reader)
     reach: Frontier = {}
     for head in reader.log.heads().values():
@@ -48,12 +48,12 @@ def reach_of(reader: StoreReader) -> Frontier:
 
 
 def is_in_a_segment(reader: StoreReader, actor: bytes, seq: int, digest: bytes) -> bool:
-    """Tell whether a segment stands in a log for a change, of which the hash begins with some bytes."""
+    """Tell whether a segment in a log stands for a change, given the beginning of its hash."""
     chains = Chains(reader)
     dot = chains.find(actor, seq, digest)
     return chains.is_uncertain(actor, seq) if dot is None else reader.log.position_of(*dot) is None
 
 
 def _differ(one: bytes | None, other: bytes | None) -> bool:
-    """Tell whether two hashes differ, where both are known: behind a segment the log may have none."""
+    """Tell whether two hashes are known and differ. Behind a segment the log may not have a hash."""
     return one is not None and other is not None and one != other

@@ -1,4 +1,4 @@
-"""Limits: people write as much into one change as it may hold, and a little more, which is refused where it is written."""
+"""Limits: people write as much into one change as it may hold, and a little more, which is refused at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import InvalidValueError, LimitError
 from edda_sync.words.model import Task
 
-VALUE: Final = "x" * (limits.JSON_BYTES_MAX - 2)  # the largest, in its quotes
+VALUE: Final = "x" * (limits.JSON_BYTES_MAX - 2)  # the largest value, with its quotes
 VALUES: Final = limits.ENTITY_CHANGE_BYTES_MAX // limits.JSON_BYTES_MAX
 
 
@@ -23,7 +23,7 @@ def _many(count: int) -> dict[str, Any]:
 
 
 MOST: Final[tuple[Callable[[], Mapping[str, Any]], ...]] = (
-    lambda: _many(limits.ENTITY_CHANGE_CELLS_MAX - 4),  # beside a title, a status, a priority and a time
+    lambda: _many(limits.ENTITY_CHANGE_CELLS_MAX - 4),  # besides a title, a status, a priority and a time
     lambda: {"k" * limits.KEY_CODE_POINTS_MAX: 10 ** (limits.JSON_DIGITS_MAX - 1)},
     lambda: {f"k{number}": VALUE[:-200] for number in range(VALUES)},
 )
@@ -34,12 +34,12 @@ MORE: Final[tuple[Callable[[], Mapping[str, Any]], ...]] = (
     lambda: {"k": VALUE + "x"},
     lambda: {f"k{number}": VALUE for number in range(VALUES + 1)},
 )
-"""Metadata of one new task."""
+"""The metadata of one new task."""
 
 
 def fill(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody writes as much into one task as a change may, or a little more, which is refused."""
-    most = MOST[:-1] if sim.profile.tight else MOST  # there no header could name so many parts
+    """Somebody writes as much into one task as a change may hold, or a little more, which is refused."""
+    most = MOST[:-1] if sim.profile.tight else MOST  # with tight limits no header could list so many parts
     metadata = draws.pick("how much", (*most, *MORE))
 
     def work(engine: StorageEngine, word: str) -> str:

@@ -1,8 +1,8 @@
 """
 A campaign: a range of seeds on every core, stopped and resumed at will. ``make simulate SEEDS=0-199999``.
 
-Each seed is one run. One in a hundred is run once more, in another process with another hash seed: its digest must be
-the same. What came of it is appended to docs/evidence.md; a run that failed names the command that repeats it.
+Each seed is one run. One run in a hundred is repeated in another process with another hash seed, and must have the same
+digest. The result is appended to docs/evidence.md. For a run that failed, it names the command that repeats it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from edda_sync.simulations.runs import run
 from edda_sync.simulations.shrink import command_of
 from edda_sync.simulations.tape import Tape
 
-BLOCK: Final = 100  # seeds that a process takes at a time; the first of each is run twice
-FAILURES_MAX: Final = 20  # a campaign that has found so many has something to mend first
-GARBAGE_OBJECTS: Final = 20_000  # that a process makes before it looks for rings among them: runs make few
+BLOCK: Final = 100  # seeds that a process takes at a time; the first of each block is run twice
+FAILURES_MAX: Final = 20  # after so many failures a campaign ends, because they have to be fixed first
+GARBAGE_OBJECTS: Final = 20_000  # created before a process looks for cycles, of which runs make few
 SECTION: Final = """\
 ## Simulations (`make simulate SEEDS=0-9999`)
 
@@ -44,7 +44,7 @@ another process: its digest was the same. *Runs an hour* are of one core; *speed
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a run's digest was, and in which process."""
+    """The digest of a run, and the process that computed it."""
 
     seed: int
     digest: str
@@ -53,7 +53,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Tally:
-    """What some runs showed, added up."""
+    """The combined results of some runs."""
 
     runs: int = 0
     changes: int = 0
@@ -64,7 +64,7 @@ class Tally:
     digests: list[Digest] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        """Add another's."""
+        """Add the results of another tally."""
         self.runs += other.runs
         self.changes += other.changes
         self.virtual_s += other.virtual_s
@@ -74,7 +74,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of work: run these seeds."""
+    """A piece of work: a range of seeds to run."""
 
     first: int
     last: int
@@ -100,7 +100,7 @@ def work(block: Block) -> tuple[Block, Tally]:
 
 
 def repeat(known: Digest, backend: str | None) -> str:
-    """Run a seed once more, in another process; return what is wrong, or nothing."""
+    """Run a seed again in another process; return what is wrong, or an empty string."""
     assert known.process != os.getpid(), "the processes that repeat runs are new ones"
     tape = Tape(known.seed, backend=backend)
     return "" if run(tape).digest == known.digest else f"another process has another digest: {command_of(tape)}"
@@ -108,11 +108,11 @@ def repeat(known: Digest, backend: str | None) -> str:
 
 class Campaign:
     """
-    A range of seeds. Call :meth:`run`; interrupt it at any time.
+    A range of seeds. Call :meth:`run`, which may be interrupted at any time.
 
     Args:
-        first, last: The seeds.
-        jobs: How many processes.
+        first, last: The first and last seed.
+        jobs: The number of processes.
         backend: ``memory`` or ``sqlite``; drawn for each run by default.
         block: How many seeds a process takes at a time.
     """
@@ -120,14 +120,14 @@ class Campaign:
     def __init__(self, first: int, last: int, jobs: int, backend: str | None = None, *, block: int = BLOCK) -> None:
         self.first, self.last, self.jobs, self.backend = first, last, jobs, backend
         self._block = block
-        self.done = first - 1  # every seed up to here was run
+        self.done = first - 1  # all seeds up to this one were run
         self.tally = Tally()
         self.took_s = 0.0
         self._digests: list[Digest] = []
         self._finished: dict[int, tuple[int, Tally]] = {}
 
     def run(self) -> None:
-        """Run until the last seed, or until somebody interrupts."""
+        """Run until the last seed, or until interrupted."""
         started = time.monotonic()
         blocks = self._blocks()
         with self._processes() as pool:
@@ -153,7 +153,7 @@ class Campaign:
         self.took_s = time.monotonic() - started
 
     def _take(self, block: Block, tally: Tally) -> None:
-        """Take what a block showed; the seeds that count are those without a gap."""
+        """Add the results of a block. Only seeds without a gap before them count."""
         self._finished[block.first] = (block.last, tally)
         self._digests += tally.digests
         while self.done + 1 in self._finished:
@@ -168,7 +168,7 @@ class Campaign:
             yield Block(first, min(first + self._block - 1, self.last), self.backend)
 
     def _processes(self) -> ProcessPoolExecutor:
-        spawn = multiprocessing.get_context("spawn")  # each process has a hash seed of its own
+        spawn = multiprocessing.get_context("spawn")  # so that each process has a hash seed of its own
         return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=_start_process)
 
     def row(self) -> str:
@@ -200,7 +200,7 @@ def next_seed(file: Path = evidence.FILE) -> int:
 
 def seeds_of(text: str) -> tuple[int, int]:
     """
-    Read ``100-199`` as it is, and ``100`` as so many seeds that no campaign has run yet.
+    Read a range such as ``100-199``, or a number such as ``100``: so many seeds that no campaign has run yet.
 
     Raises:
         ValueError: It is neither.
@@ -213,8 +213,8 @@ def seeds_of(text: str) -> tuple[int, int]:
 
 
 def _start_process() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign hears of it, and ends the pool
-    gc.freeze()  # what was imported is never garbage
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign's process gets the signal, and ends the pool
+    gc.freeze()  # imported modules are never garbage
     gc.set_threshold(GARBAGE_OBJECTS)
 
 
@@ -224,8 +224,8 @@ def _say(text: str) -> None:
 
 
 def conduct(campaign: Campaign) -> int:
-    """Conduct a campaign and write down what came of it; return the exit code."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: it could not be stopped
+    """Conduct a campaign and record its result; return the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a script's background: nothing could stop it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     campaign.run()
     if campaign.tally.runs:

@@ -1,4 +1,4 @@
-"""All that there is: a later feature adds its own small file, and one line here."""
+"""The catalogue of everything in the simulator. A new feature adds its own small file, and one line here."""
 
 from __future__ import annotations
 

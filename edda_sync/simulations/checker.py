@@ -1,4 +1,4 @@
-"""What a checker hears of."""
+"""Checkers: what they are told."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 class Checker:
     """
-    One invariant. A subclass overrides what it wants to hear of, and calls :meth:`fail`.
+    One invariant. A subclass overrides the methods for what it wants to be told, and calls :meth:`fail`.
 
-    Every method is called with devices that are honest, unless it says otherwise.
+    Every method gets honest devices, unless it says otherwise.
     """
 
     number: int
@@ -26,14 +26,14 @@ class Checker:
         self.sim = sim
 
     def fail(self, device: SimulatedDevice, text: str) -> None:
-        """Say that the invariant does not hold."""
+        """Report that the invariant does not hold."""
         raise Violation(self.number, device.name, text)
 
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
-        """Somebody's call returned, having written these changes."""
+        """A call that wrote these changes returned."""
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """A device's log has these entries more than before the event."""
+        """These entries were added to a device's log by the last event."""
 
     def changed(self, device: SimulatedDevice) -> None:
         """A device's store was written to."""
@@ -42,37 +42,37 @@ class Checker:
         """A device is about to hand a frame to the network."""
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
-        """A device is about to take a frame, perhaps a liar's."""
+        """A device is about to receive a frame, perhaps a liar's."""
 
     def dealt(self, device: SimulatedDevice) -> None:
-        """A device is done with what it was about to do."""
+        """A device has finished an event."""
 
     def booted(self, device: SimulatedDevice) -> None:
-        """A device's process has started on what its disk held."""
+        """A device's process has started on what its disk holds."""
 
     def put_back(self, device: SimulatedDevice) -> None:
-        """A device's disk, while it is down, was replaced by an older image, or by another device's."""
+        """While a device was down, its disk was replaced by an older image, or by another device's."""
 
     def damaged(self, device: SimulatedDevice, what: str) -> None:
-        """A device looked at all that it stores, and something is not what its log says."""
+        """A device checked everything that it stores, and something does not match its log."""
 
     def mending(self) -> None:
-        """Everyone is up and sound again, and the network is about to be."""
+        """All devices are up and sound again, and the network is about to be."""
 
     def healed(self) -> None:
         """The second act begins."""
 
     def ended(self) -> None:
-        """The second act is over: everyone says that all are equal."""
+        """The second act is over: all devices say that all are equal."""
 
 
 HOOKS: Final = (
     "acknowledged", "grew", "changed", "sent", "received", "dealt", "booted", "put_back", "damaged", "mending",
     "healed", "ended",
 )  # fmt: skip
-"""What a checker may want to hear of; one that does not override it is not told."""
+"""What a checker can be told. It is told only what it overrides."""
 
 
 def overrides(checker: type[Checker], hook: str) -> bool:
-    """Tell whether a checker wants to hear of something."""
+    """Tell whether a checker overrides a hook."""
     return getattr(checker, hook) is not getattr(Checker, hook)

@@ -1,4 +1,4 @@
-"""The virtual clock: one heap of what is to happen, in order of time, and of two at one time in the order of asking."""
+"""The virtual clock: a heap of planned events in order of time; events of the same time run in the order of planning."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 
 from edda_sync.simulations.violation import Violation
 
-EVENTS_MAX: Final = 200_000  # a run that is not over by then never ends
+EVENTS_MAX: Final = 200_000  # a run with more events is considered endless
 
 
 class Clock:
     """
-    Virtual time. Plan with :meth:`at` and :meth:`later`, then let it happen with :meth:`run_until`.
+    Virtual time. Plan events with :meth:`at` and :meth:`later`, and run them with :meth:`run_until`.
 
     Attributes:
-        now: Seconds since the run began; it moves to the time of what happens, and costs nothing.
-        planned: How many things were planned so far.
+        now: Seconds since the run began. It jumps to the time of each event.
+        planned: How many events were planned so far.
     """
 
     def __init__(self) -> None:
@@ -26,23 +26,23 @@ class Clock:
         self._heap: list[tuple[float, int, Callable[[], object]]] = []
 
     def at(self, due: float, work: Callable[[], object]) -> None:
-        """Let something happen at a time; at once, after what is due now, if that has passed."""
+        """Plan an event for a time; if that has passed, it runs right after what is due now."""
         self.planned += 1
         heapq.heappush(self._heap, (max(due, self.now), self.planned, work))
 
     def later(self, delay_s: float, work: Callable[[], object]) -> None:
-        """Let something happen after a while."""
+        """Plan an event after a delay."""
         self.at(self.now + delay_s, work)
 
     def step(self, until: float) -> bool:
         """
-        Let the next thing happen.
+        Run the next event.
 
         Returns:
-            Whether there was one before ``until``; else that is the time now.
+            Whether there was an event before ``until``. If not, that is the time now.
 
         Raises:
-            Violation: There were ``EVENTS_MAX``, and there is no end.
+            Violation: There were ``EVENTS_MAX`` events, so the run would never end.
         """
         if not self._heap or self._heap[0][0] > until:
             self.now = max(self.now, until)
@@ -54,6 +54,6 @@ class Clock:
         return True
 
     def run_until(self, until: float, is_so: Callable[[], bool] = lambda: False) -> None:
-        """Let everything happen up to a time, or until something is so."""
+        """Run all events up to a time, or until a condition holds."""
         while not is_so() and self.step(until):
             pass

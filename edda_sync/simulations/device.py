@@ -1,10 +1,9 @@
 """
-A simulated device: the counterpart of ``edda_sync.device.runner``. It carries events to the replica and the steward, and out
-what they say; it
-decides nothing.
+A simulated device: the counterpart of ``edda_sync.device.runner``. It passes events to the replica and the steward, and
+carries out what they return. It decides nothing.
 
-Power may fail at each *point*: before and after every commit, and before each effect. The store's promises are then put
-to the test by opening what the disk holds.
+Power may fail at each *point*: before and after every commit, and before each effect. Then the device starts again on what
+the disk holds, which shows whether the store keeps its promises.
 """
 
 from __future__ import annotations
@@ -36,29 +35,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-START_S: Final = 1_800_000_000.0  # wall clock at virtual time 0: 2027
+START_S: Final = 1_800_000_000.0  # the wall clock at virtual time 0 is in 2027
 WALL_S_MAX: Final = 253_402_300_799.0
-WORK_MS: Final = (1, 10, 100, 2_000)  # how long what a device does beside its talks waits, and takes
+WORK_MS: Final = (1, 10, 100, 2_000)  # the delay before work beside the sessions, and its duration
 
 
 class SimulatedDevice:
     """
-    One device: a disk, a clock that may be wrong, and a process that may be down or asleep.
+    A device: a disk, a clock that may be wrong, and a process that may be down or asleep.
 
     Args:
         sim: The simulation.
-        name: What its lane is called; unique, while copies of a device share its id.
-        identity: Its key.
+        name: The name of its lane in pictures; unique, while copies of a device share its id.
+        identity: Its identity.
         keys: Signs and verifies.
         folder: For its files; None for a store in memory.
 
     Attributes:
-        engine, replica, keeping: While the process runs; else None.
+        engine, replica, keeping: Set while the process runs; otherwise None.
         newer: Whether it runs a newer version of the software (``levels``).
-        is_between_levels: Whether its view is still the one of the older version.
+        is_between_levels: Whether its view is still the older version's.
         skew_s: How far its clock is ahead.
-        inbox: What arrived and it has not come to.
-        honest: Whether it does as the protocol says; a liar's state is no one's measure.
+        inbox: Frames that have arrived and are not processed yet.
+        honest: Whether it follows the protocol. A liar's own state is not checked.
     """
 
     honest = True
@@ -80,7 +79,7 @@ class SimulatedDevice:
         self._draws = sim.tape.source(f"device {name}")
         self._works = sim.tape.source(f"works {name}")
         self._asleep = False
-        self._waiting: deque[Callable[[], None]] = deque()  # what happened while it slept
+        self._waiting: deque[Callable[[], None]] = deque()  # events that came while it slept
         self._countdown: int | None = None
 
     # --- process ------------------------------------------------------------------------------------------------------
@@ -113,7 +112,7 @@ class SimulatedDevice:
         return engine
 
     def _random(self, concern: str) -> Callable[[int], bytes]:
-        """Return a source of random bytes that is the tape's, so that a run repeats."""
+        """Return a source of random bytes from the tape, so that a run repeats."""
         draws = self.sim.tape.source(concern)
         return lambda count: bytes(draws.draw("byte", 256) for _ in range(count))
 
@@ -134,9 +133,9 @@ class SimulatedDevice:
         End the process at once.
 
         Args:
-            power: Whether the whole machine stops; else its system closes the links, and nothing written is lost.
-            sidecar_writes: How many of the sidecar's last writes a failing power takes.
-            in_order: Whether the store is closed before, as by somebody who shuts the machine down.
+            power: Whether the whole machine stops; otherwise its system closes the links, and nothing written is lost.
+            sidecar_writes: How many of the sidecar's last writes a power failure loses.
+            in_order: Whether the store is closed first, as when somebody shuts the machine down.
         """
         if self.replica is None:
             return
@@ -156,7 +155,7 @@ class SimulatedDevice:
         self.links.clear()
 
     def sleep(self) -> None:
-        """Stop, as a closed laptop does: nothing is lost, nothing goes on."""
+        """Stop like a closed laptop: nothing is lost, and nothing goes on."""
         if self.is_awake:
             self._asleep = True
             self.sim.note("sleep", self)
@@ -164,7 +163,7 @@ class SimulatedDevice:
                 self.sim.network.expire(link, link.other(self))
 
     def wake(self) -> None:
-        """Go on: what came meanwhile is all there at once."""
+        """Go on. What came meanwhile arrives all at once."""
         if self._asleep:
             self._asleep = False
             self.sim.note("wake", self)
@@ -174,7 +173,7 @@ class SimulatedDevice:
                 self.when_awake(event)
 
     def lose_power_after(self, points: int) -> None:
-        """Let power fail at the so many-th point from here."""
+        """Make power fail at the given number of points from here."""
         self._countdown = points
 
     def lose_no_power(self) -> None:
@@ -192,26 +191,26 @@ class SimulatedDevice:
                 raise PowerCut
 
     def when_awake(self, event: Callable[[], None]) -> None:
-        """Let something happen now, or when the device wakes up; never when it is down."""
+        """Run an event now, or when the device wakes up; never if it is down."""
         if self._asleep:
             self._waiting.append(event)
         elif self.replica is not None:
             event()
 
-    # --- its people ---------------------------------------------------------------------------------------------------
+    # --- its users ----------------------------------------------------------------------------------------------------
 
     @property
     def is_proved(self) -> bool:
-        """Whether its store believes no segment."""
+        """Whether its store does not depend on a segment that is not proved."""
         with self.running.store.read() as reader:
             return not reader.segments.merged()
 
     def act(self, work: Callable[[StorageEngine], T]) -> T | None:
         """
-        Let somebody do something; what was acknowledged is judged from here on.
+        Let somebody use the store. What is acknowledged from here on is checked.
 
         Returns:
-            What ``work`` returned; None when the device is down, its disk refused, or power failed.
+            The result of ``work``; None if the device is down, its disk refused, or power failed.
         """
         result = None
         if not self.is_awake:
@@ -232,7 +231,7 @@ class SimulatedDevice:
 
     @contextmanager
     def while_powered(self) -> Iterator[Witness]:
-        """Do something, unless power fails meanwhile."""
+        """Run a block of code, unless power fails during it."""
         with self.sim.watch(self) as witness:
             try:
                 yield witness
@@ -242,16 +241,16 @@ class SimulatedDevice:
     # --- links --------------------------------------------------------------------------------------------------------
 
     def has_link(self, other: SimulatedDevice) -> bool:
-        """Tell whether a link to this very device is up, as far as this one knows."""
+        """Tell whether this device has a link to exactly that device (and not to a copy of it), as far as it knows."""
         link = self.links.get(other.id)
         return link is not None and link.other(self) is other
 
     def trusts(self, other: SimulatedDevice) -> bool:
-        """Tell whether another is a member, as far as this one knows."""
+        """Tell whether another device is a member, as far as this one knows."""
         return self.keeping is not None and other.id in self.keeping.trusted
 
     def connected(self, link: Link) -> None:
-        """Begin to talk over a new link."""
+        """Begin a session over a new link."""
         peer = link.other(self).id
         old = self.links.get(peer)
         self.links[peer] = link
@@ -262,7 +261,7 @@ class SimulatedDevice:
             self._event(lambda _: replica.connected(peer, link.number))
 
     def disconnected(self, link: Link) -> None:
-        """Learn that a link is gone."""
+        """Note that a link is gone."""
 
         def forget() -> None:
             self._forget(link)
@@ -271,7 +270,7 @@ class SimulatedDevice:
         self.when_awake(forget)
 
     def disconnected_silently(self, link: Link) -> None:
-        """Learn that a link is gone, of which the other end hears nothing."""
+        """Note that a link is gone without the other end knowing it."""
         if self.is_awake:
             self._forget(link)
             self.sim.note("half-open", self, peer=link.other(self).name)
@@ -285,7 +284,7 @@ class SimulatedDevice:
             self.replica.disconnected(peer, self.sim.now, link.number)
 
     def received(self, link: Link, sender: SimulatedDevice, frame: bytes, sent: float) -> None:
-        """Take a frame that arrived."""
+        """Receive a frame."""
 
         def deal() -> None:
             replica = self.replica
@@ -308,7 +307,7 @@ class SimulatedDevice:
         self._attend()
 
     def drive(self, work: Callable[[float], list[Effect] | None]) -> None:
-        """Let the replica do something, and carry out what it says."""
+        """Run a turn of the replica, and carry out its effects."""
         replica, keeping = self.replica, self.keeping
         assert replica is not None, "it runs"
         assert keeping is not None, "it runs"
@@ -344,12 +343,12 @@ class SimulatedDevice:
             self._work(effect)
 
     def _work(self, work: Work) -> None:
-        """Do what takes long a while later, and tell the replica a while after that: other things happen meanwhile."""
+        """Run long work after a delay, and report it to the replica after another one, so that other events come between."""
         replica = self.replica
         assert replica is not None, "it runs"
 
         def later(event: Callable[[], None]) -> None:
-            """Let something happen unless the process has ended until then."""
+            """Run an event after a delay, unless the process has ended by then."""
             delay_s = self._works.pick("milliseconds", WORK_MS) / 1_000
             self.sim.later(delay_s, lambda: self.when_awake(lambda: event() if self.replica is replica else None))
 
@@ -361,7 +360,7 @@ class SimulatedDevice:
 
         later(run)
 
-    # --- what goes on meanwhile ---------------------------------------------------------------------------------------
+    # --- beside the sessions ------------------------------------------------------------------------------------------
 
     def _committed(self) -> None:
         if self.keeping is not None:
@@ -372,17 +371,17 @@ class SimulatedDevice:
             self.keeping.attend()
 
     def meet(self) -> None:
-        """Read anew who is a member, and trust those."""
+        """Read the members again, and trust them."""
         if self.keeping is not None:
             self.keeping.meet()
 
     def scrub(self) -> None:
-        """Look at everything that is stored, as a running device does within a day."""
+        """Check everything that is stored, as a running device does within a day."""
         if self.keeping is not None and self.is_awake:
             self.keeping.scrub_all()
 
     def fold_anew(self, work: Callable[[StorageEngine], int]) -> bool:
-        """Fold the log anew, and compare anew with everybody; tell whether that went well."""
+        """Fold the log again, and compare again with all peers; tell whether that went well."""
         if self.act(work) is None or self.keeping is None:
             return False
         self.keeping.steward.rebuilt(self.sim.now)

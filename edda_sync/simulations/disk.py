@@ -1,18 +1,18 @@
 """
 A disk, and what may go wrong on it.
 
-1. A transaction that was acknowledged is on it, whatever fails afterwards: that is the promise under test.
-2. Power may fail before a commit, which then left no trace, and after it, before anybody was told.
-3. A write may be refused since the disk is full (nothing is written), and a sync may fail: then the transaction may be
-   there or not, and the store is told that it is not.
-4. What was handed over without waiting (``submit``) may be lost when power fails.
-5. The sidecar is hardly ever synced: when power fails it may stand where it stood some writes ago, or be gone.
-6. The whole store may be put back to an older image of itself, with the sidecar (a virtual machine) or without it (a
-   folder from a backup), or be copied to another machine.
-7. A stored row of the view may rot: a bit of it flips.
+1. An acknowledged transaction is on the disk, whatever fails afterwards: that is the promise under test.
+2. Power may fail before a commit, which then leaves no trace, and after it, before anybody was told.
+3. A write may be refused because the disk is full; then nothing is written. A sync may fail; then the transaction may be on
+   the disk or not, and the store is told that it is not.
+4. What was submitted without waiting (``submit``) may be lost when power fails.
+5. The sidecar is hardly ever synced. When power fails, its last writes may be lost, or all of it.
+6. The whole store may be replaced by an older image of itself, with the sidecar (a virtual machine) or without it (a folder
+   from a backup), or be copied to another machine.
+7. A stored row of the view may rot: one of its bits flips.
 
-The store is the memory store, or real SQLite in files. What SQLite itself makes of torn and reordered sectors is not
-asked here but of real processes, in ``tests/e2e/test_power.py``.
+The store is the memory store, or real SQLite in files. What SQLite itself does with torn and reordered sectors is tested
+with real processes instead, in ``tests/e2e/test_power.py``.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from edda_sync.words.process import Owner
 
 T = TypeVar("T")
 
-_SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, made anew when the file is opened
+_SUFFIXES: Final = ("", "-wal")  # the third one is an index in shared memory, which is created when the file is opened
 
 
 class PowerCut(BaseException):
-    """Power fails here. Not an ``Exception``: nobody on the way may catch it and go on."""
+    """Power fails here. Not an ``Exception``, so that no code catches it and goes on."""
 
 
-class Interrupted(Exception):  # noqa: N818 - as ``KeyboardInterrupt``, for which it stands
-    """Somebody interrupts what they asked for."""
+class Interrupted(Exception):  # noqa: N818 - named like ``KeyboardInterrupt``, which it stands for
+    """A user interrupts a call."""
 
 
 class Fault(Enum):
-    """What becomes of the next transaction."""
+    """What happens to the next transaction."""
 
     FULL = "the disk is full"
     SYNC_LOST = "a sync fails, and nothing of the transaction is there"
@@ -60,7 +60,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A whole store at one moment, with its sidecar's slot."""
+    """A whole store at one moment, with its sidecar."""
 
     store: Any
     slot: bytes
@@ -68,13 +68,13 @@ class Image:
 
 
 class MemorySlot:
-    """A sidecar's slot, with what stood in it since it was synced last."""
+    """The sidecar's file in memory, with what it contained since it was last synced."""
 
     def __init__(self) -> None:
         self._written: deque[bytes] = deque([b""], maxlen=4)
 
     def read(self) -> bytes:
-        """Return what was written last."""
+        """Return what was last written."""
         return self._written[-1]
 
     def write(self, record: bytes) -> None:
@@ -82,36 +82,36 @@ class MemorySlot:
         self._written.append(record)
 
     def sync(self) -> None:
-        """Keep what was written, whatever happens."""
+        """Make what was written safe."""
         self._written = deque([self._written[-1]], maxlen=4)
 
     def close(self) -> None:
-        """Let go of nothing."""
+        """Do nothing: there is no file to close."""
 
     def fall_back(self, writes: int) -> None:
-        """Lose the last writes, as many of them as can still be lost."""
+        """Lose the last writes, as many of them as were not synced."""
         for _ in range(min(writes, len(self._written) - 1)):
             self._written.pop()
 
 
 class Disk:
     """
-    Where one device keeps its store. :meth:`open` it, let it :meth:`lose_power`, open it again.
+    The disk of one device. Call :meth:`open`, and after :meth:`lose_power` open it again.
 
     Args:
-        folder: Where the files are; None for the memory store.
-        machine: What tells the machine from others, 16 bytes.
+        folder: The folder of its files; None for the memory store.
+        machine: 16 bytes that identify the machine.
         point: Called where power may fail.
 
     Attributes:
-        faults: What becomes of the next transactions, in order.
+        faults: What happens to the next transactions, in order.
         full: Whether every write is refused.
-        writes: How many transactions it has taken.
-        refused: How many it has not.
-        rotten: Whether something of the view rotted, and it was not folded anew since.
-        interrupted: Whether the next transaction is interrupted once it has written all, and before it is committed.
-        shared: What all who read look at, until somebody writes; None when each opens a reader of its own.
-        peek: Called while a transaction has written and not committed: readers see what was before.
+        writes: How many transactions were written.
+        refused: How many transactions were refused.
+        rotten: Whether something of the view rotted, and was not folded again since.
+        interrupted: Whether the next transaction is interrupted after it has written everything and before it is committed.
+        shared: The reader that all share until the next write; None when each opens its own.
+        peek: Called when a transaction has written and not committed yet: readers must see the state before it.
     """
 
     def __init__(self, folder: Path | None, machine: bytes, point: Callable[[], None]) -> None:
@@ -126,7 +126,7 @@ class Disk:
         self._folder = folder
         self._tables: Any = None
         self._inner: Any = None
-        self._synced: Any = None  # the image from before what nobody waited for
+        self._synced: Any = None  # the image before the writes that nobody waited for
         self.shared: StoreReader | None = None
 
     @property
@@ -136,11 +136,11 @@ class Disk:
 
     @property
     def is_at_risk(self) -> bool:
-        """Whether something was written that a failing power would take."""
+        """Whether something was written that a power failure would lose."""
         return self._synced is not None
 
     def ask(self, pragma: str) -> list[Any]:
-        """Return what SQLite says to a pragma; nothing of a memory store."""
+        """Return SQLite's answer to a pragma; an empty list for a memory store."""
         if self._folder is None:
             return []
         connection = self._inner.connect()
@@ -154,7 +154,7 @@ class Disk:
         return Sidecar(self.slot, self.machine, self.inode, self.boots.to_bytes(16, "big"))
 
     def open(self, on_end: Callable[[bool], None]) -> Store:
-        """Open the store as it stands on the disk, or a new one."""
+        """Open the store as it is on the disk, or a new one."""
         if self._folder is None:
             self._inner = MemoryStore(on_end, image=self._tables)
         else:
@@ -163,7 +163,7 @@ class Disk:
         return DiskStore(self, self._inner, on_end)
 
     def close(self) -> None:
-        """Close the store in order."""
+        """Close the store properly."""
         if self._inner is not None:
             self._tables = self._inner.image() if self._folder is None else None
             self._inner.close()
@@ -171,7 +171,7 @@ class Disk:
 
     def lose_power(self, sidecar_writes: int = 0) -> None:
         """
-        Forget what was not on the disk; the store is closed.
+        Close the store, and forget what was not safe on the disk.
 
         Args:
             sidecar_writes: How many of the sidecar's last writes are lost.
@@ -180,13 +180,13 @@ class Disk:
             return
         image = self._take() if self._synced is None else self._synced
         self._synced = None
-        self._inner.close()  # closing tidies the files up, which a failing power does not
+        self._inner.close()  # closing tidies up the files, which a power failure does not
         self._inner = None
         self._put(image)
         self.slot.fall_back(sidecar_writes)
 
     def image(self) -> Image:
-        """Return what is on the disk now."""
+        """Return the present content of the disk."""
         return Image(self._take() if self._inner is not None else self._at_rest(), self.slot.read(), self.rotten)
 
     def put_back(self, image: Image, *, sidecar: bool, copied: bool) -> None:
@@ -194,9 +194,9 @@ class Disk:
         Replace the closed store by an older image, or by another device's.
 
         Args:
-            image: What to put there.
-            sidecar: Whether the sidecar goes back with it, as on a virtual machine.
-            copied: Whether the files are new ones, as after a restored backup.
+            image: The image.
+            sidecar: Whether the sidecar is replaced too, as on a virtual machine.
+            copied: Whether the files are new, as after restoring a backup.
         """
         assert self._inner is None, "files are put back under a running process by nobody who wants them"
         self._put(image.store)
@@ -210,7 +210,7 @@ class Disk:
 
     @contextmanager
     def share(self) -> Iterator[None]:
-        """Let all who read within this look at one state, by one reader: nobody writes meanwhile."""
+        """Let everything that reads within this block use one reader, because nobody writes meanwhile."""
         with self._inner.read() as self.shared:
             try:
                 yield
@@ -218,7 +218,7 @@ class Disk:
                 self.shared = None
 
     def rot(self, draws: Draws) -> bool:
-        """Let a bit flip in the view of the open store: of an entity, a sum or a row; False when there is none yet."""
+        """Flip a bit in the open store's view, in an entity, a sum or a row; return False if there is none yet."""
         if self._inner is None:
             return False
         flipped: bool = self._inner.transact(lambda tx: _flip(tx, draws))
@@ -226,11 +226,11 @@ class Disk:
         return flipped
 
     def sync(self) -> None:
-        """Make all that was written so far safe."""
+        """Make everything that was written so far safe."""
         self._synced = None
 
     def put_at_risk(self) -> None:
-        """Note that what is written from here on is lost should power fail before the next sync."""
+        """Note that what is written from here on is lost if power fails before the next sync."""
         if self._synced is None:
             self._synced = self._take()
 
@@ -254,7 +254,7 @@ class Disk:
 
 
 class DiskStore:
-    """A store on a :class:`Disk`: ``seams.Store``, and as faulty as the disk says."""
+    """A store on a :class:`Disk`, with the disk's faults; it keeps ``seams.Store``."""
 
     def __init__(self, disk: Disk, inner: Any, on_end: Callable[[bool], None]) -> None:
         self._disk, self._inner, self._on_end = disk, inner, on_end
@@ -262,15 +262,15 @@ class DiskStore:
         self._closed = False
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
-        """Run ``work`` in one durable transaction; see the faults above."""
+        """Run ``work`` in one durable transaction, with the faults described above."""
         result: T = self._durably(self._inner.transact, work, is_told=True)
         return result
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
         """
-        Run ``work`` as :meth:`transact` does, unless a transaction is running; tell whether it ran.
+        Run ``work`` like :meth:`transact`, unless a transaction is running; tell whether it ran.
 
-        Nobody is told that it was written, so it does not count as refused.
+        Nobody is told that it was written, so a failure does not count as refused.
         """
         return bool(self._durably(self._inner.transact_unless_busy, work, is_told=False))
 
@@ -305,7 +305,7 @@ class DiskStore:
         disk.writes += 1
         disk.point()
         if fault is Fault.SYNC_KEPT:
-            self._on_end(False)  # the store that failed to sync knows no better
+            self._on_end(False)  # a store that fails to sync cannot know whether it was written
             raise DiskFaultError("the simulated disk", "a sync failed")
         return result
 
@@ -333,7 +333,7 @@ class DiskStore:
         return int(self._inner.version())
 
     def close(self) -> None:
-        """Let go of it; the files are the disk's."""
+        """Release the store; the files belong to the disk."""
         self._owner.check()
         self._closed = True
 

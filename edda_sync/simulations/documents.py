@@ -1,7 +1,7 @@
 """
-The parts of docs/simulations.md that the code knows best: faults, checkers, scenarios and their pictures.
+The parts of docs/simulations.md that are generated from the code: faults, checkers, scenarios and their pictures.
 
-``python -m edda_sync.simulations.documents`` writes them anew between their marks; a test compares.
+``python -m edda_sync.simulations.documents`` writes them again between their marks; a test compares them with the code.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ INVARIANTS: Final = {
 
 
 def faults() -> Iterator[str]:
-    """Yield the table of what can go wrong."""
+    """Yield the table of faults."""
     yield from ("| concern | fault | what happens |", "|---|---|---|")
     for action in ACTIONS:
         if not isinstance(action, Work):
@@ -56,7 +56,7 @@ def faults() -> Iterator[str]:
 
 
 def checkers() -> Iterator[str]:
-    """Yield the table of what must hold, by number."""
+    """Yield the table of invariants, by number."""
     yield from ("| no. | invariant | what its checker looks at | |", "|---|---|---|---|")
     for checker in sorted(CHECKERS, key=lambda each: (each.number, each.__name__)):
         file = Path(inspect.getfile(checker)).relative_to(ROOT)
@@ -81,7 +81,7 @@ PARTS: Final = {"faults": faults, "checkers": checkers, "scenarios": stories}
 
 
 def filled(page: str) -> str:
-    """Return a page with its parts written anew."""
+    """Return a page with its generated parts replaced."""
     for name, part in PARTS.items():
         start, end = f"<!-- {name}: written by edda_sync/simulations/documents.py -->", f"<!-- end of {name} -->"
         assert page.count(start) == page.count(end) == 1, f"docs/simulations.md needs {start} and {end}"
@@ -91,14 +91,14 @@ def filled(page: str) -> str:
 
 
 def draw(scenario: Scenario) -> str:
-    """Act a scenario out and return its picture, the same each time."""
+    """Run a scenario and return its picture, which is the same each time."""
     recording = Recording()
     scenario.simulation(recording).run()
     return picture.svg(recording)
 
 
 def write(page: Path = PAGE, pictures: Path = PICTURES) -> None:
-    """Write all of it."""
+    """Write the page and the pictures."""
     page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
     pictures.mkdir(exist_ok=True)
     for scenario in SCENARIOS.values():
@@ -106,7 +106,7 @@ def write(page: Path = PAGE, pictures: Path = PICTURES) -> None:
 
 
 def _said(thing: Any) -> str:
-    """Return the first paragraph of a docstring, as a cell of a table."""
+    """Return the first paragraph of a docstring, as the cell of a table."""
     first = (inspect.getdoc(thing) or "").split("\n\n")[0]
     return re.sub(r"\s+", " ", first).replace("|", "\\|").replace("``", "`")
 

@@ -1,4 +1,4 @@
-"""What network and endings see of the simulation that drives them; ``simulator.Simulation`` is one."""
+"""The simulation, as the network and the endings see it; ``simulator.Simulation`` is one."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Driver(Protocol):
 
     @property
     def devices(self) -> Sequence[Host]:
-        """All devices, liars too."""
+        """All devices, with the liars."""
         ...
 
     def honest(self) -> Sequence[Host]:
-        """Return the devices whose state matters."""
+        """Return the devices that must fulfil the invariants."""
         ...
 
     def at(self, due: float, work: Callable[[], object]) -> None:
-        """Let something happen at a time."""
+        """Plan an event for a time."""
         ...
 
     def later(self, delay_s: float, work: Callable[[], object]) -> None:
-        """Let something happen after a while."""
+        """Plan an event after a delay."""
         ...
 
     def note(self, what: str, device: Host | None, **facts: Any) -> None:
-        """Take down what happens."""
+        """Record what happens."""
         ...

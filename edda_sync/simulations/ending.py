@@ -1,9 +1,9 @@
 """
 When a run may end: all honest devices are equal and have proved it.
 
-What the product promises of a fork (``branches``): a device that hears of a change that it holds under another hash, or
-of one that depends on such a change, says what it holds; either side makes a proof of both pieces; and from then on each
-branch is a life of its own, which everybody gets. So once all is healed, forks keep no two devices apart that can talk.
+What the product promises about forks (``branches``): a device that hears of a change that it holds under another hash, or
+of a change that depends on one, says what it holds. Either side makes a proof of both pieces. From then on each branch is a
+life of its own, and every device gets it. So after healing, no two devices that can talk stay apart because of a fork.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from edda_sync.store.seams import Head
 
 
 def is_over(sim: Driver) -> bool:
-    """Tell whether all honest devices hold the same, each link has proved both ends equal, and nobody believes or mends."""
+    """Tell whether all honest devices hold the same and have proved it on each link, with no segment or mending left."""
     devices = sim.honest()
     if any(device.replica is not None and device.replica.exchange.is_damaged for device in devices):
-        return False  # where a device runs twice there may be no talk at this moment that would tell
+        return False  # if a device runs twice, no session at this moment may be able to tell
     first = sim.book.frontier(devices[0])
     same = all(sim.book.frontier(device) == first for device in devices[1:])
     return same and not any(believers(sim)) and all(stands(sim, device) for device in devices)
 
 
 def believers(sim: Driver) -> list[Host]:
-    """Return who still believes a segment although somebody has the log behind it."""
+    """Return the devices that still believe a segment although another device has the log behind it."""
     provisional = [device for device in sim.honest() if _has_segments(device)]
     return provisional if len(provisional) < len(sim.honest()) else []
 
 
 def wait_for_the_absent(sim: Driver) -> bool:
-    """Tell whether a device believes a segment and talks to no device that held the log behind it: then it is to wait."""
+    """Tell whether a device believes a segment, and talks to no device that held the log behind it; then it has to wait."""
     return any(_talks_to_no_witness(device) for device in believers(sim))
 
 
@@ -50,7 +50,7 @@ def _has_segments(device: Host) -> bool:
 
 
 def stands(sim: Driver, device: Host) -> bool:
-    """Tell whether a device has proved itself equal to each honest peer, copies of one device taken as one."""
+    """Tell whether a device has proved itself equal to each honest peer; copies of a device count as one peer."""
     assert device.replica is not None, "everyone is up in the second act"
     progress = device.replica.progress()
     honest = sim.honest()
@@ -62,12 +62,12 @@ def stands(sim: Driver, device: Host) -> bool:
 
 
 def can_talk(one: Host, other: Host) -> bool:
-    """Tell whether two devices talk to each other: copies of one never do, nor do devices that do not trust each other."""
+    """Tell whether two devices can have a session: not copies of one device, nor devices that do not trust each other."""
     return one.id != other.id and one.trusts(other) and other.trusts(one)
 
 
 def who_is_apart(sim: Driver, after_s: float) -> tuple[int, str, str]:
-    """Return which invariant does not hold, where, and what keeps the run from its end."""
+    """Return the invariant that does not hold, the device, and what keeps the run from its end."""
     devices = sim.honest()
     for one, other in combinations(devices, 2) if sim.book.forked else ():
         forks = forks_between(one, other)
@@ -89,13 +89,13 @@ def who_is_apart(sim: Driver, after_s: float) -> tuple[int, str, str]:
 
 
 def heads_of(device: Host) -> Mapping[bytes, Head]:
-    """Return where each actor's chain stands at a running device."""
+    """Return the heads of a running device's chains."""
     with device.running.store.read() as reader:
         return reader.log.heads()
 
 
 def shown(dot: Dot) -> str:
-    """Return a change's name for a person."""
+    """Return the name of a change, for a person."""
     return f"{dot[0].hex()[:8]}:{dot[1]}"
 
 

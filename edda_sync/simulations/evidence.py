@@ -1,4 +1,4 @@
-"""What campaigns have shown: rows of tables in docs/evidence.md, one section a campaign."""
+"""What campaigns have shown: tables in docs/evidence.md, one section for each kind of campaign."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def append(section: str, row: str, file: Path = FILE) -> None:
     Append a row to the table of a section.
 
     Args:
-        section: The section as it begins when it is not there yet: its heading, what the campaign does, the table's head.
-        row: The row, without its line's end.
+        section: The section, used if it is not on the page yet: heading, description, and the head of the table.
+        row: The row, without its end of line.
         file: The page.
     """
     text = file.read_text(encoding="utf-8")
@@ -32,13 +32,13 @@ def append(section: str, row: str, file: Path = FILE) -> None:
 
 
 def commit() -> str:
-    """Return the commit that runs, with a plus sign when the code differs from it."""
+    """Return the commit that runs, with a plus sign if the code differs from it."""
     head = _git("rev-parse", "--short", "HEAD")
     return head + ("+" if _git("status", "--porcelain", "--", "edda_sync", "tests") else "")
 
 
 def time_now() -> str:
-    """Return the time as the tables have it."""
+    """Return the time in the tables' format."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 

@@ -1,4 +1,4 @@
-"""A mood: a liar claims to hold more changes than anybody will ever make, of everyone and of nobody."""
+"""A mood: a liar claims to hold more changes than anybody will ever make, also of an actor that does not exist."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edda_sync.simulations.tape import Draws
 from edda_sync.sync.messages import Ack, Hello, Message, Summary
 
 FAR: Final = 1 << 47
-NOBODY: Final = b"\xff" * 16  # an actor that nobody is; none stands behind it
+NOBODY: Final = b"\xff" * 16  # an actor that does not exist
 
 
 def overclaim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It says that it holds 2^47 changes of each actor, and as many of one that nobody is."""
+    """It says that it holds 2^47 changes of each actor, and as many of an actor that does not exist."""
     del liar
     strange = draws.chance("strange", 50)
 

@@ -1,4 +1,4 @@
-"""What goes wrong with networks, processes, disks and clocks. Each function is one action of the tape."""
+"""What goes wrong with networks, processes, disks and clocks. Each function is an action of the tape."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COPIES_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """An action that makes something go wrong. Public fields are :class:`edda_sync.simulations.protocols.Action`'s."""
+    """An action that causes a fault. Its public fields are those of :class:`edda_sync.simulations.protocols.Action`."""
 
     name: str
     group: str
@@ -28,7 +28,7 @@ class Mishap:
     do: Callable[[Simulation, Draws], None]
 
     def __call__(self, sim: Simulation, draws: Draws) -> None:
-        """Let it go wrong."""
+        """Cause the fault."""
         self.do(sim, draws)
 
 
@@ -158,7 +158,7 @@ def put_back(sim: Simulation, draws: Draws) -> None:
     copied = draws.chance("copied", 50)
 
     def add_task(when: str) -> None:
-        if draws.chance(when, 50):  # somebody works without having met a peer
+        if draws.chance(when, 50):  # the device writes before it has met a peer
             write(sim, device, lambda engine, word: engine.create_task(Task(title=word)))
 
     def restore() -> None:
@@ -180,7 +180,7 @@ def put_back(sim: Simulation, draws: Draws) -> None:
 
 
 def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, copied: bool) -> None:
-    """Stop a device, put an image of its folder back, and start it. The sidecar lies elsewhere, and stays."""
+    """Stop a device, put an image of its folder back, and start it. The sidecar is stored elsewhere, and stays."""
     device.crash(power=False)
     device.disk.put_back(image, sidecar=False, copied=copied)
     sim.put_back(device)
@@ -188,14 +188,14 @@ def restore_image(sim: Simulation, device: SimulatedDevice, image: Image, *, cop
 
 
 def copy_device(sim: Simulation, draws: Draws) -> None:
-    """Somebody copies a device's folder to another machine, and both live on."""
+    """Somebody copies a device's folder to another machine, and both stay in use."""
     device = draws.pick("device", sim.honest())
     if sum(each.id == device.id for each in sim.devices) <= COPIES_MAX:
         live_twice(sim, device)
 
 
 def live_twice(sim: Simulation, device: SimulatedDevice) -> SimulatedDevice:
-    """Copy a device's folder, its key in it, to another machine, and start it there."""
+    """Copy a device's folder, with its key, to another machine, and start it there."""
     copies = sum(each.id == device.id for each in sim.devices) - 1
     name = f"{device.name}'s copy" if copies == 0 else f"{device.name}'s copy {copies + 1}"
     copy = SimulatedDevice(sim, name, device.identity, device.keys, sim.folder_of(name))

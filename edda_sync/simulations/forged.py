@@ -1,10 +1,11 @@
 """
-A forged segment: a liar alone with a newcomer gives it another content than the log has, well made, and signed by itself.
+A forged segment: a liar that is alone with a newcomer gives it a segment with another content than the log has. The segment
+is well formed, and signed by the liar.
 
-The newcomer has to begin with it, since nobody else is there, and to believe it no longer than until it has the log. What
-somebody types meanwhile into a text that the liar made up is to outlive that. Some stand at a change of the liar's own that
-it shows to nobody: the newcomer has to give that up. Some forged segments are badly signed, and nobody is to begin with
-those: they name an honest device as their maker, or a change that its author never made.
+The newcomer has to begin with it, because no other device is there, and may believe it only until it has the log. What
+somebody types meanwhile into a text that the liar made up must survive. Some forged segments have a head at a change of the
+liar that it shows to nobody; the newcomer has to give these up. Some are signed wrongly: they name an honest device as
+their maker, or a change that its author never made. No device may begin with those.
 """
 
 from __future__ import annotations
@@ -36,21 +37,21 @@ from edda_sync.words.errors import NotFoundError
 from edda_sync.words.model import Task
 from edda_sync.words.query import TaskQuery
 
-ALONE_S: Final = (15.0, 60.0)  # how long the newcomer hears nobody but the liar
-OFFERED_S: Final = (6.0, 7.0, 9.0, 10.0)  # when it is offered the segment, and sent it, and both again
-UNASKED_S: Final = 6.5  # when it may be sent a part of another one, for which it did not ask
-TYPED_S: Final = 12.0  # when somebody types into a text of it
+ALONE_S: Final = (15.0, 60.0)  # how long the newcomer reaches only the liar
+OFFERED_S: Final = (6.0, 7.0, 9.0, 10.0)  # when the segment is offered, and sent, and both again
+UNASKED_S: Final = 6.5  # when it may be sent a part of another segment, for which it did not ask
+TYPED_S: Final = 12.0  # when somebody types into a text of the segment
 FORGERIES: Final = ("title", "title", "text", "maker", "head")
-WITHHELD_PERCENT: Final = 40  # of those with a false title
+WITHHELD_PERCENT: Final = 40  # of the segments with a false title
 TRUE: Final = (Hello, Ack, Goodbye, Behind)
-"""What a liar says truly to a newcomer that it has given a forged segment."""
+"""True messages that the liar sends to a newcomer after a forged segment."""
 
 LOG: Final = (Earlier, Part)
-"""What besides, unless somebody is to type into a text of it: the log that shows the lie."""
+"""Further messages, unless somebody is to type into the segment's text: the log that shows the lie."""
 
 
 def forge_segment(sim: Simulation, draws: Draws) -> None:
-    """A liar gives a newcomer a segment with another content than the log has, signed: it is believed until that is here."""
+    """A liar gives a newcomer a signed segment whose content differs from the log: it is believed until the log is here."""
     liar = liar_of(sim, draws)
     if liar is None or liar.mood is not None or len(sim.devices) > COMPANY_MAX:
         return
@@ -85,7 +86,7 @@ def _tell(sim: Simulation, liar: Liar, newcomer: SimulatedDevice, frames: list[b
 
 
 def _type(sim: Simulation, newcomer: SimulatedDevice) -> None:
-    """Let somebody type into a text that it has from the liar, and note in which task."""
+    """Let somebody type into a text that came from the liar, and note its task."""
 
     def describe(engine: StorageEngine, word: str) -> str:
         task = next((each for each in engine.query_tasks(TaskQuery()) if _is_a_liars(sim, each)), None)
@@ -101,24 +102,24 @@ def _type(sim: Simulation, newcomer: SimulatedDevice) -> None:
 
 
 def _is_a_liars(sim: Simulation, task: Task) -> bool:
-    """Tell whether a task is described, and one that nobody else works on."""
+    """Tell whether a task has a description, and nobody else works on it."""
     return task.id not in sim.book.tasks and bool(task.description)
 
 
 class Forgery:
     """
-    A segment of what a liar holds, but for one thing.
+    A segment of what a liar holds, with one thing changed.
 
     Args:
         sim: The simulation.
-        liar: Who makes it.
-        what: What is forged: a ``title``, a ``text``, or besides a title who made the segment (``maker``), where a ``head``
-            of somebody else stands, or one of the liar's (``own head``).
+        liar: The maker.
+        what: What is forged: a ``title`` or a ``text``; or, besides a title, the segment's maker (``maker``), a head of
+            another device (``head``), or a head of the liar (``own head``).
     """
 
     def __init__(self, sim: Simulation, liar: Liar, what: str) -> None:
         self._sim, self._liar, self._what = sim, liar, what
-        self._spared = {  # no reader sees two words there
+        self._spared = {  # tasks of sets, in which no reader may see two words
             values.id_bytes("id", task) for tasks in sim.book.sets for task in tasks
         }
 
@@ -148,7 +149,7 @@ class Forgery:
         return (self._sim.honest()[0] if self._what == "maker" else self._liar).identity.public_key
 
     def _heads(self, heads: list[Head]) -> list[Head]:
-        """Return a segment's heads; of a forged one the first that is somebody's is one change further on."""
+        """Return a segment's heads. In a forged one, another device's first head is one change too far."""
         if self._what not in ("head", "own head"):
             return heads
         own = self._liar.identity
@@ -161,7 +162,7 @@ class Forgery:
         return []
 
     def _entries(self, entries: Iterator[Entry], records: dict[bytes, bytes], word: str) -> Iterator[Entry]:
-        """Yield entries, the first task that is fit for it with another title or text; note its hash."""
+        """Yield the entries, with a false title or text in the first suitable task; note its hash."""
         forged = False
         field = "description" if self._what == "text" else "title"
         for entry in entries:

@@ -1,8 +1,8 @@
 """
-What a simulated device does beside its talks, for as long as it runs: its steward's orders, carried out.
+What a simulated device does beside its sessions: it carries out its steward's orders.
 
-It decides nothing, as ``edda_sync.device.runner`` does not. Each order is carried out a moment after it was given, and power
-may fail in it.
+Like ``edda_sync.device.runner``, it decides nothing. Each order is carried out a moment after it was given, and power may
+fail during it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Keeper(Host, Protocol):
-    """A device, as its housekeeping sees it; ``device.SimulatedDevice`` is one."""
+    """The device, as its housekeeping sees it; ``device.SimulatedDevice`` is one."""
 
     disk: Disk
     is_between_levels: bool
@@ -41,34 +41,34 @@ class Keeper(Host, Protocol):
         ...
 
     def act(self, work: Callable[[StorageEngine], T]) -> T | None:
-        """Do something with the store; None when that failed."""
+        """Use the store; return None if that failed."""
         ...
 
     def drive(self, work: Callable[[float], list[Effect] | None]) -> None:
-        """Let the replica do something, and carry out what it says."""
+        """Run a turn of the replica, and carry out its effects."""
         ...
 
     def when_awake(self, event: Callable[[], None]) -> None:
-        """Let something happen now, or when the device wakes up; never when it is down."""
+        """Run an event now, or when the device wakes up; never if it is down."""
         ...
 
     def while_powered(self) -> AbstractContextManager[object]:
-        """Do something, unless power fails meanwhile."""
+        """Run a block of code, unless power fails during it."""
         ...
 
 
 class Housekeeping:
     """
-    One life of a device; :meth:`attend` after each event.
+    The housekeeping of one process of a device. Call :meth:`attend` after each event.
 
     Args:
         sim: The simulation.
-        device: It runs, with an engine and a replica.
+        device: The device; it runs, with an engine and a replica.
         damaged: Is told what a scrub found.
 
     Attributes:
-        steward: Decides.
-        trusted: Who is a member, as far as the device knows.
+        steward: The steward.
+        trusted: The members, as far as the device knows.
     """
 
     def __init__(self, sim: Driver, device: Keeper, damaged: Callable[[str], None]) -> None:
@@ -76,12 +76,12 @@ class Housekeeping:
         self.trusted: set[str] = set()
         self._device, self._sim, self._damaged = device, sim, damaged
         self._proofs: dict[str, standing.Remembered] = {}
-        self._alarm_at: float | None = None  # when the steward is asked again
-        self._seen = -1  # how many writes the disk had taken when it was looked at last
+        self._alarm_at: float | None = None  # when the steward is to be asked again
+        self._seen = -1  # how many writes the disk had taken at the last look
         self._catching_up = False
 
     def attend(self) -> None:
-        """Begin what is due by the steward's word."""
+        """Begin what is due for the steward."""
         self._look_out()
         for said in self.steward.due(self._sim.now):
             if isinstance(said, End):
@@ -96,7 +96,7 @@ class Housekeeping:
             self._later(max(deadline - self._sim.now, 0.0), lambda: self._awaken(deadline))
 
     def meet(self) -> None:
-        """Read anew who is a member, and trust those."""
+        """Read the members again, and trust them."""
         self.trusted = set(self._device.running.reading.certificates())
 
     def proved(self, peer: str) -> None:
@@ -107,12 +107,12 @@ class Housekeeping:
             self._proofs[peer] = standing.Remembered(self._device.wall_s(), standing.count(talk.proved_at))
 
     def scrub_all(self) -> None:
-        """Look at everything that is stored now, as a running device does within a day."""
+        """Check everything that is stored now, as a running device does within a day."""
         after: bytes | None = b""
         while after is not None:
             order = Scrub(Duty.SCRUBBING, after, limits.SCRUB_ENTITIES_MIN)
             seen = self._device.act(lambda _, order=order: self._scrub(order))  # type: ignore[misc]
-            if seen is None or seen.following == after:  # it failed, or nothing is looked at between two versions
+            if seen is None or seen.following == after:  # it failed, or checks nothing between two versions
                 break
             for damage in seen.found:
                 self.steward.damaged(damage.what, damage.key, self._sim.now)
@@ -122,12 +122,12 @@ class Housekeeping:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _awaken(self, at: float) -> None:
-        if at == self._alarm_at:  # else an earlier one was set meanwhile
+        if at == self._alarm_at:  # otherwise an earlier one was set meanwhile
             self._alarm_at = None
             self.attend()
 
     def _later(self, delay_s: float, work: Callable[[], None]) -> None:
-        """Do something after a while, once the device is awake, unless it has crashed until then."""
+        """Do something after a delay, once the device is awake, unless it has crashed by then."""
         device = self._device
         self._sim.later(delay_s, lambda: device.when_awake(lambda: work() if device.keeping is self else None))
 
@@ -173,7 +173,7 @@ class Housekeeping:
 
     def _scrub(self, order: Scrub) -> Scrubbed:
         device = self._device
-        if device.is_between_levels:  # no version scrubs a view before it was folded by its own rules
+        if device.is_between_levels:  # a version scrubs a view only after folding it by its own rules
             return Scrubbed([], order.after, 0)
         found, following = device.running.scrub(order.after, order.limit)
         if found:
@@ -181,7 +181,7 @@ class Housekeeping:
         return Scrubbed(found, following, sum(device.running.counts().values()))
 
     def _look_out(self) -> None:
-        """Notice in a moment what was written, as the lookout does, and do then what may wait until after a write."""
+        """Notice soon what was written, as the lookout does, and then do what may wait until after a write."""
         if self._device.disk.writes == self._seen:
             return
         self._seen = self._device.disk.writes

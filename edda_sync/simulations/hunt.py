@@ -1,9 +1,9 @@
 """
-The hunt: how many runs does it take to notice each planted bug? ``python -m edda_sync.simulations.hunt``
+The hunt: how many runs does it take until each planted bug is noticed? ``python -m edda_sync.simulations.hunt``
 
-A bug is switched on and seeds are run in order, until one shows a violation that the same seed does not show without the
-bug. Then that failure is made small, as ``edda simulate --shrink`` does. Stop it with Ctrl-C and start it again: what was
-hunted at this commit is kept in ``build/hunt.json``. When every bug was hunted, what came of it is appended to
+A bug is switched on, and seeds are run in order, until one run shows a violation that the same seed does not show without
+the bug. Then that failure is shrunk, as by ``edda simulate --shrink``. The hunt can be stopped with Ctrl-C and started
+again: the results of this commit are kept in ``build/hunt.json``. When every bug was hunted, the results are appended to
 docs/evidence.md.
 """
 
@@ -33,7 +33,7 @@ from edda_sync.simulations.shrink import Shrinker, Shrunk
 from edda_sync.simulations.tape import Tape
 
 RUNS_MAX: Final = 20_000  # a bug that is not noticed by then counts as missed
-FEW: Final = 20  # events, which a person can follow
+FEW: Final = 20  # so many events a person can follow
 STATE: Final = evidence.ROOT / "build" / "hunt.json"
 SECTION: Final = """\
 ## Planted bugs (`python -m edda_sync.simulations.hunt`)
@@ -51,12 +51,12 @@ that took, and the number of the invariant that noticed ([invariants](simulation
 
 class Small(msgspec.Struct, frozen=True):
     """
-    How small a failure became.
+    The size of a shrunk failure.
 
     Attributes:
         before: How many events of its tape had happened when it was found.
-        events: How many are left.
-        runs: How many tapes shrinking ran.
+        events: How many events are left.
+        runs: How many tapes were run to shrink it.
     """
 
     before: int
@@ -66,15 +66,15 @@ class Small(msgspec.Struct, frozen=True):
 
 class Found(msgspec.Struct, frozen=True):
     """
-    What a hunt for a bug showed.
+    The result of hunting one bug.
 
     Attributes:
-        bug: Its name.
-        runs: How many runs there were, with the one that showed it.
-        seed: Of that run; None when the bug was missed.
-        number, text: What did not hold there.
-        unclean: Seeds that showed a violation with the bug and without: somebody should look at them.
-        small: What became of the run; None when the bug was missed, or nobody has shrunk it.
+        bug: The bug's name.
+        runs: How many seeds were run, including the one that showed the bug.
+        seed: That seed; None when the bug was missed.
+        number, text: The invariant that did not hold, and what was seen.
+        unclean: Seeds with a violation both with the bug and without it, which a person should look at.
+        small: The shrunk failure; None when the bug was missed, or is not shrunk yet.
     """
 
     bug: str
@@ -87,7 +87,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct):
-    """What was hunted so far: of which code, from which seed, for how many runs."""
+    """What was hunted so far: the commit, the first seed, the number of runs, and the results."""
 
     key: tuple[str, int, int]
     found: list[Found]
@@ -96,16 +96,16 @@ class State(msgspec.Struct):
 
 class Clean:
     """
-    Runs without any bug: whether they hold, and which of the functions they call that some bug edits.
+    Runs without any bug: whether they hold, and which functions they call that some bug edits.
 
-    A run that does not call what a bug edits is the same with it: nobody has to look.
+    A run that does not call what a bug edits is the same with the bug, so it need not be repeated.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, str | None], tuple[frozenset[str], bool]] = {}
 
     def of(self, bug: Bug, seed: int) -> tuple[bool, bool]:
-        """Return whether the run that a bug has of a seed calls what the bug edits, and whether it holds without it."""
+        """Return whether the run of a seed calls what a bug edits, and whether it holds without the bug."""
         key = seed, bug.backend
         if key not in self._known:
             called = set[str]()
@@ -121,12 +121,12 @@ class Clean:
 
 def hunt(bug: Bug, seeds: Iterable[int], clean: Clean | None = None) -> Found:
     """
-    Run seeds with a bug until one of them notices. Then :func:`shrink` that run.
+    Run seeds with a bug until a run notices it. Then call :func:`shrink` for that run.
 
     Args:
-        bug: What to switch on.
-        seeds: In order; those past ``RUNS_MAX`` are not run.
-        clean: What is known of them without it. Those in which it can do nothing count as runs all the same.
+        bug: The bug to switch on.
+        seeds: The seeds, in order; at most ``RUNS_MAX`` are run.
+        clean: What is known about them without the bug. Seeds in which the bug has no effect are counted and not run.
     """
     runs = 0
     unclean: list[int] = []
@@ -147,21 +147,21 @@ def hunt(bug: Bug, seeds: Iterable[int], clean: Clean | None = None) -> Found:
 
 def shrink(bug: Bug, seed: int) -> Shrunk:
     """
-    Make the run small in which a bug was noticed. What is left violates the same invariant, and nothing without the bug.
+    Shrink the run in which a bug was noticed. The shrunk run violates the same invariant, and nothing without the bug.
 
     Args:
-        bug: What to switch on.
-        seed: Of a run that :func:`hunt` has found.
+        bug: The bug to switch on.
+        seed: The seed that :func:`hunt` found.
 
     Raises:
-        ValueError: The seed does not notice the bug.
+        ValueError: The run of the seed does not notice the bug.
     """
 
     def run_it(tape: Tape) -> Verdict:
         with bug.on():
             verdict = run(tape)
         if verdict.violation is not None and run(tape).violation is not None:
-            verdict.violation = None  # it is not the bug's
+            verdict.violation = None  # the violation does not come from the bug
         return verdict
 
     return Shrinker(run_it, _tape(bug, seed)).shrink()
@@ -177,14 +177,14 @@ def _tape(bug: Bug, seed: int) -> Tape:
 def conduct(
     bugs: Sequence[Bug], start: int, runs_max: int, jobs: int, state_file: Path = STATE, *, small: bool = True
 ) -> State:
-    """Hunt what was not hunted yet, on several processes, and keep what came of it after each bug, made small or not."""
+    """Hunt the remaining bugs on several processes, and save the results after each bug."""
     state = load(state_file, (evidence.commit(), start, runs_max))
     done = {found.bug for found in state.found}
     work = [(bug.name, start, runs_max, small) for bug in bugs if bug.name not in done]
     started, before_s = time.monotonic(), state.took_s
     if not work:
         return state
-    _read_all()  # here first: a process that cannot would be started anew for ever
+    _read_all()  # first here, because a worker that fails on it would be restarted forever
     with multiprocessing.get_context("spawn").Pool(jobs, initializer=_prepare) as pool:
         try:
             for found in pool.imap_unordered(_hunt, work):
@@ -198,7 +198,7 @@ def conduct(
     return state
 
 
-_CLEAN: Final = Clean()  # of this process
+_CLEAN: Final = Clean()  # one for each worker process
 
 
 def _hunt(work: tuple[str, int, int, bool]) -> Found:
@@ -212,19 +212,19 @@ def _hunt(work: tuple[str, int, int, bool]) -> Found:
 
 
 def _prepare() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the hunter hears of it, and ends the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process gets the signal, and ends the pool
     _read_all()
 
 
 def _read_all() -> None:
-    """Read the product's files now: a hunt takes hours, in which somebody may change them."""
+    """Read the product's files now, because they may change during a hunt, which takes hours."""
     for bug in BUGS:
         with bug.on():
             pass
 
 
 def load(file: Path, key: tuple[str, int, int]) -> State:
-    """Return what was hunted so far under a key; nothing when that was another code, or other seeds."""
+    """Return the saved results under a key; an empty state if they are of another commit or other seeds."""
     if file.exists():
         state = msgspec.json.decode(file.read_bytes(), type=State)
         if state.key == key:
@@ -233,7 +233,7 @@ def load(file: Path, key: tuple[str, int, int]) -> State:
 
 
 def line(found: Found) -> str:
-    """Return what a person is told of one bug."""
+    """Return the line about one bug, for a person."""
     unclean = f" (violated without the bug too: seeds {', '.join(map(str, found.unclean))})" if found.unclean else ""
     if found.seed is None:
         return f"MISSED in {found.runs:,} runs: {found.bug}{unclean}"
@@ -264,11 +264,11 @@ def row(state: State) -> str:
 
 
 def _smallness(events: list[int]) -> str:
-    """Return how many failures have few events left, of those that were shrunk."""
+    """Return how many of the shrunk failures have few events left."""
     if not events:
         return "-"
     few = sum(each <= FEW for each in events)
-    percent = few * 100 // len(events)  # rounded down: 95 % is a demand
+    percent = few * 100 // len(events)  # rounded down, because 95 % is required
     return f"{few} of {len(events)} ({percent} %), median {statistics.median_low(events)}, worst {max(events)}"
 
 
@@ -278,7 +278,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Hunt planted bugs and shrink what they did; the exit code is 1 when one was missed."""
+    """Hunt planted bugs and shrink the failures; the exit code is 1 if a bug was missed."""
     parser = argparse.ArgumentParser(prog="python -m edda_sync.simulations.hunt", description="Hunt planted bugs.")
     parser.add_argument("--bug", action="append", help="the name of one; may be repeated; all by default")
     parser.add_argument("--start", type=int, default=0, help="the first seed")

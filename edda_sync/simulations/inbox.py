@@ -1,4 +1,4 @@
-"""Frames that a slow device has not come to: it takes one after another, each after its pace."""
+"""The frames that a slow device has not processed yet. It takes them one after another, at its pace."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 class Inbox:
     """
-    What arrived at a device and is not taken yet.
+    The frames that have arrived at a device and are not processed yet.
 
     Args:
-        later: Lets something happen after so many seconds.
-        take: Does something as soon as the device is awake.
+        later: Plans an event after a number of seconds.
+        take: Runs an event as soon as the device is awake.
 
     Attributes:
-        pace_s: How long the device takes over each frame.
+        pace_s: How long the device takes for each frame.
     """
 
     def __init__(
@@ -27,17 +27,17 @@ class Inbox:
         self._taking = False
 
     def add(self, deal: Callable[[], None]) -> None:
-        """Let a frame be dealt with in its turn."""
+        """Add the handling of a frame, to run in its turn."""
         self._waiting.append(deal)
         self._go_on()
 
     def hurry(self) -> None:
-        """Be as fast as ever."""
+        """Return to full speed."""
         self.pace_s = 0.0
         self._go_on()
 
     def clear(self) -> None:
-        """Forget what waits."""
+        """Drop the frames that wait."""
         self._waiting.clear()
 
     def _go_on(self) -> None:

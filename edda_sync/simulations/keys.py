@@ -1,4 +1,4 @@
-"""Signatures in a run: Ed25519, or a stand-in that nobody else can make either, at a hundredth of the cost."""
+"""Signatures in a run: Ed25519, or a stand-in that no other device can make either, at a hundredth of the cost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def identity_of(number: int) -> Identity:
 
 @dataclass(frozen=True, slots=True)
 class StandIn(Identity):
-    """A device that signs with a hash that is keyed by its private key; :meth:`Keys.verify` accepts that of it only."""
+    """Signs with a hash that is keyed by the device's private key; :meth:`Keys.verify` accepts only its own hash."""
 
     private: bytes = field(default=b"", repr=False, compare=False)
 
     @classmethod
     def of(cls, owner: Identity) -> StandIn:
-        """Return the stand-in of a device."""
+        """Return the stand-in for a device."""
         return cls(owner.device, owner.public_key, owner.certificate, owner._key, owner.private_bytes())
 
     def sign(self, message: bytes) -> bytes:
@@ -35,7 +35,7 @@ class StandIn(Identity):
 
 class Keys:
     """
-    Who can sign what.
+    Makes and verifies signatures.
 
     Args:
         real: Whether signatures are Ed25519.
@@ -47,7 +47,7 @@ class Keys:
         self.verify: Verify = identity.verify if real else self._verify
 
     def of(self, owner: Identity) -> Identity:
-        """Return a device's identity as it signs in this run."""
+        """Return a device's identity, as it signs in this run."""
         if self._real:
             return owner
         made = StandIn.of(owner)

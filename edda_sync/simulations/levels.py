@@ -1,9 +1,9 @@
 """
-Two levels of the software side by side: an upgraded device knows one more cell, and the others keep what they cannot read.
+Two versions of the software side by side: an upgraded device knows one more cell; the others keep what they cannot read.
 
-An operation that waits at one device and not at another keeps the two from being proved equal, and from nothing else. In the
-end everybody is upgraded, and folds the log anew, as a newer version does when it first opens a store: then all must be
-equal.
+An operation that waits at one device and not at another keeps the two from being proved equal, and has no other effect. In
+the end all devices are upgraded, and fold the log again, as a newer version does when it first opens a store. Then all must
+be equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edda_sync.simulations.device import SimulatedDevice
     from edda_sync.simulations.simulator import Simulation
 
-CELL: Final = "estimate"  # which ``strange.write_newer`` writes
+CELL: Final = "estimate"  # ``strange.write_newer`` writes this cell
 KEY: Final = "simulated level"
 FOLDING, NEWER = b"folding", b"newer"
 AGAIN_S: Final = 5.0  # after an upgrade that a fault interrupted
@@ -28,7 +28,7 @@ AGAIN_S: Final = 5.0  # after an upgrade that a fault interrupted
 
 @contextmanager
 def software_of(device: SimulatedDevice) -> Iterator[None]:
-    """Let the product be the version that a device runs."""
+    """Make the product the version that a device runs."""
     fields = schema._FIELDS["task"]
     before = fields.get(CELL)
     _set(fields, _estimate if device.newer else None)
@@ -50,19 +50,19 @@ def _estimate(value: Any) -> None:
 
 
 def level_of(reader: StoreReader) -> bytes | None:
-    """Return by which version's rules a view was folded; :data:`FOLDING` while that is being changed."""
+    """Return the version by whose rules a view was folded; :data:`FOLDING` while it is being folded again."""
     return reader.meta.get(KEY)
 
 
 def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
-    """Let a device run the newer version, which folds the log anew; once more later, if something comes between."""
+    """Make a device run the newer version, which folds the log again; try again later if something prevents it."""
 
     def begin(engine: StorageEngine) -> bool:
         engine.store.transact(lambda tx: tx.meta.set(KEY, FOLDING))
         return True
 
     if not device.is_awake or device.act(begin) is None:
-        if device.newer:  # it was upgraded before, and its store is not yet
+        if device.newer:  # it was upgraded before, and its store not yet
             sim.later(AGAIN_S, lambda: booted(sim, device))
         return
     device.newer = device.is_between_levels = True
@@ -79,7 +79,7 @@ def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
 
 
 def recognize(device: SimulatedDevice) -> bytes | None:
-    """Tell a device that starts from its store's level, which is returned, which version it runs."""
+    """Set the version that a starting device runs, from its store's level; return the level."""
     with device.running.store.read() as reader:
         level = level_of(reader)
     device.newer = device.newer or level is not None
@@ -88,13 +88,13 @@ def recognize(device: SimulatedDevice) -> bytes | None:
 
 
 def booted(sim: Simulation, device: SimulatedDevice) -> None:
-    """Let a device that starts run what its store needs, and what it ran before."""
+    """Finish the upgrade of a device that starts, if one was begun."""
     if device.is_up and recognize(device) != NEWER and device.newer:
         upgrade(sim, device)
 
 
 def upgrade_all(sim: Simulation) -> None:
-    """Let everybody run the newer version, if anybody does; from here on it is the product's."""
+    """Upgrade all devices, if any was upgraded; from here on, the product is the newer version."""
     if any(device.newer for device in sim.honest()):
         for device in sim.honest():
             if not device.newer:
@@ -103,5 +103,5 @@ def upgrade_all(sim: Simulation) -> None:
 
 
 def forget() -> None:
-    """Let the product be what it is."""
+    """Restore the product's own version."""
     _set(schema._FIELDS["task"], None)

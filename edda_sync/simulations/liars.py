@@ -1,15 +1,15 @@
 """
 A member that lies.
 
-A liar is a real member with a key of its own, and runs the product's own code. It works like the others at first; what it
-is made to say goes out beside that, or instead of it. It can sign what it likes, in its own name only.
+A liar is a real member with a key of its own, and runs the product's own code. At first it works like the others. Its lies
+are sent beside the frames of that code, or instead of them. It can sign anything, but only in its own name.
 
-1. A *lie* is a frame of its own making, told at once to everybody whom it has a link to.
-2. A *mood* is what it does to its true frames for a while: it withholds, claims and contradicts.
-3. It *equivocates* by living twice, as the same device on the same machine: two changes under one dot.
+1. A *lie* is a frame of its own making, sent at once over all its links.
+2. A *mood* changes its true frames for a while: it withholds, claims and contradicts.
+3. It *equivocates* by running twice, as the same device on the same machine: two changes under one dot.
 
-Changes that it really made and signed, and that everybody has to keep and pass on, are in ``strange``. In the second act it
-is silent.
+Changes that it really makes and signs, and that every device has to keep and pass on, are in ``strange``. In the second act
+it is silent.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 
 LIARS_MAX: Final = 2
 FRAMES_REMEMBERED: Final = 32
-TRIES: Final = 3  # a liar that has no link yet tries again so often
+TRIES: Final = 3  # how often a liar without a link tries to send a lie
 AGAIN_S: Final = 4.0
-APART_S: Final = (10.0, 300.0)  # how long a liar's two faces each speak to their own
-FAR: Final = 1_000  # changes ahead of anything that exists
+APART_S: Final = (10.0, 300.0)  # how long a liar's two copies each reach only their own group
+FAR: Final = 1_000  # changes beyond any that exists
 PUT, EDIT, DELETE, TOUCH = 1, 2, 3, 4  # codes of operations
 
 CODEC: Final = Codec()
@@ -64,9 +64,9 @@ class Liar(SimulatedDevice):
     A member that lies.
 
     Attributes:
-        told: How often it told each lie: how many frames went out that no honest device sends.
-        mood: Changes what it sends, a frame at a time; None while it is honest about it.
-        unheard: Names of segments that its own code knows nothing of: a request for one of them is ignored.
+        told: For each lie, how many frames it sent that no honest device sends.
+        mood: Changes what it sends, a frame at a time; None while it sends true frames.
+        unheard: Names of segments that its own code does not know; requests for them are ignored.
     """
 
     honest = False
@@ -79,7 +79,7 @@ class Liar(SimulatedDevice):
         self.unheard: set[bytes] = set()
 
     def send(self, link: Link, frame: bytes) -> None:
-        """Hand a frame to the network, or what the mood makes of it."""
+        """Hand a frame to the network, as changed by the mood."""
         self.frames.append(frame)
         if self.mood is None:
             super().send(link, frame)
@@ -92,14 +92,14 @@ class Liar(SimulatedDevice):
             super().send(link, frame if changed == message else CODEC.encode(changed))
 
     def received(self, link: Link, sender: SimulatedDevice, frame: bytes, sent: float) -> None:
-        """Take a frame, and remember it for a replay."""
+        """Receive a frame, and remember it for a replay."""
         self.frames.append(frame)
         message = CODEC.decode(frame) if self.unheard and sender.honest else None
         if not isinstance(message, Want) or message.segment not in self.unheard:
             super().received(link, sender, frame, sent)
 
     def tell(self, name: str, frames: Callable[[Host], Sequence[bytes]], tries: int = TRIES) -> None:
-        """Send frames of its own making over every link that it has; later when it has none yet."""
+        """Send frames of its own making over all its links; try again later if it has none."""
         links = list(self.links.values()) if self.is_awake else []
         for link in links:
             for frame in frames(link.other(self)):
@@ -110,7 +110,7 @@ class Liar(SimulatedDevice):
             self.sim.later(AGAIN_S, lambda: self.tell(name, frames, tries - 1))
 
     def _count(self, link: Link, frame: bytes) -> None:
-        """Let its own code believe that it sent a frame, or it would leave whoever acknowledges that."""
+        """Make its own code count a frame as sent, because it would close the link of a peer that acknowledges another."""
         session = None if self.replica is None else self.replica._sessions.get(link.other(self).id)
         try:
             is_data = EVENT_OF[type(CODEC.decode(frame))] is Event.DATA
@@ -120,22 +120,22 @@ class Liar(SimulatedDevice):
             session._sending.sent(0)
 
     def chain(self, actor: bytes | None = None) -> Head | None:
-        """Return where an actor's chain stands here; its own by default."""
+        """Return the head of an actor's chain here; its own by default."""
         with self.running.store.read() as reader:
             return reader.log.heads().get(actor_of(reader) if actor is None else actor)
 
     def hash_at(self, actor: bytes, seq: int) -> bytes:
-        """Return the hash of a change; zeros where it is not here."""
+        """Return the hash of a change; zeros if it is not here."""
         with self.running.store.read() as reader:
             return reader.log.hash_at(actor, seq) or NO_HASH
 
     def deps_on(self, frontier: Mapping[bytes, int]) -> tuple[Dep, ...]:
-        """Return what a header says of some changes that it depends on; of those that are not here the hash is zeros."""
+        """Return the dependencies of a header on some changes; with a hash of zeros for those that are not here."""
         dots = sorted(frontier.items())
         return tuple((actor, seq, self.hash_at(actor, seq)[:DEP_HASH_BYTES]) for actor, seq in dots)
 
     def birth(self, nonce: bytes, public_key: bytes | None = None) -> Birth:
-        """Return the birth of another life that continues what its present one continues; of its own key by default."""
+        """Return the birth of another life with the same parent as its present one; with its own key by default."""
         with self.running.store.read() as reader:
             raw = reader.meta.get(BIRTH_KEY)
         assert raw is not None, "it is a member"
@@ -143,14 +143,14 @@ class Liar(SimulatedDevice):
         return msgspec.structs.replace(own, public_key=public_key or own.public_key, nonce=nonce)
 
     def batch(self, listed: Iterable[tuple[Header, bytes]], previous: bytes = NO_HASH) -> bytes:
-        """Return the frame of one actor's changes, signed with its own key, whoever's they are."""
+        """Return the frame of one actor's changes, signed with this liar's key, whoever the actor is."""
         return CODEC.encode(signed_by(self.identity, self.running.workspace, listed, previous))
 
 
 def signed_by(
     signer: Signer, workspace: bytes, listed: Iterable[tuple[Header, bytes]], previous: bytes = NO_HASH
 ) -> Changes:
-    """Return one actor's changes, each made to follow the one before it, and signed with a key, whoever's they are."""
+    """Return one actor's changes, chained to each other and signed with a key, whoever the actor is."""
     head, raws, last = previous, [], None
     for header, body in listed:
         last = msgspec.structs.replace(header, previous=head)
@@ -175,11 +175,11 @@ def header_of(
     more: Ext = exts.NONE,
 ) -> Header:
     """
-    Return the header of a change; what it follows is filled in where it is put behind that, and the parts of a long body.
+    Return the header of a change. The previous hash is filled in when it is chained, and the parts of a long body as well.
 
     Args:
-        actor, seq, body, deps, operations, wall_ms, birth, level: What it says.
-        more: What its ext says besides.
+        actor, seq, body, deps, operations, wall_ms, birth, level: The fields.
+        more: Further entries of its ext.
     """
     parts = tuple(map(changes.hash_part, parts_of(body)))
     content = changes.hash_parts(parts) if parts else changes.hash_part(body)
@@ -188,26 +188,26 @@ def header_of(
 
 
 def parts_of(body: bytes) -> list[bytes]:
-    """Return the parts of a body; none when it is no longer than one."""
+    """Return the parts of a body; none if it fits into one part."""
     size = limits.PART_BYTES_MAX
     return [body[at : at + size] for at in range(0, len(body), size)] if len(body) > size else []
 
 
 def large_header(actor: bytes, seq: int, parts: tuple[bytes, ...]) -> Header:
-    """Return the header of a change whose body is so many whole parts, of which only the hashes are known."""
+    """Return the header of a change whose body consists of full parts, of which only the hashes are known."""
     size = limits.PART_BYTES_MAX * len(parts)
     ext = changes.header_ext(0, parts=parts)
     return Header(changes.LEVEL, actor, seq, (), 1, size, changes.hash_parts(parts), NO_HASH, ext)
 
 
 def body_of(operations: Sequence[Sequence[Any]]) -> bytes:
-    """Return the body of operations, each an array of whatever: a code, a kind, an id, and so on."""
+    """Return the body of operations, each given as an array: a code, a kind, an id, and so on."""
     encoded = [_encode(list(each)) for each in operations]
     return b"".join(len(each).to_bytes(4, "big") + each for each in encoded)
 
 
 def liar_of(sim: Simulation, draws: Draws) -> Liar | None:
-    """Return a liar that is awake; one joins when there is none yet."""
+    """Return a liar that is awake; one joins if there is none yet."""
     liars = [device for device in sim.devices if isinstance(device, Liar)]
     if not liars or (len(liars) < LIARS_MAX and draws.chance("another", 10)):
         number = len(sim.devices)
@@ -222,13 +222,13 @@ def liar_of(sim: Simulation, draws: Draws) -> Liar | None:
 
 
 def work(sim: Simulation, liar: Liar) -> str | None:
-    """Let a liar do something decent; return the task."""
+    """Let a liar write something honest; return the task."""
     word = sim.book.word()
     return liar.act(lambda engine: engine.create_task(Task(title=word, description=word)))
 
 
 def equivocate(sim: Simulation, draws: Draws) -> None:
-    """A liar makes two changes under one dot, each well signed, and tells one to some and the other to the others."""
+    """A liar makes two changes under one dot, both well signed, and tells each to a part of the others."""
     liar = liar_of(sim, draws)
     if liar is None or len([each for each in sim.devices if each.id == liar.id]) > 1 or work(sim, liar) is None:
         return
@@ -239,7 +239,7 @@ def equivocate(sim: Simulation, draws: Draws) -> None:
     sim.add(twin, member=True)
     head = liar.chain()
     assert head is not None, "it has worked before"
-    sim.book.forked.add((head.actor, head.seq + 1))  # from here on, whatever else the two do before they speak
+    sim.book.forked.add((head.actor, head.seq + 1))  # all dots from here on may differ until the two copies talk
     honest = sim.honest()
     for listener, other in ((liar, twin), (twin, liar)):
         listener.told["equivocation"] += 1
@@ -262,7 +262,7 @@ def equivocate(sim: Simulation, draws: Draws) -> None:
 def _say(engine: StorageEngine, face: Liar, word: str, *, types: bool) -> None:
     head = face.chain()
     if head is None:
-        return  # an earlier lie was proved meanwhile: it has begun another life, and has nothing yet to tell in two ways
+        return  # an earlier lie was proved meanwhile, so it began another life, in which there is nothing to fork yet
     task_id = values.uuid8("equivocation", f"{head.actor.hex()}:{head.seq}")
     task = Task(id=task_id, title=word, description="0 " if types else None)
     engine.transact(lambda tx: tx.create_task(task), reason=face.name)

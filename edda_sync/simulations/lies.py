@@ -1,4 +1,4 @@
-"""Lies: frames of a liar's own making, told at once to everybody whom it has a link to."""
+"""Lies: frames of a liar's own making, sent at once over all its links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edda_sync.sync.exchange import evidence_hash
 from edda_sync.sync.messages import Ack, Changes, Goodbye, Heads, Hello, Message, Part
 from edda_sync.words import limits, values
 
-STRANGER: Final = 1_000  # the number of an identity that is nobody's here
+STRANGER: Final = 1_000  # the number of an identity that belongs to no device here
 
 Frames = Callable[[Host], Sequence[bytes]]
 
@@ -40,13 +40,13 @@ def lie(name: str, frames: Callable[[Simulation, Draws, Liar], Frames]) -> Misha
 
 
 def say(*messages: Message) -> Frames:
-    """Return what says the same to everyone."""
+    """Return a function that sends the same messages to every peer."""
     frames = [CODEC.encode(message) for message in messages]
     return lambda _: frames
 
 
 def task_body(sim: Simulation, liar: Liar) -> bytes:
-    """Return the body of a change that makes a task."""
+    """Return the body of a change that creates a task."""
     return body_of([[PUT, "task", values.id_bytes("id", liar.running.writing.new_id()), {"title": sim.book.word()}]])
 
 
@@ -78,14 +78,14 @@ def garbage(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def replay(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """Frames that were sent before, by it or to it, by anyone."""
+    """Frames that were sent before, by the liar or to it, by any author."""
     del sim
     frames = draws.some("frames", list(liar.frames)) if liar.frames else []
     return lambda _: frames
 
 
 def forge(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """A change in somebody else's name, or one whose birth is not what it says; or evidence against somebody else."""
+    """A change in another device's name, or one with a false birth; or false evidence against another device."""
     forged = _forged(sim, draws, liar)
     return say(*accuse(draws, liar)) if draws.chance("accuses", 30) else forged
 
@@ -106,11 +106,11 @@ def _forged(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     birth = liar.birth(a_nonce(draws), others[0][1] if how == "key" and others else None)
     if how == "stranger":
         return say(by_a_stranger(liar, body, birth.nonce))
-    if how == "founder":  # whose workspace is another one
+    if how == "founder":  # this actor belongs to another workspace
         birth = Birth(birth.public_key, birth.nonce)
-    elif how == "parent":  # of a change that nobody ever made
+    elif how == "parent":  # its parent is a change that nobody ever made
         birth = msgspec.structs.replace(birth, parent_hash=birth.parent_hash[::-1])
-    actor = actor_of(birth)  # under another's key it is well made, and badly signed
+    actor = actor_of(birth)  # under another device's key it is well formed, and signed wrongly
     if how not in ("key", "founder", "parent"):
         actor = bytes((actor[0] ^ 1, *actor[1:]))
     return lambda _: [liar.batch([(header_of(actor, 1, body, birth=birth), body)])]
@@ -122,7 +122,7 @@ def actor_of(birth: Birth) -> bytes:
 
 
 def by_a_stranger(liar: Liar, body: bytes, nonce: bytes) -> Changes:
-    """Return a change that is well made and well signed, by a device that nobody ever welcomed."""
+    """Return a change that is well formed and well signed, by a device that is not a member."""
     stranger = liar.keys.of(identity_of(STRANGER))
     birth = liar.birth(nonce, stranger.public_key)
     header = header_of(actor_of(birth), 1, body, birth=birth)
@@ -130,7 +130,7 @@ def by_a_stranger(liar: Liar, body: bytes, nonce: bytes) -> Changes:
 
 
 def depend(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """A change of its own, well signed, that depends on what does not exist, or on what depends on it."""
+    """A change of its own, well signed, that depends on something that does not exist, or on a change that does so."""
     body = task_body(sim, liar)
     births = [liar.birth(a_nonce(draws)) for _ in ("one", "other")]
     one, other = map(actor_of, births)
@@ -139,7 +139,7 @@ def depend(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
     held = liar.running.frontier()
     if how == "far":
         deps = liar.deps_on({actor: seq + FAR for actor, seq in held.items()})
-    elif how == "another":  # what everybody holds, under hashes that nobody holds
+    elif how == "another":  # it names what all hold, under hashes that nobody holds
         deps = tuple((actor, seq, digest[::-1]) for actor, seq, digest in liar.deps_on(held))
     frames = [liar.batch([(header_of(one, 1, body, deps=deps, birth=births[0]), body)])]
     if how == "cycle":
@@ -149,13 +149,13 @@ def depend(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def regress(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """Two changes of its own, well signed: the second depends on no more than the first, or on what it does not cover."""
+    """Two changes of its own, well signed; the second depends on less than the first, or on what it does not cover."""
     body = task_body(sim, liar)
     birth = liar.birth(a_nonce(draws))
     held = liar.running.frontier()
     deps = liar.deps_on(held)
     first: tuple[Dep, ...] = ()
-    second = deps[-1:]  # its last dependency alone, and not what that one depends on
+    second = deps[-1:]  # only its last dependency, without what that one depends on
     if draws.chance("down", 50):
         first, second = deps, liar.deps_on({actor: seq - 1 for actor, seq in held.items() if seq > 1})[:1]
     listed = [
@@ -166,7 +166,7 @@ def regress(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def half(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """A large change of which no part, or a false one, follows."""
+    """A large change whose parts never follow, or follow with a false one."""
     del sim
     head = liar.chain()
     count = draws.pick("parts", (2, limits.CHANGE_BYTES_MAX // limits.PART_BYTES_MAX))
@@ -181,13 +181,13 @@ def half(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def chatter(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """A message that is well formed, and untrue."""
+    """A message that is well formed and untrue."""
     del sim
     true = tuple(sorted(liar.running.frontier().items()))
     far = tuple((actor, seq + FAR) for actor, seq in true)
     nothing = bytes(16)
     with liar.running.store.read() as reader:
-        known = evidence_hash(reader)  # or no proof is looked at
+        known = evidence_hash(reader)  # otherwise no proof would be compared
     says: tuple[Message, ...] = (
         Ack(far, 0, False, b"", 0),
         Ack((), 0, True, b"", 1 << 40),

@@ -1,4 +1,4 @@
-"""Links of two simulated devices, and what the rest of the simulator sees of a device."""
+"""Links between two simulated devices, and a device as the rest of the simulator sees it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edda_sync.words.errors import EddaError
 
 
 class Host(Protocol):
-    """A device, as network, book and endings see it; ``device.SimulatedDevice`` is one."""
+    """A device, as the network, the book and the endings see it; ``device.SimulatedDevice`` is one."""
 
     name: str
     id: str
@@ -22,7 +22,7 @@ class Host(Protocol):
 
     @property
     def links(self) -> Mapping[str, Link]:
-        """The links that it believes in, by the id of the peer."""
+        """The links that it considers open, by the id of the peer."""
         ...
 
     @property
@@ -36,23 +36,23 @@ class Host(Protocol):
         ...
 
     def has_link(self, other: Self) -> bool:
-        """Tell whether a link to this very device is up, as far as this one knows."""
+        """Tell whether this device has a link to exactly that device (and not to a copy of it), as far as it knows."""
         ...
 
     def trusts(self, other: Self) -> bool:
-        """Tell whether another is a member, as far as this one knows."""
+        """Tell whether another device is a member, as far as this one knows."""
         ...
 
     def connected(self, link: Link) -> None:
-        """Begin to talk over a new link."""
+        """Begin a session over a new link."""
         ...
 
     def disconnected(self, link: Link) -> None:
-        """Learn that a link is gone."""
+        """Note that a link is gone."""
         ...
 
     def received(self, link: Link, sender: Self, frame: bytes, sent: float) -> None:
-        """Take a frame that arrived."""
+        """Receive a frame."""
         ...
 
 
@@ -64,14 +64,14 @@ class Link:
     def __init__(self, number: int, first: Host, second: Host, made_s: float = 0.0) -> None:
         self.number, self.made_s = number, made_s
         self.ends = (first, second)
-        self.alive = [True, True]  # what each end believes
-        self.arrival = [0.0, 0.0]  # of the last frame towards each end
-        # What a cut path holds up, towards each end, and when it was sent.
+        self.alive = [True, True]  # whether each end considers it open
+        self.arrival = [0.0, 0.0]  # when the last frame to each end arrives
+        # What a cut path holds back for each end, and when it was sent.
         self.held: tuple[deque[tuple[bytes, float]], ...] = (deque(), deque())
-        self.frames_left: int | None = None  # until it breaks; None when it does not
+        self.frames_left: int | None = None  # how many frames until it breaks; None if it does not
 
     def side_of(self, device: Host) -> int:
-        """Return which end a device is."""
+        """Return the number of a device's end."""
         return 0 if self.ends[0] is device else 1
 
     def other(self, device: Host) -> Host:

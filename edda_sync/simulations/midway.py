@@ -1,6 +1,6 @@
 """
-What is broken off midway, or turns out another than it began: a link between two frames, a write before its end, a
-large change of which other parts come than were announced, and a company of which some leave before others are back.
+Interruptions: a link that breaks between two frames, a write that is interrupted before its end, a large change whose parts
+differ from those announced, and devices that leave before others are back.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from edda_sync.sync.messages import Message, Part
 from edda_sync.words.model import Task
 
 FRAMES_MAX: Final = 16
-COMPANY_MAX: Final = 5  # devices, before a newcomer
-WORKS_MAX: Final = 5  # of a newcomer that has met nobody
-LARGE_TASKS: Final = 20  # in one change: larger than a part where limits are tight, and large nowhere else
+COMPANY_MAX: Final = 5  # devices, before a newcomer joins
+WORKS_MAX: Final = 5  # how often a newcomer writes before it has met a peer
+LARGE_TASKS: Final = 20  # in one change: larger than one part where limits are tight, and only there
 
 INTERRUPTED: Final[tuple[Callable[[Simulation, Draws, SimulatedDevice], None], ...]] = (
     workload.add_task,
@@ -37,7 +37,7 @@ INTERRUPTED: Final[tuple[Callable[[Simulation, Draws, SimulatedDevice], None], .
 
 
 def write_large(sim: Simulation, device: SimulatedDevice) -> None:
-    """Let somebody make many tasks at once."""
+    """Let somebody create many tasks at once."""
 
     def make(engine: StorageEngine, word: str) -> None:
         engine.transact(lambda tx: [tx.create_task(Task(title=f"{word} {number}")) for number in range(LARGE_TASKS)])
@@ -46,7 +46,7 @@ def write_large(sim: Simulation, device: SimulatedDevice) -> None:
 
 
 def break_off(sim: Simulation, draws: Draws) -> None:
-    """A link breaks once so many more frames went over it: in the midst of what is being sent, often a large change."""
+    """A link breaks after some more frames: in the middle of what is being sent, often a large change."""
     device = draws.pick("device", sim.devices)
     links = sim.network.links_of(device)
     if links:
@@ -67,11 +67,11 @@ def interrupt(sim: Simulation, draws: Draws) -> None:
 
 
 def relieve(sim: Simulation, draws: Draws) -> None:
-    """One is away while a newcomer is let in, and works; when it is back the others have left, but for the newcomer."""
+    """A device is away while a newcomer joins and writes; when it is back, all have left except the newcomer."""
     company = [device for device in sim.honest() if device.is_awake]
     if len(company) < 2 or len(sim.devices) > COMPANY_MAX:
         return
-    away = draws.pick("away", company[1:])  # the first lets newcomers in
+    away = draws.pick("away", company[1:])  # the first one lets newcomers in
     others = [device for device in company if device is not away]
     paths = [path for device in (*others, sim.add_device()) for path in ((away, device), (device, away))]
     gone_s = draws.seconds("away for", 5, 60)
@@ -88,7 +88,7 @@ def relieve(sim: Simulation, draws: Draws) -> None:
 
 
 def forget(sim: Simulation, draws: Draws) -> None:
-    """Somebody lets a newcomer in, who works and meets nobody; then an older copy of that one's folder is put back."""
+    """Somebody lets in a newcomer, which writes and meets nobody; then an older copy of the inviter's folder is put back."""
     host = next((each for each in sim.honest() if each.is_awake and each.is_proved), None)
     if host is None or len(sim.devices) > COMPANY_MAX:
         return
@@ -108,16 +108,16 @@ def forget(sim: Simulation, draws: Draws) -> None:
         if not sim.is_healing and host.is_awake and host.is_proved and newcomer.is_awake:
             sim.let_in_again(host, newcomer)
 
-    sim.later(draws.pick("after", (0.0, 0.0, 0.5, 5.0)), restore)  # or somebody else has heard of the newcomer
+    sim.later(draws.pick("after", (0.0, 0.0, 0.5, 5.0)), restore)  # later, others may know the newcomer
     if draws.chance("let in again", 60):
         sim.later(gone_s + draws.seconds("told after", 1, 60), let_in)
 
 
 def relapse(sim: Simulation, draws: Draws) -> None:
     """
-    Somebody works alone and lets a newcomer in, who begins with a segment of that; then an older copy is put back.
+    A device writes alone and lets in a newcomer, which begins with a segment; then an older copy of its folder is put back.
 
-    Nobody has the log behind that segment any more: the newcomer has to go on without it, and with what it wrote.
+    Nobody has the log behind that segment any more. The newcomer has to go on without it, and keep what it wrote.
     """
     host = next((each for each in sim.honest() if each.is_awake and each.is_proved), None)
     if host is None or len(sim.devices) > COMPANY_MAX:
@@ -145,7 +145,7 @@ def relapse(sim: Simulation, draws: Draws) -> None:
 
 
 def spoil(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It sends other parts of a large change than were announced: its own, or what it passes on."""
+    """It sends other parts of a large change than were announced, of its own change or of one that it relays."""
     sim, at = liar.sim, draws.draw("at", 64)
     if sim.profile.tight:
         sim.later(draws.seconds("large", 0, 5), lambda: None if sim.is_healing else write_large(sim, liar))

@@ -1,4 +1,4 @@
-"""Mistyped operations: numbers that are no whole numbers, truths that are no numbers, lists of the wrong length."""
+"""Mistyped operations: numbers that are not integers, booleans instead of numbers, lists of the wrong length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edda_sync.words import values
 
 
 def mistype(sim: Simulation, draws: Draws) -> None:
-    """A liar writes a float, or a truth value, where a whole number belongs, and the like: it is refused as a whole."""
+    """A liar writes a float or a boolean where an integer belongs, and the like: the operation is refused as a whole."""
     liar = liar_of(sim, draws)
     if liar is None:
         return

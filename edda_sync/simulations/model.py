@@ -1,26 +1,28 @@
 """
-A model, looked at exhaustively: a few stores, a few writes, and everything that can go wrong between them, in every order.
+A model that is checked exhaustively: a few stores, a few writes, and everything that can go wrong between them, in every
+order.
 
-    python -m edda_sync.simulations.model            larger bounds, some minutes
-    python -m edda_sync.simulations.model --small    what the tests look at
+    python -m edda_sync.simulations.model           larger bounds, some minutes
+    python -m edda_sync.simulations.model --small   what the tests check
 
-The rules of a store are the product's own pure functions (``changes.branches``, ``changes.forkproof``, ``crdt.cells``), put
-together in ``model_stores``. What happens here is the world's: somebody writes or deletes, two stores sync, a folder is
-saved, put back or copied (which is noticed, or not), a liar tells a change in two versions at any place of its chain, a
-relay keeps evidence to itself, somebody claims a fork without proof, and a newcomer starts from a segment, true or forged.
+The rules of a store are the product's own pure functions (``changes.branches``, ``changes.forkproof``, ``crdt.cells``),
+combined in ``model_stores``. This module adds what happens around them: somebody writes or deletes; two stores sync; a
+folder is saved, put back or copied (which is noticed, or not); a liar tells a change in two versions at any place of its
+chain; a relay keeps evidence to itself; somebody claims a fork without proof; a newcomer starts from a segment, true or
+forged.
 
-What must hold in every state that can be reached:
+The invariants, for every state that can be reached:
 
-1. No name is that of two changes in one store.
-2. What a store holds is a function of its changes and its evidence, not of how they came; and what it shows is what the
-   changes say by the hashes of their pasts: every write is shown, or was seen by one that is.
+1. No name stands for two changes in one store.
+2. What a store holds is a function of its changes and its evidence, and not of how they came. What it shows follows from the
+   changes and the hashes of their pasts: every write is shown, or was seen by one that is shown.
 3. Two stores that compare equal, by heads and evidence, are equal.
-4. Two stores that sync are equal afterwards, and have all that either had: nobody waits for an author or anybody else.
+4. Two stores that sync are equal afterwards, and have everything that either had: nobody waits for an author.
 5. When all have synced with all, twice, all are equal.
-6. Nobody believes in a fork that is none, and a store opens a life only for a doubt of its own, or a proof.
-7. Every draft that was acknowledged is kept as one, or is one change; and that replaces nothing which was not seen.
+6. Nobody believes in a fork that does not exist, and a store opens a life only because of its own doubt, or a proof.
+7. Every acknowledged draft is kept as a draft, or became one change; and that change replaces nothing that was not seen.
 
-States that differ only in which device is which are one state.
+States that differ only in which device is which count as one state.
 """
 
 from __future__ import annotations
@@ -43,16 +45,16 @@ from edda_sync.simulations.model_symmetry import Symmetry
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much may happen: how often each thing at most, and by how many stores."""
+    """How much may happen: the number of stores, and how often each thing happens at most."""
 
     stores: int = 3
-    liar: bool = False  # the last store's device lies
+    liar: bool = False  # the device of the last store lies
     writes: int = 0
     deletes: int = 0
     lies: int = 0
     claims: int = 0
-    proofs: int = 0  # evidence goes on alone
-    relays: int = 0  # changes go on without evidence
+    proofs: int = 0  # evidence is sent alone
+    relays: int = 0  # changes are sent without evidence
     saves: int = 0
     restores: int = 0
     copies: int = 0
@@ -60,14 +62,14 @@ class Bounds:
 
 
 class World(NamedTuple):
-    """A state: each place's store (``NONE``: none yet), what was saved of it, and what may still happen."""
+    """A state: the store of each place (``NONE``: none yet), what was saved of it, and what may still happen."""
 
     stores: tuple[int, ...]
     saved: tuple[int, ...]
     left: tuple[tuple[str, int], ...]
 
     def spent(self, what: str) -> World | None:
-        """Return the same with one time less of something; None when there is none left."""
+        """Return the world with one use of something less; None when none is left."""
         left = dict(self.left)
         if not left[what]:
             return None
@@ -75,7 +77,7 @@ class World(NamedTuple):
         return self._replace(left=tuple(sorted(left.items())))
 
     def placed(self, at: int, store: int) -> World:
-        """Return the same with another store at a place."""
+        """Return the world with another store at a place."""
         return self._replace(stores=(*self.stores[:at], store, *self.stores[at + 1 :]))
 
 
@@ -85,7 +87,7 @@ Step = tuple[str, World]
 @dataclass
 class Model:
     """
-    Everything that can happen within bounds, and what is wrong with a state. Give it to :func:`check`.
+    Everything that can happen within bounds, and what is wrong with a state. Pass it to :func:`check`.
 
     Args:
         bounds: How much may happen.
@@ -98,7 +100,7 @@ class Model:
 
     def __post_init__(self) -> None:
         self.conduct = self.rules(self.history)
-        # stores do the same again in very many worlds
+        # stores repeat the same steps in very many worlds
         self._write = lru_cache(maxsize=None)(self.conduct.write)
         self._take = lru_cache(maxsize=None)(self.conduct.take)
         self._proved = lru_cache(maxsize=None)(self.conduct.proved)
@@ -113,7 +115,7 @@ class Model:
         self._symmetries = [Symmetry(self.history, order) for order in self._orders]
 
     def start(self) -> World:
-        """Return the state in which nothing has happened."""
+        """Return the state before anything has happened."""
         count = self.bounds.stores
         left = {name: value for name, value in vars(self.bounds).items() if name not in ("stores", "liar")}
         empty = [self.number(Store(at, (at, 0))) for at in range(count)]
@@ -124,11 +126,11 @@ class Model:
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def following(self, world: World) -> Iterator[World]:
-        """Yield all that can come next, each as the one state that stands for all like it."""
+        """Yield all states that can come next, each as the representative of its symmetric states."""
         return (self.canonical(after) for _, after in self.happening(world))
 
     def happening(self, world: World) -> Iterator[Step]:
-        """Yield what can happen, by name, and what comes of it."""
+        """Yield the steps that can happen, by name, with the state that each leads to."""
         there = [at for at, number in enumerate(world.stores) if number != NONE]
         for at in there:
             yield from self._alone(world, at)
@@ -181,7 +183,7 @@ class Model:
             yield f"segment {at} to {to}", self._with(after, to, self.conduct.start_from(receiver, segment))
 
     def _lies(self, world: World, there: list[int]) -> Iterator[Step]:
-        """A liar signs another change after any of its own, and tells it to one."""
+        """A liar signs another change after any of its own, and tells it to one store."""
         after = world.spent("lies")
         liar = len(world.stores) - 1
         if after is None:
@@ -199,7 +201,7 @@ class Model:
                         yield f"lie after {stands} to {to}", self._with(after, to, told)
 
     def _forged(self, world: World, there: list[int]) -> Iterator[Step]:
-        """A liar makes a segment: of a state that is none, or at a head that it shows to nobody."""
+        """A liar makes a segment: of a state that does not exist, or with a head that it shows to nobody."""
         after = world.spent("segments")
         liar = len(world.stores) - 1
         maker = self.store(world, liar)
@@ -223,7 +225,7 @@ class Model:
     # --- what must hold -----------------------------------------------------------------------------------------------
 
     def wrong_with(self, world: World) -> str:
-        """Return what is wrong with a state; nothing when it is sound."""
+        """Return what is wrong with a state; an empty string when it is sound."""
         there = [number for number in world.stores if number != NONE]
         groups = [group for size in range(1, len(there) + 1) for group in combinations(there, size)]
         return next((wrong for group in groups if (wrong := self._wrong(group))), "")
@@ -298,21 +300,21 @@ class Model:
         return self._stores[world.stores[at]]
 
     def number(self, store: Store) -> int:
-        """Return the number of a store; equal ones have one."""
+        """Return the number of a store; equal stores have equal numbers."""
         number = self._numbers.setdefault(store, len(self._stores))
         if number == len(self._stores):
             self._stores.append(store)
         return number
 
     def synced(self, one: int, other: int) -> tuple[int, int]:
-        """Return what two stores are after they told each other everything."""
+        """Return the states of two stores after they told each other everything."""
         if (one, other) not in self._synced:
             after = self.conduct.exchange(self._stores[one], self._stores[other])
             self._synced[one, other] = self.number(after[0]), self.number(after[1])
         return self._synced[one, other]
 
     def canonical(self, world: World) -> World:
-        """Return the state that stands for all in which devices have changed places."""
+        """Return the representative of all states that differ only in which device is which."""
         return min(self._in_order(world, which) for which in range(len(self._orders)))
 
     def _in_order(self, world: World, which: int) -> World:
@@ -331,7 +333,7 @@ class Model:
 
 
 class Found(NamedTuple):
-    """What a look at all states found: how many there are, and what is wrong, with the fewest steps that lead to it."""
+    """The result of a check: the number of states, and what is wrong, with the fewest steps that lead to it."""
 
     states: int
     steps: int
@@ -340,14 +342,14 @@ class Found(NamedTuple):
 
 
 def check(bounds: Bounds, rules: Callable[[History], Rules] = Rules) -> Found:
-    """Look at every state within bounds: what is found is wrong with the rules, or they hold within these bounds."""
+    """Check every state within bounds. Something found is wrong with the rules; otherwise they hold within the bounds."""
     model = Model(bounds, rules)
     searched = search(model.canonical(model.start()), model.following, model.wrong_with)
     return Found(searched.states, searched.steps, searched.wrong, tuple(_steps(model, searched.path)))
 
 
 def _steps(model: Model, path: Sequence[World]) -> Iterator[str]:
-    """Yield the steps of a path, with each device in its place all the way; a path's states stand for others like them."""
+    """Yield the steps of a path with each device in one place throughout; the path's states are only representatives."""
     world = model.start()
     for state in path[1:]:
         name, world = next(step for step in model.happening(world) if model.canonical(step[1]) == state)
@@ -363,7 +365,7 @@ SMALL: Final = {
     "copies": Bounds(writes=4, copies=1),
     "segments": Bounds(liar=True, writes=3, segments=1, relays=1),
 }
-"""What the tests look at, in a few seconds each."""
+"""The bounds that the tests check, in a few seconds each."""
 
 LARGE: Final = {
     "forks": Bounds(liar=True, writes=3, lies=3),
@@ -373,11 +375,11 @@ LARGE: Final = {
     "copies": Bounds(writes=4, copies=1, relays=1),
     "segments": Bounds(liar=True, writes=3, lies=1, segments=2, relays=1),
 }
-"""What ``make model`` looks at, in some minutes each."""
+"""The bounds that ``make model`` checks, in some minutes each."""
 
 
 def main(arguments: list[str]) -> int:
-    """Look at all bounds, say how much was seen, and how whatever is wrong comes about."""
+    """Check all bounds; print how many states there were, and how anything wrong comes about."""
     failed = False
     for name, bounds in (SMALL if "--small" in arguments else LARGE).items():
         began = time.perf_counter()

@@ -1,9 +1,9 @@
 """
 Histories of the model: lives and changes as numbers, with the real hashes, names and fork proofs behind them.
 
-Equal changes have one number, so that a store's log is a set of numbers. What is said here of a change is the truth that
-no store can see: above all its past, the changes that its author had seen, transitively. A change never has a lower number
-than one in its past.
+Equal changes have one number, so that a store's log is a set of numbers. What this module knows about a change is the truth,
+which no store can see: above all its past, which is all changes that its author had seen, transitively. A change always has
+a higher number than those in its past.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from edda_sync.changes import forkproof
 from edda_sync.changes.branches import ROOT, Point, Run, Tree, branch_name
 from edda_sync.changes.change import hash_change
 
-NONE: Final = -1  # no change, no life
-PUT: Final = 1  # what a change does: write the cell,
-DELETE: Final = 3  # or hide the entity
+NONE: Final = -1  # no change, or no life
+PUT: Final = 1  # the change writes the cell
+DELETE: Final = 3  # the change hides the entity
 WORKSPACE: Final = bytes(16)
-Fork = tuple[int, int]  # whose chain forks (its life), and after which change of it (NONE: before the first)
+Fork = tuple[int, int]  # the life whose chain forks, and the change after which it forks (NONE: at its beginning)
 Log = frozenset[int]
 
 
 class Life(NamedTuple):
-    """A birth: whose key it is, what makes it unique, and the parent's last change that the store held."""
+    """A birth: its key, what makes it unique, and the last change of its parent that the store held."""
 
     key: int
     nonce: tuple[int, ...]
@@ -36,15 +36,15 @@ class Life(NamedTuple):
 
 class Change(NamedTuple):
     """
-    A change: what its header and body say.
+    A change: what its header and body contain.
 
     Attributes:
-        life: Whose chain.
+        life: The life of its chain.
         before: The change before it in that chain.
-        deps: Of each other run its author had seen: how it called it, and the last change of it.
-        kind: ``PUT`` writes the cell that there is; ``DELETE`` hides the entity.
-        pairs: What a deletion says it had seen, in its author's names.
-        note: What makes it differ from what another store may write there.
+        deps: The other runs that its author had seen: the author's name for each, and its last change.
+        kind: ``PUT`` writes the cell; ``DELETE`` hides the entity.
+        pairs: What a deletion says it had seen, by its author's names.
+        note: What makes it different from other changes at the same place.
     """
 
     life: int
@@ -56,7 +56,7 @@ class Change(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is true of a change: its number in its chain, its hash, its chain up to itself, and its past without it."""
+    """The truth about a change: its number in its chain, its hash, its chain up to itself, and its past without itself."""
 
     seq: int
     hash: bytes
@@ -65,7 +65,7 @@ class Told(NamedTuple):
 
 
 class _Signers:
-    """Vouches for every head that a chain here leads to: nobody signs another's in the model."""
+    """Accepts every head of a chain in this history, because nobody forges signatures in the model."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -79,7 +79,7 @@ class _Signers:
 
 
 class History:
-    """All lives and changes that any store of a model made."""
+    """All lives and changes that the stores of a model made."""
 
     def __init__(self) -> None:
         self.lives: list[Life] = []
@@ -87,8 +87,8 @@ class History:
         self.changes: list[Change] = []
         self.told: list[Told] = []
         self._numbers: dict[Life | Change, int] = {}
-        self.children = Counter[Fork]()  # how many changes stand directly after one
-        self.named: dict[bytes, tuple[bool, int]] = {}  # whether it is a branch, and its life or first change
+        self.children = Counter[Fork]()  # how many changes come directly after a change
+        self.named: dict[bytes, tuple[bool, int]] = {}  # by name: whether it is a branch, and its life or first change
         self._hashed: dict[bytes, int] = {}
         self._headers: list[bytes] = []
         self._signers = _Signers(self)
@@ -139,18 +139,18 @@ class History:
     # --- what a store may know ----------------------------------------------------------------------------------------
 
     def _runs(self, number: int, forks: frozenset[Fork]) -> tuple[Run, ...]:
-        """Return the runs that lead to a change, under what is known of forks."""
+        """Return the runs that lead to a change, by what is known about forks."""
         life = self.changes[number].life
         points = [self.point(at) for of, at in forks if of == life]
         told = self.told[number]
         return Tree(self.actors[life]).joined(points).path(told.seq, lambda seq: self.told[told.chain[seq - 1]].hash)
 
     def point(self, number: int) -> Point:
-        """Return a change as the point of a fork."""
+        """Return a change as a point where a chain may fork."""
         return Point(0, ROOT) if number == NONE else Point(self.told[number].seq, self.told[number].hash)
 
     def _fork(self, one: int, other: int) -> Fork | None:
-        """Return the fork that the heads of two chains of a life prove, if they do."""
+        """Return the fork that the heads of two chains of one life prove; None if they prove none."""
         life = self.changes[one].life
         actor = self.actors[life]
         pieces = []
@@ -166,7 +166,7 @@ class History:
     # --- what is true -------------------------------------------------------------------------------------------------
 
     def _survivors(self, log: Log) -> tuple[Log, bool]:
-        """Return the writes of a log that no later one had seen, and whether every write is seen by a deletion."""
+        """Return the writes of a log that no later change had seen, and whether a deletion has seen every write."""
         puts = [at for at in log if self.changes[at].kind == PUT]
         replaced = frozenset(joined.from_iterable(self.told[at].past for at in puts))
         deleted = frozenset(joined.from_iterable(self.told[at].past for at in log if self.changes[at].kind == DELETE))

@@ -1,8 +1,8 @@
 """
-Breadth-first search over the states of a model: every state within bounds, and the shortest way to a bad one.
+Breadth-first search over the states of a model: visits every state within bounds, and finds the shortest way to a bad one.
 
-A model is a start, a function from a state to what can happen next, and a function that says what is wrong with a state.
-States are values; a model gives equal ones for what it takes as the same (its symmetries).
+A model consists of a start, a function from a state to the next states, and a function that says what is wrong with a state.
+States are values. A model returns equal values for states that it considers the same (its symmetries).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ S = TypeVar("S")
 @dataclass(frozen=True)
 class Searched(Generic[S]):
     """
-    What a search found.
+    The result of a search.
 
     Attributes:
-        states: How many it looked at.
-        steps: How many steps lead from one to another.
-        wrong: What is wrong with the first bad state, if there is one.
-        path: The states from the start to that one, the fewest possible.
-        whole: Whether it saw all that can be reached.
+        states: The number of visited states.
+        steps: The number of steps between them.
+        wrong: What is wrong with the first bad state; empty if there is none.
+        path: The states from the start to that one, as few as possible.
+        whole: Whether it visited everything that can be reached.
     """
 
     states: int
@@ -41,13 +41,13 @@ def search(
     states_max: int = 10_000_000,
 ) -> Searched[S]:
     """
-    Look at every state that can be reached, the nearest first, until one is bad.
+    Visit every state that can be reached, the nearest first, until one is bad.
 
     Args:
-        start: Where it begins.
-        following: Where a state can lead.
-        wrong_with: What is wrong with a state; nothing when it is sound.
-        states_max: Stop after so many.
+        start: The first state.
+        following: Returns the states that can follow a state.
+        wrong_with: Returns what is wrong with a state; an empty string when it is sound.
+        states_max: Stop after this number of states.
     """
     came: dict[S, S | None] = {start: None}
     frontier, steps = [start], 0

@@ -1,9 +1,9 @@
 """
-Stores of the model, and the rules that one follows: what it writes, takes, calls things, shows, and sends.
+The stores of the model, and the rules of a store: what it writes, takes, shows and sends, and how it names changes.
 
-There is one entity with one cell. A store keeps its log, what each change is called, and what came of it, up to date step
-by step, as the product does: by ``changes.branches`` and ``crdt.cells``. :class:`Rules` is one store's conduct; a planted
-bug overrides a method.
+There is one entity with one cell. A store keeps its log, the name of each change, and the resulting cell, updated step by
+step as in the product, with ``changes.branches`` and ``crdt.cells``. :class:`Rules` is the behaviour of a store; a planted
+bug overrides a method of it.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ from edda_sync.crdt import cells
 from edda_sync.crdt.frontier import Dot
 from edda_sync.simulations.model_history import DELETE, NONE, Change, Fork, History, Life, Log
 
-HELD: Final = 0  # third number of a note: a write as such
-DRAFTED: Final = 1  # one that was a draft first
-LIE: Final = 2  # one that a liar tells to some and not to others
+HELD: Final = 0  # third number of a note: an ordinary write
+DRAFTED: Final = 1  # a write that was a draft first
+LIE: Final = 2  # a write that a liar tells only to some
 Pairs = tuple[tuple[bytes, int], ...]
 
 
 class Draft(NamedTuple):
-    """A write that was acknowledged while its store stood on a segment that is not confirmed."""
+    """An acknowledged write of a store whose segment is not confirmed yet."""
 
     number: int
     kind: int
-    held: Log  # what was in the log when it was made
-    shown: Log  # and what else the segment said it shows
+    held: Log  # what the log contained when it was made
+    shown: Log  # what else was shown, according to the segment
 
 
 class Segment(NamedTuple):
-    """A state at a frontier, as its maker says it is."""
+    """A state at a frontier, according to its maker."""
 
     frontier: Log
     forks: frozenset[Fork]
-    root: Log  # the writes that survive, which stand for the hash of the states
+    root: Log  # the surviving writes; they stand for the hash of the states
 
 
 class Store(NamedTuple):
     """
-    A store: everything it has on its disk.
+    A store: everything that it has on its disk.
 
     Attributes:
-        key: Whose it is.
-        stamp: What no other copy of it has, nor it before it was put back.
+        key: The key of its device.
+        stamp: What distinguishes it from its copies, and from itself before it was put back.
         opened: How many lives it opened under that stamp.
-        life, tip: Under which it writes, and the last change that it holds of it.
-        stale: It was copied or put back, and knows: it opens a life before it writes.
+        life, tip: The life in which it writes, and the last change of it that it holds.
+        stale: Whether it knows that it was copied or put back; then it opens a life before it writes.
         forks: The evidence that it holds.
         log: The changes that it holds.
-        dots: What they are called, in order of their numbers.
-        runs: Names of the actors that forked.
-        cell: The writes that no other replaced.
-        touched, deleted: Of the entity.
-        segment, drafts: What it stands on while its log is still on the way, and what was written meanwhile.
-        drafted: What each draft's writer was shown, of all drafts that it ever acknowledged.
+        dots: Their names, in order of their numbers.
+        runs: The names of the actors that forked.
+        cell: The writes that no other write replaced.
+        touched, deleted: The entity's.
+        segment, drafts: The segment whose log is not here yet, and what was written meanwhile.
+        drafted: For every draft that it ever acknowledged, what its writer was shown.
     """
 
     key: int
@@ -82,7 +82,7 @@ class Store(NamedTuple):
 
 
 class Rules:
-    """What a store does; nothing here knows of other stores but by what they hand over."""
+    """What a store does. A store knows about others only what they tell it."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -91,7 +91,7 @@ class Rules:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def write(self, store: Store, kind: int) -> Store:
-        """Acknowledge a write: as a change, or as a draft while the log that it builds on is not here."""
+        """Acknowledge a write: as a change, or as a draft while the log behind its segment is missing."""
         if store.segment is None:
             return self.commit(store, kind, store.log, (HELD,))
         shown = store.log | store.segment.frontier
@@ -107,7 +107,7 @@ class Rules:
             past |= self.closure([parent])
         names, called = self.names(store.runs), dict(store.dots)
         seen = _frontier(called[number] for number in past | self.closure([store.tip]))
-        moved = past - self.closure([store.tip])  # since the change before
+        moved = past - self.closure([store.tip])  # what came since the change before
         deps = tuple(
             sorted(
                 (name, number)
@@ -123,28 +123,28 @@ class Rules:
         return after
 
     def named(self, names: Names, frontier: Mapping[bytes, int], past: Mapping[bytes, int]) -> dict[bytes, int]:
-        """Return changes as they are written into a change."""
+        """Return a frontier as it is written into a change."""
         return names.written_as(frontier, past)
 
     def needs_life(self, store: Store) -> bool:
-        """Tell whether a store opens a life before it writes: for its own doubts or a proof, never on a claim."""
+        """Tell whether a store opens a life before it writes: for its own doubt or a proof, never for a claim."""
         return store.stale or store.life == NONE or any(life == store.life for life, _ in store.forks)
 
     def claimed(self, store: Store) -> Store:
-        """Hear somebody claim, without a proof, that this store's actor forked."""
+        """Handle a claim without a proof that this store's actor forked."""
         return store
 
     # --- taking -------------------------------------------------------------------------------------------------------
 
     def exchange(self, one: Store, other: Store) -> tuple[Store, Store]:
-        """Let two stores tell each other everything, and what they write when they hear it."""
+        """Let two stores tell each other everything, including what they write in reaction."""
         for _ in range(2):
             forks = one.forks | other.forks | self.proved(one, other.log)
             one, other = self.take(one, other.log, forks), self.take(other, one.log, forks)
         return one, other
 
     def proved(self, store: Store, log: Log) -> frozenset[Fork]:
-        """Return the forks that show when what a store holds is laid beside what another does: by heads that are signed."""
+        """Return the forks that become visible when two stores compare their signed heads."""
         return frozenset(
             fork
             for ours, theirs in product(self.heads(store.log), self.heads(log))
@@ -153,20 +153,20 @@ class Rules:
         )
 
     def take(self, store: Store, log: Log, forks: frozenset[Fork]) -> Store:
-        """Take what another told: evidence first, then changes, each after its past."""
+        """Take what another store told: evidence first, then the changes, each after its past."""
         store = self.learn(store, forks)
         for number in sorted(log - store.log):
             store = self.receive(store, number)
         return self.settle(store)
 
     def learn(self, store: Store, forks: Iterable[Fork]) -> Store:
-        """Learn of forks: rename, then fold again."""
+        """Learn forks: rename changes, then fold again."""
         for fork in sorted(frozenset(forks) - store.forks):
             store = self.branch(store, fork)
         return store
 
     def branch(self, store: Store, fork: Fork) -> Store:
-        """Learn of one fork."""
+        """Learn one fork."""
         life, shared = fork
         after = [at for at in store.log if self.history.changes[at][:2] == fork]
         store = store._replace(forks=store.forks | {fork})
@@ -178,14 +178,14 @@ class Rules:
         return self.refold(store)
 
     def refold(self, store: Store) -> Store:
-        """Fold the entity again from the log."""
+        """Fold the entity from the log again."""
         store = store._replace(cell=(), touched=(), deleted=())
         for number, _ in store.dots:
             store = self.fold(store, number)
         return store
 
     def receive(self, store: Store, number: int) -> Store:
-        """Take a change if its past is here, and no other stands in its place; or leave all as it is: it waits."""
+        """Take a change if its past is here and its place is free; otherwise change nothing, so that the change waits."""
         history, change = self.history, self.history.changes[number]
         fork = (change.life, change.before)
         if number in store.log or (change.before != NONE and change.before not in store.log):
@@ -198,17 +198,17 @@ class Rules:
         dot = (runs[-1].name, history.told[number].seq)
         named = store.runs if len(runs) == 1 else store.runs.union(runs)
         dots = tuple(sorted((*store.dots, (number, dot))))
-        tip = number if fork == (store.life, store.tip) else store.tip  # its own may come back to it
+        tip = number if fork == (store.life, store.tip) else store.tip  # its own life may continue in a branch
         return self.fold(store._replace(log=store.log | {number}, dots=dots, runs=named, tip=tip), number)
 
-    def is_born(self, store: Store, number: int) -> bool:  # noqa: ARG002 - a planted bug looks at what is here
-        """Tell whether the birth in a first change is sound: its parent is in its past."""
+    def is_born(self, store: Store, number: int) -> bool:  # noqa: ARG002 - a planted bug uses it
+        """Tell whether the birth in a first change is valid: its parent is in its past."""
         change = self.history.changes[number]
         parent = self.history.lives[change.life].parent
         return change.before != NONE or parent == NONE or parent in self.history.told[number].past
 
     def deps(self, store: Store, number: int) -> dict[bytes, int] | None:
-        """Return what a change's header, and those before it in its chain, say of its past; None while that is not here."""
+        """Return a change's past, by its header and those before it in its chain; None while some of it is missing."""
         names = self.names(store.runs)
 
         def find(name: bytes, seq: int, prefix: bytes) -> Dot | None:
@@ -220,13 +220,13 @@ class Rules:
         return names.deps([(name, told[at].seq, told[at].hash[:16]) for name, at in named], find)
 
     def fits(self, number: int, prefix: bytes) -> bool:
-        """Tell whether a held change is the one that a dependency names by its hash."""
+        """Tell whether a held change is the one that a dependency names by hash."""
         return self.history.told[number].hash.startswith(prefix)
 
     # --- folding ------------------------------------------------------------------------------------------------------
 
     def fold(self, store: Store, number: int) -> Store:
-        """Do what a change says to the entity."""
+        """Apply a change to the entity."""
         change, (name, seq) = self.history.changes[number], dict(store.dots)[number]
         names = self.names(store.runs)
         past = self.deps(store, number)
@@ -250,7 +250,7 @@ class Rules:
         return Segment(store.log, store.forks, frozenset(write[3] for write in store.cell))
 
     def start_from(self, store: Store, segment: Segment) -> Store:
-        """Let an empty store stand on a segment until the log behind it is here."""
+        """Let an empty store begin with a segment, until the log behind it is here."""
         return self.learn(store._replace(segment=segment), segment.forks)
 
     def settle(self, store: Store) -> Store:
@@ -261,7 +261,7 @@ class Rules:
         return self.let_go(store, confirmed=self.segment_of(whole).root == store.segment.root)
 
     def let_go(self, store: Store, *, confirmed: bool) -> Store:
-        """Stand on the log from now on: publish what was drafted, having seen the segment only if it was true."""
+        """Use the log from now on, and publish the drafts. They count as having seen the segment only if it was true."""
         drafts, store = store.drafts, store._replace(segment=None, drafts=())
         for draft in drafts:
             past = draft.shown if confirmed else draft.held
@@ -271,7 +271,7 @@ class Rules:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def heads(self, log: Log) -> list[int]:
-        """Return the changes of a log after which it has none of their chain."""
+        """Return the last change of each chain in a log."""
         before = {self.history.changes[at].before for at in log}
         return [at for at in log if at not in before]
 
@@ -280,13 +280,13 @@ class Rules:
         return frozenset().union(*(self.history.told[at].past | {at} for at in numbers if at != NONE))
 
     def compared(self, store: Store) -> object:
-        """Return what two stores compare before they compare their content: heads with their hashes, and evidence."""
+        """Return what two stores compare before their content: heads with their hashes, and evidence."""
         names = dict(store.dots)
         heads = frozenset((names[at], self.history.told[at].hash) for at in self.heads(store.log))
         return heads, store.forks
 
     def content(self, store: Store) -> object:
-        """Return what has to be equal where that is."""
+        """Return what must be equal if that is equal."""
         branched = frozenset(run for run in store.runs if run.parent is not None)
         return store.log, store.dots, branched, store.cell, store.touched, store.deleted
 

@@ -1,8 +1,8 @@
 """
-Symmetry of the model: what a change, a name or a store becomes when devices change places.
+The symmetry of the model: what a change, a name or a store becomes when devices change places.
 
-Nothing tells one honest device from another but names and hashes, by which only ties are decided. So a state and the same
-with devices in other places lead to the same, and one of them need be looked at.
+Honest devices differ only in names and hashes, which decide only ties. So a state and the same state with devices in other
+places lead to the same results, and only one of them has to be visited.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from edda_sync.simulations.model_stores import Segment, Store
 
 class Symmetry:
     """
-    What stands in the place of something when devices change places.
+    Replaces each thing by its counterpart when devices change places.
 
     Args:
-        history: Where the changes are.
-        order: Where each device goes.
+        history: The history of the changes.
+        order: The new place of each device.
     """
 
     def __init__(self, history: History, order: tuple[int, ...]) -> None:
@@ -40,7 +40,7 @@ class Symmetry:
         return self._history.made(moved)
 
     def life(self, life: int) -> int:
-        """Return the life in the place of a life."""
+        """Return the counterpart of a life."""
         if life == NONE:
             return NONE
         key, nonce, parent = self._history.lives[life]
@@ -68,7 +68,7 @@ class Symmetry:
         return Segment(self.log(segment.frontier), forks, self.log(segment.root))
 
     def store(self, store: Store) -> Store:
-        """Return the store in the place of a store."""
+        """Return the counterpart of a store."""
         return store._replace(
             key=self._order[store.key],
             stamp=(self._order[store.stamp[0]], store.stamp[1]),

@@ -1,4 +1,4 @@
-"""Moods: what a liar does to its true frames for a while. It withholds, claims and contradicts."""
+"""Moods: how a liar changes its true frames for a while. It withholds, claims and contradicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mood(name: str, change: Callable[[Draws, Liar], Callable[[Message], Message 
         sim.note("mood", liar, which=name, seconds=duration_s)
         liar.mood = name, change(draws, liar)
         sim.for_a_while(duration_s, lambda: setattr(liar, "mood", None))
-        if draws.chance("anew", 50):  # what it says first matters most
+        if draws.chance("anew", 50):  # its first messages matter most
             for link in sim.network.links_of(liar):
                 liar.disconnected_silently(link)
 
@@ -35,7 +35,7 @@ def mood(name: str, change: Callable[[Draws, Liar], Callable[[Message], Message 
 
 
 def withhold(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It sends every other change, or none, or does not say what it got."""
+    """It sends every other change, or none, or does not say what it received."""
     del liar
     how = draws.pick("withholds", ("every other change", "changes", "acks", "parts"))
 
@@ -49,7 +49,7 @@ def withhold(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 
 
 def claim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It says that it holds what it does not, holds nothing, or has dealt with what it was never sent."""
+    """It claims to hold what it does not, to hold nothing, or to have processed what it was never sent."""
     how = draws.pick("claims", ("all", "nothing", "frames", "waiting"))
     far = draws.pick("far", (1, FAR))
 
@@ -63,7 +63,7 @@ def claim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
             if how == "all":
                 held = tuple((actor, seq + far) for actor, seq in message.moved)
                 return msgspec.structs.replace(message, moved=held)
-            if how == "nothing" and not message.again:  # with it, two would go round and round at no cost of time
+            if how == "nothing" and not message.again:  # with it, the two would repeat this without end
                 return msgspec.structs.replace(message, moved=())
             if how == "frames":
                 return msgspec.structs.replace(message, frames=message.frames + far)
@@ -75,7 +75,7 @@ def claim(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 
 
 def misprove(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """Its proofs say that its content differs, or its heads, and its coded cells are of something else."""
+    """Its proofs say that its content or its heads differ, and its coded cells are of something else."""
     del liar
     false = draws.draw("proof", 1 << 30).to_bytes(16, "big")
     heads, noise = draws.chance("heads", 30), draws.draw("noise", 256)
@@ -92,8 +92,9 @@ def misprove(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 
 
 def contradict(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """Its hello is another device's, of another workspace or version, never ends, or names other hashes: it holds another
-    change than the others of each actor, and says so without a proof.
+    """
+    Its hello is another device's, of another workspace or version, never ends, or names other hashes: it claims to hold
+    another change than the others of each actor, without a proof.
     """
     how = draws.pick("hello", ("device", "workspace", "version", "hashes", "wishes", "order", "endless"))
     nobody = b"nobody, an actor"

@@ -1,15 +1,16 @@
 """
 The network, and what may go wrong on it.
 
-1. A link is a TLS stream: frames arrive whole and in order, until it breaks. A lost packet is sent again after a while
-   (RFC 6298), so loss is delay. A link that breaks takes with it what was under way.
-2. A path that is cut is silent: what is sent over it waits, and goes on when the path heals. Each end that hears nothing
-   gives the link up by itself after a while; until then the link may be half open.
-3. A path may be cut in one direction only. While either is, nobody can dial.
-4. A *lawless* path is no stream: it drops, doubles and reorders whole frames. No TLS does that; what the sessions keep
-   safe must be safe nevertheless.
-5. Of each pair of devices one dials, again and again. A new link to a peer takes the place of the old one.
-6. Devices may stand in a line: those that are no neighbours in it never meet, and hear of each other through those between.
+1. A link is a TLS stream: frames arrive complete and in order until it breaks. A lost packet is sent again after a while
+   (RFC 6298), so loss is delay. When a link breaks, what was under way is lost.
+2. A cut path is silent. What is sent over it waits, and goes on when the path is mended. An end that receives nothing gives
+   the link up after a while; until then the link may be half open.
+3. A path may be cut in one direction only. While either direction is cut, nobody can dial.
+4. A *lawless* path is no stream: it drops, doubles and reorders whole frames. TLS never does that, but the guarantees of the
+   sessions must hold even then.
+5. In each pair of devices one dials repeatedly. A new link to a peer replaces the old one.
+6. Devices may be in a line: those that are not neighbours never meet, and learn of each other through the devices between
+   them.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from edda_sync.simulations.links import Host, Link
 from edda_sync.simulations.tape import Draws
 from edda_sync.words import limits
 
-LATENCY_MS: Final = (0, 0, 1, 2, 5, 20, 80)  # of a path, one way
+LATENCY_MS: Final = (0, 0, 1, 2, 5, 20, 80)  # of a path, in one direction
 JITTER_MS: Final = (0, 1, 10, 100)
 LOSS_PERCENT: Final = (0, 0, 0, 1, 5, 20)
-RESEND_S: Final = 0.2  # the least time until a lost packet is sent again, doubled each time
+RESEND_S: Final = 0.2  # the shortest time until a lost packet is sent again; it doubles each time
 RESENDS_MAX: Final = 6
 DIAL_AGAIN_S: Final = (0.5, 4.0)
-DIALS_APART_MAX: Final = 8  # times as long after links that did not last, as in ``peers.py``
-DIAL_S: Final = 0.01  # a handshake takes so long, at least
-GIVE_UP_S: Final = (limits.PING_INTERVAL_S, 2 * limits.PING_INTERVAL_S)  # keepalive notices a silent link after this
+DIALS_APART_MAX: Final = 8  # the longest delay after links that did not last, as a multiple; see ``peers.py``
+DIAL_S: Final = 0.01  # the shortest duration of a handshake
+GIVE_UP_S: Final = (limits.PING_INTERVAL_S, 2 * limits.PING_INTERVAL_S)  # when keepalive notices a silent link
 
 
 class Path:
@@ -46,7 +47,7 @@ class Path:
         self.loss = draws.pick("loss", LOSS_PERCENT)
 
     def delay_s(self) -> float:
-        """Draw how long the next frame takes, with what is lost and sent again."""
+        """Draw the delay of the next frame, with losses and resends."""
         draws = self.draws
         delay = (self.latency_ms + draws.draw("jitter", self.jitter_ms + 1)) / 1000
         if self.loss:
@@ -57,7 +58,7 @@ class Path:
         return delay
 
     def soothe(self) -> None:
-        """Be a decent path from now on."""
+        """Behave well from now on."""
         self.loss = self.lawless = 0
 
 
@@ -67,7 +68,7 @@ class Network:
 
     Args:
         sim: The simulation.
-        lawless: Percent of frames that a path mistreats.
+        lawless: The percentage of frames that a path mistreats.
     """
 
     def __init__(self, sim: Driver, lawless: int) -> None:
@@ -77,24 +78,24 @@ class Network:
         self._paths: dict[tuple[str, str], Path] = {}
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._dialling: set[tuple[str, str]] = set()
-        self._failed: Counter[tuple[str, str]] = Counter()  # links that did not last, one after another
+        self._failed: Counter[tuple[str, str]] = Counter()  # how many links in a row did not last
         self._parted: dict[tuple[str, str], tuple[Host, Host]] = {}
         self._links: list[Link] = []
         self._strangers: set[tuple[str, str]] = set()  # pairs that never meet
         self._healed = False
         self.bytes_sent: Counter[tuple[str, str]] = Counter()
-        self.made: Counter[frozenset[str]] = Counter()  # links, by the names of their ends
+        self.made: Counter[frozenset[str]] = Counter()  # how many links were made, by the names of their ends
 
     # --- links --------------------------------------------------------------------------------------------------------
 
     def join(self, newcomer: Host) -> None:
-        """Let a device be reached, and reach the others."""
+        """Make a device reachable for the others, and the others for it."""
         for other in self._sim.devices:
             if other.id != newcomer.id:
                 self._dial_soon(newcomer, other)
 
     def line_up(self) -> None:
-        """Let each device that there is meet its two neighbours only, until they :meth:`mingle`."""
+        """Let each device meet only its two neighbours, until :meth:`mingle`."""
         names = [device.name for device in self._sim.devices]
         self._strangers = {(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if abs(i - j) > 1}
 
@@ -104,12 +105,12 @@ class Network:
         return bool(self._strangers)
 
     def mingle(self) -> None:
-        """Let everyone meet everyone."""
+        """Let all devices meet."""
         self._strangers.clear()
         self.dial_all()
 
     def dial_all(self) -> None:
-        """Let everyone try at once, as devices do when the network changes."""
+        """Let all devices dial at once, as they do when the network changes."""
         for first, second in self._pairs():
             self._dial_soon(first, second, at_once=True)
 
@@ -154,10 +155,11 @@ class Network:
 
     def try_again(self, device: Host | None = None) -> None:
         """
-        Dial those again that could not meet: until something changes no try has any effect, and years pass at no cost.
+        Let those devices dial again that could not meet. Meanwhile no dialling is simulated, because it would have no
+        effect.
 
         Args:
-            device: Who is up again; None when paths were mended.
+            device: The device that is up again; None when paths were mended.
         """
         for key, (first, second) in list(self._parted.items()):
             if device in (None, first, second) and self._can_meet(first, second):
@@ -165,7 +167,7 @@ class Network:
                 self._dial_soon(first, second)
 
     def send(self, link: Link, sender: Host, frame: bytes) -> None:
-        """Take a frame from one end of a link to the other, some time."""
+        """Transport a frame from one end of a link to the other."""
         side = link.side_of(sender)
         receiver = link.ends[1 - side]
         self.bytes_sent[sender.name, receiver.name] += len(frame)
@@ -208,7 +210,7 @@ class Network:
         link.ends[side].received(link, link.ends[1 - side], frame, sent)
 
     def _break(self, link: Link) -> None:
-        """Break a link: with what is under way, and both ends hear of it at once."""
+        """Break a link: what is under way is lost, and both ends know it at once."""
         self._sim.note("broken off", link.ends[0], peer=link.ends[1].name)
         for end in link.ends:
             end.disconnected(link)
@@ -219,8 +221,8 @@ class Network:
 
         Args:
             link: The link.
-            end: Whose end.
-            told: Whether the other end hears of it; else it finds out by its own patience.
+            end: The device at that end.
+            told: Whether the other end is told; otherwise it gives up after a while.
         """
         side = link.side_of(end)
         if not link.alive[side]:
@@ -240,7 +242,7 @@ class Network:
             self.expire(link, other)
 
     def expire(self, link: Link, end: Host) -> None:
-        """Let an end of a link give it up after a while, unless it hears something."""
+        """Let an end of a link give it up after a while, unless it receives something."""
         patience = self._draws.seconds("give up", *GIVE_UP_S)
 
         def give_up() -> None:
@@ -269,7 +271,7 @@ class Network:
         return self._blocked[sender.name, receiver.name] > 0
 
     def cut(self, paths: Iterable[tuple[Host, Host]]) -> list[tuple[str, str]]:
-        """Cut directions, silently; return what :meth:`mend` needs to undo it."""
+        """Cut directions silently; return the argument for :meth:`mend`."""
         names = [(sender.name, receiver.name) for sender, receiver in paths]
         for name in names:
             self._blocked[name] += 1
@@ -282,14 +284,14 @@ class Network:
         return names
 
     def mend(self, names: Iterable[tuple[str, str]]) -> None:
-        """Undo a :meth:`cut`: what was held up goes on."""
+        """Undo a :meth:`cut`: what was held back goes on."""
         for name in names:
             self._blocked[name] = max(0, self._blocked[name] - 1)
         self._flush()
         self.try_again()
 
     def heal(self) -> None:
-        """Undo every cut; every path is decent from now on. What a lawless path swallowed is lost with its link."""
+        """Undo every cut, and let every path behave well from now on. Frames that a lawless path dropped stay lost."""
         self._healed = True
         self._blocked.clear()
         lawless = [
@@ -313,11 +315,11 @@ class Network:
                     self.expire(link, receiver)
 
     def _drain(self, link: Link, side: int) -> None:
-        """Hand over what was held up, in its order."""
+        """Deliver what was held back, in order."""
         held = link.held[side]
         while held and not self.is_blocked(link.ends[1 - side], link.ends[side]):
             self._hand_over(link, side, *held.popleft())
 
     def links_of(self, device: Host) -> list[Link]:
-        """Return the links that a device believes in."""
+        """Return the links that a device considers open."""
         return [link for link in self._links if device in link.ends and link.alive[link.side_of(device)]]

@@ -1,4 +1,4 @@
-"""Room to grow, used by nobody yet: headers that say more than this version knows, well signed by a liar."""
+"""Room to grow that no version uses yet: headers with more than this version knows, well signed by a liar."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from edda_sync.words import values
 MORE: Final[tuple[tuple[int, Ext], ...]] = (
     (1, ((7, b"how"),)),
     (1, ((9, b""), (11, bytes(300)))),
-    (1, ((6, b"why"), (1_000, b""))),  # even numbers may be passed over
+    (1, ((6, b"why"), (1_000, b""))),  # unknown even numbers may be ignored
     (2, ()),
 )
-"""Levels and exts of headers; of all but one of these a change is held, and has no effect."""
+"""Levels and exts of headers. A change with any but one of these is held, and has no effect."""
 
 
 def say_more(sim: Simulation, draws: Draws) -> None:
-    """A liar's change has an odd number in its header that nobody knows, or a level: it is kept, and folded by nobody."""
+    """A liar's change has an unknown odd number or level in its header: it is kept, and folded by nobody."""
     liar = liar_of(sim, draws)
     if liar is None:
         return

@@ -1,15 +1,15 @@
 """
-The oracle: what a log means, worked out in the slowest and plainest way from the data types' definitions alone.
+The oracle: what a log means, computed in the slowest and simplest way from the definitions of the data types alone.
 
-It shares no code with the product's fold. What the log says of each thing is read by ``oracle_log``. A write of a
-cell counts until another write of that cell has it in its past; of those that count, the greatest stamp is visible; a tag
-or link is there if any of them puts it there. An entity is hidden when every operation on it was seen by a deletion of
-it. Of each ring of parents, the edge greatest by stamp and id is left out; so is an edge to what is hidden or missing. An
-edit of a text is a write of its cell that replaces the same text, and emptiness; what a text reads is what Yjs makes of
-its edits (``oracle_texts``).
+It shares no code with the product's fold; ``oracle_log`` reads what the log says of each thing. A write of a cell counts
+unless another write of that cell has it in its past. Of those that count, the one with the greatest stamp is visible. A tag
+or link exists if any of them adds it. An entity is hidden if a deletion has seen every operation on it. Of each ring of
+parents, the edge with the greatest stamp and id is left out; so is an edge to a hidden or missing entity. An edit of a text
+is a write of its cell, and replaces writes of the same text and of an empty one. A text reads as Yjs shows it after its
+edits (``oracle_texts``).
 
-One id may be a task's and a document's: these are two things. Whether a text took an edit the oracle is told (the order of
-texts has tests of its own), and of a text into which a chain wrote that forks it says nothing.
+A task and a document with one id are two things. The oracle is told which edits their texts refused, because the order
+within texts has tests of its own. It says nothing about a text that a forked chain wrote into.
 
 Source: Shapiro et al. 2011, "A comprehensive study of convergent and commutative replicated data types": multi-value
 register, add-wins set, and their concurrent semantics.
@@ -28,9 +28,9 @@ from edda_sync.words import values
 Shown = dict[str, Any]
 
 UNTOLD: Final = object()
-"""Stands for a text of which the oracle says nothing."""
+"""Stands for a text about which the oracle says nothing."""
 
-OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # several values there are no conflict
+OWN_SIBLINGS: Final = ("tag.", "link.", "created_at", "record")  # several values of these are no conflict
 DEFAULTS: Final[Shown] = {
     "title": values.TITLE_DEFAULT,
     "status": values.STATUS_DEFAULT,
@@ -40,14 +40,14 @@ DEFAULTS: Final[Shown] = {
 
 class Oracle:
     """
-    Says what a log means.
+    Computes what a log means.
 
     Args:
-        log: Changes in any causal order, bodies and all.
-        untaken: Edits that their texts did not take.
+        log: Changes with their bodies, in any causal order.
+        untaken: Edits that their texts refused.
 
     Attributes:
-        unfolded: The operations that have no effect, wholly or, of unknown cells, in part: whether for good.
+        unfolded: The operations without effect, or with unknown cells; for each, whether that is final.
     """
 
     def __init__(self, log: Iterable[tuple[Logged, bytes]], untaken: Collection[Place] = ()) -> None:
@@ -55,12 +55,12 @@ class Oracle:
         self.unfolded = self._log.unfolded
 
     def visible(self, thing: Thing, cell: str, default: Any = None) -> Any:
-        """Return the value of a cell that shows."""
+        """Return the visible value of a cell."""
         siblings = self._log.siblings(thing, cell)
         return max(siblings, key=lambda write: write.stamp).value if siblings else default
 
     def conflicts(self) -> set[tuple[str, str]]:
-        """Return which cells of visible things hold several different values: id and cell."""
+        """Return the cells of visible things that have several different values, as id and cell."""
         found = set()
         for thing in self._log.things.values():
             for cell in () if thing.hidden else thing.writes:
@@ -94,7 +94,7 @@ class Oracle:
         return {values.id_text(n): self.visible(thing, "name", "") for n, thing in self._shown("tag").items()}
 
     def edges(self, prefix: str, kind: str) -> set[tuple[str, str]]:
-        """Return who points at whom: tags with ``tag.``, links with ``link.``, between things that are visible."""
+        """Return the pairs that tags (``tag.``) or links (``link.``) connect, where both ends are visible."""
         ends = {values.id_text(name) for name in self._shown(kind)}
         found = set()
         for of in ("task", "document"):
@@ -110,7 +110,7 @@ class Oracle:
 
     def _plain(self, thing: Thing, column: str) -> Any:
         value = self.visible(thing, column, DEFAULTS.get(column))
-        return value[0] if isinstance(value, list) else value  # a status may carry its time of completion
+        return value[0] if isinstance(value, list) else value  # a status may contain its time of completion
 
     def _text(self, thing: Thing) -> Any:
         cell = TEXTS[thing.kind]
@@ -138,7 +138,7 @@ class Oracle:
         return {key: value for key, value in found.items() if value is not None}
 
     def _parents(self) -> dict[bytes, str]:
-        """Return each task's parent, rings cut."""
+        """Return each task's parent, after rings are cut."""
         shown = self._shown("task")
         edges: dict[bytes, tuple[Stamp, bytes]] = {}
         for name, thing in shown.items():
@@ -153,7 +153,7 @@ class Oracle:
 
 
 def _rings(parents: Mapping[bytes, bytes]) -> list[list[bytes]]:
-    """Return the rings of a forest that may have some; each node has one parent, so no two rings meet."""
+    """Return the rings of a graph in which each node has one parent, so that no two rings meet."""
     rings: list[list[bytes]] = []
     done: set[bytes] = set()
     for start in parents:

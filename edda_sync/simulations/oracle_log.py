@@ -1,11 +1,11 @@
 """
-What a log says, operation by operation: which writes of each cell there are, and which operations have no effect.
+What a log says, operation by operation: the writes of each cell, and the operations that have no effect.
 
-A change goes by its hash, and its causal past is a set of these. Each operation is taken whole, or without effect: it
-*waits* if only a newer version could know it (a cell that is unknown waits alone), or if what it is about waits in its
-past. Otherwise it is *refused* if it is not what its code demands or is nested too deep, if a value is none, if a change
-writes too much into one thing or edits two texts of one field, or if a member is added twice or by another one than it
-says. A deletion hides no more than its author can have seen, whatever it names.
+A change is identified by its hash, and its causal past is a set of hashes. Each operation is taken completely, or has no
+effect. It *waits* if only a newer version could know it (an unknown cell waits alone), or if its entity waits in its past.
+Otherwise it is *refused* if it does not have the form of its code or is nested too deeply, if a value is invalid, if a
+change writes too much into one thing or edits two texts of one field, or if a member is added twice or by another device
+than it says. A deletion hides no more than its author can have seen, whatever it names.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from edda_sync.words.errors import InvalidValueError
 
 Stamp = tuple[int, bytes, int]
 Place = tuple[bytes, int]
-"""An operation: the hash of its change, and its number there."""
+"""An operation: the hash of its change, and its number within the change."""
 
 CODES: Final = range(1, 5)  # put, edit, delete, touch
 SEQ_MAX: Final = (1 << 48) - 1
 KNOWN_LEVEL: Final = 1
-KNOWN_EXT: Final = frozenset((1, 3, 5))  # odd numbers of a header's ext that say what a change does
+KNOWN_EXT: Final = frozenset((1, 3, 5))  # odd numbers of a header's ext that change the meaning
 LEVELS_MAX: Final = 32
-CELLS_MAX: Final = 4_096  # that one change writes into one thing
-BYTES_MAX: Final = 4 * 1024 * 1024  # the same, texts left out
+CELLS_MAX: Final = 4_096  # how many cells one change may write into one thing
+BYTES_MAX: Final = 4 * 1024 * 1024  # how many bytes, without texts
 KINDS: Final = frozenset(("task", "document", "tag", "device", "workspace"))
-LASTING: Final = frozenset(("device", "workspace"))  # nothing of these kinds is deleted
+LASTING: Final = frozenset(("device", "workspace"))  # nothing of these kinds can be deleted
 UNREADABLE: Final = ("workspace", bytes(16))
-"""Stands for whatever an operation is about that nobody can read."""
+"""Stands for the unreadable subject of an operation."""
 
 TEXTS: Final = {"task": "description", "document": "content"}
 
 
-class Refused(Exception):  # noqa: N818 - no error of the oracle's: it is what it says of an operation
-    """An operation has no effect, and never will have."""
+class Refused(Exception):  # noqa: N818 - it is no error of the oracle, but its verdict on an operation
+    """An operation has no effect, and never will."""
 
 
 class Unknown(Exception):  # noqa: N818 - as above
@@ -53,7 +53,7 @@ class Unknown(Exception):  # noqa: N818 - as above
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write of a cell: of which change, as which of its operations, ranked how, and what; an edit says which text."""
+    """One write of a cell: its change, its number there, its rank, its value; for an edit, also its text."""
 
     change: bytes
     number: int
@@ -70,7 +70,7 @@ class Thing:
     Attributes:
         kind: ``task``, ``document``, ``tag``, ``device`` or ``workspace``.
         name: Its id.
-        writes: Every write of each cell, in the log's order.
+        writes: All writes of each cell, in the log's order.
         touched: The changes with operations on it.
         deleted: What its deletions hide.
     """
@@ -83,7 +83,7 @@ class Thing:
 
     @property
     def hidden(self) -> bool:
-        """Whether its deletions saw everything that was done to it; a tag without a name is hidden too."""
+        """Whether its deletions saw every operation on it. A tag without a name is hidden too."""
         if self.kind == "tag" and "name" not in self.writes:
             return True
         return self.touched <= self.deleted
@@ -95,11 +95,11 @@ class Change:
     A change.
 
     Attributes:
-        actor, seq: Whose chain it is of, and its number there.
-        names: What its chain is called from its beginning up to it: the actor, and the branches that it is of.
-        stamp: How its writes rank among concurrent ones.
-        author: Key of the device that made it.
-        past: It, and all that it depends on.
+        actor, seq: The chain, and the number in it.
+        names: The names of its chain from the beginning up to it: the actor, and its branches.
+        stamp: The rank of its writes among concurrent ones.
+        author: The key of the device that made it.
+        past: The change itself, and all changes that it depends on.
     """
 
     hash: bytes
@@ -116,13 +116,13 @@ class OracleLog:
     Reads a log.
 
     Args:
-        log: Changes in any causal order, bodies and all.
-        untaken: Edits that their texts did not take.
+        log: Changes with their bodies, in any causal order.
+        untaken: Edits that their texts refused.
 
     Attributes:
-        things: By kind and id.
-        unfolded: The operations that have no effect, wholly or, of unknown cells, in part: whether for good.
-        changes: By hash.
+        things: The things, by kind and id.
+        unfolded: The operations without effect, or with unknown cells; for each, whether that is final.
+        changes: The changes, by hash.
         forked: The actors whose chains are known to fork.
     """
 
@@ -139,7 +139,7 @@ class OracleLog:
             self._read(entry, body)
 
     def siblings(self, thing: Thing, cell: str) -> list[Write]:
-        """Return the writes of a cell that no other one replaced."""
+        """Return the writes of a cell that no other write replaced."""
         writes = thing.writes.get(cell, [])
         return [w for w in writes if not any(self._replaces(thing, cell, other, w) for other in writes)]
 
@@ -229,12 +229,12 @@ class OracleLog:
         self.things[about] = thing
 
     def _seen(self, change: Change, claims: list[list[Any]]) -> set[bytes]:
-        """Return what a deletion covers: of what it names, what its author can have seen."""
+        """Return what a deletion covers: what it names, as far as its author can have seen it."""
         past = [self.changes[digest] for digest in change.past]
         return {each.hash for each in past for name, seq in claims if name in each.names and each.seq <= seq}
 
     def _acceptable(self, change: Change, thing: Thing, written: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the cells that this version knows; one value that is none spoils all of them."""
+        """Return the cells that this version knows. One invalid value makes all of them refused."""
         try:
             known = {cell: value for cell, value in written.items() if schema.check_cell(thing.kind, cell, value)}
             if thing.kind == "tag" and "name" in known and values.tag_id(known["name"]) != values.id_text(thing.name):
@@ -250,7 +250,7 @@ class OracleLog:
         return known
 
     def _spend(self, change: Change, thing: Thing, written: Mapping[str, Any]) -> None:
-        """Refuse what is too much for one change to write into one thing; what is refused spends nothing."""
+        """Refuse what is too much for one change to write into one thing. A refused operation counts as nothing."""
         key = change.hash, thing.kind, thing.name
         cells, size = self._spent.get(key, (0, 0))
         cells += len(written)
@@ -260,18 +260,18 @@ class OracleLog:
         self._spent[key] = cells, size
 
     def _edits_another(self, change: Change, thing: Thing, cell: str, text: bytes) -> bool:
-        """Tell whether this very change has written another text into a field."""
+        """Tell whether this change has already edited another text in a field."""
         own = [write for write in self.siblings(thing, cell) if write.change == change.hash]
         return any(write.value is not None and value_of(thing, cell, write) != text for write in own)
 
 
 def _split(encoded: bytes) -> tuple[tuple[str, bytes], int, list[Any]]:
     """
-    Return what an operation is about, its code, and its other fields.
+    Return the subject of an operation, its code, and its other fields.
 
     Raises:
-        Unknown: Only a newer version can tell; as its argument what it is about.
-        Refused: It is none, or of no kind, in any version.
+        Unknown: Only a newer version can read it; its argument is the subject.
+        Refused: It is no operation, or of no kind, in any version.
     """
     try:
         fields = _decode(encoded)
@@ -295,7 +295,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 
 def _levels(value: Any, most: int) -> int:
-    """Return how many levels of arrays and maps a value has, or more than so many."""
+    """Return the number of levels of arrays and maps in a value; more than ``most`` if there are too many."""
     if not isinstance(value, (list, tuple, dict)):
         return 0
     inner = [*value, *value.values()] if isinstance(value, dict) else value
@@ -307,7 +307,7 @@ def _size(value: Any) -> int:
 
 
 def _is_frontier(claims: list[Any]) -> bool:
-    """Tell whether a deletion's claims are pairs of actor and seq, each actor once and in order."""
+    """Tell whether a deletion's claims are pairs of actor and seq, with each actor once and in order."""
     pairs = [claim for claim in claims if isinstance(claim, list) and [type(each) for each in claim] == [bytes, int]]
     if len(pairs) < len(claims) or not all(len(actor) == 16 and 0 < seq <= SEQ_MAX for actor, seq in pairs):
         return False
@@ -316,6 +316,6 @@ def _is_frontier(claims: list[Any]) -> bool:
 
 
 def value_of(thing: Thing, cell: str, write: Write) -> Any:
-    """Return what a write says, to be compared with other writes of the cell; of a text, the name of its start."""
+    """Return the value of a write, to be compared with other writes of the cell; for a text, the name of its genesis."""
     is_start = cell == TEXTS.get(thing.kind) and isinstance(write.value, str)
     return genesis_id(thing.name, cell, write.value) if is_start else write.value

@@ -1,9 +1,9 @@
 """
-How a text reads after all its edits: a Yjs document that is told them one after another says it.
+How a text reads after all its edits: a Yjs document is given one edit after another.
 
-In Yjs the units of a text are named by numbers, and of what was written at one place at once the smaller number stands
-first. Our edits name units by 16 bytes, so each name is given its rank among the text's names: then the order is the same.
-An edit becomes an update in the encoding of Yjs, version 1 (INTERNALS.md of yjs/yjs); numbers are varints, 7 bits a byte.
+In Yjs the units of a text are named by numbers, and of concurrent writes at one place the smaller number comes first. Our
+edits name units by 16 bytes, so each name is replaced by its rank among the text's names; then the order is the same. An
+edit becomes an update in the encoding of Yjs, version 1 (INTERNALS.md of yjs/yjs); numbers are varints, 7 bits a byte.
 
     update    := 1 count client clock block{count} deletions | 0 deletions
     block     := info [client clock] [client clock] [1 1 "t"] length utf8{length}
@@ -22,7 +22,7 @@ from pycrdt import Doc
 from pycrdt import Text as YText
 
 _ROOT: Final = "t"
-_OWN: Final = 0  # index of the edit's own name among its names
+_OWN: Final = 0  # the index of the edit's own name among its names
 
 
 def read(genesis: bytes, start: str, edits: Iterable[tuple[bytes, bytes]]) -> str:
@@ -30,9 +30,9 @@ def read(genesis: bytes, start: str, edits: Iterable[tuple[bytes, bytes]]) -> st
     Return how a text reads.
 
     Args:
-        genesis: Its name, which is that of the units that it starts from.
-        start: The string that it starts from.
-        edits: Author and bytes of each edit that was accepted, causes first.
+        genesis: The text's name, which is also the name of the units that it starts with.
+        start: The string that it starts with.
+        edits: Author and bytes of each accepted edit, in causal order.
     """
     told = [_Told(genesis, author, encoded) for author, encoded in edits]
     names = sorted({genesis, *(name for each in told for name in each.names)})
@@ -46,7 +46,7 @@ def read(genesis: bytes, start: str, edits: Iterable[tuple[bytes, bytes]]) -> st
 
 
 class _Told:
-    """One edit; its units are its author's, or, of a whole rewrite, its own: named by a hash of text and edit."""
+    """One edit. Its units are named by its author; in a rewrite of the whole text, by a hash of text and edit."""
 
     def __init__(self, genesis: bytes, author: bytes, encoded: bytes) -> None:
         self._listed, self._clock, self._blocks, self._deletions = msgspec.msgpack.decode(encoded)
@@ -56,7 +56,7 @@ class _Told:
         self.names: Sequence[bytes] = (own, genesis, *self._listed)
 
     def update(self, clients: Mapping[bytes, int]) -> bytes:
-        """Return the edit as Yjs has it."""
+        """Return the edit as an update of Yjs."""
         numbers = [clients[name] for name in self.names]
         out = bytearray()
         if self._blocks:

@@ -1,4 +1,4 @@
-"""All planted bugs: :mod:`~edda_sync.simulations.bugs` has them, and ``hunt`` looks how soon each is noticed."""
+"""All planted bugs, from :mod:`~edda_sync.simulations.bugs`; ``hunt`` measures how soon each is noticed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def bug_named(name: str) -> Bug:
     Return a planted bug.
 
     Raises:
-        KeyError: There is none of this name.
+        KeyError: No bug has this name.
     """
     return {bug.name: bug for bug in BUGS}[name]

@@ -1,4 +1,4 @@
-"""A lie about content: a false proof at an equal frontier, and coded cells or pages that are to show what differs."""
+"""A lie about content: a false proof at an equal frontier, and coded cells or pages that pretend to show what differs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOWS: Final = (
 
 
 def differ(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
-    """It says that its content differs, and then in what: by coded cells or by pages, some true to form and some not."""
+    """It says that its content differs, and then where: by coded cells or by pages, some well formed and some not."""
     del sim
     how = draws.pick("how", HOWS)
     false = draws.draw("proof", 1 << 30).to_bytes(16, "big")
@@ -43,7 +43,7 @@ def differ(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
         if how != "everything":
             items = items[:1]
         told: list[Message] = [said, *_shown(how, proof, items, _key(liar, listener), noise)]
-        if how == "other things wait":  # its listener has begun to compare what is there
+        if how == "other things wait":  # the peer has begun to compare what is here
             told[1:1] = [msgspec.structs.replace(said, unread=bytes(16))]
         return [CODEC.encode(message) for message in told]
 
@@ -51,7 +51,7 @@ def differ(sim: Simulation, draws: Draws, liar: Liar) -> Frames:
 
 
 def _shown(how: str, proof: bytes, items: Sequence[Item], key: bytes, noise: int) -> list[Message]:
-    if how in ("other content", "everything"):  # as far as they decode, they name what really is there
+    if how in ("other content", "everything"):  # if they can be decoded, they name what is really here
         sketch = Sketch(key, items, limits.CODED_CELLS_FIRST)
         return [Cells(proof, 0, sketch.cells(0, len(sketch)))]
     if how in ("noise", "other things wait"):
@@ -71,7 +71,7 @@ def _shown(how: str, proof: bytes, items: Sequence[Item], key: bytes, noise: int
 
 
 def _key(liar: Liar, listener: Host) -> bytes:
-    """Return the key of the coded cells of a talk, which both ends know."""
+    """Return the key of the coded cells in a session, which both ends know."""
     assert liar.replica is not None, "it is awake"
     session = liar.replica._sessions.get(listener.id)
     return bytes(32) if session is None else b"".join(session._comparing.proving._nonces).ljust(32, b"\0")

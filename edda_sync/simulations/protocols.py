@@ -1,4 +1,4 @@
-"""What a simulation is handed, what it tells whoever listens, and what it returns."""
+"""The interfaces of a simulation: what it is given, what it tells recorders, and what it returns."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Recorder(Protocol):
-    """Who listens to what happens, for a picture or a trace."""
+    """Listens to what happens, for a picture or a trace."""
 
     def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
-        """Take note of something at a device."""
+        """Note something that happened at a device."""
         ...
 
     def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
-        """Take note of a frame that was delivered."""
+        """Note a frame that was delivered."""
         ...
 
     def changed(self, now: float, device: SimulatedDevice) -> None:
@@ -35,17 +35,17 @@ class Action(Protocol):
 
     @property
     def name(self) -> str:
-        """What the tape calls it."""
+        """The name of the action on the tape."""
         ...
 
     @property
     def group(self) -> str:
-        """The concern that it belongs to: a run has all of a group, or none."""
+        """The concern of the action. A run has all actions of a concern, or none."""
         ...
 
     @property
     def weight(self) -> int:
-        """How often it is drawn."""
+        """How often the action is drawn."""
         ...
 
     def __call__(self, sim: Simulation, draws: Draws) -> None:
@@ -56,16 +56,16 @@ class Action(Protocol):
 @dataclass(slots=True)
 class Verdict:
     """
-    What a run showed.
+    The result of a run.
 
     Attributes:
-        violation: What does not hold; None when all does.
-        digest: Of everything that happened: equal for equal tapes, anywhere.
-        virtual_s: How much simulated time passed.
-        events: How many events there were.
-        changes: How many changes were made.
-        profile: What kind of run it was.
-        trace: Where in the code, if the product raised.
+        violation: The invariant that does not hold; None when all hold.
+        digest: A digest of everything that happened, equal for equal tapes on any machine.
+        virtual_s: The simulated time.
+        events: The number of events.
+        changes: The number of changes that were made.
+        profile: The kind of run.
+        trace: The traceback, if the product raised an exception.
         planned: The events of the tape.
         taken: Those of them that happened.
     """

@@ -1,7 +1,7 @@
 """
-A recording: what the picture of a run needs. Hand it to a simulation, let that run, and draw it (``picture``).
+A recording: what the picture of a run needs. Pass it to a simulation, run that, and draw the recording (``picture``).
 
-It only listens: a run is the same, to its digest, with it and without.
+It only listens: with it and without it, a run is the same, down to its digest.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from edda_sync.words.errors import RemoteProtocolError
 if TYPE_CHECKING:
     from edda_sync.simulations.device import SimulatedDevice
 
-DATA: Final = frozenset({"changes", "part", "snapshot"})  # kinds of messages that carry what somebody wrote
+DATA: Final = frozenset({"changes", "part", "snapshot"})  # kinds of messages that contain written data
 CUTS: Final = frozenset({"partition", "isolated", "one way", "flap"})
-LASTING: Final = CUTS | {"slow", "disk full"}  # notes that say for how long
+LASTING: Final = CUTS | {"slow", "disk full"}  # notes that say how long something lasts
 _ENDED_BY: Final = {"sleep": ("wake", "crash"), "crash": ("boot",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A frame that was delivered: its kind, how many changes it holds, how many bytes it has."""
+    """A delivered frame: its kind, its number of changes, and its bytes."""
 
     sent: float
     arrived: float
@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened at once. ``device`` is empty when it happened to all."""
+    """Something that happened at one moment. ``device`` is empty if it concerned all."""
 
     at: float
     what: str
@@ -52,7 +52,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Something that lasted: a cut of paths, or what befell a device (``sleep``, ``crash``, ``slow``, ``disk full``)."""
+    """Something that lasted: a cut of paths, or a state of a device (``sleep``, ``crash``, ``slow``, ``disk full``)."""
 
     start: float
     end: float
@@ -63,15 +63,15 @@ class Spell:
 
 class Recording:
     """
-    Keeps what happened. It is a :class:`edda_sync.simulations.protocols.Recorder`.
+    Records what happened. It is a :class:`edda_sync.simulations.protocols.Recorder`.
 
     Attributes:
-        devices: Names, in the order in which they appeared.
+        devices: The devices' names, in the order in which they appeared.
         moments, messages: In order of time.
-        lag: Of each honest device: when, and how many changes it lacked that another one held.
-        conflicts: When, and how many values were kept beside the shown ones, where most of them were.
-        healed_at, equal_at: When the second act began, and when all were proved equal; None when it never came to that.
-        ended_at: The last time that was heard of.
+        lag: For each honest device: times, and how many changes it lacked that another device held.
+        conflicts: Times, and the largest number of conflicting values that a device kept.
+        healed_at, equal_at: When the second act began, and when all were proved equal; None if that did not happen.
+        ended_at: The time of the last event.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Recording:
     # --- listening ----------------------------------------------------------------------------------------------------
 
     def note(self, now: float, what: str, device: str, facts: Mapping[str, Any]) -> None:
-        """Take note of something at a device."""
+        """Note something that happened at a device."""
         self._meet(now, device)
         self.moments.append(Moment(now, what, device, dict(facts)))
         if what == "heal":
@@ -100,7 +100,7 @@ class Recording:
             self.equal_at = now
 
     def frame(self, sent: float, arrived: float, sender: str, receiver: str, frame: bytes) -> None:
-        """Take note of a frame that was delivered."""
+        """Note a frame that was delivered."""
         self._meet(arrived, sender, receiver)
         kind, changes = "garbage", 0
         try:
@@ -113,7 +113,7 @@ class Recording:
         self.messages.append(Message(sent, arrived, sender, receiver, kind, changes, len(frame)))
 
     def changed(self, now: float, device: SimulatedDevice) -> None:
-        """Look how far everyone is behind now, and how many conflicts are kept."""
+        """Measure how far behind each device is now, and how many conflicts are kept."""
         self._meet(now, device.name)
         names = self._names.setdefault(device.id, [])
         if device.name not in names:
@@ -146,11 +146,11 @@ class Recording:
     # --- looking back -------------------------------------------------------------------------------------------------
 
     def names_of(self, device: str) -> str:
-        """Return how a device id's lanes are called; copies of a device share one id."""
+        """Return the names of a device id's lanes. Copies of a device share one id."""
         return " and ".join(self._names.get(device, [device]))
 
     def spells(self) -> list[Spell]:
-        """Return what lasted, in order of its beginning. Healing ends all of it."""
+        """Return what lasted, in order of its beginning. The second act ends all of it."""
         return [*self._spells()]
 
     def _spells(self) -> Iterator[Spell]:
@@ -160,7 +160,7 @@ class Recording:
             if what in LASTING:
                 end = moment.at + float(moment.facts["seconds"])
                 paths = tuple(moment.facts.get("paths", ()))
-                if paths or what not in CUTS:  # of two groups one may be empty
+                if paths or what not in CUTS:  # one of two groups may be empty
                     yield Spell(moment.at, min(end, last), what, moment.device, paths)
             elif what in _ENDED_BY:
                 later = (m.at for m in self.moments[index:] if m.device == moment.device and m.what in _ENDED_BY[what])
@@ -176,7 +176,7 @@ class Recording:
 
 
 def _step(steps: list[tuple[float, int]], now: float, value: int) -> None:
-    """Continue a step line: nothing where it stays level, one step at each time."""
+    """Continue a step line: at most one step at each time, and none while the value stays the same."""
     if steps and steps[-1][0] == now:
         steps[-1] = now, value
     elif not steps or steps[-1][1] != value:

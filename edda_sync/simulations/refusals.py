@@ -1,4 +1,4 @@
-"""What is refused for good although every value in it is one: it is against a rule, and everyone refuses it alike."""
+"""Changes whose values are all valid, and that all devices refuse for good because they break a rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edda_sync.simulations.tape import Draws
 
 CELLS: Final = 4_097  # one more than a change may write into one entity
 LEVELS: Final = 40
-UNKNOWN: Final = 2_000  # number of an identity that nobody has
+UNKNOWN: Final = 2_000  # the number of an identity that no device has
 
 
 def refusal(sim: Simulation, draws: Draws) -> None:

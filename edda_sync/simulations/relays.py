@@ -1,4 +1,4 @@
-"""Moods of a liar among those who relay: it announces and never gives, shows what nobody signed, or names others falsely."""
+"""Moods of a liar as a relay: it announces changes and never gives them, shows false heads, or names others falsely."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edda_sync.sync.relaying import short_name
 
 
 def stall(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It says that it has what others wrote, and never gives that; or it pulls all, again and again."""
+    """It announces changes of others and never gives them; or it pulls everything again and again."""
     pulls = draws.chance("pulls", 30)
 
     def change(message: Message) -> Message | None:
@@ -52,7 +52,7 @@ def show(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
 
 
 def misname(draws: Draws, liar: Liar) -> Callable[[Message], Message | None]:
-    """It says of its changes that it pushed them to everybody, or to nobody, whoever that is; and seals what is not so."""
+    """It says that it pushed its changes to everybody, to nobody, or to nonexistent devices; and its seals are false."""
     names = b"".join(sorted({short_name(device.id) for device in liar.sim.devices})) if draws.chance("all", 70) else b""
     seals = draws.chance("seals", 50)
 

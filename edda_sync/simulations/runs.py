@@ -1,4 +1,4 @@
-"""Runs of the whole catalogue: one seed, from tape to verdict."""
+"""Runs with the whole catalogue: from a tape to a verdict."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TIGHT: Final[dict[str, float]] = {
     "TEXT_RUN_UNITS": 4,
     "DIFF_STEPS_MAX": 50,
 }
-"""Limits of a tight run, in the units of ``edda_sync.words.limits``."""
+"""The limits of a tight run, by their names in ``edda_sync.words.limits``."""
 
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where files cost no disk: what power takes from one is simulated
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files in memory are enough, because power failures are simulated
 
 
 def run(tape: Tape, recorder: Recorder | None = None) -> Verdict:
-    """Run a tape with every action and checker there is."""
+    """Run a tape with all actions and checkers."""
     simulation = Simulation(tape, ACTIONS, CHECKERS, recorder=recorder)
     with tightened() if simulation.profile.tight else nullcontext():
         return _run(simulation)
@@ -48,7 +48,7 @@ def run(tape: Tape, recorder: Recorder | None = None) -> Verdict:
 
 @contextmanager
 def tightened() -> Iterator[None]:
-    """Let limits be so small that a run of a minute meets them."""
+    """Make limits so small that a run of a minute reaches them."""
     usual = {name: getattr(limits, name) for name in TIGHT}
     try:
         for name, value in TIGHT.items():

@@ -1,8 +1,8 @@
 """
-Runs that failed once, one a line of ``seeds.txt``: they run in every test run, so that what they found stays found.
+Runs that failed once, one a line of ``seeds.txt``. They run in every test run, so that what they found stays fixed.
 
-A seed alone would mean another run as soon as an action is added to the catalogue. So a line spells its run out: the seed
-of the choices, what kind of run it is, and its events. ``edda simulate --seed N --shrink`` prints it.
+A seed alone would mean another run as soon as an action is added to the catalogue. So a line contains the whole run: the
+seed of the choices, the kind of run, and its events. ``edda simulate --seed N --shrink`` prints such a line.
 
     385 devices=2 backend=memory calm 0@0.098 add task; 3@93.511 put back; 5@129.104 remove task  # what it found
 """
@@ -20,7 +20,7 @@ SETTINGS: Final = frozenset(("devices", "backend", "lawless", "keys", "tight", "
 
 
 def line_of(tape: Tape, verdict: Verdict) -> str:
-    """Return the line of a run, with the events that it did not get to: they make it last."""
+    """Return the line of a run. It includes the events that the run did not reach, because they determine its length."""
     profile = verdict.profile
     words = [str(tape.seed), f"devices={profile.devices}", f"backend={profile.backend}"]
     words += [f"lawless={profile.lawless}"] if profile.lawless else []
@@ -34,7 +34,7 @@ def tape_of(line: str) -> Tape:
     Return the tape of a line.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: It is not the line of a run.
     """
     words = line.partition("#")[0].split()
     settings: dict[str, str] = {}
@@ -65,6 +65,6 @@ def _event_of(text: str) -> Event:
 
 
 def tapes(file: Path = FILE) -> list[Tape]:
-    """Return the tapes of a file, in its order."""
+    """Return the tapes of a file, in order."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return [tape_of(line) for line in lines if line.partition("#")[0].strip()]

@@ -1,8 +1,8 @@
 """
-Make a failure small: the fewest events of a tape that still fail alike.
+Shrinking: finds the fewest events of a tape that still cause the same failure.
 
-Source: delta debugging (Zeller and Hildebrandt 2002, "Simplifying and isolating failure-inducing input"); each event has
-choices of its own, so that taking one out leaves the others as they were.
+Source: delta debugging (Zeller and Hildebrandt 2002, "Simplifying and isolating failure-inducing input"). Each event has
+choices of its own, so that removing one event leaves the others as they were.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Final
 from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.tape import EVENTS, Tape
 
-RUNS_MAX: Final = 600  # of one shrinking
+RUNS_MAX: Final = 600  # how many tapes one shrinking may run
 
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
     """
-    A failure, as small as it got.
+    A failure, shrunk.
 
     Attributes:
-        tape: Fails.
-        verdict: How.
-        before: How many events had happened when it failed first.
+        tape: The smallest tape that fails.
+        verdict: Its verdict.
+        before: How many events had happened in the original failure.
         runs: How many tapes were run.
     """
 
@@ -36,7 +36,7 @@ class Shrunk:
 
     @property
     def events(self) -> int:
-        """How many are left."""
+        """The number of events that are left."""
         return len(self.verdict.taken if self.tape.keep is None else self.tape.keep)
 
 
@@ -46,8 +46,8 @@ class Shrinker:
 
     Args:
         run: Runs a tape.
-        tape: One that fails.
-        runs_max: Give up after so many runs.
+        tape: A tape that fails.
+        runs_max: The largest number of runs.
 
     Raises:
         ValueError: The tape does not fail.
@@ -55,7 +55,7 @@ class Shrinker:
 
     def __init__(self, run: Callable[[Tape], Verdict], tape: Tape, runs_max: int = RUNS_MAX) -> None:
         self._run, self._runs_max = run, runs_max
-        self._tape, self._verdict = tape, run(tape)  # the smallest yet that fails
+        self._tape, self._verdict = tape, run(tape)  # the smallest failing tape so far
         if self._verdict.violation is None:
             raise ValueError(f"seed {tape.seed} does not fail")
         self._number = self._verdict.violation.number
@@ -63,11 +63,11 @@ class Shrinker:
         self._runs = 1
 
     def shrink(self) -> Shrunk:
-        """Take events out while it fails alike; let the network be plain, before or after, if it still does."""
+        """Remove events while the failure stays the same; also make the network plain, if it still does."""
         tape = self._tape
         events = [event.number for event in self._verdict.taken]
         if not self._fails(events, calm=True) and not self._fails(events, calm=tape.calm):
-            # Those that were to come are needed too, if only for the first act to go on until then.
+            # Events after the failure may be needed too, because the first act lasts until the last event.
             events = sorted(range(max(EVENTS)) if tape.keep is None else tape.keep)
         while True:
             events = self._without_some(events)
@@ -75,7 +75,7 @@ class Shrinker:
                 return Shrunk(self._tape, self._verdict, self._before, self._runs)
 
     def _without_some(self, events: list[int]) -> list[int]:
-        """Drop halves, quarters, and so on down to single events, as long as that fails alike."""
+        """Remove halves, quarters, and so on down to single events, as long as the failure stays the same."""
         calm = self._tape.calm
         size = max(1, len(events) // 2)
         while events:
@@ -93,7 +93,7 @@ class Shrinker:
         return events
 
     def _fails(self, events: list[int], *, calm: bool) -> bool:
-        """Tell whether these events alone fail alike; if so, they are the smallest yet."""
+        """Tell whether these events alone cause the same failure; if so, they become the smallest tape so far."""
         if self._runs >= self._runs_max:
             return False
         self._runs += 1

@@ -1,11 +1,11 @@
 """
 The simulator: one virtual clock, one heap of events, two acts.
 
-Act one: the tape's events happen, with whatever goes wrong; checkers watch safety after each event. Act two: faults end,
-everyone is up, every path is whole; the devices must become equal, prove it, and stay within bounds of time and bytes.
+Act one: the tape's events happen, with all faults; checkers watch safety after each event. Act two: faults end, all devices
+are up, all paths work; the devices must become equal, prove it, and stay within bounds of time and bytes.
 
-Source: two acts, and checkers in production code's own words: TigerBeetle's VOPR. One tape of labelled choices: Dropbox's
-Trinity.
+Sources: two acts, and checkers written in terms of production code: TigerBeetle's VOPR. One tape of labelled choices:
+Dropbox's Trinity.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from edda_sync.workspace.welcome import DeviceCard
 
 NAMES: Final = ("laptop", "phone", "tablet", "desktop", "server", "watch", "reader", "car")
 EQUAL_WITHIN_S: Final = 60.0  # invariant 18
-QUIET_S: Final = 2.0  # between the last fault's end and the measure: what is under way arrives
+QUIET_S: Final = 2.0  # from the end of the last fault to the measurement, so that what is under way arrives
 
 
 class Simulation:
     """
-    One run; call :meth:`run` once.
+    One run. Call :meth:`run` once.
 
     Args:
-        tape: Its choices.
+        tape: The choices.
         actions: What can happen.
         checkers: What must hold.
-        folder: For stores in files; made and removed by the caller. None keeps everything in memory.
-        recorder: Who listens.
-        script: Happens instead of the tape's events: it schedules what it wants with :meth:`at`.
+        folder: The folder for stores in files, made and removed by the caller; None keeps everything in memory.
+        recorder: Also listens.
+        script: Replaces the tape's events: it plans its own with :meth:`at`.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Simulation:
     # --- running ------------------------------------------------------------------------------------------------------
 
     def run(self) -> Verdict:
-        """Run both acts and return what they showed. A defect of the product that raises is a violation too."""
+        """Run both acts and return the result. An exception of the product is a violation too."""
         verdict = Verdict(self.tape.seed, self.profile)
         try:
             self._first_act()
             self._second_act()
         except Violation as violation:
             verdict.violation = violation
-        except Exception as error:  # noqa: BLE001 - whatever the product raises here is what the run was for
+        except Exception as error:  # noqa: BLE001 - to find any exception of the product is the purpose of the run
             where = self._watching.name if self._watching is not None else "the simulator"
             verdict.violation = Violation(0, where, f"{type(error).__name__}: {error}")
             verdict.trace = traceback.format_exc()
@@ -145,7 +145,7 @@ class Simulation:
             raise Violation(*ending.who_is_apart(self, within_s))
 
     def _holds_the_same(self) -> bool:
-        """Tell whether all honest devices hold the same changes, or cannot."""
+        """Tell whether all honest devices hold the same changes, or cannot have them."""
         devices = self.honest()
         if self.book.forked or len({device.id for device in devices}) < len(devices):
             return True
@@ -153,12 +153,12 @@ class Simulation:
         return all(self.book.frontier(device) == first for device in devices[1:])
 
     def heal(self) -> None:
-        """End every fault: from here on, all must go well."""
+        """End all faults. From here on everything must go well."""
         self.is_healing = True
         self.note("heal", None)
         for device in self.devices:
             if not device.honest:
-                device.crash(power=False)  # a liar is silent from here on, and nobody needs it
+                device.crash(power=False)  # a liar is silent from here on, and not needed
         undo, self._undo = self._undo, []
         for end in undo:
             end()
@@ -172,7 +172,7 @@ class Simulation:
             device.wake()
         for device in self.honest():
             if device.disk.rotten:
-                device.scrub()  # what was written on top of rot looks sound, and a peer's digest tells
+                device.scrub()  # what was written on top of rot looks sound here, but a peer's digest differs
         self._invite_again()
         levels.upgrade_all(self)
         self._audience.tell("mending")
@@ -183,7 +183,7 @@ class Simulation:
         self._audience.tell("healed")
 
     def _invite_again(self) -> None:
-        """Let devices in again that are no longer known, since the only disk that knew them was put back: people do so."""
+        """Let devices in again that are no longer known because the only disk that knew them was put back, as people do."""
         inviter = next((each for each in self.honest() if each.is_proved), self.honest()[0])
         known = inviter.running.reading.certificates()
         for device in self.honest():
@@ -198,15 +198,15 @@ class Simulation:
         return self.clock.now
 
     def at(self, due: float, work: Callable[[], object]) -> None:
-        """Let something happen at a time."""
+        """Plan an event for a time."""
         self.clock.at(due, work)
 
     def later(self, delay_s: float, work: Callable[[], object]) -> None:
-        """Let something happen after a while."""
+        """Plan an event after a delay."""
         self.clock.later(delay_s, work)
 
     def for_a_while(self, duration_s: float, end: Callable[[], None]) -> None:
-        """Let something end after a while, or when all is healed."""
+        """Plan the end of something: after a while, or when all is healed."""
         self._undo.append(end)
 
         def over() -> None:
@@ -217,7 +217,7 @@ class Simulation:
         self.later(duration_s, over)
 
     def add_device(self, kind: type[SimulatedDevice] = SimulatedDevice) -> SimulatedDevice:
-        """Add a device: the first one founds the workspace, the others join it through a member that is awake."""
+        """Add a device. The first one founds the workspace; the others join through a member that is awake."""
         number = len(self.devices)
         name = NAMES[number] if number < len(NAMES) else f"device {number}"
         return self.add(kind(self, name, identity_of(number), self.keys, self.folder_of(name)))
@@ -227,8 +227,8 @@ class Simulation:
         Start a device that was not there before.
 
         Args:
-            device: It, with its disk.
-            member: Whether its disk holds a member's store already.
+            device: The device, with its disk.
+            member: Whether its disk already holds a member's store.
         """
         if not member:
             inviter = next((each for each in self.honest() if each.is_awake and each.is_proved), None)
@@ -240,7 +240,7 @@ class Simulation:
                     engine.found()
                 else:
                     welcome = inviter.act(lambda member: member.welcome(card_of(device)))
-                    if welcome is None:  # its disk refused, or its power failed: nobody joins
+                    if welcome is None:  # its disk refused, or its power failed: it does not join
                         device.disk.close()
                         return device
                     engine.adopt(welcome)
@@ -259,11 +259,11 @@ class Simulation:
             device.act(lambda _: device.meet())
 
     def folder_of(self, name: str) -> Path | None:
-        """Return where a device keeps its files; None when it has none."""
+        """Return the folder of a device's files; None if it has none."""
         return None if self.profile.backend == "memory" or self.folder is None else self.folder / name
 
     def boot(self, device: SimulatedDevice) -> None:
-        """Start a device's process, and look what it finds. A liar stays off once all is healed."""
+        """Start a device's process, and look at what it finds. A liar stays down once all is healed."""
         if self.is_healing and not device.honest:
             return
         device.boot()
@@ -278,23 +278,23 @@ class Simulation:
             device.act(lambda engine: engine.membership.readmit())
 
     def put_back(self, device: SimulatedDevice) -> None:
-        """Say that a device's disk holds something older now, or somebody else's."""
+        """Report that a device's disk now holds an older state, or another device's."""
         self.note("put back", device)
         self._audience.tell("put_back", device)
 
     def damaged(self, device: SimulatedDevice, what: str) -> None:
-        """Say that a device's scrub found something."""
+        """Report that a device's scrub found something."""
         if device.honest:
             self._audience.tell("damaged", device, what)
 
     def power_failed(self, device: SimulatedDevice) -> None:
-        """Carry out that power failed at a device; it starts again some time."""
+        """Carry out a power failure at a device. It starts again later."""
         draws = self.tape.source(f"power {device.name} {device.lives}")
         device.crash(power=True, sidecar_writes=draws.draw("sidecar", 4))
         self.later(draws.seconds("reboot", 0.1, 60), lambda: None if device.is_up else self.boot(device))
 
     def honest(self) -> list[SimulatedDevice]:
-        """Return the devices whose state matters."""
+        """Return the devices that must fulfil the invariants."""
         return [device for device in self.devices if device.honest]
 
     def running(self) -> list[SimulatedDevice]:
@@ -305,7 +305,7 @@ class Simulation:
 
     @contextmanager
     def watch(self, device: SimulatedDevice) -> Iterator[Witness]:
-        """Watch a device while it does something; afterwards the checkers look at what has changed."""
+        """Watch a device during an event; afterwards the checkers look at what has changed."""
         before, refused = device.disk.writes, device.disk.refused
         outer, self._watching = self._watching, device
         witness = Witness(device)
@@ -332,29 +332,29 @@ class Simulation:
         self._audience.tell("changed", device)
 
     def sent(self, device: Host, receiver: Host, frame: bytes) -> None:
-        """Tell that a device hands a frame to the network."""
+        """Report that a device hands a frame to the network."""
         if device.honest:
             self._audience.tell("sent", device, receiver, frame)
 
     def frame(self, sender: Host, receiver: Host, frame: bytes, sent: float) -> None:
-        """Tell that a frame is about to be taken."""
+        """Report that a frame is about to be received."""
         self._audience.frame(sent, self.now, sender.name, receiver.name, frame)
         if receiver.honest:
             self._audience.tell("received", sender, receiver, frame)
 
     def proved(self, device: SimulatedDevice, peer: str) -> None:
-        """Tell that a device has proved itself equal to a peer."""
+        """Report that a device has proved itself equal to a peer."""
         if self.book.forked and device.honest:
             self._check_proof(device, peer)
         self.note("equal", device, peer=peer)
 
     def _check_proof(self, device: SimulatedDevice, peer: str) -> None:
-        """Check that a device that holds another branch of a fork is not taken for equal."""
+        """Check that a device was not proved equal to one that holds another branch of a fork."""
         link = device.links.get(peer)
         if link is None or device.replica is None:
             return
         other = link.other(device)
-        if not other.honest or other.links.get(device.id) is not link:  # it has started anew since it said so
+        if not other.honest or other.links.get(device.id) is not link:  # the other device has restarted since
             return
         forks = branches.forks_between(device, other, device.replica.progress()[peer].proved_at)
         if forks:
@@ -363,17 +363,17 @@ class Simulation:
             )
 
     def note(self, what: str, device: Host | None, **facts: Any) -> None:
-        """Take down what happens: it goes into the digest, and to whoever listens."""
+        """Record what happens, in the digest and for the recorder."""
         self._audience.note(self.now, what, "" if device is None else device.name, facts)
 
 
 def card_of(device: SimulatedDevice) -> DeviceCard:
-    """Return what a device shows of itself when it wants to join."""
+    """Return the card with which a device asks to join."""
     return DeviceCard(device.identity.certificate, device.name, device.identity.sealing_keys)
 
 
 class Witness:
-    """Whether what a device was asked for was acknowledged."""
+    """Whether a call at a device was acknowledged."""
 
     def __init__(self, device: SimulatedDevice) -> None:
         self.device = device

@@ -1,4 +1,4 @@
-"""How a story is told: who does what, when, and what goes wrong meanwhile. ``scenarios`` tells some."""
+"""The verbs of stories: who does what, when, and what goes wrong meanwhile. ``scenarios`` uses them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def does(sim: Simulation, at_s: float, device: SimulatedDevice, what: str, work:
     Args:
         sim: The simulation.
         at_s: When.
-        device: Where.
-        what: What, as the picture says it.
+        device: On which device.
+        what: What is done, in the words of the picture.
         work: Does it.
-        words: What it writes: the book wants to know of every word where it comes from.
+        words: The words that it writes, because the book must know the origin of every word.
     """
 
     def act() -> None:
@@ -49,7 +49,7 @@ def does(sim: Simulation, at_s: float, device: SimulatedDevice, what: str, work:
 
 
 def known(name: str) -> str:
-    """Return the id of a task or document by the name that a story has for it."""
+    """Return the id of a task or document by its name in the story."""
     return values.uuid8("scenario", name)
 
 
@@ -60,7 +60,7 @@ def adds(sim: Simulation, at_s: float, device: SimulatedDevice, name: str, **fie
 
 
 def renames(sim: Simulation, at_s: float, device: SimulatedDevice, name: str, title: str) -> None:
-    """Let somebody give a task another title."""
+    """Let somebody rename a task."""
     task = Task(id=known(name), title=title)
     does(sim, at_s, device, f"renames it “{title}”", lambda engine: engine.update_task(task), words=title)
 
@@ -102,7 +102,7 @@ def tags(sim: Simulation, at_s: float, device: SimulatedDevice, name: str, tag: 
 
 
 def parts(sim: Simulation, at_s: float, sides: Iterable[Iterable[SimulatedDevice]], for_s: float) -> None:
-    """Let the devices fall into groups that do not hear each other, for so long."""
+    """Split the devices into groups that do not reach each other, for some time."""
     groups = [list(side) for side in sides]
     paths = [(a, b) for one in groups for other in groups if one is not other for a in one for b in other]
     what = "isolated" if min(len(group) for group in groups) == 1 else "partition"

@@ -1,10 +1,10 @@
 """
-Strange changes, and strange disks: what no device of this version makes, and what happens to one without its knowing.
+Strange changes and strange disks: what no device of this version makes, and what happens to a device without its knowledge.
 
-1. A *nonsense* is a change that a liar really made and signed: everybody has to keep it and pass it on.
-2. A device of a *newer version* writes what this one does not know beside what it does.
-3. A bit *rots* on a disk: from then on until the view is folded anew, what that device shows may be anything.
-4. A *whole machine is put back*, sidecar and all: it goes on under names that its peers know already.
+1. A *nonsense* change is really made and signed by a liar: every device has to keep it and pass it on.
+2. A device of a *newer version* writes things that this version does not know, besides things that it does.
+3. A bit *rots* on a disk. Until the view is folded again, what that device shows may be anything.
+4. A *whole machine is put back*, with its sidecar: it continues under names that its peers already know.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def append(
     """
     Write a change that no transaction of this version makes, as the device's own next one; return its dot.
 
-    None when it has just joined, and what made it a member is not here yet.
+    Return None if the device has just joined, and the change that made it a member is not here yet.
 
     Args:
-        engine: The device's.
-        body, operations, wall_ms: What it says; the present time by default.
-        said: What else its header says: ``level``, and ``more`` of its ext.
+        engine: The device's engine.
+        body, operations, wall_ms: The content; the present time by default.
+        said: Further fields of its header: ``level``, and ``more`` entries of its ext.
     """
 
     def write(tx: StoreWriter) -> Dot | None:
@@ -60,7 +60,7 @@ def append(
         at = int(engine.writing.now() * 1000) if wall_ms is None else wall_ms
         birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"") if head is None else None
         if tx.segments.merged() or (birth is not None and early.is_pending(tx)):
-            return None  # what it rests on is not here
+            return None  # the change that it depends on is not here
         seq, previous = (1, changes.NO_HASH) if head is None else (head.seq + 1, head.hash)
         deps = _deps(engine, tx, birth)
         header = header_of(actor, seq, body, deps=deps, operations=operations, wall_ms=at, birth=birth, **said)
@@ -86,7 +86,7 @@ def append(
 
 
 def _deps(engine: StorageEngine, tx: StoreWriter, birth: Birth | None) -> tuple[Dep, ...]:
-    """Return what of a log the next change has to name: what it does not depend on by its place in its chain."""
+    """Return the dependencies that the next change has to name: all of a log, except what its chain implies."""
     if early.is_pending(tx):
         return ()
     heads, actor, pasts = tx.log.heads(), actor_of(tx), engine.ledger.pasts
@@ -96,7 +96,7 @@ def _deps(engine: StorageEngine, tx: StoreWriter, birth: Birth | None) -> tuple[
 
 
 def nonsense(sim: Simulation, draws: Draws) -> None:
-    """A liar makes a change that no honest device makes, and signs it: everyone must keep it, and none may stumble."""
+    """A liar makes and signs a change that no honest device makes: every device must keep it, and none may fail on it."""
     liar = liar_of(sim, draws)
     if liar is None:
         return
@@ -109,7 +109,7 @@ def nonsense(sim: Simulation, draws: Draws) -> None:
 
 
 def a_task(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """Return a task that somebody works on, of those that are never written together; else a new one."""
+    """Return a task that people work on, and that belongs to no set; if there is none, a new one."""
     alone = [task for task in sim.book.tasks if not any(task in each for each in sim.book.sets)]
     return values.id_bytes("id", draws.pick("task", alone) if alone else engine.writing.new_id())
 
@@ -134,7 +134,7 @@ def _cells(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 
 def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """Edits of a text that are refused wherever they arrive: another's clock, a gap, what does not exist, no edit."""
+    """Edits of a text that are refused wherever they arrive: with a wrong clock, a gap, a missing neighbour, or no edit."""
     entity = a_task(sim, draws, engine)
     start = sim.book.word()
     genesis = genesis_id(entity, "description", start)
@@ -162,24 +162,24 @@ def _texts(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 
 def _subtle(draws: Draws, word: str) -> tuple[str, bytes]:
-    """Return a start and an edit of it that names nothing but what its author had seen, and is refused all the same."""
+    """Return a start, and an edit of it that names only what its author had seen, and is refused all the same."""
     start, half = f"{word}\N{GRINNING FACE}", len(word)
     edits = (
-        edit_of([], 0, [[None, [1, 1], "lie"]], []),  # its neighbours do not stand side by side
+        edit_of([], 0, [[None, [1, 1], "lie"]], []),  # its neighbours are not adjacent
         edit_of([], 7, [[None, [1, 0], "lie"]], []),  # its author has not written so much
         edit_of([], 0, [[[1, half], [1, half + 1], "lie"]], []),  # inside a character
-        edit_of([], None, [], [[1, half, 1]]),  # half a character goes
+        edit_of([], None, [], [[1, half, 1]]),  # it deletes half a character
     )
     return start, draws.pick("subtle edit", edits)
 
 
 def edit_of(names: list[bytes], clock: Any, blocks: list[Any], deletions: list[Any]) -> bytes:
-    """Return the bytes of an edit of a text, whatever it says; see ``crdt.text.edits``."""
+    """Return the bytes of an edit of a text, with any content; see ``crdt.text.edits``."""
     return msgspec.msgpack.encode([names, clock, blocks, deletions])
 
 
 def _kinds(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """One id as several kinds: each is an entity of its own, in whatever order these arrive."""
+    """One id used for several kinds: each is an entity of its own, in whatever order they arrive."""
     held = {task.id for task in engine.query_tasks(TaskQuery())}
     known = [task for task in sim.book.tasks if task in held]
     entity = values.id_bytes("id", draws.pick("task", known) if known else engine.writing.new_id())
@@ -194,7 +194,7 @@ def _cycles(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
 
 
 def _deletions(sim: Simulation, draws: Draws, engine: StorageEngine) -> bytes:
-    """What nobody has seen yet is deleted, or nothing at all, or what nothing may delete."""
+    """Deletions of what nobody has seen yet, of nothing, or of what may not be deleted."""
     held = sorted(engine.frontier().items())
     far, seen = [[actor, seq + FAR] for actor, seq in held], [list(dot) for dot in held]
     actor = held[0][0]
@@ -219,7 +219,7 @@ NONSENSE: Final[dict[str, Callable[[Simulation, Draws, StorageEngine], bytes]]] 
 
 
 def write_newer(sim: Simulation, draws: Draws) -> None:
-    """A device of a newer version writes what this one does not know beside what it does."""
+    """A device of a newer version writes things that this version does not know, besides things that it does."""
     device = draws.pick("device", sim.honest())
     word = sim.book.word()
     unknown: tuple[list[Any], ...] = (
@@ -244,14 +244,14 @@ def write_newer(sim: Simulation, draws: Draws) -> None:
 
 
 def rot(sim: Simulation, draws: Draws) -> None:
-    """A bit of what a device shows flips on its disk."""
+    """One bit of what a device shows flips on its disk."""
     device = draws.pick("device", sim.honest())
     if device.is_up and device.disk.rot(draws):
         sim.note("rot", device)
 
 
 def put_machine_back(sim: Simulation, draws: Draws) -> None:
-    """A whole machine is put back to a snapshot, its sidecar included: it cannot know, and its peers can."""
+    """A whole machine is put back to a snapshot, with its sidecar: it cannot know this, but its peers can."""
     device = draws.pick("device", sim.honest())
     if not device.is_up:
         return
@@ -268,7 +268,7 @@ def put_machine_back(sim: Simulation, draws: Draws) -> None:
             sim.book.forked.add((head.actor, head.seq + 1))
         sim.put_back(device)
         sim.boot(device)
-        if at_once:  # somebody goes on working before any peer is met
+        if at_once:  # somebody writes before it meets any peer
             write(sim, device, lambda engine, word: engine.create_task(Task(title=word)))
 
     sim.later(draws.seconds("later", 1, 120), restore)

@@ -1,10 +1,11 @@
 """
-The tape: what happens in a run, and every choice that is made on the way, from one seed.
+The tape: what happens in a run, and every choice in it, from one seed.
 
-1. Each event of the tape has choices of its own, drawn from the seed and its number: taking one event out changes no
-   other's. That is what makes a failure small (``shrink``).
-2. So have the network's paths, the disks and the clocks: one source for each concern.
-3. The choice 0 is the plainest one: no loss, no delay, the first device. A *calm* tape has it everywhere but in events.
+1. Each event of the tape has choices of its own, drawn from the seed and its number: removing one event changes no other
+   event. This is how a failure is shrunk (``shrink``).
+2. The network's paths, the disks and the clocks have choices of their own too: one source for each concern.
+3. The choice 0 is the plainest one: no loss, no delay, the first device. On a *calm* tape all choices are 0, except in
+   events.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most a few kinds, some all
+SEVERITIES: Final = (0, 1, 1, 2, 2, 3)  # some runs have no faults, most have a few kinds, some have all
 WORK: Final = dict.fromkeys(("imports", "moves", "removals", "sets", "tags", "typing"), 65)
-"""How often a run has these, in percent: without work the rarest fault breaks nothing."""
+"""The percentage of runs that have these; without work, the rarest fault breaks nothing."""
 DEVICES: Final = (2, 2, 2, 3, 3, 3, 4, 5)
 EVENTS: Final = (6, 10, 10, 16, 16, 24, 24, 40, 60)
-SPAN_S: Final = (20, 120, 600, 1_800)  # of the first act
-TOGETHER_PERCENT: Final = 35  # of events happen at the very moment of the one before: truly concurrent, without a fault
+SPAN_S: Final = (20, 120, 600, 1_800)  # the length of the first act
+TOGETHER_PERCENT: Final = 35  # this share of events happens at the same time as the one before
 SQLITE_ONE_IN: Final = 10
 LINE_ONE_IN: Final = 6
 
@@ -33,7 +34,7 @@ class Draws:
 
     Args:
         source: Names the concern, after the seed.
-        note: Told each choice: its label, how many there were, which one it was.
+        note: Is told each choice: its label, the number of options, and the chosen one.
         plain: Whether every choice is 0.
     """
 
@@ -45,26 +46,26 @@ class Draws:
         self._plain = plain
 
     def draw(self, label: str, count: int) -> int:
-        """Choose one of so many; ``label`` says what for."""
+        """Choose one of ``count`` options; ``label`` says what for."""
         chosen = 0 if self._plain else int(self._random() * count)
         if self._note is not None:
             self._note(label, count, chosen)
         return chosen
 
     def pick(self, label: str, among: Sequence[T]) -> T:
-        """Choose one of several, of which there is at least one."""
+        """Choose one element; there must be at least one."""
         return among[self.draw(label, len(among))]
 
     def chance(self, label: str, percent: int) -> bool:
-        """Tell whether something happens that does so often; a plain tape says no."""
+        """Tell whether something with this probability happens; on a plain tape it does not."""
         return self.draw(label, 100) >= 100 - percent
 
     def seconds(self, label: str, least: float, most: float) -> float:
-        """Choose a time, to the millisecond."""
+        """Choose a time, in milliseconds' steps."""
         return least + self.draw(label, int((most - least) * 1000) + 1) / 1000
 
     def some(self, label: str, among: Sequence[T], least: int = 1) -> list[T]:
-        """Choose several, in their order."""
+        """Choose several elements, and keep their order."""
         count = least + self.draw(label, len(among) - least + 1)
         chosen = list(range(len(among)))
         while len(chosen) > count:
@@ -74,7 +75,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens in the first act: which, when, in seconds from its start, and the name of the action."""
+    """Something that happens in the first act: its number, its time in seconds from the start, and the action's name."""
 
     number: int
     at_s: float
@@ -84,16 +85,16 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """
-    What kind of run it is.
+    The kind of a run.
 
     Attributes:
-        devices: How many there are at the start.
+        devices: The number of devices at the start.
         backend: ``memory`` or ``sqlite``.
-        groups: Which concerns the run has.
-        real_keys: Whether heads are signed with Ed25519; else by a stand-in that is as strict and costs nothing.
-        lawless: Percent of frames that a path drops, doubles or overtakes, as no TLS stream does.
-        tight: Whether limits are so small that changes in parts, snapshots and full windows come up in so small a run.
-        line: Whether each device of the start has links to its two neighbours only, until all hold the same.
+        groups: The concerns of the run's actions.
+        real_keys: Whether heads are signed with Ed25519; otherwise with a stand-in that is as strict and costs little.
+        lawless: The percentage of frames that a path drops, doubles or reorders, as no TLS stream does.
+        tight: Whether limits are so small that changes in parts, snapshots and full windows occur in a small run.
+        line: Whether each device of the start has links only to its two neighbours, until all hold the same.
     """
 
     devices: int
@@ -110,14 +111,14 @@ class Tape:
     All of a run's choices.
 
     Args:
-        seed: Any integer.
-        keep: Numbers of the events that happen; all by default.
-        calm: Whether everything but the events makes the plainest choice.
-        backend: ``memory`` or ``sqlite``, whichever is drawn.
-        fixed: What kind of run it is and what happens; drawn by default.
+    seed: Any integer.
+        keep: The numbers of the events that happen; all by default.
+        calm: Whether every choice outside of the events is the plainest.
+        backend: ``memory`` or ``sqlite``; drawn by default.
+        fixed: The kind of run and its events; drawn by default.
 
     Attributes:
-        note: Told each choice, while somebody listens: concern, label, how many there were, which one it was.
+            note: Is told each choice, if set: concern, label, the number of options, and the chosen one.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Tape:
         return Tape(self.seed, keep=keep, calm=calm, backend=self.backend, fixed=self._fixed)
 
     def source(self, concern: str, *, calm: bool = False) -> Draws:
-        """Return the choices of a concern; with ``calm`` a calm tape makes them plain."""
+        """Return the choices of a concern; with ``calm``, they are plain on a calm tape."""
         note = None
         if self.note is not None:
             told: Any = self.note
@@ -153,10 +154,10 @@ class Tape:
 
     def profile(self, groups: Sequence[str]) -> Profile:
         """
-        Draw what kind of run it is.
+        Draw the kind of run.
 
         Args:
-            groups: The concerns that a run may have or lack, in a fixed order.
+            groups: The concerns that a run may have or not have, in a fixed order.
         """
         if self._fixed is not None:
             return self._fixed[0]
@@ -177,10 +178,10 @@ class Tape:
 
     def events(self, weights: Sequence[tuple[str, int]]) -> list[Event]:
         """
-        Draw what happens, in order of time.
+        Draw the events, in order of time.
 
         Args:
-            weights: Names of the actions that this run has, and how often each is taken.
+            weights: The names of the actions that this run has, and how often each is drawn.
         """
         if self._fixed is not None:
             return [event for event in self._fixed[1] if self.keep is None or event.number in self.keep]

@@ -1,4 +1,4 @@
-"""A part of a segment that nobody asked for: of one that the liar really has, or of none."""
+"""A part of a segment that nobody asked for: of a segment that the liar really has, or of none."""
 
 from __future__ import annotations
 

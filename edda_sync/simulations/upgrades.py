@@ -1,4 +1,4 @@
-"""Upgrades: one device after another runs a newer version, and talks to those that do not (``levels``)."""
+"""Upgrades: one device after another runs a newer version, and has sessions with those that do not (``levels``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edda_sync.simulations.tape import Draws
 
 
 def be_upgraded(sim: Simulation, draws: Draws) -> None:
-    """A device runs a newer version from here on, which knows one cell more; the others are upgraded in the end."""
+    """A device runs a newer version from here on, which knows one more cell; the others are upgraded at the end."""
     levels.upgrade(sim, draws.pick("device", sim.honest()))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-class Violation(Exception):  # noqa: N818 - it is what a run found, not an error of the simulator
+class Violation(Exception):  # noqa: N818 - it is the result of a run, not an error of the simulator
     """
     An invariant does not hold.
 
     Attributes:
-        number: The invariant's, from the table in docs/simulations.md.
-        device: Where.
+        number: The invariant's number in docs/simulations.md.
+        device: The device where it does not hold.
         text: What was seen.
     """
 

@@ -1,9 +1,9 @@
 """
 What people and their agents do: tasks, documents, tags, moves, typing, imports, and sets of values written together.
 
-Each function is one action of the tape. It asks one device for one thing; a device that is down or asleep does nothing,
-and what does not exist there (any more) is not found, which is an answer like any other. Whoever finds nothing at all to
-work on makes it.
+Each function is one action of the tape. It asks one device for one thing. A device that is down or asleep does nothing. If
+something does not exist there, it is not found, which is a normal answer. If there is nothing at all to work on, it is
+created.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ STATUSES: Final = ("open", "in_progress", "blocked", "done", "cancelled")
 TAGS: Final = ("work", "home", "Straße", "STRASSE", "urgent")
 SET_SIZES: Final = (2, 3, 5)
 IMPORTED: Final = (3, 10, 40)
-DESCRIBED: Final = 3  # of the tasks of a file: imported on two devices, one text has two beginnings
-HOT: Final = 3  # of all that there is, a few are worked on by everybody: that is where people meet
+DESCRIBED: Final = 3  # how many tasks of a file have texts: imported twice, such a text has two beginnings
+HOT: Final = 3  # how many items all devices work on, so that their writes meet
 HOT_PERCENT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An action that asks a device for something. Public fields are :class:`edda_sync.simulations.protocols.Action`'s."""
+    """An action that asks a device for something. See :class:`edda_sync.simulations.protocols.Action` for its fields."""
 
     name: str
     group: str
@@ -45,7 +45,7 @@ class Work:
     do: Callable[[Simulation, Draws, SimulatedDevice], None]
 
     def __call__(self, sim: Simulation, draws: Draws) -> None:
-        """Let some device's person do it."""
+        """Let somebody at a device do it."""
         awake = [device for device in sim.honest() if device.is_awake]
         if awake:
             device = draws.pick("device", awake)
@@ -61,12 +61,12 @@ def write(
 
     Args:
         sim: The simulation.
-        device: Where.
+        device: The device.
         work: Writes the word that it is given.
-        meant: The only cells that it means to write, where that is known.
+        meant: The only cells that it means to write, if known.
 
     Returns:
-        What ``work`` returned; None when it was refused, or power failed.
+        The result of ``work``; None when it was refused, or power failed.
     """
     word = sim.book.word()
     accepted: list[T] = []
@@ -85,7 +85,7 @@ def write(
 
 
 def choose(draws: Draws, what: str, among: Sequence[str]) -> str:
-    """Choose one of all tasks or documents: oftener than not one of the few that everybody works on."""
+    """Choose a task or document: more often than not, one of the few that all devices work on."""
     return draws.pick(what, among[:HOT] if draws.chance("hot", HOT_PERCENT) else among)
 
 
@@ -120,7 +120,7 @@ def edit_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody opens a task, thinks, and saves it some seconds later: sync may bring other fields meanwhile."""
+    """Somebody opens a task, and saves it some seconds later: sync may bring other fields meanwhile."""
     if not sim.book.tasks:
         add_task(sim, draws, device)
         return
@@ -142,7 +142,7 @@ def read_then_write(sim: Simulation, draws: Draws, device: SimulatedDevice) -> N
 
 
 def move_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody puts a task under another one: concurrently, two of these close a ring."""
+    """Somebody moves a task under another one; two concurrent moves may make a ring."""
     if len(sim.book.tasks) < 2:
         return
     task, parent = choose(draws, "task", sim.book.tasks), choose(draws, "parent", sim.book.tasks)
@@ -227,7 +227,7 @@ def type_words(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody opens a document in an editor, writes, and saves it whole some seconds later: it merges by word."""
+    """Somebody opens a document in an editor, writes, and saves all of it some seconds later: it merges by word."""
     if not sim.book.documents:
         add_document(sim, draws, device)
         return
@@ -249,7 +249,7 @@ def revise(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def describe_task(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody writes a task's description anew: merged by word with what others write."""
+    """Somebody writes a task's description again: it merges by word with what others write."""
     if not sim.book.tasks:
         add_task(sim, draws, device)
         return
@@ -293,7 +293,7 @@ def write_set(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
 
 
 def import_tasks(sim: Simulation, draws: Draws, device: SimulatedDevice) -> None:
-    """Somebody imports a file of tasks; others may import the same one: it is there once."""
+    """Somebody imports a file of tasks, and others may import the same file: each task exists once."""
     count = draws.pick("count", IMPORTED)
     which = draws.draw("file", 3)
     ids = [values.uuid8(f"file {which}", str(number)) for number in range(count)]

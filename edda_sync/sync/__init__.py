@@ -1,13 +1,16 @@
 """
-Sync: how two devices come to hold the same changes, and prove it. Pure: frames and ``now`` in, effects out.
+Sync: how two devices come to hold the same changes, and prove it. Pure: frames and ``now`` go in, effects come out.
 
-A reader's path: ``messages`` (what is said), ``wire`` and ``shortening`` (as which bytes), ``session`` (when it is said,
-and who deals with it). Its parts: ``greeting``, ``theirs``, ``inflow`` and ``intake`` (what a peer holds and brings),
-``saying``, ``acking`` and ``sending`` (what it is told and sent), ``comparing`` and ``proving`` (whether both are equal),
-``evidence`` and ``telling``, ``backfill`` and ``owed`` (the log behind a segment). What the store does of it: ``exchange``,
-``giving`` and ``taking`` with ``large`` (changes), ``making``, ``merging`` and ``behind`` (segments, for newcomers;
-``provisional`` is what is noted of one), ``mending``, ``forks``, ``readmission`` (and who says that this device is
-``shut_out``); ``beside`` does what of it takes long, while others are served. ``relaying`` is what all talks know together,
-``replica`` one device and its sessions, ``steward`` with ``agenda``, ``faults`` and ``orders`` what the device does for its
-store beside them.
+A reader's path:
+
+- The messages: ``messages`` (what is said), ``wire`` and ``shortening`` (how it is encoded), ``session`` (when each message
+  may come, and which part handles it).
+- The parts of a session: ``greeting``, ``theirs``, ``inflow`` and ``intake`` (what the peer holds and sends), ``saying``,
+  ``acking`` and ``sending`` (what the peer is told and sent), ``comparing`` and ``proving`` (whether both stores are equal),
+  ``evidence`` and ``telling`` (signed evidence), ``backfill`` and ``owed`` (the log behind a segment).
+- What they do with the store: ``exchange``; ``giving``, ``taking`` and ``large`` (changes); ``making``, ``merging``,
+  ``behind`` and ``provisional`` (segments, for newcomers); ``mending``, ``forks``, ``readmission``, ``shut_out``.
+- ``beside`` runs long work between turns, so that other sessions are served meanwhile.
+- ``relaying`` is what all sessions of a device share. ``replica`` is one device with its sessions. ``steward``, with
+  ``agenda``, ``faults`` and ``orders``, decides what the device does beside its sessions.
 """

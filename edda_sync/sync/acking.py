@@ -1,8 +1,8 @@
 """
-Acking: what one peer was told that is durable here, and what is to be said next: the difference.
+Acking: what one peer was told about what is durable here. Each acknowledgement says only what is new since the last.
 
-What was sent to a peer counts as told: whoever sends a change has it. Until it says hello again: it may have heard that in a
-chain of which it held other changes for all that it knew, and so passed it over.
+Changes that were sent to a peer count as told, because their sender must hold them. This ends with the peer's next hello: it
+may have dropped those changes, if it held other ones of the same chain.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ class Acking:
         exchange: What the store holds.
 
     Attributes:
-        dealt: How many frames of data were dealt with in this talk.
+        dealt: How many data frames of this session were processed.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.dealt = 0
         self._told: Frontier = {}
-        self._told_waiting = 0  # how much of that is not applied
-        self._only_sent: set[bytes] = set()  # names of which it was not told in words how far they go here
-        self._shown: Frontier = {}  # of which heads the peer has seen a signature
+        self._told_waiting = 0  # how many of the told changes are not applied here
+        self._only_sent: set[bytes] = set()  # names that were advanced by sending alone, and not by an acknowledgement
+        self._shown: Frontier = {}  # up to where the peer has seen a signed head, by name
 
     def introduced(self, told: Frontier, waiting: int) -> None:
-        """Learn that the peer was told all that is here."""
+        """Note that the peer was told everything that is held here."""
         self._told, self._told_waiting = told, waiting
         self._only_sent.clear()
 
     def greeted(self) -> None:
-        """Learn that the peer said hello, and holds what it says: what it was sent before, and not told, it is told."""
+        """Note the peer's hello: it holds what it says, so what it was only sent no longer counts as told."""
         self._told = {name: seq for name, seq in self._told.items() if name not in self._only_sent}
 
     def sent(self, brought: Mapping[bytes, int]) -> None:
-        """Learn that the peer was sent changes."""
+        """Note that the peer was sent changes."""
         self._told = frontier.join(self._told, brought)
         self._only_sent.update(brought)
 
     def asked_again(self, held: tuple[tuple[bytes, int], ...]) -> None:
-        """Learn that the peer sent what it was told is here: it does not know that (any more), and is told again."""
+        """Note that the peer sent changes that are already here: it does not know that they are, and is told again."""
         again = {actor for actor, seq in held if seq <= self._told.get(actor, 0)}
         if again:
             self._told = {actor: seq for actor, seq in self._told.items() if actor not in again}
@@ -62,12 +62,12 @@ class Acking:
 
     def acks(self, *, again: bool = False, seal: Proof | None = None, proof: Proof | None = None) -> list[Ack]:
         """
-        Return what says what is durable here; several messages where more actors have moved than one has room for.
+        Return the acknowledgements to send now: several, if more actors have moved than one message has room for.
 
         Args:
-            again: Whether the peer is to start over from there.
-            seal: Of which the seal is said.
-            proof: What is said as it is.
+            again: Whether the peer is to start over from our frontier.
+            seal: The proof whose seal is sent.
+            proof: The proof that is sent in full.
         """
         at = seal or proof
         ours, waiting = self._exchange.standing()[:2] if at is None else (at.frontier, at.waiting)
@@ -87,11 +87,11 @@ class Acking:
 
     def announce(self, held: Frontier, apart: Container[bytes]) -> tuple[Announce | None, bool]:
         """
-        Return signed heads of what a peer may lack, and whether there are more of them for another time.
+        Return signed heads of chains of which the peer may lack changes, and whether more heads are left for the next call.
 
         Args:
-            held: What it holds, for all that is known.
-            apart: Actors of which nothing is exchanged.
+            held: What the peer holds, as far as we know.
+            apart: Actors whose changes are not exchanged.
         """
         ours = self._exchange.frontier()
         lacked = [name for name, seq in ours.items() if seq > max(held.get(name, 0), self._shown.get(name, 0))]

@@ -1,8 +1,8 @@
 """
 An agenda: when each duty of a device is due.
 
-1. A duty is under way at most once. What happens meanwhile makes it due again, and not in vain.
-2. After a fault a duty rests, whatever makes it due, unless it is roused: there is news of what was in its way.
+1. A duty is under way at most once. If it becomes due again meanwhile, it runs again afterwards.
+2. After a fault a duty rests. While it rests it does not begin, even if it is due, unless :meth:`Agenda.rouse` is called.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ class Agenda:
 
     def __init__(self) -> None:
         self._due: dict[Duty, float] = {}
-        self._rests: dict[Duty, float] = {}  # until when
+        self._rests: dict[Duty, float] = {}  # until when each duty rests
         self._under_way: set[Duty] = set()
-        self._begins: dict[Duty, float] = {}  # when each can begin that is due and not under way
+        self._begins: dict[Duty, float] = {}  # when each duty that is due and not under way can begin
 
     def want(self, duty: Duty, at: float) -> None:
-        """Let a duty be due at a time, or earlier if it is due earlier already."""
+        """Make a duty due at a time; it stays due earlier if it already is."""
         self.put(duty, min(at, self._due.get(duty, at)))
 
     def put(self, duty: Duty, at: float | None) -> None:
-        """Let a duty be due at this time and at no other; None for not at all."""
+        """Make a duty due at exactly this time; None for never."""
         if at is None:
             self._due.pop(duty, None)
         else:
@@ -36,7 +36,7 @@ class Agenda:
         self._plan(duty)
 
     def begin(self, now: float) -> list[Duty]:
-        """Return the duties to begin now; each is under way until :meth:`end`."""
+        """Return the duties to begin now. Each is under way until :meth:`end`."""
         begun = sorted((duty for duty, at in self._begins.items() if at <= now), key=_RANK.__getitem__)
         for duty in begun:
             self._under_way.add(duty)
@@ -44,7 +44,7 @@ class Agenda:
         return begun
 
     def end(self, duty: Duty, rest_until: float | None = None) -> None:
-        """Take in that a duty ended; it is not begun again before ``rest_until``."""
+        """Note that a duty ended. It does not begin again before ``rest_until``."""
         self._under_way.discard(duty)
         self._rests.pop(duty, None)
         if rest_until is not None:
@@ -52,12 +52,12 @@ class Agenda:
         self._plan(duty)
 
     def rouse(self, duty: Duty) -> None:
-        """Let a duty rest no more."""
+        """End the rest of a duty: there is news about what was in its way."""
         self._rests.pop(duty, None)
         self._plan(duty)
 
     def is_open(self, duty: Duty) -> bool:
-        """Tell whether a duty is due some time, or under way."""
+        """Tell whether a duty is under way, or due at any time."""
         return duty in self._due or duty in self._under_way
 
     def next_deadline(self) -> float | None:

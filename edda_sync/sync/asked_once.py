@@ -1,9 +1,10 @@
 """
-A store of which an event sees one state, until it writes itself, however often it looks.
+A store that shows one state to each event, until the event writes.
 
-To ask is a look at the file, which another process may have written: many of them for each frame were a quarter of what a
-frame cost, and the readers that followed an eighth. What another process, or another thread of this one, commits within an
-event is seen by the next one, as if it had come a moment later; what the event itself commits is seen by the rest of it.
+Asking a store for its version looks at the file, which another process may have written. Asking many times for each frame
+took a quarter of the time of a frame, and opening readers took an eighth. So an event sees what other processes and threads
+committed before it began; what they commit during the event is seen by the next event. What the event itself commits is
+seen by the rest of it.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ T = TypeVar("T")
 
 class AskedOnce:
     """
-    A store, seen from within events. Outside of them it is asked each time.
+    A store as events see it. Outside of an event, every call goes to the store itself.
 
     Args:
-        store: What is asked.
+        store: The store itself.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._is_event = False
-        self._version: int | None = None  # as the event that is dealt with asked for it; None until then
-        self._reader: StoreReader | None = None  # of this event, until it writes
-        self._open = ExitStack()  # readers of this event
-        self._reading = 0  # how many uses of them have not ended
+        self._version: int | None = None  # what this event was told; None until it asks
+        self._reader: StoreReader | None = None  # the reader of this event, until it writes
+        self._open = ExitStack()  # all readers that this event opened
+        self._reading = 0  # how many uses of them have not ended yet
 
     @contextmanager
     def event(self) -> Iterator[None]:
-        """Deal with one event."""
+        """Enclose the handling of one event."""
         self._is_event, self._version = True, None
         try:
             yield
@@ -49,7 +50,7 @@ class AskedOnce:
             return self._store.transact(work)
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
-        """Run ``work`` in one durable transaction, unless somebody writes at this moment; tell whether it ran."""
+        """Run ``work`` in one durable transaction, unless another writer is active; tell whether it ran."""
         with self._writing():
             return self._store.transact_unless_busy(work)
 
@@ -64,7 +65,7 @@ class AskedOnce:
             self._version = None
 
     def read(self) -> AbstractContextManager[StoreReader]:
-        """Open a reader; all that one event reads before it writes it reads of one."""
+        """Open a reader. All reads of one event before it writes share the same reader."""
         return self._read_on() if self._is_event else self._store.read()
 
     @contextmanager
@@ -78,7 +79,7 @@ class AskedOnce:
             self._reading -= 1
 
     def version(self) -> int:
-        """Return a number that changes with every commit, as it was when this event first asked."""
+        """Return a number that changes with every commit; within an event, the number that its first call returned."""
         if not self._is_event:
             return self._store.version()
         if self._version is None:

@@ -1,10 +1,11 @@
 """
-The log behind a segment: how a store that began with one comes to know instead of believing.
+The log behind a segment: how a store that began with a segment checks what it believed.
 
-The changes that the segment stands for are asked of any peer, a batch at a time, checked as any change is, and put into the
-room that the segment left below it. Once all are here they are folded: to the root that the segment's maker signed, or to
-another one; then the maker is named, and the log stands (:mod:`~edda_sync.sync.fallback`). The same is done where nobody
-brings them: a member may have signed a change for a segment, and show it to nobody.
+The store asks any peer for the changes that the segment stands for, a batch at a time. They are checked like all changes,
+and put into the room that the segment left below it in the log. Once all are here, they are folded. If they give the root
+that the segment's maker signed, the segment is confirmed. If they do not, the maker is named, and the log counts
+(:mod:`~edda_sync.sync.fallback`). The store also falls back to the log when no peer has the rest: a member may have signed a
+change for a segment, and shown it to nobody.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from edda_sync.words.errors import RemoteProtocolError
 
 
 class _LogBelow:
-    """The log behind the segment, as far as it is another than the store's: its heads are those that are here of it."""
+    """The log behind the segment, where it differs from the store's: its heads are the last of its changes that are here."""
 
     def __init__(self, tx: StoreWriter) -> None:
         self._tx = tx
@@ -50,37 +51,37 @@ class _LogBelow:
         return sum(head.seq for head in self._tx.segments.behind().values())
 
     def append(self, logged: Logged, head: Head) -> None:
-        self._tx.log.append(logged, self._tx.log.heads()[head.actor])  # whose head is far ahead, and stays
+        self._tx.log.append(logged, self._tx.log.heads()[head.actor])  # this head is far ahead, and stays
         self._tx.segments.set_behind(head)
 
 
 class _NoSegments:
-    """What stands in the place of segments: of the log behind one nothing is missing, and it is checked as any log is."""
+    """Stands in for the segments facet: the log behind a segment has no segments, so it is checked like any log."""
 
     def merged(self) -> Sequence[tuple[int, bytes]]:
         return ()
 
 
 def _below(tx: StoreWriter) -> StoreWriter:
-    """Return the store's transaction as the log behind the segment sees it."""
+    """Return the store's transaction, as the log behind the segment sees it."""
     log, segments = over(tx.log, _LogBelow(tx)), over(tx.segments, _NoSegments())
     return replace(ComposedWriter.of(tx), log=log, segments=segments)
 
 
 class _ElsewhereError(RemoteProtocolError):
-    """A log that is not the one that a segment stands for."""
+    """A log other than the one that the segment stands for."""
 
     def __init__(self) -> None:
-        super().__init__("a log that leads elsewhere than the segment that it is behind")
+        super().__init__("a log that contradicts the segment that it belongs to")
 
 
 class _ForgedError(Exception):
-    """The log behind a segment folds to another root than its maker signed, or is none that anybody may take."""
+    """The log behind a segment does not fold to the root that its maker signed, or contains what no store may accept."""
 
 
 class LogBehind:
     """
-    What one store fetches of the log behind its segment; every call is one transaction or reader of the store.
+    Fetches the log behind a store's segment. Every call is one transaction or reader of the store.
 
     Args:
         store, ledger: The store, and its ledger's keeper.
@@ -89,10 +90,10 @@ class LogBehind:
         random: Source of random bytes.
 
     Attributes:
-        ended: How many segments were confirmed or dropped since this was made: what is shown, and can be given, may be
-            other than before.
-        fell: On how many of them what was written became other changes: those that were dropped, those that left the drafts
-            on what is lost, and those on which drafts could not say what they had seen.
+        ended: How many segments were confirmed or dropped since this object was made. After each, the store may show, and
+            can give, other content than before.
+        fell: How many of them changed what this device had written: those that were dropped, those that left drafts on
+            content that is lost, and those whose drafts could not say what they had seen.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class LogBehind:
             return Behind(tuple(frontier.to_pairs(held)), upto)
 
     def lacks(self, dot: Dot) -> bool:
-        """Tell whether a change of the log behind is not here."""
+        """Tell whether a change of the log behind is missing here."""
         with self._store.read() as reader:
             return provisional(reader) is not None and _held(reader.segments.behind(), dot[0]) < dot[1]
 
@@ -130,9 +131,9 @@ class LogBehind:
 
     def witnesses(self) -> frozenset[str]:
         """
-        Return the devices that held what is not here of the log behind: who made the segment, and who wrote its changes.
+        Return the devices that must have held what is missing of the log behind: the maker of the segment, and the authors.
 
-        Where such a device is here and does not have it, it lost it, or never had it: few others can still bring it.
+        If such a device is here and does not have it, it lost it or never had it, and hardly anybody else can bring it.
         """
         with self._store.read() as reader:
             begun = provisional(reader)
@@ -144,7 +145,7 @@ class LogBehind:
             return frozenset(map(device_id, keys))
 
     def completes(self, batch: Earlier) -> bool:
-        """Tell whether the log behind would be whole with a batch: all of it is folded then."""
+        """Tell whether a batch would complete the log behind; then all of it is folded."""
         with self._store.read() as reader:
             begun = provisional(reader)
             if begun is None:
@@ -156,10 +157,10 @@ class LogBehind:
 
     def take(self, batch: Earlier) -> Taken:
         """
-        Take a batch of the log behind; the last one proves the segment, or drops it.
+        Take a batch of the log behind. The last one confirms the segment or drops it.
 
         Raises:
-            RemoteProtocolError: It is malformed, nothing vouches for it, or it leads elsewhere than the segment's heads.
+            RemoteProtocolError: It is malformed, nothing vouches for it, or it contradicts the segment's heads.
         """
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
@@ -173,9 +174,9 @@ class LogBehind:
     @contextmanager
     def _starting_over(self) -> Iterator[None]:
         """
-        Where something leads elsewhere than the segment's heads, forget all that is here of the log behind.
+        Forget everything that is here of the log behind, if something in it contradicts the segment's heads.
 
-        It may be what came before that did: an author who forks its own chain has signed both.
+        The cause may be an earlier batch: an author who forks its own chain has signed both branches.
         """
         try:
             yield
@@ -213,14 +214,14 @@ class LogBehind:
 
     def take_part(self, part: Part) -> bool | None:
         """
-        Take a part of a large change of the log behind; None when it is of none.
+        Take a part of a large change of the log behind; return None when it is a part of no such change.
 
         Returns:
-            Whether no more of the change is under way that could be taken: it is whole, or parts of it that came before are
-            not here any more.
+            True when no more parts of this change are to come: the change is complete, or its earlier parts were lost and
+            it must be asked for again.
         """
 
-        def work(tx: StoreWriter) -> tuple[bool | None, bool]:  # of the change, and of the log
+        def work(tx: StoreWriter) -> tuple[bool | None, bool]:  # of the change, and whether the log is whole
             begun = provisional(tx)
             if begun is None:
                 return None, False
@@ -249,7 +250,7 @@ class LogBehind:
     # --- the end of a segment -----------------------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """Confirm the segment if the log behind it, which is whole, folds to its root; else fall back to that log."""
+        """Confirm the segment if the log behind it, now complete, folds to its root; else fall back to that log."""
         try:
             written_again = self._store.transact(self._confirm)
         except _ForgedError:
@@ -268,13 +269,13 @@ class LogBehind:
             raise _ElsewhereError
         tx.meta.drop(PROVISIONAL_KEY)
         roots: list[bytes] = []
-        whole = lambda: roots.append(root_of(tx))  # noqa: E731 - of this transaction
+        whole = lambda: roots.append(root_of(tx))  # noqa: E731 - it belongs to this transaction
         unnamed = early.is_unnamed(tx)
         try:
             if unnamed:
                 fall_back(tx, self._ledger, begun.segment, self._random(16), UNNAMED, whole)
             else:
-                for actor, below in behind.items():  # what a head depends on was the maker's word
+                for actor, below in behind.items():  # until now, a head's dependencies were only what the maker said
                     tx.log.set_head(tx.log.heads()[actor]._replace(deps=below.deps))
                 tx.segments.end(begun.segment)
                 early.forget_drafted(tx)
@@ -290,13 +291,13 @@ class LogBehind:
         return readmit(tx, self._ledger, self._random)
 
     def give_up(self) -> None:
-        """Fall back to what is here of the log behind: nobody who is here brings the rest. Nothing written is lost."""
+        """Fall back to what is here of the log behind, because no reachable peer has the rest. Nothing written is lost."""
         self._fall_back(UNPROVED_KEY)
 
     def _fall_back(self, blamed: str) -> None:
         try:
             fell = self._store.transact(lambda tx: self._fall(tx, blamed))
-        except RemoteProtocolError:  # it is no log either: somebody wrote in it who had no right to
+        except RemoteProtocolError:  # the log cannot be folded either: one of its writers had no right to write
             fell = self._store.transact(lambda tx: self._fall(tx, blamed, keep=False))
         self.ended += fell
         self.fell += fell

@@ -1,11 +1,11 @@
 """
-Beside: what takes long, done between the turns of a replica, so that all others are served meanwhile.
+Beside: long work, done between the turns of a replica, so that others are served meanwhile.
 
-1. What is seen whole is written in one transaction, however large it is: a change of 200,000 operations, a segment that is
-   taken or made, a log that confirms one. That transaction cannot be cut, and a turn need not wait for it.
-2. One such work is under way at a time, since a store has one writer. Data that comes meanwhile waits for it, and what is
-   said after that; what only reads is answered: hellos, acknowledgements, pulls and all that is sent.
-3. What came of it is taken in a turn of its own. Until then the talk that it belongs to hears nothing else.
+1. What must become visible at once is written in one transaction, however large it is: a change of 200,000 operations, a
+   segment that is taken or made, a log that confirms one. Such a transaction cannot be cut, but no turn has to wait for it.
+2. One work is under way at a time, because a store has one writer. Data that comes meanwhile waits, and so does everything
+   that the same peer says after it. What only reads is answered: hellos, acknowledgements, pulls, and sending.
+3. A turn of its own handles the result. Until then, the session of the work handles nothing else.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from edda_sync.sync.exchange import Exchange
 
 class Beside:
     """
-    The works of one replica.
+    The long work of one replica.
 
     Args:
-        exchange: What its store gives and takes, as turns see it.
-        defers: Whether whoever carries out effects runs them; else each is done at once, within its turn.
+        exchange: The store, as turns see it.
+        defers: Whether the caller runs :class:`Work`; otherwise everything is done at once, within the turn.
     """
 
     def __init__(self, exchange: Exchange, *, defers: bool) -> None:
@@ -38,11 +38,11 @@ class Beside:
 
     def begin(self, peer: str, do: Callable[[Exchange], Then]) -> Work | None:
         """
-        Begin a work; return it, or None where works are done at once: do it then.
+        Begin a work and return it; None where work is done at once: then call ``do`` now.
 
         Args:
-            peer: In the talk with whom.
-            do: Does it, with the store as it is seen between turns.
+            peer: The peer of the session.
+            do: Does the work, with the store as it is seen between turns.
         """
         assert self._work is None, "data waits for the work that is under way"
         if self._other is not None:
@@ -50,7 +50,7 @@ class Beside:
         return self._work
 
     def end(self) -> None:
-        """Take in that the work was run: what was moved or lost by it counts from now on, and the next one may begin."""
+        """Note that the work was run: take over what it counted, and let the next one begin."""
         assert self._other is not None, "there is none otherwise"
         self._work = None
         self._exchange.count(self._other)
@@ -58,11 +58,11 @@ class Beside:
 
 class Aside:
     """
-    What takes long in one talk.
+    The long work of one session.
 
     Args:
-        beside: Where it is done.
-        exchange: What the store gives and takes, as turns see it.
+        beside: Runs it.
+        exchange: The store, as turns see it.
         peer: The device at the other end.
     """
 
@@ -72,20 +72,20 @@ class Aside:
 
     @property
     def is_held(self) -> bool:
-        """Whether something is under way, of whichever talk: nothing may begin now."""
+        """Whether any session's work is under way, so that nothing may begin now."""
         return self._beside.is_busy
 
     @property
     def is_busy(self) -> bool:
-        """Whether something of this talk is."""
+        """Whether work of this session is under way."""
         return self._work is not None
 
     def do(self, do: Callable[[Exchange], Then], now: float, *, is_long: bool) -> Said:
         """
-        Do something, and what follows from it; beside all else if it takes long: then that is said later.
+        Do something, then what follows from it. If it takes long, return it as :class:`Work`; what follows is said later.
 
         Args:
-            do: Does it, and returns what follows from it; it changes nothing but the store.
+            do: Does it, and returns what follows from it. It changes nothing but the store.
             now: Monotonic time in seconds.
             is_long: Whether it takes long.
         """
@@ -93,11 +93,11 @@ class Aside:
         return do(self._exchange)(now) if self._work is None else [self._work]
 
     def awaits(self, work: Work) -> bool:
-        """Tell whether a work is of this talk."""
+        """Tell whether a work belongs to this session."""
         return self._work is work
 
     def done(self, now: float) -> Said:
-        """Return what follows from it, once it is done."""
+        """Return what follows from the work, once it was run."""
         assert self._work is not None, "it is awaited"
         work, self._work = self._work, None
         return work.done()(now)

@@ -1,4 +1,4 @@
-"""Comparing: what comes of seals, proofs, cells and pages in one talk, and how often all is looked at."""
+"""Comparing: how one session handles seals, proofs, cells and pages, and how often it may scan the whole store."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from edda_sync.words.errors import RemoteProtocolError
 
 class Comparing:
     """
-    The comparison of one talk. Whatever it returns is to be said and carried out in order.
+    The comparison in one session. What its methods return is to be said and carried out in order.
 
     Args:
-        exchange: What the store holds.
-        nonce: Ours, of the hello.
+        exchange: The store, as sessions see it.
+        nonce: Our nonce, from our hello.
         peer: The device at the other end.
-        progress: Where it notes what came of it.
-        timers: Of the talk; ``compare`` says when :meth:`again` is due.
-        allows: Whether all that is here may be looked at once more now.
+        progress: Where the results are noted.
+        timers: The session's; the timer ``compare`` says when messages that had to wait can be taken again.
+        allows: Tells whether the whole store may be scanned once more now.
 
     Attributes:
-        proving: The proofs.
-        apart: Actors of whom the two were found to hold different changes.
+        proving: The proofs of this session.
+        apart: Actors of whom the two devices were found to hold different changes.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Comparing:
             timers,
             allows,
         )
-        self._deferred: list[Cells | Listed] = []  # for when all may be looked at again
+        self._deferred: list[Cells | Listed] = []  # cells and pages that wait until the store may be scanned again
 
     def introduced(self, nonce: bytes) -> None:
-        """Learn the peer's nonce; in what the two differ it says anew."""
+        """Note the peer's nonce. The peer will say again in what the two differ."""
         self.proving.introduced(nonce)
         self.apart = frozenset()
 
     def heard(self, ack: Ack, held: Frontier) -> bool:
-        """Learn the seal or proof of an acknowledgement; tell whether it was a proof."""
+        """Note the seal or proof of an acknowledgement; tell whether it was a proof."""
         if len(ack.proof) == SEAL_BYTES:
             self.proving.heard_seal(held, ack.proof)
             return False
@@ -72,15 +72,15 @@ class Comparing:
 
     def take(self, message: Cells | Listed, now: float) -> list[Message | Effect] | None:
         """
-        Take cells or a page; None if all that is here may not be looked at for it now: it is kept for then.
+        Take cells or a page. Return None if the store may not be scanned now; the message then waits.
 
         Raises:
-            RemoteProtocolError: More wait than a peer may send before it is answered.
+            RemoteProtocolError: More messages wait than a peer may send before it gets an answer.
         """
-        goes_on = isinstance(message, Listed) and message.after != BEFORE_ALL  # a page looks at its own range alone
+        goes_on = isinstance(message, Listed) and message.after != BEFORE_ALL  # a later page scans only its own range
         if self._deferred or not (goes_on or self._allows()):
             if len(self._deferred) >= limits.DEFERRED_MAX:
-                raise RemoteProtocolError("it goes on to compare, and waits for no answer", self._peer)
+                raise RemoteProtocolError("more cells or pages than may wait for an answer", self._peer)
             self._deferred.append(message)
             self._timers.at("compare", now + limits.SCANS_WINDOW_S)
             return None
@@ -89,7 +89,7 @@ class Comparing:
         return self._outcome(self.proving.take_page(message), now)
 
     def left(self) -> list[Cells | Listed]:
-        """Return what was kept, to be taken again."""
+        """Return the messages that waited, to be taken again."""
         deferred, self._deferred = self._deferred, []
         return deferred
 

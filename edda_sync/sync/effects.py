@@ -1,8 +1,9 @@
 """
-What a replica asks its runner to do, in order.
+Effects: what a replica asks its runner to do, in order.
 
-What goes over a link, or ends one, carries that link's number: a peer may have two, one after the other or for a moment
-both, and what was meant for the former must not go over the latter. All else is true of the store, whatever its links do.
+Effects that use or end a link carry its number. A peer may have two links, one after the other or for a moment both, and
+what was meant for the earlier one must not go over the later one. All other effects are about the store, whatever happens
+to links.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edda_sync.words.errors import BugError, EddaError, is_bug
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a frame to a peer over a link, after what was sent before it."""
+    """Send a frame to a peer over a link, after everything that was sent before it."""
 
     peer: str
     frame: bytes
@@ -27,7 +28,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close a link to a peer, once what was to be sent is sent; ``error`` says why, if anything went wrong."""
+    """Close a link to a peer, after its queued frames are sent; ``error`` says why, or is None."""
 
     peer: str
     error: EddaError | None
@@ -37,13 +38,13 @@ class Close:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """
-    Changes of a peer are durable here and visible.
+    Changes of a peer are durable here, and visible.
 
     Attributes:
         peer: Who sent them.
         changes: How many.
-        members: Whether they may say something of a device: who is a member is read anew then.
-        reached: Where the log ended before them, and where it ends with them, if nothing else became of it.
+        members: Whether they may be about a device; then the members are to be read again.
+        reached: The end of the log before them and after them; None if more than appending happened to the log.
     """
 
     peer: str
@@ -54,7 +55,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """This device and a peer hold the same changes, and their digests say the same content."""
+    """This device and a peer hold the same changes, and their digests show the same content."""
 
     peer: str
 
@@ -62,9 +63,9 @@ class Proved:
 @dataclass(frozen=True, slots=True)
 class Differs:
     """
-    Equal changes, nothing waiting, and yet another content: these entities differ. Fold them anew from the log.
+    Both hold the same changes and nothing waits, yet the content differs in these entities: fold them again from the log.
 
-    How many it names an hour is bounded; a fold that changes nothing says that the damage is the peer's.
+    The number of entities is limited per hour. If folding changes nothing, the damage is at the peer.
     """
 
     peer: str
@@ -73,7 +74,7 @@ class Differs:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """Changes of the log that had rotted here are what was written again: fold the log anew."""
+    """Changes of the log that had rotted on this disk were replaced: fold the log again."""
 
     peer: str
     changes: int
@@ -82,14 +83,14 @@ class Mended:
 @dataclass(frozen=True, slots=True)
 class Learned:
     """
-    A peer brought evidence that was not here.
+    A peer brought evidence that was missing here.
 
     Attributes:
-        peer: Who.
-        evidence: Its names.
-        forked: Actors whose chains it proves to fork.
-        renamed: What is called otherwise from now on, where something is here of such a chain.
-        ends: Up to where a name goes from now on, where nothing more is here of such a chain.
+        peer: Who brought it.
+        evidence: The names of the evidence.
+        forked: Actors whose chains are proved to fork.
+        renamed: The new names of changes that are held here.
+        ends: The last change under a name, for chains of which nothing after the fork is held here.
     """
 
     peer: str
@@ -102,14 +103,14 @@ class Learned:
 @dataclass(slots=True, eq=False)
 class Work:
     """
-    Do something with the store that takes long: :meth:`run` it between turns, on any thread, then ``Replica.worked``.
+    Long work with the store: call :meth:`run` between turns, on any thread, and then ``Replica.worked``.
 
-    Meanwhile the replica goes on with all else. It asks for one at a time.
+    Meanwhile the replica handles everything else. It asks for one work at a time.
 
     Attributes:
-        peer: In the talk with whom.
-        do: Does it, and returns what tells, in a turn of the replica's, what is to be said and done about it.
-        link: The number of the link of that talk.
+        peer: The peer of the session.
+        do: Does the work. It returns a function that a turn of the replica calls, to learn what to say and do next.
+        link: The number of the session's link.
         error: What went wrong.
     """
 
@@ -120,7 +121,7 @@ class Work:
     _then: Callable[[float], Said] | None = field(default=None, init=False, repr=False)
 
     def run(self) -> None:
-        """Do it. What goes wrong is raised by :meth:`done`, in a turn; who wants the process to end is heard at once."""
+        """Do the work. :meth:`done` raises its errors, in a turn; an exception that ends the process is raised at once."""
         try:
             self._then = self.do()
         except EddaError as error:
@@ -131,7 +132,7 @@ class Work:
             self.error = BugError(bug)
 
     def done(self) -> Callable[[float], Said]:
-        """Return what is to be done about what came of it, or raise what went wrong."""
+        """Return the function that says what follows from the work, or raise what went wrong."""
         if self.error is not None:
             raise self.error
         assert self._then is not None, "it was run"
@@ -140,6 +141,6 @@ class Work:
 
 Effect = Send | Close | Applied | Proved | Differs | Mended | Learned | Work
 Said = Sequence[Message | Effect]
-"""What a talk has to say and to have done, in order."""
+"""What a session wants to say and to have done, in order."""
 Then = Callable[[float], Said]
-"""What tells, in a turn of the replica's, what follows from something that was done."""
+"""A function that a turn of the replica calls after some work, to learn what follows from it."""

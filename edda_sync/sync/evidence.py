@@ -1,4 +1,4 @@
-"""Evidence in one talk: what a peer tells and asks of it, how fast, and pieces of chains of which it holds other ones."""
+"""Evidence in one session: what both sides tell and ask, how fast, and pieces of chains that differ between them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from edda_sync.words import limits
 
 class EvidenceTalk:
     """
-    What is said of evidence to one peer and by it.
+    What is said about evidence to one peer and by it.
 
     Args:
-        exchange: What the store holds of it.
+        exchange: The store, as sessions see it.
         sending: What the peer is sent.
-        rates: How much it brought lately.
-        timers: Of the talk: ``pieces``, ``answer`` and ``evidence`` say when :meth:`tell_pieces`, :meth:`answer` and another
-            hello are due.
+        rates: How much the peer brought lately.
+        timers: The session's; ``pieces``, ``answer`` and ``evidence`` say when :meth:`tell_pieces`, :meth:`answer` and
+            another hello are due.
 
     Attributes:
-        unlooked: Whether some came that cannot be looked at before the log behind a segment is here.
+        unlooked: Whether evidence came that cannot be checked until the log behind a segment is here.
     """
 
     def __init__(self, exchange: Exchange, sending: Sending, rates: Rates, timers: Timers) -> None:
         self._exchange, self._sending, self._rates, self._timers = exchange, sending, rates, timers
         self.unlooked = False
-        self._strangers: set[bytes] = set()  # keys that are no members here, of whose forks the peer has proofs
-        self._differed: tuple[bytes, bytes] | None = None  # hashes of the two sets, as it was asked last
-        self._later: dict[bytes, Wanted] = {}  # pieces of chains, by name, for when more of them may be told
+        self._strangers: set[bytes] = set()  # keys of which the peer has fork proofs, and that are no members here
+        self._differed: tuple[bytes, bytes] | None = None  # the hashes of both sets, when it was asked last
+        self._later: dict[bytes, Wanted] = {}  # pieces of chains, by name, that wait until more may be told
 
     def take(self, message: Evidence | Branch, now: float) -> News:
-        """Take evidence, or a piece of a chain, and tell what is to be told of it; what is left is asked for by a hello."""
+        """Take evidence or a piece of a chain, and return what came of it. A hello asks later for what was too much."""
         proofs = self._rates.proofs.trial(now)
         if isinstance(message, Evidence):
             news = self._exchange.forks.take_evidence(message.items, proofs)
@@ -53,7 +53,7 @@ class EvidenceTalk:
         return news
 
     def tell_pieces(self, pieces: Iterable[Wanted], now: float) -> None:
-        """Tell the peer pieces of chains, so many within a window: what it says itself is much shorter. The others wait."""
+        """Tell the peer pieces of chains, so many per window: the messages that cause them are short. The others wait."""
         self._later.update((each.name, each) for each in pieces)
         while self._later and self._rates.pieces.allows(b"", now):
             self._sending.tell_pieces([self._later.pop(next(iter(self._later)))])
@@ -61,7 +61,7 @@ class EvidenceTalk:
             self._timers.at("pieces", self._rates.pieces.ends(b"", now))
 
     def asked(self, message: Known, now: float) -> None:
-        """Learn what the peer holds, and that it asks for the rest."""
+        """Note what evidence the peer holds, and that it asks for the rest."""
         if self._sending.telling.said(message.evidence, more=message.more):
             if self._rates.answers.allows(b"", now):
                 self.answer()
@@ -69,11 +69,11 @@ class EvidenceTalk:
                 self._timers.at("answer", now + limits.SCANS_WINDOW_S)
 
     def answer(self) -> None:
-        """Tell it that."""
+        """Tell the peer the evidence that it asked for."""
         self._sending.telling.asked()
 
     def questions(self, ours: bytes, theirs: bytes, now: float) -> list[Known]:
-        """Return what asks for what is lacking here, once for each pair of sets that differ: of both, the hashes."""
+        """Return questions for evidence that is missing here, once for each pair of sets, given the hashes of both."""
         if (ours, theirs) == self._differed or self._sending.telling.is_asking:
             return []
         if not self._rates.asks.allows(b"", now):
@@ -83,18 +83,18 @@ class EvidenceTalk:
         return self._sending.telling.ask()
 
     def agrees(self) -> bool:
-        """Learn that both hold the same; tell whether they did not before: content said then could not be looked at."""
+        """Note that both hold the same evidence; tell whether they did not before, when content could not be compared."""
         did_differ, self._differed = self._differed is not None, None
         return did_differ
 
     def has_new_members(self) -> bool:
-        """Tell, once, whether one has become a member of whom the peer has proofs that nobody kept here."""
+        """Tell whether somebody became a member of whom the peer has proofs that were not kept here. It says so once."""
         found = bool(self._strangers) and self._exchange.forks.are_members(self._strangers)
         if found:
             self._strangers.clear()
         return found
 
     def is_to_look(self) -> bool:
-        """Tell, once, whether some was left that can be looked at by now."""
+        """Tell whether evidence was left that can be checked now. It says so once."""
         unlooked, self.unlooked = self.unlooked, False
         return unlooked

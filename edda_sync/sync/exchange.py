@@ -1,9 +1,8 @@
 """
 The exchange: one store as a session sees it, and what was read of it since its last commit.
 
-What it gives, takes, and serves to newcomers are parts of their own: :class:`~edda_sync.sync.giving.Giving`,
-:class:`~edda_sync.sync.taking.Taking`, :class:`~edda_sync.sync.making.Making`,
-:class:`~edda_sync.sync.merging.Merging`.
+Its parts give changes (:class:`~edda_sync.sync.giving.Giving`), take them (:class:`~edda_sync.sync.taking.Taking`), and make
+and take segments for newcomers (:class:`~edda_sync.sync.making.Making`, :class:`~edda_sync.sync.merging.Merging`).
 """
 
 from __future__ import annotations
@@ -44,16 +43,16 @@ SUMMARY_HASH_BYTES: Final = 16
 @dataclass(frozen=True, slots=True)
 class Proof:
     """
-    What a store holds at one moment: what two devices compare.
+    What a store holds at one moment, in the form that two devices compare.
 
     Attributes:
         frontier: Which changes of each actor are held.
         waiting: How much is held but not applied.
         content: Digest of the entities, 16 bytes.
-        heads_hash: Hash of the heads, 16 bytes: where it is equal, so are all changes.
-        evidence: Hash of the set of evidence, 32 bytes: content is compared only where it is equal.
-        unread: Hash of the set of operations that wait, 16 bytes; empty when nothing does. It is equal on devices of one
-            level, so that nobody can keep these from being proved equal.
+        heads_hash: Hash of the heads, 16 bytes. Equal hashes mean equal changes.
+        evidence: Hash of the set of evidence, 32 bytes. Content is compared only where it is equal.
+        unread: Hash of the set of operations that wait, 16 bytes; empty when none waits. It is equal on devices of the same
+            level, so that waiting operations cannot keep these devices from being proved equal.
     """
 
     frontier: Frontier
@@ -65,12 +64,12 @@ class Proof:
 
     @property
     def encoded(self) -> bytes:
-        """Content and heads, as one says them."""
+        """Content and heads, as a message carries them."""
         return self.content + self.heads_hash
 
     @property
     def seal(self) -> bytes:
-        """All of it in 16 bytes: equal on two devices that hold the same."""
+        """The whole proof in 16 bytes, equal on two devices that hold the same."""
         return seal_of(self.encoded, self.evidence, self.unread)
 
 
@@ -80,7 +79,7 @@ def seal_of(encoded: bytes, evidence: bytes, unread: bytes) -> bytes:
 
 
 class Introduction(NamedTuple):
-    """What a store holds at one moment, as a hello says it; see there."""
+    """What a store holds at one moment, as a hello says it; see :class:`~edda_sync.sync.messages.Hello`."""
 
     heads: tuple[Summary, ...]
     evidence: tuple[bytes, ...]
@@ -88,7 +87,7 @@ class Introduction(NamedTuple):
     wanted: tuple[Wish, ...]
 
     def pages(self) -> list[Heads]:
-        """Return heads and evidence cut up to travel: how many there are has no limit."""
+        """Return heads and evidence cut into pages, because their number has no limit."""
         size = limits.HEADS_MAX
         most = max(len(self.heads), len(self.evidence), 1)
         return [
@@ -104,7 +103,7 @@ class Standing(NamedTuple):
     Attributes:
         frontier: Which changes of each actor are held.
         waiting: How much is held but not applied.
-        is_provisional: Whether it believes a segment until the log behind that is here.
+        is_provisional: Whether the store believes a segment whose log is not here yet.
     """
 
     frontier: Frontier
@@ -118,8 +117,8 @@ class _Seen:
     What was read of a store since its last commit.
 
     Attributes:
-        version: Of the store, asked for before anything was read.
-        standing, proof: None until somebody wants to know.
+        version: The store's version, asked for before anything was read.
+        standing, proof: None until they are needed.
     """
 
     version: int
@@ -129,27 +128,27 @@ class _Seen:
 
 class Exchange:
     """
-    What one store gives and takes; every call is one transaction or reader of the store.
+    What one store gives and takes. Every call is one transaction or reader of the store.
 
     Args:
         store: The store.
-        ledger: Its ledger's keeper.
+        ledger: Its ledger.
         signer: This device's key.
-        verify: Checks anybody's signature.
+        verify: Checks the signature of any device.
         wall_s: Wall clock in seconds.
-        random: Source of random bytes, for the nonces of talks.
+        random: Source of random bytes, for the nonces of sessions.
 
     Attributes:
         store: The store, whose version is asked for once an event.
-        is_damaged: Whether something stored is known not to be what was written; no peer is called equal meanwhile.
-        giving, taking: Changes to peers and from them.
-        making, merging: Segments to newcomers, and from the one who lets us in.
-        behind: The log behind such a segment.
-        mending: Changes that rotted here.
+        is_damaged: Whether stored data is known to be damaged. Meanwhile no peer is called equal.
+        giving, taking: Changes to peers, and changes from them.
+        making, merging: Segments for newcomers, and the segment that this store begins with.
+        behind: The log behind that segment.
+        mending: Changes that rotted on this disk.
         forks: Chains of which two devices hold different changes.
         random: As given.
-        on_applied: Called in the middle of an event, once changes of a peer's are durable and before what they are answered
-            is made: with the peer, and how many there are. Whoever shows them need not wait for that.
+        on_applied: Called in the middle of an event with a peer and a number of its changes, as soon as these are durable
+            and before the acknowledgement is made, so that they can be shown at once.
     """
 
     def __init__(
@@ -167,7 +166,7 @@ class Exchange:
         self.on_applied: Callable[[str, int], object] = lambda _peer, _changes: None
         self.random = random
         self._ledger, self._verify = ledger, verify
-        self._keys: dict[bytes, bytes] = {}  # public keys, by the names of chains that were asked for
+        self._keys: dict[bytes, bytes] = {}  # public keys, by the name of a chain
         with seen.read() as reader:
             workspace = self._workspace = reader.meta.get(WORKSPACE_KEY) or b""
         self.giving = Giving(seen, signer, workspace)
@@ -180,11 +179,11 @@ class Exchange:
         self._last_seen = _Seen(seen.version())
 
     def beside(self) -> Exchange:
-        """Return another one of the same store, for what is done between turns, perhaps on another thread."""
+        """Return another exchange of the same store, for work between turns, perhaps on another thread."""
         return self._make()
 
     def count(self, other: Exchange) -> None:
-        """Take over what another one of the same store has counted, and begin its counts anew."""
+        """Add what another exchange of the same store has counted, and reset its counts."""
         self.taking.settled += other.taking.settled
         self.taking.readmitted += other.taking.readmitted
         self.behind.ended += other.behind.ended
@@ -201,11 +200,11 @@ class Exchange:
             )
 
     def moves(self) -> int:
-        """Return how often changes that were here have come to stand elsewhere in the log."""
+        """Return how often changes were moved to another position in the log."""
         return self.taking.settled + self.losses()
 
     def losses(self) -> int:
-        """Return how often less was held here than before: drafts, and what was written early, are other changes then."""
+        """Return how often the store came to hold less than before: drafts and early changes were replaced by others."""
         return self.taking.readmitted + self.behind.fell
 
     def frontier(self) -> Frontier:
@@ -221,19 +220,19 @@ class Exchange:
         return seen.standing
 
     def heads(self) -> list[Head]:
-        """Return every actor's head."""
+        """Return the heads of all chains."""
         with self.store.read() as reader:
             return list(reader.log.heads().values())
 
     def items(self, after: bytes = b"") -> Iterator[Item]:
-        """Yield key and hash of every entity after a key, by key; every text is brought up to date for it."""
+        """Yield key and hash of every entity after a key, in order; bring every text up to date first."""
         self.proof()
         with self.store.read() as reader:
             for record in reader.states.scan(after=after):
                 yield record.key, record.hash
 
     def proof(self) -> Proof:
-        """Return what a peer with the same content has too; every text is brought up to date for it."""
+        """Return what a peer with the same content would also have; bring every text up to date first."""
 
         def refresh(tx: StoreWriter) -> Proof:
             self._ledger.refresh(tx)
@@ -247,7 +246,7 @@ class Exchange:
         return seen.proof
 
     def settled_proof(self) -> Proof | None:
-        """Return :meth:`proof`, if it can be had without bringing a text up to date or looking at what waits."""
+        """Return :meth:`proof`, if no text has to be brought up to date and nothing waits; None otherwise."""
         seen = self._seen()
         if seen.proof is None:
             with self.store.read() as reader:
@@ -255,12 +254,12 @@ class Exchange:
         return seen.proof
 
     def author(self, name: bytes) -> str | None:
-        """Return the id of the device that writes a chain; None when nothing of that is here."""
+        """Return the id of the device that writes a chain; None when nothing of the chain is here."""
         key = self._key(name)
         return None if key is None else device_id(key)
 
     def vouches(self, shown: Shown) -> bool:
-        """Tell whether a signed head is its author's; also where nothing is here to tell by, so that it may be fetched."""
+        """Tell whether a signed head is its author's. True also for an unknown chain, so that it may be fetched."""
         key = self._key(shown.name)
         message = changes.signed_message(self._workspace, self.actor(shown.name), shown.seq, shown.hash)
         return key is None or self._verify(key, shown.signature, message)
@@ -275,21 +274,21 @@ class Exchange:
         return self._keys[name]
 
     def actor(self, name: bytes) -> bytes:
-        """Return whose chain a name belongs to."""
+        """Return the actor whose chain has a name."""
         with self.store.read() as reader:
             return names_of(reader).actor(name)
 
     def names(self, actors: Iterable[bytes]) -> frozenset[bytes]:
-        """Return the names of some actors' chains: their own, and those of the branches that are held."""
+        """Return the names of some actors' chains: the actors themselves, and the branches that are held."""
         with self.store.read() as reader:
             names = names_of(reader)
             return frozenset(name for actor in actors for name in (actor, *names.branches(actor)))
 
     def compared(self, summaries: tuple[Summary, ...]) -> tuple[Frontier, frozenset[bytes]]:
         """
-        Return what a peer's hello says that it holds, and of which actors it holds other changes than we do.
+        Return what a peer holds according to its hello, and the actors of which it holds other changes than we do.
 
-        What it has under a name that we have given up since, a fork being proved, is what we call by another one.
+        The peer may still use a name that we no longer use because a fork was proved; it is translated to ours.
         """
         held: Frontier = {}
         apart = set[bytes]()
@@ -306,13 +305,13 @@ class Exchange:
                 known = heads.get(name)
                 if known is not None and seq <= known.seq and not chains.is_uncertain(name, seq):
                     apart.add(actor)
-            for name in heads:  # of a branch nobody lacks what stands before it under its name
+            for name in heads:  # the changes before a branch belong to its parent: nobody lacks them under this name
                 if chains.names.first(name) > 1:
                     held.setdefault(name, chains.names.first(name) - 1)
         return held, frozenset(apart)
 
     def _seen(self) -> _Seen:
-        """Return what was read of the store since its last commit: most events read, and few write."""
+        """Return what was read of the store since its last commit. Most events read, and few write."""
         version = self.store.version()
         if self._last_seen.version != version:
             self._last_seen = _Seen(version)
@@ -320,7 +319,7 @@ class Exchange:
 
 
 def evidence_hash(reader: StoreReader) -> bytes:
-    """Return a hash of the set of evidence that is held: equal where the sets are."""
+    """Return a hash of the set of evidence that is held; equal sets have equal hashes."""
     digest = blake2b(digest_size=32, person=b"edda-evidence")
     for name in reader.evidence.names():
         digest.update(name)
@@ -353,7 +352,7 @@ def _unread(reader: StoreReader) -> bytes:
     for (
         position,
         listed,
-    ) in reader.unapplied.waiting_numbers():  # a change at a time: 100,000 operations of one may wait
+    ) in reader.unapplied.waiting_numbers():  # one change at a time: 100,000 operations of one may wait
         numbers = [int(number) for number in listed.split(",")]
         waiting.append(reader.log.read(position).hash + struct.pack(f">{1 + len(numbers)}I", len(numbers), *numbers))
     return blake2b(b"".join(sorted(waiting)), digest_size=16, person=b"edda-unread").digest()
@@ -361,9 +360,9 @@ def _unread(reader: StoreReader) -> bytes:
 
 def _wanted(reader: StoreReader) -> tuple[Wish, ...]:
     """
-    Return what is half here; of two large changes under one dot, the part that is missing of either.
+    Return the large changes that are half received; of two under one dot, the lower of their first missing parts.
 
-    As many as one message has room for: the others come again from their first part.
+    It returns as many as one message has room for. The others are sent again from their first part.
     """
     first: dict[Dot, int] = {}
     for each in reader.incoming.all():

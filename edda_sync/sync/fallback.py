@@ -1,12 +1,12 @@
 """
-Falling back: what becomes of a store whose segment the log does not bear out, or whose log behind it never comes.
+Falling back: what a store does when the log contradicts its segment, or when the log behind it never comes.
 
 1. What this device writes while its segment is provisional are *drafts*: changes of a life that is given to nobody. So
-   nobody's work ever rests on what only a segment says.
-2. The log behind the segment stands, as far as it is here; nothing else was taken meanwhile.
-3. Each draft is written again, in a new life (:mod:`~edda_sync.sync.rewriting`): what the segment showed truly counts as
-   seen, so that it is replaced; what it showed falsely does not, so that the truth stays beside what was written.
-4. The same is done on a segment that the log does bear out, where the drafts could not say what they had seen.
+   nobody else's work ever depends on what only a segment says.
+2. The log behind the segment counts, as far as it is here. Nothing else was taken meanwhile.
+3. Each draft is written again, in a new life (:mod:`~edda_sync.sync.rewriting`). What the segment showed correctly counts as
+   seen, so the draft replaces it. What it showed wrongly does not count as seen, so the true value stays beside the draft's.
+4. The same is done on a segment that the log confirms, if the drafts could not say what they had seen.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from edda_sync.workspace import closing
 from edda_sync.workspace.actor import actor_of, begin_life, new_life
 from edda_sync.workspace.keys import BIRTH_KEY
 
-WHY: Final = "what it began with was not so"
-UNNAMED: Final = "what it wrote before could not say all that it had seen"
+WHY: Final = "what it began with was wrong"
+UNNAMED: Final = "what it wrote before did not say everything that it had seen"
 
 
 def fall_back(
@@ -43,15 +43,15 @@ def fall_back(
     stands: Callable[[], None] = lambda: None,
 ) -> None:
     """
-    Let the log behind a segment stand, and write the drafts again.
+    Make the log behind a segment count, and write the drafts again.
 
     Args:
         tx: A transaction of the store.
-        ledger: Its ledger's keeper.
+        ledger: Its ledger.
         segment: The segment's name.
         nonce: 16 random bytes, for the life in which the drafts are written again.
-        why: Why that begins, for a person.
-        stands: What to call once the log behind the segment is folded, and nothing else.
+        why: The reason for the new life, for a person.
+        stands: Called as soon as the log behind the segment is folded, before anything is written on it.
     """
     drafted = list(rewriting.drafted(tx, early.drafted(tx)))
     wrote_to = (one for each in drafted for one in each.operations if not isinstance(one, Verbatim))
@@ -73,7 +73,7 @@ def fall_back(
 
 
 def _first_life(tx: StoreReader) -> changes.Birth:
-    """Return the birth of the first life on the segment: what it continues is in the log, and those after it continue it."""
+    """Return the birth of the first life on the segment. Its parent is in the log; later lives continue it."""
     birth, heads = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b""), tx.log.heads()
     lives = early.drafted(tx)
     while birth.parent in lives:
@@ -83,7 +83,7 @@ def _first_life(tx: StoreReader) -> changes.Birth:
 
 class _Showed:
     """
-    What a segment showed, and of what stands now counts as seen.
+    What a segment showed: tells which of the present values count as seen.
 
     Args:
         showed: Its entities, by key.

@@ -1,11 +1,11 @@
 """
-Faults: what becomes of what a device does when it fails. A policy only: it knows no clock and no task.
+Faults: what follows when something fails that a device does. A policy only: it has no clock and no task.
 
-What meets a fault is called a concern: a duty of the device, a talk, or what a program asks of the store.
+What can fail is called a concern: a duty of the device, a session, or what a program asks of the store.
 
-1. A fault (any :class:`EddaError`) ends no duty. It is tried again, after a delay that doubles up to a limit.
-2. A fault is told to a person once, whichever concerns meet it, until they have worked again.
-3. Damage that is news is to be mended, once: a fold of the log that does not help will not help a second time.
+1. A fault (any :class:`EddaError`) ends no duty. The duty is tried again, after a delay that doubles up to a limit.
+2. A person is told of a fault once, even if several concerns meet it, until they have worked again.
+3. New damage is mended once. If folding the log did not help, folding it a second time will not help either.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Retry:
 
     Attributes:
         delay_s: When to try again, in seconds from now.
-        is_news: Whether a person is to be told.
-        damaged: What is to be made anew from the log; empty for nothing.
+        is_news: Whether to tell a person.
+        damaged: What to fold again from the log; empty for nothing.
     """
 
     delay_s: float
@@ -37,14 +37,14 @@ class Retry:
 
 
 class Faults:
-    """The faults that hold now; call :meth:`failed` or :meth:`worked` after each try of a concern."""
+    """The faults that hold now. Call :meth:`failed` or :meth:`worked` after each try of a concern."""
 
     def __init__(self) -> None:
         self._faults: dict[str, str] = {}  # by concern, the latest last
         self._failures: dict[str, int] = {}  # by concern, in a row
 
     def failed(self, concern: str, error: EddaError) -> Retry:
-        """Take in that a concern met a fault; return what to do about it."""
+        """Note that a concern met a fault; return what to do about it."""
         failures = self._failures[concern] = self._failures.get(concern, 0) + 1
         text = str(error)
         is_news = text not in self._faults.values()
@@ -54,7 +54,7 @@ class Faults:
         return Retry(_delay_s(concern, error, failures), is_news, damaged)
 
     def worked(self, concern: str) -> None:
-        """Take in that a concern did its work: its fault is forgotten."""
+        """Note that a concern did its work, and forget its fault."""
         self._faults.pop(concern, None)
         self._failures.pop(concern, None)
 

@@ -1,11 +1,10 @@
 """
-Forks: how two devices that hold different changes of one actor prove it, and go on with both.
+Forks: how two devices that hold different changes of one actor prove the fork, and continue with both branches.
 
-Each tells the other its piece of that chain, up to a signed head. Of the two pieces either makes a proof, which is evidence:
-it is kept, passed on before anything else, and decides under which names changes are held (see
-:mod:`~edda_sync.changes.branches`). What was one name becomes two; nothing is taken out, nothing is written
-anew, and nobody waits for the author. Until there is a proof, nothing happens but that the two exchange no more changes of
-that actor.
+Each device tells the other its piece of that chain, up to a signed head. With both pieces either device makes a proof, which
+is evidence: it is kept, passed on before anything else, and decides under which names changes are held (see
+:mod:`~edda_sync.changes.branches`). One name becomes two. Nothing is removed, nothing is written again, and nobody waits for
+the author. Until there is a proof, the two devices just exchange no more changes of that actor.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ from edda_sync.workspace.closing import Closing
 
 class Forks:
     """
-    The forks that one store knows of; every call is one transaction or reader of the store.
+    The forks that one store knows of. Every call is one transaction or reader of the store.
 
     Args:
-        store, ledger: The store, and its ledger's keeper.
-        giving: What it gives.
-        verify: Checks anybody's signature.
+        store, ledger: The store, and its ledger.
+        giving: What the store gives.
+        verify: Checks the signature of any device.
         workspace: The workspace's id.
     """
 
@@ -51,7 +50,7 @@ class Forks:
     # --- what forkproof asks ------------------------------------------------------------------------------------------
 
     def actor_of(self, birth: bytes) -> bytes:
-        """Return the actor that a birth makes."""
+        """Return the actor of a birth."""
         return changes.actor_of(birth)
 
     def signed(self, birth: bytes, workspace: bytes, seq: int, head: bytes, signature: bytes) -> bool:
@@ -62,29 +61,29 @@ class Forks:
     # --- making a proof -----------------------------------------------------------------------------------------------
 
     def pieces(self, actors: Iterable[bytes]) -> list[Wanted]:
-        """Return which pieces tell a peer what is here of some actors: the end of each branch that is held."""
+        """Return the pieces that tell a peer what is held here of some actors: one for the end of each branch."""
         with self._store.read() as reader:
             chains, heads = Chains(reader), reader.log.heads()
             return [Wanted(name) for actor in sorted(actors) for name in _ends(chains, heads, actor)]
 
     def piece(self, wanted: Wanted) -> Branch | None:
-        """Return a piece of a chain, as far as signatures vouch for it; None when there is none (any more)."""
+        """Return a piece of a chain, as far as signatures vouch for it; None when there is no such piece, or no longer."""
         with self._store.read() as reader:
             if wanted.name not in reader.log.heads():
-                return None  # a fork was proved meanwhile, and both sides say hello again
+                return None  # a fork was proved meanwhile, and both sides will say hello again
             piece = self._piece(reader, Chains(reader), wanted.name, wanted.before)
         reaches = piece is not None and (wanted.before is None or piece.seq < wanted.before)
         return piece if reaches else None
 
     def _piece(self, reader: StoreReader, chains: Chains, name: bytes, start: int | None) -> Branch | None:
         """
-        Return a piece of a chain, as long as a proof's side may be.
+        Return a piece of a chain, as long as one side of a proof may be.
 
         Args:
             reader: The store's transaction.
-            chains: Of it.
+            chains: Its chains.
             name: The last name of the chain.
-            start: The seq after which it must be signed; None for its end.
+            start: The piece must be signed after this seq; None for the end of the chain.
         """
         head = reader.log.heads()[name]
         vouch = self._vouch(reader, chains, name, head.seq if start is None else start)
@@ -98,11 +97,11 @@ class Forks:
         headers = [changes.hash_header(raw) for raw in chains.headers(name, before + 1, last)]
         digest = NO_HASH if before == 0 else reader.log.hash_at(*chains.on(name, before))
         if digest is None or len(headers) < last - before:
-            return None  # a segment stands for it
+            return None  # a segment stands for the changes before it
         return Branch(chains.actor(name), head.birth, before, digest, (*headers, *way), vouch.signature)
 
     def _vouch(self, reader: StoreReader, chains: Chains, name: bytes, seq: int) -> SignedHead | None:
-        """Return what vouches for a change of a chain, and the way there: our own signature, if it is our own chain."""
+        """Return what vouches for a change of a chain, and the hashes up to it; for our own chain, our own signature."""
         dot = chains.on(name, seq)
         head, digest = reader.log.heads()[name], reader.log.hash_at(*dot)
         if digest is not None and self._giving.is_own(head):
@@ -113,14 +112,14 @@ class Forks:
 
     def take_piece(self, branch: Branch, allows: Allows = lambda _key: True) -> News:
         """
-        Compare a peer's piece of a chain with what is held of it, and prove the fork, if it is one.
+        Compare a peer's piece of a chain with what is held here, and prove the fork if there is one.
 
         Args:
             branch: The piece.
             allows: See :data:`Allows`.
 
         Raises:
-            RemoteProtocolError: The piece is not of the actor that it names, or its author did not sign it.
+            RemoteProtocolError: The piece belongs to another actor than it says, or its author did not sign it.
         """
         if changes.actor_of(branch.birth) != branch.actor:
             raise RemoteProtocolError("a piece of a chain with the birth of another actor")
@@ -136,13 +135,13 @@ class Forks:
         news, learning = News(), Learning(self._ledger, tx, allows)
         chains, heads, actor = Chains(tx), tx.log.heads(), branch.actor
         begun = (actor, 0) if branch.seq == 0 else chains.find(actor, branch.seq, branch.hash)
-        if begun is None:  # they part further back than this one reaches, if they do
+        if begun is None:  # the two chains part before this piece begins, if they part at all
             longer = [name for name in _ends(chains, heads, actor) if heads[name].seq > branch.seq > 0]
             news.say += [Wanted(name, branch.seq) for name in longer]
             return news
         name, common = begun
         end = branch.seq + len(branch.headers)
-        while True:  # from name to name as the piece goes, and not once for each branch
+        while True:  # it follows the names along the piece, and does not try every branch
             last = min(heads[name].seq if name in heads else 0, end)
             common = _common(partial(chains.hash, name), common, last, hashes[common - branch.seq :])
             if common < last or common == end:
@@ -161,7 +160,7 @@ class Forks:
     def _prove(
         self, tx: StoreWriter, branch: Branch, hashes: list[bytes], shared: Dot, learning: Learning, news: News
     ) -> None:
-        """Prove that a chain forks behind a change that a peer's piece and a chain that is held share."""
+        """Prove the fork of a chain after the last change that a peer's piece shares with a chain that is held here."""
         chains, (name, common) = Chains(tx), shared
         ours = self._vouch(tx, chains, name, common + 1)
         header = chains.headers(name, common + 1, common + 1)
@@ -179,17 +178,17 @@ class Forks:
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     def evidence(self) -> Sequence[bytes]:
-        """Return the names of all evidence that is held."""
+        """Return the names of all evidence that is held here."""
         with self._store.read() as reader:
             return reader.evidence.names()
 
     def told(self, names: Iterable[bytes]) -> tuple[list[bytes], int]:
-        """Return some evidence by name, as much as a frame takes, and of how many names that is."""
+        """Return named evidence, as much as one frame takes, and how many of the names it covers."""
         items, size, count = list[bytes](), 0, 0
         with self._store.read() as reader:
             for name in names:
                 item = reader.evidence.get(name)
-                if item is not None:  # a closing that covers more may have taken its place
+                if item is not None:  # a closing that covers more may have replaced it
                     size += len(item)
                     if items and size > limits.BATCH_BYTES_MAX:
                         break
@@ -198,16 +197,17 @@ class Forks:
         return items, count
 
     def are_members(self, keys: Iterable[bytes]) -> bool:
-        """Tell whether one of some keys is a member's by now."""
+        """Tell whether any of some keys is a member's by now."""
         with self._store.read() as reader:
             return any(is_member(reader, key) for key in keys)
 
     def take_evidence(self, items: Sequence[bytes], allows: Allows = lambda _key: True) -> News:
         """
-        Take evidence, each piece of it by itself. What only a newer version knows is left.
+        Take evidence, each item on its own. Items that only a newer version knows are ignored.
 
-        A proof is kept once the log says that its key is a member's: a stranger may make as many as it likes. That is a
-        function of what is held, not of what came first: whoever leaves a proof asks for it again when a member is added.
+        A proof is kept once the log says that its key is a member's, because a stranger could make any number of proofs.
+        This depends on what is held, and not on what came first: a device that ignored a proof asks again when a member is
+        added.
 
         Args:
             items: The evidence.
@@ -233,8 +233,8 @@ class Forks:
         for proof in wanted:
             learning.learn(proof, news)
         for end in ends:
-            # One of a change that is not here is left: it is told again once both hold the same. So there are no more of
-            # them than there are lives in the log.
+            # A closing of a change that is not here is ignored; it is told again once both hold the same changes. So there
+            # are never more closings than lives in the log.
             if tx.segments.merged():
                 news.unchecked = True
             elif Chains(tx).find(end.actor, end.seq, end.hash) is not None and closing.keep(tx, end):
@@ -244,15 +244,15 @@ class Forks:
 
 
 def _ends(chains: Chains, heads: Mapping[bytes, Head], actor: bytes) -> list[bytes]:
-    """Return the last names of an actor's chains that are held: those from which no other branch goes on."""
+    """Return the last names of an actor's chains that are held: those that no other branch continues."""
     held = [name for name in (actor, *chains.names.branches(actor)) if name in heads]
     parents = {chains.names.parent(name) for name in held if name != actor}
     return [name for name in held if name not in parents]
 
 
 def _common(hash_at: Callable[[int], bytes | None], first: int, last: int, hashes: Sequence[bytes]) -> int:
-    """Return the last seq, from the first on, up to which two chains are one; one less than the first where none is."""
-    above = last + 1  # a hash covers all before it: where two differ, so do all that follow
+    """Return the last seq, from ``first`` on, at which two chains are equal; ``first - 1`` if they are nowhere equal."""
+    above = last + 1  # a hash covers everything before it: after the first difference, all hashes differ
     common = first - 1
     while common + 1 < above:
         middle = (common + above) // 2

@@ -1,8 +1,8 @@
 """
-Giving: what a store sends to peers of its log, in batches that a signature vouches for.
+Giving: the changes that a store sends to peers, in batches that a signature vouches for.
 
-1. Nothing is given that is not durable: everything given is read from the store.
-2. Nothing is given that no signature vouches for: this device's own, or the author's and the way to it.
+1. Only durable changes are given: everything is read from the store.
+2. Only changes that a signature vouches for are given: this device's own signature, or the author's and the hashes up to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edda_sync.sync.messages import Behind, Changes, Earlier, Part, Shown, Signe
 from edda_sync.sync.vouchers import beyond, last_signed
 from edda_sync.words import limits
 
-_HEADS_BYTES: Final = 256  # what a signature beside its way has, and the one before it
+_HEADS_BYTES: Final = 256  # the size of a signed head without its hashes, and of the one before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Given:
 
     Attributes:
         message: The batch.
-        frontier: What the peer holds once it has it.
+        frontier: What the peer holds once it has the batch.
         brought: The last change of each chain in it.
-        large: A large change whose parts must follow.
+        large: A large change whose parts must follow, if any.
     """
 
     message: Changes
@@ -48,7 +48,7 @@ class Given:
 
 class Giving:
     """
-    What one store gives; every call is one reader of the store.
+    What one store gives. Every call is one reader of the store.
 
     Args:
         store: The store.
@@ -58,10 +58,10 @@ class Giving:
 
     def __init__(self, store: Store, signer: Signer, workspace: bytes) -> None:
         self._store, self._signer, self._workspace = store, signer, workspace
-        self._last_signed = b"", b""  # what was signed last, and the signature
+        self._last_signed = b"", b""  # the last message that was signed, and its signature
 
     def missing(self, known: Mapping[bytes, int]) -> list[int] | None:
-        """Return where the changes are that a peer lacks; None when the log does not hold all of them any more."""
+        """Return the positions of the changes that a peer lacks; None when the log no longer holds all of them."""
         with self._store.read() as reader:
             return missing(reader, known)
 
@@ -69,14 +69,14 @@ class Giving:
         self, positions: list[int], known: Mapping[bytes, int], upto: Mapping[bytes, int] | None = None
     ) -> Given | None:
         """
-        Return the next batch for a peer, from the front of ``positions``, which lose what is in it or known.
+        Return the next batch for a peer. Remove what is in it, or known, from the front of ``positions``.
 
-        None when nothing can be given now: all is known, or no signature vouches for what is next yet.
+        Return None when nothing can be given now: everything is known, or no signature vouches for the next change yet.
 
         Args:
-            positions: Where the changes are.
+            positions: Where the changes are in the log.
             known: What the peer holds.
-            upto: How far along each chain it wants changes; without end by default.
+            upto: Up to where the peer wants changes of each chain; without limit by default.
         """
         with self._store.read() as reader:
             heads = reader.log.heads()
@@ -99,7 +99,7 @@ class Giving:
                         break
                     until = logged.seq if own[logged.actor] else vouchers.signed(logged)
                     if until is None:
-                        break  # it was relayed to us ahead of its signature, which is on its way
+                        break  # it was relayed to us before its signature, which will come
                     if not vouchers.add(logged, until):
                         break
                     chosen.append(logged)
@@ -116,9 +116,9 @@ class Giving:
             vouching = [each for each in signed if each is not None]
             if not chosen or len(vouching) < len(signed):
                 return None
-            for logged in ends:  # beside what vouches for its end, the last signature before that
+            for logged in ends:  # also give the last signature before the one that vouches for the end
                 if own[logged.actor]:
-                    continue  # each head of it was signed when it was given
+                    continue  # each of its heads was signed when it was given
                 inner = last_signed(reader, names, (logged.actor, logged.seq))
                 if inner is not None and inner[1] < logged.seq:
                     signature = reader.signatures.at(*inner) or b""
@@ -127,7 +127,7 @@ class Giving:
         return Given(message, reached, {logged.actor: logged.seq for logged in chosen}, large)
 
     def shown(self, names: Iterable[bytes]) -> list[Shown]:
-        """Return signed heads of some chains: at what is held of each, beyond it, or else the last one before it."""
+        """Return signed heads of some chains: of what is held, of something beyond it, or the last one before it."""
         found: list[Shown] = []
         with self._store.read() as reader:
             chains, heads = Chains(reader), reader.log.heads()
@@ -151,7 +151,8 @@ class Giving:
         """
         Return a batch of the log behind a peer's segment, and a large change whose parts must follow.
 
-        Of a head that is not here nothing is given but what others that are here depend on: its chain may be another one.
+        If one of the segment's heads is not here, its chain may be a different one. Then only those of its changes are
+        given that the heads that are here depend on.
         """
         held = dict(behind.held)
         with self._store.read() as reader:
@@ -173,25 +174,25 @@ class Giving:
         return Earlier(given.message.changes, given.message.heads), given.large
 
     def is_own(self, head: Head) -> bool:
-        """Tell whether a head is of one of this device's lives."""
+        """Tell whether a head belongs to one of this device's lives."""
         return changes.decode_birth(head.birth).public_key == self._signer.public_key
 
     def sign(self, head: Head) -> Head:
-        """Return a head with a signature over it: this device's, if it is its own; else as it is."""
+        """Return a head with this device's signature, if it is its own; otherwise as it is."""
         if not self.is_own(head):
             return head
         signature = self._sign(changes.actor_of(head.birth), head.seq, head.hash)
         return head._replace(signed_seq=head.seq, signature=signature)
 
     def _sign(self, actor: bytes, seq: int, digest: bytes) -> bytes:
-        """Return a signature of one of our heads; each peer is told the last one."""
+        """Return this device's signature of one of its heads. The last signature is kept, because every peer is sent it."""
         message = changes.signed_message(self._workspace, actor, seq, digest)
         if self._last_signed[0] != message:
             self._last_signed = message, self._signer.sign(message)
         return self._last_signed[1]
 
     def _signed(self, reader: StoreReader, head: Head, last: Logged) -> SignedHead | None:
-        """Return what vouches for an actor's changes up to one: our signature, or its author's and the way there."""
+        """Return what vouches for an actor's changes up to one: our signature, or the author's with the hashes up to it."""
         if self.is_own(head):
             actor = changes.actor_of(head.birth)
             return SignedHead(actor, last.seq, self._sign(actor, last.seq, last.hash), b"")
@@ -199,11 +200,11 @@ class Giving:
         assert found is not None, "it was asked for before the change was chosen"
         vouch = found.vouch(reader)
         if len(vouch.proof) < HASH_BYTES * (vouch.seq - last.seq):
-            return None  # a segment brought what is between, and nobody needs the log of it any more
+            return None  # a segment brought the changes between, and their headers are not here
         return vouch
 
     def part(self, large: Logged, number: int) -> Part | None:
-        """Return a part of a large change; None past its end."""
+        """Return a part of a large change; None after its last part."""
         with self._store.read() as reader:
             data, actor = reader.log.part(large.position, number), names_of(reader).actor(large.actor)
         return None if data is None else Part(actor, large.seq, number, data)
@@ -211,21 +212,21 @@ class Giving:
 
 class _Ends:
     """
-    The ends of the chains in a batch, and how many bytes vouch for them: there is a limit to both.
+    The ends of the chains in a batch, and how many bytes vouch for them; both are limited.
 
     Args:
-        reader: The store's.
+        reader: A reader of the store.
     """
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader, self._names = reader, names_of(reader)
-        self._until: dict[bytes, int] = {}  # by name: where what vouches for any of it that was asked about is signed
-        self._ends: dict[bytes, tuple[Logged, int]] = {}  # by name, in the order of the batch; and its bytes
+        self._until: dict[bytes, int] = {}  # by name: where the signature is that covers what was asked about
+        self._ends: dict[bytes, tuple[Logged, int]] = {}  # by name, in the batch's order: last change, bytes
         self._of_actor = Counter[bytes]()
         self._size = 0
 
     def signed(self, logged: Logged) -> int | None:
-        """Return the seq of what vouches for a change of another's chain; None when nothing does."""
+        """Return the seq of the signed head that vouches for a change of another device; None when there is none."""
         until = self._until.get(logged.actor, 0)
         if until < logged.seq:
             found = beyond(self._reader, self._names, logged.actor, logged.seq)
@@ -236,7 +237,7 @@ class _Ends:
         return until
 
     def add(self, logged: Logged, until: int) -> bool:
-        """Take a change in after which so much of its chain is signed, unless there is no room for what vouches for it."""
+        """Add a change whose chain is signed at ``until``; return False if there is no room for what vouches for it."""
         names, name = self._names, logged.actor
         follows = [name] if name in self._ends else []
         if names is not NOBODY and not follows and logged.seq > 1 and logged.seq == names.first(name):
@@ -264,10 +265,10 @@ class _Ends:
 
 
 def missing(reader: StoreReader, known: Mapping[bytes, int]) -> list[int] | None:
-    """Return where the changes are that a frontier lacks; None when the log does not hold all of them any more."""
+    """Return the positions of the changes that a frontier lacks; None when the log no longer holds all of them."""
     held = {head.actor: head.seq for head in reader.log.heads().values()}
     names = names_of(reader)
-    if names is not NOBODY:  # what stands before a branch is not of it
+    if names is not NOBODY:  # the changes before a branch are not part of it
         known = frontier.join(known, {name: names.first(name) - 1 for name in held})
     positions = list(reader.log.positions_after(known))
     return positions if len(positions) == frontier.lacking(known, held) else None

@@ -16,24 +16,24 @@ PROTOCOLS: Final = (limits.PROTOCOL_VERSION, limits.PROTOCOL_VERSION)
 
 class Greeting:
     """
-    What one peer says of its heads, until it has said all.
+    What one peer says about its heads, collected until it has said everything.
 
     Args:
-        exchange: What the store holds.
+        exchange: The store, as sessions see it.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._hello: Hello | None = None
         self._pages: list[Summary] = []
-        self._last = b""  # the last actor of which a page said something
+        self._last = b""  # the last actor of the page before
 
     def begin(self, hello: Hello, peer: str, tag: bytes) -> None:
         """
-        Take what a hello says beside its heads.
+        Take the fields of a hello other than its heads.
 
         Raises:
-            RemoteMismatchError: It speaks another version, is another device's, or belongs to another workspace.
+            RemoteMismatchError: The peer speaks another version, has another id, or belongs to another workspace.
         """
         if not hello.protocol[0] <= PROTOCOLS[1] or not hello.protocol[1] >= PROTOCOLS[0]:
             raise RemoteMismatchError(
@@ -48,7 +48,7 @@ class Greeting:
         Take a page of heads.
 
         Raises:
-            RemoteProtocolError: They are not in order, or too many at once.
+            RemoteProtocolError: The heads are not in order, or too many for one page.
         """
         actors = [self._last, *(each.actor for each in page.heads)]
         if len(page.heads) > limits.HEADS_MAX or actors != sorted(set(actors)):
@@ -60,7 +60,7 @@ class Greeting:
                 self._pages.append(each)
 
     def end(self) -> tuple[Hello, tuple[Summary, ...]]:
-        """Return the hello, and all heads that were said; another hello may follow later."""
+        """Return the hello and all its heads; the peer may say another hello later."""
         hello, pages = self._hello, tuple(self._pages)
         assert hello is not None, "pages come after it"
         self._hello, self._pages, self._last = None, [], b""

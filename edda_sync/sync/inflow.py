@@ -1,4 +1,4 @@
-"""Inflow: frames of data that become much more than themselves, and how fast one peer may bring these."""
+"""Inflow: data frames of one peer that wait, because of earlier data or because they expand to far more than their size."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class Inflow:
     The frames of one peer that wait until they may be taken, in the order in which they came.
 
     Args:
-        codec: Tells how much a frame becomes.
+        codec: Tells to how much a frame expands.
         rates: How much this peer brought lately.
-        timers: Of the talk; ``expand`` says when :meth:`ready` is to be asked.
-        is_busy: Whether a frame before these is not taken whole yet.
-        is_held: Whether no data may be taken now, of whomever it is.
-        is_asked_for: Whether all that comes was asked for: a log behind a segment that comes so slowly would be given up.
+        timers: The session's; the timer ``expand`` says when to call :meth:`ready`.
+        is_busy: Whether an earlier frame is not processed completely yet.
+        is_held: Whether no data may be taken now, from any peer.
+        is_asked_for: Whether everything that comes was asked for. Then it is not delayed, because a log behind a segment
+            that comes too slowly would be given up.
     """
 
     def __init__(
@@ -38,16 +39,17 @@ class Inflow:
         self._is_busy, self._is_held, self._is_asked_for = is_busy, is_held, is_asked_for
         self._frames: deque[bytes] = deque()
         self._bytes = 0
-        self._is_ordered = False  # whether not only data waits: what was said after that is heard after it
+        self._is_ordered = False  # whether other frames than data wait too, so that they stay in order
 
     def waits(self, frame: bytes, peer: str, now: float, *, is_data: bool = True) -> bool:
         """
-        Tell whether a frame has to wait, and keep it then.
+        Tell whether a frame has to wait; if so, keep it.
 
-        All waits for data that is not taken whole yet, or may not be taken now: what is said later is said of what is in it.
-        For frames that may not be expanded yet only data waits.
+        While earlier data is not processed completely, or may not be taken now, all frames wait, because later ones refer
+        to it. While data waits only because it may not be expanded yet, only other data waits.
 
         Raises:
+            RemoteProtocolError: More frames wait than may be under way.
             RemoteProtocolError: More wait than may be under way.
         """
         is_busy = self._is_busy()
@@ -59,16 +61,16 @@ class Inflow:
         self._frames.append(frame)
         self._bytes += len(frame)
         if self._bytes > limits.WINDOW_BYTES_MAX + limits.FRAME_BYTES_MAX:
-            raise RemoteProtocolError("it goes on to send, and waits for nobody to take it", peer)
+            raise RemoteProtocolError("more data than may be under way", peer)
         return True
 
     @property
     def is_waiting(self) -> bool:
-        """Whether any wait."""
+        """Whether any frames wait."""
         return bool(self._frames)
 
     def ready(self, now: float) -> Iterator[bytes]:
-        """Yield the frames that waited, as many as may be taken now."""
+        """Yield the waiting frames, as many as may be taken now."""
         while self._frames and not self._is_busy() and self._may_take(self._frames[0], now):
             frame = self._frames.popleft()
             self._bytes -= len(frame)

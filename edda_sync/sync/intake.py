@@ -1,4 +1,4 @@
-"""Intake: what one peer says that it holds, and what it brings. That is durable when it is acknowledged."""
+"""Intake: what one peer says that it holds, and what it brings. Nothing is acknowledged before it is durable."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Intake:
     What one peer brings.
 
     Args:
-        exchange: What the store takes.
+        exchange: The store, as sessions see it.
         peer: The device at the other end.
-        rates: How much it brought lately.
-        timers, progress, theirs, sending: Of the talk; ``resume`` says when what was left is to be asked for again.
-        saying: What it is told of that.
-        comparing, evidence, backfill: What takes a part of it.
-        relaying: What the talks of this device know together.
-        aside: What takes long is done by it.
+        rates: How much the peer brought lately.
+        timers, progress, theirs, sending: The session's. The timer ``resume`` says when to ask again for what was left out.
+        saying: What the peer is told.
+        comparing, evidence, backfill: The parts that handle some of the messages.
+        relaying: What all sessions of this device share.
+        aside: Runs what takes long.
     """
 
     def __init__(
@@ -71,21 +71,20 @@ class Intake:
         self._theirs, self._sending, self._saying, self._comparing = theirs, sending, saying, comparing
         self._evidence, self._backfill, self._relaying, self._aside = evidence, backfill, relaying, aside
         self._greeting = Greeting(exchange)
-        self._pushed = b""  # the devices to which the peer pushes its own changes, as it said last
-        # Changes that rotted here, of which it may still answer: for each, the whole log is looked at.
-        self._answers = 0
-        self._rest: Changes | None = None  # a batch of which a slice was taken
-        self._fetched = False  # whether it was asked for some
+        self._pushed = b""  # the devices to which the peer pushes its own changes, by its last word
+        self._answers = 0  # how many answers about rotten changes it may still send: each scans the whole log
+        self._rest: Changes | None = None  # a batch of which only a slice was taken
+        self._fetched = False  # whether the peer was asked for rotten changes
 
     # --- what the peer holds ------------------------------------------------------------------------------------------
 
     def greeted(self, hello: Hello, tag: bytes, now: float) -> None:
-        """Take a hello, which must say the tag of the workspace and of the peer."""
+        """Take a hello, which must contain the tag of the workspace and of the peer."""
         self._greeting.begin(hello, self._peer, tag)
         self.page(hello, now)
 
     def page(self, page: Hello | Heads, now: float) -> None:
-        """Take a page of a hello; the last one says all that the peer holds."""
+        """Take a page of a hello. After the last one, everything that the peer holds is known."""
         self._greeting.page(page, self._peer)
         if not self._sending.telling.said(page.evidence, more=page.more):
             return
@@ -95,7 +94,7 @@ class Intake:
         self._progress.waiting, self._progress.apart = hello.waiting, frozenset()
         self._comparing.introduced(hello.nonce)
         self._sending.introduced(held, hello.wanted)
-        if self._relaying.is_open(self._peer):  # what its first hello named came unasked; this is to be pulled
+        if self._relaying.is_open(self._peer):  # only what its first hello names comes unasked
             self._relaying.claimed(self._peer, held.items(), now)
         self._relaying.opened(self._peer)
         self._relaying.holds(self._peer, held)
@@ -105,7 +104,7 @@ class Intake:
         self._sending.telling.tell_rest()
 
     def acknowledged(self, ack: Ack, now: float) -> Said:
-        """Learn what of ours the peer has made durable, and what else it holds."""
+        """Note which of our changes are durable at the peer, and what else it holds."""
         self._relaying.claimed(self._peer, ack.moved, now)
         self._theirs.acknowledged(ack.moved, self._exchange.frontier())
         held = self._theirs.held
@@ -121,19 +120,19 @@ class Intake:
             if ack.evidence != evidence:  # content is a function of the changes and the evidence
                 questions = self._evidence.questions(evidence, ack.evidence, now)
                 if questions:
-                    self._comparing.proving.recheck()  # it could not look at what we said of our content
+                    self._comparing.proving.recheck()  # the peer could not compare what we said about our content
                 return [*self._saying.answer(), *questions]
-            if self._evidence.agrees():  # what we said, before the evidence was the same, it could not look at
+            if self._evidence.agrees():  # nor could it before both held the same evidence
                 self._comparing.proving.recheck()
         return self._saying.compare(now) or self._saying.answer()
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
     def changes(self, batch: Changes, now: float) -> Said:
-        """Take a batch."""
+        """Take a batch of changes."""
         if batch.pushed is not None:
             self._pushed = batch.pushed
-        if "resume" in self._timers:  # it is asked for again
+        if "resume" in self._timers:  # it is asked for again later
             self._rest = None
             self._saying.acking.dealt += 1
             self._sending.learned(self._exchange.taking.named(batch), self._exchange.frontier())
@@ -162,11 +161,11 @@ class Intake:
 
     @property
     def is_busy(self) -> bool:
-        """Whether what came is not taken whole yet: what came after it waits."""
+        """Whether earlier data is not processed completely yet, so that later frames wait."""
         return self._rest is not None or self._aside.is_busy
 
     def go_on(self, now: float) -> Said:
-        """Take the next slice of a batch, unless it has to wait for what is done beside."""
+        """Take the next slice of a batch, unless it has to wait for work that is done beside."""
         return [] if self._rest is None or self._aside.is_held else self.changes(self._rest, now)
 
     def earlier(self, batch: Earlier, now: float) -> Said:
@@ -182,7 +181,7 @@ class Intake:
         return self._taken(taken, now)
 
     def part(self, part: Part, now: float) -> Said:
-        """Take a part of a large change, be it of the log, of that behind our segment, or of what rotted."""
+        """Take a part of a large change: one of the log, of the log behind our segment, or one that rotted here."""
         apart, fetched = self._progress.apart, self._fetched
 
         def take(exchange: Exchange) -> Then:
@@ -212,7 +211,7 @@ class Intake:
         self._saying.acking.dealt += not taken.more
         self._saying.acking.asked_again(taken.held)
         self._backfill.passed_over = self._backfill.passed_over or taken.unchecked
-        self._sending.learned(taken.held, ours)  # also of what came too early or too late to be taken
+        self._sending.learned(taken.held, ours)  # changes that came too early or too late count too
         self._theirs.sent(taken, ours, self._progress.apart)
         self._relaying.holds(self._peer, self._theirs.held)
         self._relaying.gave(self._peer, taken.held)
@@ -225,9 +224,9 @@ class Intake:
 
     def separate(self, actors: frozenset[bytes], now: float) -> None:
         """
-        Exchange nothing more of actors of whom the two hold different changes; all else goes on.
+        Stop exchanging changes of actors of whom the two hold different changes. Everything else goes on.
 
-        Tell the peer what we hold of them: of both pieces either can prove the fork.
+        Also tell the peer our pieces of these chains: with both pieces, either side can prove the fork.
         """
         fresh = frozenset(map(self._exchange.actor, actors)) - self._progress.apart
         if fresh:
@@ -240,7 +239,7 @@ class Intake:
     def evidence(self, message: Evidence | Branch, now: float) -> Said:
         """Take evidence, or a piece of a chain."""
         news = self._evidence.take(message, now)
-        if isinstance(message, Branch) and not news.agrees:  # so it says; else it said so before what it says it holds
+        if isinstance(message, Branch) and not news.agrees:  # a piece says that the two chains differ
             self.separate(frozenset((message.actor,)), now)
         self._saying.acking.dealt += 1
         evidence, forked = tuple(news.evidence), frozenset(news.forked)
@@ -248,7 +247,7 @@ class Intake:
         return [*self._saying.ack(), *([learned] if evidence else [])]
 
     def learned(self, news: Learned) -> None:
-        """Learn that there is new evidence, whoever brought it: how changes are called from now on."""
+        """Note new evidence, from any peer: changes have other names from now on."""
         self._sending.telling.tell(news.evidence)
         if news.renamed:
             self._relaying.renamed()
@@ -262,10 +261,10 @@ class Intake:
 
     def _rejoin(self) -> None:
         """
-        Exchange everything again, once a fork is proved here of which the peer had the proof before.
+        Exchange everything again, once a fork is proved here that the peer had proved before.
 
-        It says no hello for that: what it said and sent went by the names that are used here only now. A peer that learns of
-        the fork later says hello then, and what was held apart is judged anew by that.
+        The peer needs no new hello for that: it has always used the names that are used here only now. A peer that learns
+        of the fork later says hello then, and by that hello we decide again what is kept apart.
         """
         self._progress.apart = self._comparing.apart = frozenset()
         self._sending.rejoin(self._theirs.held)
@@ -281,17 +280,17 @@ class Intake:
         return [*found, *self._saying.ack()]
 
     def compared_again(self, now: float) -> Said:
-        """Take what was kept of these until all may be looked at again."""
+        """Take the cells and pages that waited until the store may be scanned again."""
         left = self._comparing.left()
         return [*self._saying.compare(now), *(each for message in left for each in self.compared(message, now))]
 
     def fetch(self, wanted: Fetch) -> Said:
-        """Ask for changes that rotted here."""
+        """Ask the peer for changes that rotted here."""
         self._fetched, self._answers = True, len(wanted.wanted)
         return [wanted]
 
     def found(self, found: Found) -> Said:
-        """Take what answers that."""
+        """Take the answer to that."""
         if not self._answers:
             return []
         self._answers -= 1

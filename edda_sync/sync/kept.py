@@ -1,9 +1,9 @@
 """
-What could not be written again is kept beside: nothing that was acknowledged is lost.
+Kept: what could not be written again is kept in documents, so that nothing acknowledged is lost.
 
-A draft was made on what a segment showed, and may not fit what is true: one life may write only so much into one text or
-task. Then what it says becomes a document of its own, which every device shows and finds by its words, and `edda status`
-names. Where several drafts wrote the same thing, it is what that read at last.
+A draft was made on what a segment showed. It may not fit the true state, because one life may write only so much into one
+text or task. What it says then becomes a document of its own, which every device shows and can search, and which
+`edda status` names. If several drafts wrote the same field, the last of them counts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _ID_BYTES: Final = 16
 
 
 class Kept:
-    """What could not be written again, by the key of the entity that it is about."""
+    """What could not be written again, by the key of the entity that it belongs to."""
 
     def __init__(self) -> None:
         self._texts: dict[bytes, str] = {}
         self._cells: dict[bytes, dict[str, Any]] = {}
 
     def add(self, draft: Draft | Verbatim) -> None:
-        """Keep what a draft says; that it hides or brings back something is dropped."""
+        """Keep what a draft says. That it hides or brings back something is dropped."""
         if isinstance(draft, Rewrite):
             self._texts[key_of(draft.kind, draft.id)] = draft.new or ""
         elif isinstance(draft, Put):
@@ -46,10 +46,10 @@ class Kept:
 
     def documents(self, title_of: Callable[[bytes], str], nonce: bytes) -> Iterator[Put]:
         """
-        Yield the documents that it becomes.
+        Yield the documents in which it is kept.
 
         Args:
-            title_of: Returns what an entity is called.
+            title_of: Returns the title of an entity.
             nonce: Random bytes, for their ids.
         """
         cells = {key: msgspec.json.format(msgspec.json.encode(held)).decode() for key, held in self._cells.items()}
@@ -64,26 +64,26 @@ class Kept:
 
 
 def _title(cells: dict[str, Any] | None, title: str) -> str:
-    """Return the title that was to be written, or the one that there is."""
+    """Return the title that was to be written; otherwise the present one."""
     written = (cells or {}).get("title")
     return written if isinstance(written, str) else title
 
 
 def note(tx: StoreWriter, documents: list[bytes]) -> None:
-    """Note documents in which something is kept, by their ids."""
+    """Note the ids of documents in which something is kept."""
     if documents:
         tx.meta.set(KEPT_KEY, (tx.meta.get(KEPT_KEY) or b"") + b"".join(documents))
 
 
 def kept_in(reader: StoreReader) -> list[str]:
-    """Return the ids of the documents in which something is kept, as far as they are still here."""
+    """Return the ids of the documents in which something is kept, and that still exist."""
     raw = reader.meta.get(KEPT_KEY) or b""
     ids = [values.id_text(raw[at : at + _ID_BYTES]) for at in range(0, len(raw), _ID_BYTES)]
     return [each for each in ids if reader.tables.row("document", each) is not None]
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield a text in pieces that a document has room for: two devices together may have made it larger."""
+    """Yield a text in pieces that fit into a document. Two devices together may have made it larger."""
     rest = text.encode()
     while True:
         piece = rest[: limits.TEXT_BYTES_MAX].decode(errors="ignore")

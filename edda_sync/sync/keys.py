@@ -1,4 +1,4 @@
-"""What sync needs of keys: this device's, to sign with, and a way to check anybody's signature."""
+"""The keys that sync needs: this device's, to sign with, and a function that checks any device's signature."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class Signer(Protocol):
 
 
 Verify = Callable[[bytes, bytes, bytes], bool]
-"""``(public_key, signature, message)``: whether the signature is the key's over the message."""
+"""``(public_key, signature, message)``: tell whether this key made the signature over the message."""

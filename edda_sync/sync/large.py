@@ -1,4 +1,4 @@
-"""Large changes, which travel in parts: what is half here of them, and how much of that is kept."""
+"""Large changes, which travel in parts: which of them are half received, and how many of these are kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edda_sync.words.errors import RemoteProtocolError
 
 def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
     """
-    Return the large change whose parts are still arriving, of which a part is; None when none under its dot is expected.
+    Return the half received change to which a part belongs; None when no change is expected under its dot.
 
     Raises:
-        RemoteProtocolError: It is of none that is expected under its dot.
+        RemoteProtocolError: Changes are expected under its dot, and it belongs to none of them.
     """
     expected = False
     for each in reader.incoming.all(part.seq):
@@ -26,12 +26,12 @@ def incoming_of(reader: StoreReader, part: Part) -> Incoming | None:
         if fits and changes.hash_part(part.data) == header.parts[part.number]:
             return each
     if expected:
-        raise RemoteProtocolError("a part that is not of the change it names")
+        raise RemoteProtocolError("a part that does not belong to the change that it names")
     return None
 
 
 def is_last(reader: StoreReader, part: Part) -> bool:
-    """Tell whether a part is the last that is missing of a large change."""
+    """Tell whether a part is the last missing part of a large change."""
     try:
         incoming = incoming_of(reader, part)
     except RemoteProtocolError:
@@ -43,9 +43,9 @@ def is_last(reader: StoreReader, part: Part) -> bool:
 
 def expect(tx: StoreWriter, change: Change) -> None:
     """
-    Expect the parts of a large change. Two may be under one dot, and so they go by their hashes.
+    Expect the parts of a large change. There may be two under one dot, so parts are matched by their hashes.
 
-    Each device has room of its own, so that none can push out what another one wrote.
+    Each device has its own room, so that none can push out what another one wrote.
     """
     device = _device_of(tx, change.header)
     halves = {(each.actor, each.seq): (changes.decode_header(each.raw), len(each.parts)) for each in tx.incoming.all()}
@@ -62,7 +62,7 @@ def expect(tx: StoreWriter, change: Change) -> None:
 
 
 def _device_of(reader: StoreReader, header: Header) -> bytes:
-    """Return the key of a change's device; its actor where nothing of that is here."""
+    """Return the key of the device that wrote a change, or its actor if nothing of that is here."""
     birth = header.birth
     if birth is None:
         heads = reader.log.heads()

@@ -1,9 +1,10 @@
 """
-Learning: what a store does when a chain is proved to fork. It calls changes by the names that follow from that, and folds
-anew what they are about.
+Learning: what a store does when a chain is proved to fork. It renames changes accordingly, and folds again the entities
+that they are about.
 
-Which proofs are kept is a function of what is held, whatever came first: those by keys that the log says are members'. How
-fast, is flow. Whoever leaves a proof asks for it again once there may be another answer.
+Which proofs are kept depends on what is held, in whatever order it came: proofs by keys that the log says are members'. Only
+how fast they are taken is limited by rates. A device that ignored a proof asks for it again when the answer may be
+different.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from edda_sync.workspace import authority
 from edda_sync.workspace.keys import ACTOR_KEY
 
 Allows = Callable[[bytes], bool]
-"""Tells of a device's key whether one more proof by it may be taken now."""
+"""Tells whether one more proof by a device's key may be taken now."""
 
 
 class Wanted(NamedTuple):
-    """A piece of a chain, for a peer: the last name of the chain, and where the piece ends; its end, or before a seq."""
+    """A piece of a chain for a peer: the chain's last name, and the seq before which the piece ends; None for the end."""
 
     name: bytes
     before: int | None = None
@@ -41,19 +42,19 @@ class Wanted(NamedTuple):
 @dataclass(slots=True)
 class News:
     """
-    What came of a piece of a chain, or of evidence.
+    What came of evidence, or of a piece of a chain.
 
     Attributes:
-        evidence: What of it was new, by name.
-        brought: What the peer told of it, new or not, by name.
-        forked: Actors whose chains it newly proves to fork.
-        renamed: What is called otherwise from now on, since a fork was proved.
-        ends: Up to where a name goes from now on, of a chain that is proved to fork where nothing more of it is here.
-        say: Longer pieces, for the peer.
-        agrees: Whether a piece is, as far as both go, what is held here.
-        strangers: Keys of which it had proofs, and that are no members here.
-        late: Whether it had more proofs by one key than may be taken at once.
-        unchecked: Whether a segment, whose log is not here yet, keeps it from being looked at.
+        evidence: The names of what was new.
+        brought: The names of all evidence that the peer told, new or not.
+        forked: Actors whose chains were newly proved to fork.
+        renamed: The new names of changes, after a proof.
+        ends: The last change under a name, for forked chains of which nothing after the fork is held here.
+        say: Longer pieces to tell the peer.
+        agrees: Whether a piece equals what is held here, as far as both go.
+        strangers: Keys with proofs that are no members here.
+        late: Whether there were more proofs by one key than may be taken at once.
+        unchecked: Whether something could not be checked, because the log behind our segment is not here yet.
     """
 
     evidence: list[bytes] = field(default_factory=list)
@@ -70,22 +71,22 @@ class News:
 
 class Learning:
     """
-    Proofs that are learned in one transaction: what they are about is folded anew once, after all of them.
+    The proofs that one transaction learns. After all of them, the affected entities are folded again once.
 
     Args:
-        ledger: The store's.
+        ledger: The store's ledger.
         tx: The transaction.
         allows: See :data:`Allows`.
     """
 
     def __init__(self, ledger: Ledger, tx: StoreWriter, allows: Allows) -> None:
         self._ledger, self._tx, self._allows = ledger, tx, allows
-        self._positions = set[int]()  # of the changes whose entities are to be folded anew
+        self._positions = set[int]()  # of the changes whose entities are to be folded again
 
     def is_wanted(self, proof: ForkProof, news: News) -> bool:
-        """Tell whether a proof is of a point that is not known, by a member's key, and may be taken now."""
+        """Tell whether a proof is about an unknown point, made by a member's key, and may be taken now."""
         if self._tx.segments.merged():
-            news.unchecked = True  # whose branch a segment stands for, only the log behind it tells
+            news.unchecked = True  # only the log behind a segment tells which branch the segment stands for
             return False
         if proof.point in points_of(self._tx, proof.actor):
             return False
@@ -99,7 +100,7 @@ class Learning:
         return False
 
     def learn(self, proof: ForkProof, news: News) -> None:
-        """Keep a proof that was checked, and call changes by the names that follow from it."""
+        """Keep a proof that was checked, and rename changes accordingly."""
         tx, point = self._tx, proof.point
         if point in points_of(tx, proof.actor):
             return
@@ -114,7 +115,7 @@ class Learning:
         head = None if shared is None else tx.log.heads().get(shared[0])
         if shared is None or head is None or head.seq <= point.seq:
             news.ends.append((proof.actor if shared is None else shared[0], point.seq))
-            return  # nothing is held beyond the point, so nothing has another name
+            return  # nothing after the fork is held, so nothing gets another name
         after = tx.log.hash_at(shared[0], point.seq + 1)
         assert after is not None, "the log holds all that its heads say, or there would be no evidence of it"
         by = branches.renaming(proof.actor, shared, after)
@@ -139,14 +140,14 @@ class Learning:
             if deps != other.deps:
                 tx.log.set_head(other._replace(deps=deps))
         if tx.meta.get(ACTOR_KEY) == by.old:
-            tx.meta.set(ACTOR_KEY, by.new)  # under which this store wrote, so that its next life continues it
+            tx.meta.set(ACTOR_KEY, by.new)  # this store wrote under that name, and its next life continues it
         anew.note(tx)
-        above = names_of(tx).above(by.new)  # whose items texts call by the whole way down to them
+        above = names_of(tx).above(by.new)  # texts name the items of all branches above it
         known = {name: SEQ_MAX for name in tx.log.heads() if name not in above}
         self._positions.update(tx.log.positions_after(known))
 
     def fold_anew(self, news: News) -> None:
-        """Fold anew what changes are about that have another name now, and what names them."""
+        """Fold again the entities of changes that were renamed, and the entities whose state mentions an old name."""
         if not news.renamed:
             return
         tx, old = self._tx, {by.old for by in news.renamed}
@@ -156,6 +157,6 @@ class Learning:
 
 
 def is_member(reader: StoreReader, key: bytes) -> bool:
-    """Tell whether the log says that a key is a member's, or was one's."""
+    """Tell whether the log says that a key is a member's, now or earlier."""
     device = authority.device_of(reader, key)
     return device is not None and bool(device.cells.get("record"))

@@ -1,9 +1,9 @@
 """
-Making segments: what a store serves to a newcomer for whom the log would be the longer way.
+Making segments, which a store serves to a newcomer when sending the log would take longer.
 
-1. A segment is made once and kept for a day under its hash, so that a broken transfer goes on where it stopped.
-2. Whoever makes one signs it. So nobody makes one of what it only believes: while a store's own segment is provisional, it
-   passes on that one, with its maker's name, and nothing else.
+1. A segment is made once, and kept for a day under its hash, so that a broken transfer can continue where it stopped.
+2. The maker signs the segment, so a store makes none of what it only believes. While its own segment is provisional, it
+   passes on that segment, with its maker's signature, and makes none.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _MADE_SEGMENT: Final = "made_segment"
 
 class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
     """
-    A segment that can be served: its name, when it was made (wall seconds), how many parts, at which frontier; and how often
-    something had been folded anew by then, since it may hold what the view was before that.
+    A segment that can be served: its name, when it was made (wall seconds), its number of parts, and its frontier.
+    ``folded`` counts how often the store had folded something again by then: an older segment may hold an outdated view.
     """
 
     hash: bytes
@@ -48,11 +48,11 @@ class MadeSegment(msgspec.Struct, frozen=True, array_like=True):
 
 class Making:
     """
-    The segments that one store serves; every call is one transaction or reader of the store.
+    The segments that one store serves. Every call is one transaction or reader of the store.
 
     Args:
-        store, ledger: The store, and its ledger's keeper.
-        giving: What it gives.
+        store, ledger: The store, and its ledger.
+        giving: What the store gives.
         signer: This device's key.
         workspace: The workspace's id.
         wall_s: Wall clock in seconds.
@@ -71,7 +71,7 @@ class Making:
         self._signer, self._workspace, self._wall_s = signer, workspace, wall_s
 
     def pays(self) -> bool:
-        """Tell whether a segment is the better answer to who holds nothing, by what the log and the entities cost."""
+        """Tell whether a segment costs a newcomer, who holds nothing, less than the log does."""
         with self._store.read() as reader:
             counted, mentions = reader.tables.counts(), reader.mentions.count()
         entities = sum(counted[each] for each in ("tasks", "documents", "tags", "hidden"))
@@ -79,10 +79,10 @@ class Making:
 
     def given(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         """
-        Return a segment that brings a newcomer on: of all that is here or, while that is provisional, the one that it is.
+        Return a segment for a newcomer: one of everything that is here; while our own segment is provisional, that one.
 
         Args:
-            known: What the peer holds already.
+            known: What the peer already holds.
         """
         return self.made(known) if self._can_make() else self._taken(known)
 
@@ -95,20 +95,20 @@ class Making:
         return None
 
     def _can_make(self) -> bool:
-        """Tell whether a segment of what is here can be vouched for: all is applied, and from the log, and may be given."""
+        """Tell whether this store can make a segment: everything is applied, comes from the log, and may be given."""
         with self._store.read() as reader:
             return (
                 not reader.segments.merged()
                 and not reader.unapplied.waiting()
                 and not early.is_pending(reader)
-                and names_of(reader) is NOBODY  # which branch a head is of, only the log can tell
+                and names_of(reader) is NOBODY  # only the log can tell which branch a head belongs to
                 and all(
                     self._giving.is_own(head) or head.signed_seq == head.seq for head in reader.log.heads().values()
                 )
             )
 
     def has(self, known: Mapping[bytes, int]) -> bool:
-        """Tell whether there is nothing to make for :meth:`given`."""
+        """Tell whether :meth:`given` needs no new segment."""
         if not self._can_make():
             return True
         with self._store.read() as reader:
@@ -116,7 +116,7 @@ class Making:
 
     @staticmethod
     def _kept(reader: StoreReader, known: Mapping[bytes, int], now_s: float) -> MadeSegment | None:
-        """Return the segment that was made before, if it is here, of this view, and after it the log can go on."""
+        """Return the segment that was made before, if it still is complete and current, and the log can continue it."""
         made = made_segment(reader)
         if made is None:
             return None
@@ -127,12 +127,13 @@ class Making:
 
     def made(self, known: Mapping[bytes, int]) -> MadeSegment | None:
         """
-        Return a segment after which the log can go on: the one made within the last day, or a new one of all that is here.
+        Return a segment that the log can continue: the one made within the last day, or a new one of everything that is
+        here.
 
-        None when there is so much here that nobody would take it: then the log is all that there is to give.
+        Return None when there is so much here that no peer would accept a segment; then only the log can be given.
 
         Args:
-            known: What the peer holds already.
+            known: What the peer already holds.
         """
         now_s = self._wall_s()
 
@@ -156,7 +157,7 @@ class Making:
         return self._store.transact(make)
 
     def part(self, segment: bytes, number: int) -> bytes | None:
-        """Return a part of a segment that is kept here."""
+        """Return a part of a segment that is kept here; None if there is none."""
         with self._store.read() as reader:
             return reader.blobs.part(segment, number)
 
@@ -183,7 +184,7 @@ class Making:
 
     def _entries(self, tx: StoreWriter) -> Iterator[Entry]:
         texts: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
-        for entity, field, genesis in tx.states.texts():  # replaced ones too: an edit of them may still be on its way
+        for entity, field, genesis in tx.states.texts():  # replaced texts too: an edit of them may still arrive
             texts[entity].append((field, genesis))
         for record in tx.states.scan():
             held = tuple(Text(f, g, self._text_state(tx, (record.key, f, g))) for f, g in texts[record.key])
@@ -198,30 +199,30 @@ class Making:
 
 def segment_saves_us(changes: int, mentions: int, entities: int) -> int:
     """
-    Return by how much the log costs a newcomer more than a segment and what that costs beside the log, in microseconds.
+    Return how much more the log costs a newcomer than a segment with the log behind it, in microseconds.
 
     Args:
-        changes: Of the log.
-        mentions: How many entities these are about, each counted once for each change.
-        entities: How many there are.
+        changes: The number of changes in the log.
+        mentions: The number of entities that they are about, counted once for each change.
+        entities: The number of entities.
     """
     by_log = limits.LOG_CHANGE_US * changes + limits.LOG_MENTION_US * mentions
     return by_log - 2 * limits.SEGMENT_ENTITY_US * entities
 
 
 def root_of(reader: StoreReader) -> bytes:
-    """Return the root of all that a store holds; every text must be up to date."""
+    """Return the root of everything that a store holds. Every text must be up to date."""
     return digests.root((record.key, record.hash) for record in reader.states.scan())
 
 
 def made_segment(reader: StoreReader) -> MadeSegment | None:
-    """Return the segment that was made here and is kept to be served."""
+    """Return the segment that was made here and is kept to be served; None if there is none."""
     stored = reader.meta.get(_MADE_SEGMENT)
     return None if stored is None else msgspec.msgpack.decode(stored, type=MadeSegment)
 
 
 def forget_made(tx: StoreWriter) -> None:
-    """Forget the segment that is served: it may hold what the view was before it was folded anew."""
+    """Forget the segment that is served, because it may hold an outdated view."""
     made = made_segment(tx)
     if made is not None:
         tx.blobs.drop(made.hash)

@@ -1,8 +1,8 @@
 """
-Mending: changes of the log that rotted on this disk are asked of peers, by hash, and believed for nothing but their hash.
+Mending: this device asks its peers for changes of the log that rotted on its disk, and checks the answers by hash.
 
-What a change's hash must be is said by what follows it in its actor's chain, up to the head. So the row that rotted is not
-asked, and neither is the peer.
+The right hash of a change follows from the later changes of its chain, up to the head. So neither the rotten row nor the
+peer has to be trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edda_sync.words.errors import CorruptError, RemoteProtocolError
 
 class Mending:
     """
-    What one store asks for again; every call is one transaction or reader of the store.
+    What one store asks for again. Every call is one transaction or reader of the store.
 
     Args:
         store: The store.
@@ -29,18 +29,18 @@ class Mending:
         self._store = store
 
     def wanted(self) -> Fetch | None:
-        """Look at the whole log, and return what to ask peers for; None when nothing of it rotted."""
+        """Scan the whole log and return what to ask peers for; None when nothing of it rotted."""
         with self._store.read() as reader:
             rotten = tuple((actor, seq, digest) for actor, seq, digest, _ in _rotten(reader))
         return Fetch(rotten[: limits.FETCHED_MAX]) if rotten else None
 
     def answer(self, actor: bytes, seq: int, digest: bytes, part: int | None) -> Found | Part | None:
         """
-        Return what is here of a change that a peer asks for; None when there is nothing, or nothing sound.
+        Return what is held here of a change that a peer asks for; None when nothing sound is held.
 
         Args:
-            actor, seq, digest: Under which name the peer holds it, and what it must hash to.
-            part: Number of a part of its body; None for its header and what of its body is beside that.
+            actor, seq, digest: The name under which the peer holds it, and the hash that it must have.
+            part: The number of a part of its body; None for its header with a body that is not in parts.
         """
         with self._store.read() as reader:
             position = reader.log.position_of(actor, seq)
@@ -58,7 +58,7 @@ class Mending:
             return Part(actor, seq, part, data) if sound and data is not None else None
 
     def take(self, found: Found) -> int:
-        """Put changes back in the place of those that rotted; return how many were mended whole."""
+        """Put changes back in place of rotten ones; return how many of these are complete again."""
 
         def work(tx: StoreWriter) -> int:
             rotten = {digest: (name, position) for name, _, digest, position in _rotten(tx)}
@@ -79,7 +79,7 @@ class Mending:
         return self._store.transact(work)
 
     def take_part(self, part: Part) -> int:
-        """Put a part back in the place of one that rotted; return 1 when that made its change whole."""
+        """Put a part back in place of a rotten one; return 1 if its change is complete again, else 0."""
 
         def work(tx: StoreWriter) -> int:
             position = tx.log.position_of(part.actor, part.seq)
@@ -98,25 +98,25 @@ class Mending:
 
 
 def _rotten(reader: StoreReader) -> Iterator[tuple[bytes, int, bytes, int]]:
-    """Yield actor, seq, the hash that it must have, and the position of each change that is not what was written."""
+    """Yield actor, seq, expected hash, and position of each change that rotted."""
     for head in reader.log.heads().values():
         expected = head.hash
         for seq in range(head.seq, 0, -1):
             position = reader.log.position_of(head.actor, seq)
             if position is None:
-                break  # a segment stands for it and for what is before it
+                break  # a segment stands for it and for all changes before it
             logged = reader.log.read(position)
             if logged.hash != expected or not _is_sound(reader, logged):
                 yield head.actor, seq, expected, position
             previous = _previous(logged, expected)
             if previous is None:
                 before = reader.log.position_of(head.actor, seq - 1)
-                previous = b"" if before is None else reader.log.read(before).hash  # the best that is known of it
+                previous = b"" if before is None else reader.log.read(before).hash  # nothing better is known about it
             expected = previous
 
 
 def _previous(logged: Logged, expected: bytes) -> bytes | None:
-    """Return the hash of the change before one, if its header is what was written."""
+    """Return the hash of the change before, if the header of this one is intact; otherwise None."""
     try:
         header = changes.decode_header(logged.raw)
     except RemoteProtocolError:

@@ -1,14 +1,14 @@
 """
-Taking segments: how an empty store begins with what another one made of the log, and does not believe it.
+Taking segments: how an empty store begins with a segment that another device made of the log, and checks it later.
 
-1. A segment is taken by name, by a store that asked for it and holds nothing yet. It leaves room in the log for the changes
-   that it stands for.
-2. It is *provisional* until those changes are here and fold to the same root. They are fetched in the background, checked
-   as any change is, and kept below it.
-3. If they fold to another root, the segment is dropped and its maker named: what the log says stands.
-4. Only a segment that is whole, whose hash is its name, and whose maker and heads are signed by members, is taken at all.
-5. One that was refused is not asked for again, and the log comes instead: what a newer version makes may say more than this
-   one reads.
+1. A store takes a segment only by name, after it asked for it, and while it holds nothing yet. The segment leaves room in
+   the log for the changes that it stands for.
+2. The segment is *provisional* until those changes are here and fold to the same root. They are fetched in the background,
+   checked like all changes, and put into that room.
+3. If they fold to another root, the segment is dropped and its maker named; what the log says counts.
+4. A segment is taken only if it is complete, its hash is its name, and its maker and heads are signed by members.
+5. A refused segment is not asked for again; the log comes instead. A newer version may put more into a segment than this
+   one can read.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from edda_sync.workspace import authority
 
 class Merging:
     """
-    What one store takes of segments; every call is one transaction or reader of the store.
+    The segments that one store takes. Every call is one transaction or reader of the store.
 
     Args:
-        store, ledger: The store, and its ledger's keeper.
-        verify: Checks anybody's signature.
+        store, ledger: The store, and its ledger.
+        verify: Checks the signature of any device.
         workspace: The workspace's id.
 
     Attributes:
-        refused: The last segments that were refused, by name.
+        refused: The names of the last segments that were refused.
     """
 
     def __init__(self, store: Store, ledger: Ledger, verify: Verify, workspace: bytes) -> None:
@@ -58,22 +58,22 @@ class Merging:
         self.refused: deque[bytes] = deque(maxlen=limits.SEGMENT_HALVES_MAX)
 
     def first_wanted(self, offer: Offer) -> int | None:
-        """Return the first part that is wanted of a segment that a peer offers; None when the log is the better way."""
+        """Return the first part that is wanted of an offered segment; None when the log is wanted instead."""
         if not 0 < offer.parts <= limits.SEGMENT_PARTS_MAX:
             raise RemoteProtocolError("a segment out of bounds")
         with self._store.read() as reader:
             if reader.log.heads() or reader.log.position() or offer.segment in self.refused:
                 return None
             if any(map(reader.meta.get, (FORGED_KEY, UNPROVED_KEY))):
-                return None  # once bitten: the log needs nobody's word
+                return None  # a segment was wrong before, so only the log is taken
             return dict(reader.blobs.unreferenced()).get(offer.segment, 0)
 
     def take(self, snapshot: Snapshot) -> Taken:
         """
-        Take a part of a segment that was asked for; the last one makes it what this store begins with.
+        Take a part of a segment that was asked for. With the last part, this store begins with the segment.
 
         Raises:
-            RemoteProtocolError: The segment is damaged, or says what nobody signed; its parts are forgotten.
+            RemoteProtocolError: The segment is damaged, or contains what nobody signed; its parts are forgotten.
         """
         name, parts = snapshot.segment, snapshot.parts
         if not 0 <= snapshot.number < parts <= limits.SEGMENT_PARTS_MAX or len(snapshot.data) > limits.PART_BYTES_MAX:
@@ -82,10 +82,10 @@ class Merging:
         def keep(tx: StoreWriter) -> Taken | None:
             if tx.log.heads() or tx.log.position():
                 tx.blobs.drop(name)
-                # Another peer was faster, or somebody wrote here meanwhile: then the log itself is to be sent.
+                # Another peer was faster, or a program wrote here meanwhile: then the log itself is to be sent.
                 return Taken(0, early=early.is_pending(tx))
             halves = {half: parts for half, parts in halves_of(tx) if half != name}
-            if len(halves) >= limits.SEGMENT_HALVES_MAX:  # what has come furthest stays
+            if len(halves) >= limits.SEGMENT_HALVES_MAX:  # keep those that have come furthest
                 tx.blobs.drop(min(halves, key=lambda half: halves[half]))
             tx.blobs.keep_part(name, snapshot.number, snapshot.data)
             return None
@@ -123,7 +123,7 @@ class Merging:
             tx.log.set_head(head)
             tx.signatures.add(head.actor, head.signed_seq, head.signature)
         if root_of(tx) != opened.header.root:
-            raise RemoteProtocolError("a segment of which other content comes than its root says")
+            raise RemoteProtocolError("a segment whose content does not match its root")
         behind = sum(head.seq for head in opened.heads)
         tx.segments.append(behind + 1, name)
         provisional = Provisional(name, opened.header.maker, opened.header.root, behind + 1, behind)
@@ -133,7 +133,7 @@ class Merging:
         return Taken(behind)
 
     def _check_signatures(self, opened: Opened) -> None:
-        """Check that a segment is signed by its maker, each head by its author, and that no head reaches beyond it."""
+        """Check the signatures of the maker and of the heads' authors, and that the segment holds what heads depend on."""
         header = opened.header
         if not self._verify_signature(header.maker, header.signature, segments.signed_header(header, self._workspace)):
             raise RemoteProtocolError("a segment that its maker did not sign")
@@ -159,17 +159,17 @@ class Merging:
 
 def take_into(fold: Fold, opened: Opened) -> None:
     """
-    Take a segment's entities and texts into a fold of an empty store.
+    Load a segment's entities and texts into the fold of an empty store.
 
     Raises:
-        RemoteProtocolError: Its content is not what its root says, or none that can be read.
+        RemoteProtocolError: Its content does not match its root, or cannot be read.
     """
     hashes: list[tuple[bytes, bytes]] = []
     at = {head.actor: head.seq for head in opened.heads}
     for entry in opened.entries:
         try:
             entity = decode(entry.key[1:], entry.state)
-            check_state(entity, at)  # first: what is nested without end could not even be written again
+            check_state(entity, at)  # first, because a state that is nested too deeply could not even be encoded
             if entity.key != entry.key or encode(entity) != entry.state:
                 raise RemoteProtocolError("a segment with a state that is not canonical, or under another one's key")
             texts = {
@@ -177,24 +177,24 @@ def take_into(fold: Fold, opened: Opened) -> None:
                 for text in entry.texts
             }
         except (CorruptError, InvalidValueError) as error:
-            raise RemoteProtocolError(f"a segment with what no device makes ({error})") from None
+            raise RemoteProtocolError(f"a segment with an invalid state ({error})") from None
         edited = entity.edited_texts()
         if any(text not in texts for text in edited):
             raise RemoteProtocolError("a segment without a text that an entity of it names")
         hashes.append((entry.key, hash_entity(entry.key, entry.state, [texts[text] for text in edited])))
         fold.load_state(entity)
     if root(hashes) != opened.header.root:
-        raise RemoteProtocolError("a segment whose content is not what its root says")
+        raise RemoteProtocolError("a segment whose content does not match its root")
 
 
 def open_taken(fold: Fold, name: bytes) -> Mapping[bytes, Head]:
-    """Take the segment that a store began with into a fold of its log; return its heads."""
+    """Load the segment that a store began with into a fold of its log; return the segment's heads."""
     opened = segments.read(segments.parts_of(fold.reader, name))
     take_into(fold, opened)
     return {head.actor: head for head in opened.heads}
 
 
 def halves_of(reader: StoreReader) -> list[tuple[bytes, int]]:
-    """Return name and number of parts of each segment that is half here."""
+    """Return name and number of parts of each segment that is half received."""
     made = made_segment(reader)
     return [(name, parts) for name, parts in reader.blobs.unreferenced() if made is None or name != made.hash]

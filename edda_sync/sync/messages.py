@@ -1,9 +1,9 @@
 """
 The messages of a session. PROTOCOL.md has them byte by byte.
 
-Each is an array: its tag, its fields, and room to grow (``crdt.ext``). What stands behind the fields that this version knows
-is passed over, so one more of them ends no talk. A message of an unknown tag is an error: whoever may send one says so among
-the features of its hello.
+Each message is an array: its tag, its fields, and room to grow (``crdt.ext``). A reader ignores further fields that it does
+not know, so a new field ends no session. A message with an unknown tag is an error: a device sends one only to peers that
+list the feature in their hello.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Short = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True):
-    """A message is an array: its tag, then its fields."""
+    """Base of the messages: an array of its tag and its fields."""
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
-    """Where one actor's chain stands: its seq and the first 16 bytes of its head's hash."""
+    """Where one actor's chain ends: its last seq, and the first 16 bytes of the hash of that change."""
 
     actor: Actor
     seq: Seq
@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Wish(msgspec.Struct, frozen=True, array_like=True):
-    """A large change that is half received: its dot, and the first part that is missing."""
+    """A large change that is half received: its dot, and its first missing part."""
 
     actor: Actor
     seq: Seq
@@ -45,18 +45,18 @@ class Wish(msgspec.Struct, frozen=True, array_like=True):
 
 class Hello(_Message, frozen=True, tag=1):
     """
-    The first message, both ways.
+    The first message of both sides.
 
     Attributes:
-        protocol: Versions that the sender speaks, lowest and highest.
+        protocol: The lowest and highest version that the sender speaks.
         workspace: Tag of workspace and device.
-        device: The sender, as its certificate says.
-        nonce: Random: both sides' key the coded cells of this talk.
-        heads: Its frontier, with hashes, sorted by actor; a page of it.
-        more: Whether :class:`Heads` follow with the rest of it, and of the names.
-        evidence: Short names of the signed evidence that it holds, ascending; a page of them.
-        waiting: How much is held there but not applied.
-        wanted: Large changes half received.
+        device: The sender's id, as in its certificate.
+        nonce: Random bytes; both sides' nonces are the key of the coded cells in this session.
+        heads: A page of the sender's heads, sorted by actor.
+        more: Whether :class:`Heads` follow with more heads and names.
+        evidence: A page of the short names of the signed evidence that the sender holds, ascending.
+        waiting: How much the sender holds but has not applied.
+        wanted: Large changes that the sender has half received.
         ext: Room to grow.
     """
 
@@ -73,7 +73,7 @@ class Hello(_Message, frozen=True, tag=1):
 
 
 class Heads(_Message, frozen=True, tag=8):
-    """The next page of a hello's heads and names of evidence."""
+    """The next page of the heads and names of a hello."""
 
     heads: tuple[Summary, ...]
     evidence: tuple[Short, ...]
@@ -85,7 +85,7 @@ class SignedHead(msgspec.Struct, frozen=True, array_like=True):
     """
     A signature that vouches for an actor's changes in a batch.
 
-    ``proof`` holds the header hashes (32 bytes each) of the changes between the last one in the batch and ``seq``.
+    ``proof`` contains the header hashes (32 bytes each) of the changes after the last one in the batch, up to ``seq``.
     """
 
     actor: Actor
@@ -96,13 +96,15 @@ class SignedHead(msgspec.Struct, frozen=True, array_like=True):
 
 class Changes(_Message, frozen=True, tag=2):
     """
-    A batch in the sender's log order, each a header and a body; a large change is the last, its parts follow.
+    A batch of changes in the order of the sender's log, each a header and a body. A large change comes last; its parts
+    follow.
 
     Attributes:
         changes, heads: The batch, and what vouches for it.
-        pushed: The first 8 bytes of the id of each device to which the sender pushes its own changes, one behind another,
-            in order; nil where they are as it said last in this talk.
-        seal: As in :class:`Ack`, of the sender once the receiver holds what is in the batch; empty when that is not all.
+        pushed: The first 8 bytes of the id of each device to which the sender pushes its own changes, in order and without
+            separators; nil if this has not changed in this session.
+        seal: As in :class:`Ack`: the sender's seal, if the receiver holds everything once it has this batch; otherwise
+            empty.
         ext: Room to grow.
     """
 
@@ -124,7 +126,7 @@ class Part(_Message, frozen=True, tag=3):
 
 
 class Offer(_Message, frozen=True, tag=11):
-    """A segment that would bring the receiver on faster than the log: its name, and how many parts it has."""
+    """Offers a segment that would bring the receiver up to date faster than the log: its name, and its number of parts."""
 
     segment: Hash
     parts: Count
@@ -132,7 +134,7 @@ class Offer(_Message, frozen=True, tag=11):
 
 
 class Want(_Message, frozen=True, tag=12):
-    """Answers an offer: send the segment of that name, from this part on; or, past its last part, the log instead."""
+    """Answers an offer: send the segment from this part on. A number past the last part asks for the log instead."""
 
     segment: Hash
     first: Count
@@ -140,7 +142,7 @@ class Want(_Message, frozen=True, tag=12):
 
 
 class Snapshot(_Message, frozen=True, tag=4):
-    """A part of a segment that was asked for: its hash, how many parts there are, which one this is."""
+    """A part of a segment that was asked for: the segment's hash, the number of its parts, and the number of this one."""
 
     segment: Hash
     parts: Count
@@ -151,13 +153,13 @@ class Snapshot(_Message, frozen=True, tag=4):
 
 class Behind(_Message, frozen=True, tag=15):
     """
-    Asks for the log behind a segment, a batch of it.
+    Asks for a batch of the log behind a segment.
 
     Attributes:
-        held: What is here of it, as the difference to what was said of that before in this talk; a page of it.
-        upto: The segment's heads, sorted by actor: their hashes say which branch is meant, should a chain fork. A page;
-            nothing where the question before was about the same segment, and less of its log was here then.
-        more: Whether the rest of both follows.
+        held: A page of what the sender already holds of that log, as the difference to its last question in this session.
+        upto: A page of the segment's heads, sorted by actor; their hashes say which branch is meant if a chain forks. Empty
+            if the question continues the last one: the same segment, and more of its log is here.
+        more: Whether more pages follow.
         ext: Room to grow.
     """
 
@@ -167,15 +169,15 @@ class Behind(_Message, frozen=True, tag=15):
     ext: Ext = exts.NONE
 
     def since(self, before: Behind | None) -> Behind:
-        """Return what to say of this question to a peer that was asked another one before."""
+        """Return this question, shortened for a peer that was asked ``before``."""
         said = {} if before is None else dict(before.held)
         moved = tuple(pair for pair in self.held if said.get(pair[0]) != pair[1])
         is_further = said.keys() <= dict(self.held).keys() and all(seq > said.get(actor, 0) for actor, seq in moved)
         return Behind(moved, ()) if before is not None and before.upto == self.upto and is_further else self
 
     def pages(self) -> list[Behind]:
-        """Return it cut up to travel: how many actors there are has no limit."""
-        size = limits.HEADS_MAX // 2  # of each of the two
+        """Return the question cut into pages, because the number of actors has no limit."""
+        size = limits.HEADS_MAX // 2  # for each of the two lists
         most = max(len(self.held), len(self.upto), 1)
         return [
             Behind(self.held[at : at + size], self.upto[at : at + size], at + size < most)
@@ -184,7 +186,7 @@ class Behind(_Message, frozen=True, tag=15):
 
 
 class Earlier(_Message, frozen=True, tag=16):
-    """Answers :class:`Behind`: as :class:`Changes`; empty when the sender's log does not reach back either."""
+    """Answers :class:`Behind`, with fields as in :class:`Changes`; empty when the sender does not have that log either."""
 
     changes: tuple[tuple[bytes, bytes], ...]
     heads: tuple[SignedHead, ...]
@@ -193,17 +195,18 @@ class Earlier(_Message, frozen=True, tag=16):
 
 class Ack(_Message, frozen=True, tag=5):
     """
-    What is durable at the sender.
+    Says what is durable at the sender.
 
     Attributes:
-        moved: Its frontier, as the difference to what it said of it before in this talk.
-        frames: How many frames of data it has dealt with in this talk.
-        again: It dropped a batch that came too early: start over from its frontier.
-        proof: Where both hold the same, for all that the sender knows: the seal of all that it holds (16 bytes); to a peer
-            whose seal is another one, digest of its content (16 bytes) and hash of its heads (16 bytes). Else empty.
-        waiting: How much is held but not applied.
-        evidence: With digest and heads: hash of the set of signed evidence that it holds.
-        unread: With digest and heads: hash of the set of operations that wait; empty when nothing does.
+        moved: The sender's frontier, as the difference to what it last said in this session.
+        frames: How many data frames of this session the sender has processed.
+        again: The sender dropped a batch that came too early: start over from its frontier.
+        proof: If both hold the same as far as the sender knows: the seal of everything that it holds (16 bytes); or, to a
+            peer with another seal, the digest of its content (16 bytes) and the hash of its heads (16 bytes). Otherwise
+            empty.
+        waiting: How much the sender holds but has not applied.
+        evidence: With digest and heads: the hash of the set of signed evidence that the sender holds.
+        unread: With digest and heads: the hash of the set of operations that wait; empty when none waits.
         ext: Room to grow.
     """
 
@@ -218,7 +221,7 @@ class Ack(_Message, frozen=True, tag=5):
 
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """A signed head: the name of the chain as an acknowledgement says it, seq and hash of the change, and the signature."""
+    """A signed head: the name of the chain as in acknowledgements, seq and hash of the change, and the signature."""
 
     name: Actor
     seq: Seq
@@ -228,7 +231,7 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
 class Announce(_Message, frozen=True, tag=20):
     """
-    Signed heads of what the sender said that it holds, to a peer that may lack it: claims beyond these count for nothing.
+    Signed heads of what the sender says that it holds, for a peer that may lack it. Claims without such a head do not count.
 
     Attributes:
         heads: At most ``SHOWN_HEADS_MAX``.
@@ -240,19 +243,19 @@ class Announce(_Message, frozen=True, tag=20):
 
 
 class Pull(_Message, frozen=True, tag=19):
-    """Asks for all that the receiver holds and the sender has not said that it holds, whoever wrote it."""
+    """Asks for everything that the receiver holds and the sender has not said that it holds, by any author."""
 
     ext: Ext = exts.NONE
 
 
 class Cells(_Message, frozen=True, tag=6):
     """
-    Answers a proof that differs at an equal frontier: coded cells of what the sender holds (``crdt.sketch``).
+    Answers a proof that differs at an equal frontier, with coded cells of what the sender holds (``crdt.sketch``).
 
     Attributes:
-        proof: The sender's, of that moment.
-        first: Number of the first cell; cells before it were sent already.
-        cells: Of the heads and the entities; of the heads alone while something waits at either side.
+        proof: The sender's proof at that moment.
+        first: The number of the first cell; the cells before it were already sent.
+        cells: Cells of the heads and the entities; of the heads alone while operations wait at either side.
         ext: Room to grow.
     """
 
@@ -263,7 +266,7 @@ class Cells(_Message, frozen=True, tag=6):
 
 
 class Listed(_Message, frozen=True, tag=9):
-    """The items themselves, where there is too much for coded cells: a page of them (``crdt.pages``)."""
+    """A page of the items themselves (``crdt.pages``), when there are too many differences for coded cells."""
 
     proof: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     after: Annotated[bytes, msgspec.Meta(max_length=17)]
@@ -274,7 +277,7 @@ class Listed(_Message, frozen=True, tag=9):
 
 class Evidence(_Message, frozen=True, tag=10):
     """
-    Signed evidence that the receiver lacks; empty to one who asked and lacks nothing.
+    Signed evidence that the receiver lacks; empty as an answer to a peer that lacks nothing.
 
     Attributes:
         items: The evidence.
@@ -289,11 +292,12 @@ class Evidence(_Message, frozen=True, tag=10):
 
 class Known(_Message, frozen=True, tag=18):
     """
-    Asks for evidence, where proofs show that the two hold other: for all that is not named in it.
+    Asks for evidence after proofs showed that the two hold different evidence: for everything that this message does not
+    name.
 
     Attributes:
-        evidence: Short names of the evidence that the sender holds, ascending; a page of them.
-        more: Whether the rest follows.
+        evidence: A page of the short names of the evidence that the sender holds, ascending.
+        more: Whether more pages follow.
         ext: Room to grow.
     """
 
@@ -304,13 +308,13 @@ class Known(_Message, frozen=True, tag=18):
 
 class Branch(_Message, frozen=True, tag=17):
     """
-    A piece of an actor's chain, to the peer that holds another one: with its own it can prove that the chain forks.
+    A piece of an actor's chain, for a peer that holds a different one: with both pieces it can prove that the chain forks.
 
     Attributes:
         actor, birth: Whose chain it is.
         seq, hash: Of the change before the piece.
-        headers: The header hash of each change of it.
-        signature: The actor's, over the last one as head.
+        headers: The header hash of each change in the piece.
+        signature: The actor's signature over the last change as head.
         ext: Room to grow.
     """
 
@@ -324,21 +328,21 @@ class Branch(_Message, frozen=True, tag=17):
 
 
 class Fetch(_Message, frozen=True, tag=13):
-    """Asks for changes that rotted here, by their hashes."""
+    """Asks by hash for changes that rotted at the sender."""
 
     wanted: tuple[tuple[Actor, Seq, Hash], ...]
     ext: Ext = exts.NONE
 
 
 class Found(_Message, frozen=True, tag=14):
-    """Answers a fetch: of each change that is here its header and body, or those of its parts that fit."""
+    """Answers a fetch: header and body of each change that is here, or those of its parts that are sound."""
 
     changes: tuple[tuple[bytes, bytes], ...]
     ext: Ext = exts.NONE
 
 
 class Goodbye(_Message, frozen=True, tag=7):
-    """The last message: why, and whose fault (``none``, ``yours``, ``mine``)."""
+    """The last message: the reason, and whose fault it is (``none``, ``yours``, ``mine``)."""
 
     reason: str
     fault: str

@@ -1,4 +1,4 @@
-"""What a steward orders its runner to do, and what the runner reports of it."""
+"""Orders: what a steward tells its runner to do, and what the runner reports back."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ASKED: Final = "what a program asks of its store"
 
 
 class Duty(StrEnum):
-    """What a device does for as long as it runs, in the words that a person reads."""
+    """What a device does as long as it runs, in words for a person."""
 
-    TELLING = "telling of commits"
+    TELLING = "telling peers of commits"
     PASSING_ON = "passing on what peers sent"
-    TICKING = "timers of talks"
+    TICKING = "timers of sessions"
     LOOKING = "watching the store"
     MEETING = "looking for members"
-    DOUBTING = "calling nobody equal while something here is damaged"
+    DOUBTING = "noting that something here is damaged"
     MENDING = "mending"
     FETCHING = "asking peers for what rotted"
-    COMPARING = "comparing anew"
+    COMPARING = "comparing again"
     SAVING = "saving proofs"
     SCRUBBING = "scrubbing"
 
@@ -34,12 +34,12 @@ class Duty(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Order:
     """
-    Carry out a duty once, and report its end with ``done`` or ``failed``.
+    Carry out a duty once; then report ``done`` or ``failed``.
 
     Args:
-        duty: Some are events of the replica (``steward.EVENTS``); ``TELLING`` reports what was :class:`Written` before it,
-            and ``LOOKING`` what is written now. ``MEETING`` reads anew who is a member, and ``SAVING`` writes down which
-            peers are proved equal.
+        duty: The duty. Some are events of the replica (``steward.EVENTS``). ``TELLING`` reports what was :class:`Written`
+            before it ran, and ``LOOKING`` what is written now. ``MEETING`` reads again who is a member, and ``SAVING``
+            writes down which peers are proved equal.
     """
 
     duty: Duty
@@ -47,14 +47,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Mend(Order):
-    """Fold entities anew from the log, by their keys; all of them where ``keys`` is None."""
+    """Fold the entities with these keys from the log again; all entities if ``keys`` is None."""
 
     keys: tuple[bytes, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scrub(Order):
-    """Look whether so many stored entities behind ``after`` are what was written; report :class:`Scrubbed`."""
+    """Check whether up to ``limit`` stored entities after ``after`` are intact; report :class:`Scrubbed`."""
 
     after: bytes
     limit: int
@@ -62,25 +62,25 @@ class Scrub(Order):
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell a person what is wrong with this device, or what was."""
+    """Tell a person what is wrong with this device, or that it is right again."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End the device: its store's file was taken away, and nobody would find what is written to it."""
+    """End the device: its store's file was taken away, so nothing that is written to it could be found again."""
 
     error: StorageError
 
 
 class Written(NamedTuple):
     """
-    What a log ends with.
+    The end of a log.
 
     Attributes:
-        position: Of its newest entry, whoever made that.
-        own: The last change that this device itself made, in whichever process.
+        position: The position of the newest entry, by any author.
+        own: The last change that this device itself made, in any process.
     """
 
     position: int
@@ -89,12 +89,12 @@ class Written(NamedTuple):
 
 class Scrubbed(NamedTuple):
     """
-    What a scrub found.
+    The result of a scrub.
 
     Attributes:
-        found: What is not what was written.
-        following: Where to go on; None at the end.
-        entities: How many there are in all.
+        found: What is damaged.
+        following: The key after which the next scrub begins; None at the end.
+        entities: How many entities there are in all.
     """
 
     found: list[Damage]

@@ -1,8 +1,8 @@
 """
-Owed: the log behind its segment that one peer asked for.
+Owed: what one peer asked for of the log behind its segment.
 
-It says once, in pages, up to which heads and what it holds of that; with each later question only what has come since, so
-that a question costs what its answer brought, however many lives there are.
+The peer says once, in pages, up to which heads it wants the log, and what it already holds. Each later question says only
+what has come since, so that a question costs as much as its last answer, however many lives there are.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from edda_sync.words.errors import RemoteProtocolError
 
 class Owed:
     """
-    What one peer is owed of the log behind its segment.
+    What one peer is still owed of the log behind its segment.
 
     Args:
-        exchange: What the store gives.
+        exchange: The store, as sessions see it.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._held: Frontier = {}
         self._upto: list[Summary] = []
-        self._is_read = True  # the whole question: no more pages of it are to come
-        self._last = b""  # the actor of the last head
+        self._is_read = True  # whether the whole question has arrived, with all its pages
+        self._last = b""  # the actor of the last head on the page before
         self._asks = False
-        self._in_vain = False  # whether what was asked for last was not here
+        self._in_vain = False  # whether the last question could not be answered yet
 
     def asked(self, behind: Behind) -> None:
         """
-        Learn that the peer wants the log behind its segment, or a page of that.
+        Take a question for the log behind a segment, or a page of one.
 
         Raises:
-            RemoteProtocolError: The pages are not in order.
+            RemoteProtocolError: The heads are not in order.
         """
         actors = [self._last, *(each.actor for each in behind.upto)]
         if actors != sorted(set(actors)) or (behind.more and not behind.upto and not behind.held):
             raise RemoteProtocolError("heads behind a segment that are not in order")
-        if self._is_read and behind.upto:  # another segment, or one that starts over
+        if self._is_read and behind.upto:  # the peer asks for another segment, or starts over
             self._held, self._upto = {}, []
         ours = self._exchange.frontier()
         for actor, seq in behind.held:
@@ -56,20 +56,22 @@ class Owed:
         self._asks = self._asks or not behind.more
 
     def introduced(self) -> None:
-        """Learn that the peer said anew what it holds: what it asked for in vain is not owed it any more."""
+        """Note another hello of the peer: a question that could not be answered is no longer owed."""
         self._in_vain = False
 
     @property
     def in_vain(self) -> bool:
-        """Whether the peer asked for what was not here, and is told when it is."""
+        """Whether a question could not be answered, so that the peer is answered once that log is here."""
         return self._in_vain
 
     def next(self, *, news: bool) -> tuple[Earlier, Logged | None] | None:
         """
-        Return an answer, and a large change whose parts must follow: in vain once, and later what has come since.
+        Return an answer, and a large change whose parts must follow; None when there is nothing to say.
+
+        A question is answered at once, with an empty answer if there is nothing. Later, the log that has come since is sent.
 
         Args:
-            news: Whether the log has grown.
+            news: Whether our log has grown.
         """
         if not self._asks and not (self._in_vain and news):
             return None

@@ -1,4 +1,4 @@
-"""Progress: how far apart two devices are, for whoever wants to know."""
+"""Progress: how far apart two devices are, to be shown to people."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from edda_sync.sync.proving import Difference
 
 @dataclass(slots=True)
 class Progress:
-    """What a person may want to know of a session."""
+    """What a person may want to know about a session."""
 
-    behind: int = 0  # changes that we lack of the peer's
-    ahead: int = 0  # changes that the peer lacks of ours
+    behind: int = 0  # changes of the peer that we lack
+    ahead: int = 0  # changes of ours that the peer lacks
     sent_bytes: int = 0
     rcvd_bytes: int = 0
     proved_at: Frontier | None = None  # the frontier at which both were last proved equal
-    proved: bool = False  # whether that is where both still are
-    waiting: int = 0  # held but not applied at the peer
+    proved: bool = False  # whether both are still at that frontier
+    waiting: int = 0  # how much the peer holds but has not applied
     theirs: Frontier = field(default_factory=dict)  # what the peer said that it holds
     apart: frozenset[bytes] = frozenset()  # actors of whom the two hold different changes
-    # Entities that differ where the changes are the same, and were not proved equal since.
+    # Entities that differ although the changes are the same, until both are proved equal again.
     differing: tuple[Difference, ...] = ()
 
     def measure(self, ours: Frontier, theirs: Frontier, expected: Frontier) -> None:
         """
-        Say how far apart the two are.
+        Set how far apart the two are.
 
         Args:
-            ours: What is here.
+            ours: What is held here.
             theirs: What the peer said that it holds.
-            expected: What it holds for all that is known.
+            expected: What the peer holds, as far as we know.
         """
         self.theirs = theirs
         self.behind = frontier.lacking(ours, theirs)
@@ -40,5 +40,5 @@ class Progress:
         self.proved = theirs == ours == self.proved_at
 
     def unproved(self) -> None:
-        """Note that nothing is proved any more."""
+        """Note that the two are no longer proved equal."""
         self.proved, self.proved_at = False, None

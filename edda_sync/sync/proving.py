@@ -1,18 +1,20 @@
 """
-Proving: whether two devices that hold the same changes hold the same content, and if not, in what they differ.
+Proving: whether two devices that hold the same changes hold the same content, and if not, where they differ.
 
-Theory. Where both frontiers are equal, for all that is known, each side says the *seal* of what it holds: 16 bytes, of the
-digest of its content, the hashes of its heads, the evidence, and what waits. Equal seals prove that all of these are equal,
-at whatever moment they were taken. Where they differ at one frontier, each side says its *proof*, that digest and a hash of
-its heads, and then sends coded cells of what it holds, more and more of them until what differs comes out, and folds just
-that anew from its own log. Nobody's word is taken for what is right.
+Theory. When both frontiers are equal, as far as is known, each side sends the *seal* of what it holds: 16 bytes, made from
+the digest of its content, the hashes of its heads, the evidence, and what waits. Equal seals prove that all of these are
+equal, whenever they were taken. If the seals differ at one frontier, each side sends its *proof*, which is that digest and
+a hash of its heads. Then each sends coded cells of what it holds, more and more of them, until the differing entities are
+known. Each side folds just these again from its own log. Neither side has to be believed about what is right.
 
-1. "Equal" is said only after both sides compared what was taken at one common frontier, with the same operations waiting:
-   devices of one level wait for the same ones, so nobody can keep them from being proved equal by writing such.
-2. Heads differ where a dot was made twice. They are compared even where other operations wait, and content is not.
-3. Cells are keyed by both hellos' nonces: no member can make content that does not come out.
-4. Past ``CODED_CELLS_MAX`` the items themselves are listed, a page at a time, as the peer takes them.
-5. A look at all that is here costs as much as there is. How often one begins for a peer is flow: later, and not never.
+1. Two devices are called equal only after both compared what was taken at one common frontier, with the same operations
+   waiting. Devices of one level wait for the same operations, so nobody can keep them from being proved equal by writing
+   such.
+2. Heads differ where one dot was used for two changes. Heads are compared even if different operations wait; content is not.
+3. Cells are keyed by the nonces of both hellos, so that no member can make content that cells cannot tell apart.
+4. Past ``CODED_CELLS_MAX`` cells the items themselves are listed, a page at a time.
+5. Scanning everything costs as much as there is. How often a peer may cause that is limited: a scan is delayed, never
+   refused.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 from edda_sync.words.model import KINDS
 
-HEAD: Final = b"\xfe"  # begins the key of a head among the items: the number of no kind of entity
+HEAD: Final = b"\xfe"  # begins the key of a head among the items; no kind of entity has this number
 
 
 class Difference(NamedTuple):
@@ -40,7 +42,7 @@ class Difference(NamedTuple):
 
     Attributes:
         key: Its key.
-        ours, theirs: The hash of its state here, and the one that the peer says; empty where there is none.
+        ours, theirs: The hash of its state here and at the peer; empty where the entity is missing.
     """
 
     key: bytes
@@ -50,14 +52,14 @@ class Difference(NamedTuple):
 
 class Outcome(NamedTuple):
     """
-    What came of comparing.
+    The result of a comparison.
 
     Attributes:
         say: Messages for the peer.
         proved: Whether the two are equal.
-        differing: The entities in which they differ, by key.
+        differing: The entities in which they differ.
         apart: Actors of whom the two hold different changes.
-        late: Whether it was put off: ask for it again in a while.
+        late: Whether the comparison was put off and is to be repeated later.
     """
 
     say: tuple[Message, ...] = ()
@@ -72,7 +74,7 @@ PROOF_BYTES: Final = 32
 
 
 class _Heard(NamedTuple):
-    """The peer's proof: at which frontier, what it is, what waits there, and with which evidence."""
+    """The peer's proof, with its frontier, what waits there, and its evidence."""
 
     frontier: Frontier
     proof: bytes
@@ -82,12 +84,12 @@ class _Heard(NamedTuple):
 
 class Proving:
     """
-    The comparison of one talk.
+    The comparison in one session.
 
     Args:
-        exchange: What the store gives and takes.
-        nonce: Ours, of the hello.
-        allows: Whether all that is here may be looked at once more now.
+        exchange: The store, as sessions see it.
+        nonce: Our nonce, from our hello.
+        allows: Tells whether the whole store may be scanned once more now.
     """
 
     def __init__(self, exchange: Exchange, nonce: bytes, allows: Callable[[], bool] = lambda: True) -> None:
@@ -96,45 +98,45 @@ class Proving:
         self._nonces = [nonce]
         self._theirs: _Heard | None = None
         self._their_seal = b""
-        self._sealed_at: Frontier = {}  # and what it held then, for all that was known
+        self._sealed_at: Frontier = {}  # what the peer held when it sent its seal, as far as was known
         self._equal = b""  # the seal at which both were found equal
-        self._sealed: Frontier | None = None  # where our seal was said last, or our proof
-        self._said: Frontier | None = None  # and our proof
+        self._sealed: Frontier | None = None  # the frontier at which we last sent our seal or proof
+        self._said: Frontier | None = None  # the frontier at which we last sent our proof
         self._compared: tuple[bytes, bytes] | None = None
         self._sketch: Sketch | None = None
-        self._cells = b""  # of the peer's
+        self._cells = b""  # the peer's cells
         self._listed = pages.BEFORE_ALL
-        self._begun: tuple[bytes, bytes] | None = None  # for which pair of proofs our cells were sent
-        self._listing: tuple[bytes, bytes] | None = None  # under which proof of ours items are listed, and after which
+        self._begun: tuple[bytes, bytes] | None = None  # the pair of proofs for which our cells were sent
+        self._listing: tuple[bytes, bytes] | None = None  # the proof under which we list items, and after which key
 
     def introduced(self, nonce: bytes) -> None:
-        """Learn the peer's nonce."""
+        """Note the peer's nonce."""
         self._nonces = sorted([self._nonce, nonce])
 
     def has_said(self, ours: Frontier) -> bool:
-        """Tell whether our seal at a frontier was said."""
+        """Tell whether our seal of a frontier was sent."""
         return self._sealed == ours
 
     def seal(self, held: Frontier, *, refresh: bool = False) -> Proof | None:
         """
-        Return our proof, of which the seal is to be said now; None when there is nothing to say.
+        Return our proof, if its seal is to be sent now; None otherwise.
 
         Args:
-            held: What the peer holds, for all that is known.
-            refresh: Whether texts are brought up to date for it.
+            held: What the peer holds, as far as we know.
+            refresh: Whether to bring texts up to date for it.
         """
         ours = self._exchange.frontier()
         if ours != held or self.has_said(ours) or self._exchange.is_damaged:
             return None
         proof = self._exchange.proof() if refresh else self._exchange.settled_proof()
-        if proof is None or proof.frontier != ours:  # something was written meanwhile, whose own turn comes
+        if proof is None or proof.frontier != ours:  # something was written meanwhile, and will have its own turn
             return None
         self._sealed = ours
         return proof
 
     def say(self, held: Frontier) -> Proof | None:
         """
-        Return our proof, to be said now as it is; None when there is nothing to say.
+        Return our proof, if it is to be sent in full now; None otherwise.
 
         Args:
             held: What the peer says that it holds.
@@ -149,23 +151,23 @@ class Proving:
         return proof
 
     def unsaid(self) -> None:
-        """Learn that the peer did not take what was sent to it: what we said beside that counts for nothing."""
+        """Note that the peer did not take what was sent to it, so our seal and proof are to be sent again."""
         self._sealed = self._said = None
 
     def heard_seal(self, held: Frontier, seal: bytes) -> None:
         """
-        Learn the peer's seal.
+        Note the peer's seal.
 
         Args:
-            held: What it holds, for all that is known.
-            seal: What it said.
+            held: What the peer holds, as far as we know.
+            seal: The seal.
         """
         if len(seal) != SEAL_BYTES:
             raise RemoteProtocolError(f"a seal of {len(seal)} bytes")
         self._sealed_by(seal, dict(held))
 
     def heard(self, held: Frontier, proof: bytes, unread: bytes, evidence: bytes) -> None:
-        """Learn the peer's proof."""
+        """Note the peer's proof."""
         if len(proof) != PROOF_BYTES:
             raise RemoteProtocolError(f"a proof of {len(proof)} bytes")
         self._theirs = _Heard(dict(held), proof, unread, evidence)
@@ -174,22 +176,22 @@ class Proving:
     def _sealed_by(self, seal: bytes, held: Frontier) -> None:
         self._their_seal, self._sealed_at = seal, held
         if seal != self._equal:
-            self._equal = b""  # should it say again what it said before, as after damage, that is looked at again
+            self._equal = b""  # if the peer later sends the old seal again, as after damage, it is compared again
 
     @property
     def doubts(self) -> bool:
-        """Whether the peer's seal of this frontier is another one than ours, if that can be told without reading texts."""
+        """Whether the peer's seal of this frontier differs from ours, as far as that is known without reading texts."""
         return self._their_seal != b"" and self._sealed_at == self._exchange.frontier() and self._agrees() is False
 
     def _agrees(self) -> bool | None:
-        """Tell whether the peer's seal is ours; None where that cannot be told without reading texts."""
+        """Tell whether the peer's seal equals ours; None if that is not known without reading texts."""
         proof = self._exchange.settled_proof()
         if proof is None and self.has_said(self._exchange.frontier()):
-            proof = self._exchange.proof()  # it was had before
+            proof = self._exchange.proof()  # it was made before, so no text is read now
         return None if proof is None else proof.seal == self._their_seal
 
     def compare(self) -> Outcome:
-        """Compare both seals, and both proofs if they are of one frontier and were not compared before."""
+        """Compare both seals; then both proofs, if they are of one frontier and were not compared before."""
         if self._exchange.is_damaged:
             return Outcome()
         if self._their_seal and self._their_seal != self._equal and self._agrees():
@@ -215,12 +217,12 @@ class Proving:
         return self._begin(proof)
 
     def recheck(self) -> None:
-        """Compare anew: the view was folded anew."""
+        """Forget earlier comparisons, because the view was folded again."""
         self.unsaid()
         self._compared = self._begun = None
         self._equal = b""
 
-    # --- in what the two differ ---------------------------------------------------------------------------------------
+    # --- where the two differ -----------------------------------------------------------------------------------------
 
     def _begin(self, proof: Proof) -> Outcome:
         """Send the first cells of what we hold."""
@@ -233,7 +235,7 @@ class Proving:
         return Outcome((Cells(proof.encoded, 0, self._sketch.cells(0, len(self._sketch))),))
 
     def _items(self, proof: Proof, after: bytes = pages.BEFORE_ALL) -> Iterator[Item]:
-        """Yield entities and heads after a key, by key; heads alone where other operations wait on the two sides."""
+        """Yield entities and heads after a key, in order; only heads if different operations wait on the two sides."""
         assert self._theirs is not None, "asked for once both proofs are here"
         if proof.unread == self._theirs.unread:
             yield from self._exchange.items(after)
@@ -241,19 +243,19 @@ class Proving:
         yield from (item for item in heads if item[0] > after)
 
     def _current(self, theirs: bytes) -> Proof | None:
-        """Return our proof, when cells or a page are of the pair of proofs that is being compared."""
+        """Return our proof, if cells or a page belong to the pair of proofs that is being compared; None otherwise."""
         proof = self._exchange.proof()
         if self._theirs is None or self._theirs.proof != theirs or proof.frontier != self._theirs.frontier:
             return None
         return proof
 
     def take_cells(self, message: Cells) -> Outcome:
-        """Take coded cells of the peer's, and tell what came out."""
+        """Take coded cells from the peer, and return the differences that they show."""
         proof = self._current(message.proof)
         if proof is None or proof.encoded == message.proof:
             return Outcome()
         begun = self._begin(proof)
-        if message.first == 0:  # it begins anew, when it has folded anew what differed
+        if message.first == 0:  # the peer begins again, after it folded again what differed
             self._cells = b""
         if message.first * CELL_BYTES != len(self._cells):
             raise RemoteProtocolError("coded cells out of order")
@@ -263,7 +265,7 @@ class Proving:
             raise RemoteProtocolError(f"{count:,} coded cells")
         assert self._sketch is not None, "begun above"
         more: list[Message] = list(begun.say)
-        if len(self._sketch) < count:  # the peer needs them as much as we do
+        if len(self._sketch) < count:  # the peer needs as many of ours
             more += self._extend(proof, count)
         found = differences(self._sketch, self._cells)
         if found.complete:
@@ -279,30 +281,30 @@ class Proving:
         before = len(self._sketch)
         try:
             self._sketch.extend(self._items(proof), count)
-        except ValueError:  # what is here, or what the peer says waits there, has changed since: new proofs are due
+        except ValueError:  # what is here, or what waits at the peer, has changed: new proofs are due
             return []
         return [Cells(proof.encoded, before, self._sketch.cells(before, count - before))]
 
     def next_page(self) -> Listed | None:
-        """Return the next page of what is listed for the peer; None when there is none (any more)."""
+        """Return the next page of the list for the peer; None when there is none, or no longer."""
         if self._listing is None:
             return None
         said, after = self._listing
         proof = self._exchange.proof()
         if self._theirs is None or said != proof.encoded:
-            self._listing = None  # what is here has changed since: new proofs are due
+            self._listing = None  # what is here has changed: new proofs are due
             return None
         page = next(pages.pages(self._items(proof, after)))
         self._listing = None if page.upto == pages.LAST_KEY else (said, page.upto)
         return Listed(said, after, page.upto, page.records)
 
     def take_page(self, message: Listed) -> Outcome:
-        """Take a page of the peer's items, and tell what differs in its range."""
+        """Take a page of the peer's items, and return the differences in its range."""
         proof = self._current(message.proof)
         if proof is None or proof.encoded == message.proof:
             return Outcome()
         if message.after not in (self._listed, pages.BEFORE_ALL):
-            raise RemoteProtocolError("a list that does not go on where it stopped")
+            raise RemoteProtocolError("a page that does not continue the list")
         page = pages.Page(message.after, message.upto, message.records)
         ours = takewhile(lambda item: page.covers(item[0]), self._items(proof, page.after))
         found = pages.compare(ours, page)

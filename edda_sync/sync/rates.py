@@ -1,4 +1,4 @@
-"""Rates: how fast a peer may bring what costs this device something. It is delayed, and never refused: it has no limit."""
+"""Rates: how fast a peer may bring what costs this device something. Too much is delayed, and never refused."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from edda_sync.words import limits
 
 class Rate:
     """
-    How often one thing may be done within a window. Ask :meth:`allows` each time, in order, or :meth:`trial`.
+    How often something may be done within a window. Ask :meth:`allows` each time, in order, or :meth:`trial`.
 
     Args:
-        most: So often.
-        window_s: Within so many seconds.
+        most: How often.
+        window_s: The length of a window in seconds.
     """
 
     def __init__(self, most: int, window_s: float) -> None:
         self._most, self._window_s = most, window_s
-        self._since: dict[bytes, tuple[float, int]] = {}  # of what: since when, and how often
+        self._since: dict[bytes, tuple[float, int]] = {}  # by key: the start of the window, and how often since
 
     def allows(self, key: bytes, now: float, times: int = 1) -> bool:
         """
-        Tell whether it may be done once more now, and count it if so.
+        Tell whether it may be done now; if so, count it.
 
         Args:
-            key: Of what: a device's signing key, where each device counts by itself.
+            key: What is counted by itself, such as a device's signing key.
             now: Monotonic time in seconds.
-            times: As how much it counts.
+            times: How much it counts.
         """
         allowed = self.left(key, now) > 0
         if allowed:
@@ -35,7 +35,7 @@ class Rate:
         return allowed
 
     def trial(self, now: float) -> Trial:
-        """Return what tells whether it may be done now, and counts it once it was done."""
+        """Return a trial, which tells whether it may be done now, and counts it after it was done."""
         return Trial(self, now)
 
     def left(self, key: bytes, now: float) -> int:
@@ -53,19 +53,19 @@ class Rate:
         self._since[key] = since, count + times
 
     def ends(self, key: bytes, now: float) -> float:
-        """Return when this window ends, or one that begins now."""
+        """Return when this window ends; if there is none, one that begins now."""
         since = self._since.get(key, (now, 0))[0]
         return (since if now < since + self._window_s else now) + self._window_s
 
 
 class Trial:
     """
-    What is tried in one transaction: it tells of each key whether it may be done once more. Call :meth:`done` afterwards.
+    Asks for one transaction how often something may be done, for each key. Call :meth:`done` after the transaction.
 
-    What a transaction did not do after all, since the disk was full, counts for nothing: it comes again.
+    If the transaction fails, for instance because the disk is full, nothing is counted: it will be tried again.
 
     Attributes:
-        again_s: When what it refused may be done; None when it refused nothing.
+        again_s: When what was refused may be done; None when nothing was refused.
     """
 
     def __init__(self, rate: Rate, now: float) -> None:
@@ -82,22 +82,22 @@ class Trial:
         return True
 
     def done(self) -> None:
-        """Count what was allowed: it was done."""
+        """Count what was allowed, because it was done."""
         for key, times in self._tried.items():
             self._rate.count(key, times, self._now)
 
 
 class Rates:
     """
-    What one peer brought lately, in this talk and before it.
+    What one peer brought lately, in this session and before.
 
     Attributes:
-        births: Lives, by the device's key.
-        proofs: Proofs that a chain forks, by the key that signed both sides: each has entities folded anew.
-        scans: Looks at all that is here, to find what differs.
-        pieces: Pieces of chains that were told because of what it said.
-        expanded: Bytes that frames of data became, beyond what honest ones do.
-        asks, answers: Questions what evidence is lacking here or there, each of which concerns all that there is.
+        births: Lives, by the key of the device.
+        proofs: Fork proofs, by the key that signed both branches; each proof makes entities be folded again.
+        scans: Scans of the whole store, to find what differs.
+        pieces: Pieces of chains that were told because of what the peer said.
+        expanded: Bytes that data frames expanded to, beyond what is normal.
+        asks, answers: Questions for missing evidence, ours and the peer's; each concerns all evidence.
     """
 
     def __init__(self) -> None:

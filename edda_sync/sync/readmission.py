@@ -1,18 +1,18 @@
 """
-Being let in again: what becomes of a device after the change that let it in is lost.
+Readmission: how a device continues after the change that let it into the workspace was lost.
 
-A device's first life continues the change that made it a member. The device that wrote that change may lose it, with a
-disk that is put back to an earlier state, before anybody else has it. Then what the newcomer wrote rests on what nobody has,
-and nobody can take it. Nobody has to: what is written early is given to nobody before that change is here
-(``changes.early``).
+A device's first life continues the change that made it a member. The device that wrote that change may lose it before
+anybody else has it, when its disk is put back to an earlier state. Then everything that the newcomer wrote depends on a
+change that nobody has, and nobody can take it. Nobody was given it either, because early changes are kept back until that
+change is here (``changes.early``).
 
-1. The newcomer is refused as a stranger where it was let in, and tells its person so (:func:`shut_out_by`).
-2. A member lets it in once more: another change, which comes like any other.
-3. Once that is here and the lost one is not, the newcomer forgets its early lives, begins one that continues what is here,
-   and writes again in it what it had written. What it had received when it wrote counts as seen.
+1. The newcomer is refused as a stranger by the device that let it in, and tells its person so (:mod:`.shut_out`).
+2. A member lets it in once more: by another change, which arrives like any other.
+3. Once that change is here and the lost one is not, the newcomer forgets its early lives, begins a new life that continues
+   the new change, and writes again in it what it had written. What it had received when it wrote counts as seen.
 
-Should the lost change turn up after all, the device was let in twice, which changes nothing. Should it come first, what was
-early takes its place behind it, and the other one changes nothing.
+If the lost change appears after all, the device was let in twice, which changes nothing. If it appears first, the early
+changes take their place after it, and the second change that lets the device in has no effect.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ from edda_sync.workspace import authority, closing
 from edda_sync.workspace.actor import actor_of, begin_life
 from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY
 
-WHY: Final = "it was let in again: what had let it in before was lost"
-SAW_OTHERWISE: Final = "what it had written had seen other things than what let it in"
+WHY: Final = "it was let in again, because the change that had let it in was lost"
+SAW_OTHERWISE: Final = "what it had written was based on other things than the change that let it in"
 
 
 def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> bool:
     """
-    Go on behind the change that let this device in again, if there is one here, and the one before it is lost.
+    Continue from the change that let this device in again, if that change is here and the earlier one is lost.
 
     Args:
         tx: A transaction of the store.
-        ledger: Its ledger's keeper.
+        ledger: Its ledger.
         random: Source of random bytes, for the new life.
 
     Returns:
-        Whether it was so: then changes that were here are no more, and others say the same.
+        Whether it did so; then earlier changes were replaced by others that say the same.
     """
     placed = early.placed(tx)
     if placed is not None:
@@ -67,10 +67,10 @@ def readmit(tx: StoreWriter, ledger: Ledger, random: Callable[[int], bytes]) -> 
 
 def _saw_otherwise(tx: StoreWriter, ledger: Ledger, placed: Placed) -> bool:
     """
-    Tell whether what was written early had seen other things of what it is about than its past holds.
+    Tell whether the early changes had seen something else, about their entities, than their past contains.
 
-    It had seen more where something had come from others that is not in its past. It had seen less where its past holds a
-    text that it would replace as a whole: one that came later, or that was beside it when it was written again.
+    They had seen more, if a change of another device had come that is not in their past. They had seen less, if their past
+    contains a text that they would replace as a whole: one that came later, or that stood beside theirs at a rewriting.
     """
     past = ledger.pasts.before(tx, placed.birth)
     own: list[int] = []
@@ -100,13 +100,13 @@ def _go_on(
     because: str,
     made_at: Sequence[int] = (),
 ) -> bool:
-    """Forget some lives, begin one behind what lets this device in, and write again in it what was written in those."""
+    """Forget some lives, begin one that continues what lets this device in, and write again in it what those contained."""
     key = _own_key(tx)
     added, drafted = authority.added_by(tx, key), list(rewriting.drafted(tx, lives))
     assert added is not None, "it is here"
     if not all(each.change.header.is_understood for each in drafted):
-        return False  # only a newer version can tell what is to be written again: it waits for that
-    from edda_sync.sync.making import forget_made  # here: with segments comes much that a command has no use for
+        return False  # only a newer version can tell what is to be written again, so it waits for that
+    from edda_sync.sync.making import forget_made  # here: segments import much that a command does not need
 
     left = _left(tx, drafted, made_at or [each.position for each in drafted])
     wrote, about = actor_of(tx), tx.mentions.entities_at([each.position for each in drafted])
@@ -126,13 +126,13 @@ def _go_on(
 
 
 def is_due(reader: StoreReader) -> bool:
-    """Tell whether what this store wrote rests on what is lost, and there is something else to go on behind."""
+    """Tell whether this store's early changes depend on a lost change, and there is another change to continue from."""
     if not _rests_on_nothing(reader) or reader.segments.merged():
         return False
     key, lives = _own_key(reader), early.lives(reader)
     births = [changes.decode_birth(head.birth) for name, head in reader.log.heads().items() if name in lives]
     if any(birth.public_key != key for birth in births):
-        return False  # another device builds on what is early here, as a former version let it
+        return False  # another device continues these early changes, as an older version allowed
     return authority.added_by(reader, key) is not None
 
 

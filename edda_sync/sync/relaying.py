@@ -1,18 +1,20 @@
 """
-Relaying: how what one device wrote reaches those that have no link to it. By pull: nobody pushes what is not its own.
+Relaying: how changes reach devices that have no link to their author. They are pulled: a device pushes only its own changes.
 
-Theory. What one holds is told to every linked peer whenever it grew; whoever lacks some of it pulls that from the first peer
-that said that it has it. So each change crosses to a device once. This is the knowledge of all talks of one device together:
-who is linked, to whom authors say that they push, who said that it holds what, and what is pulled from whom.
+Theory. Each device tells every linked peer what it holds, whenever it holds more. A peer that lacks some of that pulls it
+from the first device that said it has it. So each change reaches a device once. This object is the knowledge that all
+sessions of one device share: who is linked, to whom authors say that they push, who claims to hold what, and what is pulled
+from whom.
 
-It ends well whoever lies, as long as a path of honest links holds:
+Changes arrive even if peers lie, as long as a path of honest links exists:
 
-1. What an author says of whom it pushes to only delays: to those it is announced later, and not never.
-2. A claim counts up to the signed head that was shown for it. Beyond that it is believed only where nobody shows more, and
-   after a grace: so it keeps nobody waiting.
-3. A pull of which nothing comes for a while is over: what its peer claims is forgotten until it says it anew, and the next
-   peer is asked. Its wish stands: an honest one answers when it can.
-4. What a linked author pushes is waited for from the *first* announcement on, and then pulled from whoever has it.
+1. What an author says about whom it pushes to can only delay: these peers are told later, but they are told.
+2. A claim counts up to the signed head that was shown for it. A claim beyond that is tried only if nobody shows more, and
+   after a delay, so it makes nobody wait.
+3. A pull that brings nothing for a while is over. What its peer claims is forgotten until it says it again, and the next
+   peer is asked. The peer keeps the wish: an honest peer answers when it can.
+4. If the author is linked, its push is waited for, counted from the *first* claim. After that, any peer that has it is
+   asked.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ NAME_BYTES: Final = 8
 
 
 def short_name(device: str) -> bytes:
-    """Return what is said of a device to whom changes are pushed: who shares it with another one only hears later."""
+    """Return the short form of a device's id in a list of push targets. Two devices that share one are only told later."""
     return device.encode()[:NAME_BYTES]
 
 
 class _Claim(NamedTuple):
-    """What a peer said that it holds of a chain, when, and how much of that it showed."""
+    """What a peer claims to hold of a chain: since when, up to which seq, and up to which seq it showed a signed head."""
 
     since: float
     seq: int
@@ -46,15 +48,15 @@ class _Claim(NamedTuple):
 
 
 class _Rank(NamedTuple):
-    """How good a source is: the lesser the better, and the first of equals."""
+    """How good a source is; the smallest rank is best, and the first of equals."""
 
     is_only_claimed: bool
-    failed: int  # its place among those of which nothing came; 0 for the others
+    failed: int  # its place among the peers that brought nothing; 0 for the others
 
 
 @dataclass(slots=True)
 class _Pull:
-    """What was pulled from one peer: of each chain how much was here when some of it came last, and until when more must."""
+    """What was asked of one peer: how much of each chain was here at the last progress, and when more must have come."""
 
     held: Frontier
     until: float
@@ -62,33 +64,33 @@ class _Pull:
 
 class Relaying:
     """
-    What the talks of one device know together. Ask :meth:`due` after each event, and at :meth:`next_deadline`.
+    What all sessions of one device share. Ask :meth:`due` after each event, and at :meth:`next_deadline`.
 
     Args:
-        exchange: What the store gives and takes.
+        exchange: The store, as sessions see it.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._linked: dict[str, bytes] = {}
         self._pushed: dict[str, Frontier] = {}
-        # By chain, of what is not here; each by who said it, in order.
+        # Claims of what is not here, by chain and then by peer, in the order of the claims.
         self._claims: dict[bytes, dict[str, _Claim]] = {}
         self._pulls: dict[str, _Pull] = {}
-        self._failed: dict[str, None] = {}  # peers of which nothing came, the last one last
+        self._failed: dict[str, None] = {}  # peers that brought nothing, the latest last
 
     # --- who is there -------------------------------------------------------------------------------------------------
 
     def opened(self, peer: str) -> None:
-        """Learn that a talk with a peer is open."""
+        """Note that a session with a peer is open."""
         self._linked[peer] = short_name(peer)
 
     def is_open(self, peer: str) -> bool:
-        """Tell whether a talk with a peer is open."""
+        """Tell whether a session with a peer is open."""
         return peer in self._linked
 
     def gone(self, peer: str) -> None:
-        """Learn that it is over."""
+        """Note that the session with a peer is over."""
         for known in (self._linked, self._pushed, self._pulls, self._failed):
             known.pop(peer, None)
         for claims in self._claims.values():
@@ -97,20 +99,20 @@ class Relaying:
     # --- to whom authors push -----------------------------------------------------------------------------------------
 
     def linked(self, peer: str) -> bytes:
-        """Return the devices to which own changes are pushed beside a peer, as one says it."""
+        """Return the devices, except one peer, to which own changes are pushed, as a message lists them."""
         return b"".join(sorted(short for device, short in self._linked.items() if device != peer))
 
     def pushed(self, dots: Frontier, names: bytes) -> None:
-        """Learn to whom the author of some changes says that it pushed them."""
+        """Note to whom the author of some changes says that it pushed them."""
         if len(names) % NAME_BYTES or len(names) > NAME_BYTES * limits.MEMBERS_MAX:
-            raise RemoteProtocolError("names of devices that are none")
+            raise RemoteProtocolError("malformed names of devices")
         devices = {names[at : at + NAME_BYTES] for at in range(0, len(names), NAME_BYTES)}
         for peer, short in self._linked.items():
             if short in devices:
                 self._pushed[peer] = frontier.join(self._pushed.get(peer, {}), dots)
 
     def assumed(self, peer: str) -> Frontier:
-        """Return what authors say that they pushed to a peer, and it has not said yet that it holds; of what is here."""
+        """Return what authors say that they pushed to a peer, of what is held here and the peer has not claimed yet."""
         pushed = self._pushed.get(peer)
         if not pushed:
             return {}
@@ -118,13 +120,13 @@ class Relaying:
         return {name: min(seq, ours[name]) for name, seq in pushed.items() if name in ours}
 
     def renamed(self) -> None:
-        """Learn that changes have other names: what was said by the names of before is forgotten."""
+        """Note that changes were renamed: forget what was said by the old names."""
         self._pushed.clear()
         self._claims.clear()
         self._pulls.clear()
 
     def holds(self, peer: str, held: Frontier) -> None:
-        """Learn what a peer says that it holds: nothing of that is assumed any more."""
+        """Note what a peer says that it holds; nothing of that is assumed any more."""
         pushed = self._pushed.get(peer)
         if pushed:
             self._pushed[peer] = {name: seq for name, seq in pushed.items() if seq > held.get(name, 0)}
@@ -132,7 +134,7 @@ class Relaying:
     # --- who has what is not here -------------------------------------------------------------------------------------
 
     def claimed(self, peer: str, moved: Iterable[tuple[bytes, int]], now: float) -> None:
-        """Learn what a peer says that it holds."""
+        """Note what a peer claims to hold."""
         ours = self._exchange.frontier()
         for name, seq in moved:
             if seq > ours.get(name, 0) and (name in self._claims or is_kept(name, self._claims, ours)):
@@ -142,10 +144,10 @@ class Relaying:
 
     def shown(self, peer: str, heads: tuple[Shown, ...]) -> None:
         """
-        Learn which signed heads a peer shows for that.
+        Note the signed heads that a peer shows for its claims.
 
         Raises:
-            RemoteProtocolError: There are too many at once.
+            RemoteProtocolError: There are too many in one message.
         """
         if len(heads) > limits.SHOWN_HEADS_MAX:
             raise RemoteProtocolError(f"{len(heads):,} signed heads at once")
@@ -157,13 +159,13 @@ class Relaying:
                 self._claims[each.name][peer] = claim._replace(shown=each.seq if known else 1)
 
     def gave(self, peer: str, dots: Iterable[Dot]) -> None:
-        """Learn what a peer sent: one that gives what was pulled from it is as good as the others again."""
+        """Note what a peer sent. If it sends what was pulled from it, it counts as a good source again."""
         pull = self._pulls.get(peer)
         if pull is not None and any(name in pull.held for name, _ in dots):
             self._failed.pop(peer, None)
 
     def due(self, now: float) -> list[str]:
-        """Return the peers from which all that they hold is to be pulled now."""
+        """Return the peers to send a pull to now."""
         if not self._claims and not self._pulls:
             return []
         ours, _, is_provisional = self._exchange.standing()
@@ -181,7 +183,7 @@ class Relaying:
         return list(chosen)
 
     def next_deadline(self) -> float | None:
-        """Return when :meth:`due` is to be asked, in monotonic seconds; None when nothing is awaited."""
+        """Return when to ask :meth:`due`, in monotonic seconds; None when nothing is awaited."""
         if not self._claims:
             return None
         ours, _, is_provisional = self._exchange.standing()
@@ -195,7 +197,7 @@ class Relaying:
         return min(found, default=None)
 
     def _look(self, ours: Frontier, now: float) -> None:
-        """Forget claims of what is here by now, and those of a peer that was asked and does not give."""
+        """Forget claims of what is here by now, and the claims of a peer that was asked and brings nothing."""
         for name, claims in list(self._claims.items()):
             held = ours.get(name, 0)
             left = {peer: claim for peer, claim in claims.items() if claim.seq > held}
@@ -220,7 +222,7 @@ class Relaying:
                         del self._claims[name]
 
     def _choice(self, name: bytes, claims: dict[str, _Claim], ours: Frontier) -> tuple[str | None, float]:
-        """Return from whom a chain is to be pulled, and from when on; nobody while it is awaited of somebody as good."""
+        """Return the peer to pull a chain from, and from when on; None while an equally good peer is already asked."""
         ranks = {peer: self._rank(peer, claim, ours.get(name, 0)) for peer, claim in claims.items()}
         best = min(ranks, key=lambda peer: ranks[peer], default=None)
         asked = (peer for peer, pull in self._pulls.items() if name in pull.held and peer in ranks)

@@ -1,8 +1,8 @@
 """
-A replica: one device's store and its sessions. The asyncio runner and the simulator drive this very class.
+A replica: one device's store and its sessions. The asyncio runner and the simulator both drive this class.
 
-Give it every event with ``now`` and carry out the effects it returns, in order. It owns no socket, clock or thread; its
-store is durable before any effect is returned, so nothing leaves the device before it is on disk.
+Give it every event with ``now``, and carry out the effects that it returns, in order. It has no socket, clock or thread. Its
+store is durable before it returns an effect, so nothing leaves the device before it is on disk.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def _event(deal: Callable[Concatenate[Replica, P], T]) -> Callable[Concatenate[Replica, P], T]:
-    """Mark a method that deals with one event: the store is asked for its version once in it."""
+    """Mark a method that handles one event: within it, the store shows one state."""
 
     @wraps(deal)
     def within(replica: Replica, /, *args: P.args, **named: P.kwargs) -> T:
@@ -44,10 +44,10 @@ class _Stall(NamedTuple):
     No more of the log behind a segment comes, although peers were asked.
 
     Attributes:
-        reached: How many changes of it are here.
-        witnesses: The devices that held what is not.
-        left_s: How long it is waited for in the company of peers that were asked in vain, from ``since`` on.
-        since: When that company was last looked at, in monotonic seconds; None while there is none.
+        reached: How many changes of that log are here.
+        witnesses: The devices that must have held the rest.
+        left_s: How long to wait for it while peers are linked that were asked and do not have it, counted from ``since``.
+        since: When that time was last counted, in monotonic seconds; None while no such peer is linked.
     """
 
     reached: int
@@ -57,11 +57,11 @@ class _Stall(NamedTuple):
 
     @property
     def due(self) -> float | None:
-        """When it is given up, in monotonic seconds; None while nobody who is here knows more than this store does."""
+        """When to give up, in monotonic seconds; None while no linked peer shows that the rest will not come."""
         return self.since + self.left_s if self.since is not None and self.left_s < inf else None
 
     def paused(self, now: float) -> _Stall:
-        """Return what is left of it when the company leaves."""
+        """Return the stall with the time that is left, when the last such peer leaves."""
         waited_s = 0.0 if self.since is None else now - self.since
         return self._replace(left_s=max(self.left_s - waited_s, 0.0), since=None)
 
@@ -71,10 +71,10 @@ class Replica:
     One device.
 
     Args:
-        exchange: What its store gives and takes.
-        device: Its id.
-        workspace_tag: Of a device id: what its hello must say of the workspace.
-        defers: Whether what takes long is an effect, to be run between turns; else it is done within them.
+        exchange: The store, as sessions see it.
+        device: This device's id.
+        workspace_tag: Returns, for a device id, the tag that its hello must contain.
+        defers: Whether long work is returned as an effect, to be run between turns; otherwise it is done within the turn.
     """
 
     def __init__(
@@ -85,22 +85,22 @@ class Replica:
         self._tag = workspace_tag
         self._codec = Codec()
         self._sessions: dict[str, Session] = {}
-        self._links: dict[str, int] = {}  # over which link each of them goes
+        self._links: dict[str, int] = {}  # the link of each session
         self._relaying = Relaying(exchange)
         self._beside = Beside(exchange, defers=defers)
         self._rates: dict[str, Rates] = {}
         self._now = 0.0
-        self._stall: _Stall | None = None  # while no more of the log behind comes
-        self._mended: dict[str, tuple[float, int]] = {}  # since when, and how many entities a peer had folded anew here
+        self._stall: _Stall | None = None  # set while no more of the log behind comes
+        self._mended: dict[str, tuple[float, int]] = {}  # by peer: since when, and how many entities
 
     @_event
     def connected(self, peer: str, link: int = 0) -> list[Effect]:
         """
-        Begin to talk with a peer over a new link. A session that there was ends: what comes over its link is dropped.
+        Begin a session with a peer over a new link. An earlier session with it ends; what comes over its link is dropped.
 
         Args:
             peer: The device at the other end, as proved by the handshake.
-            link: The link's number, which no other link of this replica's has; effects for the link carry it.
+            link: The link's number, unique within this replica. Effects for the link carry it.
         """
         self._links[peer] = link
         self._relaying.gone(peer)
@@ -111,7 +111,7 @@ class Replica:
         return self._settled(session.open())
 
     def disconnected(self, peer: str, now: float, link: int = 0) -> None:
-        """Forget the talk with a peer whose link is gone, unless it goes over another one by now."""
+        """End the session with a peer whose link is gone, unless it uses another link by now."""
         if self._links.get(peer) != link:
             return
         self._now = now
@@ -127,12 +127,12 @@ class Replica:
 
         Args:
             peer: The device at the other end, as proved by the handshake.
-            frame: As it arrived, at most ``FRAME_BYTES_MAX`` and one byte long.
+            frame: The frame, at most ``FRAME_BYTES_MAX + 1`` bytes long.
             now: Monotonic time in seconds.
-            link: The number of the link that it came over; what came over a former link is dropped.
+            link: The number of the link that it came over. Frames of a former link are dropped.
 
         Returns:
-            What must be done, in this order.
+            The effects, to be carried out in this order.
         """
         self._now = now
         session = self._sessions.get(peer)
@@ -144,10 +144,10 @@ class Replica:
     @_event
     def worked(self, work: Work, now: float) -> list[Effect]:
         """
-        Learn that a work was run: what came of it is dealt with, and what waited for it.
+        Handle the result of a work that was run, and what waited for it.
 
         Args:
-            work: The last effect of its kind.
+            work: The work, from the effect that asked for it.
             now: Monotonic time in seconds.
         """
         self._now = now
@@ -162,16 +162,16 @@ class Replica:
         for each in self._sessions.values():
             each.go_on(now)
         if not is_awaited and work.error is not None and not isinstance(work.error, RemoteError):
-            told.append(Close(work.peer, work.error, work.link))  # the talk is over, and the fault is this device's
+            told.append(Close(work.peer, work.error, work.link))  # the session is over, and the fault is this device's
         return told
 
     def _deal(self, peer: str, work: Callable[[], list[Effect]], now: float) -> list[Effect]:
-        """Let a talk do something, and all of them what follows from it."""
+        """Let one session handle something, and let all sessions handle what follows from it."""
         behind = self.exchange.behind
         ended, losses = behind.ended, self.exchange.losses()
         effects = work()
         lost = self.exchange.losses() != losses
-        if lost or behind.ended != ended:  # what is shown, and can be given, may be other than before
+        if lost or behind.ended != ended:  # the store may show, and can give, other content than before
             for each in list(self._sessions.values()):
                 effects += each.anew(now) if lost else each.proved(now)
         self._watch(now)
@@ -185,7 +185,7 @@ class Replica:
 
     @_event
     def committed(self, now: float) -> list[Effect]:
-        """Learn that this device's own changes are durable."""
+        """Note that this device's own changes are durable."""
         self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
@@ -194,7 +194,7 @@ class Replica:
 
     @_event
     def grown(self, now: float) -> list[Effect]:
-        """Learn that there is more in the log that peers sent, be it by another process: what is new of it is passed on."""
+        """Note that the log has new changes of peers, perhaps taken by another process; the other peers are told of them."""
         self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
@@ -203,34 +203,34 @@ class Replica:
 
     @_event
     def tick(self, now: float) -> list[Effect]:
-        """Do what is due; call it at :meth:`next_deadline`."""
+        """Do what is due. Call it at :meth:`next_deadline`."""
         self._now = now
         effects: list[Effect] = []
         for peer, session in list(self._sessions.items()):
             takes_data = session.takes_data(now)
             effects += self._deal(peer, partial(session.tick, now), now)
-            if takes_data:  # what the others say is said of what is here then, in turns of their own
+            if takes_data:  # the others tell what is here then, in turns of their own
                 if self._sessions.get(peer) is session:
-                    self._sessions[peer] = self._sessions.pop(peer)  # whose next one comes last
+                    self._sessions[peer] = self._sessions.pop(peer)  # its next turn comes after those of the others
                 break
         if self._stall is not None and self._stall.due is not None and now >= self._stall.due:
             effects += self._give_up(now)
         return self._settled(effects + self._pull(now))
 
     def _pull(self, now: float) -> list[Effect]:
-        """Pull what peers have, and nobody brings."""
+        """Pull what peers hold and nobody sends."""
         sessions = [self._sessions[peer] for peer in self._relaying.due(now) if peer in self._sessions]
         return [effect for session in sessions for effect in session.pull()]
 
     def _give_up(self, now: float) -> list[Effect]:
-        """Give up the log behind a segment; who was asked for it in vain is asked again, if that could not be written."""
+        """Give up the log behind a segment. If that cannot be written, the sessions with the peers that were asked fail."""
         asked, stall, self._stall = self._asked_in_vain(), self._stall, None
         if not asked:
             self._stall = None if stall is None else stall.paused(now)
             return []
         try:
             self.exchange.behind.give_up()
-        except StorageError as error:  # these talks end over it, as over all that cannot be written
+        except StorageError as error:  # the sessions end, as they do for anything that cannot be written
             return [effect for session in asked for effect in session.fail(error)]
         return [effect for session in list(self._sessions.values()) for effect in session.anew(now)]
 
@@ -242,10 +242,10 @@ class Replica:
 
     def _watch(self, now: float) -> None:
         """
-        Give up the log behind a segment after a while in which no more of it came, although peers were asked.
+        Count how long nothing more of the log behind a segment came although peers were asked, to give up after a while.
 
-        It is flow: how long hangs on this device alone, and what was written meanwhile is kept either way. Links that come
-        and go, as they do with a device of which a copy runs, begin nothing anew.
+        How long it takes depends on this device alone, and what was written meanwhile is kept in any case. Links that come
+        and go, as they do when a copy of a device runs, do not start the time over.
         """
         if not self.exchange.standing().is_provisional:
             self._stall = None
@@ -260,17 +260,17 @@ class Replica:
         left_s = stall.paused(now).left_s
         if reached or any(session.peer in stall.witnesses for session in asked):
             left_s = min(left_s, limits.BEHIND_STALLED_S)
-        elif any(session.has_more for session in asked):  # else those who are here know no more than this store does
+        elif any(session.has_more for session in asked):  # otherwise the linked peers know no more than this store does
             left_s = min(left_s, limits.BEHIND_ABSENT_S)
         self._stall = stall._replace(left_s=left_s, since=now if asked else None)
 
     def _asked_in_vain(self) -> list[Session]:
-        """Return the talks with those who were asked for the log behind the segment, and do not have it."""
+        """Return the sessions with the peers that were asked for the log behind the segment, and do not have it."""
         return [session for session in self._sessions.values() if session.in_vain]
 
     @_event
     def ask(self, now: float) -> list[Effect]:
-        """Learn that somebody wants to know whether all are equal: that is said soon, for a while, and not some time."""
+        """Note that somebody wants to know whether all are equal: for a while, sessions prove it soon instead of later."""
         self._now = now
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
@@ -279,7 +279,7 @@ class Replica:
 
     @_event
     def damaged(self, now: float) -> None:
-        """Learn that something stored is not what was written: until it is :meth:`rebuilt`, nobody is called equal."""
+        """Note that stored data is damaged. Until :meth:`rebuilt`, no peer is called equal."""
         self._now = now
         self.exchange.is_damaged = True
         for session in self._sessions.values():
@@ -287,7 +287,7 @@ class Replica:
 
     @_event
     def rebuilt(self, now: float) -> None:
-        """Learn that the view was folded anew: digests are compared again."""
+        """Note that the view was folded again, so that digests are compared again."""
         self._now = now
         self.exchange.is_damaged = False
         for session in self._sessions.values():
@@ -295,7 +295,7 @@ class Replica:
 
     @_event
     def fetch(self, now: float) -> list[Effect]:
-        """Ask every peer for changes of the log that rotted here; the answers are effects of the frames that bring them."""
+        """Ask every peer for changes of the log that rotted here. The frames that answer it return what came of it."""
         self._now = now
         wanted = self.exchange.mending.wanted()
         if wanted is None:
@@ -307,18 +307,18 @@ class Replica:
 
     @_event
     def close(self, reason: str = "closing") -> list[Effect]:
-        """Say goodbye to everyone."""
+        """Say goodbye to every peer."""
         effects: list[Effect] = []
         for session in list(self._sessions.values()):
             effects += session.close(reason)
         return self._settled(effects)
 
     def progress(self) -> dict[str, Progress]:
-        """Return how it stands with each peer that there is a talk with."""
+        """Return the progress of every open session, by peer."""
         return {peer: session.progress for peer, session in self._sessions.items() if session.state is State.OPEN}
 
     def is_taking(self, peer: str) -> bool:
-        """Tell whether something that a peer sent is not dealt with yet: it waits for what came before, or for its turn."""
+        """Tell whether something that a peer sent is not processed yet: it waits for earlier frames, or for its turn."""
         session = self._sessions.get(peer)
         return session is not None and session.is_taking
 
@@ -327,8 +327,8 @@ class Replica:
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
         """
-        Forget talks that ended, and say of each frame over which link it goes; of what differs pass on as much as a peer may
-        have folded anew in an hour.
+        Return the effects with the numbers of their links, forget the sessions that ended, and limit the differing entities
+        to as many as one peer may have folded again in an hour.
         """
         told: list[Effect] = []
         for effect in effects:

@@ -1,11 +1,11 @@
 """
-Writing again: what a device wrote in lives that nobody was given becomes changes of another life of it.
+Rewriting: what a device wrote in lives that were given to nobody becomes changes of a new life.
 
-So it is where what it was written on does not stand: it was in a segment that the log does not bear out
-(:mod:`~edda_sync.sync.fallback`), or it rests on a change that is lost (:mod:`~edda_sync.sync.readmission`). What was truly
-seen when it was written counts as seen, and is replaced; what was not stays beside it. Texts are merged as edits. What does
-not fit is kept beside (:mod:`~edda_sync.sync.kept`): nothing of it keeps a device from going on. Who asked
-for it, when and why stay as they are, and the last change that one becomes names it, so that none is written again twice.
+This is needed when the base of those changes does not hold: a segment that the log contradicts
+(:mod:`~edda_sync.sync.fallback`), or a change that is lost (:mod:`~edda_sync.sync.readmission`). What was truly seen when a
+change was written counts as seen, and is replaced; what was not seen stays beside it. Texts are merged as edits. What does
+not fit is kept in documents (:mod:`~edda_sync.sync.kept`), so that a device can always go on. Who made a change, when and
+why stay the same. The last change that an old one becomes names it, so that no change is written again twice.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from edda_sync.workspace.keys import BIRTH_KEY
 
 class Drafted(NamedTuple):
     """
-    A change that this device made and gave to nobody.
+    A change that this device made and did not give to anybody.
 
     Attributes:
-        position: Where it stands in the log.
-        change: What it is.
-        operations: What it does; as it stands there what only a newer version can read.
-        rewritten: What it made of texts, an edit after another.
+        position: Its position in the log.
+        change: The change.
+        operations: Its operations; those that only a newer version can read are verbatim.
+        rewritten: What each of its edits made of a text, in order.
     """
 
     position: int
@@ -51,18 +51,18 @@ class Drafted(NamedTuple):
 
 
 class Seen(Protocol):
-    """What was seen when a change was made, of what stands now."""
+    """Tells what a change had seen, when it was made, of what is there now."""
 
     def cell(self, key: bytes, entity: Entity | None, cell: str) -> bool:
-        """Tell whether all that stands in a cell was seen."""
+        """Tell whether the change had seen everything that is in a cell."""
         ...
 
     def whole(self, key: bytes, entity: Entity | None) -> bool:
-        """Tell whether all that stands in an entity was seen."""
+        """Tell whether the change had seen everything that is in an entity."""
         ...
 
     def tag(self, key: bytes) -> str | None:
-        """Return what a tag was called that was seen, and does not stand now."""
+        """Return the former name of a tag that the change had seen, and that is not there now; None if there is none."""
         ...
 
 
@@ -74,12 +74,12 @@ class _Becomes(Enum):
 
 class _Text(NamedTuple):
     """
-    An edit of a text that is to be written again; what the text read is told when its turn has come, for lack of room.
+    An edit of a text that is to be written again. The texts themselves are read only in its turn, to save memory.
 
     Attributes:
-        kind, id: The entity's.
+        kind, id: The entity's kind and id.
         kept: What was kept of the edit.
-        becomes: What becomes of it.
+        becomes: What the edit becomes.
     """
 
     kind: operation.Kind
@@ -107,7 +107,7 @@ def drafted(tx: StoreReader, lives: Collection[bytes]) -> Iterator[Drafted]:
 
 
 def whole_texts(drafts: Iterable[Drafted]) -> tuple[set[bytes], set[bytes]]:
-    """Return the entities, by key, whose text is written as a whole; and those of them where it is written again."""
+    """Return the keys of entities whose text is written as a whole; and those of them where it was written again before."""
     found, again = set[bytes](), set[bytes]()
     for each in drafts:
         for one in each.operations:
@@ -126,19 +126,19 @@ def _operation(encoded: bytes | memoryview) -> operation.Operation | Verbatim | 
     try:
         is_newer = isinstance(one, operation.Put) and unknown_cells(one.kind, one.id, one.cells)
     except InvalidValueError:
-        return one  # it was acknowledged: it is kept
+        return one  # it was acknowledged, so it is kept
     return Verbatim(bytes(encoded)) if is_newer else one
 
 
 def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted, Seen | None]], nonce: bytes) -> None:
     """
-    Write drafts again: first what had not seen what stands there, since what a life has seen never grows less.
+    Write drafts again. Those that had not seen what is there come first, because a life never sees less than it did before.
 
     Args:
         tx: A transaction of the store.
-        ledger: Its ledger's keeper.
-        drafts: All that there are, each with what had been seen; or with None, if it is written again already.
-        nonce: Random bytes, for the ids of documents in which is kept what does not fit.
+        ledger: Its ledger.
+        drafts: All drafts, each with what it had seen; with None if it was already written again.
+        nonce: Random bytes, for the ids of documents that keep what does not fit.
     """
     birth = changes.decode_birth(tx.meta.get(BIRTH_KEY) or b"")
     strange = {key for each, saw in drafts if saw is not None for key in _about_strange(each)}
@@ -162,7 +162,7 @@ def write_again(tx: StoreWriter, ledger: Ledger, drafts: Sequence[tuple[Drafted,
 
 
 def _about_strange(drafted: Drafted) -> Iterator[bytes]:
-    """Yield the entities, by key, about which a change says what only a newer version can read."""
+    """Yield the keys of the entities about which a change has operations that only a newer version can read."""
     for one in drafted.operations:
         if isinstance(one, Verbatim):
             read = operation.decode(one.encoded)
@@ -171,14 +171,14 @@ def _about_strange(drafted: Drafted) -> Iterator[bytes]:
 
 
 def _made_by(one: Verbatim) -> Iterator[bytes]:
-    """Yield the entity, by key, that an operation makes, whatever else it says."""
+    """Yield the key of the entity that an operation creates, if any."""
     read = operation.decode(one.encoded)
     if isinstance(read, operation.Put):
         yield key_of(read.kind, read.id)
 
 
 def _told(one: _Planned, retold: Retold) -> Draft | Verbatim | None:
-    """Return what to write, texts and all; None where nothing is to be."""
+    """Return what to write, with the texts; None where nothing is to be written."""
     if not isinstance(one, _Text):
         return one
     before, after = retold.next(one.kept)
@@ -199,7 +199,7 @@ def _write_what_fits(
     seen: bool,
     last: bool,
 ) -> None:
-    """Write drafts again in one change, or else in as few as they fit in; what fits in none is kept."""
+    """Write drafts again in one change, or in as few changes as they fit in. What fits in none is kept."""
     if not drafts:
         return
     try:
@@ -217,24 +217,25 @@ def _write_what_fits(
 
 class _Plan:
     """
-    What to write again of each draft: apart what has not seen what stands where it writes, and what has.
+    Sorts what to write again of each draft: what had not seen the present values where it writes, and what had.
 
-    What is about one cell, or about an entity of which nothing stands, keeps its order: all of it is on one side. So is all
-    that writes cells of an entity about which something says what only a newer version can read.
+    Everything about one cell, or about an entity that does not exist now, keeps its order, so all of it is on one side. The
+    same holds for all writes to an entity about which there are operations that only a newer version can read.
 
     Args:
-        entities: What stands now.
-        strange: Those entities, by key.
-        is_early: Whether what the new life continues is not here: then it can have seen nothing, and edits no text, but
+        entities: The present entities.
+        strange: The keys of the entities with such operations.
+        is_early: Whether the change that the new life continues is not here. Then the life can have seen nothing, so it
+            edits no text, but puts its own text beside each.
             puts its own beside each.
     """
 
     def __init__(self, entities: Entities, strange: Collection[bytes], *, is_early: bool) -> None:
         self._entities, self._strange, self._is_early = entities, strange, is_early
-        self._shown: dict[bytes, bool] = {}  # whether what was written so far leaves an entity visible, by its key
+        self._shown: dict[bytes, bool] = {}  # by key: whether what was written so far leaves an entity visible
 
     def parted(self, drafted: Drafted, saw: Seen | None) -> tuple[list[_Planned], list[_Planned]]:
-        """Return the drafts of a change that have not seen what stands there, and those that have."""
+        """Return the drafts of a change that had not seen what is there, and those that had."""
         unseen: list[_Planned] = []
         seen: list[_Planned] = []
         edits: defaultdict[bytes, deque[Rewritten]] = defaultdict(deque)
@@ -257,7 +258,7 @@ class _Plan:
             elif isinstance(one, operation.Delete):
                 if self._is_visible(key, entity) and (entity is None or saw.whole(key, entity)):
                     self._shown[key] = False
-                    fitting.append(Delete(one.kind, one.id))  # where nothing stands, of what this device wrote itself
+                    fitting.append(Delete(one.kind, one.id))  # if nothing exists, of what this device wrote itself
             elif isinstance(one, operation.Put) and entity is not None:
                 self._put(one, entity, saw, unseen, seen)
             else:
@@ -267,7 +268,7 @@ class _Plan:
     def _made_anew(
         self, one: operation.Put | operation.Touch, entity: Entity | None, saw: Seen
     ) -> Iterator[Put | Touch]:
-        """Yield what makes an entity of which nothing stands, or brings one back. Whoever tags with a tag means its name."""
+        """Yield what creates a missing entity, or brings one back. A tag that is used gets its former name."""
         key, cells = key_of(one.kind, one.id), one.cells if isinstance(one, operation.Put) else {}
         is_here = entity is not None or key in self._shown
         name = saw.tag(key) if one.kind == "tag" and not is_here else None
@@ -278,10 +279,10 @@ class _Plan:
             yield Put.of(one.kind, one.id, cells) if cells else Touch(one.kind, one.id)
 
     def _put(self, one: operation.Put, entity: Entity, saw: Seen, unseen: list[_Planned], seen: list[_Planned]) -> None:
-        """Part what writes cells of an entity that stands."""
+        """Sort the cells that a draft writes to an existing entity."""
         key, cells = key_of(one.kind, one.id), dict(one.cells)
         if "record" in cells and "record" in entity.cells:
-            return  # somebody else has let that device in meanwhile, and a record is written once
+            return  # another device has let that device in meanwhile, and a record is written only once
         field = TEXT_FIELDS.get(one.kind, "")
         written = cells.get(field)
         text = cells.pop(field) if written and isinstance(written, str) else None
@@ -299,7 +300,7 @@ class _Plan:
     def _text(
         self, one: operation.Edit, entity: Entity | None, kept: Rewritten, *, is_done: bool
     ) -> Iterator[_Text | Touch]:
-        """Yield what makes an edit of a text again."""
+        """Yield what repeats an edit of a text."""
         key = key_of(one.kind, one.id)
         becomes = _Becomes.MERGED
         if is_done:

@@ -1,9 +1,9 @@
 """
-Saying: what one peer is told of how things stand here, and when: at once where something went either way, else in a while.
+Saying: what one peer is told about this store, and when: at once if something was sent either way, otherwise after a delay.
 
-1. What is durable is said with each answer to data; to a peer that may lack it, at most every ``ANNOUNCE_DELAY_S``, with
-   signed heads; to one to which its author pushed it, within ``ANNOUNCE_LATER_S``.
-2. The seal of all that is here goes along wherever the peer holds the same, for all that is known, and is said once.
+1. Each answer to data says what is durable. A peer that may lack something is told at most every ``ANNOUNCE_DELAY_S``, with
+   signed heads. A peer to which the author pushed it is told within ``ANNOUNCE_LATER_S``.
+2. Our seal is sent along once, whenever the peer holds the same as far as we know.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Saying:
     What one peer is told.
 
     Args:
-        exchange: What the store holds.
+        exchange: The store, as sessions see it.
         peer: The device at the other end.
-        theirs, sending, progress, timers: Of the talk: ``announce``, ``later`` and ``prove`` are set here.
-        comparing: The comparison of both.
-        relaying: What the talks of this device know together.
+        theirs, sending, progress, timers: The session's. The timers ``announce``, ``later`` and ``prove`` are set here.
+        comparing: The comparison of both stores.
+        relaying: What all sessions of this device share.
 
     Attributes:
-        acking: What was said of what is durable.
-        has_flowed: Whether data, or a hello, went either way since our seal was said.
+        acking: What the peer was told is durable.
+        has_flowed: Whether data or a hello was sent either way since our seal was sent.
     """
 
     def __init__(
@@ -62,26 +62,26 @@ class Saying:
         self._timers, self._comparing, self._relaying = timers, comparing, relaying
         self.acking = Acking(exchange)
         self.has_flowed = True
-        self._pushed = b""  # the devices to which own changes are pushed, as it was said last
-        self._announced = -limits.ANNOUNCE_DELAY_S  # when it was last announced what is here
-        self._asked_until = 0.0  # until when somebody wants to know soon whether both are equal
+        self._pushed = b""  # the devices to which own changes are pushed, as last said
+        self._announced = -limits.ANNOUNCE_DELAY_S  # when signed heads were last announced
+        self._asked_until = 0.0  # until when somebody waits for a proof that both are equal
 
     def expected(self) -> Frontier:
-        """Return what the peer holds, for all that is known."""
+        """Return what the peer holds, as far as we know."""
         return frontier.join(self._theirs.held, self._relaying.assumed(self._peer))
 
     def reached(self) -> Frontier:
-        """Return what the peer holds once it hears what is said now: it takes first what was sent before."""
+        """Return what the peer holds once it has taken everything that was sent to it."""
         return frontier.join(self.expected(), self._sending.sent_all)
 
     # --- what is durable here -----------------------------------------------------------------------------------------
 
     def ack(self, *, again: bool = False) -> Said:
-        """Return what says what is durable here; with our seal, where that is all that the peer has."""
+        """Return acknowledgements of what is durable here, with our seal if the peer will then hold the same."""
         return self._acks(None if again else self._comparing.proving.seal(self.reached()), again=again)
 
     def ack_if_untold(self) -> Said:
-        """Return the same, if the peer does not know it."""
+        """Return acknowledgements, if the peer does not know what is durable here."""
         return [] if self.acking.is_told else self.ack()
 
     def _acks(self, seal: Proof | None, *, again: bool = False) -> Said:
@@ -89,7 +89,7 @@ class Saying:
         return self.acking.acks(again=again, seal=seal)
 
     def addressed(self, batch: Changes) -> Changes:
-        """Return a batch that says to whom else own changes are pushed, and our seal where nothing is left to send."""
+        """Return a batch with the devices that own changes are pushed to, and with our seal if nothing is left to send."""
         self.acking.sent(self._sending.brought)
         names = self._relaying.linked(self._peer)
         pushed, self._pushed = None if names == self._pushed else names, names
@@ -100,18 +100,18 @@ class Saying:
     # --- whether both are equal ---------------------------------------------------------------------------------------
 
     def compare(self, now: float) -> Said:
-        """Return what came of comparing both, with what the peer needs of us to find the same."""
+        """Compare both stores; return the result, with what the peer needs to come to the same result."""
         found = self._comparing.compare(now)
         if not found:
             return []
-        if any(isinstance(each, Proved) for each in found):  # whoever is proved may leave at once
+        if any(isinstance(each, Proved) for each in found):  # a peer that is proved equal may leave at once
             self._theirs.held = dict(self._exchange.frontier())
             self._relaying.holds(self._peer, self._theirs.held)
             return [*self._seal(), *found]
-        return [*self.proof(), *found]  # cells mean nothing before it
+        return [*self.proof(), *found]  # cells mean nothing before the proof
 
     def answer(self) -> Said:
-        """Return our seal, for a peer that said its own; or our proof, where they are not the same."""
+        """Return our seal, for a peer that sent its own; or our proof, if the two seals differ."""
         return self.proof() if self._comparing.proving.doubts else self._seal()
 
     def _seal(self) -> Said:
@@ -119,7 +119,7 @@ class Saying:
         return [] if seal is None else self._acks(seal)
 
     def proof(self) -> Said:
-        """Return our proof, if it was not said of this frontier."""
+        """Return our proof, if it was not sent at this frontier."""
         proof = self._comparing.proving.say(self._theirs.held)
         if proof is None:
             return []
@@ -129,21 +129,21 @@ class Saying:
     # --- what is due --------------------------------------------------------------------------------------------------
 
     def grown(self, now: float) -> None:
-        """Learn that others' changes came: a peer that may lack them is to hear of it."""
+        """Note that changes of others came, so that peers that may lack them are told soon."""
         if not frontier.covers(self.expected(), self._exchange.frontier()):
             self._timers.at("announce", max(now, self._announced + limits.ANNOUNCE_DELAY_S))
 
     def asked(self, now: float) -> None:
-        """Learn that somebody wants to know soon whether both are equal."""
+        """Note that somebody wants to know soon whether both are equal."""
         self._asked_until = now + limits.ASKED_S
         self._timers.stop("later")
 
     def settle(self, now: float) -> None:
-        """Note how far apart both are, and let what is left to say be due."""
+        """Note how far apart both are, and set timers for what is left to say."""
         ours, expected = self._exchange.frontier(), self.expected()
         self._progress.measure(ours, self._theirs.held, expected)
         if self._progress.proved:
-            self._asked_until = now  # that is the answer
+            self._asked_until = now  # this answers the question
         may_say = not (self._exchange.is_damaged or self._comparing.proving.has_said(ours))
         if may_say and frontier.join(expected, self._sending.sent_all) == ours:
             if self.has_flowed or now < self._asked_until:
@@ -154,16 +154,16 @@ class Saying:
             self._timers.at("later", now + limits.ANNOUNCE_LATER_S)
 
     def prove(self, now: float) -> Said:
-        """Return our seal, for which texts are brought up to date."""
+        """Return our seal, after bringing texts up to date."""
         seal = self._comparing.proving.seal(self.reached(), refresh=True)
         return [] if seal is None else [*self._acks(seal), *(self.compare(now) or self.answer())]
 
     def announce_later(self, now: float) -> Said:
-        """Return what a peer is told that has all of it from others."""
+        """Return what a peer is told that got everything from others."""
         return self.prove(now) or self.ack_if_untold()
 
     def announce(self, now: float) -> Said:
-        """Return what a peer is told that may lack some of it."""
+        """Return what a peer is told that may lack something."""
         expected = self.expected()
         if frontier.covers(expected, self._exchange.frontier()):
             return []

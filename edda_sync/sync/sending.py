@@ -1,15 +1,15 @@
 """
-Sending: the stream of data to one peer. What was sent and not acknowledged is bounded; a refused batch starts it over.
+Sending: the stream of data to one peer. Unacknowledged data is bounded, and a refused batch makes the stream start over.
 
-1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since: nothing in it is sent.
-   Nor is what its author says that it pushed to the peer, until the peer asks for it.
-2. Nothing is pushed that is not this device's own, but for what that was made on: what others wrote is sent up to where the
-   peer fetched it, by its hello, by asking for the same again, or by a pull.
-3. At most ``WINDOW_BYTES_MAX`` are under way: sent, and not yet acknowledged.
-4. A peer that refuses a batch as too early says where it stands, and the stream starts over from there.
+1. ``known`` covers what the peer said that it holds, what it sent, and what was sent to it since; none of that is sent
+   again. What an author says that it pushed to the peer is not sent either, until the peer asks for it.
+2. A device pushes only its own changes, and what they depend on. Changes of others are sent up to where the peer asked for
+   them: by its hello, by asking for the same again, or by a pull.
+3. At most ``WINDOW_BYTES_MAX`` are under way, which means sent and not yet acknowledged.
+4. A peer that refuses a batch as too early says where it is, and the stream starts over from there.
 5. A segment is sent only to a peer that asked for it by name.
-6. Evidence goes first, then pieces of chains, within the window like everything: whoever makes others keep much of it
-   makes nobody say it all at once. Which evidence the peer lacks, :class:`~edda_sync.sync.telling.Telling` knows.
+6. Evidence goes first, then pieces of chains, within the same window, so that a member who makes others keep much evidence
+   cannot make them send it all at once. :class:`~edda_sync.sync.telling.Telling` knows which evidence the peer lacks.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from edda_sync.words.errors import RemoteProtocolError
 
 class Sending:
     """
-    What one peer is sent. Ask :meth:`next` for the next frame of data while there is :attr:`room`.
+    What one peer is sent. While there is :attr:`room`, ask :meth:`next` for the next data frame.
 
     Args:
-        exchange: What the store gives.
+        exchange: The store, as sessions see it.
         assumed: What authors say that they pushed to the peer.
 
     Attributes:
-        telling: Evidence to the peer.
-        owed: The log behind its segment.
-        brought: The last change of each chain in the batch that :meth:`next` returned last.
-        lacks_segment: Whether the peer is to be offered a segment, and :meth:`make` is to be called before all else.
+        telling: Evidence for the peer.
+        owed: The log behind the peer's segment.
+        brought: The last change of each chain in the batch that :meth:`next` last returned.
+        lacks_segment: Whether the peer is to be offered a segment; :meth:`make` must be called before anything else.
     """
 
     def __init__(self, exchange: Exchange, assumed: Callable[[], Frontier] = dict) -> None:
@@ -57,34 +57,34 @@ class Sending:
         self.brought: Frontier = {}
         self.lacks_segment = False
         self._known: Frontier = {}
-        self._granted: Frontier = {}  # up to where it may be sent what is here
-        self._fetched_upto: Frontier = {}  # and up to where it asked for that, whatever authors say
+        self._granted: Frontier = {}  # up to where the peer may be sent what is here
+        self._fetched_upto: Frontier = {}  # up to where the peer asked for it, whatever authors say
         self._queue: list[int] = []
         self._news = False
-        self._large: tuple[Logged, int] | None = None  # which change, and which part of it comes next
-        self._is_new = True  # whether that is beyond what the peer holds, and not in the log behind its segment
-        self._made: MadeSegment | None = None  # to be offered
+        self._large: tuple[Logged, int] | None = None  # the change, and the number of its next part
+        self._is_new = True  # whether it is beyond what the peer holds, or else in the log behind its segment
+        self._made: MadeSegment | None = None  # a segment that is to be offered
         self._offered: MadeSegment | None = None
         self._segment: tuple[MadeSegment, int] | None = None
         self._declined = False
         self._fetched: deque[tuple[bytes, int, bytes]] = deque()
         self._fetched_part: int | None = None
         self._wanted: dict[tuple[bytes, int], int] = {}
-        self._pieces: dict[bytes, Wanted] = {}  # one of each chain: what was asked for last
+        self._pieces: dict[bytes, Wanted] = {}  # one of each chain: the one that was last asked for
         self._under_way: deque[int] = deque()
         self._sent = 0
         self._moves = exchange.moves()
-        self._agains = 0  # how often in a row the peer asked for the same again
+        self._agains = 0  # how often in a row the peer asked for the same
         self._again_from: Frontier = {}
-        self._started_over = 0  # how many frames had been sent when all was begun again
+        self._started_over = 0  # how many frames had been sent when the stream last started over
 
-    # --- what is learned ----------------------------------------------------------------------------------------------
+    # --- what is noted ------------------------------------------------------------------------------------------------
 
     def introduced(self, held: Frontier, wanted: tuple[Wish, ...]) -> None:
         """
-        Learn what the peer holds, and of which large changes it has a part: at the start, and when that is another thing.
+        Note what the peer holds, and which large changes it has in part. This happens at the start, and after renamings.
 
-        The answer to an offer that was made before is still to come.
+        The answer to an earlier offer is still to come.
         """
         self._known, self._queue, self._large, self._segment = dict(held), [], None, None
         self.owed.introduced()
@@ -99,81 +99,81 @@ class Sending:
             self._queue, self._large, self._news = [], None, True
 
     def rejoin(self, held: Frontier) -> None:
-        """Send again of the actors that were parted: of these the peer holds what it said, and no other changes."""
+        """Send changes of these actors again. The peer holds of them what it said, and no other changes."""
         self._known = {name: held.get(name, 0) if seq == SEQ_MAX else seq for name, seq in self._known.items()}
         self._news = True
 
     def tell_pieces(self, pieces: Iterable[Wanted]) -> None:
-        """Tell pieces of chains of which the peer holds other changes."""
+        """Tell pieces of chains to a peer that holds other changes of them."""
         self._pieces.update((each.name, each) for each in pieces)
 
     def renamed(self, by: Renaming, *, apart: bool) -> None:
-        """Learn that changes have another name: see :func:`renamed_held`."""
+        """Note that changes were renamed; see :func:`renamed_held`."""
         self._known = renamed_held(self._known, by, apart=apart)
         self._granted = self._fetched_upto = self._exchange.frontier()
         self._news = self._news or apart
 
     def learned(self, dots: Iterable[Dot], ours: Frontier) -> None:
         """
-        Learn that the peer has some changes: it sent them. Of what is not here, and so never sent, it keeps only so much.
+        Note that the peer has some changes, because it sent them. For chains that are not here, a limited number is noted.
 
         Args:
             dots: The changes.
-            ours: What is here.
+            ours: What is held here.
         """
         for actor, seq in dots:
             if actor in ours or actor in self._known or len(self._known) < len(ours) + limits.CLAIMS_MAX:
                 self._known[actor] = max(seq, self._known.get(actor, 0))
 
     def grown(self) -> None:
-        """Learn that the log has grown by this device's own changes: they are pushed, with what they were made on."""
+        """Note own changes in the log: they are pushed, with what they depend on."""
         self._granted = self._exchange.frontier()
         self._news = True
 
     def relayed(self) -> None:
-        """Learn that the log has grown by what others wrote: the peer is sent of it what it fetched and was not here."""
+        """Note new changes of others in the log: the peer is sent those that it asked for before they were here."""
         self._news = self._news or self.owed.in_vain or not frontier.covers(self._known, self._granted)
 
     def pulled(self) -> None:
-        """Learn that the peer asks for all that it has not said that it holds."""
+        """Note that the peer asks for everything that it has not said that it holds."""
         self._granted = self._fetched_upto = self._exchange.frontier()
         self._news = True
 
     @property
     def sent_all(self) -> Frontier:
-        """What the peer holds once it has taken what was sent, of what is exchanged; nothing while more is to be sent."""
+        """What the peer holds once it has taken what was sent, except of actors apart; empty while more is to be sent."""
         is_through = not self._queue and self._large is None
         return {name: seq for name, seq in self._known.items() if seq != SEQ_MAX} if is_through else {}
 
     def acknowledged(self, held: Frontier, frames: int, *, again: bool) -> None:
         """
-        Learn what the peer has made durable.
+        Note what the peer has made durable.
 
         Args:
-            held: All that it holds.
-            frames: How many frames of data it has dealt with.
+            held: Everything that it holds.
+            frames: How many data frames it has processed.
             again: Whether it dropped a batch that came too early.
 
         Raises:
-            RemoteProtocolError: It acknowledges what was never sent, or asks for the same again and again.
+            RemoteProtocolError: It acknowledges what was never sent, or asks for the same again too often.
         """
         if frames > self._sent:
-            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames, of {self._sent:,} that were sent")
+            raise RemoteProtocolError(f"an acknowledgement of {frames:,} frames when {self._sent:,} were sent")
         while self._under_way and len(self._under_way) > self._sent - frames:
             self._under_way.popleft()
         self.telling.acknowledged(frames)
         if again and frames <= self._started_over < self._sent:
-            return  # it dropped this one, too, of what was sent before: all of that is on its way anew
+            return  # it also dropped this frame, sent before the stream started over; it is already on its way again
         if not again:
             self._known = frontier.join(self._known, held)
             if self._large is not None and self._is_new and held.get(self._large[0].actor, 0) >= self._large[0].seq:
-                self._large = None  # somebody else was faster
+                self._large = None  # another peer sent it first
             return
         ours = self._exchange.frontier()
         taken = {actor: min(seq, ours[actor]) for actor, seq in held.items() if actor in ours}  # claims are no progress
         self._agains = self._agains + 1 if taken == self._again_from else 1
         self._again_from = taken
-        if self._agains > limits.AGAINS_MAX:  # else the two would go round and round as fast as they can
+        if self._agains > limits.AGAINS_MAX:  # otherwise the two would repeat this as fast as they can
             raise RemoteProtocolError("it asks for the same again and again, and takes nothing")
         parted = {actor: seq for actor, seq in self._known.items() if seq == SEQ_MAX}
         self._known, self._queue, self._large = {**held, **parted}, [], None
@@ -181,7 +181,7 @@ class Sending:
         self.pulled()
 
     def wanted(self, want: Want) -> None:
-        """Learn what the peer answers to an offer."""
+        """Note the peer's answer to an offer."""
         offered, self._offered = self._offered, None
         if offered is None or want.segment != offered.hash:
             raise RemoteProtocolError("a wish for a segment that was not offered")
@@ -192,7 +192,7 @@ class Sending:
 
     def fetch(self, fetch: Fetch) -> None:
         """
-        Learn that changes rotted at the peer, and that it asks for them.
+        Note that the peer asks for changes that rotted on its disk.
 
         Raises:
             RemoteProtocolError: It asks for more than one message may.
@@ -209,13 +209,13 @@ class Sending:
         return sum(self._under_way) < limits.WINDOW_BYTES_MAX
 
     def sent(self, size: int) -> None:
-        """Note that a frame of data was sent: its size in bytes."""
+        """Note that a data frame was sent, with its size in bytes."""
         self._under_way.append(size)
         self._sent += 1
         self.telling.sent(self._sent)
 
     def next(self) -> Message | None:
-        """Return the next frame of data for the peer, or None when there is nothing (more) to say now."""
+        """Return the next data frame for the peer; None when there is nothing more to send now."""
         self._follow_log()
         evidence = self.telling.next()
         if evidence is not None:
@@ -230,7 +230,7 @@ class Sending:
             self._offered, self._made = self._made, None
             return Offer(self._offered.hash, self._offered.parts)
         if self.lacks_segment or self._offered is not None:
-            return None  # what comes of it decides what follows
+            return None  # the answer decides what follows
         if self._segment is not None:
             return self._next_segment_part()
         if self._large is not None:
@@ -267,10 +267,10 @@ class Sending:
 
     def make(self, aside: Aside, now: float) -> Said:
         """
-        Have the segment made that the peer is to be offered; beside all else, unless there is one.
+        Make the segment that the peer is to be offered, beside the turns unless it already exists.
 
         Args:
-            aside: Does it, where nothing is under way.
+            aside: Runs it, when nothing else is under way.
             now: Monotonic time in seconds.
         """
         known = dict(self._known)
@@ -282,14 +282,14 @@ class Sending:
 
     def _was_made(self, made: MadeSegment | None, _now: float) -> Said:
         if made is not None and self._exchange.making.part(made.hash, made.parts - 1) is None:
-            return []  # the view was folded anew since: it is made again
+            return []  # the view was folded again meanwhile, so it must be made again
         self.lacks_segment, self._made = False, made
         if made is None:
             self._queue = self._missing() or []
         return []
 
     def _missing(self) -> list[int] | None:
-        """Return where the changes are that the peer may be sent, as far as that can be told before they are read."""
+        """Return the positions of the changes that the peer may be sent, as far as this is known before they are read."""
         skipped = dict(self._known)
         for name, seq in self._assumed().items():
             if self._fetched_upto.get(name, 0) <= skipped.get(name, 0) < seq:
@@ -297,7 +297,7 @@ class Sending:
         return [] if frontier.covers(skipped, self._granted) else self._exchange.giving.missing(skipped)
 
     def _follow_log(self) -> None:
-        """Look again where changes are, if they stand elsewhere in the log by now."""
+        """Find the changes again, if they were moved in the log."""
         if self._moves == self._exchange.moves():
             return
         self._moves = self._exchange.moves()
@@ -308,7 +308,7 @@ class Sending:
         self.grown()
 
     def _next_fetched(self) -> Message | None:
-        """Return the next that is here of what rotted at the peer: a change, then its parts."""
+        """Return the next answer about what rotted at the peer: a change, then its parts."""
         while self._fetched:
             answer = self._exchange.mending.answer(*self._fetched[0], self._fetched_part)
             if answer is not None:
@@ -319,14 +319,14 @@ class Sending:
         return self.next()
 
     def _first_part(self, large: Logged) -> int:
-        """Return which part of a large change the peer wants first."""
+        """Return the number of the part of a large change that the peer wants first."""
         return self._wanted.pop(decode_header(large.raw).dot, 0)
 
     def _next_segment_part(self) -> Message | None:
         assert self._segment is not None, "asked for only while a segment is being sent"
         made, number = self._segment
         data = self._exchange.making.part(made.hash, number)
-        if data is None:  # it was made anew meanwhile, for another peer
+        if data is None:  # it was replaced meanwhile, for another peer
             self._segment, self._news = None, True
             return self.next()
         self._segment = (made, number + 1) if number + 1 < made.parts else None

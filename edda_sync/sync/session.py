@@ -1,16 +1,16 @@
 r"""
-A session: one talk with one peer, from hello to goodbye. Frames, news and ``now`` in; effects out.
+A session: the exchange with one peer over one link, from hello to goodbye. Frames, news and ``now`` go in, effects come out.
 
-    OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the table in ``states`` is the whole of it)
-        \\--a page of it--> READING --the last page--> OPEN
+       OPENING --hello--> OPEN --goodbye / fault--> CLOSED          (the whole table is in ``states``)
+        \\--first page of a hello--> READING --last page--> OPEN
 
-Theory. Each side says hello with its frontier and then streams, in its log order, the changes that the other lacks; the
-other acknowledges what it made durable. Events only change what is known; one function, :meth:`Session._evaluate`,
-decides what to send. This is the table of what may come when, and who deals with it. What is known is in parts, each with
-its own state and invariants: what the peer holds (:mod:`~edda_sync.sync.theirs`), brings (:mod:`~edda_sync.sync.intake`), is
-told (:mod:`~edda_sync.sync.saying`) and is sent (:mod:`~edda_sync.sync.sending`); whether both are equal
+Theory. Each side says hello with its frontier, and then streams the changes that the other lacks, in the order of its log.
+The other side acknowledges what it made durable. Events only change what is known; one function, :meth:`Session._evaluate`,
+decides what to send. This module says which message may come when, and which part handles it. The parts have their own state
+and invariants: what the peer holds (:mod:`~edda_sync.sync.theirs`), brings (:mod:`~edda_sync.sync.intake`), is told
+(:mod:`~edda_sync.sync.saying`) and is sent (:mod:`~edda_sync.sync.sending`); whether both stores are equal
 (:mod:`~edda_sync.sync.comparing`); evidence (:mod:`~edda_sync.sync.evidence`), and the log behind a segment
-(:mod:`~edda_sync.sync.backfill`). What all talks of a device know together is in :mod:`~edda_sync.sync.relaying`.
+(:mod:`~edda_sync.sync.backfill`). What all sessions of a device share is in :mod:`~edda_sync.sync.relaying`.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from edda_sync.sync.timers import Timers
 from edda_sync.sync.wire import Codec
 from edda_sync.words import errors
 
-WORDS_MAX: Final = 200  # of a goodbye's reason that are shown
+WORDS_MAX: Final = 200  # how many characters of a goodbye's reason are used
 _P = ParamSpec("_P")
 
 
 def _ending(work: Callable[Concatenate[Session, _P], Said]) -> Callable[Concatenate[Session, _P], list[Effect]]:
-    """Let whatever goes wrong in a talk end that talk; a bug, too: all else that the device does goes on."""
+    """Make any error in a session end that session, a bug too, so that everything else on the device goes on."""
 
     @wraps(work)
     def ending(session: Session, /, *args: _P.args, **kwargs: _P.kwargs) -> list[Effect]:
@@ -57,24 +57,24 @@ def _ending(work: Callable[Concatenate[Session, _P], Said]) -> Callable[Concaten
         except BaseException as bug:
             if not errors.is_bug(bug):
                 raise
-            return session.fail(errors.BugError(bug))  # told, with its trace, by whoever carries out the effects
+            return session.fail(errors.BugError(bug))  # the runner reports it, with its trace
 
     return ending
 
 
 class Session:
     """
-    One talk with one peer. Call :meth:`open` first, carry out the effects in order, and ask :meth:`next_deadline`.
+    A session with one peer. Call :meth:`open` first, carry out the effects in order, and ask :meth:`next_deadline`.
 
     Args:
-        exchange: What the store gives and takes.
-        codec: Frames of this replica.
+        exchange: The store, as sessions see it.
+        codec: Encodes and decodes the frames of this replica.
         device: This device's id.
-        peer: The peer's, as its certificate proved.
-        workspace_tag: Of a device id: what its hello must say of the workspace.
-        rates: How much this peer brought lately, in this talk and before it.
-        relaying: What the talks of this device know together.
-        beside: What takes long is done by it.
+        peer: The peer's id, as its certificate proved.
+        workspace_tag: Returns, for a device id, the tag that its hello must contain.
+        rates: How much this peer brought lately, in this session and before.
+        relaying: What all sessions of this device share.
+        beside: Runs what takes long.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Session:
     def _hello(self) -> Said:
         ours = self._exchange.introduction()
         self._saying.acking.introduced({head.actor: head.seq for head in ours.heads}, ours.waiting)
-        self._sending.telling.is_asking = False  # it says all that a question does
+        self._sending.telling.is_asking = False  # a hello also asks for what is missing
         tag, (first, *rest) = self._tag(self._device), ours.pages()
         page = first.heads, first.more, first.evidence
         return [Hello(PROTOCOLS, tag, self._device, self._nonce, *page, ours.waiting, ours.wanted), *rest]
@@ -130,11 +130,11 @@ class Session:
         Take one whole frame that arrived from the peer.
 
         Args:
-            frame: As it arrived.
+            frame: The frame.
             now: Monotonic time in seconds.
 
         Returns:
-            What must be done, in order. After a fault the last effect is a :class:`Close`.
+            The effects, to be carried out in order. After a fault the last effect is a :class:`Close`.
         """
         if self.state is State.CLOSED:
             return []
@@ -147,11 +147,11 @@ class Session:
 
     def _waits(self, event: Event, frame: bytes, now: float) -> bool:
         if event is Event.DATA and self.state is not State.OPEN:
-            return False  # it may not come now
+            return False  # it is refused below, because it may not come now
         return self._inflow.waits(frame, self.peer, now, is_data=event is Event.DATA)
 
     def _dealt(self, message: Message) -> Said:
-        """Deal with a message; what follows from all of them is decided once they are dealt with."""
+        """Handle a message. What to send is decided after all messages that are due were handled."""
         event, deal = DISPATCH[type(message)]
         following = TRANSITIONS.get((self.state, event))
         if following is None:
@@ -163,11 +163,11 @@ class Session:
     @_ending
     def news(self, now: float, *, own: bool) -> Said:
         """
-        Learn that the log has grown.
+        Note that the log has new changes.
 
         Args:
             now: Monotonic time in seconds.
-            own: Whether by this device's own change, which is pushed; what another peer sent is announced.
+            own: Whether they are this device's own, which are pushed; those of other devices are announced.
         """
         self._now = now
         if self.state is not State.OPEN:
@@ -181,10 +181,10 @@ class Session:
 
     @_ending
     def tick(self, now: float) -> Said:
-        """Do what is due; call it at :meth:`next_deadline`."""
+        """Do what is due. Call it at :meth:`next_deadline`."""
         self._now = now
         if self.state is not State.OPEN:
-            return []  # what is due then is due all the same once the rest of the peer's hello is here
+            return []  # timers wait until the rest of the peer's hello is here
         due = self._timers.take(now)
         said = [each for name in due for each in TICKS[name](self, now) or ()]
         return [*said, *self._evaluate(now)] if due else []
@@ -194,14 +194,14 @@ class Session:
         return self._timers.next() if self.state is State.OPEN else None
 
     def recheck(self, now: float) -> None:
-        """Compare anew: the view was folded anew, and until then nothing is proved."""
+        """Compare again, because the view was folded again; until then nothing is proved."""
         self._comparing.proving.recheck()
         self.progress.unproved()
         self._timers.at("prove", now)
 
     @_ending
     def proved(self, now: float) -> Said:
-        """Learn that the log has confirmed our segment: what was kept back meanwhile is given, and looked at."""
+        """Note that the log confirmed our segment: give and check what was kept back meanwhile."""
         if self.state is not State.OPEN:
             return []
         self.recheck(now)
@@ -211,22 +211,22 @@ class Session:
 
     @_ending
     def anew(self, now: float) -> Said:
-        """Say hello again: less is held here than what was told, or other changes."""
+        """Say hello again, because less is held here than was told, or other changes."""
         if self.state is State.OPEN:
             self.recheck(now)
-            self._evidence.is_to_look()  # the peer hears in our hello that it has to say that again
+            self._evidence.is_to_look()  # our hello makes the peer say it again
             self._backfill.anew()
         return self._hello() if self.state is not State.CLOSED else []
 
     @_ending
     def ask(self, now: float) -> Said:
-        """Say soon, for a while, where both are equal: somebody wants to know."""
+        """Prove soon, for a while, whether both are equal, because somebody wants to know."""
         self._saying.asked(now)
         return self._evaluate(now) if self.state is State.OPEN else []
 
     @_ending
     def pull(self) -> Said:
-        """Ask for all that the peer holds and is not here."""
+        """Ask for everything that the peer holds and is missing here."""
         return [*self._saying.ack_if_untold(), Pull()] if self.state is State.OPEN else []
 
     @property
@@ -241,22 +241,22 @@ class Session:
 
     @_ending
     def fetch(self, wanted: Fetch) -> Said:
-        """Ask for changes that rotted here."""
+        """Ask for changes that rotted on this disk."""
         return self._intake.fetch(wanted) if self.state is State.OPEN else []
 
     @_ending
     def learned(self, news: Learned, now: float) -> Said:
         """
-        Learn that there is new evidence, and pass it on: a peer that lacks more is told when it says so.
+        Note new evidence, and pass it on. A peer that lacks more is told when it says so.
 
-        Where something is called otherwise from now on, or the two were apart in a chain that is proved to fork, say also
-        what is held by the names that it has now; the peer does the same if it holds anything of that chain.
+        If changes were renamed, or the two were apart in a chain that is now proved to fork, also say hello again with the
+        new names. The peer does the same if it holds any of that chain.
 
         Args:
-            news: What is new of it.
+            news: The new evidence.
             now: Monotonic time in seconds.
         """
-        if self.state is not State.OPEN:  # our hello is on its way, and says what is held by the names of before
+        if self.state is not State.OPEN:  # our hello is under way, and uses the old names
             return self._hello() if news.renamed and self.state is not State.CLOSED else []
         says_hello = bool(news.renamed or news.forked & self.progress.apart)
         self._intake.learned(news)
@@ -265,26 +265,26 @@ class Session:
         return [*said, *self._hello()] if says_hello else said
 
     def awaits(self, work: Work) -> bool:
-        """Tell whether something that was done beside is of this talk."""
+        """Tell whether a work belongs to this session."""
         return self._aside.awaits(work)
 
     @_ending
     def worked(self, now: float) -> Said:
-        """Learn that it was done."""
+        """Handle the result of the work of this session."""
         self._now = now
         return [*self._aside.done(now), *self._evaluate(now)]
 
     def go_on(self, now: float) -> None:
-        """Take what waited for what was done beside, in a turn of its own: that is over."""
+        """Take in a turn of its own what waited for work that has ended."""
         self._timers.at("rest", now)
 
     @property
     def is_taking(self) -> bool:
-        """Whether something that the peer sent is not dealt with yet."""
+        """Whether something that the peer sent is not processed yet."""
         return self._intake.is_busy or self._inflow.is_waiting
 
     def takes_data(self, now: float) -> bool:
-        """Tell whether the next :meth:`tick` takes data that waited."""
+        """Tell whether the next :meth:`tick` will take data that waited."""
         return self.state is State.OPEN and self._timers.is_due("rest", "expand", now=now)
 
     def close(self, reason: str = "closing") -> list[Effect]:
@@ -295,13 +295,13 @@ class Session:
         return self._spoken([Goodbye(reason, "none"), Close(self.peer, None)])
 
     def fail(self, error: errors.EddaError) -> list[Effect]:
-        """End the talk over an error, and tell the peer whose it is."""
+        """End the session over an error, and tell the peer whose fault it is."""
         self.state = State.CLOSED
         fault = "mine" if isinstance(error, (errors.StorageError, errors.LocalError, errors.BugError)) else "yours"
         reason = str(getattr(error, "reason", error))[:WORDS_MAX]
         return self._spoken([Goodbye(reason, fault), Close(self.peer, error)])
 
-    # --- dealing with messages ----------------------------------------------------------------------------------------
+    # --- handling of messages -----------------------------------------------------------------------------------------
 
     def _left(self, goodbye: Goodbye) -> Said:
         error: errors.RemoteError | None = None
@@ -309,7 +309,7 @@ class Session:
         if goodbye.fault == "mine":
             error = errors.RemoteFaultError(reason, self.peer)
         elif goodbye.fault != "none":
-            error = errors.RemoteMismatchError(f"it ended the talk: {reason}", self.peer)
+            error = errors.RemoteMismatchError(f"it ended the session: {reason}", self.peer)
         return [Close(self.peer, error)]
 
     def _expanded(self, now: float) -> Said:
@@ -318,7 +318,7 @@ class Session:
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def _evaluate(self, now: float) -> Said:
-        """Decide, from all that is known, what to send."""
+        """Decide what to send, from everything that is known."""
         if self.state is not State.OPEN:
             return []
         said = [*self._saying.compare(now)]
@@ -328,14 +328,14 @@ class Session:
             said += [*self._sending.make(self._aside, now), *self._stream()]
         said += self._backfill.questions()
         if self._evidence.has_new_members():
-            said += self._hello()  # the peer hears in it that we lack its evidence
+            said += self._hello()  # it tells the peer that we lack its evidence
         if self._backfill.can_take_again():
             said += self._saying.ack(again=True)
         self._saying.settle(now)
         return said
 
     def _stream(self) -> Said:
-        """Return data, as much as may be under way."""
+        """Return data frames, as many as may be under way."""
         said: list[Effect] = []
         while self._sending.room:
             message = self._sending.next() or self._comparing.proving.next_page()
@@ -350,7 +350,7 @@ class Session:
         return said
 
     def _spoken(self, said: Said) -> list[Effect]:
-        """Return what is to be said as frames, and what is to be done as it is."""
+        """Return messages as frames, and effects as they are."""
         return [self._send(each) if isinstance(each, Message) else each for each in said]
 
     def _send(self, message: Message) -> Send:
@@ -381,7 +381,7 @@ DISPATCH: Final[dict[type[Message], tuple[Event, Callable[[Session, Any], Said |
     Pull: (Event.FETCH, lambda on, _: on._sending.pulled()),
     Goodbye: (Event.GOODBYE, Session._left),
 }
-"""Which event each message is, and who deals with it."""
+"""The event of each kind of message, and the function that handles it."""
 
 EVENT_OF: Final = {kind: event for kind, (event, _) in DISPATCH.items()}
 
@@ -392,9 +392,9 @@ TICKS: Final[dict[str, Callable[[Session, float], Said | None]]] = {
     "expand": Session._expanded,
     "compare": lambda on, now: on._intake.compared_again(now),
     "prove": lambda on, now: on._saying.prove(now),
-    "evidence": lambda on, _: on._hello(),  # the peer hears in it what of its evidence was left
+    "evidence": lambda on, _: on._hello(),  # it tells the peer which of its evidence was left out
     "resume": lambda on, _: on._saying.ack(again=True),
     "announce": lambda on, now: on._saying.announce(now),
     "later": lambda on, now: on._saying.announce_later(now),
 }
-"""What is to be done when a timer is due."""
+"""What to do when a timer is due."""

@@ -1,13 +1,14 @@
 """
-Shortening: headers travel without the hashes that their reader can work out: they do not compress, and are most of a frame.
+Shortening: headers travel without the hashes that their reader can compute. Hashes do not compress, and would be most of a
+frame.
 
-A header says the hash of its body, which comes with it, and of its actor's change before it, which often does. Both are cut
-out on the wire and put back as they were, byte for byte. Nothing is believed for it: the hash of a header is in the chain
-that a signature vouches for, so a header that was put together wrongly is one that nobody signed.
+A header contains the hash of its body, which comes with it, and the hash of the change before it in its chain, which often
+comes too. Both are removed on the wire and put back by the reader, byte for byte. The reader has to believe nothing: the
+hash of a header is in the chain that a signature covers, so a header that was restored wrongly is one that nobody signed.
 
-1. What :func:`restored` makes of what :func:`shortened` returns is what was given to it, whatever that was, but for an
-   empty hash: a header that says one is no change's.
-2. Each change is looked at by itself and beside those before it in its batch. The reader needs nothing that it holds.
+1. :func:`restored` returns what was given to :func:`shortened`, for any input except a header with an empty hash, which is
+   no valid header.
+2. Each change is treated with only the earlier changes of its batch. The reader needs nothing from its store.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from edda_sync.changes.change import HASH_BYTES, NO_HASH, hash_change, hash_head
 from edda_sync.words import limits
 
 Piece = tuple[bytes, bytes]
-"""A header, and a body beside it."""
+"""A header and its body."""
 
-_NOTHING: Final = b"\xc4\x00"  # an empty string of bytes, in msgpack
-_HASH: Final = b"\xc4\x20"  # begins one of 32 bytes
+_NOTHING: Final = b"\xc4\x00"  # an empty byte string in msgpack
+_HASH: Final = b"\xc4\x20"  # begins a byte string of 32 bytes
 
 
 class _Fields(msgspec.Struct, array_like=True, gc=False):
-    """A header's fields as far as they matter here; those that do not are kept as they stand."""
+    """The fields of a header that matter here; the others are kept as raw bytes."""
 
     level: msgspec.Raw
     actor: bytes
@@ -45,13 +46,13 @@ _decode = msgspec.msgpack.Decoder(_Fields).decode
 
 
 class _Chains:
-    """The last change of each actor in a batch, as far as it was looked at."""
+    """The last change of each actor in a batch, as far as it was read."""
 
     def __init__(self) -> None:
         self._last: dict[bytes, tuple[int, bytes, bytes]] = {}  # seq, the hash before it, its header
 
     def before(self, actor: bytes, seq: int) -> bytes:
-        """Return the hash of an actor's change before a seq; empty where that cannot be known."""
+        """Return the hash of an actor's change before a seq; empty if it is not known."""
         if seq == 1:
             return NO_HASH
         last_seq, previous, raw = self._last.get(actor, (0, b"", b""))
@@ -63,14 +64,14 @@ class _Chains:
 
 
 def shortened(changes: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Return changes without the hashes that a reader of them can work out; see :func:`restored`."""
+    """Return changes without the hashes that their reader can compute; see :func:`restored`."""
     chains, short = _Chains(), list[Piece]()
     for raw, body in changes:
         fields = _fields(raw)
         at = 0 if fields is None else len(raw) - len(fields.ext) - 2 * (HASH_BYTES + 2)
         whole = b"" if fields is None else _HASH + fields.content + _HASH + fields.previous
         if fields is None or not raw.startswith(whole, at):
-            short.append((raw, body))  # it is none of ours; whoever reads it may say so
+            short.append((raw, body))  # it is malformed; its reader will say so
             continue
         content = _NOTHING if _has_body(fields) and hash_part(body) == fields.content else _HASH + fields.content
         is_known = chains.before(fields.actor, fields.seq) == fields.previous
@@ -81,7 +82,7 @@ def shortened(changes: Iterable[Piece]) -> tuple[Piece, ...]:
 
 
 def restored(changes: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Return changes as they were before they were :func:`shortened`; what nobody shortened, as it is."""
+    """Return changes as they were before :func:`shortened`; others as they are."""
     chains, whole = _Chains(), list[Piece]()
     for raw, body in changes:
         fields = _fields(raw)
@@ -99,7 +100,7 @@ def restored(changes: Iterable[Piece]) -> tuple[Piece, ...]:
 
 
 def _tail(fields: _Fields) -> bytes:
-    """Return the end of a header, from the hash of its body on, as this version writes it."""
+    """Return the end of a header, from the hash of its body on, as this version encodes it."""
     hashes = (bytes((0xC4, len(each))) + each for each in (fields.content, fields.previous))
     return b"".join(hashes) + bytes(fields.ext)
 

@@ -1,4 +1,4 @@
-"""Shut out: who does not know this device any more, for people to be told; ``readmission`` is what follows."""
+"""Shut out: which device refuses this one as a stranger, to be shown to people. ``readmission`` is what follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEY: Final = "shut out"
 
 
 def note(tx: StoreWriter, device: str) -> None:
-    """Note that a device that knew this one refused it as a stranger."""
+    """Note that a device that used to know this one refused it as a stranger."""
     tx.meta.set(_KEY, device.encode())
 
 
@@ -21,11 +21,11 @@ def note_known(tx: StoreWriter, device: str) -> None:
 
 
 def forget(tx: StoreWriter) -> None:
-    """Forget who refused this device: it is let in again."""
+    """Forget which device refused this one, because it is let in again."""
     tx.meta.drop(_KEY)
 
 
 def by(reader: StoreReader) -> str | None:
-    """Return the id of the device that knew this one and does not know it any more, as far as this store has heard."""
+    """Return the id of a device that used to know this one and refuses it now; None if there is none."""
     noted = reader.meta.get(_KEY)
     return None if noted is None else noted.decode()

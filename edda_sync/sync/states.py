@@ -1,4 +1,4 @@
-"""The states of a session, and which event may come in which of them."""
+"""The states of a session, and the events that may come in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class State(Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     OPENING = "opening"
     READING = "reading"
@@ -33,7 +33,7 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.OPENING, Event.GOODBYE): State.CLOSED,
     (State.READING, Event.PAGE): State.OPEN,  # or READING
     (State.READING, Event.GOODBYE): State.CLOSED,
-    (State.OPEN, Event.HELLO): State.OPEN,  # its names have changed: a fork was proved
+    (State.OPEN, Event.HELLO): State.OPEN,  # a fork was proved, so names have changed
     (State.OPEN, Event.DATA): State.OPEN,
     (State.OPEN, Event.OFFER): State.OPEN,
     (State.OPEN, Event.ACK): State.OPEN,

@@ -1,15 +1,16 @@
 """
-A steward: what a device does for its store beside its talks, and when. Pure: events and ``now`` in, orders out.
+A steward: decides what a device does for its store beside its sessions, and when. Pure: events and ``now`` go in, orders
+come out.
 
-It decides when to tell the talks of what was written, when to look at the log again, refresh the members, save proofs, scrub
-and mend. Both runners, on asyncio and in the simulator, give it every event, carry out what :meth:`Steward.due` returns and
-report how that ended; they decide nothing.
+It decides when to tell the sessions what was written, when to look at the log again, to refresh the members, to save proofs,
+to scrub, and to mend. Both runners, on asyncio and in the simulator, give it every event, carry out what :meth:`Steward.due`
+returns, and report how that ended. They decide nothing.
 
 1. A fault (any :class:`EddaError`) ends no duty: it is an event, and the steward says when to try again (``faults``).
-2. What failed may be in the log all the same. So the log is looked at again after a fault of the store.
-3. Damage is mended by a fold from the log, once; what of the log itself rotted is asked of the peers. Until then no peer is
-   called equal: both may hold the same changes, and this device shows something else.
-4. A store whose file was taken away ends the device: nobody would find what is written to it.
+2. A write that failed may still be in the log. So the log is looked at again after a fault of the store.
+3. Damage is mended by folding the log again, once. What rotted in the log itself is asked of the peers. Until then no peer
+   is called equal, because this device may show something else than the peer although both hold the same changes.
+4. If the store's file was taken away, the device ends, because nothing that is written to it could be found again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ EVENTS: Final[Mapping[Duty, Callable[[Replica, float], list[Effect] | None]]] = 
     Duty.COMPARING: Replica.rebuilt,
     Duty.DOUBTING: Replica.damaged,
 }
-"""Which duties are events of the replica."""
+"""The duties that are events of the replica."""
 
 
 class Steward:
@@ -44,17 +45,17 @@ class Steward:
     :meth:`next_deadline`.
 
     Args:
-        written: What the log ends with when the device starts.
+        written: The end of the log when the device starts.
         now: Monotonic time in seconds.
     """
 
     def __init__(self, written: Written, now: float) -> None:
-        self._written = written  # of which the talks know, or will be told
+        self._written = written  # the end of the log that the sessions know, or will be told
         self._agenda = Agenda()
         self._faults = Faults()
         self._damage = _Damage()
         self._scrub = Scrub(Duty.SCRUBBING, b"", limits.SCRUB_ENTITIES_MIN)
-        self._pause_s = 0.0  # between two passes of the scrub; 0 until one has found nothing
+        self._pause_s = 0.0  # the pause between two passes of the scrub; 0 until a pass has found nothing
         self._said: list[Tell | End] = []
         self._is_ending = False
         for duty in (Duty.LOOKING, Duty.MEETING, Duty.SCRUBBING):
@@ -63,28 +64,28 @@ class Steward:
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def committed(self, now: float) -> None:
-        """Learn that this device's own changes are durable."""
+        """Note that this device's own changes are durable."""
         self._agenda.want(Duty.TELLING, now)
 
     def told(self, own: Dot) -> None:
-        """Learn that the talks were told of this device's own changes at once, up to one."""
+        """Note that the sessions were already told of this device's own changes, up to one."""
         self._faults.worked(Duty.TELLING)
         self._written = self._written._replace(own=own)
 
     def noticed(self, now: float) -> None:
-        """Learn that somebody, perhaps another process, has written to the store, or that this could not be told."""
+        """Note that somebody, perhaps another process, has written to the store, or may have."""
         self._agenda.want(Duty.LOOKING, now)
 
     def linked(self, now: float) -> None:
-        """Learn that a peer answered at an address, which is written down with the next proof, or in a while."""
+        """Note that a peer answered at an address. The address is saved with the next proof, or after a while."""
         self._agenda.want(Duty.SAVING, now + limits.PROOF_SAVED_EVERY_S)
 
     def talked(self, effects: Iterable[Effect], deadline: float | None, now: float) -> None:
         """
-        Learn what the replica said.
+        Note what the replica returned.
 
         Args:
-            effects: What it said, in order.
+            effects: Its effects, in order.
             deadline: When its timers are due; None for never.
             now: Monotonic time in seconds.
         """
@@ -96,14 +97,14 @@ class Steward:
                 if effect.members:
                     self._agenda.want(Duty.MEETING, now)
                 if effect.reached is not None and effect.reached[0] == self._written.position:
-                    self._written = self._written._replace(position=effect.reached[1])  # nobody need look for these
+                    self._written = self._written._replace(position=effect.reached[1])  # so they need not be looked for
             elif isinstance(effect, Proved):
                 self._faults.worked(TAKING)
                 self._agenda.want(Duty.SAVING, now)
-            elif isinstance(effect, Differs):  # the content is a function of the log: one of the two sides is damaged
+            elif isinstance(effect, Differs):  # content is a function of the log: one of the two sides is damaged
                 self._damage.add("", effect.keys)
                 self._agenda.want(Duty.MENDING, now)
-            elif isinstance(effect, Mended):  # what of the log had rotted is here again
+            elif isinstance(effect, Mended):  # changes that had rotted in the log are here again
                 self._damage.add("", None)
                 self._agenda.rouse(Duty.MENDING)
                 self._agenda.want(Duty.MENDING, now)
@@ -112,10 +113,10 @@ class Steward:
 
     def fault(self, concern: str, error: EddaError, now: float) -> None:
         """
-        Take in a fault that was met elsewhere than in an order: in a talk, on the way to a peer, by a program.
+        Note a fault that happened outside of an order: in a session, on the way to a peer, or in a program's call.
 
         Args:
-            concern: What met it; :meth:`worked` forgets it.
+            concern: What met the fault; :meth:`worked` forgets it.
             error: The fault.
             now: Monotonic time in seconds.
         """
@@ -124,35 +125,35 @@ class Steward:
             self._agenda.want(Duty.LOOKING, now + limits.WATCH_INTERVAL_S)
 
     def worked(self, concern: str) -> None:
-        """Learn that what had met a fault works: the fault is forgotten."""
+        """Note that a concern works again, and forget its fault."""
         self._faults.worked(concern)
 
     def damaged(self, what: str, key: bytes | None, now: float) -> None:
-        """Learn that something stored is not what was written: an entity, by its key, or what is not known where."""
+        """Note that stored data is damaged: an entity, by its key; None if it is not known where."""
         self._damage.add(what, None if key is None else (key,))
-        self._agenda.put(Duty.COMPARING, None)  # once it is mended
+        self._agenda.put(Duty.COMPARING, None)  # it comes after the mending
         self._agenda.want(Duty.DOUBTING, now)
         self._agenda.want(Duty.MENDING, now)
 
     def rebuilt(self, now: float) -> None:
-        """Learn that somebody folded the log anew."""
+        """Note that the log was folded again, by this process or another."""
         self._agenda.want(Duty.MEETING, now)
         self._agenda.want(Duty.COMPARING, now)
 
     # --- orders and their ends ----------------------------------------------------------------------------------------
 
     def due(self, now: float) -> list[Order | Tell | End]:
-        """Return what to do now; each order is under way until :meth:`done` or :meth:`failed`."""
+        """Return what to do now. Each order is under way until :meth:`done` or :meth:`failed`."""
         orders = [] if self._is_ending else [self._order(duty) for duty in self._agenda.begin(now)]
         said, self._said = self._said, []
         return [*said, *orders]
 
     def next_deadline(self) -> float | None:
-        """Return when :meth:`due` is to be asked next, in monotonic seconds; None while nothing is due."""
+        """Return when to ask :meth:`due` next, in monotonic seconds; None while nothing is due."""
         return None if self._is_ending else self._agenda.next_deadline()
 
     def done(self, order: Order, report: Report, now: float) -> None:
-        """Learn that an order was carried out, and what it brought."""
+        """Note that an order was carried out, and its report."""
         duty = order.duty
         self._faults.worked(duty)
         self._agenda.end(duty, now + limits.PROOF_SAVED_EVERY_S if duty is Duty.SAVING else None)
@@ -164,24 +165,24 @@ class Steward:
             if mended := self._damage.mended():
                 self._said.append(Tell(mended))
             self._agenda.rouse(Duty.MEETING)
-            self._agenda.want(Duty.MEETING, now)  # whoever's record was damaged was no member meanwhile
+            self._agenda.want(Duty.MEETING, now)  # a member whose record was damaged was missing meanwhile
             if not self._damage.is_known:
                 self._agenda.put(Duty.DOUBTING, None)
                 self._agenda.want(Duty.COMPARING, now)
 
     def failed(self, order: Order, error: EddaError, now: float) -> None:
-        """Learn that an order met a fault; it comes again after a while."""
+        """Note that an order met a fault. It is given again after a delay."""
         duty = order.duty
         delay_s = self._meet(duty, error, now)
         self._agenda.end(duty, now + delay_s)
         self._agenda.want(duty, now)
         if isinstance(order, Mend):
             self._damage.add("", order.keys)
-            if isinstance(error, CorruptError):  # the log itself: what of it rotted is asked of the peers, by hash
+            if isinstance(error, CorruptError):  # the log itself is damaged: peers are asked by hash for what rotted
                 self._agenda.want(Duty.FETCHING, now)
 
     def ending(self) -> list[Order]:
-        """Return what is still to be done once the talks have ended, before the store is closed: the last orders."""
+        """Return the last orders, to be carried out after the sessions have ended and before the store is closed."""
         self._is_ending = True
         return [Order(Duty.SAVING)] if self._agenda.is_open(Duty.SAVING) else []
 
@@ -189,7 +190,7 @@ class Steward:
 
     @property
     def trouble(self) -> str:
-        """What fails now, such as a full disk, or else what was mended, for a person; empty for neither."""
+        """What fails now, such as a full disk; otherwise what was mended last; empty for neither. For a person."""
         return self._faults.latest or self._damage.last_mended
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ class Steward:
         return Order(duty)
 
     def _meet(self, concern: str, error: EddaError, now: float) -> float:
-        """Note a fault, and have mended what it says is damaged; return in how many seconds to try again."""
+        """Note a fault, and order mending if it says that data is damaged; return in how many seconds to try again."""
         if isinstance(error, LostStoreError | ReplacedStoreError):
             self._said.append(End(error))
         retry = self._faults.failed(concern, error)
@@ -213,22 +214,22 @@ class Steward:
         return retry.delay_s
 
     def _learn(self, duty: Duty, written: Written, now: float) -> None:
-        if duty is Duty.TELLING:  # what else there is in the log is found by looking
+        if duty is Duty.TELLING:  # looking at the log finds everything else that is in it
             self._written = self._written._replace(own=written.own)
             return
         before, self._written = self._written, self._written._replace(position=written.position)
         if written.position != before.position:
-            self._faults.worked(TAKING)  # as far as anybody can tell: the disk takes what is written
-            # What peers sent no other peer waits for; what was written here they do.
+            self._faults.worked(TAKING)  # as far as anybody can tell, the disk works
+            # Peers wait for this device's own changes, and not for what other peers sent.
             self._agenda.want(Duty.TELLING if written.own != before.own else Duty.PASSING_ON, now)
             self._agenda.want(Duty.MEETING, now)
 
     def _scrubbed(self, scrubbed: Scrubbed, now: float) -> None:
-        """Let the scrub go on in a moment, and begin anew after a pause that doubles for as long as nothing is found."""
+        """Schedule the next part of the scrub, or a new pass after a pause that doubles as long as nothing is found."""
         for damage in scrubbed.found:
             self.damaged(damage.what, damage.key, now)
         interval_s = float(limits.SCRUB_INTERVAL_S)
-        longest_s = limits.SCRUB_S_MAX / 2  # so that a pass and a pause take no longer than all
+        longest_s = limits.SCRUB_S_MAX / 2  # so that a pass and its pause fit into the limit
         if scrubbed.following is None:
             self._pause_s = min(2 * self._pause_s, longest_s) if self._pause_s else interval_s
         if scrubbed.found:
@@ -240,17 +241,17 @@ class Steward:
 
 
 class _Damage:
-    """What was found damaged, or differs from what a peer has, and is not folded anew yet."""
+    """What was found damaged, or differs from what a peer has, and is not folded again yet."""
 
     def __init__(self) -> None:
         self.last_mended = ""
         self._keys: set[bytes] = set()
         self._all = False
-        self._what: list[str] = []  # in words, where it is known that it is this disk that is damaged
-        self._mending: list[str] = []  # of them, what is being folded anew
+        self._what: list[str] = []  # in words, where this disk is known to be damaged
+        self._mending: list[str] = []  # those that are being folded again
 
     def add(self, what: str, keys: tuple[bytes, ...] | None) -> None:
-        """Note damage: entities by their keys; None where it is not known which. Without words it may be a peer's."""
+        """Note damaged entities, by key; None for unknown ones. Without words, the damage may be a peer's."""
         if keys is None:
             self._all = True
         else:
@@ -264,17 +265,17 @@ class _Damage:
         return bool(self._what or self._mending)
 
     def take(self) -> tuple[bytes, ...] | None:
-        """Return what to fold anew, as :class:`Mend` says; what is found meanwhile is for the next time."""
+        """Return what to fold again, as in :class:`Mend`. What is found meanwhile is for the next time."""
         keys = None if self._all else tuple(sorted(self._keys))
         self._keys, self._all = set(), False
         self._mending, self._what = [*self._mending, *self._what], []
         return keys
 
     def mended(self) -> str:
-        """Take in that it was folded anew; return what a person must know and has not just been told."""
+        """Note that it was folded again; return what a person must know and was not just told."""
         what, self._mending = self._mending, []
         if not what:
             return ""
-        mended = f"{what[0]} was damaged on this disk, and made anew from the log; watch this disk."
+        mended = f"{what[0]} was damaged on this disk, and was restored from the log; watch this disk."
         told, self.last_mended = self.last_mended, mended
-        return "" if told == mended else mended  # a scrub under way may have found it once more
+        return "" if told == mended else mended  # a scrub that is under way may have found it once more

@@ -1,14 +1,14 @@
 """
-Taking: what a store takes of a peer's log.
+Taking: the changes that a store takes from a peer.
 
-1. Nothing is taken that no signed head vouches for, and what is taken is durable when the call returns.
+1. Only changes that a signed head vouches for are taken, and they are durable when the call returns.
 2. What is rejected leaves no trace.
-3. Causal order is kept by refusing: a batch that lacks what it depends on is dropped, and asked for again.
-4. An actor of whom the peer has another change under a dot that is here, and what depends on that change, is passed over;
-   everything else is taken. Whose fault it is, only a proof says. So is one whom something that waits for a newer version
-   may have made a member: nobody is at fault there.
-5. Nothing is taken on top of a segment whose log is not here yet: whether a change may be taken is a question to its past,
-   and whoever guesses the answer may hold for good what everybody else refuses.
+3. A batch that lacks what it depends on is dropped, and asked for again. So the log stays in causal order.
+4. If the peer has another change under a dot that is held here, the actor's changes, and what depends on them, are passed
+   over; everything else is taken. Only a proof can say whose fault it is. The changes of an actor are also passed over if an
+   operation that waits for a newer version may have made it a member; then nobody is at fault.
+5. Nothing is taken on top of a segment whose log is not here yet. Whether a change may be taken depends on its past, and a
+   device that guesses might keep for good what every other device refuses.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from edda_sync.words.errors import RemoteProtocolError
 @dataclass(frozen=True, slots=True)
 class Taken:
     """
-    What became of a batch or part.
+    The result of taking a batch or part.
 
     Attributes:
         applied: How many changes were applied.
         early: Whether something came too early.
-        late: Whether more lives began in it than may be taken at once: the rest is to be asked for in a while.
+        late: Whether more lives began in it than may be taken at once; the rest is to be asked for after a while.
         apart: Actors of whom the peer has other changes than we have.
-        held: Under which dots what came is held here: whoever sends a change has all before it too.
-        settled: Whether what this store wrote before it had met anybody can be given to everybody now.
-        readmitted: Whether that is written again now, in another life, since what it rested on is lost.
-        unchecked: Whether it was passed over, since the log behind a segment is not here yet: it is to be asked for then.
-        more: Whether it is to be taken once more for the rest, after others were served.
-        members: Whether it may say something of a device.
-        reached: Where the log ended before, and where it ends now; None where changes moved in it, or where it is not told.
+        held: The dots of what came, by the names that are used here. The peer holds these changes, and all before them.
+        settled: Whether this store's early changes can be given to everybody now.
+        readmitted: Whether its early changes were written again in another life, because what they depended on is lost.
+        unchecked: Whether it was passed over, because the log behind a segment is not here yet; it is to be asked for then.
+        more: Whether the rest of it is to be taken in another turn, after others were served.
+        members: Whether it may be about a device.
+        reached: The end of the log before and after; None if changes were moved in the log, or if this is unknown.
     """
 
     applied: int
@@ -75,17 +75,17 @@ class Taken:
 
 class Taking:
     """
-    What one store takes; every call is one transaction of the store.
+    What one store takes. Every call is one transaction of the store.
 
     Args:
-        store, ledger: The store, and its ledger's keeper.
-        verify: Checks anybody's signature.
+        store, ledger: The store, and its ledger.
+        verify: Checks the signature of any device.
         workspace: The workspace's id.
         random: Source of random bytes.
 
     Attributes:
-        settled: How often what was written early has been put elsewhere in the log since this was made.
-        readmitted: How often it was written again in another life.
+        settled: How often early changes were moved in the log, since this object was made.
+        readmitted: How often early changes were written again in another life.
     """
 
     def __init__(
@@ -102,15 +102,15 @@ class Taking:
         parted: frozenset[bytes] = frozenset(),
     ) -> Taken:
         """
-        Take a batch, or a slice of it: verify, apply, make durable.
+        Take a batch, or a slice of it: verify it, apply it, and make it durable.
 
         Args:
-            batch: From the peer.
-            allows: Of a device's key: whether one more life of it, or branch of one, may be taken now.
-            parted: Actors of whom the peer is known to have other changes than we have: what waits for these is passed over.
+            batch: The batch.
+            allows: Tells, for a device's key, whether one more life of it, or branch of one, may be taken now.
+            parted: Actors of whom the peer has other changes than we have. Changes that wait for theirs are passed over.
 
         Raises:
-            RemoteProtocolError: It is malformed, or nothing vouches for it; nothing was taken.
+            RemoteProtocolError: The batch is malformed, or nothing vouches for it; nothing was taken.
         """
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         for change in decoded:
@@ -119,7 +119,7 @@ class Taking:
         return self._count(taken)
 
     def takes_long(self, batch: Changes) -> bool:
-        """Tell whether one change of a batch costs more than what is taken at a time: it cannot be cut."""
+        """Tell whether a single change of a batch costs more than one slice may, because a change cannot be cut."""
         return any(
             _cost_us(header) > limits.SLICE_US_MAX
             for header in (changes.decode_header(raw) for raw, _ in batch.changes)
@@ -127,12 +127,12 @@ class Taking:
         )
 
     def completes(self, part: Part) -> bool:
-        """Tell whether a part is the last that is missing of a large change, which is then applied."""
+        """Tell whether a part is the last missing part of a large change, which would then be applied."""
         with self._store.read() as reader:
             return is_last(reader, part)
 
     def named(self, batch: Changes) -> list[Dot]:
-        """Return under which dots the changes of a batch are held, or would be; it is not taken."""
+        """Return the dots under which the changes of a batch are held, or would be. The batch is not taken."""
         decoded = [Change(changes.decode_header(raw), raw, body) for raw, body in batch.changes]
         with self._store.read() as reader:
             return list(_dots_of(reader, decoded))
@@ -151,7 +151,7 @@ class Taking:
         parted: frozenset[bytes],
     ) -> Taken:
         if tx.segments.merged():
-            return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer has them all the same
+            return Taken(0, held=tuple(_dots_of(tx, batch)), unchecked=True)  # the peer still holds them
         before = tx.log.position()
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
@@ -160,7 +160,7 @@ class Taking:
         ledger = self._ledger
         fold = ledger.fold(tx)
         waited = early_writes.is_pending(tx)
-        halves = defaultdict[Dot, list[Dot]](list)  # where large changes are kept of which some parts are here, by dot
+        halves = defaultdict[Dot, list[Dot]](list)  # half received large changes, by dot
         for half in tx.incoming.all():
             halves[changes.decode_header(half.raw).dot].append((half.actor, half.seq))
         has_forks = bool(forked_keys(tx))
@@ -192,7 +192,7 @@ class Taking:
             if outcome is Admitted.APPLIED:
                 applied += 1
                 work_us += cost_us
-                for kept in halves.pop((actor, seq), ()):  # its author told somebody else another change under this dot
+                for kept in halves.pop((actor, seq), ()):  # its author gave somebody another change of this dot
                     tx.incoming.forget(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
                 outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)
@@ -214,13 +214,13 @@ class Taking:
 
     @staticmethod
     def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
-        """Return the changes that are new here, and the actors of whom another change is here than in the batch."""
+        """Return the changes that are new here, and the actors of whom other changes are here than in the batch."""
         chains = Chains(tx)
         fresh, apart = list[Change](), set[bytes]()
-        coming, strange = set[bytes](), set[bytes]()  # by hash: what will be taken, and what cannot be now
+        coming, strange = set[bytes](), set[bytes]()  # hashes: taken now, and not taken now
         for change in batch:
             header = change.header
-            if header.previous in coming:  # nearly always
+            if header.previous in coming:  # true for nearly all
                 coming.add(change.hash)
                 fresh.append(change)
                 continue
@@ -237,14 +237,14 @@ class Taking:
 
     def take_part(self, part: Part, parted: frozenset[bytes] = frozenset()) -> Taken:
         """
-        Take a part of a large change; the last one applies it.
+        Take a part of a large change. The last missing part applies the change.
 
         Args:
-            part: What came.
-            parted: The actors of which the peer has another chain: a part of that is passed over, as its header was.
+            part: The part.
+            parted: Actors of whom the peer has other changes. Their parts are passed over, as their headers were.
 
         Raises:
-            RemoteProtocolError: It is not a part that was announced; nothing was taken.
+            RemoteProtocolError: It is a part of no announced change; nothing was taken.
         """
         return self._count(self._store.transact(lambda tx: self._take_part(tx, part, parted)))
 
@@ -259,7 +259,7 @@ class Taking:
             raise
         chains = Chains(tx)
         if incoming is None:
-            return Taken(0, early=not chains.holds_some(part.actor, part.seq))  # or another peer was faster
+            return Taken(0, early=not chains.holds_some(part.actor, part.seq))  # another peer may have been faster
         header = changes.decode_header(incoming.raw)
         tx.incoming.keep_part(incoming.actor, incoming.seq, part.number, part.data)
         change = Change(header, incoming.raw, b"")
@@ -280,7 +280,7 @@ class Taking:
 
     @staticmethod
     def _keep_voucher(tx: StoreWriter, change: Change) -> None:
-        """Keep for a large change what vouches for it: that came with its header, and stands after the one before it."""
+        """Keep what vouches for a large change: it came with its header, and is stored under the change before it."""
         chains, header = Chains(tx), change.header
         dot = chains.find(*header.dot, change.hash)
         if dot is None:
@@ -291,32 +291,32 @@ class Taking:
 
 
 def _cost_us(header: Header) -> int:
-    """Return what it costs to take a change, reckoned in microseconds."""
+    """Return the estimated cost of taking a change, in microseconds."""
     return limits.LOG_CHANGE_US + limits.LOG_MENTION_US * header.operations
 
 
 def _slice(fresh: list[Change]) -> list[Change]:
-    """Return as many changes as are taken at a time, where all are taken."""
+    """Return the changes of the first slice, if all of them are taken."""
     work_us = list(accumulate(_cost_us(each.header) for each in fresh))
     return fresh[: max(1, bisect_right(work_us, limits.SLICE_US_MAX))]
 
 
 def check_body(change: Change) -> None:
     """
-    Check that a change's body is the one of which its header says the hash; one in parts comes later.
+    Check that a change's body has the hash that its header contains. A body in parts comes later.
 
     Raises:
-        RemoteProtocolError: It is not.
+        RemoteProtocolError: It does not.
     """
     if change.header.parts:
         if change.body:
-            raise RemoteProtocolError("a change whose body is beside its parts")
+            raise RemoteProtocolError("a change with both a body and parts")
     elif len(change.body) != change.header.body_bytes or changes.hash_part(change.body) != change.header.content:
         raise RemoteProtocolError("a change whose body is not the one that its header names")
 
 
 def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
-    """Return the key of a device of whose chain another branch begins with a change, a life as others are; else None."""
+    """Return the device's key, if a change begins another branch of its chain, which counts like a life; otherwise None."""
     actor, seq = change.header.dot
     if Point(seq - 1, change.header.previous) not in points_of(reader, actor):
         return None
@@ -326,9 +326,9 @@ def _key_of_branch(reader: StoreReader, change: Change) -> bytes | None:
 
 def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) -> bool:
     """
-    Tell whether a change may wait for some actors of whom the peer has other changes, by what its header depends on.
+    Tell whether a change may depend on some actors of whom the peer has other changes, according to its header.
 
-    Whose a branch is that it names can only be told once the fork is proved: until then it may be one of these.
+    Whose branch an unknown name is can only be told after the fork is proved. Until then it may be one of these actors.
     """
     chains, header, heads = Chains(reader), change.header, reader.log.heads()
     birth, named = header.birth, [dep[0] for dep in header.deps]
@@ -339,7 +339,7 @@ def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) ->
 
 
 def _differing(reader: StoreReader, change: Change) -> set[bytes]:
-    """Return the actors of whom another change is here than the one that a change depends on: their chains fork."""
+    """Return the actors of whom a change depends on another change than the one that is here; their chains fork."""
     chains, header = Chains(reader), change.header
     continued = None if header.birth is None else header.birth.continues
     needed = [*header.deps, *([] if continued is None else [continued])]
@@ -351,13 +351,13 @@ def _differing(reader: StoreReader, change: Change) -> set[bytes]:
 
 
 def _dots_of(reader: StoreReader, batch: list[Change]) -> Iterator[Dot]:
-    """Yield under which dots changes are held; of chains that are not known to fork, whether or not they are."""
+    """Yield the dots under which changes are held. For chains without a known fork, also of changes that are not held."""
     chains, has_forks = Chains(reader), bool(forked_keys(reader))
     for change in batch:
         dot: Dot | None = change.header.dot
         is_forked = has_forks and bool(points_of(reader, change.header.actor))
         if is_forked and (dot := chains.find(*change.header.dot, change.hash)) is None:
-            place = chains.place(change)  # a large one, whose parts are still to come
+            place = chains.place(change)  # a large change whose parts are still to come
             dot = None if place is None else (place.name, change.header.seq)
         if dot is not None:
             yield dot

@@ -1,8 +1,9 @@
 """
-Theirs: what one peer holds, by what it says and by what it sends.
+Theirs: what one peer holds, according to what it says and what it sends.
 
-A peer may say of any number of actors that it holds them. It is kept of those that are here, and of so many others:
-whoever is sent what it has says again that it has it, so nothing hangs on the rest.
+A peer may claim to hold changes of any number of actors. Claims are kept for the actors that are known here, and for a
+limited number of others. The others may be forgotten, because a peer that is sent what it already has says again that it
+has it.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ class Theirs:
     What one peer holds.
 
     Attributes:
-        held: As a frontier.
+        held: The peer's frontier.
     """
 
     def __init__(self) -> None:
         self.held: Frontier = {}
-        self._unnamed: set[bytes] = set()  # names of which it sent what is not here yet: it may be of another branch
+        self._unnamed: set[bytes] = set()  # names under which it sent what is not here yet: perhaps another branch
 
     def introduced(self, held: Frontier) -> None:
-        """Learn all that it says that it holds."""
+        """Note everything that the peer says that it holds."""
         self.held = held
         self._unnamed.clear()
 
     def acknowledged(self, moved: Pairs, ours: Frontier) -> None:
-        """Learn what it holds besides."""
+        """Note what else the peer holds."""
         for actor, seq in moved:
             if actor in self.held or is_kept(actor, self.held, ours):
                 self.held[actor] = max(seq, self.held.get(actor, 0))
 
     def sent(self, taken: Taken, ours: Frontier, apart: frozenset[bytes]) -> None:
-        """Learn what became of what it sent: whoever sends a change has it."""
+        """Note what the peer sent: whoever sends a change holds it."""
         for actor, seq in taken.held:
             if (taken.unchecked or seq > ours.get(actor, 0)) and is_kept(actor, self._unnamed, ours):
                 self._unnamed.add(actor)
@@ -48,42 +49,43 @@ class Theirs:
                 self.held[actor] = max(seq, self.held.get(actor, 0))
 
     def is_unnamed(self, name: bytes) -> bool:
-        """Tell whether it sent changes by a name of which they are not here yet."""
+        """Tell whether the peer sent changes under a name, and these are not here yet."""
         return name in self._unnamed
 
     def renamed(self, by: Renaming, *, apart: bool) -> None:
-        """Learn that changes have another name; see :func:`renamed_held`."""
+        """Note that changes were renamed; see :func:`renamed_held`."""
         self.held = renamed_held(self.held, by, apart=apart)
 
     def ended(self, ends: Iterable[Dot]) -> None:
-        """Learn up to where names go from now on; see :func:`ended_held`."""
+        """Note where names end from now on; see :func:`ended_held`."""
         self.held = ended_held(self.held, ends)
 
 
 def is_kept(actor: bytes, claims: Sized, ours: Frontier) -> bool:
-    """Tell whether it is kept what a peer says of an actor: of some that are not known here, and no more."""
+    """Tell whether a claim about an actor is kept: for known actors always, for others up to a limit."""
     return actor in ours or len(claims) < len(ours) + limits.CLAIMS_MAX
 
 
 def renamed_held(held: Frontier, by: Renaming, *, apart: bool) -> Frontier:
     """
-    Return what a peer holds, once it is known that a chain forks.
+    Return what a peer holds, after a chain was proved to fork.
 
     Args:
-        held: By the names of before.
-        by: What is called otherwise from now on.
-        apart: Whether the peer holds other changes there than we do, or may: then what it said counts up to where they part.
+        held: What it holds, by the old names.
+        by: The renaming.
+        apart: Whether the peer holds, or may hold, other changes there than we do. Then its claim counts up to the fork.
     """
     return ended_held(held, [(by.old, by.above)]) if apart else by.frontier(held)
 
 
 def ended_held(held: Frontier, ends: Iterable[Dot]) -> Frontier:
     """
-    Return what a peer holds, once it is known that a chain forks, where nobody can say which branch it means.
+    Return what a peer holds, after a chain was proved to fork, where it is unknown which branch the peer means.
 
     Args:
-        held: By the names of before; also what is half here, or was passed over while a segment was believed.
-        ends: Up to where a name goes from now on. What follows goes by names that the peer says.
+        held: What it holds, by the old names; also half received changes, and those passed over while a segment was
+            believed.
+        ends: The last seq under each old name. For what follows, the peer will say the new names.
     """
     ended = dict(held)
     for name, last in ends:

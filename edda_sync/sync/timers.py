@@ -1,4 +1,4 @@
-"""Timers: what one talk has to do later, by name."""
+"""Timers: what one session has to do later, by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import inf
 
 
 class Timers:
-    """Deadlines in monotonic seconds, of which each name has one at most."""
+    """Deadlines in monotonic seconds, at most one for each name."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
@@ -15,24 +15,24 @@ class Timers:
         return name in self._due
 
     def at(self, name: str, when: float) -> None:
-        """Do something at a moment, or when it is due already, if that is sooner."""
+        """Set a timer; it keeps its present deadline if that is earlier."""
         self._due[name] = min(when, self._due.get(name, when))
 
     def is_due(self, *names: str, now: float) -> bool:
-        """Tell whether one of some names is due."""
+        """Tell whether any of these timers is due."""
         return any(self._due.get(name, inf) <= now for name in names)
 
     def stop(self, name: str) -> None:
-        """Do it no more."""
+        """Stop a timer."""
         self._due.pop(name, None)
 
     def take(self, now: float) -> list[str]:
-        """Return the names of what is due, in the order in which they were set, and forget these."""
+        """Return the names of the timers that are due, in the order in which they were set, and remove them."""
         due = [name for name, when in self._due.items() if when <= now]
         for name in due:
             del self._due[name]
         return due
 
     def next(self) -> float | None:
-        """Return when the next of them is due; None when there is none."""
+        """Return the earliest deadline; None when no timer is set."""
         return min(self._due.values(), default=None)

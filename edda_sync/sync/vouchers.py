@@ -1,15 +1,15 @@
 """
-Vouchers: what vouches for changes. A signed head, and the way to it from the last change that is here.
+Vouchers: what vouches for changes. A voucher is a signed head, with the hashes from the last change that is here up to it.
 
-A batch may end before the change that its author signed; the hashes of what is between come with it. Whoever took such a
-batch keeps both: should nobody ever send the rest, what is here can still be passed on.
+A batch may end before the change that its author signed. The header hashes of the changes between come with it. Whoever took
+such a batch keeps both, so that what is here can be passed on even if nobody ever sends the rest.
 
-From one signed head of a chain to the next there are at most ``UNSIGNED_MAX`` changes, or a fork between them could not be
-proved. A batch that leaves more unsigned is refused. So an honest one brings, beside what vouches for its end, the last
-signature within it, and what vouched for more than was here is kept once that is here.
+Between two signed heads of a chain there are at most ``UNSIGNED_MAX`` changes, because a fork between them could not be
+proved otherwise. A batch that leaves more unsigned is refused. So an honest batch brings, besides the voucher for its end,
+the last signature within it. A signature beyond what was here is kept as one of its change once that change is here.
 
-A signature does not say of which change it is, where a chain forks: so those of one actor stand in the order of the ends
-that they are for, and a batch has no more tries than signatures, and ``TRIES`` beside them.
+In a forked chain, a signature does not say which branch it belongs to. So the signatures of one actor come in the order of
+the ends of the branches. For one batch, there are as many tries as signatures, and ``TRIES`` more.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from edda_sync.sync.messages import SignedHead
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
 
-TRIES: Final = 256  # signatures tried in vain, beside as many as there are: for those that stand in another order
+TRIES: Final = 256  # further tries, for signatures that are not in order
 
 
 class _Voucher(msgspec.Struct, frozen=True, array_like=True):
-    """A signature of more than is here: which change of the chain its proof starts after, and it."""
+    """A signature of more than is here: the seq after which its proof starts, and the signed head."""
 
     after: int
     signed: SignedHead
@@ -48,7 +48,7 @@ _decode = msgspec.msgpack.Decoder(_Voucher).decode
 
 
 def keep_voucher(tx: StoreWriter, name: bytes, after: int, signed: SignedHead) -> None:
-    """Keep a signature of what is here, or, with the way there, of more than that; the newest one under each name."""
+    """Keep what vouches for a held change: a signature of it, or the newest voucher under each name."""
     if signed.seq == after:
         tx.signatures.add(name, signed.seq, signed.signature)
     else:
@@ -56,20 +56,20 @@ def keep_voucher(tx: StoreWriter, name: bytes, after: int, signed: SignedHead) -
 
 
 def voucher_of(reader: StoreReader, name: bytes, after: int) -> SignedHead | None:
-    """Return what vouches for a change although the one that was signed is not here."""
+    """Return the voucher for a change, if the change that was signed is not here; None when there is none."""
     kept = reader.meta.get(f"voucher {name.hex()}")
     found = None if kept is None else _decode(kept)
     return found.signed if found is not None and found.after == after else None
 
 
 class Beyond(NamedTuple):
-    """A signature at or beyond a change, and which changes are between: name, first and last seq of each run."""
+    """A signature at or after a change, and the changes between: name, first and last seq of each run."""
 
     signed: SignedHead
     between: tuple[tuple[bytes, int, int], ...]
 
     def vouch(self, reader: StoreReader) -> SignedHead:
-        """Return it with the way there; that is too short where a segment stands for what is between."""
+        """Return the signed head with the hashes up to it; some are missing if a segment stands for those changes."""
         headers = (raw for run in self.between for raw in reader.log.headers(*run))
         way = b"".join(map(changes.hash_header, headers))
         return msgspec.structs.replace(self.signed, proof=way + self.signed.proof)
@@ -77,12 +77,12 @@ class Beyond(NamedTuple):
 
 def beyond(reader: StoreReader, names: Names, name: bytes, seq: int) -> Beyond | None:
     """
-    Return what vouches for a change: a signature of it or of a later one of its chain, on whichever branch.
+    Return what vouches for a change: a signature of it, or of a later change of its chain on any branch.
 
     Args:
         reader: The store's transaction.
-        names: Of the branches that it holds.
-        name, seq: The change; or where a branch begins, the change before its first.
+        names: The names of its branches.
+        name, seq: The change; before the first change of a branch, the change that it continues.
     """
     actor, heads = names.actor(name), reader.log.heads()
     waiting: list[tuple[bytes, int, tuple[bytes, int, int] | None]] = [(name, seq, None)]
@@ -106,15 +106,15 @@ def beyond(reader: StoreReader, names: Names, name: bytes, seq: int) -> Beyond |
 
 class Vouched:
     """
-    A batch for which signed heads vouch: each chain in it, followed from what is here to a signature.
+    A batch that signed heads vouch for: each chain in it was followed from what is here to a signature.
 
-    Make one with :meth:`verify`; after taking the batch, :meth:`keep` what vouches for it.
+    Make one with :meth:`verify`. After taking the batch, call :meth:`keep`.
     """
 
     def __init__(self) -> None:
         self._follows: dict[bytes, Change] = {}  # by hash
         self._ends: dict[bytes, SignedHead] = {}
-        self._within: list[tuple[bytes, SignedHead]] = []  # signatures before the ends: hash of the change, and it
+        self._within: list[tuple[bytes, SignedHead]] = []  # signatures before the ends, with the change's hash
 
     @classmethod
     def verify(
@@ -126,16 +126,17 @@ class Vouched:
         signed: Iterable[SignedHead],
     ) -> Vouched | None:
         """
-        Follow each chain through a batch to its signature; None when one does not start where the store is.
+        Follow each chain through a batch to its signature; return None when a chain does not continue what is here.
 
         Args:
-            verify: Checks anybody's signature.
+            verify: Checks the signature of any device.
             workspace: The workspace's id.
             reader: The store's transaction.
-            batch: The changes that are new to it, in order.
-            signed: What came with them.
+            batch: The changes that are new to the store, in order.
+            signed: The signed heads that came with them.
 
         Raises:
+            RemoteProtocolError: No signature vouches for one of the chains.
             RemoteProtocolError: No signature vouches for one of them.
         """
         self, chains = cls(), Chains(reader)
@@ -158,7 +159,7 @@ class Vouched:
         return self
 
     def _follow(self, chains: Chains, reader: StoreReader, batch: Iterable[Change]) -> dict[bytes, bytes] | None:
-        """Return the author's public key of each end of a chain in the batch, by the end's hash; None as :meth:`verify`."""
+        """Return the author's public key for each end of a chain in the batch, by its hash; None as in :meth:`verify`."""
         heads = reader.log.heads()
         keys: dict[bytes, bytes] = {}  # public keys, by hash of a change
         ends: dict[bytes, None] = {}
@@ -179,7 +180,7 @@ class Vouched:
         return {digest: keys[digest] for digest in ends}
 
     def _chain(self, chains: Chains, end: bytes) -> tuple[Dot | None, list[bytes]]:
-        """Return which change that is held a chain in the batch follows, and its hashes up to an end, in order."""
+        """Return the held change that a chain in the batch continues, and the hashes from there to an end, in order."""
         found = list[bytes]()
         while end in self._follows:
             found.append(end)
@@ -189,14 +190,14 @@ class Vouched:
         return before, found[::-1]
 
     def keep(self, tx: StoreWriter) -> None:
-        """Keep what vouches for what was taken of it, so that it can be passed on should nobody ever send the rest."""
+        """Keep what vouches for the changes that were taken, so that they can be passed on even if the rest never comes."""
         chains = Chains(tx)
         for digest, signed in self._within:
             dot = chains.find(signed.actor, signed.seq, digest)
             if dot is not None:
                 tx.signatures.add(dot[0], signed.seq, signed.signature)
         for digest, signed in self._ends.items():
-            rest: list[bytes] = []  # header hashes of what is not here yet
+            rest: list[bytes] = []  # header hashes of changes that are not here yet
             at = digest
             while True:
                 change = self._follows[at]
@@ -214,7 +215,7 @@ class Vouched:
 
 
 def last_signed(reader: StoreReader, names: Names, dot: Dot) -> Dot | None:
-    """Return the last signed head of a chain up to a change; None where there is none."""
+    """Return the last signed head of a chain at or before a change; None when there is none."""
     name, seq = dot
     while (found := reader.signatures.last(name, seq)) is None:
         if names.first(name) == 1:
@@ -225,15 +226,15 @@ def last_signed(reader: StoreReader, names: Names, dot: Dot) -> Dot | None:
 
 class _Signatures:
     """
-    The signatures of one batch: which of them vouches for what.
+    Finds the signature of one batch that vouches for a chain.
 
-    Each end takes one away, and what does not fit it goes behind the others: where they stand in the order of the ends,
-    each is tried once.
+    Each end of a chain takes one signature. A signature that does not fit goes to the back of the queue, so if the
+    signatures come in the order of the ends, each is tried once.
 
     Args:
-        verify: Checks anybody's signature.
+        verify: Checks the signature of any device.
         workspace: The workspace's id.
-        offered: In the order in which they came.
+        offered: The signed heads, in the order in which they came.
     """
 
     def __init__(self, verify: Verify, workspace: bytes, offered: list[SignedHead]) -> None:
@@ -245,13 +246,13 @@ class _Signatures:
                 self._fitting[each.actor, each.seq - len(each.proof) // HASH_BYTES].append(each)
 
     def of(self, key: bytes, actor: bytes, seq: int, digest: bytes) -> SignedHead:
-        """Return which of them vouches for a chain up to a change."""
+        """Return the signed head that vouches for a chain up to a change."""
         fitting = self._fitting.get((actor, seq))
         if not fitting:
             raise RemoteProtocolError("a batch without a signed head")
         for _ in range(len(fitting)):
             if not self._tries:
-                raise RemoteProtocolError("a batch whose signatures are not in the order of what they vouch for")
+                raise RemoteProtocolError("a batch whose signatures are in the wrong order")
             self._tries -= 1
             each = fitting.popleft()
             head = digest
@@ -265,17 +266,17 @@ class _Signatures:
 
 class _Inner:
     """
-    The signatures of one batch that are of changes before the ends of its chains.
+    Finds the signatures of one batch for changes before the ends of its chains.
 
     Args:
-        verify: Checks anybody's signature.
+        verify: Checks the signature of any device.
         workspace: The workspace's id.
-        offered: In the order in which they came.
+        offered: The signed heads, in the order in which they came.
     """
 
     def __init__(self, verify: Verify, workspace: bytes, offered: list[SignedHead]) -> None:
         self._verify, self._workspace = verify, workspace
-        # By actor: the first without a way, and the first of a lesser seq.
+        # By actor: the first signed head without a proof, and then each with a smaller seq than the one before.
         self._least: dict[bytes, list[SignedHead]] = {}
         for each in offered:
             if not each.proof:
@@ -287,14 +288,14 @@ class _Inner:
         self, key: bytes, reader: StoreReader, chains: Chains, end: Header, before: Dot | None, chain: list[bytes]
     ) -> tuple[list[tuple[bytes, SignedHead]], int]:
         """
-        Return signatures within a chain, each with the hash of the change that it is of, and the seq of the last one.
+        Return the signatures within a chain, each with the hash of its change, and the seq of the last one.
 
         Args:
-            key: The author's.
+            key: The author's key.
             reader, chains: The store's.
-            end: The last change of it in the batch.
-            before: The change that is held and that it goes on from.
-            chain: The hashes of what follows that.
+            end: The header of the chain's last change in the batch.
+            before: The held change that the chain continues.
+            chain: The hashes of the changes after that one.
         """
         lesser = self._least.get(end.actor, [])
         at = bisect_right(lesser, -end.seq, key=lambda each: -each.seq)

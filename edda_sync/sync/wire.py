@@ -1,9 +1,9 @@
 """
-The wire: messages as frames. A frame is one byte that says how, then the message in msgpack, as it is or compressed.
+The wire: messages as frames. A frame is one byte for the encoding, and then the message in msgpack, plain or compressed.
 
-Headers travel in it without the hashes that can be worked out (:mod:`~edda_sync.sync.shortening`).
+Headers travel without the hashes that their reader can compute (:mod:`~edda_sync.sync.shortening`).
 
-The decoder believes nothing: a compressed frame's declared size is checked before anything is decompressed.
+The decoder trusts nothing: it checks the declared size of a compressed frame before it decompresses anything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _decode = msgspec.msgpack.Decoder(Message).decode
 
 
 class Codec:
-    """Frames of one replica: compression contexts are costly to make, and not to be shared between threads."""
+    """Encodes and decodes the frames of one replica. Compression contexts are costly, and must not be shared by threads."""
 
     def __init__(self) -> None:
         self._compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
@@ -50,7 +50,7 @@ class Codec:
         Return the message of a frame.
 
         Raises:
-            RemoteProtocolError: It is too large, malformed or of an unknown kind.
+            RemoteProtocolError: The frame is too large, malformed or of an unknown kind.
         """
         if not 1 < len(frame) <= limits.FRAME_BYTES_MAX:
             raise RemoteProtocolError(f"a frame of {len(frame):,} bytes")
@@ -69,7 +69,7 @@ class Codec:
 
     @staticmethod
     def excess(frame: bytes) -> int:
-        """Return how many bytes a frame that was decoded becomes beyond ``EXPANSION`` times its own size."""
+        """Return how many bytes a decoded frame has beyond ``EXPANSION`` times its own size."""
         if frame[0] != ZSTD:
             return 0
         size: int = zstandard.frame_content_size(frame[1:])

@@ -1,4 +1,4 @@
-"""Dialling: call one device at an address, or ask who is there; the rules are in ``link``."""
+"""Dialling: call a device at an address, or ask which device is there. The rules are in ``link``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edda_sync.words.limits import OPEN_TIMEOUT_S
 
 
 class _Connect(connect):
-    """A call that follows no HTTP redirect: that is an error like any other answer."""
+    """A call that follows no HTTP redirect; a redirect is an error, like any other wrong answer."""
 
     def process_redirect(self, exc: Exception) -> Exception:
         return exc
@@ -31,18 +31,18 @@ async def dial(
     identity: Identity, peer: str, certificate: bytes, host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S
 ) -> Link:
     """
-    Call a device at an address; then iterate over the link, and close it in the end.
+    Call a device at an address; then iterate over the link, and close it at the end.
 
     Args:
         identity: This device.
-        peer: Device id of the one who must answer.
-        certificate: Its pinned certificate, DER; nobody else's is accepted.
+        peer: The id of the device that must answer.
+        certificate: Its pinned certificate, DER; no other certificate is accepted.
         host: Name or address; a link-local IPv6 address carries its scope (``fe80::1%eth0``).
         port: TCP port.
-        timeout_s: For everything, from the look-up of the name to the peer's welcome, in seconds.
+        timeout_s: The time limit in seconds for everything from looking up the name to the peer's first message.
 
     Raises:
-        NotReachableError: Nobody answered in time, or nothing that is a device.
+        NotReachableError: Nothing answered in time, or what answered is not a device.
         NotAMemberError: Another device answered, or the peer does not know this one.
         RemoteMismatchError: The peer speaks another version.
     """
@@ -54,7 +54,7 @@ async def dial(
             host=host,
             port=port,
             ssl=context,
-            server_hostname="",  # says nothing about us in the clear
+            server_hostname="",  # so that nothing about us is sent in the clear
             proxy=None,
             create_connection=Calling,
             user_agent_header=None,
@@ -78,14 +78,14 @@ async def dial(
 
 async def peek(host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S) -> bytes:
     """
-    Ask who is at an address: return the certificate (DER) that is shown there. It proves nothing until it is dialled.
+    Return the certificate (DER) that is shown at an address. It proves nothing until the device is dialled.
 
     Args:
         host, port: The address.
-        timeout_s: For all of it, in seconds.
+        timeout_s: The time limit in seconds.
 
     Raises:
-        NotReachableError: Nobody answered in time, or nothing that speaks TLS 1.3.
+        NotReachableError: Nothing answered in time, or what answered does not speak TLS 1.3.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -100,7 +100,7 @@ async def peek(host: str, port: int, timeout_s: float = OPEN_TIMEOUT_S) -> bytes
 
 
 def _refusal(error: Exception, peer: str, address: str) -> RemoteError:
-    """Return what a failed call means."""
+    """Return the error that a failed call means."""
     match error:
         case ssl.SSLCertVerificationError():
             return NotAMemberError(peer)

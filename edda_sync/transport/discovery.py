@@ -35,7 +35,7 @@ TAG_BYTES = 8
 
 def tag(key: bytes, device: str, hour: int) -> str:
     """
-    Return what a device announces as its name in one hour.
+    Return the tag that a device announces for one hour.
 
     Args:
         key: The workspace's discovery key.
@@ -55,26 +55,26 @@ def tag(key: bytes, device: str, hour: int) -> str:
 class _Announcement:
     tags: tuple[str, ...]
     endpoints: tuple[Endpoint, ...]
-    device: str | None  # None as long as no member is known by these tags
+    device: str | None  # None as long as no known member has these tags
 
 
 class Discovery:
     """
-    Announce this device and hear of the other members; use it as an asynchronous context manager.
+    Announce this device, and find the other members. Use it as an asynchronous context manager.
 
-    Call :meth:`refresh` when there are more members than before. Callbacks run from the event loop.
+    Call :meth:`refresh` when members or keys were added. Callbacks run from the event loop.
 
     Args:
         device: This device's id.
         keys: The workspace's discovery keys, newest first; a device that missed a rotation knows only the older ones.
             Tags under the first ``DISCOVERY_KEYS_MAX`` are announced and recognised.
-        port: Where this device listens.
-        members: The ids of all members as they are now; this device may be among them.
-        on_found: Called with a member and where it says that it listens, best first; again whenever it says so anew.
-        now: Wall time in seconds since 1970.
-        on_lost: Called with a member that withdrew all that it had announced.
-        on_network_change: Called when the interfaces have changed: dial again, since members are found anew.
-        look: Where the interfaces come from.
+        port: The port where this device listens.
+        members: Returns the ids of the present members; this device may be among them.
+        on_found: Called with a member and the addresses that it announces, best first; again with each announcement.
+        now: Returns the wall time in seconds since 1970.
+        on_lost: Called with a member that withdrew all its announcements.
+        on_network_change: Called when the interfaces have changed: dial again, because members are found again.
+        look: Returns the present interfaces.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Discovery:
         await self._station.__aexit__(kind, error, traceback)
 
     async def watching(self) -> None:
-        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is then raised."""
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised then."""
         await self._station.watching()
 
     @property
@@ -123,7 +123,7 @@ class Discovery:
         return self._station.reason
 
     def refresh(self) -> None:
-        """Look again at announcements that named nobody we knew: members have joined, or keys have come."""
+        """Check again the announcements of unknown devices, because members have joined, or keys have come."""
         for name, seen in list(self._seen.items()):
             device = self._whose(seen.tags)
             if seen.device is None and device is not None:
@@ -141,7 +141,7 @@ class Discovery:
         return tuple(self._keys())[:DISCOVERY_KEYS_MAX]
 
     def _whose(self, tags: Iterable[str]) -> str | None:
-        """Return the member that announces these tags, for this hour, or by its clock the last one or the next."""
+        """Return the member that announces these tags for this hour, the last one or the next (its clock may differ)."""
         hour, keys, members = self._hour(), self._current_keys(), frozenset(self._members()) | {self._device}
         if self._names_of != (hour, keys, members):
             self._names_of = (hour, keys, members)
@@ -178,7 +178,7 @@ class Discovery:
             self._on_found(device, endpoints)
 
     def _make_room(self) -> None:
-        """Forget the oldest stranger, else the oldest record of the device with the most: a flood displaces only itself."""
+        """Forget the oldest stranger, or else the oldest record of the device with most: a flood displaces only itself."""
         if len(self._seen) >= ENDPOINTS_MAX:
             counts = Counter(each.device for each in self._seen.values())
             crowd = max(counts, key=lambda device: (device is None, counts[device]))
@@ -186,7 +186,7 @@ class Discovery:
 
 
 def _tags(info: AsyncServiceInfo) -> tuple[str, ...]:
-    """Return the tags of a record that this version can read, else none."""
+    """Return the tags of a record; none if this version cannot read them."""
     if info.properties.get(b"v") != VERSION.encode():
         return ()
     listed = (info.properties.get(b"t") or b"").decode("ascii", "replace").split(",")
@@ -202,12 +202,12 @@ async def announce_pairing(port: int, nameplate: str, *, look: Look = interfaces
     Announce on the LAN that an invitation is open, as long as the context lasts; a joiner calls :func:`find_pairing`.
 
     Args:
-        port: Where the invitation listens.
+        port: The port of the invitation.
         nameplate: The first two digits of its code.
-        look: Where the interfaces come from.
+        look: Returns the present interfaces.
 
     Yields:
-        Why nobody can hear it, for a person, who then types an address; empty when somebody can.
+        Why no device can find it, for a person who then types an address; empty if devices can find it.
     """
     text = {"v": VERSION, "n": nameplate}
     async with Station(PAIR, port=port, text=lambda: text, look=look) as station:
@@ -221,10 +221,10 @@ async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfa
     Args:
         nameplate: The first two digits of the code.
         timeout_s: How long to look, in seconds.
-        look: Where the interfaces come from.
+        look: Returns the present interfaces.
 
     Returns:
-        Where the first one that was heard listens, best first; empty when there is none.
+        The addresses of the first invitation that was found, best first; empty when there is none.
     """
     found: asyncio.Future[list[Endpoint]] = asyncio.get_running_loop().create_future()
 
@@ -236,7 +236,7 @@ async def find_pairing(nameplate: str, timeout_s: float, *, look: Look = interfa
             if endpoints:
                 found.set_result(endpoints)
 
-    station = Station(PAIR, heard=heard, look=look)  # before it opens, since it may hear something while it does
+    station = Station(PAIR, heard=heard, look=look)  # before it opens, because announcements may arrive during that
     async with station:
         await asyncio.wait({found}, timeout=timeout_s)
     return found.result() if found.done() else []

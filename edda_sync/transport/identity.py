@@ -1,10 +1,11 @@
 """
-Who a device is: an Ed25519 key, the certificate that it shows in TLS, and where the key is kept.
+The identity of a device: an Ed25519 key, the certificate that it shows in TLS, and where the key is kept.
 
-The device id is the hash of the public key, so nobody chooses it. The certificate follows from the key alone, byte for
-byte: other devices pin it, and a device that lost everything but its key is still itself. The key lives in the system's
-keyring where there is a real one (``EDDA_KEYRING=off`` says otherwise), else in ``identity.key``, readable by its owner
-only; ``identity.json`` says which. Either holds one line, ``edda-ed25519 DEVICE KEY``, that checks itself.
+The device id is the hash of the public key, so nobody can choose an id. The certificate follows from the key alone, byte
+for byte: other devices pin it, and a device that lost everything except its key keeps its identity. The key is kept in the
+system's keyring if there is a real one (unless ``EDDA_KEYRING=off``), otherwise in ``identity.key``, which only its owner
+can read. ``identity.json`` says where it is. Both contain one line, ``edda-ed25519 DEVICE KEY``, that can be checked by
+itself.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SERVICE = "edda-sync"  # the name of our entries in the system's keyring; the us
 KEY_BYTES = 32
 LINE_MARK = "edda-ed25519"
 REMEDY = f"put it back from a backup, or move {NOTE_FILE} and {KEY_FILE} away and join again with `edda join`"
-# Clocks lie, and TLS checks validity: a certificate is valid whenever a calendar can say.
+# Clocks may be wrong, and TLS checks validity: a certificate is valid for all dates that can be written.
 VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
 VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ class Identity:
     """
     One device's key and certificate.
 
-    Make one with :meth:`create`, keep it with :func:`save`, and find it again with :func:`load`.
+    Make one with :meth:`create`, save it with :func:`save`, and load it with :func:`load`.
 
     Attributes:
         device: The device id: :func:`device_of` the public key.
@@ -68,7 +69,7 @@ class Identity:
 
     @classmethod
     def create(cls) -> Identity:
-        """Return a new device, from the system's random source."""
+        """Return the identity of a new device, from the system's random source."""
         return cls._of(Ed25519PrivateKey.generate())
 
     @classmethod
@@ -77,10 +78,10 @@ class Identity:
         Return the identity of a raw private key: the same key always gives the same certificate.
 
         Args:
-            private: What :meth:`private_bytes` returned, 32 bytes.
+            private: The private key from :meth:`private_bytes`, 32 bytes.
 
         Raises:
-            InvalidValueError: That is not 32 bytes.
+            InvalidValueError: It does not have 32 bytes.
         """
         if len(private) != KEY_BYTES:
             raise InvalidValueError("key", f"must be {KEY_BYTES} bytes, not {len(private)}")
@@ -100,8 +101,8 @@ class Identity:
         """
         The public keys with which secrets can be sealed to this device: suite and key, see ``crdt.records``.
 
-        The private one follows from the signing key by HKDF (RFC 5869), under a name of its own, so that the two can do
-        nothing for each other and there is one secret to keep.
+        The private one follows from the signing key by HKDF (RFC 5869), under a label of its own. So neither key can be used
+        in place of the other, and there is one secret to keep.
         """
         return ((X25519_HKDF_SHA256, self._sealing_key().public_key().public_bytes_raw()),)
 
@@ -115,23 +116,23 @@ class Identity:
 
 
 def device_of(public_key: bytes) -> str:
-    """Return the device id of a raw public key; as ``crdt.records.device_id``."""
+    """Return the device id of a raw public key, like ``crdt.records.device_id``."""
     return device_id(public_key)
 
 
 def public_key_of(certificate: bytes) -> bytes:
     """
-    Return the raw public key of a device's certificate; :func:`device_of` then says whose it is.
+    Return the raw public key of a device's certificate; :func:`device_of` then returns the device id.
 
     Args:
-        certificate: DER, as pairing or the membership log brought it; not trusted.
+        certificate: DER, from pairing or from the log; not trusted.
 
     Returns:
         The Ed25519 public key, 32 bytes.
 
     Raises:
-        InvalidValueError: This is no certificate, or none that its device made: TLS looks a pinned certificate up by its
-            subject, so a certificate under another device's name, or one that others made of it, would lock it out.
+        InvalidValueError: It is no certificate, or one that its device did not make. TLS finds a pinned certificate by its
+            subject, so a certificate in another device's name, or altered by others, would lock that device out.
     """
     try:
         parsed = x509.load_der_x509_certificate(certificate)
@@ -153,7 +154,7 @@ def public_key_of(certificate: bytes) -> bytes:
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether the holder of a raw public key signed this message."""
+    """Tell whether the owner of a raw public key signed this message."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -165,8 +166,8 @@ def load_into(context: ssl.SSLContext, identity: Identity) -> None:
     """
     Give a TLS context this device's key and certificate.
 
-    ``ssl`` takes a key from a file only: it is written encrypted, under a password that exists in memory alone, in a
-    folder of its own, and is deleted at once.
+    ``ssl`` reads a key only from a file. The key is written there encrypted, under a password that is only in memory, in a
+    folder of its own, and the file is deleted at once.
 
     Raises:
         StorageError: The system's folder for temporary files cannot be written.
@@ -176,30 +177,30 @@ def load_into(context: ssl.SSLContext, identity: Identity) -> None:
     key = identity._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     chain = key + ssl.DER_cert_to_PEM_cert(identity.certificate).encode("ascii")
     try:
-        with tempfile.TemporaryDirectory(prefix="edda-") as folder:  # made with mode 0700
+        with tempfile.TemporaryDirectory(prefix="edda-") as folder:  # created with mode 0700
             path = Path(folder) / "key.pem"
             with open(path, "xb", opener=_private_opener) as file:
                 file.write(chain)
             context.load_cert_chain(path, password=password)
     except ssl.SSLError:
-        raise  # an OSError by its class, but no fault of the disk
+        raise  # it is an OSError by its class, but no fault of the disk
     except OSError as error:
         raise disk_error(Path(tempfile.gettempdir()), error) from error
 
 
 def save(home: Path, identity: Identity) -> str:
     """
-    Keep an identity, durably, for :func:`load`.
+    Save an identity durably, for :func:`load`.
 
     Args:
-        home: The folder of the device's store; made when it is missing.
-        identity: What to keep; it replaces what was kept before.
+        home: The folder of the device's store; it is created if missing.
+        identity: The identity; it replaces the one that was saved before.
 
     Returns:
         Where the key went: ``"the keyring"`` or ``"a file"``.
 
     Raises:
-        StorageError: The folder cannot be written; nothing was kept.
+        StorageError: The folder cannot be written; nothing was saved.
     """
     in_keyring = _put_into_keyring(identity)
     note = {"device": identity.device, "key": "keyring" if in_keyring else "file"}
@@ -208,7 +209,7 @@ def save(home: Path, identity: Identity) -> str:
         if not in_keyring:
             _write(home / KEY_FILE, _secret(identity) + "\n")
         _write(home / NOTE_FILE, json.dumps(note) + "\n")
-        if in_keyring:  # a key that stayed behind in a file would make the keyring pointless
+        if in_keyring:  # a copy of the key in a file would make the keyring pointless
             (home / KEY_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(home, error) from error
@@ -217,16 +218,16 @@ def save(home: Path, identity: Identity) -> str:
 
 def load(home: Path) -> Identity | None:
     """
-    Return the identity that :func:`save` kept in this home.
+    Return the identity that :func:`save` saved in this folder.
 
     Returns:
-        The identity, or None where none was ever kept.
+        The identity; None if none was ever saved.
 
     Raises:
-        StorageError: There was one, and its key is missing, damaged or locked away; the text says what to do.
+        StorageError: There was one, and its key is missing, damaged or not accessible; the text says what to do.
     """
     note = _read(home / NOTE_FILE)
-    if note is None:  # a crash between the two files of a save, or the note was lost: the key checks itself
+    if note is None:  # a save was interrupted, or the note was lost; the key can be checked by itself
         text = _read(home / KEY_FILE)
         return None if text is None else _parsed(text, home / KEY_FILE)
     try:
@@ -250,7 +251,7 @@ def load(home: Path) -> Identity | None:
 
 def forget(home: Path) -> None:
     """
-    Remove the files of an identity that is kept elsewhere as well, and the folder if nothing else is in it.
+    Remove the files of an identity that is also saved elsewhere, and the folder if nothing else is in it.
 
     Raises:
         StorageError: They cannot be removed.
@@ -265,7 +266,7 @@ def forget(home: Path) -> None:
 
 
 def _certificate(key: Ed25519PrivateKey) -> bytes:
-    """Return the one certificate of a key (RFC 5280): every field follows from the key, and so does an Ed25519 signature."""
+    """Return the only certificate of a key (RFC 5280): all fields, and the Ed25519 signature, follow from the key."""
     public_key = key.public_key()
     raw = public_key.public_bytes_raw()
     name = _name(device_of(raw))
@@ -318,15 +319,15 @@ def _parsed(text: str, where: Path | str) -> Identity:
 
 
 def _keyring() -> KeyringBackend | None:
-    """Return the system's keyring; None where there is no real one, or it is not wanted."""
+    """Return the system's keyring; None if there is no real one, or if it is switched off."""
     if os.environ.get("EDDA_KEYRING", "").lower() == "off":
         return None
     try:
-        import keyring  # here, since it costs 100 ms
+        import keyring  # here, because it takes 100 ms
 
         backend = keyring.get_keyring()
-        return backend if backend.priority >= 1 else None  # below: the null, failing and plain-text ones
-    except Exception:  # noqa: BLE001  a backend raises whatever its platform does; without one there is the file
+        return backend if backend.priority >= 1 else None  # others are the null, failing and plain-text backends
+    except Exception:  # noqa: BLE001  a backend may raise anything; without a keyring, the file is used
         return None
 
 
@@ -338,7 +339,7 @@ def _put_into_keyring(identity: Identity) -> bool:
     try:
         backend.set_password(SERVICE, identity.device, secret)
         return backend.get_password(SERVICE, identity.device) == secret
-    except Exception:  # noqa: BLE001  the same; the caller is told that the key went into a file
+    except Exception:  # noqa: BLE001  as above; the caller is told that the key was saved in a file
         return False
 
 
@@ -367,7 +368,7 @@ def _private_opener(path: str, flags: int) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file whole; only its owner reads it, and it is on disk when this returns."""
+    """Replace a whole file, which only its owner can read. It is on disk when this returns."""
     replace_file(path, lambda file: file.write(text.encode("ascii")))
 
 

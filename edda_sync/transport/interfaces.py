@@ -19,7 +19,7 @@ Endpoint = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One network interface as it is now; ``addresses`` can be used, and carry no scope."""
+    """A network interface as it is now. Its ``addresses`` can be used, and have no scope."""
 
     name: str
     index: int
@@ -32,7 +32,7 @@ def interfaces() -> frozenset[Interface]:
     Return the interfaces of this machine; compare two calls to see whether the network has changed.
 
     Raises:
-        OSError: The system did not say.
+        OSError: The system did not return them.
     """
     tentative = _tentative()
     found = set()
@@ -54,7 +54,7 @@ def has_network() -> bool:
 
 
 def _carries(name: str) -> bool:
-    """Return whether packets pass; "unknown" is what loopback and tunnels say, and without such files we assume it."""
+    """Tell whether packets pass. Loopback and tunnels are "unknown"; without such files it is assumed."""
     try:
         return (Path("/sys/class/net") / name / "operstate").read_text().strip() in ("up", "unknown")
     except OSError:
@@ -62,7 +62,7 @@ def _carries(name: str) -> bool:
 
 
 def _tentative() -> frozenset[str]:
-    """Return the IPv6 addresses that Linux still checks for duplicates (RFC 4862); no socket can use them yet."""
+    """Return the IPv6 addresses that Linux still checks for duplicates (RFC 4862), which no socket can use yet."""
     try:
         lines = Path("/proc/net/if_inet6").read_text().splitlines()
     except OSError:
@@ -77,13 +77,13 @@ def _tentative() -> frozenset[str]:
 
 
 def _preference(address: str) -> tuple[bool, bool, str]:
-    """Return a key that sorts IPv4 first, since it works as soon as a link is up, and IPv6 that needs a scope last."""
+    """Return a sort key: IPv4 first, because it works as soon as a link is up; IPv6 that needs a scope last."""
     parsed = ipaddress.ip_address(address)
     return parsed.version == 6, parsed.is_link_local, address
 
 
 def usable(present: Iterable[Interface]) -> list[str]:
-    """Return the addresses at which others reach this device, best first; loopback when there is nothing else."""
+    """Return the addresses at which others can reach this device, best first; loopback if there are no others."""
     addresses = {address for interface in present if interface.up for address in interface.addresses}
     outward = [address for address in addresses if not ipaddress.ip_address(address).is_loopback]
     return sorted(outward, key=_preference)[:ADDRESSES_MAX] or [LOOPBACK]
@@ -91,10 +91,10 @@ def usable(present: Iterable[Interface]) -> list[str]:
 
 def endpoints_of(info: AsyncServiceInfo, present: Iterable[Interface]) -> list[Endpoint]:
     """
-    Return where an announcement says that somebody listens, best first.
+    Return the addresses of an announcement, best first.
 
-    An IPv6 link-local address can be used only together with the interface that it came by. Where zeroconf does not know
-    that (it heard of the address by IPv4, or says ``%0``), every interface that has such addresses is a candidate.
+    An IPv6 link-local address can be used only together with the interface by which it came. If zeroconf does not know that
+    interface (the address came by IPv4, or with ``%0``), every interface with such addresses is a candidate.
     """
     scopes = sorted({str(i.index) for i in present if i.up and any(map(_is_scoped, i.addresses))})
     hosts: dict[str, tuple[bool, bool, str]] = {}

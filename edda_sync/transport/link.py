@@ -1,17 +1,18 @@
 """
-Links: whole binary frames between two devices that have proved who they are. What the frames say is not known here.
+Links: whole binary frames between two devices that have proved who they are. A link does not know what the frames say.
 
 A link is a WebSocket inside TLS 1.3. Both ends show their certificate, and the members' certificates are the only trust
-anchors, so a stranger ends in the TLS layer and never reaches the HTTP parser. Rules that ``dial`` and ``listener`` keep:
+anchors, so a stranger gets no further than the TLS layer, and never reaches the HTTP parser. ``dial`` and ``listener`` keep
+these rules:
 
-1. The chain check alone is not enough (a pinned certificate with CA:TRUE could sign another): the exact certificate is
-   looked up afterwards, on both sides.
-2. A TLS context only ever gains certificates, and a resumed session skips the check: a change of members makes a new
+1. The check of the chain is not enough, because a pinned certificate with CA:TRUE could sign another one. So both sides also
+   look up the exact certificate.
+2. A TLS context only ever gains certificates, and a resumed session skips the check. So a change of members makes a new
    context, and no tickets are given.
-3. In TLS 1.3 a client is done before the server has judged its certificate. It counts as connected only after the
-   server's first message, which is the HTTP 101; a hang-up in between means that we are no member there.
-4. No browser can get in: an ``Origin`` is refused, and so is every path but ours.
-5. Somebody who has not proved who they are holds a socket, for a few seconds, and nothing else.
+3. In TLS 1.3 a client is done before the server has checked its certificate. So it counts as connected only after the
+   server's first message, the HTTP 101. If the server hangs up before, this device is no member there.
+4. No browser can connect: requests with an ``Origin`` are refused, and so is every path except ours.
+5. A caller that has not proved who it is holds one socket for a few seconds, and nothing else.
 """
 
 from __future__ import annotations
@@ -47,15 +48,15 @@ from edda_sync.words.limits import (
 
 PATH = f"/edda/{PROTOCOL_VERSION}"
 SUBPROTOCOL = Subprotocol(f"edda.{PROTOCOL_VERSION}")
-CLOSE_REASON_BYTES_MAX = 123  # RFC 6455: a control frame holds 125 bytes, two of them the code
+CLOSE_REASON_BYTES_MAX = 123  # RFC 6455: a control frame holds 125 bytes, two of them for the code
 
-# websockets logs every failed handshake as an error with a traceback; that a stranger calls is no event here.
+# websockets logs every failed handshake as an error with a traceback; here, a stranger's call is nothing special.
 _QUIET = logging.getLogger("edda_sync.transport.websockets")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 _QUIET.setLevel(logging.CRITICAL)
 
-# What the peer did when it is we who end the link with one of these codes.
+# What the peer did wrong, if we end the link with one of these codes.
 _BROKEN_RULES = (
     CloseCode.PROTOCOL_ERROR,
     CloseCode.UNSUPPORTED_DATA,
@@ -65,7 +66,7 @@ _BROKEN_RULES = (
 
 BOTH_ENDS: dict[str, Any] = {
     "subprotocols": [SUBPROTOCOL],
-    "compression": None,  # batches are compressed already, and a compressed message can be a bomb
+    "compression": None,  # batches are already compressed, and a compressed message can expand without limit
     "max_size": FRAME_BYTES_MAX,
     "max_queue": LINK_FRAMES_QUEUED_MAX,
     "ping_interval": None,  # see Link._watch
@@ -76,7 +77,7 @@ BOTH_ENDS: dict[str, Any] = {
 
 
 class _Hearing(Connection):
-    """A connection that notes when anything came from its peer, even a piece of a frame, in the loop's seconds."""
+    """A connection that notes when its peer last sent anything, even a part of a frame, in the loop's seconds."""
 
     heard_s = 0.0
 
@@ -99,15 +100,15 @@ class Called(_Hearing, ServerConnection):
 
 class Link:
     """
-    One open connection to a proved peer; ``dial`` and ``listener`` make it.
+    An open connection to a proved peer; ``dial`` and ``listener`` make it.
 
-    Iterate over it for the frames that arrive, in one task only, and keep taking them: a link whose frames wait for two
-    ping intervals looks dead and is closed. Iteration ends when either side has said goodbye.
+    Iterate over it for the arriving frames, in one task only, and without long pauses: a link whose frames wait for two ping
+    intervals is considered dead, and closed. The iteration ends when either side has said goodbye.
 
     Attributes:
-        peer: Device id of the other end, as proved by the handshake.
-        address: Where it is, ``HOST:PORT``, for a person to read.
-        dialled: Whether this side made the call.
+        peer: The id of the other device, as proved by the handshake.
+        address: Its address, ``HOST:PORT``, for a person.
+        dialled: Whether this side dialled.
     """
 
     def __init__(self, connection: Connection, peer: str, address: str, *, dialled: bool) -> None:
@@ -118,10 +119,10 @@ class Link:
         self._watching = asyncio.create_task(self._watch())  # ends with the connection
 
     def send_now(self, frame: bytes) -> bool:
-        """Hand one frame to the peer, if the link is open and nothing waits before it; tell whether that was done."""
+        """Send a frame, if the link is open and no other frame waits; tell whether it was sent."""
         connection = self._connection
         if len(frame) > FRAME_BYTES_MAX or connection.state is not State.OPEN:
-            return False  # :meth:`send` says why
+            return False  # :meth:`send` raises the reason
         if connection.transport.get_write_buffer_size():
             return False
         connection.protocol.send_binary(frame)
@@ -130,14 +131,14 @@ class Link:
 
     async def send(self, frame: bytes) -> None:
         """
-        Hand one frame to the peer; returns when there is room for the next.
+        Send a frame; return when there is room for the next one.
 
         Args:
             frame: At most ``FRAME_BYTES_MAX`` bytes.
 
         Raises:
             LimitError: The frame is larger; nothing was sent.
-            RemoteError: The link has ended. Whether earlier frames arrived is for the peer's acknowledgements to say.
+            RemoteError: The link has ended. Only the peer's acknowledgements say whether earlier frames arrived.
         """
         if len(frame) > FRAME_BYTES_MAX:
             raise LimitError("a frame in bytes", len(frame), FRAME_BYTES_MAX)
@@ -151,21 +152,21 @@ class Link:
 
     async def __anext__(self) -> bytes:
         """
-        Return the next frame, whole.
+        Return the next frame.
 
         Raises:
             StopAsyncIteration: Either side said goodbye.
-            RemoteProtocolError: The peer broke the protocol: too large a frame, text, or no WebSocket frame at all.
-            NotAMemberError: One of the two is a member no more.
+            RemoteProtocolError: The peer broke the protocol: a frame that is too large, a text frame, or no WebSocket frame.
+            NotAMemberError: One of the two is no longer a member.
             LinkClosedError: The link broke.
         """
         try:
             frame = await self._connection.recv()
-            while self._closing:  # what arrives after our goodbye is not delivered
+            while self._closing:  # frames that arrive after our goodbye are dropped
                 frame = await self._connection.recv()
         except ConnectionClosed as closed:
             ended = self._ended(closed)
-            unanswered = self._closing and isinstance(ended, LinkClosedError)  # our goodbye is one all the same
+            unanswered = self._closing and isinstance(ended, LinkClosedError)  # our goodbye counts without an answer
             if unanswered or isinstance(closed, ConnectionClosedOK):
                 raise StopAsyncIteration from None
             raise ended from closed
@@ -176,24 +177,24 @@ class Link:
 
     async def close(self, reason: str = "") -> None:
         """
-        Say goodbye and free the socket; harmless on a link that has ended.
+        Say goodbye and close the socket; nothing happens if the link has already ended.
 
         Args:
-            reason: What the peer's log should say; cut to 123 bytes.
+            reason: The reason that the peer may log, cut to 123 bytes.
         """
         await self.end(CloseCode.NORMAL_CLOSURE, reason)
 
     @property
     def reason(self) -> str:
-        """Why the link was closed, as the side that did it said; empty while it is open."""
+        """The reason why the link was closed, as given by the side that closed it; empty while it is open."""
         return self._connection.close_reason or ""
 
     async def probe(self, timeout_s: float) -> bool:
         """
-        Return whether the peer answers a ping; ask after a sleep or a change of network, and close the link if not.
+        Tell whether the peer answers a ping. Ask after a sleep or a change of network, and close the link if it does not.
 
         Args:
-            timeout_s: How long to wait for the answer, in seconds.
+            timeout_s: The time limit in seconds.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -204,9 +205,9 @@ class Link:
 
     async def _watch(self) -> None:
         """
-        Ping the peer at each interval; drop the link once nothing has come from it for two.
+        Ping the peer at each interval; drop the link when nothing has come from it for two intervals.
 
-        Any byte is a sign of life: over a slow network an answer waits for minutes behind the frames before it.
+        Any byte counts, because on a slow network an answer may wait for minutes behind the frames before it.
         """
         connection, now = self._connection, asyncio.get_running_loop().time
         ended = asyncio.ensure_future(connection.wait_closed())
@@ -215,12 +216,12 @@ class Link:
             if ended.done():
                 return
             with contextlib.suppress(TimeoutError, ConnectionClosed):
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):  # a frame that waits for room is in its way, and asks too
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):  # a frame that waits for room blocks it
                     await connection.ping()
         connection.transport.abort()
 
     async def end(self, code: CloseCode, reason: str) -> None:
-        """Close with this code of RFC 6455, where :meth:`close` says no more than goodbye."""
+        """Close with this code of RFC 6455; :meth:`close` is for an ordinary goodbye."""
         self._closing = True
         cut = reason.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore")
         try:
@@ -231,7 +232,7 @@ class Link:
             await self._connection.wait_closed()
 
     def _ended(self, closed: ConnectionClosed) -> RemoteError:
-        """Return why the link ended and by whose fault: the first of the two close frames says it."""
+        """Return the error for the end of a link; the first of the two close frames says whose fault it was."""
         ours = closed.sent is not None and not closed.rcvd_then_sent
         first = closed.sent if ours else closed.rcvd
         if first is None:

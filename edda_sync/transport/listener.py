@@ -1,4 +1,4 @@
-"""The listener: it lets members in, and nobody else, while members come and go. Its rules are in ``link``."""
+"""The listener accepts connections from members only, while members come and go. Its rules are in ``link``."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ LOG = logging.getLogger("edda_sync.transport")
 
 class Listener:
     """
-    A listener lets members in: ``async with Listener(...) as listener``, then tell others ``listener.port``.
+    Accepts members: use ``async with Listener(...) as listener``, then tell others ``listener.port``.
 
-    Call :meth:`refresh` after every change of membership. Leaving the block closes the port and every link, and waits
+    Call :meth:`refresh` after every change of membership. Leaving the context closes the port and every link, and waits
     until every ``on_link`` has returned.
 
     Args:
         identity: This device.
-        members: Gives the certificates (DER) of the members by device id, as they are now; our own is passed over.
-        on_link: Runs for each link that is let in. It should return when the link ends; the link ends when it returns.
-        host: Address to listen on; every one, IPv4 and IPv6, when None.
+        members: Returns the present members' certificates (DER) by device id; this device's own is ignored.
+        on_link: Runs for each accepted link. It should return when the link ends; the link ends when it returns.
+        host: Address to listen on; None for all, IPv4 and IPv6.
         port: TCP port; 0 lets the system choose.
         open_timeout_s: How long a caller may take to prove who it is, in seconds.
 
@@ -59,9 +59,9 @@ class Listener:
         self.port = port
         self._identity, self._members, self._on_link = identity, members, on_link
         self._host, self._open_timeout_s = host, open_timeout_s
-        self._socket: socket.socket  # holds the port; callers come in through a _Door beside it
+        self._socket: socket.socket  # holds the port; a _Door beside it accepts the callers
         self._server: Server | None = None
-        self._former: set[asyncio.Task[None]] = set()  # servers of earlier contexts that still carry links
+        self._former: set[asyncio.Task[None]] = set()  # servers of earlier contexts that still have links
         self._pins: dict[bytes, str] = {}  # certificate -> device
         self._links: dict[Link, bytes] = {}  # link -> the certificate that it was proved with
         self._unproved: dict[int, socket.socket] = {}  # by file descriptor
@@ -85,16 +85,16 @@ class Listener:
             self._closed = True
             self._retire()
             for visitor in self._unproved.values():
-                with contextlib.suppress(OSError):  # it may have gone by itself
+                with contextlib.suppress(OSError):  # it may have closed itself
                     visitor.shutdown(socket.SHUT_RDWR)
             await self._close_links(self._links, CloseCode.GOING_AWAY, "going away")
             await asyncio.gather(*self._former)
-            while self._count_unproved():  # noqa: ASYNC110  each closes once the loop has seen its end, and tells nobody
+            while self._count_unproved():  # noqa: ASYNC110  each closes once the loop saw its end, without a signal
                 await asyncio.sleep(0)
             self._socket.close()
 
     async def refresh(self) -> None:
-        """Take the members as they are now. The port stays; links of devices that are no longer members are closed."""
+        """Use the present members. The port stays open; links of devices that are no longer members are closed."""
         async with self._turn:
             if self._closed:
                 return
@@ -118,7 +118,7 @@ class Listener:
             await self._close_links(revoked, CloseCode.POLICY_VIOLATION, "no longer a member")
 
     def _retire(self) -> None:
-        """Let nobody else in under the present context; links that are open stay open."""
+        """Accept no more callers with the present context; open links stay open."""
         if self._server is not None:
             self._server.close(close_connections=False)
             task = asyncio.create_task(self._server.wait_closed())
@@ -130,7 +130,7 @@ class Listener:
         await asyncio.gather(*[link.end(code, reason) for link in links])
 
     def _admit(self, visitor: socket.socket) -> bool:
-        """Return whether one more unproved socket may stay."""
+        """Tell whether one more unproved socket may stay."""
         if self._closed or self._count_unproved() >= LINKS_UNPROVED_MAX:
             return False
         tune(visitor)
@@ -142,7 +142,7 @@ class Listener:
         return len(self._unproved)
 
     async def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Refuse, before the WebSocket handshake, a caller that the chain check alone let through."""
+        """Refuse, before the WebSocket handshake, a caller that only the check of the chain let through."""
         if self._closed:
             return connection.respond(503, "")
         if certificate_of(connection.transport) not in self._pins:
@@ -155,7 +155,7 @@ class Listener:
     async def _welcome(self, connection: ServerConnection) -> None:
         certificate = certificate_of(connection.transport)
         peer = self._pins.get(certificate)
-        if peer is None or self._closed:  # since the gate: our answer to the caller took its time
+        if peer is None or self._closed:  # something changed since the check, while our answer was sent
             await connection.close(CloseCode.GOING_AWAY, "going away")
             return
         host, port = socket.getnameinfo(connection.remote_address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
@@ -165,7 +165,7 @@ class Listener:
             await self._on_link(link)
         except RemoteError as error:
             log(LOG, logging.DEBUG, str(error))
-        except Exception as error:  # noqa: BLE001 - it is this side's, and the link's end
+        except Exception as error:  # noqa: BLE001 - a bug on this side ends the link
             log(LOG, logging.ERROR, f"The link to {peer} failed on this side.", error)
             await link.end(CloseCode.INTERNAL_ERROR, "")
         finally:
@@ -173,7 +173,7 @@ class Listener:
 
 
 class _Door(socket.socket):
-    """A second handle on a listening socket that hangs up on callers that ``admit`` refuses."""
+    """A second handle on a listening socket, which hangs up on callers that ``admit`` refuses."""
 
     def __init__(self, listening: socket.socket, admit: Callable[[socket.socket], bool]) -> None:
         super().__init__(listening.family, listening.type, listening.proto, listening.dup().detach())
@@ -184,4 +184,4 @@ class _Door(socket.socket):
         if self._admit(visitor):
             return visitor, address
         visitor.close()
-        raise ConnectionAbortedError  # to the event loop: this caller has gone, go on listening
+        raise ConnectionAbortedError  # for the event loop: this caller is gone, go on listening

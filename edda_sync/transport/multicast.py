@@ -1,13 +1,13 @@
 """
-Multicast DNS (RFC 6762, RFC 6763): announcing and hearing on the network as it is now, and noticing that it changed.
+Multicast DNS (RFC 6762, RFC 6763): announces and listens on the present network, and notices when the network changes.
 
-Rules that the code keeps, each found by trying:
-  1. Sockets are opened per interface, by address. ``InterfaceChoice.Default`` needs a default route; loopback alone, or
-     a cable between two devices, has none.
-  2. Questions ask for multicast answers. Processes of one machine share port 5353: a unicast one reaches one of them.
-  3. After any change of the interfaces everything is opened anew under a new name: memberships and cached records of an
-     interface that went and came back are stale, and devices that remember the old name take a new one as news.
-  4. Callbacks run from the event loop, never inside zeroconf, whose sockets close when one raises.
+Rules that the code keeps, each found by experiment:
+  1. Sockets are opened for each interface, by address. ``InterfaceChoice.Default`` needs a default route; loopback alone,
+     or a cable between two devices, has none.
+  2. Questions ask for multicast answers. Processes of one machine share port 5353, and a unicast answer reaches only one.
+  3. After any change of the interfaces everything is opened again under a new name. When an interface went away and came
+     back, its memberships and cached records are stale, and devices that remember the old name notice a new one.
+  4. Callbacks run from the event loop, never inside zeroconf, which closes its sockets when a callback raises.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ Heard = Callable[[str, AsyncServiceInfo | None], None]
 
 class Station:
     """
-    One announcement and one browser on the network; both are opened anew when the network or the announcement changes.
+    One announcement and one browser on the network. Both are opened again when the network or the announcement changes.
 
     Args:
-        service: Service type, fully qualified.
-        port: What to announce, if ``text`` is given.
-        text: The TXT record as it should be now; None announces nothing.
-        heard: Called with the name and content of an announcement, content None when it was withdrawn; None to not ask.
-        reopening: Called before everything is opened anew, with whether the network has changed.
-        look: Where the interfaces come from.
+        service: The service type, fully qualified.
+        port: The port to announce, if ``text`` is given.
+        text: Returns the present TXT record; None announces nothing.
+        heard: Called with the name and content of an announcement; the content is None if it was withdrawn. None to not
+            listen.
+        reopening: Called before everything is opened again, with whether the network has changed.
+        look: Returns the present interfaces.
     """
 
     def __init__(
@@ -84,12 +85,12 @@ class Station:
                 await self._air.close()
 
     async def watching(self) -> None:
-        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is then raised."""
+        """Wait until the network is no longer watched: the context was left, or a bug ended it, which is raised then."""
         await asyncio.shield(self._watcher)
 
     @property
     def available(self) -> bool:
-        """Return whether anything is sent and heard; ``reason`` says why not."""
+        """Tell whether it can send and receive; ``reason`` says why not."""
         return self._air is not None
 
     def announce(self) -> None:
@@ -106,12 +107,12 @@ class Station:
                 await self._reconcile()
 
     async def _reconcile(self, *, starting: bool = False) -> None:
-        """Bring what is open in line with the network and with what is to be announced."""
+        """Bring what is open in line with the network and the announcement."""
         loop = asyncio.get_running_loop()
         try:
             present = self._look()
         except OSError:
-            return  # the system is short of something for the moment: the next look will tell
+            return  # the system lacks something at the moment; the next look tries again
         text = self._text() if self._text is not None else None
         due = self._air is None and loop.time() >= self._retry_at
         if (present, text) == (self.present, self._announced) and not due:
@@ -128,8 +129,8 @@ class Station:
         except (OSError, zeroconf.Error) as error:
             self.reason = f"multicast does not work here: {getattr(error, 'strerror', None) or error}"
             self._retry_at = loop.time() + RECONNECT_DELAY_S_MAX
-        if closing is not None:  # last, so that nobody loses the old name before hearing the new one
-            with contextlib.suppress(OSError, zeroconf.Error):  # its network may be gone, and nobody hears the goodbye
+        if closing is not None:  # last, so that the new name is announced before the old one is withdrawn
+            with contextlib.suppress(OSError, zeroconf.Error):  # its network may be gone, and its goodbye with it
                 await closing.close()
 
 
@@ -152,11 +153,11 @@ class _Air:
         text: Mapping[str, str] | None,
         heard: Heard | None,
     ) -> _Air:
-        """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why that is not possible."""
+        """Open everything; an ``OSError`` or a ``zeroconf.Error`` says why it cannot."""
         air = cls(_multicast(present), heard)
         opening = asyncio.ensure_future(air._open(service, port, text, usable(present)))
         try:
-            await asyncio.shield(opening)  # zeroconf cannot be closed any more once its start was cancelled
+            await asyncio.shield(opening)  # zeroconf cannot be closed after its start was cancelled
         except BaseException:
             await asyncio.wait({opening})
             await air.close()
@@ -177,7 +178,8 @@ class _Air:
                 server=f"{name}.local.",
                 parsed_addresses=addresses,
             )
-            # Nobody draws the same 64 bits: to probe for the name first (RFC 6762, section 8.1) would only cost time.
+            # Two random names of 64 bits never collide: probing for the name first (RFC 6762, section 8.1) would only take
+            # time.
             burst = await self._multicast.async_register_service(self._info, cooperating_responders=True)
             self._burst = asyncio.ensure_future(burst)
         if self._heard is not None:
@@ -186,12 +188,12 @@ class _Air:
             )
 
     def announce(self) -> None:
-        # A device that spoke during a burst hears the rest of it, so a crowd of newcomers costs one burst at a time.
+        # A device that asked during a burst hears the rest of it, so many newcomers together cause one burst at a time.
         if self._info is not None and (self._burst is None or self._burst.done()):
             self._burst = asyncio.ensure_future(self._announce_again(self._info))
 
     def deafen(self) -> None:
-        """Stop asking and hearing."""
+        """Stop asking and listening."""
         self._heard = None
 
     async def close(self) -> None:
@@ -231,7 +233,7 @@ class _Air:
 
 
 def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
-    """Sockets on every interface that is up; an ``OSError`` says why there are none."""
+    """Return sockets on every interface that is up; an ``OSError`` says why there are none."""
     chosen: list[str | int] = []
     for interface in sorted((each for each in present if each.up), key=lambda each: each.index):
         by_version: dict[int, list[str]] = {4: [], 6: []}
@@ -245,5 +247,5 @@ def _multicast(present: frozenset[Interface]) -> AsyncZeroconf:
         raise OSError("no network interface is up")
     try:
         return AsyncZeroconf(interfaces=chosen)
-    except RuntimeError as error:  # zeroconf's word for an interface that has gone since we looked
+    except RuntimeError as error:  # zeroconf's error for an interface that has just disappeared
         raise OSError("an interface has just gone") from error

@@ -1,4 +1,4 @@
-"""Sockets: one that listens, and what every open one is told about time."""
+"""Sockets: how one listens, and the options that every open one gets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TCP_RTO_MAX_MS = 44  # linux/tcp.h; the standard library does not name it yet
 
 
 def tune(stream: socket.socket) -> None:
-    """Send small frames at once, and notice a cut cable before TCP's own quarter of an hour."""
-    with contextlib.suppress(OSError):  # a socket that has just died says so when it is used
+    """Send small frames at once, and notice a cut cable sooner than TCP, which takes a quarter of an hour."""
+    with contextlib.suppress(OSError):  # a socket that has just died reports this when it is used
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux (RFC 5482)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS_MAX)
@@ -29,7 +29,7 @@ async def listening(host: str | None, port: int) -> socket.socket:
     Return a listening socket; the caller closes it.
 
     Args:
-        host: A name or address of this device; None is every address, where IPv4 and IPv6 have the same port.
+        host: A name or address of this device; None for all addresses, IPv4 and IPv6 with the same port.
         port: TCP port; 0 lets the system choose.
 
     Raises:
@@ -37,7 +37,7 @@ async def listening(host: str | None, port: int) -> socket.socket:
     """
     try:
         if host is None and socket.has_dualstack_ipv6():
-            with contextlib.suppress(OSError):  # no IPv6 here after all; a port that is taken fails below as well
+            with contextlib.suppress(OSError):  # there is no IPv6; a port that is taken fails below as well
                 return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
         family = socket.AF_INET if host is None else socket.AF_UNSPEC
         found = await asyncio.get_running_loop().getaddrinfo(

@@ -1,9 +1,9 @@
 """
-TLS contexts: 1.3 only, and no names of hosts, since a device is its key, wherever it is.
+TLS contexts: 1.3 only, and without host names, because a device is identified by its key, wherever it is.
 
-``ssl`` cannot accept a connection and look at its certificate afterwards on the side of a server, so the pinned
-certificates are the trust anchors. That alone is not enough (a pinned certificate with CA:TRUE could sign another): look
-the exact one up afterwards, with :func:`certificate_of`.
+On the server's side, ``ssl`` cannot accept a connection and look at its certificate afterwards, so the pinned certificates
+are the trust anchors. That is not enough, because a pinned certificate with CA:TRUE could sign another one: also look up
+the exact certificate, with :func:`certificate_of`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edda_sync.transport.identity import Identity, load_into
 
 def mutual(identity: Identity, side: int, pinned: Iterable[bytes]) -> ssl.SSLContext:
     """
-    Return the context of one side of a link: we show our certificate, and of others exactly the pinned ones are trusted.
+    Return the context of one side of a link: it shows our certificate, and trusts exactly the pinned ones.
 
     Args:
         identity: This device.
@@ -30,7 +30,7 @@ def mutual(identity: Identity, side: int, pinned: Iterable[bytes]) -> ssl.SSLCon
     context = _context(side, ssl.CERT_REQUIRED)
     load_into(context, identity)
     anchors = b"".join(pinned)
-    if anchors:  # OpenSSL takes no empty list; without anchors nobody is trusted, as it should be
+    if anchors:  # OpenSSL refuses an empty list; without anchors nobody is trusted, as intended
         context.load_verify_locations(cadata=anchors)
     return context
 
@@ -43,12 +43,12 @@ def showing(identity: Identity) -> ssl.SSLContext:
 
 
 def unverified() -> ssl.SSLContext:
-    """Return the context of a client that shows nothing and takes any certificate: what it saw proves nothing yet."""
+    """Return the context of a client that shows nothing and accepts any certificate, which proves nothing yet."""
     return _context(ssl.PROTOCOL_TLS_CLIENT, ssl.CERT_NONE)
 
 
 def certificate_of(transport: asyncio.BaseTransport) -> bytes:
-    """Return the certificate, DER, that the other end proved to hold the key of; nothing where it showed none."""
+    """Return the certificate (DER) whose key the other end has proved to hold; empty if it showed none."""
     tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
     return tls.getpeercert(binary_form=True) or b""
 
@@ -58,7 +58,7 @@ def _context(side: int, verify_mode: ssl.VerifyMode) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = verify_mode
-    if side == ssl.PROTOCOL_TLS_SERVER:  # a session that is resumed skips the check of certificates
+    if side == ssl.PROTOCOL_TLS_SERVER:  # a resumed session skips the check of certificates
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     return context

@@ -174,7 +174,7 @@ def test_a_peer_that_shows_something_else_by_the_same_changes_is_told_from_one_t
     assert said() == "comparing"
     two = [standing.difference(Difference(bytes(17), b"ours", b"")) for _ in range(2)]
     assert two[0] == {"kind": "task", "id": str(uuid.UUID(int=0)), "ours": b"ours".hex(), "theirs": None}
-    assert said(differs=two) == "same changes, and 2 things that they made differ; made anew from the log here"
+    assert said(differs=two) == "same changes, and 2 things that they made differ; folded again from the log here"
     assert said(differs=two, equal=True) == "proved equal"
 
 

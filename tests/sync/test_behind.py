@@ -457,7 +457,7 @@ def test_another_branch_that_came_in_part_does_not_keep_the_true_log_out(
         assert sum(head.seq for head in reader.segments.behind().values()) == known + batches
     network = Network(scene.tablet, scene.phone)
     network.connect(scene.tablet, scene.phone)
-    with pytest.raises(RemoteProtocolError, match="leads elsewhere"):
+    with pytest.raises(RemoteProtocolError, match="contradicts the segment"):
         network.run()
     with scene.tablet.store.read() as reader:
         assert reader.segments.behind() == {}

@@ -106,7 +106,7 @@ def test_a_peer_that_goes_on_to_compare_and_waits_for_no_answer_is_left(two: Two
     two.there.may_look = False
     for _ in range(limits.DEFERRED_MAX):
         assert two.there.comparing.take(cells, 0.0) is None
-    with pytest.raises(RemoteProtocolError, match="waits for no answer"):
+    with pytest.raises(RemoteProtocolError, match="wait for an answer"):
         two.there.comparing.take(cells, 0.0)
 
 

@@ -512,7 +512,7 @@ def test_writing_drafts_again_begins_one_life_and_no_more(tmp_path: Path) -> Non
         tablet.open_store(tablet.config)
         tablet.create_task(edda.Task(title="after a start"))
         own = [each for each in tablet.reading.lives() if each.device == name_of(tablet)]
-        assert [(each.seq, each.why) for each in own] == [(7, "what it began with was not so")]
+        assert [(each.seq, each.why) for each in own] == [(7, "what it began with was wrong")]
         scene.everybody()
         assert [finding for finding in doctor.check(tablet) if not finding.sound] == []
 

@@ -58,6 +58,6 @@ def test_a_part_that_is_not_what_it_says_is_no_last_one(sent: Sent) -> None:
     lie = Part(last.actor, last.seq, last.number, last.data + b"!")
     with phone.store.read() as reader:
         assert not is_last(reader, lie)
-        with pytest.raises(RemoteProtocolError, match="not of the change"):
+        with pytest.raises(RemoteProtocolError, match="does not belong to the change"):
             incoming_of(reader, lie)
         assert incoming_of(reader, Part(last.actor, last.seq + 1, 0, b"")) is None

@@ -210,7 +210,7 @@ def test_a_list_that_does_not_go_on_where_it_stopped_ends_the_talk(two: Two) -> 
     skew(two.phone, two.tasks[0])
     two.told()
     proof = exchange_of(two.phone).proof().encoded
-    with pytest.raises(RemoteProtocolError, match="does not go on"):
+    with pytest.raises(RemoteProtocolError, match="does not continue the list"):
         two.here.take_page(Listed(proof, b"k" * 17, b"\xff" * 17, b""))
 
 

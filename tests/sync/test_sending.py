@@ -113,7 +113,7 @@ def test_there_is_room_while_less_than_the_window_is_under_way(
         sending.acknowledged({}, acknowledged, again=False)
     room.append(sending.room)
     assert room == [True, True, False, False, True]
-    with pytest.raises(RemoteProtocolError, match="3 frames, of 2"):
+    with pytest.raises(RemoteProtocolError, match="3 frames when 2 were sent"):
         sending.acknowledged({}, 3, again=False)
 
 

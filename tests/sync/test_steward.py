@@ -359,7 +359,7 @@ def test_damage_that_anybody_meets_is_mended_compared_anew_and_told(device: Devi
     assert Duty.MENDING in begun
     assert mend_of(device).keys is None
     assert device.done(Duty.MENDING) == [Duty.MEETING, Duty.COMPARING]
-    assert device.told[-1] == "task 1 was damaged on this disk, and made anew from the log; watch this disk."
+    assert device.told[-1] == "task 1 was damaged on this disk, and was restored from the log; watch this disk."
 
 
 def test_while_damage_is_known_here_nobody_is_called_equal(device: Device) -> None:

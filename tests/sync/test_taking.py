@@ -321,7 +321,7 @@ def test_a_body_beside_a_header_that_lists_parts_is_refused(two: Pair) -> None:
     (message,) = batches(exchange_of(laptop), phone.frontier())
     (raw, _) = message.changes[0]
     before = trace(phone)
-    with pytest.raises(RemoteProtocolError, match="beside its parts"):
+    with pytest.raises(RemoteProtocolError, match="both a body and parts"):
         exchange_of(phone).taking.take(Changes(((raw, b"a body too"),), message.heads))
     assert trace(phone) == before
 

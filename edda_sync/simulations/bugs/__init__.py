@@ -1,1 +1,1 @@
-"""Planted bugs: one small file for each part of the product; ``edda_sync.simulations.planted`` lists them all."""
+"""Planted bugs: a file for each part of the product; ``edda_sync.simulations.planted`` lists them all."""

@@ -1,4 +1,4 @@
-"""Bugs of forks and lives: what is a proof, who is called what, what a life continues, what comes early."""
+"""Bugs of forks and lives: what counts as a proof, how changes are named, what a life continues, early changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from edda_sync.simulations.bugs.planting import Bug, Edit, one
 
 PROOF: Final = "sync.learning:Learning.learn"
-"""What is called with each proof of a fork."""
+"""The function that is called for each proof of a fork."""
 
 BUGS: Final[tuple[Bug, ...]] = (
     one(

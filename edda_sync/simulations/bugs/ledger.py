@@ -1,4 +1,4 @@
-"""Bugs of the log: names of changes, what they depend on, lives of a store, folding it anew."""
+"""Bugs of the log: names of changes, their dependencies, the lives of a store, folding it again."""
 
 from __future__ import annotations
 

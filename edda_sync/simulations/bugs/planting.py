@@ -1,12 +1,12 @@
 """
-Planted bugs: what an engineer could well have written instead, one small edit of the product's source each.
+Planted bugs: mistakes that an engineer could well have made, each a small edit of the product's source.
 
-They judge the checkers: a bug that no run finds is a hole in the workload, the faults or the invariants (``hunt``). Nothing
-in the product knows of them. ``with bug.on():`` puts the edited code in the place of the true one, and takes it out again.
+They judge the checkers: a bug that no run finds shows a hole in the workload, the faults or the invariants (``hunt``). The
+product does not know of them. ``with bug.on():`` replaces the true code by the edited code, and restores it afterwards.
 
-1. A bug is an edit of a function's own text, so that the difference *is* the bug. It must still be there to be edited: a
-   fragment that is not found exactly once is an error, and a test looks.
-2. None raises by itself: what is planted runs, and is wrong now and then.
+1. A bug is an edit of a function's own text, so the difference *is* the bug. A fragment that is not found exactly once is an
+   error, and a test checks this for all bugs.
+2. No bug raises an exception by itself: the planted code runs, and is sometimes wrong.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-_CALLED: Final = "planted: what is called"  # stands for a set in code that notes it
+_CALLED: Final = "planted: what is called"  # stands for the set in which noting code records calls
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """
-    A function that reads otherwise.
+    A function with a changed text.
 
     Attributes:
-        where: Module below ``edda_sync`` and qualified name, ``crdt.entity:Entity.hidden``.
-        before: A fragment of its source, without the indentation that the whole function has.
-        after: What stands there instead.
+        where: Module below ``edda_sync`` and qualified name, such as ``crdt.entity:Entity.hidden``.
+        before: A fragment of its source, without the common indentation of the function.
+        after: The text that replaces it.
     """
 
     where: str
@@ -41,7 +41,7 @@ class Edit:
     after: str
 
     def function(self) -> FunctionType:
-        """Return the function itself, from inside whatever wraps it."""
+        """Return the function itself, without its decorators."""
         module, _, path = self.where.partition(":")
         found: Any = importlib.import_module(f"edda_sync.{module}")
         for name in path.split("."):
@@ -51,7 +51,7 @@ class Edit:
         assert isinstance(function, FunctionType), f"{self.where} is no function"
         return function
 
-    @cache  # noqa: B019 - edits live as long as the module; a hunt outlives changes of the files that it reads here
+    @cache  # noqa: B019 - edits live as long as the module; a hunt must not see later changes of the files
     def code(self) -> CodeType:
         """Return the edited code of the function."""
         function = self.function()
@@ -63,7 +63,7 @@ class Edit:
 
     @cache  # noqa: B019 - as above
     def _noting(self) -> CodeType:
-        """Return the code of the function as it is, but that it notes in a set among its constants that it is called."""
+        """Return the code of the function unchanged, except that it notes each call in a set among its constants."""
         function = self.function()
         whole = ast.parse(textwrap.dedent(inspect.getsource(function)))
         body = next(each for each in whole.body if isinstance(each, ast.FunctionDef)).body
@@ -73,13 +73,13 @@ class Edit:
         return next(each for each in codes if each.co_name == function.__name__)
 
     def noting(self, called: set[str]) -> AbstractContextManager[None]:
-        """Let the function add to a set where it is, whenever it is called."""
+        """Make the function note its calls in a set."""
         code = self._noting()
         consts: tuple[Any, ...] = tuple(called if each == _CALLED else each for each in code.co_consts)
         return self._put(code.replace(co_consts=consts))
 
     def on(self) -> AbstractContextManager[None]:
-        """Let the function read so."""
+        """Make the function run the edited code."""
         return self._put(self.code())
 
     @contextmanager
@@ -99,12 +99,12 @@ class Bug:
     A planted bug.
 
     Attributes:
-        name: What it is called.
-        what: What is wrong, and who had it.
-        numbers: The invariants that are expected to notice; 0 is an error that comes out of the product.
-        edits: The bug.
+        name: The bug's name.
+        what: What is wrong, and who had this bug.
+        numbers: The invariants that are expected to notice it; 0 is an exception of the product.
+        edits: The edits.
         backend: The only store that can have it; None for any.
-        needs: A function without a call of which it does nothing, besides those that are edited; empty for none.
+        needs: A function that must also be called for the bug to have an effect; empty for none.
     """
 
     name: str
@@ -115,12 +115,12 @@ class Bug:
     needs: str = ""
 
     def concerned(self) -> tuple[Edit, ...]:
-        """Return the functions of which a call shows that it may do something: edits that are not made."""
+        """Return the functions whose calls show that the bug may have an effect, as edits that change nothing."""
         return (*self.edits, Edit(self.needs, "", "")) if self.needs else self.edits
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Plant it."""
+        """Plant the bug."""
         with ExitStack() as stack:
             for edit in self.edits:
                 stack.enter_context(edit.on())
@@ -128,5 +128,5 @@ class Bug:
 
 
 def one(name: str, what: str, numbers: tuple[int, ...], where: str, before: str, after: str, *, needs: str = "") -> Bug:
-    """Return the bug that is one edit."""
+    """Return a bug that consists of one edit."""
     return Bug(name, what, numbers, (Edit(where, before, after),), needs=needs)

@@ -1,4 +1,4 @@
-"""Bugs of sync: what is sent, acknowledged, passed on and proved; parts and snapshots."""
+"""Bugs of sync: what is sent, acknowledged, relayed and proved; parts and snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bugs of texts: which edits are accepted, and where their words stand."""
+"""Bugs of texts: which edits are accepted, and where their words are placed."""
 
 from __future__ import annotations
 

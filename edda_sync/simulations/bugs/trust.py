@@ -1,4 +1,4 @@
-"""Bugs of trust: what is believed of a peer, of a newer version, of one's own disk."""
+"""Bugs of trust: what is believed of a peer, of a newer version, and of the device's own disk."""
 
 from __future__ import annotations
 

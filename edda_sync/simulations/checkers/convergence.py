@@ -18,9 +18,10 @@ def rows_of(device: SimulatedDevice) -> dict[str, list[Row]]:
 
 class Convergence(Checker):
     """
-    Equal frontiers, equal digests, at any moment; at the end, equal rows, evidence and conflicts.
+    Equal frontiers have equal digests, at any moment; at the end, rows, evidence and conflicts are equal too.
 
-    But for a device that believes a segment: it knows what came since only in part, until it has the log behind that.
+    A device that believes a segment is exempt: it knows what came since only in part, until it has the log behind the
+    segment.
     """
 
     number = 1
@@ -30,7 +31,7 @@ class Convergence(Checker):
         self._seen: dict[tuple[bytes | None, tuple[tuple[bytes, int, bytes], ...]], tuple[str, int]] = {}
 
     def changed(self, device: SimulatedDevice) -> None:
-        """Compare with whoever held these very changes before, once edited texts are projected."""
+        """Compare with the devices that held exactly these changes before, once edited texts are projected."""
         if device.disk.rotten:
             return
         with device.running.store.read() as reader:

@@ -1,4 +1,4 @@
-"""Evidence names the device that did something, and no other; and no device is told what it has already."""
+"""Evidence names the device that did something, and no other; and no device is told evidence that it already has."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from edda_sync.workspace import closing
 
 
 class Innocent(Checker):
-    """No honest device is said to have forked its chain, forged a segment or ended a life, unless it did."""
+    """No honest device is accused of having forked its chain, forged a segment or ended a life, unless it did."""
 
     number = 10
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._seen: dict[str, int] = {}  # how much evidence each device held
+        self._seen: dict[str, int] = {}  # how many pieces of evidence each device held
 
     def changed(self, device: SimulatedDevice) -> None:
-        """Look at what is new of the evidence, and at who is named as a forger."""
+        """Check new evidence, and the device that is named as a forger."""
         honest = {each.identity.public_key: each for each in self.sim.honest()}
         with device.running.store.read() as reader:
             pieces, forger = list(reader.evidence.all().values()), forged_by(reader)
@@ -56,13 +56,13 @@ class Innocent(Checker):
 
 
 class ClosedIsHeld(Checker):
-    """Nobody holds a closing of a change that it does not hold: nobody would take it, and the two would never be equal."""
+    """No device holds a closing of a change that it lacks: no peer would take it, and the two would never be equal."""
 
     number = 18
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._seen: dict[str, tuple[list[bytes], dict[bytes, int]]] = {}  # evidence and heads of each device
+        self._seen: dict[str, tuple[list[bytes], dict[bytes, int]]] = {}  # the evidence and heads of each device
 
     def changed(self, device: SimulatedDevice) -> None:
         """Look for the change of each closing, unless a segment stands for it."""
@@ -79,9 +79,9 @@ class ClosedIsHeld(Checker):
 
 class OnlyNews(Checker):
     """
-    Nobody is told in a talk what it has said, or heard, in that very talk.
+    Within one session, no device is told what it has already said or received in that session.
 
-    That is a piece of evidence that it has named, or brought, and the heads of a segment of whose log one wants more.
+    This concerns evidence that it has named or brought, and the heads of a segment in repeated questions for its log.
     """
 
     number = 20
@@ -90,14 +90,14 @@ class OnlyNews(Checker):
         super().__init__(sim)
         self._named: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(
             set
-        )  # by both ends and link: who named it
+        )  # by both ends and link: the evidence that was named
         self._came: defaultdict[tuple[str, str, int], list[Hello | Heads | Known | Evidence]] = defaultdict(list)
-        self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # while they come
-        self._asked: dict[tuple[str, str, int], Behind] = {}  # by both ends and link: what was asked last
-        self._asks: dict[tuple[str, str, int], Behind] = {}  # while its pages are sent
+        self._pages: defaultdict[tuple[str, str, int], set[bytes]] = defaultdict(set)  # pages, until the last one
+        self._asked: dict[tuple[str, str, int], Behind] = {}  # by both ends and link: the last question
+        self._asks: dict[tuple[str, str, int], Behind] = {}  # a question whose pages are being sent
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
-        """Note what came of what a device names and brings: it counts once it is dealt with."""
+        """Note what a device names and brings; it counts once the frame was processed."""
         try:
             message = message_of(frame)
         except RemoteError:
@@ -106,7 +106,7 @@ class OnlyNews(Checker):
             self._came[sender.name, device.name, device.links[sender.id].number].append(message)
 
     def _named_by(self, sender: SimulatedDevice, device: SimulatedDevice) -> set[bytes]:
-        """Return what a device has named, all of it as soon as the last page is here, and what it has brought."""
+        """Return what a device has named, once its last page is here, and what it has brought."""
         talk = sender.name, device.name, device.links[sender.id].number
         is_taking = device.replica is not None and device.replica.is_taking(sender.id)
         for message in [] if is_taking else self._came.pop(talk, []):
@@ -119,7 +119,7 @@ class OnlyNews(Checker):
         return self._named[talk]
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
-        """Compare with what its receiver has named."""
+        """Compare a frame with what its receiver has named."""
         message = message_of(frame)
         if isinstance(message, Evidence):
             if not self._named_by(receiver, device).isdisjoint(map(_name_of, message.items)):
@@ -128,7 +128,7 @@ class OnlyNews(Checker):
             self._look_at(message, device, receiver)
 
     def _look_at(self, page: Behind, device: SimulatedDevice, receiver: SimulatedDevice) -> None:
-        """Compare a question for the log behind a segment with the one before: it names its heads once."""
+        """Compare a question for the log behind a segment with the one before: only the first may name the heads."""
         talk = device.name, receiver.name, device.links[receiver.id].number
         begun = self._asks.pop(talk, Behind((), ()))
         asked = Behind(begun.held + page.held, begun.upto + page.upto)
@@ -146,7 +146,7 @@ class OnlyNews(Checker):
 
 
 def _name_of(piece: bytes) -> bytes:
-    """Return what is said of a piece of evidence; nothing of one that is none."""
+    """Return the short name of a piece of evidence; empty if it is malformed."""
     try:
         if piece[:1] == PROOF:
             return short(name_of_proof(forkproof.decode(piece[1:])))

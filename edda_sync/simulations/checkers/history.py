@@ -1,4 +1,4 @@
-"""Logs: causal, unique, never shorter; and what is said of them is on disk."""
+"""Logs are causal, unique, and never shorter; and what a device says about its log is on its disk."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from edda_sync.sync.provisional import FORGED_KEY, UNPROVED_KEY
 
 
 def dots_in(frame: bytes) -> list[Dot]:
-    """Return which changes a frame brings."""
+    """Return the dots of the changes in a frame."""
     message = message_of(frame)
     return [decode_header(raw).dot for raw, _ in message.changes] if isinstance(message, Changes) else []
 
 
 class CausalDelivery(Checker):
     """
-    A change enters a log after all that it depends on, each under the hash that it names.
+    A change enters a log after everything that it depends on, each dependency under the hash that the change names.
 
-    But for a device that writes before it has met anybody: the change that made it a member is named and not here yet.
-    What it names is no less than what the change before it in its chain named.
+    A device that writes before it has met a peer is exempt: the change that made it a member is named and not here yet. A
+    change names no less than the change before it in its chain.
     """
 
     number = 3
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._named: dict[bytes, Frontier] = {}  # by hash of a change, what its chain named up to it
-        self._held: dict[str, set[bytes]] = {}  # by name of a device, what a dependency's hash must be one of
+        self._named: dict[bytes, Frontier] = {}  # by hash of a change: the frontier that its chain named up to it
+        self._held: dict[str, set[bytes]] = {}  # by name of a device: the hashes that a dependency may name
 
     def booted(self, device: SimulatedDevice) -> None:
-        """Begin with what the log holds."""
+        """Start with what the log holds."""
         self._held[device.name] = {digest[:DEP_HASH_BYTES] for digest in self.sim.book.held[device.name]}
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """Follow the log's new entries."""
+        """Check the log's new entries."""
         held = self._held[device.name]
         with device.running.store.read() as reader:
             for entry in entries:
@@ -65,7 +65,7 @@ class CausalDelivery(Checker):
                         self.fail(device, f"{shown(header.dot)} is in the log before {shown((actor, seq))}")
                 held.add(entry.hash[:DEP_HASH_BYTES])
                 before, named = self._named.get(header.previous, {}), {actor: seq for actor, seq, _ in header.deps}
-                forked = {actor for actor, _ in self.sim.book.forked}  # of whom another branch may be named
+                forked = {actor for actor, _ in self.sim.book.forked}  # of these actors, another branch may be named
                 for actor, seq in named.items():
                     if seq < before.get(actor, 0) and actor not in forked:
                         self.fail(device, f"{shown(header.dot)} depends on less than the change before it")
@@ -74,15 +74,16 @@ class CausalDelivery(Checker):
 
 class UniqueDots(Checker):
     """
-    No two changes share a name, unless somebody lied or a whole machine was put back; nobody writes in another's.
+    No two changes share a name, unless a device lied or a whole machine was put back; and no device writes in another's
+    name.
 
-    Of a large change the parts are those that its header names.
+    The parts of a large change are those that its header names.
     """
 
     number = 9
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """Compare each new entry with what others hold under its name."""
+        """Compare each new entry with what other devices hold under its name."""
         book = self.sim.book
         for entry in entries:
             dot = (entry.actor, entry.seq)
@@ -103,19 +104,19 @@ class UniqueDots(Checker):
 
 
 class Authority(Checker):
-    """Every change is by a member: nobody's log has one by a device that no member ever welcomed."""
+    """Every change is by a member: no log contains a change of a device that no member ever welcomed."""
 
     number = 15
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """Look who is behind each new actor."""
+        """Check the device behind each new actor."""
         for entry in entries:
             birth = decode_header(entry.raw).birth if entry.seq == 1 else None
             if birth is not None:
                 self._check(device, entry.actor, birth.public_key)
 
     def ended(self) -> None:
-        """Look at those too that a segment brought."""
+        """Check also the actors that a segment brought."""
         for device in self.sim.honest():
             for head in heads_of(device).values():
                 self._check(device, head.actor, decode_birth(head.birth).public_key)
@@ -126,7 +127,7 @@ class Authority(Checker):
 
 
 class Durability(Checker):
-    """What was acknowledged, or was ever in a log, is there after every start, unless an older image was put there."""
+    """What was acknowledged, or was ever in a log, is there after every start, unless an older image was put back."""
 
     number = 5
 
@@ -136,7 +137,7 @@ class Durability(Checker):
         self._put_back: set[str] = set()
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """Remember what stands in the log."""
+        """Remember the entries of the log."""
         self._logs.setdefault(device.name, {}).update({each.hash: (each.actor, each.seq) for each in entries})
 
     def put_back(self, device: SimulatedDevice) -> None:
@@ -144,7 +145,7 @@ class Durability(Checker):
         self._put_back.add(device.name)
 
     def booted(self, device: SimulatedDevice) -> None:
-        """Compare the log with what stood there."""
+        """Compare the log with its earlier entries."""
         book = self.sim.book
         held = book.held[device.name]
         acknowledged = book.acknowledged_by.setdefault(device.name, {})
@@ -166,7 +167,7 @@ class Durability(Checker):
 
 
 class _Safe(NamedTuple):
-    """How far along each chain a disk holds changes for good, after so many writes."""
+    """How far along each chain a disk safely holds changes, after a number of writes."""
 
     writes: int
     held: Frontier
@@ -174,9 +175,9 @@ class _Safe(NamedTuple):
 
 class PersistBeforePublish(Checker):
     """
-    No frame carries or claims a change that the sender's disk does not hold for good.
+    No frame carries or claims a change that the sender's disk does not hold safely.
 
-    A device that asks for a large change, or a segment, from some part on claims to hold all parts before it.
+    A device that asks for a large change, or a segment, from some part on claims to hold all parts before that one.
     """
 
     number = 8
@@ -186,7 +187,7 @@ class PersistBeforePublish(Checker):
         self._safe: dict[str, _Safe] = {}
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
-        """Compare what a frame says with the disk."""
+        """Compare the claims of a frame with the disk."""
         message = message_of(frame)
         said: list[Dot] = []
         if isinstance(message, (Changes, Earlier)):
@@ -226,13 +227,13 @@ class PersistBeforePublish(Checker):
                 self.fail(device, f"asks for {shown((actor, seq))} from part {first} on, and lacks one before")
 
     def _check_parts(self, device: SimulatedDevice, message: Offer | Want) -> None:
-        """Look for the parts of a segment that a device says it has; without a law some of them overtake others."""
+        """Look for the parts of a segment that a device claims to hold; on a lawless path, parts may overtake each other."""
         with device.running.store.read() as reader:
             assert device.replica is not None, "it speaks"
             refused = message.segment in device.replica.exchange.merging.refused
             bitten = any(map(reader.meta.get, (FORGED_KEY, UNPROVED_KEY)))
             if isinstance(message, Want) and (reader.log.heads() or refused or bitten or self.sim.profile.lawless):
-                return  # it declines
+                return  # it declines the offer
             first = message.first if isinstance(message, Want) else message.parts
             if any(reader.blobs.part(message.segment, number) is None for number in range(first)):
                 self.fail(device, "speaks of parts of a segment that its disk does not hold for good")
@@ -255,12 +256,12 @@ class PersistBeforePublish(Checker):
         return kept
 
     def booted(self, device: SimulatedDevice) -> None:
-        """Forget what stood there before."""
+        """Forget what was safe before."""
         self._safe.pop(device.name, None)
 
 
 class MonotonicReads(Checker):
-    """A device never stands behind where it stood, and shows at once what it has just acknowledged."""
+    """A device never goes back behind an earlier state, and shows at once what it has just acknowledged."""
 
     number = 7
 
@@ -270,15 +271,15 @@ class MonotonicReads(Checker):
         self._fell: Counter[str] = Counter()
 
     def put_back(self, device: SimulatedDevice) -> None:
-        """It may: somebody wanted it."""
+        """Allow a step back, because somebody put the device back."""
         self._frontiers.pop(device.name, None)
 
     def changed(self, device: SimulatedDevice) -> None:
-        """Compare with where it stood."""
+        """Compare with the state before."""
         with device.running.store.read() as reader:
             now = reach_of(reader)
         fell = self.sim.book.fell[device.name]
-        if fell != self._fell[device.name]:  # what it began with was not so, or what let it in is lost
+        if fell != self._fell[device.name]:  # what it began with was wrong, or what let it in is lost
             self._fell[device.name] = fell
             self._frontiers.pop(device.name, None)
         before = self._frontiers.get(device.name, {})
@@ -288,5 +289,5 @@ class MonotonicReads(Checker):
         self._frontiers[device.name] = now
 
     def booted(self, device: SimulatedDevice) -> None:
-        """Compare with where it stood before its process ended."""
+        """Compare with the state before its process ended."""
         self.changed(device)

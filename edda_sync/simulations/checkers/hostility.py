@@ -1,4 +1,4 @@
-"""What a liar can do: take up little room, and change nothing with what is refused."""
+"""What a liar may achieve: it takes up little room, and what is refused changes nothing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from edda_sync.sync.messages import Snapshot, Want
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteError
 
-WAITING_BYTES_MAX: Final = 16 * 1024 * 1024  # of what is held and not applied, a device
+WAITING_BYTES_MAX: Final = 16 * 1024 * 1024  # per device, for changes that are held and not applied
 
 
 class BoundedHostility(Checker):
-    """Changes that are held and not applied stay few, no matter which member sent them."""
+    """Changes that are held and not applied take up little room, whichever member sent them."""
 
     number = 16
 
     def changed(self, device: SimulatedDevice) -> None:
-        """Weigh what waits while a liar is about."""
+        """Measure what waits, if there is a liar."""
         if all(each.honest for each in self.sim.devices):
             return
         with device.running.store.read() as reader:
@@ -37,14 +37,14 @@ class BoundedHostility(Checker):
 
 
 class AskedFor(Checker):
-    """Nobody keeps a part of a segment that it did not ask for, by name and in that very talk."""
+    """No device keeps a part of a segment that it did not ask for, by name and in the same session."""
 
     number = 16
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._asked: dict[tuple[str, int], bytes] = {}  # by device and link
-        self._unasked: dict[str, tuple[bytes, int]] = {}  # what came, and how much was there before
+        self._unasked: dict[str, tuple[bytes, int]] = {}  # the name, and how many parts were there before
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Note what a device asks for."""
@@ -53,7 +53,7 @@ class AskedFor(Checker):
             self._asked[device.name, device.links[receiver.id].number] = message.segment
 
     def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:
-        """Look whether a part of a segment was asked for."""
+        """Check whether a part of a segment was asked for."""
         try:
             message = message_of(frame)
         except RemoteError:
@@ -65,7 +65,7 @@ class AskedFor(Checker):
             self._unasked[device.name] = message.segment, _parts_of(device, message.segment)
 
     def dealt(self, device: SimulatedDevice) -> None:
-        """Look whether what was not asked for was kept."""
+        """Check whether a part that was not asked for was kept."""
         name, before = self._unasked.pop(device.name, (b"", 0))
         if name and _parts_of(device, name) > before:
             self.fail(device, "keeps a part of a segment that it did not ask for")
@@ -79,23 +79,23 @@ def _parts_of(device: SimulatedDevice, segment: bytes) -> int:
 
 
 class BoundedBirths(Checker):
-    """However many lives a device has begun, one peer brings only so many of them at a time."""
+    """However many lives a device has begun, one peer brings only a limited number of them at a time."""
 
     number = 16
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
-        self._from: dict[str, str] = {}  # whose frame a device is dealing with
+        self._from: dict[str, str] = {}  # the peer whose frame a device is processing
         self._taken: defaultdict[tuple[str, str, bytes], deque[float]] = defaultdict(deque)
 
-    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - whatever it is
-        """Note who brings it."""
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - any frame
+        """Note the peer that brings it."""
         self._from[device.name] = sender.name
 
     def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:
-        """Count the lives that began, of the last window's."""
+        """Count the lives that began in the last window."""
         if device.name in self.sim.book.catching_up:
-            return  # with these lives it began
+            return  # the log begins with these lives
         sender = self._from.get(device.name)
         births = [decode_header(entry.raw).birth for entry in entries if entry.seq == 1]
         for birth in births:
@@ -104,21 +104,21 @@ class BoundedBirths(Checker):
                 taken.append(self.sim.now)
                 while taken[0] <= self.sim.now - limits.BIRTHS_WINDOW_S:
                     taken.popleft()
-                if len(taken) > 2 * limits.BIRTHS_MAX:  # at the end of one window, and as the next one begins
+                if len(taken) > 2 * limits.BIRTHS_MAX:  # once at a window's end, once at the next one's beginning
                     self.fail(device, f"took {len(taken):,} lives of one device from {sender} at once")
 
     def dealt(self, device: SimulatedDevice) -> None:
-        """Nobody brings what comes from elsewhere."""
+        """Forget the peer: what comes now is from elsewhere."""
         self._from.pop(device.name, None)
 
     def booted(self, device: SimulatedDevice) -> None:
-        """A new process counts anew."""
+        """Start counting again, in a new process."""
         for ends in [ends for ends in self._taken if ends[1] == device.name]:
             del self._taken[ends]
 
 
 class RejectedMeansUnchanged(Checker):
-    """After a frame that ended the talk, log, content and names are as they were before it."""
+    """After a frame that ended the session, log, content and names are as they were before it."""
 
     number = 17
 
@@ -126,13 +126,13 @@ class RejectedMeansUnchanged(Checker):
         super().__init__(sim)
         self._before: dict[str, tuple[object, Any]] = {}
 
-    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - whatever it is
-        """Note how it stands."""
+    def received(self, sender: SimulatedDevice, device: SimulatedDevice, frame: bytes) -> None:  # noqa: ARG002 - any frame
+        """Note the state."""
         if not sender.honest:
             self._before[device.name] = (device.last_error, _standing(device))
 
     def dealt(self, device: SimulatedDevice) -> None:
-        """Compare, if the frame was refused."""
+        """Compare the state, if the frame was refused."""
         before = self._before.pop(device.name, None)
         if before is None or device.last_error is before[0] or not isinstance(device.last_error, RemoteError):
             return
@@ -149,5 +149,5 @@ def _standing(device: SimulatedDevice) -> Any:
             reader.meta.get("actor"),
             None
             if reader.index.stale()
-            else reader.index.digest(),  # which is brought up to date whenever somebody looks
+            else reader.index.digest(),  # the digest is brought up to date whenever it is read
         )

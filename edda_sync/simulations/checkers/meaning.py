@@ -1,4 +1,4 @@
-"""What the tables mean: a function of the log, in whatever order it came, and the one that the definitions give."""
+"""The meaning of the tables: a function of the log in any order, and the one that the definitions give."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edda_sync.store.seams import Logged, Row, StoreReader, StoreWriter
 from edda_sync.workspace import closing
 from edda_sync.workspace.keys import ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY
 
-ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one order in the others, since each folds the whole log anew
+ORDERS: Final = 3  # in one run of THOROUGH_ONE_IN; one in the others, because each folds the whole log again
 THOROUGH_ONE_IN: Final = 8
 META: Final = (ACTOR_KEY, BIRTH_KEY, WORKSPACE_KEY)
 PARENT: Final = 9  # columns of a task's row
@@ -43,7 +43,7 @@ COLUMNS: Final[Mapping[str, int]] = {
 
 
 def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
-    """Return a device's log, each entry with its whole body; nothing when a part of it came as a segment."""
+    """Return a device's log, each entry with its whole body; empty if a part of it came as a segment."""
     with device.running.store.read() as reader:
         if reader.segments.merged():
             return []
@@ -52,7 +52,7 @@ def log_of(device: SimulatedDevice) -> list[tuple[Logged, bytes]]:
 
 
 def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, bytes]]] | None:
-    """Return a device whose log says everything, and the log; None when each got something as a segment."""
+    """Return a device with its log, if that is complete; None when each device got something as a segment."""
     for device in checker.sim.honest():
         log = log_of(device)
         if log:
@@ -61,7 +61,7 @@ def whole_log(checker: Checker) -> tuple[SimulatedDevice, list[tuple[Logged, byt
 
 
 def unfolded_in(reader: StoreReader) -> dict[Place, bool]:
-    """Return the operations that a store lists as not folded: a change's hash and a number, and whether that is for good."""
+    """Return the operations that a store lists as not folded, by hash and number; for each, whether that is final."""
     found = {}
     for each in reader.unapplied.operations():
         logged = reader.log.read(each.position)
@@ -70,7 +70,7 @@ def unfolded_in(reader: StoreReader) -> dict[Place, bool]:
 
 
 class OrderIndependence(Checker):
-    """Every causal order of the same changes gives the same content, and leaves the same operations out."""
+    """Every causal order of the same changes gives the same content, and leaves out the same operations."""
 
     number = 2
 
@@ -93,7 +93,7 @@ class OrderIndependence(Checker):
                     self.fail(device, "the same changes in another causal order left other operations out")
 
     def _shuffled(self, log: list[tuple[Logged, bytes]]) -> Iterator[tuple[Logged, bytes]]:
-        """Yield a log in another causal order: at each step, any change whose dependencies are all in."""
+        """Yield a log in another causal order: at each step, any change whose dependencies were already yielded."""
         draws = self.sim.tape.source("order")
         held: set[bytes] = set()
         waiting = {item[0].hash: item for item in log}
@@ -114,7 +114,7 @@ class OrderIndependence(Checker):
             for key, value in meta.items():
                 if value is not None:
                     tx.meta.set(key, value)
-            for piece in evidence.values():  # in what order forks become known, the sessions try out
+            for piece in evidence.values():  # the order in which forks become known is varied by the sessions
                 if piece[:1] == PROOF:
                     keep_proof(tx, decode_proof(piece[1:]))
                 else:
@@ -138,7 +138,7 @@ class OrderIndependence(Checker):
 
 
 def _needed(entry: Logged) -> set[bytes]:
-    """Return by what hashes a change names what it depends on directly."""
+    """Return the hashes by which a change names its direct dependencies."""
     header = decode_header(entry.raw)
     needed = {digest for _, _, digest in header.deps}
     if header.seq > 1:
@@ -159,20 +159,20 @@ def _rows(reader: StoreReader) -> dict[str, list[Row]]:
 
 class ViewOfTheLog(Checker):
     """
-    Folding the log anew changes nothing; the tables are whole: references, no ring of parents, one tag a name.
+    Folding the log again changes nothing; references are valid, parents form no ring, and tags have unique names.
 
-    Nor does a device find anything damaged when it looks at all that it stores, unless its disk rotted.
+    A device that checks everything that it stores finds nothing damaged, unless its disk rotted.
     """
 
     number = 11
 
     def damaged(self, device: SimulatedDevice, what: str) -> None:
-        """Ask whether anything rotted."""
+        """Check whether anything rotted."""
         if not device.disk.rotten:
             self.fail(device, f"{what} is not what the log says, and nothing rotted")
 
     def ended(self) -> None:
-        """Look at every device's tables, and fold one device's log anew; of a thorough run, everybody's."""
+        """Check every device's tables, and fold one device's log again; in a thorough run, every device's."""
         draws = self.sim.tape.source("views")
         devices = self.sim.honest()
         thorough = draws.draw("thorough", THOROUGH_ONE_IN) == 0
@@ -223,14 +223,14 @@ class ViewOfTheLog(Checker):
 
 class Meaning(Checker):
     """
-    What shows is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
-    texts letter by letter, and which cells are in conflict. Nonsense means nothing, whoever signed it, and is listed.
+    What is shown is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
+    texts letter by letter, and the cells in conflict. Nonsense has no effect, whoever signed it, and is listed.
     """
 
     number = 12
 
     def ended(self) -> None:
-        """Ask the oracle."""
+        """Compare with the oracle."""
         found = whole_log(self)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""Newcomers: whatever members wrote, each store can let one begin."""
+"""Newcomers: whatever members wrote, each store can serve a newcomer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from edda_sync.workspace.keys import WORKSPACE_KEY
 
 
 class Served(Checker):
-    """A newcomer takes the segment that a device gives, or its log where it gives none, and then shows what that shows."""
+    """A newcomer takes the segment of a device, or its log if it gives no segment, and then shows what the device shows."""
 
     number = 24
 
     def ended(self) -> None:
-        """Let a newcomer begin with what one device gives; of a thorough run, with what each does, in either way."""
+        """Let a newcomer begin with what one device gives; in a thorough run, with what each device gives, in both ways."""
         draws = self.sim.tape.source("newcomers")
         devices = self.sim.honest()
         one, thorough = draws.pick("device", devices), draws.draw("thorough", THOROUGH_ONE_IN) == 0
@@ -38,7 +38,7 @@ class Served(Checker):
             with device.running.store.read() as reader:
                 believes, gives_log = bool(reader.segments.merged()), not early.is_pending(reader)
             if not believes:
-                device.running.store.transact(forget_made)  # it may be of a while ago
+                device.running.store.transact(forget_made)  # it may be outdated
             made = giver.making.given({})
             try:
                 if made is not None:
@@ -51,7 +51,7 @@ class Served(Checker):
                 self.fail(device, f"cannot serve a newcomer: {error}")
 
     def _newcomer(self, device: SimulatedDevice) -> Exchange:
-        """Return what a newcomer to a device's workspace has: a store with nothing in it."""
+        """Return the exchange of a newcomer to a device's workspace, with an empty store."""
         store = MemoryStore()
         store.transact(lambda tx: tx.meta.set(WORKSPACE_KEY, device.running.workspace))
         return Exchange(store, Ledger(Texts()), device.identity, device.keys.verify, device.wall_s, bytes)

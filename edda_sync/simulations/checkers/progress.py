@@ -1,4 +1,4 @@
-"""After the healing: nothing is held back, every acknowledged change is everywhere, and that did not cost much."""
+"""After the healing: nothing is held back, every acknowledged change is everywhere, and that cost little."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from edda_sync.words import limits
 CODEC: Final = Codec()
 TWICE: Final = 2
 ROUND_BYTES: Final = 4 * 1024
-EVIDENCE_BYTES: Final = 16  # of the frame around a piece of evidence
-NAME_BYTES: Final = 24  # of each piece of evidence, in a hello or a question
-HEAD_BYTES: Final = 64  # of each life, in a hello or an acknowledgement
+EVIDENCE_BYTES: Final = 16  # the frame around a piece of evidence
+NAME_BYTES: Final = 24  # the name of a piece of evidence, in a hello or a question
+HEAD_BYTES: Final = 64  # a life's head, in a hello or an acknowledgement
 
 
 def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
-    """Return how a device's talk with another stands, as far as it knows; None when there is none."""
+    """Return the progress of a device's session with another, as far as it knows; None when there is none."""
     if not has_link(device, other) or device.replica is None:
         return None
     return device.replica.progress().get(other.id)
 
 
 def evidence_of(device: SimulatedDevice) -> int:
-    """Return how many bytes of evidence a device holds, as they are sent and named."""
+    """Return how many bytes the evidence of a device takes, to be sent and to be named."""
     with device.running.store.read() as reader:
         return sum(len(piece) + EVIDENCE_BYTES + NAME_BYTES for piece in reader.evidence.all().values())
 
@@ -55,12 +55,12 @@ def has_link(device: SimulatedDevice, other: SimulatedDevice) -> bool:
 
 
 class NothingHeldBack(Checker):
-    """No change waits for its parts or for another one, unless a liar made it, or nobody holds all of it any more."""
+    """No change waits for its parts or for another change, unless a liar made it, or no device has all of it any more."""
 
     number = 19
 
     def ended(self) -> None:
-        """Look what waits."""
+        """Look for waiting changes."""
         if any(not device.honest for device in self.sim.devices):
             return
         for device in self.sim.honest():
@@ -73,17 +73,18 @@ class NothingHeldBack(Checker):
 
 class BoundedBytes(Checker):
     """
-    A path carries at most twice what its receiver lacked when all was healed, and a round's words; no change ever goes back.
+    A path carries at most twice what its receiver lacked after healing, and some bytes a round; no change is ever sent back.
 
-    Where a cut or slow path held up what the receiver said, it lacked as much as its sender had heard.
+    If a cut or slow path held up the receiver's messages, it counts as lacking what its sender did not know that it holds.
 
-    A round is a talk: the link that there was, and each that was made in the second act. Its words are 4 KiB, and 64 bytes
-    of each life that there is, since a hello names all of them, and twice all evidence, with its names: once after the
-    hellos, and once where proofs show that not all of it could be taken then; and, where somebody forked, what it takes to
-    find that their heads differ. What a device was sent by another
-    it does not send there again, unless the other's disk was put back or a lawless path swallowed what was said of it.
-    A sender whose log does not hold what is lacked may send a segment of all that it holds besides, each part once. Of a
-    link its receiver may have asked once for the log behind a segment, and for each batch of that again, by what has moved.
+    A round is a session: the one of the existing link, and one for each link that is made in the second act. A round may
+    have 4 KiB, 64 bytes for each life (because a hello names all of them), and twice all evidence with its names: once
+    after the hellos, and once if proofs show that some evidence could not be taken at first. If there are forks, it may
+    also have what it takes to find the differing heads. A device does not send a change back to the device that sent it,
+    unless that device's disk was put back, or a lawless path dropped what was said about it.
+    A sender whose log does not contain what is lacking may also send a segment of everything that it holds, each part once.
+    On each link, the receiver may have asked once for the log behind a segment, and again after each batch, with what has
+    changed.
     """
 
     number = 20
@@ -91,21 +92,21 @@ class BoundedBytes(Checker):
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._sizes: dict[bytes, tuple[Dot, int]] = {}  # of each change, by its hash
-        self._held: dict[str, set[bytes]] = {}  # of each device, what was in its log when all was mended
-        self._heard: dict[tuple[str, str], Frontier] = {}  # and what others had heard of it by then
+        self._held: dict[str, set[bytes]] = {}  # by device: what was in its log when all was mended
+        self._heard: dict[tuple[str, str], Frontier] = {}  # by pair: what one knew of the other by then
         self._sent: Counter[tuple[str, str]] = Counter()
         self._made: Counter[frozenset[str]] = Counter()
-        self._came: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # what was given, be it taken or not
-        self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # and what of it was taken
+        self._came: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # by pair: given, whether taken or not
+        self._given: defaultdict[tuple[str, str], set[Dot]] = defaultdict(set)  # by pair: what was given and taken
         self._put_back: set[str] = set()
         self._needed: dict[tuple[tuple[str, str], bytes], bool] = {}
-        self._damaged: set[str] = set()  # whose view was damaged, and made anew
-        self._asked: Counter[tuple[str, str]] = Counter()  # bytes that asked for what then came of the log behind
-        self._questions: set[tuple[str, int]] = set()  # on which links, and by whom, it was asked for
+        self._damaged: set[str] = set()  # devices whose view was damaged, and folded again
+        self._asked: Counter[tuple[str, str]] = Counter()  # bytes of questions for the log behind, if an answer came
+        self._questions: set[tuple[str, int]] = set()  # the links on which it was asked for, and by which device
         self._parts: defaultdict[tuple[str, str], dict[tuple[bytes, int], int]] = defaultdict(dict)
 
-    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of whatever device
-        """Weigh new changes."""
+    def grew(self, device: SimulatedDevice, entries: Sequence[Logged]) -> None:  # noqa: ARG002 - of any device
+        """Measure new changes."""
         for entry in entries:
             size = len(entry.raw) + decode_header(entry.raw).body_bytes
             self._sizes[entry.hash] = (entry.actor, entry.seq), size
@@ -127,23 +128,23 @@ class BoundedBytes(Checker):
             if isinstance(message, Earlier):
                 self._allow_question(device, receiver, message)
 
-    def damaged(self, device: SimulatedDevice, what: str) -> None:  # noqa: ARG002 - whatever it was
-        """Once its view is made anew it is compared with those of others once more."""
+    def damaged(self, device: SimulatedDevice, what: str) -> None:  # noqa: ARG002 - any damage
+        """Note the damage: once the view is folded again, it is compared with those of other devices again."""
         self._damaged.add(device.name)
 
     def _taken_of(self, giver: SimulatedDevice, device: SimulatedDevice) -> set[Dot]:
-        """Return what a device took of another: it does not know yet what is in frames that wait."""
+        """Return what a device took from another one; it does not know yet what waits in frames."""
         pair = giver.name, device.name
         if device.replica is not None and not device.replica.is_taking(giver.id):
             self._given[pair] |= self._came.pop(pair, set())
         return self._given[pair]
 
     def _stays(self, device: SimulatedDevice) -> bool:
-        """Tell whether a device keeps what it had: nobody put its disk back, and it did not begin with what was not so."""
+        """Tell whether a device keeps what it had: its disk was not put back, and it did not begin with something wrong."""
         return device.name not in self._put_back and device.name not in self.sim.book.fell
 
     def _allow_question(self, device: SimulatedDevice, receiver: SimulatedDevice, answer: Earlier) -> None:
-        """Note what it takes to ask for a batch of the log behind a segment: the first of a link, or what moved since."""
+        """Allow for the question that this batch of the log behind answers: a link's first, or what has changed since."""
         link = receiver.name, device.links[receiver.id].number
         behind = receiver.replica.exchange.behind.wanted() if receiver.replica is not None else None
         if behind is not None and link not in self._questions:
@@ -153,7 +154,7 @@ class BoundedBytes(Checker):
         self._asked[receiver.name, device.name] += HEAD_BYTES * (1 + len(moved))
 
     def _allow_segment(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
-        """Note a part of a segment whose sender cannot give changes instead."""
+        """Allow for a part of a segment whose sender cannot give changes instead."""
         message = message_of(frame)
         if not isinstance(message, Snapshot):
             return
@@ -166,11 +167,11 @@ class BoundedBytes(Checker):
             self._parts[ends][message.segment, message.number] = len(frame)
 
     def put_back(self, device: SimulatedDevice) -> None:
-        """It may need everything again, also what it sent before and what arrives only now."""
+        """Note that a device may need everything again, including what it sent before and what arrives only now."""
         self._put_back.add(device.name)
 
     def mending(self) -> None:
-        """Note what each device holds, or is believed to: what a segment stands for it may still ask for."""
+        """Note what each device holds, or may be believed to hold; behind a segment it may still ask for changes."""
         self._sent = self.sim.network.bytes_sent.copy()
         self._made = self.sim.network.made.copy()
         self._held = {device.name: set(self.sim.book.held[device.name]) for device in self.sim.honest()}
@@ -178,11 +179,11 @@ class BoundedBytes(Checker):
             talk = talk_of(sender, receiver)
             if talk is not None:
                 self._heard[sender.name, receiver.name] = dict(talk.theirs)
-            elif has_link(sender, receiver):  # whose hello still lies there unread, and says what was so then
+            elif has_link(sender, receiver):  # its last hello may be unread there, and says what was true then
                 self._heard[sender.name, receiver.name] = {}
 
     def _lacked(self, sender: str, receiver: str) -> int:
-        """Return how many bytes of changes a device lacked, or another one had to believe that it lacks."""
+        """Return how many bytes of changes a device lacked, or another device had to believe that it lacked."""
         withdrawn = self.sim.book.withdrawn.get(receiver, set())
         held, heard = self._held[receiver] - withdrawn, self._heard.get((sender, receiver))
         lacks = sum(size for digest, (_, size) in self._sizes.items() if digest not in held)
@@ -191,12 +192,12 @@ class BoundedBytes(Checker):
         return max(lacks, sum(size for dot, size in self._sizes.values() if heard.get(dot[0], 0) < dot[1]))
 
     def ended(self) -> None:
-        """Weigh what was sent."""
+        """Measure what was sent."""
         network = self.sim.network
         words = ROUND_BYTES + HEAD_BYTES * max(len(heads_of(device)) for device in self.sim.honest())
         words += TWICE * max(evidence_of(device) for device in self.sim.honest())
         cells = TWICE * limits.CODED_CELLS_FIRST * CELL_BYTES
-        if self.sim.book.forked:  # a fork that comes up while two talk is found by what their proofs differ in
+        if self.sim.book.forked:  # a fork that appears during a session is found by differing proofs
             words += cells
         for (sender, receiver), sent in network.bytes_sent.items():
             ends = frozenset((sender, receiver))
@@ -211,12 +212,12 @@ class BoundedBytes(Checker):
 
 
 class Everywhere(Checker):
-    """Every change that was acknowledged, and not destroyed with the disks that held it, is on every device."""
+    """Every acknowledged change is on every device, unless all disks that held it were put back."""
 
     number = 21
 
     def ended(self) -> None:
-        """Look for each acknowledged change on each device; behind a segment, as far as that tells."""
+        """Look for each acknowledged change on each device; behind a segment, as far as that can be known."""
         book = self.sim.book
         acknowledged = {digest: dot for known in book.acknowledged_by.values() for digest, dot in known.items()}
         for device in self.sim.honest():
@@ -232,7 +233,7 @@ class Everywhere(Checker):
 
 
 class Kept(Checker):
-    """What somebody typed into a text that a forged segment had made up is in the text that is true."""
+    """What somebody typed into a text that a forged segment had made up is in the true text."""
 
     number = 21
 
@@ -241,7 +242,7 @@ class Kept(Checker):
         self._put_back = False
 
     def put_back(self, device: SimulatedDevice) -> None:  # noqa: ARG002 - whoever's
-        """The words may be gone with a disk."""
+        """Note that the words may be lost with a disk."""
         self._put_back = True
 
     def ended(self) -> None:
@@ -256,24 +257,25 @@ class Kept(Checker):
 
 
 class WrittenAgain(Checker):
-    """What a device wrote before it was let in again, since what had let it in was lost, is written again for everybody."""
+    """If a device was let in again, because the change that had let it in was lost, its earlier writes are everywhere."""
 
     number = 21
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(sim)
         self._put_back: set[str] = set()
-        self._writes: set[bytes] = set()  # by hash, what writes cells
+        self._writes: set[bytes] = set()  # hashes of changes that write cells
 
     def put_back(self, device: SimulatedDevice) -> None:
-        """What it wrote again may be gone with its disk."""
+        """Note that what it wrote again may be lost with its disk."""
         self._put_back.add(device.name)
 
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
         """
-        Note what writes cells; what touches or deletes may have no effect any more, and then it is not written.
+        Note changes that write cells. Those that only touch or delete may have no effect any more; they are not written
+        again.
 
-        Nor is it what lets a device in that somebody else has let in meanwhile: one that nobody knows would not end equal.
+        Nor is a change that lets a device in, if another device let it in meanwhile.
         """
         del device
         for each in own:
@@ -294,17 +296,17 @@ class WrittenAgain(Checker):
 
 
 def operations_of(entry: Logged) -> list[Operation | Unread]:
-    """Return the operations of a change whose body is beside its header; of a large one none."""
+    """Return the operations of a change; none for a large one, whose body is in parts."""
     return [decode(each) for each in cut([entry.body])] if entry.body else []
 
 
 class Repair(Checker):
-    """A view that rotted on its disk was found out and folded anew, or was written over."""
+    """Every view that rotted on its disk was found and folded again, or was overwritten."""
 
     number = 22
 
     def ended(self) -> None:
-        """Fold anew the log of each device that has not done so: nothing may read otherwise."""
+        """Fold the log again on each device that has not done so: nothing may change."""
         for device in self.sim.honest():
             if device.disk.rotten:
                 before = rows_of(device), device.running.digest()
@@ -314,12 +316,12 @@ class Repair(Checker):
 
 
 class Unfolded(Checker):
-    """What is not folded, since it waits or is refused, is counted where people look, there and at the others alike."""
+    """What is not folded, because it waits or is refused, is counted where people look, and equally on all devices."""
 
     number = 23
 
     def ended(self) -> None:
-        """Compare what is listed with what is said of it, and with what others list that hold the same."""
+        """Compare what a device lists with what it says about it, and with the lists of devices that hold the same."""
         listed: dict[tuple[bytes, ...], tuple[str, Counter[bool]]] = {}
         for device in self.sim.honest():
             with device.running.store.read() as reader:
@@ -339,7 +341,7 @@ class Unfolded(Checker):
                     )
 
     def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
-        """Compare what a device was told of another that is as far with what is so there."""
+        """Compare what a device was told about another one, which holds the same, with what is true there."""
         talk = talk_of(device, other)
         if talk is None:
             return

@@ -1,4 +1,4 @@
-"""What readers see: whole transactions, only what somebody was told is written, and one's own writes at once."""
+"""What readers see: whole transactions, only what was really written, and their own writes at once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from edda_sync.simulations.simulator import Simulation
 from edda_sync.store.seams import Logged, StoreReader
 from edda_sync.words import values
 
-PEEK_PERCENT: Final = 15  # of transactions that somebody reads beside, while they run
+PEEK_PERCENT: Final = 15  # the percentage of transactions during which somebody reads
 TITLE: Final = 1  # column of a task's row
 TASK_TEXTS: Final = (1, 2)  # title and description
 DOCUMENT_TEXTS: Final = (1, 3)  # title and content
-WORD: Final = re.compile(r"w[0-9]+")  # as the book makes them
+WORD: Final = re.compile(r"w[0-9]+")  # as the book creates them
 WORDS: Final = re.compile(r"(?:w[0-9]+)+")
 
 
@@ -33,12 +33,12 @@ def operations_of(entries: Sequence[Logged]) -> Iterator[Operation]:
 
 
 def task_puts(entries: Sequence[Logged]) -> Iterator[Put]:
-    """Yield what changes that are not in parts write into tasks."""
+    """Yield the writes into tasks of changes that are not in parts."""
     return (one for one in operations_of(entries) if isinstance(one, Put) and one.kind == "task")
 
 
 class Atomicity(Checker):
-    """Tasks that are always written together show one word, or are not there at all: anywhere, ever."""
+    """Tasks that are always written together show one word, or do not exist: on every device, at any time."""
 
     number = 4
 
@@ -47,7 +47,7 @@ class Atomicity(Checker):
         self._draws = sim.tape.source("peek")
 
     def booted(self, device: SimulatedDevice) -> None:
-        """Look beside transactions too, while they run."""
+        """Also look during transactions, while they run."""
         device.disk.peek = lambda: self._peek(device)
         self.changed(device)
 
@@ -73,18 +73,18 @@ _WRITTEN: Final = (Fate.ACKNOWLEDGED, Fate.DOUBTFUL)
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text; two stand together where one was put beside another that was taken out with its space."""
+    """Return the words of a text. Two words may touch if one was inserted beside another that was removed with its space."""
     found = [word for word in text.split() if not word.isdecimal()]
     return [each for word in found for each in (WORD.findall(word) if WORDS.fullmatch(word) else [word])]
 
 
 class NoPhantom(Checker):
-    """Every word that shows was written by somebody whose call was not refused; nothing else is written beside it."""
+    """Every word that is shown was written by somebody whose call was not refused; no other cells are written with it."""
 
     number = 6
 
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
-        """Compare the cells that were written with those that somebody meant to write."""
+        """Compare the written cells with those that somebody meant to write."""
         meant = self.sim.book.meant
         for put in task_puts(own) if meant else ():
             if not put.cells.keys() <= meant:
@@ -93,12 +93,12 @@ class NoPhantom(Checker):
     def ended(self) -> None:
         """Look at every word."""
         lied = any(not device.honest for device in self.sim.devices)
-        unnamed = {values.TITLE_DEFAULT} if self.sim.book.fell else set()  # of a task that nobody has any more
+        unnamed = {values.TITLE_DEFAULT} if self.sim.book.fell else set()  # of a task whose title is lost
         for device in self.sim.honest():
             with device.running.store.read() as reader:
                 rows = [row[at] for row in reader.tables.all("tasks") for at in TASK_TEXTS]
                 rows += [row[at] for row in reader.tables.all("documents") for at in DOCUMENT_TEXTS]
-            logged = task_puts([entry for entry, _ in log_of(device)])  # what is kept and not shown, too
+            logged = task_puts([entry for entry, _ in log_of(device)])  # also what is kept and not shown
             rows += [put.cells.get("title") for put in logged]
             tokens = {token for text in rows for token in str(text or "").split()}
             for word in {word for token in tokens if not self._is_put_together(token) for word in words_of(token)}:
@@ -108,7 +108,7 @@ class NoPhantom(Checker):
                     self.fail(device, f"shows {word!r}, which {said}")
 
     def _is_put_together(self, token: str) -> bool:
-        """Tell whether what stands without a space is of words that somebody wrote, and of figures of theirs."""
+        """Tell whether a token without spaces consists of words and digits that somebody wrote."""
         words = self.sim.book.words
         ends = {0}
         for at in range(len(token)):
@@ -119,12 +119,12 @@ class NoPhantom(Checker):
 
 
 class ReadYourWrites(Checker):
-    """What a device has just acknowledged is what it shows."""
+    """A device shows what it has just acknowledged."""
 
     number = 7
 
     def acknowledged(self, device: SimulatedDevice, own: Sequence[Logged]) -> None:
-        """Compare the titles that were written with those that show."""
+        """Compare the written titles with the shown ones."""
         written: dict[bytes, str] = {}
         for put in task_puts(own):
             if "title" in put.cells:

@@ -1,11 +1,11 @@
 """
-Pictures of runs: :func:`svg` for a document, :func:`page` for a person who wants to know what went wrong.
+Pictures of runs: :func:`svg` for a document, and :func:`page` for a person who wants to know what went wrong.
 
     recording = Recording()
     verdict = run(Tape(seed), recording)
     text = page(recording, verdict, command=f"edda simulate --seed {seed}")
 
-``scale`` places times, ``diagram`` draws lanes, ``charts`` what is below them, ``report`` the page around it all.
+``scale`` places times, ``diagram`` draws lanes, ``charts`` draws what is below them, and ``report`` makes the page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Below the lanes: the axis, how far each device is behind, how many conflicts are kept, and what the signs mean."""
+"""The part below the lanes: the axis, how far each device is behind, the number of conflicts, and the legend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Steps = list[tuple[float, int]]
 
 
 def axis(scale: Scale, top: float, bottom: float) -> Iterator[str]:
-    """Draw the axis, with the time that each break leaves out; its lines go down to ``bottom``."""
+    """Draw the axis, with the time that each break leaves out. Its grid lines go down to ``bottom``."""
     yield element("line", class_="axis", x1=LEFT, x2=RIGHT, y1=top, y2=top)
     for gap in scale.gaps():
         left, right = scale(gap.start), scale(gap.end)
@@ -32,7 +32,7 @@ def axis(scale: Scale, top: float, bottom: float) -> Iterator[str]:
 
 
 def charts(recording: Recording, scale: Scale, top: float) -> Iterator[str]:
-    """Draw one strip of steps a device, all to one measure, and one for conflicts."""
+    """Draw a step chart for each device, all with one scale, and one for conflicts."""
     heading = "Changes that each device lacks, and another one holds"
     yield element("text", heading, class_="soft small", x=16, y=top + 4)
     most = max((value for steps in recording.lag.values() for _, value in steps), default=0)
@@ -46,7 +46,7 @@ def charts(recording: Recording, scale: Scale, top: float) -> Iterator[str]:
 
 
 def height_of(recording: Recording) -> float:
-    """Return how high the charts are."""
+    """Return the height of the charts."""
     return 16 + STRIP_EACH * (len(recording.lag) + 1) + 30
 
 
@@ -93,7 +93,7 @@ _LEGEND: Final = {
 
 
 def legend(used: set[str], top: float) -> tuple[str, float]:
-    """Explain the signs that were drawn; return that, and where it ends."""
+    """Explain the signs that were drawn; return the legend, and where it ends."""
     parts, x, y = [], 16.0, top
     for sign, text in _LEGEND.items():
         if sign not in used:

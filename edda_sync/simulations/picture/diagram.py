@@ -1,7 +1,7 @@
 """
-The space-time diagram: devices as lanes, time from left to right, messages as arrows, faults where they were.
+The space-time diagram: devices as lanes, time from left to right, messages as arrows, faults at their places.
 
-Frames between the same two devices that would overlap become one arrow that says how many changes it carries.
+Frames between two devices that would overlap become one arrow with the number of changes that they carry.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LEFT: Final = 122.0
 RIGHT: Final = 1164.0
 TOP: Final = 46.0
 LANE: Final = 112.0
-LINE: Final = 78.0  # of a lane, from its top: labels are above it
+LINE: Final = 78.0  # of a lane, from its top; labels are above it
 ROWS: Final = (20.0, 34.0, 48.0)  # of labels, above the line
 ARROW_FROM: Final = 6.0
-COUNT_AT: Final = 0.35  # of an arrow: its middle may be on a lane's line
+COUNT_AT: Final = 0.35  # along an arrow, because its middle may be on a lane's line
 SAME_PROOF: Final = 12.0
-BREAK_WIDE: Final = 14.0  # a narrower one would hide more than it says
+BREAK_WIDE: Final = 14.0  # a narrower one would hide more than it explains
 LABEL_CHARS_MAX: Final = 36
 _UNMARKED: Final = (
     words.NOT_SAID
@@ -44,7 +44,7 @@ _UNMARKED: Final = (
 
 @dataclass(slots=True)
 class Bundle:
-    """Frames that make one arrow."""
+    """Frames that are drawn as one arrow."""
 
     first: Message
     last: Message
@@ -53,22 +53,22 @@ class Bundle:
 
 
 def colour_of(recording: Recording, name: str) -> str:
-    """Return the class that gives a device its colour."""
+    """Return the CSS class with a device's colour."""
     return f"c{recording.devices.index(name) % COLOURS}"
 
 
 class Diagram:
     """
-    Draws lanes and what is in them. Call :meth:`draw`.
+    Draws the lanes and everything in them. Call :meth:`draw`.
 
     Args:
-        recording: What happened.
-        scale: Where times are.
-        arrows_max: More would be a thicket.
+        recording: The recording of a run.
+        scale: The places of times.
+        arrows_max: The largest number of arrows.
 
     Attributes:
         bottom: Where the lanes end.
-        used: Which signs were drawn, for the legend.
+        used: The signs that were drawn, for the legend.
     """
 
     def __init__(self, recording: Recording, scale: Scale, arrows_max: int) -> None:
@@ -79,7 +79,7 @@ class Diagram:
         self.used: set[str] = set()
 
     def draw(self) -> str:
-        """Return the elements, those behind first."""
+        """Return the elements, from back to front."""
         layers = (
             self._bands(),
             self._second_act(),
@@ -97,11 +97,11 @@ class Diagram:
     # --- places -------------------------------------------------------------------------------------------------------
 
     def top_of(self, name: str) -> float:
-        """Return where a lane begins."""
+        """Return the top of a lane."""
         return TOP + LANE * self._recording.devices.index(name)
 
     def line_of(self, name: str) -> float:
-        """Return where a lane's line is."""
+        """Return the height of a lane's line."""
         return self.top_of(name) + LINE
 
     def _colour(self, name: str) -> str:
@@ -240,7 +240,7 @@ class Diagram:
             apart *= 1.5
 
     def _arrow(self, bundle: Bundle, head: float) -> tuple[str, float, float]:
-        """Return the path of an arrow, and where its count is."""
+        """Return the path of an arrow, and the place of its count."""
         x1, x2 = self._scale(bundle.first.sent), self._scale(bundle.last.arrived)
         y1, y2 = self.line_of(bundle.first.sender), self.line_of(bundle.first.receiver)
         down = 1 if y2 > y1 else -1
@@ -282,7 +282,7 @@ class Diagram:
             yield element("g", raw=hover + sign_at(sign, x, y), class_=self._colour(moment.device))
 
     def _labels(self) -> Iterator[str]:
-        """Write beside the signs what happened, as far as there is room: from the right, so that no line is crossed."""
+        """Write what happened beside the signs, as far as there is room: from right to left, so that no line is crossed."""
         taken: dict[tuple[str, int], list[tuple[float, float]]] = {}
         told = {words.EDIT, "crash", "put back", "clock", "refused", "cannot"}
         moments = [m for m in self._recording.moments if m.device and m.what in told]
@@ -321,7 +321,7 @@ SIGNS: Final = {
 
 
 def sign_at(sign: str, x: float, y: float) -> str:
-    """Return a sign: a shape for what happened, whatever its colour."""
+    """Return a sign: a shape that shows what happened without needing its colour."""
     if sign == "edit":
         return element("circle", class_="edit", cx=x, cy=y, r=5)
     if sign == "crash":
@@ -339,7 +339,7 @@ def sign_at(sign: str, x: float, y: float) -> str:
 
 
 def break_at(x: float, y: float) -> str:
-    """Return what shows that a line leaves time out."""
+    """Return the mark that shows that a line leaves time out."""
     hole = element("rect", class_="paper", x=x - 4, y=y - 3, width=8, height=6.0)
     slashes = f"M{number(x - 6.5)} {number(y + 7)}l5 -14m8 0l-5 14"
     return hole + element("path", class_="gapline", d=slashes)

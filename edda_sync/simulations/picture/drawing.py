@@ -11,7 +11,7 @@ from edda_sync.simulations.picture.scale import Scale
 from edda_sync.simulations.recording import Recording
 
 WIDTH: Final = RIGHT + 36
-ARROWS_MAX: Final = 180  # of a picture that people take in at a glance
+ARROWS_MAX: Final = 180  # as many as a person can take in
 AXIS: Final = 44.0
 _HATCH: Final = element(
     "pattern",
@@ -28,11 +28,11 @@ def svg(recording: Recording, *, arrows_max: int = ARROWS_MAX) -> str:
     Draw a run.
 
     Args:
-        recording: What happened.
-        arrows_max: How many arrows at most; frames share one where there are more.
+        recording: The recording of a run.
+        arrows_max: The largest number of arrows; if there are more, frames share arrows.
 
     Returns:
-        One SVG, the same for the same recording, that refers to nothing outside.
+        One SVG without references to anything outside; the same for the same recording.
     """
     times = [0.0, recording.ended_at]
     times += [at for message in recording.messages for at in (message.sent, message.arrived)]

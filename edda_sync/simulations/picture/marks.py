@@ -1,8 +1,9 @@
 """
-What a picture is made of: elements, colours, words for times.
+The building blocks of a picture: elements, colours, and words for times.
 
-Everything is text of one file: no script, font or image from elsewhere. Colours are Okabe and Ito's (2008, "Color
-Universal Design"), which people of every colour vision tell apart; whatever has a colour has a shape or a word too.
+A picture is one text file, without scripts, fonts or images from elsewhere. The colours are those of Okabe and Ito (2008,
+"Color Universal Design"), which people of every colour vision can distinguish. Whatever has a colour has a shape or a word
+too.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ _UNITS: Final = ((31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "min"), (1
 
 
 def text_of(name: str) -> str:
-    """Return a file that lies beside this one, without comments and indentation."""
+    """Return a file from this folder, without comments and indentation."""
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     text = re.sub(r"/\*[^*]*\*/|^//[^\n]*$", "", text, flags=re.MULTILINE)
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def style() -> str:
-    """Return the style of every picture: dark where the reader's system is."""
+    """Return the style of all pictures; it is dark where the reader's system is."""
     return element("style", raw=text_of("picture.css").replace("\n", ""))
 
 
@@ -34,9 +35,9 @@ def element(name: str, text: str = "", /, *, raw: str = "", **attributes: str | 
     Return an element.
 
     Args:
-        name: Its tag.
-        text: What it says.
-        raw: Elements in it.
+        name: The tag.
+        text: The text.
+        raw: Elements inside it.
         attributes: ``_`` stands for ``-``; a trailing one is dropped (``class_``). None leaves an attribute out.
     """
     listed = "".join(
@@ -54,12 +55,12 @@ def number(value: float) -> str:
 
 
 def titled(what: str) -> str:
-    """Return what appears when somebody points at an element."""
+    """Return the title that appears when somebody points at an element."""
     return element("title", what)
 
 
 def span_of(seconds: float) -> str:
-    """Return how long something took, in the two largest units that say something."""
+    """Return a duration in its two largest units."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -73,16 +74,16 @@ def span_of(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return how long something took, roughly, in one unit."""
+    """Return a rough duration in one unit."""
     size, name = next((size, name) for size, name in _UNITS if seconds >= size * 0.97 or size == 1)
     return f"{seconds / size:.1f}".removesuffix(".0") + f" {name}"
 
 
 def clock(seconds: float) -> str:
-    """Return a time of the run; it begins at 0."""
+    """Return a time of the run, which begins at 0."""
     return "0" if seconds < 0.001 else span_of(seconds)
 
 
 def width_of(text: str, size: float = 11.5) -> float:
-    """Return about how wide a text is, on the wide side."""
+    """Return an upper estimate of the width of a text."""
     return len(text) * size * 0.54 + 2

@@ -1,4 +1,4 @@
-"""The page: what run it was, how it ended, how to repeat it, the picture, and everything that happened."""
+"""The page about a run: its kind, its result, the command that repeats it, the picture, and everything that happened."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from edda_sync.simulations.protocols import Verdict
 from edda_sync.simulations.recording import Recording
 
 ARROWS_MAX: Final = 400
-ROWS_MAX: Final = 1_500  # of the table: a browser should not have to think
+ROWS_MAX: Final = 1_500  # of the table, so that a browser stays fast
 
 
 def page(recording: Recording, verdict: Verdict, *, command: str, title: str = "", story: str = "") -> str:
     """
-    Return a page about a run: complete in itself, and well-formed XML as well as HTML.
+    Return a page about a run, complete in itself, and well-formed as XML and as HTML.
 
     Args:
-        recording: What happened.
-        verdict: How it ended.
-        command: Repeats it.
-        title: Names it; by default its seed does.
+        recording: The recording of the run.
+        verdict: Its result.
+        command: The command that repeats it.
+        title: Its title; by default its seed.
         story: What it is about.
     """
     named = title or f"Seed {verdict.seed}"
@@ -46,7 +46,7 @@ def page(recording: Recording, verdict: Verdict, *, command: str, title: str = "
 
 
 def verdict_of(recording: Recording, verdict: Verdict) -> str:
-    """Say in one sentence how a run ended."""
+    """Return the result of a run in one sentence."""
     if verdict.violation is not None:
         number, device = verdict.violation.number, verdict.violation.device
         if number == 0:

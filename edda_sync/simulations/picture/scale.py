@@ -1,8 +1,8 @@
 """
-Time from left to right, stretched where much happens and squeezed where nothing does.
+The scale of time from left to right, stretched where much happens and compressed where nothing does.
 
-A distance between two things that happen one after the other grows with the logarithm of the time between them: a week is
-a few times as wide as a second, and a frame that takes 80 ms is seen to take its time. Long gaps are drawn as breaks.
+The distance between two consecutive events grows with the logarithm of the time between them: a week is a few times as wide
+as a second, and a frame that takes 80 ms is visibly slanted. Long gaps are drawn as breaks.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-FINEST_S: Final = 0.05  # below this, distances are nearly in proportion
-BREAK_S: Final = 45.0  # a longer gap is a break
-MOMENT_S: Final = 0.0005  # what is closer than this is one moment
+FINEST_S: Final = 0.05  # below this, distances are nearly proportional
+BREAK_S: Final = 45.0  # a longer gap is drawn as a break
+MOMENT_S: Final = 0.0005  # events that are closer than this happen at one moment
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch in which nothing happened."""
+    """A stretch in which nothing happens."""
 
     start: float
     end: float
@@ -29,11 +29,11 @@ class Gap:
 
 class Scale:
     """
-    Where a time is, from left to right.
+    The place of each time, from left to right.
 
     Args:
-        times: When something happened, in any order.
-        left, right: Where the first and the last of them are.
+        times: The times of events, in any order.
+        left, right: The places of the first and the last event.
     """
 
     def __init__(self, times: Iterable[float], left: float, right: float) -> None:
@@ -49,7 +49,7 @@ class Scale:
         self.left, self.right = left, right
 
     def __call__(self, at: float) -> float:
-        """Return where a time is."""
+        """Return the place of a time."""
         index = max(0, bisect_right(self._times, at) - 1)
         if at <= self._times[0] or index == len(self._times) - 1:
             return self._places[index]
@@ -63,7 +63,7 @@ class Scale:
         return [Gap(before, after) for before, after in pairs if after - before >= BREAK_S]
 
     def ticks(self, apart: float) -> list[float]:
-        """Return times to name on the axis, at least so far apart: where something happens after the longest waits."""
+        """Return times to name on the axis, at least ``apart`` from each other, preferably after the longest waits."""
         waits = sorted(
             range(1, len(self._times)), key=lambda index: (self._times[index - 1] - self._times[index], index)
         )

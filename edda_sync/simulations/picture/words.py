@@ -1,4 +1,4 @@
-"""What happened, in words: for labels, for what appears under the pointer, and for the table."""
+"""What happened, in words: for labels, for titles under the pointer, and for the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edda_sync.simulations.recording import Moment, Recording, Spell
 
 Facts = Any
 EDIT: Final = "does"
-NOT_SAID: Final = frozenset({"event", "applied", "link"})  # every action and frame says as much
+NOT_SAID: Final = frozenset({"event", "applied", "link"})  # actions and frames say as much
 _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
     EDIT: lambda f: str(f["action"]),
     "crash": lambda f: "is shut down" if "in_order" in f else "power fails" if f.get("power", True) else "is killed",
@@ -35,7 +35,7 @@ _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
 
 
 def saying(recording: Recording, moment: Moment, born: dict[str, float]) -> str:
-    """Say what happened."""
+    """Return what happened, in words."""
     facts = moment.facts
     if moment.what == "boot":
         return "joins" if moment.at == born[moment.device] else "starts again"
@@ -55,7 +55,7 @@ def saying(recording: Recording, moment: Moment, born: dict[str, float]) -> str:
 
 
 def cut_of(present: list[str], paths: tuple[tuple[str, str], ...], seconds: float) -> str:
-    """Say who does not hear whom."""
+    """Return in words which devices do not reach each other."""
     sides = sides_of(present, paths)
     if len(sides) > 1:
         named = " | ".join(", ".join(side) for side in sides)
@@ -66,9 +66,9 @@ def cut_of(present: list[str], paths: tuple[tuple[str, str], ...], seconds: floa
 
 def sides_of(devices: list[str], paths: tuple[tuple[str, str], ...]) -> list[list[str]]:
     """
-    Return the groups into which cut paths part devices, the largest first.
+    Return the groups into which cut paths divide devices, the largest first.
 
-    Two devices are in one group when at most one direction between them is cut, or when others connect them.
+    Two devices are in one group if at most one direction between them is cut, or if other devices connect them.
     """
     cut = set(paths)
     groups: list[list[str]] = []
@@ -81,7 +81,7 @@ def sides_of(devices: list[str], paths: tuple[tuple[str, str], ...]) -> list[lis
 
 
 def islands_of(present: list[str], spell: Spell) -> list[list[str]]:
-    """Return the groups that a cut leaves alone: all but the largest, or all when none is."""
+    """Return the groups that a cut isolates: all but the largest, or all if none is the largest."""
     sides = sides_of(present, spell.paths)
     if len(sides) < 2:
         return []

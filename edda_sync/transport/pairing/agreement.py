@@ -1,5 +1,5 @@
 """
-The agreement: the one strong key that SPAKE2 makes of a short code, and what follows from it.
+The agreement: the strong key that SPAKE2 makes of a short code, and the keys that follow from it.
 
 Every key is HKDF-SHA256 (RFC 5869) of the SPAKE2 key, salted with the transcript. A key has one label and one use, so the
 AEAD (RFC 8439) needs no nonces.
@@ -22,12 +22,12 @@ from edda_sync.words.errors import RemoteProtocolError
 
 PURPOSE = b"edda-sync pairing 1 "
 IDENTITIES = (PURPOSE + b"joiner", PURPOSE + b"inviter")  # SPAKE2's idA and idB
-NONCE = bytes(12)  # each key seals one message only
+NONCE = bytes(12)  # each key seals only one message
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both sides hold after SPAKE2, equal only if code, certificate and both messages were equal."""
+    """What both sides have after SPAKE2; equal only if code, certificate and both messages were equal."""
 
     key: bytes = field(repr=False)
     transcript: bytes
@@ -35,10 +35,10 @@ class Agreement:
     @classmethod
     def reached(cls, spake: SPAKE2_A | SPAKE2_B, message: bytes, *transcript: bytes) -> Agreement:
         """
-        Finish SPAKE2 and return what it gives.
+        Finish SPAKE2, and return the agreement.
 
         Args:
-            spake: This side, started.
+            spake: This side's SPAKE2, already started.
             message: The other side's message.
             transcript: The certificate as this side saw it, and both first frames.
 
@@ -56,7 +56,7 @@ class Agreement:
         return HKDF(SHA256(), 32, salt=self.transcript, info=PURPOSE + label).derive(self.key)
 
     def mac(self, label: bytes, *covered: bytes) -> bytes:
-        """Return the proof, under this label, that its sender holds the key and means the same transcript and bytes."""
+        """Return the proof, under this label, that its sender has the key and the same transcript and bytes."""
         return hmac.digest(self.derived(label), self.transcript + _hashes(covered), "sha256")
 
     def sealed(self, label: bytes, content: bytes) -> bytes:
@@ -64,7 +64,7 @@ class Agreement:
         return ChaCha20Poly1305(self.derived(label)).encrypt(NONCE, content, None)
 
     def opened(self, label: bytes, sealed: bytes) -> bytes | None:
-        """Return what was sealed under this label, or None when it was changed or sealed under another key."""
+        """Return what was sealed under this label; None if it was changed, or sealed with another key."""
         try:
             return ChaCha20Poly1305(self.derived(label)).decrypt(NONCE, sealed, None)
         except InvalidTag:
@@ -72,4 +72,4 @@ class Agreement:
 
 
 def _hashes(parts: tuple[bytes, ...]) -> bytes:
-    return b"".join(sha256(part).digest() for part in parts)  # of fixed length, so that no two lists look alike
+    return b"".join(sha256(part).digest() for part in parts)  # of fixed length, so that no two lists are alike

@@ -1,8 +1,8 @@
 """
 Codes: what one person reads to another, ``NN-DDDD-DDDD``.
 
-The first two digits are announced in clear, so that a joiner finds the right inviter among several. The other eight are
-the secret.
+The first two digits are announced in the clear, so that a joiner finds the right inviter among several. The other eight are
+secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECRET_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a person reads out: the nameplate says which inviter is meant, and the secret proves that they were told it."""
+    """What a person reads out: the nameplate names the inviter, and the secret proves that the joiner was told it."""
 
     nameplate: str
     secret: str = field(repr=False)
@@ -28,16 +28,16 @@ class Code:
         return f"{self.nameplate}-{self.secret[:4]}-{self.secret[4:]}"
 
     def password(self) -> bytes:
-        """Return the bytes that SPAKE2 takes."""
+        """Return the password for SPAKE2."""
         return (self.nameplate + self.secret).encode("ascii")
 
 
 def make_code(random_bytes: Callable[[int], bytes]) -> str:
     """
-    Return a new code, ``NN-DDDD-DDDD``; show it, and pass it to ``ends.invite``.
+    Return a new code, ``NN-DDDD-DDDD``. Show it, and pass it to ``ends.invite``.
 
     Args:
-        random_bytes: A secure source: takes a count and returns that many bytes.
+        random_bytes: A secure source: returns the given number of random bytes.
     """
     digits = NAMEPLATE_DIGITS + SECRET_DIGITS
     number = int.from_bytes(random_bytes(16), "big") % 10**digits  # 128 bits for 34: the bias is below 2^-94
@@ -46,10 +46,10 @@ def make_code(random_bytes: Callable[[int], bytes]) -> str:
 
 def parse_code(text: str) -> Code:
     """
-    Read a code as people type it: with spaces and dashes of any kind, or none, and in the digits of any script.
+    Read a code as people type it: with or without spaces and dashes of any kind, and in the digits of any script.
 
     Raises:
-        InvalidValueError: These are not ten digits.
+        InvalidValueError: The text does not have ten digits.
     """
     kept = [character for character in text if unicodedata.category(character) not in ("Pd", "Zs", "Cc", "Cf")]
     digits = "".join(str(unicodedata.decimal(character, "?")) for character in kept)

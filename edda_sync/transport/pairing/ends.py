@@ -1,7 +1,7 @@
 """
-The two ends of pairing over the LAN, with a code that one person reads to another, and no server.
+The two ends of pairing on the LAN, with a code that one person reads to another, and without a server.
 
-They hold the TLS connection and no logic of their own: :func:`invite` and :func:`join`.
+:func:`invite` and :func:`join` hold the TLS connection, and have no logic of their own.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ async def invite(
     window_s: float = PAIRING_WINDOW_S,
 ) -> bytes:
     """
-    Let one device in: open a listener, hear the callers one after another, and close it again.
+    Invite one device: open a port, hear the callers one after another, and close the port again.
 
     Args:
-        identity: This device; its certificate is what the code vouches for.
-        code: What :func:`make_code` made.
-        admit: Called once with the record of a device that knew the code; makes it a member and returns its welcome.
-            An error that it raises is raised here, and the joiner gets nothing.
-        host: Address to listen at; every address of this machine when None.
-        port: Port to listen at; any free one when 0.
+        identity: The inviting device; the code vouches for its certificate.
+        code: The code from :func:`make_code`.
+        admit: Called once with the record of a device that knew the code; makes it a member and returns its welcome. Its
+            error is raised here, and the joiner gets nothing.
+        host: Address to listen on; None for all addresses of this machine.
+        port: Port to listen on; 0 for any free one.
         opened: Called once with the port, when it is open: announce it and show the code.
-        window_s: How long the code is good for, in seconds.
+        window_s: How long the code is valid, in seconds.
 
     Returns:
-        The record of the device that is now a member and has its welcome.
+        The record of the device that is a member now and has its welcome.
 
     Raises:
-        PairingError: Somebody knew the wrong code, nobody came in time, or the joiner was lost; make a new code.
+        PairingError: A caller had a wrong code, nobody came in time, or the joiner was lost; make a new code.
         UsageError: The port cannot be opened.
     """
     loop = asyncio.get_running_loop()
@@ -79,21 +79,21 @@ async def invite(
 
 async def join(code: str, record: bytes, host: str, port: int) -> bytes:
     """
-    Join the workspace of a device that invites, and confirm that the welcome has arrived.
+    Join the workspace of an inviting device, and confirm that the welcome has arrived.
 
     Args:
-        code: What a person typed.
-        record: Who this device is, for ``admit`` at the other end.
-        host: Where the inviter listens, as discovery or a person says.
-        port: The same.
+        code: The code, as a person typed it.
+        record: This device's record, for ``admit`` at the other end.
+        host: The inviter's address, from discovery or a person.
+        port: The inviter's port.
 
     Returns:
-        The welcome: what ``admit`` returned there.
+        The welcome that ``admit`` returned there.
 
     Raises:
-        InvalidValueError: That cannot be a code; nobody was asked.
+        InvalidValueError: The code has a wrong form; no device was asked.
         PairingError: The code was wrong, used or expired, no invitation is open there, or the inviter was lost.
-        NotReachableError: Nobody answered there.
+        NotReachableError: Nothing answered there.
         RemoteProtocolError: The device that answered broke the protocol.
         RemoteMismatchError: The inviter speaks another version.
     """
@@ -108,7 +108,7 @@ async def join(code: str, record: bytes, host: str, port: int) -> bytes:
                     await stream.send(effect.frame)
                 elif isinstance(effect, Welcomed):
                     return effect.welcome
-            # Once both have proved themselves, the inviter's person or disk may take its time.
+            # Once both have proved themselves, the inviter's person or disk may take a while.
             patience_s = PAIRING_WINDOW_S if joiner.state is State.ADMITTED else PAIRING_REPLY_TIMEOUT_S
             effects = joiner.receive(await stream.receive(patience_s))
     except OSError as error:

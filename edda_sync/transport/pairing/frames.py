@@ -1,4 +1,4 @@
-"""Frames: what two devices that pair say to each other, and the sentences for a person when it fails."""
+"""Frames: what two pairing devices send each other, and the sentences for a person when it fails."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _Frame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Hello(_Frame, frozen=True):
-    """The joiner opens an attempt."""
+    """The joiner begins an attempt."""
 
     version: int
     message: _Point
 
 
 class Answer(_Frame, frozen=True):
-    """The inviter's half of SPAKE2; it depends on the digits, but says nothing about them."""
+    """The inviter's half of SPAKE2. It depends on the digits, but reveals nothing about them."""
 
     message: _Point
 
@@ -48,13 +48,13 @@ class Proof(_Frame, frozen=True):
 
 
 class Proved(_Frame, frozen=True):
-    """The inviter proves that it knows the code, too."""
+    """The inviter proves that it knows the code too."""
 
     mac: _Mac
 
 
 class Welcome(_Frame, frozen=True):
-    """The inviter hands over what the new member needs."""
+    """The inviter sends what the new member needs."""
 
     welcome: bytes
 
@@ -66,7 +66,7 @@ class Received(_Frame, frozen=True):
 
 
 class Refused(_Frame, frozen=True):
-    """The inviter ends the attempt. The reason is a hint for the person, and nothing proves it."""
+    """The inviter ends the attempt. The reason is an unproved hint for the person."""
 
     reason: Reason
 
@@ -77,7 +77,7 @@ _DECODER: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
 
 def encode(frame: _Frame) -> bytes:
     """
-    Return the one encoding of a frame.
+    Return the only encoding of a frame.
 
     Raises:
         LimitError: It is larger than ``PAIRING_FRAME_BYTES_MAX``.
@@ -90,10 +90,10 @@ def encode(frame: _Frame) -> bytes:
 
 def decode(frame: bytes) -> AnyFrame:
     """
-    Return the frame that these bytes are.
+    Return the frame of an encoding.
 
     Raises:
-        RemoteProtocolError: They are too long, malformed, or not the one encoding of a frame.
+        RemoteProtocolError: It is too long, malformed, or not the only encoding of a frame.
     """
     if len(frame) > PAIRING_FRAME_BYTES_MAX:
         raise RemoteProtocolError(f"a pairing frame of {len(frame):,} bytes")

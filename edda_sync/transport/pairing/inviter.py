@@ -1,4 +1,4 @@
-"""The inviter: the side that shows a certificate, and lets in whoever proves that it knows the code."""
+"""The inviter: the side that shows a certificate, and lets in the device that proves that it knows the code."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ assert PAIRING_GUESSES_MAX == 1, "the inviter's table spends a code at its first
 
 class Inviter(Machine):
     """
-    One invitation: it hears many connections, one attempt at a time.
+    One invitation: it serves many connections, one attempt at a time.
 
-    Give each frame of the connection whose turn it is to :meth:`receive`; call :meth:`dropped` when it ends early.
+    Pass each frame of the current connection to :meth:`receive`. Call :meth:`dropped` if the connection ends early.
 
     Invariants:
-      1. A wrong proof spends the code for ever.
-      2. Nothing that depends on the digits and can be checked leaves before the joiner has proved that it knows them.
-      3. The welcome leaves only after both proofs.
-      4. After its window a code opens nothing; a joiner that proved itself in time is let in to the end.
+      1. A wrong proof uses up the code for good.
+      2. Nothing that depends on the digits and can be checked is sent before the joiner has proved that it knows them.
+      3. The welcome is sent only after both proofs.
+      4. After its window a code is invalid; a joiner that proved itself in time may still finish.
 
     Args:
         password: The digits that the person reads out.
-        certificate: What this device shows in TLS, DER.
+        certificate: This device's certificate, DER.
         random_bytes: A secure source for SPAKE2.
         now: Monotonic time in seconds.
-        window_s: How long the code is good for.
+        window_s: How long the code is valid.
     """
 
     table: ClassVar[Mapping[tuple[State, Event], State]] = {
@@ -80,16 +80,16 @@ class Inviter(Machine):
         """
         Take one whole frame of the attempt.
 
-        Carry out the effects in order. After :class:`Verified` nothing may be received before :meth:`welcome`.
+        Carry out the effects in order. After :class:`Verified`, call :meth:`welcome` before the next frame is taken.
 
         Args:
             frame: At most ``PAIRING_FRAME_BYTES_MAX`` bytes.
             now: Monotonic time in seconds.
 
         Raises:
-            PairingError: The code is wrong, used or expired; send :func:`refusal` of it and close.
-            RemoteProtocolError: The joiner broke the protocol; close, and call :meth:`dropped`.
-            RemoteMismatchError: The joiner speaks another version; the same.
+            PairingError: The code is wrong, used or expired; send its :func:`refusal` and close the connection.
+            RemoteProtocolError: The joiner broke the protocol; close the connection, and call :meth:`dropped`.
+            RemoteMismatchError: The joiner speaks another version; do the same.
         """
         if now >= self._deadline:
             self.time_up()
@@ -111,13 +111,13 @@ class Inviter(Machine):
 
     def welcome(self, welcome: bytes) -> list[Effect]:
         """
-        Let the verified joiner in; wait for its last frame, then :attr:`state` is ``DONE``.
+        Let the verified joiner in. After its last frame, :attr:`state` is ``DONE``.
 
         Args:
-            welcome: Whatever a new member needs.
+            welcome: Everything that a new member needs.
 
         Raises:
-            LimitError: The welcome does not fit a frame.
+            LimitError: The welcome does not fit into a frame.
         """
         frame = encode(Welcome(self._agreement.sealed(b"welcome", welcome)))
         self.advance(Event.WELCOME)
@@ -125,11 +125,11 @@ class Inviter(Machine):
         return [Send(frame)]
 
     def dropped(self) -> None:
-        """Take note that the attempt's connection ended early: the code stays open if the joiner had proved nothing."""
+        """Note that the attempt's connection ended early. The code stays valid unless the joiner proved itself."""
         self.advance(Event.DROPPED)
 
     def time_up(self) -> None:
-        """Take note that the window has passed: the state is ``EXPIRED``, unless the joiner had proved itself before."""
+        """Note that the window has passed: the state is ``EXPIRED``, unless the joiner proved itself before."""
         if (self.state, Event.TIME_UP) in self.table:
             self.advance(Event.TIME_UP)
 

@@ -1,4 +1,4 @@
-"""The joiner: the side at which a person typed the code; it proves first that it knows it."""
+"""The joiner: the side where a person typed the code; it is the first to prove that it knows the code."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from edda_sync.words.limits import PROTOCOL_VERSION
 
 class Joiner(Machine):
     """
-    One attempt to join: send :meth:`start`, then give every frame to :meth:`receive` until it says :class:`Welcomed`.
+    One attempt to join: send :meth:`start`, then pass every frame to :meth:`receive` until it returns :class:`Welcomed`.
 
     Args:
         password: The digits that the person typed.
-        record: Who this device is, for the inviter's caller.
-        certificate: What the other end showed in TLS, DER.
+        record: This device's record, for the inviter.
+        certificate: The certificate that the other end showed in TLS, DER.
         random_bytes: A secure source for SPAKE2.
     """
 
@@ -58,7 +58,7 @@ class Joiner(Machine):
         self._hello = b""
 
     def start(self) -> list[Effect]:
-        """Open the attempt."""
+        """Begin the attempt."""
         self.advance(Event.START)
         self._hello = encode(Hello(PROTOCOL_VERSION, self._spake.start()))
         return [Send(self._hello)]
@@ -70,7 +70,7 @@ class Joiner(Machine):
         Raises:
             PairingError: The inviter refused, or did not know the code itself.
             RemoteProtocolError: The other end broke the protocol; close the connection.
-            LimitError: This device's record does not fit a frame.
+            LimitError: This device's record does not fit into a frame.
         """
         decoded = decode(frame)
         match decoded:

@@ -1,4 +1,4 @@
-"""The machine of either side: its states, what can happen to it, and the effects that it asks for."""
+"""The state machine of one side: its states, its events, and the effects that it asks for."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ Effect = Send | Verified | Welcomed
 
 
 class State(Enum):
-    """Where a side stands."""
+    """The state of a side."""
 
     OPEN = auto()  # inviter: anybody may call
-    ANSWERED = auto()  # inviter: an attempt runs, nothing is proved
-    VERIFIED = auto()  # inviter: the joiner knew the code, the caller makes it a member
-    WELCOMED = auto()  # inviter: the welcome is on its way
-    SPENT = auto()  # inviter: the code opens nothing any more
+    ANSWERED = auto()  # inviter: an attempt runs, nothing is proved yet
+    VERIFIED = auto()  # inviter: the joiner knew the code, and the caller makes it a member
+    WELCOMED = auto()  # inviter: the welcome is under way
+    SPENT = auto()  # inviter: the code is used up
     EXPIRED = auto()  # inviter: nobody came in time
     IDLE = auto()  # joiner: nothing sent
     ASKED = auto()  # joiner: hello sent
     PROVING = auto()  # joiner: proof sent
-    ADMITTED = auto()  # joiner: the inviter knew the code, its welcome is awaited
-    FAILED = auto()  # joiner: type the code again, or ask for another
+    ADMITTED = auto()  # inviter knew the code; waiting for the welcome
+    FAILED = auto()  # joiner: type the code again, or ask for another one
     DONE = auto()  # both
 
 
@@ -67,17 +67,17 @@ class Event(Enum):
 
 
 class Machine:
-    """One side: a table says what may happen in each state, and what follows."""
+    """One side: a table says which event may happen in each state, and which state follows."""
 
     table: ClassVar[Mapping[tuple[State, Event], State]]
     state: State
 
     def expect(self, event: Event) -> None:
-        """Raise :class:`RemoteProtocolError` when this may not happen now."""
+        """Raise :class:`RemoteProtocolError` if this event may not happen now."""
         if (self.state, event) not in self.table:
             raise RemoteProtocolError(f"a pairing frame out of turn, when {self.state.name.lower()}")
 
     def advance(self, event: Event) -> None:
-        """Go on to the state that follows; raise as :meth:`expect`."""
+        """Go to the state that follows; raise as in :meth:`expect`."""
         self.expect(event)
         self.state = self.table[self.state, event]

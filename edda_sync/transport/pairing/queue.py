@@ -1,4 +1,4 @@
-"""The queue: the callers of one invitation, heard one after another until one of them proves that it knows the code."""
+"""The queue: the callers of one invitation, heard one after another until one proves that it knows the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edda_sync.words.limits import LINKS_UNPROVED_MAX, OPEN_TIMEOUT_S, PAIRING_A
 
 
 class Queue:
-    """Callers wait for their turn; the first that proves itself is handed over, and a wrong guess ends the invitation."""
+    """Callers wait for their turn. The first one that proves itself is returned, and a wrong guess ends the invitation."""
 
     def __init__(self, inviter: Inviter) -> None:
         self._inviter = inviter
@@ -22,7 +22,7 @@ class Queue:
         self._proved: asyncio.Future[tuple[Stream, bytes]] = asyncio.get_running_loop().create_future()
 
     def called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take a new connection, as ``start_server`` hands it over."""
+        """Take a new connection from ``start_server``."""
         if len(self._waiting) >= LINKS_UNPROVED_MAX:
             writer.transport.abort()
             return
@@ -31,13 +31,13 @@ class Queue:
 
     async def first_proved(self, window_s: float) -> tuple[Stream, bytes]:
         """
-        Wait for the caller that proves itself; return its stream and its record.
+        Wait for a caller that proves itself; return its stream and its record.
 
         Args:
-            window_s: How long the code is good for, in seconds.
+            window_s: How long the code is valid, in seconds.
 
         Raises:
-            PairingError: Somebody knew the wrong code, nobody came in time, or the joiner was lost.
+            PairingError: A caller had a wrong code, nobody came in time, or the joiner was lost.
         """
         await asyncio.wait({self._proved}, timeout=window_s)
         if not self._proved.done():
@@ -47,7 +47,7 @@ class Queue:
         return await self._proved
 
     async def close(self) -> None:
-        """Let go of the one that proved itself, and tell those who still wait why they are turned away."""
+        """Close the connection of the one that proved itself, and tell those that still wait why they are turned away."""
         if self._proved.done() and not self._proved.cancelled() and self._proved.exception() is None:
             await self._proved.result()[0].close()
         tasks = list(self._waiting.values())
@@ -65,7 +65,7 @@ class Queue:
     async def _hear(self, link: Stream) -> None:
         goodbye = None
         try:
-            hello = await link.receive(OPEN_TIMEOUT_S)  # a caller that says nothing holds nobody up
+            hello = await link.receive(OPEN_TIMEOUT_S)  # a caller that sends nothing blocks nobody
             async with self._turn:
                 if self._proved.done():
                     raise PairingError(SENTENCES["used"])
@@ -78,7 +78,7 @@ class Queue:
             if not self._proved.done():
                 self._proved.set_exception(error)
         except (OSError, RemoteError):
-            pass  # this connection's end only: the code had not been tried
+            pass  # only this connection ended: the code was not tried
         self._waiting.pop(link)
         await link.close(goodbye)
 

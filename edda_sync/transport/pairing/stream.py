@@ -1,7 +1,7 @@
 """
-The stream: whole frames on one TLS connection, where only the inviter shows a certificate.
+A stream of whole frames on one TLS connection, on which only the inviter shows a certificate.
 
-Each frame follows its length, four bytes, big-endian.
+Before each frame comes its length: four bytes, big-endian.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ HEAD_BYTES = 4
 
 
 class Stream:
-    """One TLS connection that carries frames; a connection that fails raises an ``OSError``."""
+    """A TLS connection that carries frames. When the connection fails, an ``OSError`` is raised."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def send(self, frame: bytes) -> None:
-        """Write one frame, and wait until there is room for the next."""
+        """Send a frame, and wait until there is room for the next one."""
         self._writer.write(len(frame).to_bytes(HEAD_BYTES, "big") + frame)
         async with asyncio.timeout(OPEN_TIMEOUT_S):
             await self._writer.drain()
 
     async def receive(self, timeout_s: float) -> bytes:
         """
-        Return the next frame, whole.
+        Return the next frame.
 
         Args:
-            timeout_s: How long to wait for all of it, in seconds.
+            timeout_s: The time limit in seconds for the whole frame.
 
         Raises:
-            OSError: The connection ended, or nothing came in time.
+            OSError: The connection ended, or the frame did not come in time.
             RemoteProtocolError: The frame is larger than ``PAIRING_FRAME_BYTES_MAX``.
         """
         try:
@@ -52,7 +52,7 @@ class Stream:
             raise ConnectionResetError("the connection ended") from error
 
     async def close(self, goodbye: bytes | None = None) -> None:
-        """Send a last frame, if there is one, and close the connection; an end that is gone already is no error."""
+        """Send a last frame, if there is one, and close the connection, which may already have ended."""
         with contextlib.suppress(OSError):
             if goodbye is not None:
                 await self.send(goodbye)
@@ -60,12 +60,12 @@ class Stream:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._writer.wait_closed()
             return
-        with contextlib.suppress(AttributeError):  # CPython up to 3.11.3: a link that is lost has nothing to abort
+        with contextlib.suppress(AttributeError):  # CPython up to 3.11.3 raises it if the link is lost
             self._writer.transport.abort()
 
 
 async def dial(host: str, port: int) -> tuple[Stream, bytes]:
-    """Return a stream to an inviter, and the certificate that it showed."""
+    """Return a stream to an inviter, and the inviter's certificate."""
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(

@@ -6,7 +6,7 @@ from edda_sync.words import errors
 def test_a_reason_that_is_a_sentence_of_its_own_ends_ours_once() -> None:
     for error in (
         errors.InvalidValueError("title", "is empty."),
-        errors.RemoteMismatchError("it ended the talk: it is full."),
+        errors.RemoteMismatchError("it ended the session: it is full."),
         errors.PairingError("it hung up."),
     ):
         assert ".." not in str(error)
