@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.common import damaged_parts, json_option, note, opened, print_json, safe_line, say
+from edda_sync.words.errors import damage_sentence
 from edda_sync.words.listed import Conflict, ConflictValue
 
 SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
@@ -22,7 +23,10 @@ def conflicts(as_json: bool) -> None:
     Whatever is written to such a field next, such as with `edda task edit`, settles it on every device.
     """
     with opened() as store:
+        damaged = damaged_parts(store)
         found = store.conflicts()
+    if damaged:
+        note(f"Not all may be shown, since {damage_sentence(damaged)}")
     if as_json:
         print_json([_as_json(each) for each in found])
     elif not found:

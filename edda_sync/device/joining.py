@@ -26,7 +26,7 @@ from edda_sync.transport.interfaces import has_network
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
-from edda_sync.words.errors import NotReachableError, PairingError, UsageError
+from edda_sync.words.errors import DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.words.model import Item, Task
@@ -93,6 +93,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
 
     Raises:
         LostStoreError: There was one, and the last of it would be lost if another was made in its place.
+        DamagedStoreError: Its file is not what was written.
     """
     home, config = absolute(home), config or StorageConfig()
     database = config.database(home)
@@ -101,6 +102,8 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         return None
     with StorageEngine(home) as engine:
         engine.open_store(config)
+        if parts := engine.reading.damaged_parts():  # whoever syncs over it would wait for what it cannot read
+            raise DamagedStoreError(str(database), damage(str(database), parts))
         with engine.store.read() as reader:
             workspace, birth = reader.meta.get(WORKSPACE_KEY), reader.meta.get(BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)

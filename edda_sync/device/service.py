@@ -48,6 +48,11 @@ class Running(Protocol):
         ...
 
     @property
+    def fault(self) -> str:
+        """What fails here now."""
+        ...
+
+    @property
     def shut_out(self) -> str | None:
         """What a person must know whose device is not known any more where it was let in; None while it is."""
         ...
@@ -75,7 +80,8 @@ def handler(device: Running) -> Handler:
     async def answer(request: Answer) -> AsyncIterator[Answer]:
         match request:
             case {"do": "status"}:
-                yield {**await device.status(), "done": True}
+                damaged = await device.run(lambda store: store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX))
+                yield {**await device.status(), "damaged": damaged, "done": True}
             case {"do": "devices"}:
                 yield {"devices": await devices(device), "done": True}
             case {"do": "sync", "at": list(at), "timeout_s": int() | float() as timeout_s}:
@@ -116,7 +122,7 @@ async def sync(
     Yields:
         ``peers``: of each device, name and state (``equal``, ``syncing`` or ``unreachable``); at the end ``equal``:
         whether every one that was met is equal, at least one was met, and each address was answered; and ``shut_out``:
-        what a person must know whose device is not known any more where it was let in.
+        what a person must know whose device is not known any more where it was let in; and ``fault``: what fails here.
     """
     talk = _Sync(device, list(at))
     work = asyncio.ensure_future(talk.run(timeout_s))
@@ -127,7 +133,13 @@ async def sync(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-    yield {"peers": talk.peers(), "equal": talk.is_equal, "shut_out": device.shut_out, "done": True}
+    yield {
+        "peers": talk.peers(),
+        "equal": talk.is_equal,
+        "shut_out": device.shut_out,
+        "fault": device.fault,
+        "done": True,
+    }
 
 
 class _Sync:

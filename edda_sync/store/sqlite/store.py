@@ -248,6 +248,17 @@ class SqliteStore:
         with self._readers.lend() as reader:
             return reader.changed_shape()
 
+    def damaged_parts(self, *, thorough: bool = False) -> list[str]:
+        """Return which parts of the file are damaged, as a person calls them; it is read whole. See ``damage``."""
+        from edda_sync.store.sqlite import damage  # seldom needed
+
+        connection = self.connect()
+        try:
+            with translated(self.path):
+                return damage.parts(connection.execute, thorough=thorough)
+        finally:
+            connection.close()
+
     def keep_journal(self) -> None:
         """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
         journal.copy_aside(self.path)

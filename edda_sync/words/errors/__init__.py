@@ -93,6 +93,8 @@ from edda_sync.words.errors.storage import (
     ReadOnlyError,
     ReplacedStoreError,
     StorageError,
+    damage,
+    damage_sentence,
 )
 
 __all__ = [
@@ -138,6 +140,8 @@ __all__ = [
     "StorageError",
     "UsageError",
     "command_of",
+    "damage",
+    "damage_sentence",
     "is_bug",
     "is_panic",
     "shown",

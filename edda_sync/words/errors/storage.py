@@ -182,3 +182,13 @@ class DamagedStoreError(CorruptError):
         name = path.rpartition("/")[2]
         then = f"keep a copy of the folder, move {name} away, and {WAYS_BACK}"
         self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
+
+
+def damage(path: str, parts: Sequence[str]) -> str:
+    """Return what is damaged, as a :class:`CorruptError` names it: a store's file, and which parts of it."""
+    return f"{path} ({', '.join(parts)})"
+
+
+def damage_sentence(parts: Sequence[str]) -> str:
+    """Return what to tell a person who looks at a store whose file is damaged in some parts."""
+    return f"this store is damaged on this disk ({', '.join(parts)}): `edda doctor` says what helps."
