@@ -55,6 +55,8 @@ class Holdings:
         device: The device that it was made by.
         name: What the workspace calls that device.
         tasks, documents, tags: How many are in it.
+        trash: How many tasks and documents are in its trash.
+        kept: How many values of conflicts it keeps beside those that it shows, which cannot be brought along.
         others: How many other members its workspace has.
         is_shut_out: Whether what let it in is not here, or not known there any more: it may have to be let in again.
     """
@@ -65,22 +67,32 @@ class Holdings:
     tasks: int
     documents: int
     tags: int
+    trash: int
+    kept: int
     others: int
     is_shut_out: bool
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody would miss it."""
-        return not (self.tasks or self.documents or self.tags or self.others)
+        return not (self.tasks or self.documents or self.tags or self.trash or self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """How much was brought along, and how many items stay as the workspace has them, since it knew their ids."""
+    """
+    How much was brought along.
+
+    Attributes:
+        tasks, documents: How many of those that were shown.
+        known: How many items stay as the workspace has them, since it knew their ids.
+        trash: How many tasks and documents of the trash, where they are again.
+    """
 
     tasks: int
     documents: int
     known: int
+    trash: int = 0
 
 
 def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None:
@@ -113,7 +125,9 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         device = identities.device_of(changes.decode_birth(birth).public_key)
         own = standing.names(engine).get(device, engine.name)
         others = max(0, len(members) - 1)
-        held = counts["tasks"], counts["documents"], counts["tags"]
+        trash = sum(len(engine.trash(kind)) for kind in ("task", "document"))
+        kept = sum(len(each.kept) for each in engine.conflicts())
+        held = counts["tasks"], counts["documents"], counts["tags"], trash, kept
         return Holdings(workspace, device, own, *held, others, shut_out)
 
 
@@ -244,11 +258,11 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
 
 def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     """
-    Create what one store shows in another, under the same ids, in one change.
+    Create what one store shows, and what is in its trash, in another, under the same ids, in one change.
 
     Args:
         old: The store that was left; it is only read.
-        new: Where to. What it has under the same id stays as it is there, unless it is in the trash.
+        new: Where to. What it has under the same id stays as it is there, unless it is in the trash there and here not.
     """
     tasks: list[Item] = [*parents_first(old.query_tasks(TaskQuery()), lambda task: task)]
     documents: list[Item] = [*old.query_documents(DocumentQuery())]
@@ -257,22 +271,43 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     trash = {item.id for kind in ("task", "document") for item in new.trash(kind)}
     tags = {tag.id for tag in new.tags()}
     overfull = {entity_id for _, entity_id in new.reading.overfull()}  # nothing can be written into these
-    known, tags = known | overfull, tags | overfull
+    shown, known, tags = known - overfull, known | overfull, tags | overfull
+    doomed = _deleted(old, known | trash, shown | {item.id for item in (*tasks, *documents)})
     linked = {(link.task_id, link.document_id) for link in new.links()}
 
     def work(tx: Transaction) -> Brought:
         for tag in old.tags():
             if tag.id not in tags:
                 tx.create_tag(tag.name, tag.color, tag.description)
-        for item in _unknown([*tasks, *documents], known):
+        for item in _unknown([*tasks, *documents, *doomed], known):
             _create(tx, item, item.id in trash)
+        for item in doomed:
+            (tx.delete_task if isinstance(item, Task) else tx.delete_document)(item.id)
         for link in old.links():
             if (link.task_id, link.document_id) not in linked:
                 tx.link(link.task_id, link.document_id, link.relationship_type)
         counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
-        return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts))
+        return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
 
     return new.transact(work, reason="brought along")
+
+
+def _deleted(old: StorageEngine, known: set[str], shown: set[str]) -> list[Item]:
+    """
+    Return what is in a store's trash and is not known, each after its parent; one whose parent will not be there has none.
+
+    Args:
+        old: The store.
+        known: Ids that are left out.
+        shown: Ids of what will be shown where they go.
+    """
+    tasks = [item for item in old.trash("task") if isinstance(item, Task) and item.id not in known]
+    there = shown | {task.id for task in tasks}
+    for task in tasks:
+        if task.parent_id not in there:
+            task.parent_id = None
+    documents = [item for item in old.trash("document") if item.id not in known]
+    return [*parents_first(tasks, lambda task: task), *documents]
 
 
 def _unknown(items: Iterable[Item], known: set[str]) -> Iterator[Item]:
