@@ -105,8 +105,10 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
             total = len(found)
         else:
             found = store.query_tasks(_query(store, everything, limit, conditions))
-            total = len(found) or store.counts()["tasks"]
-    found = cut(found, limit, everything or trash)
+            total = 0
+        found = cut(found, limit, everything or trash)
+        if not found and not trash:
+            total = store.counts()["tasks"]
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif found:
@@ -213,7 +215,7 @@ def edit(
 def done(ids: tuple[str, ...]) -> None:
     """Mark tasks as done."""
     with opened() as store:
-        found = [items.task(store, reference) for reference in ids]
+        found = items.several(lambda reference: items.task(store, reference), ids)
 
         def work(tx: Transaction) -> None:
             for each in found:
@@ -231,7 +233,7 @@ def done(ids: tuple[str, ...]) -> None:
 def rm(ids: tuple[str, ...], recursive: bool) -> None:
     """Move tasks to the trash; `edda task restore` brings them back."""
     with opened() as store:
-        found = {each.id: each for each in (items.task(store, reference) for reference in ids)}
+        found = {each.id: each for each in items.several(lambda reference: items.task(store, reference), ids)}
         below = _below(store, list(found))
         if below and not recursive and can_ask():
             recursive = click.confirm(

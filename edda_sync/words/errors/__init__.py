@@ -6,7 +6,8 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
-    │   │   └── NotLinkedError     a task and a document have no link (reference, document)
+    │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
+    │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   │   └── OutdatedError      it was open for so long that it has been ended (path)
@@ -57,6 +58,7 @@ from edda_sync.words.errors.local import (
     LocalError,
     NotFoundError,
     NotLinkedError,
+    NotTaggedError,
     OutdatedError,
     UsageError,
 )
@@ -128,6 +130,7 @@ __all__ = [
     "NotLinkedError",
     "NotPrivateError",
     "NotReachableError",
+    "NotTaggedError",
     "OutdatedError",
     "PairingError",
     "ReadOnlyError",

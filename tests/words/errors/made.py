@@ -15,6 +15,7 @@ MADE: list[EddaError] = [
     errors.NotFoundError("change", "5:7"),
     errors.InTrashError("task", ID),
     errors.NotLinkedError(ID, ID),
+    errors.NotTaggedError("task", ID, "work"),
     errors.AmbiguousIdError("07398f", [ID, ID, ID, ID, ID]),
     errors.ConflictError([(ID, "title"), (ID, "status")]),
     errors.OutdatedError("/home/a/notes/edda.db"),
