@@ -81,8 +81,8 @@ def several(find: Callable[[str], T], references: Sequence[str]) -> list[T]:
         return list(found.values())
     if len(references) == 1:
         raise wrong[0]
-    for error in wrong:
-        note(str(error))
+    for each in wrong:
+        note(str(each))
     others = f", with the other{'s' if len(found) > 1 else ''} neither" if found else ""
     refused = UsageError(f"Nothing was done{others}: mend or leave out what is wrong, and run it again.")
     refused.exit_code = wrong[0].exit_code
@@ -108,8 +108,9 @@ def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
     def find(reference: str) -> tuple[str, Item | None]:
         whole = store.resolve(kind, reference)
         item = get(whole)
-        if item is None and not isinstance(error := _absent(store, kind, whole, reference), InTrashError):
-            raise error
+        absent = None if item is not None else _absent(store, kind, whole, reference)
+        if absent is not None and not isinstance(absent, InTrashError):
+            raise absent
         return whole, item
 
     here = dict(several(find, references))
