@@ -168,7 +168,9 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
         InvalidValueError, PairingError, NotReachableError, RemoteError: As ``pairing.join`` says, of the last address.
     """
     pairing.parse_code(code)
-    identity = _identity(absolute(home))
+    home = absolute(home)
+    is_new = not (opening.has_identity(home) or opening.has_identity(home / PAIRING_FOLDER))
+    identity = _identity(home)
     record = membership.encode(DeviceCard(identity.certificate, name, identity.sealing_keys))
     failure: PairingError | NotReachableError = PairingError(NOBODY, nobody_asked=True)
     for host, port in endpoints:
@@ -182,6 +184,8 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
             failure = error  # nobody invites there, but that address may be another machine's here, such as a bridge's
         else:
             return welcome, (host, welcome.port)
+    if is_new:  # nobody has heard of it
+        identities.discard(home / PAIRING_FOLDER)
     raise failure
 
 

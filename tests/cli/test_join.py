@@ -140,3 +140,12 @@ def test_a_store_that_holds_nothing_but_trash_is_asked_about_too(machine: Machin
     phone.run("join", code, "--at", address, "--bring")
     assert invitation.wait() == 0
     assert [each["title"] for each in phone.json("task", "list", "--trash")] == ["Mine"]
+
+
+def test_a_join_that_did_nothing_leaves_nothing_behind(machine: Machines) -> None:
+    phone, laptop = machine("phone"), machine("laptop")
+    invitation, _, address = laptop.invite()
+    invitation.end()
+    printed = phone.run("join", "12-3456-7890", "--at", address, code=1)
+    assert "no invitation is open there" in printed or "No device answered" in printed
+    assert not phone.home.exists()
