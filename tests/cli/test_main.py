@@ -98,12 +98,14 @@ def obedient() -> list[str]:
     return prefix
 
 
-def test_a_read_only_folder_is_told_in_one_sentence(tmp_path: Path, obedient: list[str]) -> None:
+def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(tmp_path: Path, obedient: list[str]) -> None:
     home = tmp_path / "home"
     assert run(home, "task", "add", "a").returncode == 0
     for path in (*home.iterdir(), home):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for folder, args in ((home, ["task", "add", "b"]), (home, ["task", "list"]), (home / "deeper", ["task", "list"])):
+    listed = subprocess.run([*obedient, *EDDA, "--home", str(home), "task", "list"], capture_output=True, check=False)
+    assert (listed.returncode, listed.stdout.split()[-1:], listed.stderr) == (0, [b"a"], b"")
+    for folder, args in ((home, ["task", "add", "b"]), (home / "deeper", ["task", "list"])):
         command = [*obedient, *EDDA, "--home", str(folder), *args]
         refused = subprocess.run(command, capture_output=True, check=False)
         assert refused.returncode == 1, refused.stderr
