@@ -118,7 +118,7 @@ MEMBERS_MAX = 512  # devices of one workspace
 # --- store ------------------------------------------------------------------------------------------------------------
 BUSY_TIMEOUT_MS = 30_000  # how long one process waits for another's transaction
 READERS_MAX = 8  # pooled read connections
-# `edda status` and `edda conflicts` look a file of up to this through for damage: 0.1 s. `edda doctor` does so with any.
+# A file of up to this is looked through for damage by `edda status` and `edda conflicts`: 0.1 s; by `edda doctor` any is.
 LOOKED_THROUGH_BYTES_MAX = 128 * 1024 * 1024
 JOURNAL_BYTES_MAX = 64 * 1024 * 1024  # what is written while somebody reads one state, before that reading is ended
 READERS_LOOKED_AT_EVERY_S = 10.0  # so soon a process that only reads notices how much others have written meanwhile

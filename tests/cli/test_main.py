@@ -143,7 +143,7 @@ DEEP = "[" * 100_000
         (["task", "add", "a", "--priority", "5"], 2, "priority"),
         (["task", "add", "a", "--priority", "-1"], 2, "priority"),
         (["task", "add", "a", "--priority", "high"], 2, "priority"),
-        (["task", "add", "a", "--due", "tomorrow"], 2, "2026-03-01"),
+        (["task", "add", "a", "--due", "soon"], 2, "2026-03-01"),
         (["task", "add", "a", "--due", "2026-02-30"], 2, "2026-03-01"),
         (["task", "add", "a", "--due", "0001-01-01T00:00:00+23:00"], 2, "2026-03-01"),
         (["task", "add", "a", "--parent", "ffffff"], 3, "no task"),
