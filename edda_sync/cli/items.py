@@ -187,7 +187,8 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
             for key, inner in value.items():
                 say(f"{field}.{safe_line(key)}: {safe_line(json.dumps(inner, ensure_ascii=False))}")
         else:
-            say(f"{field}: {', '.join(value) if isinstance(value, list) else value}")
+            shown = short_time(value) if field == "due_date" else value
+            say(f"{field}: {', '.join(shown) if isinstance(shown, list) else shown}")
 
 
 def short_time(moment: str | None) -> str:

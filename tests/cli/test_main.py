@@ -98,7 +98,9 @@ def obedient() -> list[str]:
     return prefix
 
 
-def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(tmp_path: Path, obedient: list[str]) -> None:
+def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(
+    tmp_path: Path, obedient: list[str]
+) -> None:
     home = tmp_path / "home"
     assert run(home, "task", "add", "a").returncode == 0
     for path in (*home.iterdir(), home):
@@ -112,6 +114,16 @@ def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(tmp_
         assert b"read-only" in refused.stderr
         assert refused.stderr.count(b"\n") == 1
     home.chmod(0o755)
+
+
+def test_a_store_that_may_not_be_read_is_told_to_be_so(tmp_path: Path, obedient: list[str]) -> None:
+    home = tmp_path / "home"
+    assert run(home, "task", "add", "a").returncode == 0
+    (home / "edda.db").chmod(0)
+    for args in (["task", "list"], ["task", "add", "b"]):
+        refused = subprocess.run([*obedient, *EDDA, "--home", str(home), *args], capture_output=True, check=False)
+        why = f"{home / 'edda.db'} cannot be read; nothing was touched: check its permissions, and whose it is.\n"
+        assert (refused.returncode, refused.stderr.decode()) == (1, why)
 
 
 DEEP = "[" * 100_000

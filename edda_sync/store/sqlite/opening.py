@@ -87,7 +87,8 @@ def check_file(path: Path, *, written: bool = True) -> None:
     Raises:
         NotAStoreError: It is something else.
         NewerStoreError: A newer version made it.
-        ReadOnlyError: It may not be read, or written.
+        UnreadableError: It may not be read.
+        ReadOnlyError: It may not be written.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -102,7 +103,7 @@ def check_file(path: Path, *, written: bool = True) -> None:
     except (IsADirectoryError, NotADirectoryError):
         raise errors.NotAStoreError(str(path)) from None
     except PermissionError:
-        raise errors.ReadOnlyError(str(path)) from None
+        raise errors.UnreadableError(str(path)) from None
     if not head:
         return
     if written and not os.access(path, os.W_OK):

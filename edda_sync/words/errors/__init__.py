@@ -27,6 +27,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
     │   ├── ReadOnlyError          the store cannot be written (path)
+    │   ├── UnreadableError        the store's file may not be read (path)
     │   ├── DiskFullError          no room left; nothing was half written (path)
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
@@ -95,6 +96,7 @@ from edda_sync.words.errors.storage import (
     ReadOnlyError,
     ReplacedStoreError,
     StorageError,
+    UnreadableError,
     damage,
     damage_sentence,
 )
@@ -141,6 +143,7 @@ __all__ = [
     "RemoteProtocolError",
     "ReplacedStoreError",
     "StorageError",
+    "UnreadableError",
     "UsageError",
     "command_of",
     "damage",

@@ -139,6 +139,14 @@ class ReadOnlyError(StorageError):
         super().__init__(f"{path} cannot be written (read-only); nothing was changed: {advice}.")
 
 
+class UnreadableError(StorageError):
+    """The store's file is there and may not be read; it was not touched."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be read; nothing was touched: check its permissions, and whose it is.")
+
+
 class DiskFullError(StorageError):
     """No room is left; the write was refused whole."""
 

@@ -36,6 +36,7 @@ MADE: list[EddaError] = [
     errors.LinkedStoreError("/home/a/notes/edda.db"),
     errors.NotPrivateError("/home/a/notes/edda.db"),
     errors.ReadOnlyError("/home/a/notes"),
+    errors.UnreadableError("/home/a/notes/edda.db"),
     errors.DiskFullError("/home/a/notes"),
     errors.DiskFaultError("/home/a/notes", "disk I/O error"),
     errors.BusyError("/home/a/notes"),
