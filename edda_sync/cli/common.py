@@ -91,6 +91,11 @@ def opened(config: StorageConfig | None = None) -> Iterator[StorageEngine]:
         yield store
 
 
+def damaged_parts(store: StorageEngine) -> list[str]:
+    """Return which parts of the store's file are damaged; of a large one it is not told, since that takes long."""
+    return store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX)
+
+
 def write(store: StorageEngine, work: Callable[[Transaction], T]) -> T:
     """
     Run ``work`` in one transaction, under the agent and reason that the root's options name.

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.common import damaged_parts, json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.running import SHORT_DEVICE
+from edda_sync.crdt.records import told_apart
+from edda_sync.words.errors import damage_sentence
 from edda_sync.words.listed import Conflict, ConflictValue
+
+if TYPE_CHECKING:
+    from edda_sync.engine.engine import StorageEngine
 
 SHOWN_CHARACTERS_MAX = 200  # of one value; --json has all of it
 
@@ -22,21 +29,36 @@ def conflicts(as_json: bool) -> None:
     Whatever is written to such a field next, such as with `edda task edit`, settles it on every device.
     """
     with opened() as store:
+        damaged = damaged_parts(store)
         found = store.conflicts()
+        writers = _writers(store) if found else {}
+    if damaged:
+        note(f"Not all may be shown, since {damage_sentence(damaged)}")
     if as_json:
-        print_json([_as_json(each) for each in found])
+        print_json([_as_json(each, writers) for each in found])
     elif not found:
         note("No conflicts.")
     else:
-        say("\n\n".join(_as_text(each) for each in found))
+        say("\n\n".join(_as_text(each, writers) for each in found))
 
 
-def _as_text(conflict: Conflict) -> str:
+def _writers(store: StorageEngine) -> dict[str, tuple[str, str]]:
+    """Return id and name of the device of each life, by the life's name in hex."""
+    from edda_sync.engine import standing
+
+    names = told_apart(standing.names(store))
+    lives = store.reading.lives()
+    return {life.name.hex(): (life.device, names.get(life.device, life.device[:SHORT_DEVICE])) for life in lives}
+
+
+def _as_text(conflict: Conflict, writers: Mapping[str, tuple[str, str]]) -> str:
     lines = [
         f"{conflict.kind} {conflict.id.replace('-', '')[-6:]}  {safe_line(conflict.title)}  {safe_line(conflict.field)}"
     ]
-    lines += [f"  shown  {_moment(conflict.shown)}  {_short(conflict.shown.value)}"]
-    lines += [f"  kept   {_moment(value)}  {_short(value.value)}" for value in conflict.kept]
+    values = [("shown", conflict.shown), *(("kept ", each) for each in conflict.kept)]
+    names = {each.actor: safe_line(writers.get(each.actor, ("", "?"))[1]) for _, each in values}
+    width = max(map(len, names.values()))
+    lines += [f"  {what}  {_moment(each)}  {names[each.actor]:{width}}  {_short(each.value)}" for what, each in values]
     return "\n".join(lines)
 
 
@@ -49,17 +71,21 @@ def _short(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
-def _as_json(conflict: Conflict) -> dict[str, Any]:
+def _as_json(conflict: Conflict, writers: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     return {
         "kind": conflict.kind,
         "id": conflict.id,
         "title": conflict.title,
         "field": conflict.field,
-        "shown": _value_as_json(conflict.shown),
-        "kept": [_value_as_json(value) for value in conflict.kept],
+        "shown": _value_as_json(conflict.shown, writers),
+        "kept": [_value_as_json(value, writers) for value in conflict.kept],
     }
 
 
-def _value_as_json(value: ConflictValue) -> dict[str, Any]:
+def _value_as_json(value: ConflictValue, writers: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     plain = value.value.hex() if isinstance(value.value, bytes) else value.value
-    return {"value": plain, "written_at": value.written_at, "actor": value.actor, "seq": value.seq}
+    device, name = writers.get(value.actor, (None, None))
+    return {
+        "value": plain, "written_at": value.written_at, "device": device, "name": name, "actor": value.actor,
+        "seq": value.seq,
+    }  # fmt: skip

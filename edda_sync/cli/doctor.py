@@ -26,17 +26,21 @@ def doctor(rebuild: bool, as_json: bool) -> None:
 
     It ends with 1 when something is not as it should be.
     """
+    rebuilt = None
     try:
         with opened() as store:
             if rebuild:
-                _rebuild(store)
+                rebuilt = _rebuild(store)
             with Progress("Checking") as progress:
                 findings = doctors.check(store, progress)
     except CorruptError as error:  # whose text sends people here
         raise DamagedStoreError(str(home() / STORE_FILE), error.what) from error
     if as_json:
-        print_json([dataclasses.asdict(each) for each in findings])
+        made = [doctors.Finding("rebuilt", True, rebuilt)] if rebuilt is not None else []
+        print_json([dataclasses.asdict(each) for each in (*made, *findings)])
     else:
+        if rebuilt is not None:
+            say(f"rebuilt  tables: {rebuilt}")
         for each in findings:
             say(f"{'sound  ' if each.sound else 'DAMAGED'}  {each.check}: {each.detail}")
     damaged = {each.check for each in findings if not each.sound}
@@ -49,15 +53,23 @@ def doctor(rebuild: bool, as_json: bool) -> None:
         click.get_current_context().exit(exits.FAILED)
 
 
-def _rebuild(store: StorageEngine) -> None:
+def _rebuild(store: StorageEngine) -> str:
+    """Fold the log into fresh tables; return what was made anew, and what was otherwise before."""
+    missing = store.reading.missing()
     with Progress("Folding") as progress:
         rebuilt = doctors.rebuild(store, progress)
-    for each in rebuilt.mended:
-        note(f"Put right: {each}.")
-    if rebuilt.different:
-        listed = ", ".join(f"{number:,} in {table}" for table, number in rebuilt.different.items())
-        note(f"Folded {count(rebuilt.changes, 'change')}; other rows than before: {listed}.")
-    elif rebuilt.mended:
-        note(f"Folded {count(rebuilt.changes, 'change')} into fresh tables.")
+    counts = store.counts()
+    held = ", ".join(count(counts[key], key[:-1]) for key in ("tasks", "documents", "tags"))
+    changes = f"{count(rebuilt.changes, 'change')} of the log"
+    said = [f"made anew from {changes}: {held}, with their links, conflicts and full-text search"]
+    if rebuilt.mended:
+        said.append(f"put right: {', '.join(rebuilt.mended)}")
+    elif rebuilt.different:
+        said.append(
+            "other rows than before: " + ", ".join(f"{n:,} in {table}" for table, n in rebuilt.different.items())
+        )
     else:
-        note(f"Folded {count(rebuilt.changes, 'change')}; the tables are the same as before.")
+        said.append("every row is the same as before")
+    if missing:
+        said.append(f"{count(missing, 'change')} that {'is' if missing == 1 else 'are'} missing given up")
+    return "; ".join(said)

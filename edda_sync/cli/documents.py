@@ -136,9 +136,9 @@ def _find(*, everything: bool, limit: int | None, as_json: bool, **conditions: A
             tags=conditions["tags"], task=linked_from, text=conditions["text"], order=conditions["order"],
             descending=conditions["reverse"], limit=None if shown is None else shown + 1,
         )  # fmt: skip
-        found = store.query_documents(query)
-        total = len(found) or store.counts()["documents"]
-    _print_documents(cut(found, limit, everything), as_json, items.none_shown("document", total, limit))
+        found = cut(store.query_documents(query), limit, everything)
+        total = 0 if found else store.counts()["documents"]
+    _print_documents(found, as_json, items.none_shown("document", total, limit))
 
 
 def _print_documents(found: list[Document], as_json: bool, none: str) -> None:
@@ -245,11 +245,11 @@ def _edit_in_editor(store: StorageEngine, found: Document, reference: str, allow
 def rm(ids: tuple[str, ...]) -> None:
     """Move documents to the trash; `edda doc restore` brings them back."""
     with opened() as store:
-        doomed = {items.document(store, reference).id for reference in ids}
+        doomed = items.several(lambda reference: items.document(store, reference), ids)
 
         def work(tx: Transaction) -> None:
-            for each in sorted(doomed):
-                tx.delete_document(each)
+            for each in doomed:
+                tx.delete_document(each.id)
 
         write(store, work)
     note(f"Moved {count(len(doomed), 'document')} to the trash.")

@@ -10,9 +10,10 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import FilePath, Progress, check_free, count, force_option, note, opened, safe_line
@@ -34,18 +35,63 @@ _UNFIT: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # what one system or a
 _UNSOUND: Final = _UNFIT if os.name == "nt" else re.compile(r"[\x00-\x1f\x7f\\]")  # what this one cannot, or should not
 
 
+_FORMATS: Final = ("jsonl", "markdown")
+_WORDS: Final = {
+    **dict.fromkeys(("jsonl", "json", "ndjson"), "jsonl"),
+    **dict.fromkeys(("markdown", "md"), "markdown"),
+    **dict.fromkeys(
+        ("csv", "tsv", "html", "xml", "yaml", "yml", "toml", "text", "txt", "org", "opml", "ics", "pdf"), ""
+    ),
+}
+"""Words that name a format, and which of ours it is; none for one that nothing is written in."""
+
+
+class _Target(FilePath):
+    """Where to write, as it was typed: ``./markdown`` is a file, and ``markdown`` a format."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # type: ignore[override]
+        """Return what was typed."""
+        super().convert(value, param, ctx)
+        return str(value)
+
+
 @click.command("export", cls=Command)
-@click.argument("path", required=False, type=FilePath())
-@click.option("--format", "format", type=click.Choice(["jsonl", "markdown"]), default="jsonl", show_default=True)
+@click.argument("path", required=False, type=_Target())
+@click.option("--format", "format", type=click.Choice(_FORMATS), default="jsonl", show_default=True)
 @force_option
-def export(path: Path | None, format: str, force: bool) -> None:
+@click.pass_context
+def export(ctx: click.Context, path: str | None, format: str, force: bool) -> None:
     """
     Write everything out, but for what is in the trash.
 
-    As jsonl: every tag, document, task and link, one JSON object a line, in an order that stays, to PATH or stdout. As
-    markdown: every document as a file in the folder PATH, under the path that it was imported from, else under its title.
+    As jsonl: every tag, document, task and link, one JSON object a line, in an order that stays, to PATH, or to stdout for -
+    or without one. As markdown: every document as a file in the folder PATH, under the path that it was imported from, else
+    under its title.
     A file that is there is replaced only with --force; a Markdown file that would stay as it is needs none.
     """
+    if path is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
+        _check_meant(path)
+    _export(None if path is None or path == "-" else Path(path), format, force)
+
+
+def _check_meant(typed: str) -> None:
+    """Refuse a path that says, by its name, that its author wants another format than JSON lines."""
+    shown, word = safe_line(typed), typed.lower()
+    jsonl = "`edda export FILE` writes JSON lines to a file, and without FILE to stdout"
+    markdown = "`edda export --format markdown DIR` writes documents as Markdown files"
+    if word in _WORDS:
+        other = {"jsonl": jsonl, "markdown": markdown, "": f"{jsonl}, and {markdown}"}[_WORDS[word]]
+        what = "is a format" if _WORDS[word] else "is a format in which nothing is written"
+        raise UsageError(f"{shown} {what}; nothing was written: {other}. A file of that name is ./{shown}.")
+    if word.endswith(("/", os.sep)):
+        raise UsageError(f"{shown} is a folder; nothing was written: {jsonl}, and {markdown}.")
+    if _WORDS.get(word.rpartition(".")[2]) == "markdown":
+        raise UsageError(
+            f"JSON lines are no Markdown; nothing was written: {markdown}, or name a file that does not end like {shown}."
+        )
+
+
+def _export(path: Path | None, format: str, force: bool) -> None:
     if format == "jsonl":
         check_free(path, force)
         with opened() as store, Progress("Exporting", sum(store.counts().values())) as progress:

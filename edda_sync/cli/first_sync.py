@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from edda_sync.cli.common import can_redraw, note
+from edda_sync.cli.common import can_redraw, note, safe_line
 
 if TYPE_CHECKING:
     from edda_sync.device.device import Device
@@ -18,10 +18,13 @@ STEP_S: Final = 0.2
 async def until_equal(device: Device, peer: str) -> bool:
     """Wait until the inviter is proved equal, with a bar; False when it has gone."""
     equal = asyncio.ensure_future(device.equal({peer}))
-    seen = time.monotonic()
+    seen, said = time.monotonic(), ""
     try:
         with _Bar() as bar:
             while not (await asyncio.wait({equal}, timeout=STEP_S))[0]:
+                if device.fault not in ("", said):  # nothing comes until it is mended
+                    said = device.fault
+                    note(safe_line(said))
                 talk = device.progress.get(peer)
                 now = time.monotonic()
                 if talk is not None:

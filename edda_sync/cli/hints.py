@@ -42,6 +42,9 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "tag set": ("tag add NAME --color COLOR",),
     "tag show": ("task list --tag NAME", "doc list --tag NAME"),
     "import md": ("import markdown",),
+    "import folder": ("import markdown PATH",),
+    "import json": ("import beads FILE",),
+    "import jsonl": ("import beads FILE",),
     "search": ("doc search WORDS", "task list --text WORDS"),
     "trash": ("task list --trash", "doc list --trash"),
     "find": ("doc search WORDS", "task list --text WORDS"),
@@ -149,7 +152,10 @@ def command(place: str, name: str, known: Mapping[str, Iterable[str]]) -> list[s
     verbs = {verb for verb, others in VERBS.items() if word == verb or word in others}
     meant = [f"{behind}{each}" for each in known if each in verbs]
     meant += [f"{behind}{each} {verb}" for each, below in known.items() for verb in below if verb in verbs]
-    return meant or [f"{behind}{each}" for each in get_close_matches(word, known)]
+    meant = meant or [f"{behind}{each}" for each in get_close_matches(word, known)]
+    return meant or (
+        [f"import {each} PATH" for each in known] if place == "import" else []
+    )  # else it is most likely a path
 
 
 def option(place: str, name: str, known: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import click
 from edda_sync.cli.commands import Group
 from edda_sync.cli.common import FilePath, Progress, count, note, opened, safe_line, say, settings
 from edda_sync.words import exits
+from edda_sync.words.errors import UsageError
 
 if TYPE_CHECKING:
     from edda_sync.imports import Report, Source
@@ -29,7 +30,12 @@ def beads(path: Path) -> None:
     """Import the issues of a Beads export, a file of JSON lines, as tasks; what no field holds goes into their metadata."""
     from edda_sync.imports import beads as source
 
-    _import(source.read(path), "task")
+    shown = safe_line(str(path))
+    if path.is_dir():
+        raise UsageError(
+            f"{shown} is a folder; name the file that Beads wrote, such as .beads/issues.jsonl in its folder."
+        )
+    _import(source.read(path), "task", f"{shown} holds no issues, of which each would be a line of JSON")
 
 
 @import_.command("markdown")
@@ -45,18 +51,26 @@ def markdown(path: Path, under: str) -> None:
     """
     from edda_sync.imports import markdown as source
 
-    _import(source.read(path, under), "document")
+    _import(
+        source.read(path, under), "document", f"There are no files in {safe_line(str(path))} whose names end in .md"
+    )
 
 
-def _import(source: Source, what: str) -> None:
+def _import(source: Source, what: str, none: str) -> None:
+    """Merge a source into the store and tell it; ``none`` says that it holds nothing, and what was looked for."""
     from edda_sync.imports import merge_into
 
+    if not (source.items or source.refused):
+        note(f"{none}; nothing was imported.")
+        click.get_current_context().exit(exits.NOT_FOUND)
     named = settings()
     with opened() as store, Progress("Importing", len(source.items)) as progress:
         report = merge_into(store, source, agent=named.agent, reason=named.reason, progress=progress)
     _tell(report, what)
-    if source.kept:
-        note(f"Kept in metadata, since no field holds it: {_counts(source.kept)}.")
+    if report.kept:
+        note(f"Kept in metadata, since no field holds it: {_counts(report.kept)}.")
+    if report.nearly:
+        note(f"Taken as near as a field holds it, and kept in metadata as it was: {_counts(report.nearly)}.")
     if source.refused:
         note(f"Could not be imported: {len(source.refused):,}.")
         _list([f"{each.name}: {each.why}" for each in source.refused])

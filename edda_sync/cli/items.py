@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edda_sync.cli.columns import NOTHING
 from edda_sync.cli.common import count, note, print_json, safe_line, say, short_ids, write
-from edda_sync.words import model
-from edda_sync.words.errors import InTrashError, NotFoundError, command_of
+from edda_sync.words import model, values
+from edda_sync.words.errors import (
+    AmbiguousIdError,
+    InTrashError,
+    LocalError,
+    NotFoundError,
+    NotTaggedError,
+    UsageError,
+    command_of,
+)
 from edda_sync.words.model import Document, Item, Task
 
 if TYPE_CHECKING:
     from edda_sync.engine.engine import StorageEngine
     from edda_sync.engine.transaction import Transaction
+
+T = TypeVar("T")
 
 LISTED_MAX = 10  # subtasks that a hint names
 
@@ -47,6 +57,38 @@ def _absent(store: StorageEngine, kind: str, whole: str, reference: str) -> NotF
     return InTrashError(kind, reference) if store.reading.in_trash(kind, [whole]) else NotFoundError(kind, reference)
 
 
+def several(find: Callable[[str], T], references: Sequence[str]) -> list[T]:
+    """
+    Return what each of several references names, each thing once.
+
+    Args:
+        find: Finds the one thing that a reference names, such as :func:`task`.
+        references: What was typed.
+
+    Raises:
+        NotFoundError, AmbiguousIdError: The only reference is wrong.
+        UsageError: Some of several are, each of which is said: a command does all that it was asked to do, or nothing.
+    """
+    found: dict[str, T] = {}
+    wrong: list[LocalError] = []
+    for reference in references:
+        try:
+            item = find(reference)
+            found.setdefault(getattr(item, "id", reference), item)
+        except (NotFoundError, AmbiguousIdError) as error:
+            wrong.append(error)
+    if not wrong:
+        return list(found.values())
+    if len(references) == 1:
+        raise wrong[0]
+    for each in wrong:
+        note(str(each))
+    others = f", with the other{'s' if len(found) > 1 else ''} neither" if found else ""
+    refused = UsageError(f"Nothing was done{others}: mend or leave out what is wrong, and run it again.")
+    refused.exit_code = wrong[0].exit_code
+    raise refused from wrong[0]
+
+
 def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
     """Say of a task or document that was opened a while ago that it was deleted meanwhile, and how it comes back."""
     error = _absent(store, kind, whole, whole)
@@ -54,21 +96,25 @@ def note_if_gone(store: StorageEngine, kind: str, whole: str) -> None:
         note(f"Meanwhile: {error}")
 
 
-def restore(store: StorageEngine, kind: str, references: Iterable[str]) -> None:
+def restore(store: StorageEngine, kind: str, references: Sequence[str]) -> None:
     """
     Bring tasks or documents back from the trash, in one change, and say which were not in it.
 
     Raises:
-        NotFoundError, AmbiguousIdError: As they say; nothing was restored.
+        LocalError: As :func:`several`; nothing was restored.
     """
     get = store.get_task if kind == "task" else store.get_document
-    named = {store.resolve(kind, reference): reference for reference in references}
-    here = {whole: get(whole) for whole in named}
+
+    def find(reference: str) -> tuple[str, Item | None]:
+        whole = store.resolve(kind, reference)
+        item = get(whole)
+        absent = None if item is not None else _absent(store, kind, whole, reference)
+        if absent is not None and not isinstance(absent, InTrashError):
+            raise absent
+        return whole, item
+
+    here = dict(several(find, references))
     hidden = [whole for whole, item in here.items() if item is None]
-    for whole in hidden:
-        error = _absent(store, kind, whole, named[whole])
-        if not isinstance(error, InTrashError):
-            raise error
 
     def work(tx: Transaction) -> None:
         for whole in hidden:
@@ -141,7 +187,8 @@ def print_fields(item: Item, leave_out: Collection[str]) -> None:
             for key, inner in value.items():
                 say(f"{field}.{safe_line(key)}: {safe_line(json.dumps(inner, ensure_ascii=False))}")
         else:
-            say(f"{field}: {', '.join(value) if isinstance(value, list) else value}")
+            shown = short_time(value) if field == "due_date" else value
+            say(f"{field}: {', '.join(shown) if isinstance(shown, list) else shown}")
 
 
 def short_time(moment: str | None) -> str:
@@ -157,11 +204,19 @@ def with_tags(title: str, tags: Iterable[str]) -> str:
 
 
 def change_tags(tx: Transaction, kind: str, item_id: str, added: Iterable[str], removed: Iterable[str]) -> None:
-    """Put tags on an item, and take tags off it."""
+    """
+    Put tags on an item, and take tags off it.
+
+    Raises:
+        NotTaggedError: It does not carry one that is to be taken off.
+    """
     for tag in added:
         tx.add_tag(item_id, tag, kind)
     for tag in removed:
-        tx.remove_tag(item_id, tag, kind)
+        item = tx.get_task(item_id) if kind == "task" else tx.get_document(item_id)
+        tx.remove_tag(item_id, tag, kind)  # first: it says what is no name of a tag
+        if item is not None and values.tag_id(tag) not in map(values.tag_id, item.tags):
+            raise NotTaggedError(kind, item_id, tag)
 
 
 def remove_keys(mapping: dict[str, Any], keys: Iterable[str]) -> None:

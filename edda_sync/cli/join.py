@@ -66,6 +66,8 @@ def join(ctx: click.Context, code: str, at: tuple[str, int] | None, bring: bool,
         aside = home() / time.strftime("left-%Y-%m-%d-%H%M%S") if has_content and not stays else None
         if held is not None and aside is not None and along is None and can_ask():  # now it is known that it moves
             along = _ask_member(held, welcome)
+        elif held is not None and aside is not None and bring and held.kept:
+            note(_not_brought(held))
         joining.enter(home(), welcome, called, aside)
     joined = _Joined(welcome, inviter, checked, aside, bool(along), held if stays else None)
     if not asyncio.run(_sync_in(joined)):
@@ -97,6 +99,7 @@ class _Joined:
 def _ask(held: Holdings) -> bool:
     """Ask what to do with a store that holds something; True to bring it along."""
     content = ", ".join([count(held.tasks, "task"), count(held.documents, "document"), count(held.tags, "tag")])
+    content += f", {held.trash:,} in the trash" if held.trash else ""
     others = f", in a workspace with {count(held.others, 'other device')}" if held.others else ""
     if not can_ask():
         same = " (with either it stays as it is, should it be that workspace's already)" if held.others else ""
@@ -108,7 +111,17 @@ def _ask(held: Holdings) -> bool:
     note(
         "It is put aside, and stays usable there. Its tasks and documents can come along into the workspace that you join."
     )
+    if held.kept:
+        note(_not_brought(held))
     return click.confirm("Bring them along?", err=True)
+
+
+def _not_brought(held: Holdings) -> str:
+    """Say what of a store does not come along."""
+    return (
+        f"What does not come along: {count(held.kept, 'value')} that conflicts keep beside what is shown; `edda conflicts` "
+        "lists them, here now and later where the store is put aside."
+    )
 
 
 def _ask_member(held: Holdings, welcome: Welcome) -> bool:
@@ -212,6 +225,12 @@ def _bring(aside: Path, store: Any) -> Brought:
 
 def _brought(brought: Brought) -> str:
     said = f"Brought along: {count(brought.tasks, 'task')} and {count(brought.documents, 'document')}."
+    if brought.trash:
+        said += (
+            " 1 more is in the trash, as it was."
+            if brought.trash == 1
+            else f" {brought.trash:,} more are in the trash."
+        )
     if brought.known:
         said += f" {brought.known:,} more were in the workspace already, and stay as they are there."
     return said

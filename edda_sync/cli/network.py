@@ -13,6 +13,7 @@ import click
 from edda_sync.cli.commands import Command
 from edda_sync.cli.common import (
     STORE_FILE,
+    damaged_parts,
     home,
     json_option,
     note,
@@ -33,6 +34,7 @@ from edda_sync.cli.running import (
 from edda_sync.cli.status import apart, losses, names_of
 from edda_sync.words import exits, limits
 from edda_sync.words.addresses import host_port
+from edda_sync.words.errors import damage_sentence
 
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
@@ -79,6 +81,8 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
         if fresh:
             note(f"Made a new store in {safe_line(str(home()))}; nothing else needs to be set up.")
         found = await device.status()
+        if damaged := await device.run(damaged_parts):
+            note(f"Not everything works, since {damage_sentence(damaged)}")
         for loss in losses(found):
             note(loss)
         _print_banner(found, service.addresses())
@@ -126,7 +130,8 @@ def sync(ctx: click.Context, at: tuple[tuple[str, int], ...], timeout: float, as
     """
     final = asyncio.run(_sync(at, timeout))
     if as_json:
-        print_json({"equal": final["equal"], "peers": final["peers"], "shut_out": final["shut_out"]})
+        fault = final.get("fault", "")
+        print_json({"equal": final["equal"], "peers": final["peers"], "shut_out": final["shut_out"], "fault": fault})
     else:
         _print_synced(final)
     if not final["equal"]:
@@ -161,6 +166,8 @@ def _print_synced(final: Answer) -> None:
         note("No other device belongs to this workspace yet; `edda invite` lets one in.")
     elif final["shut_out"]:
         note(safe_line(final["shut_out"]))
+    elif not final["equal"] and final.get("fault"):
+        note(safe_line(final["fault"]))
     elif all(each["state"] == "unreachable" for each in final["peers"]) and not on_network():
         note(f"{NO_NETWORK}; no other device could be reached.")
     elif all(each["state"] == "unreachable" for each in final["peers"]):

@@ -8,11 +8,12 @@ import click
 
 from edda_sync.cli.columns import print_table
 from edda_sync.cli.commands import Command
-from edda_sync.cli.common import count, home, json_option, note, opened, print_json, safe_line, say
+from edda_sync.cli.common import count, damaged_parts, home, json_option, note, opened, print_json, safe_line, say
 from edda_sync.cli.running import SHORT_DEVICE, Waiting, last
 from edda_sync.crdt.records import told_apart
 from edda_sync.engine import missing
 from edda_sync.words import limits
+from edda_sync.words.errors import damage_sentence
 from edda_sync.words.folders import socket_path
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def status(as_json: bool) -> None:
         from edda_sync.engine import standing
 
         with opened() as store:
-            found = standing.status(store)
+            found = {**standing.status(store), "damaged": damaged_parts(store)}
     found.pop("done", None)
     if as_json:
         print_json(found)
@@ -86,6 +87,8 @@ def _print_status(found: Answer) -> None:
     say(f"store: {held}; {size:,.1f} MB in {found['home']}; digest {found['digest'][:12]}")
     if found["running"] and not found["discovery"]["available"]:
         say(f"not looking on the LAN: {found['discovery']['reason']}")
+    if found.get("damaged"):  # an older device that runs does not say
+        say(f"damaged: {damage_sentence(found['damaged'])}")
     if found["conflicts"]:
         say(f"conflicts: {found['conflicts']:,} kept; `edda conflicts` shows them")
     if found["waiting"]:

@@ -6,8 +6,8 @@ import click
 
 from edda_sync.cli.columns import NOTHING, print_table
 from edda_sync.cli.commands import Group
-from edda_sync.cli.common import TagName, json_option, note, opened, print_json, say, write
-from edda_sync.words import model
+from edda_sync.cli.common import TagName, json_option, note, opened, print_json, safe_line, say, write
+from edda_sync.words import model, values
 
 
 @click.group("tag", cls=Group)
@@ -51,7 +51,11 @@ def list_(as_json: bool) -> None:
 def rename(name: str, new_name: str) -> None:
     """Rename a tag, on all that carries it."""
     with opened() as store:
+        old, new = values.tag_id(name), values.tag_id(new_name)
+        was_there = old != new and any(each.id == new for each in store.tags())
         write(store, lambda tx: tx.rename_tag(name, new_name))
+    if was_there:
+        note(f"There was a tag {safe_line(new_name)} already: what carried {safe_line(name)} carries that one now.")
 
 
 @tag.command("rm")

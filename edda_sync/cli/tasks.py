@@ -27,6 +27,7 @@ from edda_sync.cli.common import (
     short_ids,
     write,
 )
+from edda_sync.cli.days import Day
 from edda_sync.words import values
 from edda_sync.words.errors import UsageError
 from edda_sync.words.model import UNSET, Task
@@ -53,7 +54,12 @@ def _fields(function: Any) -> Any:
             "--tag", "tags", type=TagName(), metavar="NAME", multiple=True, help="Add a tag; may be given again."
         ),
         click.option("--parent", metavar="ID", help="The task that this is a subtask of; `none` for none."),
-        click.option("--due", metavar="DATE", help="2026-03-01 or 2026-03-01T09:30:00Z; `none` for none."),
+        click.option(
+            "--due",
+            type=Day(or_none=True),
+            metavar="DATE",
+            help="2026-03-01, tomorrow, friday, or a time in UTC such as 2026-03-01T09:30:00Z; `none` for none.",
+        ),
         click.option("--priority", type=int, metavar="0-4", help="0 is most urgent; 2 unless you say so."),
         click.option("--status", type=click.Choice(values.STATUSES), help="open unless you say so."),
         click.option("--description-file", metavar="FILE", help="Read the description from a file, or - for stdin."),
@@ -88,8 +94,8 @@ def add(title: tuple[str, ...], as_json: bool, **fields: Any) -> None:
     help="May be given again: tasks that carry all of them.",
 )
 @click.option("--parent", metavar="ID", help="Subtasks of a task; `none` for tasks that have no parent.")
-@click.option("--due-before", metavar="DATE", help="Due before this moment.")
-@click.option("--due-after", metavar="DATE", help="Due at this moment or later.")
+@click.option("--due-before", type=Day(), metavar="DATE", help="Due before this moment.")
+@click.option("--due-after", type=Day(), metavar="DATE", help="Due at this moment or later.")
 @click.option("--text", metavar="WORDS", help="Words in title or description; `rep*` is a beginning.")
 @click.option("--order", type=click.Choice(TASK_ORDERS), default="urgent", show_default=True)
 @click.option("--reverse", is_flag=True, help="Turn the order round.")
@@ -105,8 +111,10 @@ def list_(everything: bool, trash: bool, limit: int | None, as_json: bool, **con
             total = len(found)
         else:
             found = store.query_tasks(_query(store, everything, limit, conditions))
-            total = len(found) or store.counts()["tasks"]
-    found = cut(found, limit, everything or trash)
+            total = 0
+        found = cut(found, limit, everything or trash)
+        if not found and not trash:
+            total = store.counts()["tasks"]
     if as_json:
         print_json([items.as_json(each) for each in found])
     elif found:
@@ -213,7 +221,7 @@ def edit(
 def done(ids: tuple[str, ...]) -> None:
     """Mark tasks as done."""
     with opened() as store:
-        found = [items.task(store, reference) for reference in ids]
+        found = items.several(lambda reference: items.task(store, reference), ids)
 
         def work(tx: Transaction) -> None:
             for each in found:
@@ -231,7 +239,7 @@ def done(ids: tuple[str, ...]) -> None:
 def rm(ids: tuple[str, ...], recursive: bool) -> None:
     """Move tasks to the trash; `edda task restore` brings them back."""
     with opened() as store:
-        found = {each.id: each for each in (items.task(store, reference) for reference in ids)}
+        found = {each.id: each for each in items.several(lambda reference: items.task(store, reference), ids)}
         below = _below(store, list(found))
         if below and not recursive and can_ask():
             recursive = click.confirm(

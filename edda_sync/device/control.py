@@ -26,6 +26,7 @@ from edda_sync.words.files import disk_error, mend_file, open_file
 from edda_sync.words.folders import make_folder, socket_path
 from edda_sync.words.process import Owner, held
 
+LOCK_FILE: Final = "edda.lock"
 HOLDER_BYTES_MAX: Final = 200  # how much is read of who holds the lock
 LINE_BYTES_MAX: Final = 1024 * 1024
 
@@ -44,24 +45,52 @@ def only_runner(home: Path) -> Any:
         ReadOnlyError, DiskFullError: The lock file cannot be created.
     """
     home = absolute(home)
-    folder = home / "run"
-    mend_file(folder)
-    make_folder(folder)
-    fd = open_file(folder / "edda.lock")
+    is_new = not home.exists()
+    fd = _locked(home)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(
-                f"Another edda is syncing {home} already{_holder(fd)}; stop it first, or use commands beside it."
-            ) from None
         with contextlib.suppress(OSError):  # a full disk is no reason not to run
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"process {os.getpid()}, {Path(sys.argv[0]).name or 'python'}".encode(), 0)
         with held(fd):
             yield
     finally:
+        if is_new:
+            _leave_no_trace(home)
         os.close(fd)
+
+
+def _locked(home: Path) -> int:
+    """Return an open descriptor of the store's lock, which this process holds."""
+    folder = home / "run"
+    mend_file(folder)
+    while True:
+        make_folder(folder)
+        path = folder / LOCK_FILE
+        fd = open_file(path)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"Another edda is syncing {home} already{_holder(fd)}; stop it first, or use commands beside it."
+                ) from None
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), path.stat()):
+                    return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # whoever held it before took it away, since nothing had come of its folder
+
+
+def _leave_no_trace(home: Path) -> None:
+    """Take away a folder that was made for the lock alone, while that is held, if nothing else came into it."""
+    folder = home / "run"
+    with contextlib.suppress(OSError):  # other things are there, and stay
+        if os.listdir(home) == [folder.name] and os.listdir(folder) == [LOCK_FILE]:
+            (folder / LOCK_FILE).unlink()
+            folder.rmdir()
+            home.rmdir()
 
 
 def _holder(fd: int) -> str:

@@ -26,7 +26,7 @@ from edda_sync.transport.interfaces import has_network
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
-from edda_sync.words.errors import NotReachableError, PairingError, UsageError
+from edda_sync.words.errors import DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.words.model import Item, Task
@@ -55,6 +55,8 @@ class Holdings:
         device: The id of the device that made it.
         name: The name of that device in the workspace.
         tasks, documents, tags: How many there are.
+        trash: How many tasks and documents are in its trash.
+        kept: How many values of conflicts it keeps beside those that it shows. They cannot be brought along.
         others: How many other members the workspace has.
         is_shut_out: Whether the change that let it in is missing, or its inviter refuses it: it may have to be let in again.
     """
@@ -65,22 +67,32 @@ class Holdings:
     tasks: int
     documents: int
     tags: int
+    trash: int
+    kept: int
     others: int
     is_shut_out: bool
 
     @property
     def is_empty(self) -> bool:
         """Whether it holds nothing that anybody would miss."""
-        return not (self.tasks or self.documents or self.tags or self.others)
+        return not (self.tasks or self.documents or self.tags or self.trash or self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """How many items were brought along, and how many stayed as the workspace has them, because it knew their ids."""
+    """
+    How much was brought along.
+
+    Attributes:
+        tasks, documents: How many of those that were shown.
+        known: How many items stayed as the workspace has them, because it knew their ids.
+        trash: How many tasks and documents of the trash. They are in the trash again.
+    """
 
     tasks: int
     documents: int
     known: int
+    trash: int = 0
 
 
 def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None:
@@ -93,6 +105,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
 
     Raises:
         LostStoreError: A store was there before, and making another one would destroy what is left of it.
+        DamagedStoreError: The store's file is damaged.
     """
     home, config = absolute(home), config or StorageConfig()
     database = config.database(home)
@@ -101,6 +114,8 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         return None
     with StorageEngine(home) as engine:
         engine.open_store(config)
+        if parts := engine.reading.damaged_parts():  # whoever syncs over it would wait for what it cannot read
+            raise DamagedStoreError(str(database), damage(str(database), parts))
         with engine.store.read() as reader:
             workspace, birth = reader.meta.get(WORKSPACE_KEY), reader.meta.get(BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)
@@ -110,7 +125,9 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
         device = identities.device_of(changes.decode_birth(birth).public_key)
         own = standing.names(engine).get(device, engine.name)
         others = max(0, len(members) - 1)
-        held = counts["tasks"], counts["documents"], counts["tags"]
+        trash = sum(len(engine.trash(kind)) for kind in ("task", "document"))
+        kept = sum(len(each.kept) for each in engine.conflicts())
+        held = counts["tasks"], counts["documents"], counts["tags"], trash, kept
         return Holdings(workspace, device, own, *held, others, shut_out)
 
 
@@ -151,7 +168,9 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
         InvalidValueError, PairingError, NotReachableError, RemoteError: See ``pairing.join``; for the last address.
     """
     pairing.parse_code(code)
-    identity = _identity(absolute(home))
+    home = absolute(home)
+    is_new = not (opening.has_identity(home) or opening.has_identity(home / PAIRING_FOLDER))
+    identity = _identity(home)
     record = membership.encode(DeviceCard(identity.certificate, name, identity.sealing_keys))
     failure: PairingError | NotReachableError = PairingError(NOBODY, nobody_asked=True)
     for host, port in endpoints:
@@ -165,6 +184,8 @@ async def pair(home: Path, code: str, name: str, endpoints: Sequence[Endpoint]) 
             failure = error  # nobody invites there; the address may also be another machine's, as of a bridge
         else:
             return welcome, (host, welcome.port)
+    if is_new:  # nobody has heard of it
+        identities.discard(home / PAIRING_FOLDER)
     raise failure
 
 
@@ -243,11 +264,11 @@ def _clear(home: Path, database: Path, held: Holdings, aside: Path | None) -> No
 
 def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     """
-    Create what one store shows in another one, under the same ids, in one change.
+    Create what one store shows, and what is in its trash, in another one, under the same ids, in one change.
 
     Args:
         old: The store to copy from; it is only read.
-        new: The store to copy to. Items that it already has stay as they are, unless they are in the trash.
+        new: The store to copy to. Items that it already has stay as they are, unless they are in the trash there only.
     """
     tasks: list[Item] = [*parents_first(old.query_tasks(TaskQuery()), lambda task: task)]
     documents: list[Item] = [*old.query_documents(DocumentQuery())]
@@ -256,22 +277,43 @@ def bring(old: StorageEngine, new: StorageEngine) -> Brought:
     trash = {item.id for kind in ("task", "document") for item in new.trash(kind)}
     tags = {tag.id for tag in new.tags()}
     overfull = {entity_id for _, entity_id in new.reading.overfull()}  # nothing can be written into these
-    known, tags = known | overfull, tags | overfull
+    shown, known, tags = known - overfull, known | overfull, tags | overfull
+    doomed = _deleted(old, known | trash, shown | {item.id for item in (*tasks, *documents)})
     linked = {(link.task_id, link.document_id) for link in new.links()}
 
     def work(tx: Transaction) -> Brought:
         for tag in old.tags():
             if tag.id not in tags:
                 tx.create_tag(tag.name, tag.color, tag.description)
-        for item in _unknown([*tasks, *documents], known):
+        for item in _unknown([*tasks, *documents, *doomed], known):
             _create(tx, item, item.id in trash)
+        for item in doomed:
+            (tx.delete_task if isinstance(item, Task) else tx.delete_document)(item.id)
         for link in old.links():
             if (link.task_id, link.document_id) not in linked:
                 tx.link(link.task_id, link.document_id, link.relationship_type)
         counts = [sum(1 for _ in _unknown(items, known)) for items in (tasks, documents)]
-        return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts))
+        return Brought(counts[0], counts[1], len(tasks) + len(documents) - sum(counts), len(doomed))
 
     return new.transact(work, reason="brought along")
+
+
+def _deleted(old: StorageEngine, known: set[str], shown: set[str]) -> list[Item]:
+    """
+    Return what is in a store's trash and is not known, each after its parent; one whose parent will not be there has none.
+
+    Args:
+        old: The store.
+        known: Ids that are left out.
+        shown: Ids of what will be shown where they go.
+    """
+    tasks = [item for item in old.trash("task") if isinstance(item, Task) and item.id not in known]
+    there = shown | {task.id for task in tasks}
+    for task in tasks:
+        if task.parent_id not in there:
+            task.parent_id = None
+    documents = [item for item in old.trash("document") if item.id not in known]
+    return [*parents_first(tasks, lambda task: task), *documents]
 
 
 def _unknown(items: Iterable[Item], known: set[str]) -> Iterator[Item]:

@@ -48,6 +48,11 @@ class Running(Protocol):
         ...
 
     @property
+    def fault(self) -> str:
+        """What fails here now."""
+        ...
+
+    @property
     def shut_out(self) -> str | None:
         """A sentence for a person whose device is refused by the device that let it in; None if it is not."""
         ...
@@ -75,7 +80,8 @@ def handler(device: Running) -> Handler:
     async def answer(request: Answer) -> AsyncIterator[Answer]:
         match request:
             case {"do": "status"}:
-                yield {**await device.status(), "done": True}
+                damaged = await device.run(lambda store: store.reading.damaged_parts(limits.LOOKED_THROUGH_BYTES_MAX))
+                yield {**await device.status(), "damaged": damaged, "done": True}
             case {"do": "devices"}:
                 yield {"devices": await devices(device), "done": True}
             case {"do": "sync", "at": list(at), "timeout_s": int() | float() as timeout_s}:
@@ -115,8 +121,8 @@ async def sync(
 
     Yields:
         ``peers``: name and state of each device (``equal``, ``syncing`` or ``unreachable``). At the end also ``equal``:
-        whether at least one device was linked, each one is equal, and each address answered; and ``shut_out``: a sentence
-        for a person whose device is refused by the device that let it in.
+        whether at least one device was linked, each one is equal, and each address answered; ``shut_out``: a sentence for
+        a person whose device is refused by the device that let it in; and ``fault``: what fails here.
     """
     talk = _Sync(device, list(at))
     work = asyncio.ensure_future(talk.run(timeout_s))
@@ -127,7 +133,13 @@ async def sync(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-    yield {"peers": talk.peers(), "equal": talk.is_equal, "shut_out": device.shut_out, "done": True}
+    yield {
+        "peers": talk.peers(),
+        "equal": talk.is_equal,
+        "shut_out": device.shut_out,
+        "fault": device.fault,
+        "done": True,
+    }
 
 
 class _Sync:

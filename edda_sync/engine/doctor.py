@@ -122,16 +122,15 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
         return []
     connection = store.connect()
     try:
-        said = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
-        if said != ["ok"]:
-            return [Finding("file", False, f"SQLite finds {_some(said)}")]
+        if parts := store.damaged_parts(thorough=True):
+            return [Finding("file", False, f"edda.db is not what was written: it is damaged in {', '.join(parts)}")]
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]
         dangling = shape.dangling(connection.execute)
         referring = shape.referring(connection.execute)
     except sqlite.Error as error:
-        return [Finding("file", False, f"SQLite finds {error}")]
+        return [Finding("file", False, f"edda.db cannot be read whole ({error})")]
     finally:
         connection.close()
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edda_sync.crdt import rows, state
+from edda_sync.crdt.entity import Entity
 from edda_sync.crdt.keys import kind_and_id
 from edda_sync.engine.items import item_of_row
 from edda_sync.fold.texts import Texts
@@ -35,4 +36,10 @@ def _item(reader: StoreReader, texts: Texts, record: Record) -> Item | None:
         return None
     if not (entity.touched or entity.deleted):  # it is overfull, and has nothing to show
         return None
-    return item_of_row(entity.kind, rows.row_of(entity, text, rows.parent_of(entity)), [])
+    return item_of_row(entity.kind, rows.row_of(entity, text, rows.parent_of(entity)), _tags_of(reader, entity))
+
+
+def _tags_of(reader: StoreReader, entity: Entity) -> list[str]:
+    """Return the names of the tags that an item in the trash carried; one that was deleted is left out."""
+    ids = [values.id_text(edge.target) for edge in rows.edges_of(entity) if edge.cell.startswith("tag.")]
+    return [row[1] for row in (reader.tables.row("tag", each) for each in ids) if row is not None]

@@ -10,7 +10,7 @@ from edda_sync.engine import missing, opening
 from edda_sync.engine.life import Sidecar, open_sidecar
 from edda_sync.words.config import StorageConfig, absolute
 from edda_sync.words.errors import NotAStoreError, UsageError
-from edda_sync.words.files import without_links
+from edda_sync.words.files import can_only_be_read, without_links
 from edda_sync.words.folders import make_folder, make_state_folder, naming_state, state_folder
 from edda_sync.workspace.keys import WORKSPACE_KEY
 
@@ -85,12 +85,14 @@ class Opened:
         from edda_sync.store.sqlite.store import SqliteStore
 
         state = state_folder(config)
-        make_state_folder(state)  # first: without it no store is made either
-        make_folder(self.home)
+        is_written = not can_only_be_read(config.database(self.home))
+        if is_written:
+            make_state_folder(state)  # first: without it no store is made either
+            make_folder(self.home)
         # Once: a link on the way may point elsewhere by the time of the next look.
         self.home = without_links(self.home)
         database = config.database(self.home)
-        if config.database_path is not None:
+        if config.database_path is not None and is_written:
             make_folder(database.parent)
         opening.check_not_lost(self.home, database, state, anew=anew)
         try:
@@ -104,6 +106,8 @@ class Opened:
         with store.read() as reader:
             store_id = reader.meta.get(STORE_ID)
             founded = reader.meta.get(WORKSPACE_KEY) is not None
+            if store.is_read_only:  # nothing is remembered of what is not written
+                return founded
             if store_id is not None:
                 self.sidecar = _sidecar(state, store_id, store.path)
                 is_whole = store.set_aside is None and missing.is_whole(reader, self.sidecar.remembered())

@@ -272,6 +272,18 @@ class Reading:
         """Return the names of the journals beside the store's file that were put aside: of another file, or damaged."""
         return [] if self._opened.file is None else self._opened.file.journals_aside()
 
+    def damaged_parts(self, bytes_max: int | None = None) -> list[str]:
+        """
+        Return which parts of the store's file are damaged, as a person calls them; it is read whole for that.
+
+        Args:
+            bytes_max: A larger file is not looked at; None for any.
+        """
+        file = self._opened.file
+        if file is None or (bytes_max is not None and file.path.stat().st_size > bytes_max):
+            return []
+        return file.damaged_parts()
+
     def scrub(self, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
         """
         Look whether stored entities still are what was written; ``Writing.refold`` or ``rebuild`` mends what is not.

@@ -12,7 +12,6 @@ value, ``beads.key:HASH``.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -39,6 +38,7 @@ _OURS: Final = {
 }  # fmt: skip
 """What only lines of ``edda export`` hold, by their kind."""
 
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})  # of these nothing is told
 _STATUS: Final = {"open": "open", "in_progress": "in_progress", "blocked": "blocked", "closed": "done"}
 _STATUS_NEAREST: Final = {
     "hooked": "in_progress", "pinned": "open", "deferred": "blocked", "tombstone": "cancelled", "done": "done",
@@ -88,16 +88,14 @@ def parse(lines: Iterable[bytes]) -> Source:
         else:
             issues.setdefault(issue["id"], (where, issue))
     items: list[Imported] = []
-    kept = Counter[str]()
     for where, issue in issues.values():
         try:
             mapped = task_of(issue)
         except (InvalidValueError, RecursionError) as error:
             refused.append(Refused(where, _why(error)))
         else:
-            kept.update(mapped.kept)
-            items.append(Imported(issue["id"], mapped.task))
-    return Source(KEY, parents_first(items, _task), refused, kept)
+            items.append(Imported(issue["id"], mapped.task, mapped.kept, mapped.nearly))
+    return Source(KEY, parents_first(items, _task), refused)
 
 
 def _is_ours(line: dict[str, Any]) -> bool:
@@ -141,29 +139,38 @@ def _why(error: Exception) -> str:
 
 @dataclass(slots=True)
 class Mapped:
-    """A task made of an issue, and what of it went into metadata."""
+    """
+    A task made of an issue.
+
+    Attributes:
+        task: The task.
+        kept: What went into metadata since no field holds it; of what is empty it is not told.
+        nearly: What a field holds as near as it can, and metadata as it was.
+    """
 
     task: Task
     kept: list[str] = field(default_factory=list)
+    nearly: list[str] = field(default_factory=list)
 
     def keep(self, key: str, value: Any, called: str | None = None) -> None:
         """
-        Keep a value of the issue that no field holds.
+        Keep a value of the issue that no field holds as it is written there.
 
         Args:
             key: Its key in the issue; one that could be mistaken for something else is kept with the value.
             value: What it was.
             called: What reports call it; its key otherwise.
         """
-        self.kept.append(called or key)
+        if value not in _EMPTY:
+            (self.nearly if key in _FIELDS else self.kept).append(called or key)
         name = f"{KEY}.{key}"
         if not _is_key(name) or key.startswith(_PREFIXES) or key.endswith(_ESCAPED):
             name, value = f"{KEY}.{_KEYED}{_short_hash(key)}", {key: value}
         self._write(name, value)
 
-    def keep_dependency(self, value: dict[str, Any]) -> None:
+    def keep_dependency(self, value: dict[str, Any], *, is_parent: bool) -> None:
         """Keep a dependency under a key of its own; a second one of the same type and issue gets a sign more."""
-        self.kept.append(f"dependency {value['type']}")
+        (self.nearly if is_parent else self.kept).append("parent" if is_parent else f"dependency {value['type']}")
         name = f"{KEY}.{_DEPENDENCY}{value['type']}.{value['depends_on_id']}"
         if not _is_key(name):
             name = f"{KEY}.{_DEPENDENCY}{_short_hash(name)}"
@@ -283,12 +290,12 @@ def _take_dependencies(mapped: Mapped, value: Any) -> bool:
     )
     if not sound or not value:
         return False
-    for each in sorted(value, key=lambda each: json.dumps(each, sort_keys=True)):
-        mapped.keep_dependency(each)
     parents = [each for each in value if each["type"] == PARENT_CHILD]
-    if parents:
-        first = min(parents, key=lambda each: (str(each.get("created_at", "")), each["depends_on_id"]))
+    first = min(parents, key=lambda each: (str(each.get("created_at", "")), each["depends_on_id"]), default=None)
+    if first is not None:
         mapped.task.parent_id = task_id(first["depends_on_id"])
+    for each in sorted(value, key=lambda each: json.dumps(each, sort_keys=True)):
+        mapped.keep_dependency(each, is_parent=each is first)
     return True
 
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -40,10 +41,20 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")  # half characters, which UTF-8 c
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One item of a source: what the source calls it, and what it is here; its id and every field to import are set."""
+    """
+    One item of a source.
+
+    Attributes:
+        name: What the source calls it.
+        item: What it is here; its id and every field to import are set.
+        kept: What it has that no field holds, and metadata keeps.
+        nearly: What its fields hold as near as they can, and metadata keeps as it was.
+    """
 
     name: str
     item: Item
+    kept: Sequence[str] = ()
+    nearly: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +74,11 @@ class Source:
         key: Name of the source, such as ``beads``; ``import.KEY`` is the metadata key that remembers what was imported.
         items: What to import; a task comes after its parent.
         refused: What cannot be.
-        kept: How many items have something that no field holds and metadata keeps, by what it is.
     """
 
     key: str
     items: Sequence[Imported]
     refused: Sequence[Refused] = ()
-    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,6 +90,8 @@ class Report:
         created, updated, unchanged: How many items each.
         in_trash: How many were left in the trash.
         edited: Name and field of each value that the source has changed and a person has too: the person's stayed.
+        kept, nearly: Of how many items that were created or updated metadata keeps what no field holds, and what a field
+            holds nearly, by what it is.
     """
 
     created: int = 0
@@ -88,6 +99,13 @@ class Report:
     unchanged: int = 0
     in_trash: int = 0
     edited: list[tuple[str, str]] = field(default_factory=list)
+    kept: Counter[str] = field(default_factory=Counter)
+    nearly: Counter[str] = field(default_factory=Counter)
+
+    def wrote(self, each: Imported) -> None:
+        """Take in that an item was created or updated."""
+        self.kept.update(each.kept)
+        self.nearly.update(each.nearly)
 
     def add(self, other: Report) -> None:
         """Add another report's counts."""
@@ -96,6 +114,8 @@ class Report:
         self.unchanged += other.unchanged
         self.in_trash += other.in_trash
         self.edited += other.edited
+        self.kept += other.kept
+        self.nearly += other.nearly
 
 
 def merge_into(
@@ -169,6 +189,7 @@ def _merge_batch(store: StorageEngine, tx: Transaction, key: str, batch: Sequenc
         else:
             _create(tx, key, each.item)
             report.created += 1
+            report.wrote(each)
     return report
 
 
@@ -217,6 +238,7 @@ def _update(tx: Transaction, key: str, each: Imported, current: Item, report: Re
         report.unchanged += 1
         return
     report.updated += 1
+    report.wrote(each)
     _replace_text(tx, current, taken)
     set_cells(current, {**taken, f"metadata.{key}": values.json_value("metadata", after)})
     _write(tx, current)

@@ -249,6 +249,23 @@ def load(home: Path) -> Identity | None:
     return identity
 
 
+def discard(home: Path) -> None:
+    """
+    Remove an identity that :func:`save` kept, and that nobody knows, wherever its key is.
+
+    Raises:
+        StorageError: It cannot be removed.
+    """
+    note = _read(home / NOTE_FILE)
+    backend = _keyring() if note is not None and json.loads(note).get("key") == "keyring" else None
+    if note is not None and backend is not None:
+        with contextlib.suppress(
+            Exception
+        ):  # each keyring fails in its own way, and what stays there is in nobody's way
+            backend.delete_password(SERVICE, json.loads(note)["device"])
+    forget(home)
+
+
 def forget(home: Path) -> None:
     """
     Remove the files of an identity that is also saved elsewhere, and the folder if nothing else is in it.

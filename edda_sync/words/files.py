@@ -108,6 +108,13 @@ def mend_open_file(path: Path, descriptor: int) -> None:
             raise NotPrivateError(str(path))
 
 
+def can_only_be_read(path: Path) -> bool:
+    """Tell whether a store's file may be read, and it, or the folder in which SQLite makes its journal, not be written."""
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return False
+    return os.access(path, os.R_OK) and os.path.isfile(path) and os.path.getsize(path) > 0
+
+
 def mend_file(path: Path | str) -> None:
     """
     Take every permission on a file from others; a file that is not there is fine.

@@ -118,6 +118,8 @@ MEMBERS_MAX = 512  # devices of one workspace
 # --- store ------------------------------------------------------------------------------------------------------------
 BUSY_TIMEOUT_MS = 30_000  # how long one process waits for another's transaction
 READERS_MAX = 8  # pooled read connections
+# A file of up to this is looked through for damage by `edda status` and `edda conflicts`: 0.1 s; by `edda doctor` any is.
+LOOKED_THROUGH_BYTES_MAX = 128 * 1024 * 1024
 JOURNAL_BYTES_MAX = 64 * 1024 * 1024  # what is written while somebody reads one state, before that reading is ended
 READERS_LOOKED_AT_EVERY_S = 10.0  # so soon a process that only reads notices how much others have written meanwhile
 FORK_WAIT_S = 1.0  # how long a fork waits for other threads that are using a store: far above what a commit takes

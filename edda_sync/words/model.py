@@ -237,7 +237,7 @@ def _mapping_cells(name: str, mapping: object) -> Cells:
 
 def tag_cells(names: Iterable[str]) -> Cells:
     """Return the cells that carry tags: ``tag.ID`` with the tag's name, which the change makes if need be."""
-    if isinstance(names, str):
+    if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidValueError("tags", "must be a set of names, not one text", names)
     return {_tag_cell(values.text("tags", name)): name for name in names}
 

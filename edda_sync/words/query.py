@@ -25,7 +25,7 @@ class TaskQuery:
     Attributes:
         status: One status or several.
         priority: One priority or several.
-        tags: Names; a task must carry all of them.
+        tags: One name or several; a task must carry all of them.
         parent: Id of a parent; ``""`` finds tasks without one.
         due_from, due_before: Range of ``due_date``, the end not included: text, a ``datetime``, or a ``date``.
         created_from, created_before, updated_from, updated_before: The same for these.
@@ -38,7 +38,7 @@ class TaskQuery:
 
     status: str | Sequence[str] | None = None
     priority: int | Sequence[int] | None = None
-    tags: Sequence[str] = ()
+    tags: str | Sequence[str] = ()
     parent: str | None = None
     due_from: When | None = None
     due_before: When | None = None
@@ -66,7 +66,7 @@ class DocumentQuery:
 
     doc_type: str | Sequence[str] | None = None
     content_type: str | Sequence[str] | None = None
-    tags: Sequence[str] = ()
+    tags: str | Sequence[str] = ()
     task: str | None = None
     created_from: When | None = None
     created_before: When | None = None
@@ -164,7 +164,7 @@ def plan(query: Query) -> Plan:
         kind="task" if task else "document",
         equal=tuple(equal),
         ranges=tuple(each for each in ranges if each[1:] != (None, None)),
-        tag_ids=tuple(values.tag_id(values.line("tags", name)) for name in query.tags),
+        tag_ids=tuple(values.tag_id(values.line("tags", name)) for name in _several(query.tags)),
         linked_from=None if linked_from is None else values.id_text(values.id_bytes("task", linked_from)),
         words=words,
         order=order,

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from edda_sync.cli.conflicts import SHOWN_CHARACTERS_MAX
+from edda_sync.engine.engine import StorageEngine
 from edda_sync.testing import devices, sync
+from edda_sync.words.config import StorageConfig
 from edda_sync.words.model import Task
+from edda_sync.words.query import TaskQuery
+from tests.cli.processes import Machine
 
 
 @pytest.fixture
@@ -47,3 +51,24 @@ def test_json_has_every_value_whole_with_its_author(edda: Any, conflict: str) ->
     assert {value["value"] for value in values} == {"one\x1b[31m", "other " + "x" * SHOWN_CHARACTERS_MAX}
     assert len({value["actor"] for value in values}) == 2
     assert all(value["seq"] > 0 and value["written_at"].endswith("Z") for value in values)
+
+
+def test_each_value_names_the_device_that_wrote_it(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    with StorageEngine(laptop.home) as first, StorageEngine(phone.home) as second:
+        first.open_store(StorageConfig(state_path=laptop.state))
+        second.open_store(StorageConfig(state_path=phone.state))
+        (task,) = first.query_tasks(TaskQuery())
+        first.update_task(Task(id=task.id, title="Buy oat milk"))
+        second.update_task(Task(id=task.id, title="Buy soy milk"))
+        sync(first, second)
+        devices_of = {"Buy oat milk": first.identity.device, "Buy soy milk": second.identity.device}
+    names = {"Buy oat milk": "laptop", "Buy soy milk": "phone"}
+    _, *lines = laptop.run("conflicts").splitlines()
+    assert {line[-12:]: line[:-12].split()[-1] for line in lines} == names
+    assert len({line.index("Buy") for line in lines}) == 1
+    (found,) = laptop.json("conflicts")
+    values = [found["shown"], *found["kept"]]
+    assert {value["value"]: (value["name"], value["device"]) for value in values} == {
+        title: (names[title], devices_of[title]) for title in names
+    }

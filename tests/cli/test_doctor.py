@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,14 @@ def test_the_command_says_what_is_sound_and_what_is_not(another_edda: Callable[[
     assert "DAMAGED  tables" in failed.stdout
     assert "--rebuild" in failed.stderr
     mended = edda("doctor", "--rebuild")
-    assert "1 in tasks" in mended.stderr
-    assert "the same as before" in edda("doctor", "--rebuild").stderr
+    made = r"rebuilt  tables: made anew from \d+ changes of the log: 2 tasks, 1 document, 2 tags, with their links, "
+    assert re.match(made, mended.stdout)
+    assert "other rows than before: 1 in tasks" in mended.stdout.splitlines()[0]
+    again = edda("doctor", "--rebuild").stdout.splitlines()
+    assert again[0].endswith("; every row is the same as before")
+    assert again[1:] == edda("doctor").stdout.splitlines()
+    told = edda.json("doctor", "--rebuild")[0]
+    assert (told["check"], told["sound"], told["detail"]) == ("rebuilt", True, again[0].partition(": ")[2])
     spoil(home, "UPDATE _log SET hash = zeroblob(32) WHERE position = 3")
     assert "DAMAGED  log" in edda("doctor", code=1).stdout
     edda("doctor", "--rebuild", code=1)

@@ -292,3 +292,38 @@ def test_conflicts_are_listed_with_every_value_and_when(another_edda: Callable[[
     assert "on the phone" in printed
     edda("task", "edit", task_id, "--title", conflict["shown"]["value"])
     assert edda.json("conflicts") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("markdown", "`edda export --format markdown DIR`"),
+        ("MD", "`edda export --format markdown DIR`"),
+        ("jsonl", "`edda export FILE` writes JSON lines to a file"),
+        ("csv", "is a format in which nothing is written"),
+        ("notes.md", "JSON lines are no Markdown"),
+        ("out/", "out/ is a folder"),
+    ],
+)
+def test_a_word_that_names_another_format_is_not_taken_as_a_file(
+    edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    refused = edda("export", typed, code=2).stderr
+    assert said in refused
+    assert "nothing was written" in refused
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_format_that_is_named_makes_any_word_a_path(
+    edda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edda("doc", "add", "-", "--title", "One", stdin=b"1")
+    edda("export", "--format", "markdown", "md")
+    assert (tmp_path / "md" / "One.md").read_bytes() == b"1"
+    edda("export", "--format", "jsonl", "json")
+    edda("export", "./markdown")
+    assert (tmp_path / "json").read_text() == (tmp_path / "markdown").read_text() == edda("export", "-").stdout
+    assert not (tmp_path / "-").exists()

@@ -13,7 +13,8 @@ from edda_sync.cli.first_sync import until_equal
 class Talking:
     """As much of a device as a first sync asks for."""
 
-    def __init__(self, *talks: Any) -> None:
+    def __init__(self, *talks: Any, fault: str = "") -> None:
+        self.fault = fault
         self.proved = asyncio.Event()
         self.asked: list[set[str]] = []
         self._talks = list(talks)
@@ -77,3 +78,9 @@ def test_where_no_line_can_be_redrawn_progress_is_a_line_now_and_then(noted: lis
         bar.show(4, 1_500_000)
         bar.show(3, 1_600_000)
     assert noted == ["Syncing: 6 of 10 changes, 1.5 MB."]
+
+
+async def test_a_fault_of_this_device_is_said_once_while_it_is_waited_for(noted: list[str]) -> None:
+    device: Any = Talking(*[talk(9, 100)] * 20, fault="The disk is full.")
+    assert await until_equal(device, "peer")
+    assert noted == ["The disk is full."]

@@ -50,6 +50,8 @@ def meant(place: str, name: str) -> list[str]:
         ("doc", "find", ["doc search"]),
         ("task", "find", ["task list --text WORDS"]),
         ("import", "md", ["import markdown"]),
+        ("import", "json", ["import beads FILE"]),
+        ("import", "notes/", ["import beads PATH", "import markdown PATH"]),
         ("task", "help", ["task --help"]),
         ("", "documents", ["doc"]),
         ("", "new", ["task add", "doc add", "tag add"]),

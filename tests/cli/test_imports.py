@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,12 @@ def test_an_import_tells_what_it_did_and_what_went_into_metadata(edda: Any, tmp_
     )
     first = edda("import", "beads", str(tmp_path / "issues.jsonl"))
     assert first.stdout == "2 created, 0 updated, 0 unchanged.\n"
-    assert "notes 1, status 'hooked' 1" in first.stderr
-    assert edda("import", "beads", str(tmp_path / "issues.jsonl")).stdout == "0 created, 0 updated, 2 unchanged.\n"
+    assert first.stderr.splitlines() == [
+        "Kept in metadata, since no field holds it: notes 1.",
+        "Taken as near as a field holds it, and kept in metadata as it was: status 'hooked' 1.",
+    ]
+    once_more = edda("import", "beads", str(tmp_path / "issues.jsonl"))
+    assert (once_more.stdout, once_more.stderr) == ("0 created, 0 updated, 2 unchanged.\n", "")
     task_id = next(each["id"] for each in edda.json("task", "list", "--all") if each["title"] == "a")
     edda("task", "edit", task_id, "--title", "mine")
     edda("task", "rm", next(each["id"] for each in edda.json("task", "list", "--all") if each["title"] == "b"))
@@ -58,3 +64,36 @@ def test_a_folder_of_markdown_is_imported(edda: Any, tmp_path: Path) -> None:
     (document,) = edda.json("doc", "list")
     assert (document["title"], document["metadata"]["markdown.path"]) == ("A", "mine/a.md")
     assert edda("doc", "show", document["id"]).stdout_bytes == b"# A\r\n"
+
+
+def test_what_is_told_of_metadata_is_true_of_each_value(edda: Any, tmp_path: Path) -> None:
+    issues = [
+        {"id": "1", "title": "a", "labels": [], "description": None, "design": "", "assignee": None, "estimate": 0},
+        {"id": "2", "title": "b ", "priority": 9, "labels": ["y", "x"], "created_at": "2025-01-01T00:00:00.123456Z"},
+        {"id": "3", "title": "c", "dependencies": [
+            {"issue_id": "3", "depends_on_id": "1", "type": "parent-child"},
+            {"issue_id": "3", "depends_on_id": "2", "type": "blocks"},
+        ]},
+    ]  # fmt: skip
+    (tmp_path / "issues.jsonl").write_text("\n".join(json.dumps(each) for each in issues))
+    told = edda("import", "beads", str(tmp_path / "issues.jsonl")).stderr.splitlines()
+    nearly = "created_at 1, labels 1, parent 1, priority 1, title 1"
+    assert told == [
+        "Kept in metadata, since no field holds it: dependency blocks 1, estimate 1.",
+        f"Taken as near as a field holds it, and kept in metadata as it was: {nearly}.",
+    ]
+
+
+def test_an_import_that_finds_nothing_says_what_is_looked_for_and_makes_no_store(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    edda = another_edda("fresh")
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "a.txt").write_text("text")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    sought = f"There are no files in {tmp_path / 'in'} whose names end in .md; nothing was imported.\n"
+    assert edda("import", "markdown", str(tmp_path / "in"), code=3).stderr == sought
+    none = f"{tmp_path / 'empty.jsonl'} holds no issues, of which each would be a line of JSON; nothing was imported.\n"
+    assert edda("import", "beads", str(tmp_path / "empty.jsonl"), code=3).stderr == none
+    assert "is a folder; name the file" in edda("import", "beads", str(tmp_path / "in"), code=2).stderr
+    assert not edda.home.exists()

@@ -37,3 +37,12 @@ def test_rm_asks_a_person_about_subtasks(edda: Any, answer: bytes, left: int) ->
     assert "1 subtask" in printed
     assert "\u202e" not in printed
     assert len(edda.json("task", "list", "--all")) == left
+
+
+@pytest.mark.parametrize(
+    ("due", "shown"), [("2026-03-01", "2026-03-01"), ("2026-03-01T09:30:00+02:00", "2026-03-01T07:30Z")]
+)
+def test_a_task_shows_when_it_is_due_as_lists_do(edda: Any, due: str, shown: str) -> None:
+    task = edda.id_of("task", "add", "A", "--due", due)
+    assert f"due_date: {shown}" in edda("task", "show", task).stdout.splitlines()
+    assert edda("task", "list").stdout.split()[3] == shown

@@ -3,6 +3,9 @@ from __future__ import annotations
 import signal
 
 import edda_sync
+from edda_sync import testing
+from edda_sync.engine.engine import StorageEngine
+from edda_sync.words.config import StorageConfig
 from tests.cli.meeting import Machines, titles
 from tests.cli.processes import Machine
 
@@ -104,3 +107,45 @@ def test_a_wrong_address_of_an_invitation_is_named_and_the_code_stays_good(machi
     assert "edda up" not in printed
     phone.run("join", code, "--at", address)
     assert invitation.wait() == 0
+
+
+def test_what_does_not_come_along_is_said_before_it_is_left_and_the_trash_comes(
+    pair: tuple[Machine, Machine], machine: Machines
+) -> None:
+    laptop, phone = pair
+    with StorageEngine(laptop.home) as first, StorageEngine(phone.home) as second:
+        first.open_store(StorageConfig(state_path=laptop.state))
+        second.open_store(StorageConfig(state_path=phone.state))
+        (task,) = first.query_tasks(edda_sync.TaskQuery())
+        for store, title in ((first, "Buy oat milk"), (second, "Buy soy milk")):
+            store.update_task(edda_sync.Task(id=task.id, title=title))
+        doomed = second.create_task(edda_sync.Task(title="Deleted", tags={"home"}))
+        second.delete_task(doomed)
+        testing.sync(first, second)
+    other = machine("other")
+    printed = phone.join(other, "--bring")
+    what = "What does not come along: 1 value that conflicts keep beside what is shown; `edda conflicts` lists them"
+    assert what in printed
+    assert printed.index(what) < printed.index("joined the workspace")
+    assert "Brought along: 1 task and 0 documents. 1 more is in the trash, as it was." in printed
+    assert [each["title"] for each in other.json("task", "list", "--trash")] == ["Deleted"]
+
+
+def test_a_store_that_holds_nothing_but_trash_is_asked_about_too(machine: Machines) -> None:
+    laptop, phone = machine("laptop"), machine("phone")
+    mine = phone.run("task", "add", "Mine").splitlines()[-1]
+    phone.run("task", "rm", mine)
+    invitation, code, address = laptop.invite()
+    assert "0 tasks, 0 documents, 0 tags, 1 in the trash" in phone.run("join", code, "--at", address, code=2)
+    phone.run("join", code, "--at", address, "--bring")
+    assert invitation.wait() == 0
+    assert [each["title"] for each in phone.json("task", "list", "--trash")] == ["Mine"]
+
+
+def test_a_join_that_did_nothing_leaves_nothing_behind(machine: Machines) -> None:
+    phone, laptop = machine("phone"), machine("laptop")
+    invitation, _, address = laptop.invite()
+    invitation.end()
+    printed = phone.run("join", "12-3456-7890", "--at", address, code=1)
+    assert "no invitation is open there" in printed or "No device answered" in printed
+    assert not phone.home.exists()

@@ -98,18 +98,32 @@ def obedient() -> list[str]:
     return prefix
 
 
-def test_a_read_only_folder_is_told_in_one_sentence(tmp_path: Path, obedient: list[str]) -> None:
+def test_a_read_only_folder_is_read_and_what_writes_is_told_in_one_sentence(
+    tmp_path: Path, obedient: list[str]
+) -> None:
     home = tmp_path / "home"
     assert run(home, "task", "add", "a").returncode == 0
     for path in (*home.iterdir(), home):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for folder, args in ((home, ["task", "add", "b"]), (home, ["task", "list"]), (home / "deeper", ["task", "list"])):
+    listed = subprocess.run([*obedient, *EDDA, "--home", str(home), "task", "list"], capture_output=True, check=False)
+    assert (listed.returncode, listed.stdout.split()[-1:], listed.stderr) == (0, [b"a"], b"")
+    for folder, args in ((home, ["task", "add", "b"]), (home / "deeper", ["task", "list"])):
         command = [*obedient, *EDDA, "--home", str(folder), *args]
         refused = subprocess.run(command, capture_output=True, check=False)
         assert refused.returncode == 1, refused.stderr
         assert b"read-only" in refused.stderr
         assert refused.stderr.count(b"\n") == 1
     home.chmod(0o755)
+
+
+def test_a_store_that_may_not_be_read_is_told_to_be_so(tmp_path: Path, obedient: list[str]) -> None:
+    home = tmp_path / "home"
+    assert run(home, "task", "add", "a").returncode == 0
+    (home / "edda.db").chmod(0)
+    for args in (["task", "list"], ["task", "add", "b"]):
+        refused = subprocess.run([*obedient, *EDDA, "--home", str(home), *args], capture_output=True, check=False)
+        why = f"{home / 'edda.db'} cannot be read; nothing was touched: check its permissions, and whose it is.\n"
+        assert (refused.returncode, refused.stderr.decode()) == (1, why)
 
 
 DEEP = "[" * 100_000
@@ -141,7 +155,7 @@ DEEP = "[" * 100_000
         (["task", "add", "a", "--priority", "5"], 2, "priority"),
         (["task", "add", "a", "--priority", "-1"], 2, "priority"),
         (["task", "add", "a", "--priority", "high"], 2, "priority"),
-        (["task", "add", "a", "--due", "tomorrow"], 2, "2026-03-01"),
+        (["task", "add", "a", "--due", "soon"], 2, "2026-03-01"),
         (["task", "add", "a", "--due", "2026-02-30"], 2, "2026-03-01"),
         (["task", "add", "a", "--due", "0001-01-01T00:00:00+23:00"], 2, "2026-03-01"),
         (["task", "add", "a", "--parent", "ffffff"], 3, "no task"),

@@ -270,3 +270,57 @@ def test_ids_are_cut_to_what_tells_them_apart() -> None:
     assert list(short_ids(ids).values()) == ["0abcdef", "1abcdef"]
     assert list(short_ids(ids[:1]).values()) == ["abcdef"]
     assert short_ids([]) == {}
+
+
+@pytest.mark.parametrize(("kind", "word"), [("task", "tasks"), ("doc", "documents")])
+def test_a_limit_of_nothing_counts_all_that_are_there(edda: Any, kind: str, word: str) -> None:
+    for number in range(3):
+        what = ("task", "add", f"{number}") if kind == "task" else ("doc", "add", "-", "--title", f"{number}")
+        edda(*what, stdin="x")
+    nothing = f"--limit 0 shows nothing; there are 3 {word}.\n"
+    assert edda(kind, "list", "--limit", "0").stderr == nothing
+    assert edda(kind, "list", "--limit", "0", "--all").stderr == nothing
+    if kind == "doc":
+        assert edda("doc", "search", "x", "--limit", "0").stderr == nothing
+
+
+@pytest.mark.parametrize("kind", ["task", "doc"])
+def test_a_tag_that_is_not_there_cannot_be_taken_off_and_nothing_else_is_changed(edda: Any, kind: str) -> None:
+    what = ("task", "add", "A") if kind == "task" else ("doc", "add", "-", "--title", "A")
+    item = edda.id_of(*what, "--tag", "Work", stdin="x")
+    for wrong in ("other", "nowhere"):
+        edda("tag", "add", "other")
+        refused = edda(kind, "edit", item[-6:], "--title", "B", "--untag", wrong, code=3).stderr
+        assert refused.endswith(f"does not carry the tag {wrong!r}; nothing was changed.\n")
+    assert (edda.json(kind, "show", item)["title"], edda.json(kind, "show", item)["tags"]) == ("A", ["Work"])
+    edda(kind, "edit", item, "--untag", "wORK", "--tag", "new", "--untag", "NEW")  # whatever the case
+    assert edda.json(kind, "show", item)["tags"] == []
+
+
+@pytest.mark.parametrize(
+    "command", [("task", "done"), ("task", "rm"), ("task", "restore"), ("doc", "rm"), ("doc", "restore")], ids=" ".join
+)
+def test_of_several_ids_each_that_is_wrong_is_named_and_nothing_is_done(edda: Any, command: tuple[str, str]) -> None:
+    kind, verb = command
+    add = ("task", "add") if kind == "task" else ("doc", "add", "-", "--title")
+    one, two = (edda.id_of(*add, title, stdin="x") for title in ("One", "Two"))
+    if verb == "restore":
+        edda(kind, "rm", one, two)
+    before = edda.everything()
+    said = edda(*command, one, "ffffff", two, "eeeeee", code=3)
+    assert [line.partition(" here;")[0] for line in said.stderr.splitlines()[:2]] == [
+        f"There is no {'task' if kind == 'task' else 'document'} {wrong!r}" for wrong in ("ffffff", "eeeeee")
+    ]
+    nothing = "Nothing was done, with the others neither: mend or leave out what is wrong, and run it again."
+    assert said.stderr.splitlines()[2:] == [nothing]
+    assert edda.everything() == before
+    alone = edda(*command, "ffffff", code=3).stderr
+    assert "Nothing was done" not in alone
+    assert edda(*command, "ffffff", "eeeeee", code=3).stderr.endswith(
+        "\nNothing was done: mend or leave out what is wrong, and run it again.\n"
+    )
+
+
+def test_a_task_that_is_named_twice_is_done_once(edda: Any) -> None:
+    one = edda.id_of("task", "add", "One")
+    assert edda("task", "done", one, one[-6:]).stderr == "Done: One\n"

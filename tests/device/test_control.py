@@ -16,6 +16,7 @@ from edda_sync.device import control
 from edda_sync.device.control import Answer, ask, only_runner, serve
 from edda_sync.words import folders
 from edda_sync.words.errors import NotFoundError, UsageError
+from edda_sync.words.files import open_file
 from edda_sync.words.folders import socket_path
 
 PATIENCE_S = 20.0
@@ -187,3 +188,29 @@ def test_a_store_has_one_runner_at_a_time_whoever_asks(home: Path) -> None:
         with pytest.raises(UsageError), only_runner(home):
             raise AssertionError("two hold the lock")
     assert elsewhere().stdout == "mine\n"
+
+
+def test_a_folder_that_was_made_for_the_lock_alone_is_taken_away_again(home: Path) -> None:
+    fresh = home / "fresh"
+    with only_runner(fresh), pytest.raises(UsageError), only_runner(fresh):
+        raise AssertionError("two hold the lock")
+    assert not fresh.exists()
+    with only_runner(fresh):
+        (fresh / "mine").touch()
+    assert sorted(path.name for path in fresh.iterdir()) == ["mine", "run"]
+    with only_runner(fresh):
+        (fresh / "mine").unlink()
+    assert fresh.exists(), "it was there before"
+
+
+def test_a_lock_that_was_taken_away_meanwhile_is_made_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_and_lose(path: Path) -> int:
+        fd = open_file(path)
+        monkeypatch.setattr("edda_sync.device.control.open_file", open_file)
+        path.unlink()  # as whoever held it before does at its end
+        path.parent.rmdir()
+        return fd
+
+    monkeypatch.setattr("edda_sync.device.control.open_file", open_and_lose)
+    with only_runner(home), pytest.raises(UsageError), only_runner(home):
+        raise AssertionError("two hold the lock")

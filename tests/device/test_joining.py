@@ -14,6 +14,7 @@ from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
 from edda_sync.words.config import StorageConfig
 from edda_sync.words.errors import InvalidValueError, NotReachableError, PairingError, UsageError
+from edda_sync.words.model import Item, as_json
 from edda_sync.workspace import welcome as membership
 from edda_sync.workspace.welcome import DeviceCard, Welcome
 
@@ -162,6 +163,11 @@ def everything(store: StorageEngine) -> dict[str, list[tuple[object, ...]]]:
     return tables
 
 
+def told(item: Item) -> dict[str, object]:
+    """What is told of an item, but for when it was written last."""
+    return {name: value for name, value in as_json(item).items() if name not in ("updated_at", "version")}
+
+
 def test_all_that_a_store_shows_comes_along_under_the_same_ids_in_one_change(tmp_path: Path) -> None:
     with edda.open(tmp_path / "old") as old, edda.open(tmp_path / "new") as new:
         with old.begin_transaction() as tx:
@@ -176,7 +182,7 @@ def test_all_that_a_store_shows_comes_along_under_the_same_ids_in_one_change(tmp
         old.delete_task(doomed)
         old.edit_text(note, "content", [(7, 0, "More.\n")])
         changes = new.counts()["changes"]
-        assert joining.bring(old, new) == joining.Brought(2, 1, 0)
+        assert joining.bring(old, new) == joining.Brought(2, 1, 0, 1)
         assert new.counts()["changes"] == changes + 1
         assert everything(new) == everything(old)
         assert new.get_task(doomed) is None
@@ -202,3 +208,53 @@ def test_what_the_workspace_knows_already_stays_as_it_is_there(tmp_path: Path) -
         assert (back.title, back.description, back.tags) == ("Wanted here", "Deleted there", {"x"})
         assert text.content == "Here"
         assert joining.bring(old, new) == joining.Brought(0, 0, 3)  # and again is nothing
+
+
+def test_what_is_in_the_trash_comes_along_and_can_be_restored(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "old") as old, edda.open(tmp_path / "new") as new:
+        above = old.create_task(edda.Task(title="Stays"))
+        parent = old.create_task(edda.Task(title="Parent", description="Words", parent_id=above, tags={"home"}))
+        child = old.create_task(edda.Task(title="Child", parent_id=parent))
+        note = old.create_document(edda.Document(title="Note", content="# Note\n"))
+        for each in (parent, child):
+            old.delete_task(each)
+        old.delete_document(note)
+        assert joining.bring(old, new) == joining.Brought(1, 0, 0, 3)
+        assert [task.id for task in new.query_tasks(edda.TaskQuery())] == [above]
+        for kind in ("task", "document"):
+            assert [told(item) for item in new.trash(kind)] == [told(item) for item in old.trash(kind)]
+        for each in (parent, child):
+            new.restore_task(each)
+        back = new.get_task(parent)
+        assert back is not None
+        assert (back.title, back.description, back.parent_id, back.tags) == ("Parent", "Words", above, {"home"})
+        assert joining.bring(old, new) == joining.Brought(0, 0, 1, 0)
+
+
+def test_what_was_deleted_under_a_task_that_is_in_no_store_any_more_has_no_parent_there(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "old") as old, edda.open(tmp_path / "new") as new:
+        parent = old.create_task(edda.Task(title="Parent"))
+        child = old.create_task(edda.Task(title="Child", parent_id=parent))
+        new.create_task(edda.Task(id=parent, title="Parent"))
+        new.delete_task(parent)
+        for each in (child, parent):
+            old.delete_task(each)
+        assert joining.bring(old, new).trash == 1
+        assert {item.title for item in new.trash("task")} == {"Parent", "Child"}
+
+
+def test_a_store_of_nothing_but_trash_and_kept_values_is_missed_too(tmp_path: Path) -> None:
+    with edda.open(tmp_path / "home") as store:
+        store.delete_task(store.create_task(edda.Task(title="Deleted")))
+        held = joining.holdings(tmp_path / "home")
+        assert held is not None
+        assert (held.tasks, held.trash, held.kept, held.is_empty) == (0, 1, 0, False)
+    with testing.devices(2) as (laptop, phone):
+        task = laptop.create_task(edda.Task(title="One"))
+        testing.sync(laptop, phone)
+        laptop.update_task(edda.Task(id=task, title="Two"))
+        phone.update_task(edda.Task(id=task, title="Three"))
+        testing.sync(laptop, phone)
+        held = joining.holdings(laptop.home)
+        assert held is not None
+        assert held.kept == 1

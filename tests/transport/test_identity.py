@@ -19,7 +19,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
 from edda_sync.transport import identity as module
-from edda_sync.transport.identity import Identity, device_of, load, load_into, public_key_of, save, verify
+from edda_sync.transport.identity import Identity, device_of, discard, load, load_into, public_key_of, save, verify
 from edda_sync.words.errors import InvalidValueError, ReadOnlyError, StorageError
 
 ADA = Identity.from_private(bytes(range(32)))
@@ -45,6 +45,11 @@ class ShelfKeyring(KeyringBackend):
         if self.locked:
             raise KeyringLocked("locked")
         self.entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.locked:
+            raise KeyringLocked("locked")
+        del self.entries[service, username]
 
 
 class DeafKeyring(ShelfKeyring):
@@ -409,3 +414,24 @@ def test_a_key_missing_from_or_damaged_in_the_keyring_is_an_error(tmp_path: Path
     shelf.entries.clear()
     with pytest.raises(StorageError, match=r"missing.*edda join"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_an_identity_that_nobody_knows_is_discarded_with_its_key(
+    tmp_path: Path, shelf: ShelfKeyring, is_locked: bool
+) -> None:
+    save(tmp_path / "home", ADA)
+    assert len(shelf.entries) == 1
+    shelf.locked = is_locked
+    discard(tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+    assert len(shelf.entries) == is_locked
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_an_identity_in_a_file_is_discarded_too_and_none_is_no_matter(tmp_path: Path) -> None:
+    save(tmp_path, ADA)
+    (tmp_path / "mine").touch()
+    discard(tmp_path)
+    discard(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

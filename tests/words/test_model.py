@@ -111,6 +111,7 @@ def test_a_time_of_completion_is_part_of_the_status_that_it_comes_with() -> None
         (Task(metadata={"": 1}), "metadata"),
         (Task(agent_context={"a": {1, 2}}), "agent_context"),
         (Task(tags="work"), "tags"),  # type: ignore[arg-type]
+        (Task(tags=None), "tags"),  # type: ignore[arg-type]
         (Task(tags={""}), "tags"),
         (Task(created_at="soon"), "created_at"),
         (Document(content=b""), "content"),  # type: ignore[arg-type]

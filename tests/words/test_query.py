@@ -152,6 +152,11 @@ def test_a_range_has_its_start_and_not_its_end_and_no_date_is_in_none() -> None:
     assert not fits(TaskQuery(due_before=LATER))
 
 
+def test_one_tag_may_stand_alone_as_one_status_may() -> None:
+    assert fits(TaskQuery(tags="work"), tags=("work",))
+    assert not fits(DocumentQuery(tags="work"), tags=("w", "o", "r", "k"))
+
+
 def test_all_tags_must_be_carried_whatever_their_case() -> None:
     assert fits(TaskQuery(tags=["work", "HOME"]), tags=("Work", "home", "more"))
     assert not fits(TaskQuery(tags=["work", "home"]), tags=("work",))

@@ -144,7 +144,7 @@ def connect(path: Path, file: File | None = None) -> Connection:
     return connect_as(Connection, path, file)
 
 
-def connect_as(kind: type[C], path: Path, file: File | None = None) -> C:
+def connect_as(kind: type[C], path: Path, file: File | None = None, mode: str = "") -> C:
     """
     Return a connection to a file that is there; SQLite never makes one.
 
@@ -152,6 +152,7 @@ def connect_as(kind: type[C], path: Path, file: File | None = None) -> C:
         kind: What kind of connection it is.
         path: The file.
         file: Which file it was at a look a moment ago; looked up by default.
+        mode: How SQLite opens it; as that kind of connections says by default.
 
     Raises:
         DiskFaultError: It is not there any more.
@@ -160,7 +161,7 @@ def connect_as(kind: type[C], path: Path, file: File | None = None) -> C:
     file = file or file_of(path)
     if file is None:
         raise DiskFaultError(str(path), "the file is gone")
-    name = f"{path.as_uri()}?mode={kind.MODE}"  # nothing but a URI tells SQLite that no file is to be made
+    name = f"{path.as_uri()}?mode={mode or kind.MODE}"  # nothing but a URI tells SQLite that no file is to be made
     connection: C = sqlite.connect(
         name, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, factory=kind
     )

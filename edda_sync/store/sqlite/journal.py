@@ -81,6 +81,15 @@ def set_aside_anothers(path: Path) -> Path | None:
         os.close(descriptor)
 
 
+def is_anothers(path: Path) -> bool:
+    """Tell whether the journal beside a file belongs to another one; :func:`set_aside_anothers` moves such a one."""
+    journal = Path(f"{path}-wal")
+    if not journal.exists():
+        return False
+    with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal
+        return not _belongs(alone, journal)
+
+
 def copy_aside(path: Path) -> None:
     """Put a copy of a file's journal aside, if there is anything in it."""
     import shutil

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import schema
+from edda_sync.store.sqlite import journal, schema
 from edda_sync.words import errors, limits
 from edda_sync.words.files import make_file, mend_file, without_links
 
@@ -63,14 +63,32 @@ def prepare_file(path: Path, real: Path | None = None) -> Path:
     return found
 
 
-def check_file(path: Path) -> None:
+def mode_to_read(path: Path) -> str:
+    """
+    Return how SQLite opens a file that can only be read.
+
+    Whoever uses it has a journal and an index beside it, and SQLite reads them. Where there is neither, nobody does, and it
+    would want to make them; so it is told that the file does not change.
+
+    Source: https://sqlite.org/wal.html, "Read-Only Databases".
+    """
+    beside = os.path.exists(f"{path}-wal") or os.path.exists(f"{path}-shm")
+    return "ro" if beside and not journal.is_anothers(path) else "ro&immutable=1"
+
+
+def check_file(path: Path, *, written: bool = True) -> None:
     """
     Look at a file before SQLite does, so that what is not ours stays untouched.
+
+    Args:
+        path: The file.
+        written: Whether it is to be written too.
 
     Raises:
         NotAStoreError: It is something else.
         NewerStoreError: A newer version made it.
-        ReadOnlyError: It may not be read or written.
+        UnreadableError: It may not be read.
+        ReadOnlyError: It may not be written.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -85,10 +103,10 @@ def check_file(path: Path) -> None:
     except (IsADirectoryError, NotADirectoryError):
         raise errors.NotAStoreError(str(path)) from None
     except PermissionError:
-        raise errors.ReadOnlyError(str(path)) from None
+        raise errors.UnreadableError(str(path)) from None
     if not head:
         return
-    if not os.access(path, os.W_OK):
+    if written and not os.access(path, os.W_OK):
         raise errors.ReadOnlyError(str(path))
     application_id = int.from_bytes(head[68:72], "big")
     if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
@@ -142,6 +160,11 @@ def configure(connection: Any, path: Path) -> None:
     synchronous = execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or synchronous != 2:
         raise errors.CorruptError(f"The durability of {path} (journal {mode}, synchronous {synchronous})")
+
+
+def configure_to_read(connection: Any) -> None:
+    """Make a new connection to a file that can only be read careful."""
+    connection.executescript(_SETTINGS)
 
 
 def _switch_to_wal(connection: Any) -> str:

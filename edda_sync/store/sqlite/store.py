@@ -19,14 +19,20 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edda_sync.store.sqlite import connections, journal, quiet, schema
 from edda_sync.store.sqlite.committing import Committer
 from edda_sync.store.sqlite.connections import Connection, Gate
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
-from edda_sync.store.sqlite.opening import check_file, configure, prepare_file
+from edda_sync.store.sqlite.opening import (
+    check_file,
+    configure,
+    configure_to_read,
+    mode_to_read,
+    prepare_file,
+)
 from edda_sync.store.sqlite.outcome import Outcome
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.reader import SqliteReader
@@ -34,7 +40,7 @@ from edda_sync.store.sqlite.readers import Readers
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
 from edda_sync.words.config import absolute
-from edda_sync.words.files import without_links
+from edda_sync.words.files import can_only_be_read, without_links
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
@@ -44,6 +50,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Connection)
+
+_UNREAD: Final = (
+    "its journal, with what was written last, is read only where something can be written beside it; copy the folder to "
+    "where you may write"
+)
 
 
 class SqliteStore:
@@ -60,6 +71,7 @@ class SqliteStore:
     Attributes:
         on_idle: Run in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
             returns True.
+        is_read_only: Whether it can be read and not written: the file, or its folder, does not let anybody write.
         set_aside: Where a journal is that lay beside the file and belongs to another one; None for none.
 
     Raises:
@@ -68,7 +80,7 @@ class SqliteStore:
         LinkError: A link that points at nothing is in its place.
         LinkedStoreError: The file has several names, and is open under another one.
         NotPrivateError: Others can read it, and that cannot be changed.
-        ReadOnlyError, DiskFullError: It cannot be made.
+        ReadOnlyError, DiskFullError: It cannot be made, or its journal not be read without writing beside it.
         UsageError: This process was forked while the parent was using the file.
     """
 
@@ -89,19 +101,28 @@ class SqliteStore:
         with connections.opening():
             real = without_links(path)  # SQLite finds the journal beside it
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
+            self.is_read_only = can_only_be_read(real)
             if not is_open:
-                self.set_aside = journal.set_aside_anothers(real)
-                check_file(path)
-            if has_other_names:
+                if not self.is_read_only:
+                    self.set_aside = journal.set_aside_anothers(real)
+                check_file(path, written=not self.is_read_only)
+            self._mode = mode_to_read(real) if self.is_read_only else ""
+            if has_other_names and not self.is_read_only:
                 from edda_sync.store.sqlite import linked  # seldom needed
 
                 (linked.check_one_name if is_open else linked.make_own)(real)
-            self.path = prepare_file(path, real)
+            self.path = real if self.is_read_only else prepare_file(path, real)
             self._place = Place(self.path)
             self._readers = readers = Readers(self.path, self.connect, self._owner, self._gate)
-            self._committer = Committer(self.path, self.connect, self._place, self._owner, on_end, readers.journal_has)
-            with translated(path):
-                self._prepare()
+            to_write, heard = self._connect_to_write, readers.journal_has
+            self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
+            try:
+                with translated(path):
+                    self._prepare()
+            except errors.ReadOnlyError:
+                if self._mode == "ro":
+                    raise errors.ReadOnlyError(str(path), _UNREAD) from None
+                raise
         self._place.made()
         connections.watch_forks(self)
 
@@ -248,6 +269,17 @@ class SqliteStore:
         with self._readers.lend() as reader:
             return reader.changed_shape()
 
+    def damaged_parts(self, *, thorough: bool = False) -> list[str]:
+        """Return which parts of the file are damaged, as a person calls them; it is read whole. See ``damage``."""
+        from edda_sync.store.sqlite import damage  # seldom needed
+
+        connection = self.connect()
+        try:
+            with translated(self.path):
+                return damage.parts(connection.execute, thorough=thorough)
+        finally:
+            connection.close()
+
     def keep_journal(self) -> None:
         """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
         journal.copy_aside(self.path)
@@ -301,6 +333,8 @@ class SqliteStore:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found > schema.VERSION:
                 raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
+            if found < schema.VERSION and self.is_read_only:
+                raise errors.ReadOnlyError(str(self.path))
             if found < schema.VERSION:
                 connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
                 self._make(connection)
@@ -320,6 +354,11 @@ class SqliteStore:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         schema.migrate(connection)
 
+    def _connect_to_write(self) -> Connection:
+        if self.is_read_only:
+            raise errors.ReadOnlyError(str(self.path))
+        return self.connect()
+
     def connect(self) -> Connection:
         """Return a connection of the caller's own, who closes it."""
         return self._connect(connections.Connection)
@@ -334,9 +373,12 @@ class SqliteStore:
 
     def _connect(self, kind: type[C]) -> C:
         self._owner.check()
-        connection = connections.connect_as(kind, self.path, self._place.check())
+        connection = connections.connect_as(kind, self.path, self._place.check(), self._mode)
         try:
-            configure(connection, self.path)
+            if self.is_read_only:
+                configure_to_read(connection)
+            else:
+                configure(connection, self.path)
             self._place.take_in(connection)
         except BaseException:
             connection.close()

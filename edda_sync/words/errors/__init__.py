@@ -6,7 +6,8 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── InvalidValueError      a value is not acceptable (field, value, why)
     │   ├── NotFoundError          no such task, document, tag or device (kind, reference)
     │   │   ├── InTrashError       it was deleted, and can come back (kind, reference)
-    │   │   └── NotLinkedError     a task and a document have no link (reference, document)
+    │   │   ├── NotLinkedError     a task and a document have no link (reference, document)
+    │   │   └── NotTaggedError     a task or document does not carry a tag (kind, reference, tag)
     │   ├── AmbiguousIdError       a short id fits several (reference, candidates)
     │   ├── ConflictError          something the transaction read or wrote has changed meanwhile (cells)
     │   │   └── OutdatedError      it was open for so long that it has been ended (path)
@@ -26,6 +27,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── LinkedStoreError       the file has several names (hard links), and is in use under another (path)
     │   ├── NotPrivateError        others can read a file of ours, and we may not change that (path)
     │   ├── ReadOnlyError          the store cannot be written (path)
+    │   ├── UnreadableError        the store's file may not be read (path)
     │   ├── DiskFullError          no room left; nothing was half written (path)
     │   ├── DiskFaultError         the disk failed to read or write (path, detail)
     │   ├── BusyError              another process has held the store for too long (path)
@@ -57,6 +59,7 @@ from edda_sync.words.errors.local import (
     LocalError,
     NotFoundError,
     NotLinkedError,
+    NotTaggedError,
     OutdatedError,
     UsageError,
 )
@@ -93,6 +96,9 @@ from edda_sync.words.errors.storage import (
     ReadOnlyError,
     ReplacedStoreError,
     StorageError,
+    UnreadableError,
+    damage,
+    damage_sentence,
 )
 
 __all__ = [
@@ -126,6 +132,7 @@ __all__ = [
     "NotLinkedError",
     "NotPrivateError",
     "NotReachableError",
+    "NotTaggedError",
     "OutdatedError",
     "PairingError",
     "ReadOnlyError",
@@ -136,8 +143,11 @@ __all__ = [
     "RemoteProtocolError",
     "ReplacedStoreError",
     "StorageError",
+    "UnreadableError",
     "UsageError",
     "command_of",
+    "damage",
+    "damage_sentence",
     "is_bug",
     "is_panic",
     "shown",

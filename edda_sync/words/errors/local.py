@@ -55,6 +55,15 @@ class NotLinkedError(NotFoundError):
         )
 
 
+class NotTaggedError(NotFoundError):
+    """A task or document is here, and does not carry a tag."""
+
+    def __init__(self, kind: str, reference: str, tag: str) -> None:
+        super().__init__(kind, reference)
+        self.tag = tag
+        self.args = (f"The {kind} {reference[-12:]} does not carry the tag {shown(tag)}; nothing was changed.",)
+
+
 class AmbiguousIdError(LocalError):
     """A short id fits several entities."""
 

@@ -139,6 +139,14 @@ class ReadOnlyError(StorageError):
         super().__init__(f"{path} cannot be written (read-only); nothing was changed: {advice}.")
 
 
+class UnreadableError(StorageError):
+    """The store's file is there and may not be read; it was not touched."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be read; nothing was touched: check its permissions, and whose it is.")
+
+
 class DiskFullError(StorageError):
     """No room is left; the write was refused whole."""
 
@@ -182,3 +190,13 @@ class DamagedStoreError(CorruptError):
         name = path.rpartition("/")[2]
         then = f"keep a copy of the folder, move {name} away, and {WAYS_BACK}"
         self.args = (f"{self.what} is damaged on this disk, and cannot be mended from what is here: {then}.",)
+
+
+def damage(path: str, parts: Sequence[str]) -> str:
+    """Return what is damaged, as a :class:`CorruptError` names it: a store's file, and which parts of it."""
+    return f"{path} ({', '.join(parts)})"
+
+
+def damage_sentence(parts: Sequence[str]) -> str:
+    """Return what to tell a person who looks at a store whose file is damaged in some parts."""
+    return f"this store is damaged on this disk ({', '.join(parts)}): `edda doctor` says what helps."

@@ -658,16 +658,21 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_store_on_a_disk_that_cannot_be_written_is_refused(disk: Path) -> None:
+def test_a_store_on_a_disk_that_cannot_be_written_is_read_and_refuses_writes(disk: Path) -> None:
     path = disk / DATABASE_FILE
     store = SqliteStore(path)
     store.transact(put("kept"))
     store.close()
     before = path.read_bytes()
     mount("-o", "remount,ro", str(disk))
-    with pytest.raises(ReadOnlyError) as caught:
-        SqliteStore(path)
-    assert caught.value.path == str(path)
+    store = SqliteStore(path)
+    assert (store.is_read_only, meta(store, "kept")) == (True, b"")
+    for write in (store.transact, store.transact_unless_busy):
+        with pytest.raises(ReadOnlyError) as caught:
+            write(put("more"))
+        assert caught.value.path == str(path)
+    assert store.damaged_parts(thorough=True) == []
+    store.close()
     mount("-o", "remount,rw", str(disk))
     assert path.read_bytes() == before
     store = SqliteStore(path)

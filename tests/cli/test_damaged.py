@@ -1,0 +1,96 @@
+"""What commands say of a store whose file is damaged: that it is, in which part, and what helps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edda_sync
+from edda_sync.words.model import Task
+from tests.cli.meeting import Machines
+from tests.cli.processes import Machine
+from tests.store.sqlite.test_damage import wipe
+
+MANY = 60
+WAY_BACK = (
+    "keep a copy of the folder, move edda.db away, and put it back from a backup, or get its content from another"
+)
+
+
+def fill(home: Path) -> None:
+    with edda_sync.open(home) as store, store.begin_transaction() as tx:
+        for number in range(MANY):
+            tx.create_task(Task(title=f"Task {number}", description="d" * 200))
+
+
+@pytest.fixture
+def damaged(pair: tuple[Machine, Machine]) -> tuple[Machine, Machine]:
+    """Two members of one workspace; the tasks of the second are damaged."""
+    laptop, phone = pair
+    wipe(phone.home / "edda.db", "tasks")
+    return laptop, phone
+
+
+@pytest.mark.parametrize("way", ["--bring", "--leave"])
+@pytest.mark.parametrize("inviter", ["laptop", "other"])
+def test_a_damaged_store_joins_nothing_and_what_helps_is_said_at_once(
+    damaged: tuple[Machine, Machine], machine: Machines, way: str, inviter: str
+) -> None:
+    laptop, phone = damaged
+    other = laptop if inviter == "laptop" else machine("other")
+    before = (phone.home / "edda.db").read_bytes()
+    invitation, code, address = other.invite()
+    printed = phone.run("join", code, "--at", address, way, code=1)
+    assert f"{phone.home / 'edda.db'} (tasks) is damaged on this disk" in printed
+    assert WAY_BACK in printed
+    assert (phone.home / "edda.db").read_bytes() == before
+    assert not list(phone.home.glob("left-*"))
+    (phone.home / "edda.db").rename(phone.home.parent / "damaged.db")  # what it said
+    assert "proved equal" in phone.run("join", code, "--at", address)  # and the code was not spent
+    assert invitation.wait() == 0
+
+
+def test_what_looks_at_a_store_says_that_it_is_damaged_and_which_command_says_more(
+    another_edda: Callable[[str], Any], tmp_path: Path
+) -> None:
+    fill(tmp_path / "home")
+    edda = another_edda("home")
+    assert edda.json("status")["damaged"] == []
+    wipe(tmp_path / "home" / "edda.db", "tasks")
+    sentence = "this store is damaged on this disk (tasks): `edda doctor` says what helps."
+    assert f"damaged: {sentence}" in edda("status").stdout
+    assert edda.json("status")["damaged"] == ["tasks"]
+    looked = edda("conflicts")
+    assert (looked.stdout, f"Not all may be shown, since {sentence}" in looked.stderr) == ("", True)
+    assert json.loads(edda("conflicts", "--json").stdout) == []
+
+
+def test_the_doctor_names_what_is_damaged_in_words_of_ours(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
+    fill(tmp_path / "home")
+    wipe(tmp_path / "home" / "edda.db", "tasks")
+    said = another_edda("home")("doctor", code=1)
+    assert said.stdout == "DAMAGED  file: edda.db is not what was written: it is damaged in tasks\n"
+    assert "move edda.db away, and put it back from a backup" in said.stderr
+
+
+def test_a_running_device_says_that_its_store_is_damaged(damaged: tuple[Machine, Machine]) -> None:
+    _, phone = damaged
+    running, _ = phone.up()
+    assert any("this store is damaged on this disk (tasks)" in line for line in running.lines)
+    assert phone.json("status")["damaged"] == ["tasks"]
+    running.end()
+
+
+def test_a_sync_over_a_damaged_store_says_so_and_not_that_the_next_one_goes_on(
+    damaged: tuple[Machine, Machine],
+) -> None:
+    laptop, phone = damaged
+    running, address = laptop.up()
+    printed = phone.run("sync", "--at", address, "--timeout", "3", code=4)
+    assert "is damaged on this disk, and cannot be mended from what is here" in printed
+    assert "the next sync goes on from there" not in printed
+    assert running.end() == 0
