@@ -124,18 +124,18 @@ async def sync(
         whether at least one device was linked, each one is equal, and each address answered; ``shut_out``: a sentence for
         a person whose device is refused by the device that let it in; and ``fault``: what fails here.
     """
-    talk = _Sync(device, list(at))
-    work = asyncio.ensure_future(talk.run(timeout_s))
+    syncing = _Sync(device, list(at))
+    work = asyncio.ensure_future(syncing.run(timeout_s))
     try:
         while not (await asyncio.wait({work}, timeout=REPORT_EVERY_S))[0]:
-            yield {"peers": talk.peers()}
+            yield {"peers": syncing.peers()}
         await work
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     yield {
-        "peers": talk.peers(),
-        "equal": talk.is_equal,
+        "peers": syncing.peers(),
+        "equal": syncing.is_equal,
         "shut_out": device.shut_out,
         "fault": device.fault,
         "done": True,
@@ -205,23 +205,23 @@ class _Sync:
         return self._look() >= self._device.peers.all.keys() and all(task.done() for task in self._at.values())
 
     def _is_behind(self) -> bool:
-        return any(talk.behind for talk in self._device.progress.values())
+        return any(each.behind for each in self._device.progress.values())
 
     def peers(self) -> list[dict[str, Any]]:
         """Return the state of each peer, and of each address where nobody answered."""
         self._look()
         rows = []
         for device, peer in self._device.peers.all.items():
-            talk = self._device.progress.get(device)
-            equal = self.is_equal or (talk is not None and talk.proved)
+            progress = self._device.progress.get(device)
+            equal = self.is_equal or (progress is not None and progress.proved)
             state = "unreachable" if device not in self._met else "equal" if equal else "syncing"
             rows.append(
                 {
                     "device": device,
                     "name": self._device.name_of(device),
                     "state": state,
-                    "behind": talk.behind if talk is not None else None,
-                    "ahead": talk.ahead if talk is not None else None,
+                    "behind": progress.behind if progress is not None else None,
+                    "ahead": progress.ahead if progress is not None else None,
                     "error": peer.error,
                 }
             )

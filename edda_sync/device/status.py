@@ -94,12 +94,12 @@ class Status:
     def proved_equal(self, device: str) -> None:
         """Note and tell that a peer is proved equal."""
         self._troubles.pop(device, None)
-        talk = self.progress.get(device)
-        if talk is None or talk.proved_at is None:
+        progress = self.progress.get(device)
+        if progress is None or progress.proved_at is None:
             return
-        self.proved[device] = talk.proved_at
+        self.proved[device] = progress.proved_at
         known = self._remembered.setdefault(device, standing.Remembered())
-        known.changes, known.proved_s = standing.count(talk.proved_at), time.time()
+        known.changes, known.proved_s = standing.count(progress.proved_at), time.time()
         self._tell(Happening("equal", device, known.changes))
 
     def answered(self, device: str, endpoint: Endpoint) -> None:
@@ -152,15 +152,15 @@ class Status:
         """Return the status of a member, if this device holds ``held``."""
         device = member["device"]
         known = self.remembered_of(device)
-        peer, talk = self.peers.all.get(device), self.progress.get(device)
-        if talk is None:
+        peer, progress = self.peers.all.get(device), self.progress.get(device)
+        if progress is None:
             ahead = standing.ahead_of(known, held)
             error = peer.error if peer is not None else ""
             return standing.peer(device, member["name"], known, ahead=ahead, error=error)
         return standing.peer(
-            device, member["name"], known, connected=True, equal=talk.proved and talk.proved_at == held,
-            behind=lacking(held, talk.theirs), ahead=lacking(talk.theirs, held),
-            address=peer.link.address if peer is not None and peer.link is not None else None, waiting=talk.waiting,
-            differs=[standing.difference(each) for each in talk.differing],
-            sent_bytes=talk.sent_bytes, rcvd_bytes=talk.rcvd_bytes,
+            device, member["name"], known, connected=True, equal=progress.proved and progress.proved_at == held,
+            behind=lacking(held, progress.theirs), ahead=lacking(progress.theirs, held),
+            address=peer.link.address if peer is not None and peer.link is not None else None, waiting=progress.waiting,
+            differs=[standing.difference(each) for each in progress.differing],
+            sent_bytes=progress.sent_bytes, rcvd_bytes=progress.rcvd_bytes,
         )  # fmt: skip

@@ -380,7 +380,7 @@ class SimulatedDevice:
         if self.keeping is not None and self.is_awake:
             self.keeping.scrub_all()
 
-    def fold_anew(self, work: Callable[[StorageEngine], int]) -> bool:
+    def fold_again(self, work: Callable[[StorageEngine], int]) -> bool:
         """Fold the log again, and compare again with all peers; tell whether that went well."""
         if self.act(work) is None or self.keeping is None:
             return False

@@ -58,7 +58,7 @@ def stands(sim: Driver, device: Host) -> bool:
     linked = [progress[peer] for peer in sorted(peers) if peer in progress]
     if len(honest) == len({each.id for each in honest}) and len(linked) < len(peers):
         return False
-    return all(talk.proved for talk in linked)
+    return all(progress.proved for progress in linked)
 
 
 def can_talk(one: Host, other: Host) -> bool:

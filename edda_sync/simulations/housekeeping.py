@@ -102,9 +102,9 @@ class Housekeeping:
     def proved(self, peer: str) -> None:
         """Note that a peer is proved equal."""
         replica = self._device.replica
-        talk = None if replica is None else replica.progress().get(peer)
-        if talk is not None and talk.proved_at is not None:
-            self._proofs[peer] = standing.Remembered(self._device.wall_s(), standing.count(talk.proved_at))
+        progress = None if replica is None else replica.progress().get(peer)
+        if progress is not None and progress.proved_at is not None:
+            self._proofs[peer] = standing.Remembered(self._device.wall_s(), standing.count(progress.proved_at))
 
     def scrub_all(self) -> None:
         """Check everything that is stored now, as a running device does within a day."""

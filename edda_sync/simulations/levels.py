@@ -74,7 +74,7 @@ def upgrade(sim: Simulation, device: SimulatedDevice) -> None:
         device.is_between_levels = False
         return folded
 
-    if not device.fold_anew(fold):
+    if not device.fold_again(fold):
         sim.later(AGAIN_S, lambda: booted(sim, device))
 
 

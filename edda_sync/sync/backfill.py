@@ -77,6 +77,6 @@ class Backfill:
         self.passed_over = self.passed_over and not is_ready
         return is_ready
 
-    def anew(self) -> None:
+    def ask_again(self) -> None:
         """Ask for the log behind again."""
         self._asked = self.in_vain = False

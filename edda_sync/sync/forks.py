@@ -154,7 +154,7 @@ class Forks:
             self._prove(tx, branch, hashes, (name, common), learning, news)
         else:
             news.agrees = common == end or (name in heads and not chains.names.is_parted(name))
-        learning.fold_anew(news)
+        learning.refold(news)
         return news
 
     def _prove(
@@ -239,7 +239,7 @@ class Forks:
                 news.unchecked = True
             elif Chains(tx).find(end.actor, end.seq, end.hash) is not None and closing.keep(tx, end):
                 news.evidence.append(closing.name_of(end))
-        learning.fold_anew(news)
+        learning.refold(news)
         return news
 
 

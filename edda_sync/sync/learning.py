@@ -146,7 +146,7 @@ class Learning:
         known = {name: SEQ_MAX for name in tx.log.heads() if name not in above}
         self._positions.update(tx.log.positions_after(known))
 
-    def fold_anew(self, news: News) -> None:
+    def refold(self, news: News) -> None:
         """Fold again the entities of changes that were renamed, and the entities whose state mentions an old name."""
         if not news.renamed:
             return

@@ -173,7 +173,7 @@ class Replica:
         lost = self.exchange.losses() != losses
         if lost or behind.ended != ended:  # the store may show, and can give, other content than before
             for each in list(self._sessions.values()):
-                effects += each.anew(now) if lost else each.proved(now)
+                effects += each.greet_again(now) if lost else each.proved(now)
         self._watch(now)
         for learned in [effect for effect in effects if isinstance(effect, Learned)]:
             for each in list(self._sessions.values()):
@@ -232,7 +232,7 @@ class Replica:
             self.exchange.behind.give_up()
         except StorageError as error:  # the sessions end, as they do for anything that cannot be written
             return [effect for session in asked for effect in session.fail(error)]
-        return [effect for session in list(self._sessions.values()) for effect in session.anew(now)]
+        return [effect for session in list(self._sessions.values()) for effect in session.greet_again(now)]
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`tick` is due, in monotonic seconds; None when nothing is."""

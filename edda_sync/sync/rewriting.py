@@ -262,12 +262,10 @@ class _Plan:
             elif isinstance(one, operation.Put) and entity is not None:
                 self._put(one, entity, saw, unseen, seen)
             else:
-                fitting.extend(self._made_anew(one, entity, saw))
+                fitting.extend(self._created(one, entity, saw))
         return ([*unseen, *seen], []) if self._is_early else (unseen, seen)
 
-    def _made_anew(
-        self, one: operation.Put | operation.Touch, entity: Entity | None, saw: Seen
-    ) -> Iterator[Put | Touch]:
+    def _created(self, one: operation.Put | operation.Touch, entity: Entity | None, saw: Seen) -> Iterator[Put | Touch]:
         """Yield what creates a missing entity, or brings one back. A tag that is used gets its former name."""
         key, cells = key_of(one.kind, one.id), one.cells if isinstance(one, operation.Put) else {}
         is_here = entity is not None or key in self._shown

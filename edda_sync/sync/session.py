@@ -210,12 +210,12 @@ class Session:
         return [*hello, *self._evaluate(now)]
 
     @_ending
-    def anew(self, now: float) -> Said:
+    def greet_again(self, now: float) -> Said:
         """Say hello again, because less is held here than was told, or other changes."""
         if self.state is State.OPEN:
             self.recheck(now)
             self._evidence.is_to_look()  # our hello makes the peer say it again
-            self._backfill.anew()
+            self._backfill.ask_again()
         return self._hello() if self.state is not State.CLOSED else []
 
     @_ending

@@ -106,7 +106,7 @@ def test_a_peer_that_has_nothing_of_it_is_asked_no_more_until_it_is_asked_anew(s
     take(scene, Earlier((), ()))
     assert scene.backfill.in_vain
     assert scene.backfill.questions() == []
-    scene.backfill.anew()
+    scene.backfill.ask_again()
     assert scene.backfill.questions()
 
 

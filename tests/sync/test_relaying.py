@@ -291,7 +291,7 @@ def test_what_a_peer_says_that_it_holds_only_in_another_hello_is_pulled(four: En
     while between.frontier() != editor.frontier():
         assert network.step()
     session = network.replicas[name_of(between)]._sessions[name_of(far)]
-    network._do(name_of(between), session.anew(network.now))
+    network._do(name_of(between), session.greet_again(network.now))
     network.run()
     assert far.frontier() == editor.frontier()
     assert len(network.said(Changes, between)) == 1

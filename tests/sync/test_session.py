@@ -911,7 +911,7 @@ def test_whoever_learns_of_a_fork_before_the_peer_s_hello_is_here_says_its_own_a
     by = Renaming(bytes(16), 1, b"\1" * 16)
     assert [type(message) for message in said(bench.session.learned(learned(by), 0.0))] == [Hello]
     assert bench.session.learned(learned(), 0.0) == []
-    assert [type(message) for message in said(bench.session.anew(0.0))] == [Hello]
+    assert [type(message) for message in said(bench.session.greet_again(0.0))] == [Hello]
     bench.say(bench.hello())
     assert bench.session.state is State.OPEN
     bench.session.close()

@@ -155,7 +155,7 @@ BUGS: Final[tuple[Bug, ...]] = (
         "what a fork renames is not folded anew",
         "Once a fork is proved its changes have other names, and what others wrote of them keeps the old ones.",
         (1, 11, 18),
-        "sync.learning:Learning.fold_anew",
+        "sync.learning:Learning.refold",
         "self._ledger.refold(tx, sorted(keys))",
         "self._ledger.refold(tx, sorted(keys)[:0])",
     ),

@@ -107,16 +107,16 @@ class OnlyNews(Checker):
 
     def _named_by(self, sender: SimulatedDevice, device: SimulatedDevice) -> set[bytes]:
         """Return what a device has named, once its last page is here, and what it has brought."""
-        talk = sender.name, device.name, device.links[sender.id].number
+        session = sender.name, device.name, device.links[sender.id].number
         is_taking = device.replica is not None and device.replica.is_taking(sender.id)
-        for message in [] if is_taking else self._came.pop(talk, []):
+        for message in [] if is_taking else self._came.pop(session, []):
             if isinstance(message, Evidence):
-                self._named[talk] |= set(map(_name_of, message.items))
+                self._named[session] |= set(map(_name_of, message.items))
                 continue
-            self._pages[talk] |= set(message.evidence)
+            self._pages[session] |= set(message.evidence)
             if not message.more:
-                self._named[talk] = self._pages.pop(talk)
-        return self._named[talk]
+                self._named[session] = self._pages.pop(session)
+        return self._named[session]
 
     def sent(self, device: SimulatedDevice, receiver: SimulatedDevice, frame: bytes) -> None:
         """Compare a frame with what its receiver has named."""
@@ -129,20 +129,20 @@ class OnlyNews(Checker):
 
     def _look_at(self, page: Behind, device: SimulatedDevice, receiver: SimulatedDevice) -> None:
         """Compare a question for the log behind a segment with the one before: only the first may name the heads."""
-        talk = device.name, receiver.name, device.links[receiver.id].number
-        begun = self._asks.pop(talk, Behind((), ()))
+        session = device.name, receiver.name, device.links[receiver.id].number
+        begun = self._asks.pop(session, Behind((), ()))
         asked = Behind(begun.held + page.held, begun.upto + page.upto)
         if page.more:
-            self._asks[talk] = asked
+            self._asks[session] = asked
             return
-        before = self._asked.get(talk)
+        before = self._asked.get(session)
         if before is None or asked.upto:
             if before is not None and before.upto == asked.upto and covers(dict(asked.held), dict(before.held)):
-                self.fail(device, f"named the heads of its segment to {receiver.name} anew")
-            self._asked[talk] = asked
+                self.fail(device, f"named the heads of its segment to {receiver.name} again")
+            self._asked[session] = asked
         else:
             held = join(dict(before.held), dict(asked.held))
-            self._asked[talk] = Behind(tuple(sorted(held.items())), before.upto)
+            self._asked[session] = Behind(tuple(sorted(held.items())), before.upto)
 
 
 def _name_of(piece: bytes) -> bytes:

@@ -188,9 +188,9 @@ class ViewOfTheLog(Checker):
         after = rows_of(device)
         for name in TABLES:
             if after[name] != before[name]:
-                self.fail(device, f"{name} read otherwise after the log was folded anew")
+                self.fail(device, f"{name} changed when the log was folded again")
         if device.running.digest() != digest:
-            self.fail(device, "the digest is another one after the log was folded anew")
+            self.fail(device, "the digest changed when the log was folded again")
 
     def _look(self, device: SimulatedDevice) -> None:
         rows = rows_of(device)
@@ -224,7 +224,7 @@ class ViewOfTheLog(Checker):
 class Meaning(Checker):
     """
     What is shown is what the definitions give: the last informed write, the greatest stamp of concurrent ones, deletions,
-    texts letter by letter, and the cells in conflict. Nonsense has no effect, whoever signed it, and is listed.
+    texts letter by letter, and the cells in conflict. Nonsense has no effect, even if it is well signed, and is listed.
     """
 
     number = 12

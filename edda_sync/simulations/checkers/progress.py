@@ -35,7 +35,7 @@ NAME_BYTES: Final = 24  # the name of a piece of evidence, in a hello or a quest
 HEAD_BYTES: Final = 64  # a life's head, in a hello or an acknowledgement
 
 
-def talk_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
+def progress_of(device: SimulatedDevice, other: SimulatedDevice) -> Progress | None:
     """Return the progress of a device's session with another, as far as it knows; None when there is none."""
     if not has_link(device, other) or device.replica is None:
         return None
@@ -176,9 +176,9 @@ class BoundedBytes(Checker):
         self._made = self.sim.network.made.copy()
         self._held = {device.name: set(self.sim.book.held[device.name]) for device in self.sim.honest()}
         for sender, receiver in permutations(self.sim.honest(), 2):
-            talk = talk_of(sender, receiver)
-            if talk is not None:
-                self._heard[sender.name, receiver.name] = dict(talk.theirs)
+            progress = progress_of(sender, receiver)
+            if progress is not None:
+                self._heard[sender.name, receiver.name] = dict(progress.theirs)
             elif has_link(sender, receiver):  # its last hello may be unread there, and says what was true then
                 self._heard[sender.name, receiver.name] = {}
 
@@ -342,9 +342,9 @@ class Unfolded(Checker):
 
     def _compare(self, device: SimulatedDevice, other: SimulatedDevice) -> None:
         """Compare what a device was told about another one, which holds the same, with what is true there."""
-        talk = talk_of(device, other)
-        if talk is None:
+        progress = progress_of(device, other)
+        if progress is None:
             return
-        as_far = talk.theirs == other.running.frontier() == device.running.frontier()
-        if as_far and talk.waiting != other.running.waiting():
-            self.fail(other, f"told {device.name} that {talk.waiting} wait, and {other.running.waiting()} do")
+        as_far = progress.theirs == other.running.frontier() == device.running.frontier()
+        if as_far and progress.waiting != other.running.waiting():
+            self.fail(other, f"told {device.name} that {progress.waiting} wait, and {other.running.waiting()} do")

@@ -23,7 +23,7 @@ _SAYINGS: Final[dict[str, Callable[[Facts], str]]] = {
     "cannot": lambda f: f"cannot do it ({f['why']})",
     "clock": lambda f: f"its clock is set {span_of(abs(f['skew']))} {'ahead' if f['skew'] >= 0 else 'back'}",
     "half-open": lambda f: f"drops its link to {f['peer']}, which does not hear of it",
-    "rebuild": lambda _: "folds its log anew",
+    "rebuild": lambda _: "folds its log again",
     "told": lambda f: f"says: {f['text']}",
     "drop": lambda f: f"a frame to {f['peer']} is lost",
     "double": lambda f: f"a frame to {f['peer']} arrives twice",
