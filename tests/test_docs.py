@@ -290,7 +290,7 @@ def test_protocol_has_the_cells_of_each_kind() -> None:
     ],
 )
 def test_protocol_says_the_limits_as_they_are(phrase: str, value: bool) -> None:
-    assert phrase in PROTOCOL
+    assert " ".join(phrase.split()) in " ".join(PROTOCOL.split())
     assert value
 
 
