@@ -68,7 +68,7 @@ async def test_what_is_no_request_is_passed_on_as_an_empty_one(home: Path, line:
         writer.write(line)
         writer.write_eof()
         answered = await reader.readline()
-        assert answered in (b"", b'{"asked": {}}\n')  # whoever has gone may get nothing
+        assert answered in (b"", b'{"asked": {}}\n')  # a client that has gone may get nothing
         writer.close()
         await writer.wait_closed()
 
@@ -207,7 +207,7 @@ def test_a_lock_that_was_taken_away_meanwhile_is_made_anew(home: Path, monkeypat
     def open_and_lose(path: Path) -> int:
         fd = open_file(path)
         monkeypatch.setattr("edda_sync.device.control.open_file", open_file)
-        path.unlink()  # as whoever held it before does at its end
+        path.unlink()  # as the holder before does at its end
         path.parent.rmdir()
         return fd
 

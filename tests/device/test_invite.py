@@ -1,4 +1,4 @@
-"""An invitation of a running device: one code, one new member, and an end whatever comes."""
+"""An invitation of a running device: one code, one new member, and an end in every case."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_device_that_joins_while_others_run_is_trusted_by_all_of_them(be
         assert welcome.port == laptop.port
         device = (await inviting).device
         await until(phone, lambda: device in phone.peers.all)  # it heard of it through sync
-        async with bench.running("tablet", phone) as new:  # which never met the inviter
+        async with bench.running("tablet", phone) as new:  # it never met the inviter
             async with asyncio.timeout(PATIENCE_S):
                 await new.equal({phone.store.identity.device})
             assert await new.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)

@@ -24,7 +24,7 @@ OF_ANOTHER_WORKSPACE = Welcome(bytes(16), ((bytes(32), bytes(32)),), {}, 0, (byt
 
 
 def welcome_of(inviter: StorageEngine, home: Path, name: str = "phone") -> Welcome:
-    """What a device in a folder is told once it was let in."""
+    """What a device is told after it was let in."""
     identity = identities.load(home)
     if identity is None:
         identity = identities.Identity.create()
@@ -164,7 +164,7 @@ def everything(store: StorageEngine) -> dict[str, list[tuple[object, ...]]]:
 
 
 def told(item: Item) -> dict[str, object]:
-    """What is told of an item, but for when it was written last."""
+    """What is told about an item, except when it was last written."""
     return {name: value for name, value in as_json(item).items() if name not in ("updated_at", "version")}
 
 
@@ -207,7 +207,7 @@ def test_what_the_workspace_knows_already_stays_as_it_is_there(tmp_path: Path) -
         assert text is not None
         assert (back.title, back.description, back.tags) == ("Wanted here", "Deleted there", {"x"})
         assert text.content == "Here"
-        assert joining.bring(old, new) == joining.Brought(0, 0, 3)  # and again is nothing
+        assert joining.bring(old, new) == joining.Brought(0, 0, 3)  # a second time has no effect
 
 
 def test_what_is_in_the_trash_comes_along_and_can_be_restored(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lookout: a timer looks until there is something to notice, and what went wrong is raised where that is dealt with."""
+"""The lookout: a timer checks until there is something to notice, and errors are raised where they are handled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
 
 
 class Scene:
-    """A lookout that looks already, and what it finds at each look."""
+    """A lookout that has begun, and the result of each check."""
 
     def __init__(self, *found: bool | Exception) -> None:
         self._found = list(found)
@@ -48,11 +48,11 @@ class Scene:
 
     @property
     def due(self) -> list[float]:
-        """After how many seconds each call is due that nobody cancelled."""
+        """After how many seconds each call is due that was not cancelled."""
         return [call.delay_s for call in self._calls if not call.is_cancelled]
 
     def pass_time(self) -> None:
-        """Let all that is due happen, and what is due after that, until nothing is."""
+        """Run what is due, and what is due after that, until nothing is."""
         while self._calls:
             call = self._calls.pop(0)
             if not call.is_cancelled:

@@ -1,4 +1,4 @@
-"""What waits for a link goes out in order, and never grows without bound."""
+"""Frames that wait for a link are sent in order, and their size is limited."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PATIENCE_S = 30.0
 
 
 class Wire:
-    """A link that a test holds up, lets go and breaks."""
+    """A link that a test holds up, releases and breaks."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.closed = False
         self.broken = False
-        self.is_held = False  # what waits for room goes, and nothing goes at once
+        self.is_held = False  # frames wait for room, and none is sent at once
         self.free = asyncio.Event()
         self.free.set()
 
@@ -91,7 +91,7 @@ async def test_a_frame_counts_until_it_is_sent(monkeypatch: pytest.MonkeyPatch) 
     outgoing = Outgoing(wire)
     running = asyncio.ensure_future(outgoing.run())
     assert outgoing.send(bytes(900))
-    for _ in range(3):  # it is on its way, and waits for room
+    for _ in range(3):  # it is under way, and waits for room
         await asyncio.sleep(0)
     assert not outgoing.send(bytes(100))
     await running

@@ -101,7 +101,7 @@ class Side:
 
     @staticmethod
     async def until_tried(peer: Peer, number: int) -> None:
-        """Wait until so many tries in a row have come to nothing."""
+        """Wait until so many tries in a row have failed."""
         async with asyncio.timeout(PATIENCE_S):
             while peer.failures < number:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0)
@@ -143,7 +143,7 @@ def test_tries_become_more_seldom_and_never_stop(failures: int) -> None:
     delay = _delay(failures)
     assert limits.RECONNECT_DELAY_S_MIN * 0.75 <= delay <= limits.RECONNECT_DELAY_S_MAX * 1.25
     if failures <= STEADY_DELAYS:
-        assert delay <= limits.RECONNECT_DELAY_S_MIN * 1.25  # who has just gone is soon back
+        assert delay <= limits.RECONNECT_DELAY_S_MIN * 1.25  # a device that has just left is often back soon
     if failures > STEADY_DELAYS + 7:
         assert delay >= limits.RECONNECT_DELAY_S_MAX * 0.75
 
@@ -224,7 +224,7 @@ async def test_a_peer_that_could_not_be_reached_is_dialled_at_a_hint_although_th
 
 
 class Door:
-    """A port where whoever calls is hung up on once TLS is done, as by a device that ends, or one that knows us no more."""
+    """A port that hangs up on each caller after TLS, like a device that is ending, or one that no longer knows us."""
 
     def __init__(self, identity: Identity, caller: Identity) -> None:
         self._context = mutual(identity, ssl.PROTOCOL_TLS_SERVER, [caller.certificate])
@@ -294,7 +294,7 @@ async def test_a_fault_of_the_disk_while_a_peer_is_called_is_told_once_and_the_p
 ) -> None:
     async with Side(FIRST, SECOND) as one, Side(SECOND, FIRST) as other:
         with monkeypatch.context() as patch:
-            patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))  # a key that is used lies there for a moment
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))  # a key that is in use is there for a moment
             one.peers.found(SECOND.device, [other.endpoint])
             async with asyncio.timeout(PATIENCE_S):
                 await one.heard.wait()
@@ -325,11 +325,11 @@ async def test_two_that_hear_of_each_other_at_once_keep_the_link_that_the_lower_
         assert (await lower.linked()).dialled is True
         assert (await higher.linked()).dialled is False
         assert len(lower.open) == len(higher.open) == 1
-        assert lower.dialled == [(SECOND.device, higher.endpoint)]  # to be remembered
+        assert lower.dialled == [(SECOND.device, higher.endpoint)]  # the address is to be remembered
 
 
 class Named(Link):
-    """A link as far as the rule looks at it."""
+    """A link, as far as the rule looks at it."""
 
     def __init__(self, peer: str, *, dialled: bool) -> None:
         self.peer, self.dialled = peer, dialled
@@ -355,7 +355,7 @@ async def test_a_peer_that_was_restarted_is_dialled_again() -> None:
             port = other.peers.port
         await one.until(lambda: not one.open)
         async with Side(SECOND, FIRST, port=port) as again:
-            assert (await again.linked()).peer == FIRST.device  # nobody told anybody anything
+            assert (await again.linked()).peer == FIRST.device  # no device told another
 
 
 # --- members ----------------------------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ async def test_a_link_that_is_silent_once_the_network_has_changed_is_replaced_an
         one.peers.network_changed()
         assert await link.probe(PATIENCE_S)
         assert one.open == [link]
-        monkeypatch.setattr(link, "probe", silent)  # its way goes through an interface that is gone
+        monkeypatch.setattr(link, "probe", silent)  # its path uses an interface that is gone
         one.peers.network_changed()
         await one.until(lambda: bool(one.open) and link not in one.open)
 

@@ -1,4 +1,4 @@
-"""The runner of a real device: what it carries where, and what becomes of what is meant for a link that is gone."""
+"""The runner of a real device: where it passes things, and what becomes of frames for a link that is gone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_S = 30.0
 
 
 class Wire:
-    """A link of a device's, of which a test is the other end."""
+    """A link of a device; a test is its other end."""
 
     address = "192.168.1.20:4321"
 
@@ -79,7 +79,7 @@ class Wire:
 
 
 class Bench:
-    """A running laptop, and the phone's store, whose part of the talks a test plays."""
+    """A running laptop, and the phone's store, whose side of the sessions a test plays."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -120,7 +120,7 @@ def carry(device: Device, wire: Wire) -> asyncio.Task[None]:
 
 
 async def talking(bench: Bench, laptop: Device) -> tuple[Wire, asyncio.Task[None], Replica]:
-    """Let the laptop talk with the phone until both have said what they hold; return the phone's replica, too."""
+    """Exchange messages between laptop and phone until both have said what they hold; return the phone's replica too."""
     wire = bench.wire()
     carrying = carry(laptop, wire)
     await wire.until_said(Hello)
@@ -189,7 +189,7 @@ async def test_a_link_that_is_lost_in_the_midst_of_something_else_is_not_told_as
         await asyncio.to_thread(busy.wait, PATIENCE_S)
         await wire.close()
         for _ in range(10):
-            await asyncio.sleep(0)  # the end of the link is on its way to the replica, behind the work
+            await asyncio.sleep(0)  # the end of the link comes to the replica after the work
         done.set()
         await asyncio.gather(going, carrying)
     assert (bench.what.count("connected"), bench.what.count("lost"), bench.what[-1]) == (1, 1, "lost")

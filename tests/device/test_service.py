@@ -1,4 +1,4 @@
-"""What a running device does for other processes of its machine: each request by its name, and its answers as they come."""
+"""What a running device does for other processes of its machine: each request by its name, with all its answers."""
 
 from __future__ import annotations
 

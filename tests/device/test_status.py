@@ -1,4 +1,4 @@
-"""What a running device knows of its peers, and says of them: each thing once, and of whom it is the fault."""
+"""What a running device knows about its peers, and tells: each trouble once, and whose fault it is."""
 
 from __future__ import annotations
 

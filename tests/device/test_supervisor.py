@@ -13,7 +13,7 @@ PATIENCE_S = 20.0
 
 
 class Bench:
-    """A supervisor, and what it told."""
+    """A supervisor, and the faults that it reported."""
 
     def __init__(self) -> None:
         self.told: list[EddaError] = []
@@ -35,7 +35,7 @@ async def fail(error: BaseException) -> None:
 
 
 class Panic(BaseException):
-    """What native code raises that has a bug: no ``Exception``."""
+    """The exception of a bug in native code: no ``Exception``."""
 
 
 async def test_the_fault_that_ended_a_task_is_an_event_and_the_others_go_on(bench: Bench) -> None:
@@ -56,7 +56,7 @@ async def test_a_bug_ends_everything_and_is_raised_to_whoever_leaves_the_context
             async with bench.supervisor as supervisor:
                 supervisor.start(asyncio.Event().wait())
                 supervisor.start(fail(bug))
-                await asyncio.Event().wait()  # what the owner does, for ever
+                await asyncio.Event().wait()  # as the owner does, for ever
         except (ZeroDivisionError, Panic):
             owner = asyncio.current_task()
             assert owner is not None

@@ -1,4 +1,4 @@
-"""Turns of a replica: one thread at a time, and what it says is carried out in that order."""
+"""Turns of a replica: one thread at a time, and its effects are carried out in that order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Work = Callable[[Replica, float], list[Effect] | None]
 
 
 class Still:
-    """A replica that nobody talks with."""
+    """A replica without sessions."""
 
     def progress(self) -> dict[str, object]:
         return {}

@@ -34,7 +34,7 @@ async def test_all_who_wait_are_woken_by_each_change_and_wait_on_until_their_con
     changes.told()
     async with asyncio.timeout(PATIENCE_S):
         await waiting[1]
-    changes.told()  # for nobody
+    changes.told()  # nobody waits
 
 
 async def test_who_gives_up_waiting_ends_nobody_elses_waiting() -> None:
@@ -65,7 +65,7 @@ async def test_a_change_while_the_query_runs_is_not_missed() -> None:
     async def find() -> list[Item]:
         found = answers.pop(0)
         if answers:
-            changes.told()  # somebody writes just after it was looked
+            changes.told()  # somebody writes just after the query ran
         return found
 
     watched = watch(find, changes)

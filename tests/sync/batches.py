@@ -1,4 +1,4 @@
-"""What one store would send another, as messages."""
+"""The batches that one store would send another, as messages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edda_sync.testing import replica_of
 
 
 def exchange_of(engine: StorageEngine) -> Exchange:
-    """What a device's store gives and takes."""
+    """The exchange of a device's store."""
     return replica_of(engine).exchange
 
 
 def batches(exchange: Exchange, known: Frontier) -> list[Changes]:
-    """All batches for a peer that knows so much."""
+    """All batches for a peer that holds this frontier."""
     positions = exchange.giving.missing(known)
     assert positions is not None
     made = []
@@ -33,5 +33,5 @@ def dots(message: Changes) -> list[Dot]:
 
 
 def trace(engine: StorageEngine) -> tuple[object, ...]:
-    """All that a refused message must leave as it was."""
+    """Everything that a refused message must leave unchanged."""
     return engine.frontier(), engine.digest(), engine.counts(), engine.waiting()

@@ -1,4 +1,4 @@
-"""Copies of one store that write under one actor, as a machine does that was put back: forks, made by real stores."""
+"""Copies of one store that write as one actor, like a machine that was put back: forks, made by real stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLES = ("tasks", "documents", "tags", "entity_tags", "task_documents")
 
 class Copier:
     """
-    Makes copies that do not notice what they are; closes them at the end.
+    Makes copies that do not notice that they are copies; closes them at the end.
 
     Args:
         folder: Where the files of copies go.
@@ -37,7 +37,7 @@ class Copier:
     def __call__(self, engine: StorageEngine) -> StorageEngine:
         """Return a copy of a device: its store, identity and name, and another source of random bytes."""
         number = next(self._count)
-        engine._opened.sidecar = None  # what would tell a copy from its original was put back with it
+        engine._opened.sidecar = None  # the file that would reveal a copy was put back with it
         if isinstance(engine.store, MemoryStore):
             twin = StorageEngine(engine.home, now=engine.writing.now, random=random.Random(1_000 + number).randbytes)
             image = engine.store.image()
@@ -69,19 +69,19 @@ def copier(folder: Path) -> Iterator[Copier]:
 
 
 def can_talk(first: StorageEngine, second: StorageEngine) -> bool:
-    """Tell whether two stores are of two devices: copies of one cannot have a link to each other."""
+    """Tell whether two stores belong to two devices: copies of one cannot have a link to each other."""
     return name_of(first) != name_of(second)
 
 
 def talk(first: StorageEngine, second: StorageEngine) -> Talk:
-    """Let two devices talk until nothing is left to say."""
+    """Let two devices exchange messages until nothing is left to say."""
     made = Talk(first, second)
     made.run()
     return made
 
 
 def meet_all(engines: Sequence[StorageEngine], rounds: int = 2) -> None:
-    """Let all that can talk do so, each pair until it is proved equal; twice, so that everybody hears of everything."""
+    """Let all pairs that can have a session do so until they are proved equal, twice, so that all hear of everything."""
     for _ in range(rounds):
         for first, second in itertools.combinations(engines, 2):
             if can_talk(first, second):
@@ -89,7 +89,7 @@ def meet_all(engines: Sequence[StorageEngine], rounds: int = 2) -> None:
 
 
 def shown(engine: StorageEngine) -> dict[str, object]:
-    """All that is folded, and what a person could see of it."""
+    """Everything that is folded, as far as a person can see it."""
     with engine.snapshot() as reader:
         records = list(reader.states.scan())
         unapplied = sorted((each.entity, each.refused) for each in reader.unapplied.operations())
@@ -101,7 +101,7 @@ def shown(engine: StorageEngine) -> dict[str, object]:
 
 
 def assert_equal(engines: Sequence[StorageEngine]) -> None:
-    """All hold and show the same, and so does what each folds anew from its log; and the doctor finds nothing wrong."""
+    """Check that all hold and show the same, as folding their logs again does, and that doctor finds nothing wrong."""
     expected = shown(engines[0])
     for engine in engines:
         assert shown(engine) == expected
@@ -117,7 +117,7 @@ def own_actor(engine: StorageEngine) -> bytes:
 
 
 def add(title: str) -> Callable[[StorageEngine], str]:
-    """Return what makes a task."""
+    """Return the function that creates a task."""
     return lambda engine: engine.create_task(edda.Task(title=title))
 
 

@@ -1,4 +1,4 @@
-"""A network in this process: any number of replicas, links between them that can be cut, and a record of what was said."""
+"""A network in this process: replicas, links between them that can be cut, and a record of the delivered frames."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Network:
     Replicas and the frames between them. Time is ``now`` and moves only when nothing else can.
 
     Args:
-        engines: Whose replicas.
-        defers: Whether what takes long is done when :meth:`work` is called; else within its turn.
+        engines: The engines of the replicas.
+        defers: Whether long work is done when :meth:`work` is called; otherwise within its turn.
 
     Attributes:
         heard: Every frame that was delivered, in order.
-        proved: Pairs ``(device, peer)``: each device that proved itself equal to a peer.
-        works: What is to be done beside, with whose it is.
+        proved: Pairs ``(device, peer)``: a device that proved itself equal to a peer.
+        works: Long work that is to be run, each with its device.
     """
 
     def __init__(self, *engines: StorageEngine, defers: bool = False) -> None:
@@ -67,7 +67,7 @@ class Network:
             self._do(here, self.replicas[here].connected(there))
 
     def cut(self, first: StorageEngine, second: StorageEngine) -> None:
-        """Cut a link: what is on its way is lost."""
+        """Cut a link: frames that are under way are lost."""
         ends = {name_of(first), name_of(second)}
         self._links.discard(frozenset(ends))
         self._between = deque(each for each in self._between if {each[0], each[1]} != ends)
@@ -87,11 +87,11 @@ class Network:
         self._do(name_of(engine), self.replicas[name_of(engine)].ask(self.now))
 
     def rebuilt(self, engine: StorageEngine) -> None:
-        """Tell a replica that its view was folded anew."""
+        """Tell a replica that its view was folded again."""
         self.replicas[name_of(engine)].rebuilt(self.now)
 
     def work(self) -> None:
-        """Do what is to be done beside first, and tell the replica whose it is."""
+        """Run the first long work, and tell its replica."""
         here, work = self.works.popleft()
         work.run()
         self._do(here, self.replicas[here].worked(work, self.now))
@@ -102,14 +102,14 @@ class Network:
         return len(self._between)
 
     def step(self) -> bool:
-        """Deliver one frame, or move time to the next deadline; False when neither is left."""
+        """Deliver one frame, or move time to the next deadline; return False when neither is left."""
         if self._between:
             self._deliver(0)
             return True
         return self.move_time()
 
     def deliver_any(self, draw: random.Random) -> bool:
-        """Deliver the next frame of any link, each of which keeps its order; False when nothing is on its way."""
+        """Deliver the next frame of any link, in the order of each link; return False when no frame is under way."""
         first_of: dict[tuple[str, str], int] = {}
         for at, (sender, receiver, _) in enumerate(self._between):
             first_of.setdefault((sender, receiver), at)
@@ -118,7 +118,7 @@ class Network:
         return bool(first_of)
 
     def move_time(self) -> bool:
-        """Move time to the next deadline; False when there is none."""
+        """Move time to the next deadline; return False when there is none."""
         deadlines = [(due, name) for name, r in self.replicas.items() if (due := r.next_deadline()) is not None]
         if not deadlines:
             return False
@@ -134,7 +134,7 @@ class Network:
         self._do(receiver, self.replicas[receiver].frame_received(sender, frame, self.now))
 
     def run(self, *, steps_max: int = 20_000) -> None:
-        """Let them talk until nothing is left to say."""
+        """Deliver frames until nothing is left to say."""
         for _ in range(steps_max):
             if not self.step():
                 break
@@ -144,7 +144,7 @@ class Network:
             raise self.errors[0]
 
     def run_for(self, duration_s: float) -> None:
-        """Let them talk, and do what is due, for so long by their clock."""
+        """Deliver frames, and do what is due, for so long by the network's clock."""
         end = self.now + duration_s
         while self._between or self._due_by(end):
             self.step()
@@ -155,12 +155,12 @@ class Network:
         return any(due is not None and due <= moment for due in deadlines)
 
     def run_until_said(self, kind: type[Message], number: int = 1) -> None:
-        """Let them talk until so many messages of a kind were delivered."""
+        """Deliver frames until so many messages of a kind were delivered."""
         while len(self.said(kind)) < number:
             assert self.step(), f"nobody says a {kind.__name__}"
 
     def said(self, kind: type[M], sender: StorageEngine | None = None) -> list[M]:
-        """Return the messages of a kind that were delivered, of all or of one sender."""
+        """Return the delivered messages of a kind, from all senders or from one."""
         name = None if sender is None else name_of(sender)
         return [each.message for each in self.heard if isinstance(each.message, kind) and name in (None, each.sender)]
 
@@ -186,11 +186,11 @@ IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(5)
 
 @contextmanager
 def repeatable_devices(count: int, clock: Callable[[], float]) -> Iterator[tuple[StorageEngine, ...]]:
-    """Yield so many devices in memory that do the same each time they are told the same: keys and ids come from seeds."""
+    """Yield devices in memory that behave the same in each run: keys and ids come from seeds."""
     engines: list[StorageEngine] = []
     for number in range(count):
         engine = StorageEngine(Path("nowhere"), now=clock, random=random.Random(number).randbytes)
-        engine.own._identity = IDENTITIES[number]  # a memory store keeps none on disk
+        engine.own._identity = IDENTITIES[number]  # a memory store keeps no identity on disk
         engine.open_store(StorageConfig(backend="memory", name=f"device {number}"))
         if engines:
             pair(engines[0], engine)

@@ -1,4 +1,4 @@
-"""Newcomers who get a segment, and makers who lie in one: real stores, of which one shows what its log does not say."""
+"""Newcomers that get a segment, and makers that lie in one: real stores, one of which does not show what its log says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edda_sync.words.values import id_bytes
 from tests.sync.network import Network
 
 BY_SEGMENT, BY_LOG = -(1 << 40), 1 << 40
-"""What ``SEGMENT_SAVES_US_MIN`` may be, so that each newcomer is offered a segment, or none."""
+"""Values of ``SEGMENT_SAVES_US_MIN`` with which each newcomer is offered a segment, or none."""
 
 
 class Newcomers:
@@ -43,7 +43,7 @@ class Newcomers:
 
 @contextmanager
 def newcomers(folder: Path, backend: str) -> Iterator[Newcomers]:
-    """Yield what makes newcomers; close them at the end."""
+    """Yield a maker of newcomers; close them at the end."""
     made = Newcomers(folder, backend)
     try:
         yield made
@@ -64,20 +64,20 @@ def begin_with_segment(host: StorageEngine, newcomer: StorageEngine) -> None:
 
 
 def is_provisional(engine: StorageEngine) -> Provisional | None:
-    """What a device still believes of a segment."""
+    """The segment that a device still believes."""
     with engine.store.read() as reader:
         return provisional(reader)
 
 
 def forged_by(engine: StorageEngine) -> str | None:
-    """Whose segment was a lie, as `status` says it."""
+    """The maker of a forged segment, as `status` names it."""
     found = standing.facts(engine)["forged_by"]
     assert found is None or isinstance(found, str)
     return found
 
 
 def met(*engines: StorageEngine) -> Network:
-    """Let a newcomer, the first, talk with others until nothing is left to say."""
+    """Let the first newcomer exchange messages with others until nothing is left to say."""
     network = Network(*engines)
     for other in engines[1:]:
         network.connect(engines[0], other)
@@ -86,12 +86,12 @@ def met(*engines: StorageEngine) -> Network:
 
 
 def segments_taken(network: Network) -> set[bytes]:
-    """The segments of which parts were sent."""
+    """The segments whose parts were sent."""
     return {part.segment for part in network.said(Snapshot)}
 
 
 def declined(network: Network) -> list[bool]:
-    """Of each answer to an offer whether it asks for the log instead."""
+    """For each answer to an offer, whether it asks for the log instead."""
     offers = {offer.segment: offer.parts for offer in network.said(Offer)}
     return [want.first >= offers[want.segment] for want in network.said(Want)]
 
@@ -100,7 +100,7 @@ def declined(network: Network) -> list[bool]:
 
 
 def alter(engine: StorageEngine, kind: str, item_id: str, **cells: Any) -> None:
-    """Let a store show other cells of an entity than its log says, with the hashes that go with them."""
+    """Make a store show other cells of an entity than its log says, with matching hashes."""
     key = key_of(kind, id_bytes("id", item_id))
 
     def change(entity: Entity) -> None:
@@ -112,7 +112,7 @@ def alter(engine: StorageEngine, kind: str, item_id: str, **cells: Any) -> None:
 
 
 def rewrite(engine: StorageEngine, key: bytes, change: Any) -> None:
-    """Let a store hold another state of an entity; ``change`` changes it."""
+    """Make a store hold another state of an entity, changed by ``change``."""
 
     def work(tx: StoreWriter) -> None:
         engine.ledger.refresh(tx)
@@ -132,6 +132,6 @@ def rewrite(engine: StorageEngine, key: bytes, change: Any) -> None:
 
 
 def lose(engine: StorageEngine, kind: str, item_id: str) -> None:
-    """Let a store show nothing of an entity that its log knows."""
+    """Make a store show nothing of an entity that its log contains."""
     key = key_of(kind, id_bytes("id", item_id))
     engine.store.transact(lambda tx: tx.forget([key]))

@@ -14,7 +14,7 @@ from edda_sync.workspace.actor import actor_of
 
 
 def write_change(engine: StorageEngine, *operations: Operation | bytes, level: int = changes.LEVEL) -> None:
-    """Let a device that has written write a change of these operations, or of their bytes (without lengths)."""
+    """Let a device write a change of these operations, or of their bytes (without lengths)."""
 
     def work(tx: StoreWriter) -> Admitted:
         heads, actor = tx.log.heads(), actor_of(tx)

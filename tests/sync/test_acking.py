@@ -1,4 +1,4 @@
-"""What a peer is told of what is durable here: each thing once, and again where it may not have noted it."""
+"""What a peer is told is durable here: each thing once, and again when it may not have noted it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def acking(laptop: StorageEngine) -> Acking:
 
 
 def moved(acking: Acking) -> dict[bytes, int]:
-    """What the next acknowledgement says that is held."""
+    """What the next acknowledgement says is held."""
     return {name: seq for ack in acking.acks() for name, seq in ack.moved}
 
 

@@ -1,4 +1,4 @@
-"""A store of which an event sees one state: what the event commits counts, what others commit comes next."""
+"""A store that shows one state to each event: the event sees what it commits itself, and the next event sees the rest."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_all_that_an_event_reads_before_it_writes_it_reads_of_one_state() -> Non
     seen = AskedOnce(store)
     with seen.event():
         assert not written(seen)
-        store.transact(write)  # somebody else
+        store.transact(write)  # as another process would
         assert not written(seen), "the next event sees it"
         assert store.opened == 1
     assert store.open == 0

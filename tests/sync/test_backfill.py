@@ -1,4 +1,4 @@
-"""Backfill: what one peer is asked for where a segment is believed, one question after another."""
+"""Backfill: what one peer is asked for while a segment is believed, one question after another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.sync.newcomers import begin_with_segment, is_provisional, newcomers
 
 @dataclass
 class Scene:
-    """A laptop with a history, and a tablet that holds nothing yet and asks it."""
+    """A laptop with a history, and a tablet that holds nothing yet and asks the laptop."""
 
     laptop: StorageEngine
     tablet: StorageEngine

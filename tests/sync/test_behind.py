@@ -1,4 +1,4 @@
-"""The log behind a segment: it confirms what was believed or drops it, and keeps what was written meanwhile."""
+"""The log behind a segment confirms or drops what was believed, and what was written meanwhile is kept."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 class Scene:
-    """A laptop and a phone with a history, a copy of the laptop that lies in the segments it makes, and a newcomer."""
+    """A laptop and a phone with a history, a copy of the laptop that lies in its segments, and a newcomer."""
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, copy: Copier, newcomer: Newcomers) -> None:
         self.laptop, self.phone = laptop, phone
@@ -66,7 +66,7 @@ class Scene:
         assert is_provisional(self.tablet) is None
 
     def assert_equal(self, *more: StorageEngine) -> None:
-        """All hold and show the same, and what each folds anew is that, too."""
+        """Check that all hold and show the same, and that folding their logs again gives the same."""
         engines = [self.laptop, self.phone, self.tablet, *more]
         for _ in range(2):
             for engine in engines[1:]:
@@ -109,7 +109,7 @@ def test_an_honest_segment_is_confirmed_and_nobody_is_named(scene: Scene) -> Non
 
 
 def test_what_one_writes_on_a_segment_replaces_what_that_shows(scene: Scene) -> None:
-    """What a segment stands for is here, though its log is not: a change made on it depends on all of it."""
+    """The segment stands for changes whose log is missing; a change that is made on it depends on all of them."""
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy bread"))
     sync(scene.laptop, scene.phone)
     begin_with_segment(scene.laptop, scene.tablet)
@@ -202,7 +202,7 @@ def test_of_a_question_about_lives_that_nobody_here_knows_only_so_many_are_kept(
 
 
 def test_a_peer_that_was_asked_in_vain_gives_the_log_as_soon_as_it_has_it(scene: Scene) -> None:
-    """The newcomer says that it holds all of that already: by its segment."""
+    """The newcomer says that it holds all of this already, because its segment stands for it."""
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
     begin_with_segment(scene.laptop, scene.tablet)
     network = Network(scene.tablet, scene.phone, scene.laptop)
@@ -219,7 +219,7 @@ def test_a_peer_that_was_asked_in_vain_gives_the_log_as_soon_as_it_has_it(scene:
 
 @pytest.fixture
 def halved(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Scene, Network]]:
-    """A scene in which the very first change goes in parts; the tablet has one of them, and is offered a segment then."""
+    """A scene in which the very first change is in parts; the tablet has one of them, and is then offered a segment."""
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 300)
     with (
         devices(2, backend=backend) as (laptop, phone),
@@ -411,7 +411,7 @@ def test_a_log_that_nothing_vouches_for_is_refused_and_leaves_no_trace(scene: Sc
 
 
 def test_another_branch_of_the_author_s_is_no_log_behind_a_segment(scene: Scene) -> None:
-    """It is signed, and leads elsewhere than the heads that the segment names."""
+    """It is signed, and contradicts the segment's heads."""
     twin = scene.liar
     scene.laptop.create_task(edda.Task(title="in the segment"))
     twin.create_task(edda.Task(title="elsewhere"))
@@ -435,7 +435,7 @@ def test_another_branch_of_the_author_s_is_no_log_behind_a_segment(scene: Scene)
 def test_another_branch_that_came_in_part_does_not_keep_the_true_log_out(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
-    """Its author signed both; else who forges a segment could keep its lie from ever being found out."""
+    """Its author signed both; otherwise a forger of a segment could prevent its lie from ever being found out."""
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
     twin = scene.liar
     for number in range(4):
@@ -487,9 +487,9 @@ def test_what_is_kept_of_edits_is_forgotten_once_a_segment_is_confirmed(scene: S
 
 @pytest.mark.parametrize("first", ["evidence", "log"])
 def test_a_fork_of_what_a_segment_stands_for_is_learned_once_its_log_is_here(scene: Scene, first: str) -> None:
-    """Whoever knows of the fork calls changes by other names, and gives the log behind all the same."""
+    """A device that knows of the fork uses other names for the changes, and still gives the log behind."""
     laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
-    twin = scene.liar  # which does not lie here
+    twin = scene.liar  # it does not lie here
     laptop.create_task(edda.Task(title="of one branch"))
     twin.create_task(edda.Task(title="of the other"))
     begin_with_segment(laptop, tablet)

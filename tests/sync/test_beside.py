@@ -1,4 +1,4 @@
-"""What takes long is done beside: until it is done others are served, and nothing is lost, whatever happens meanwhile."""
+"""Long work is done beside the turns: meanwhile others are served, and nothing is lost, whatever happens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CODEC = Codec()
 
 
 class Bench:
-    """A laptop that does beside what takes long, and what phone and tablet say to it."""
+    """A laptop that does long work beside its turns, and what phone and tablet tell it."""
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, tablet: StorageEngine) -> None:
         self.laptop, self.phone, self.tablet = laptop, phone, tablet
@@ -34,14 +34,14 @@ class Bench:
         self.replica = self.network.replicas[name_of(laptop)]
 
     def run(self) -> None:
-        """Let all of them talk, and do what is to be done beside, until nothing is left."""
+        """Deliver frames and run long work until nothing is left."""
         self.network.run()
         while self.network.works:
             self.network.work()
             self.network.run()
 
     def frames(self, engine: StorageEngine) -> list[bytes]:
-        """What a device has to send to the laptop now, since it has committed; a part is answered at once."""
+        """Return the frames that a device sends the laptop after a commit; a part is answered at once."""
         effects = self.network.replicas[name_of(engine)].committed(self.network.now)
         return [each.frame for each in effects if isinstance(each, Send) and each.peer == name_of(self.laptop)]
 
@@ -50,7 +50,7 @@ class Bench:
         return self.replica.frame_received(name_of(engine), frame, self.network.now)
 
     def worked(self, work: Work) -> list[Effect]:
-        """Tell the laptop that a work was run, and let it do what is due then."""
+        """Tell the laptop that a work was run, and run what is due then."""
         now = self.network.now
         said = self.replica.worked(work, now)
         while (due := self.replica.next_deadline()) is not None and due <= now:
@@ -71,7 +71,7 @@ def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def write(engine: StorageEngine, count: int, text: str | None = None) -> None:
-    """Make so many tasks in one change."""
+    """Create so many tasks in one change."""
     with engine.begin_transaction() as tx:
         for number in range(count):
             tx.create_task(edda.Task(title=f"task {number}", description=text))

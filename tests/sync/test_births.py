@@ -1,4 +1,4 @@
-"""Births: many lives of a device arrive late and are never refused, and many actors stop nobody."""
+"""Births: many lives of a device are taken late and never refused, and many actors block nobody."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_peer_that_brought_too_many_lives_is_asked_again_once_and_as_soon_as_t
 def test_what_was_not_taken_since_lives_come_too_fast_is_not_sent_back(
     three: tuple[StorageEngine, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else may bring it meanwhile: whoever sent it has it all the same."""
+    """Another peer may bring it meanwhile; the one that sent it still counts as holding it."""
     monkeypatch.setattr(limits, "BIRTHS_MAX", 2)
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
     laptop, phone, tablet = three

@@ -1,4 +1,4 @@
-"""Closings as they cross: one a life, only of what is held, and the same set everywhere whatever the order."""
+"""Closings: one for each life, only of changes that are held, and the same set on all devices in any order."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_of_a_life_the_closing_that_covers_most_is_kept_in_every_order(three: tu
 
 
 def test_closings_of_lives_and_changes_that_nobody_holds_are_left(three: tuple[StorageEngine, ...]) -> None:
-    """Their device can sign as many as it likes."""
+    """Their device can sign any number of them."""
     a, b, _ = three
     for number in range(100):
         birth = changes.encode_birth(Birth(a.identity.public_key, number.to_bytes(16, "big")))
         message = closing.signed_message(a.workspace, changes.actor_of(birth), 7, bytes(32))
         assert not take(b, CLOSING + closing.encode(Closing(birth, 7, bytes(32), a.identity.sign(message)))).evidence
-    assert not take(b, end_of(a, 4)).evidence  # which has not come here yet
+    assert not take(b, end_of(a, 4)).evidence  # this change has not come here yet
     assert held(b) == []
 
 

@@ -1,4 +1,4 @@
-"""Comparing: what comes of a comparison in one talk, for whoever asks how it stands, and how often all is looked at."""
+"""Comparing: the results of a comparison in one session, for its progress, and how often the store is scanned."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Side:
         self.comparing = Comparing(exchange, nonce, peer, self.progress, self.timers, lambda: self.may_look)
 
     def ack(self) -> Ack:
-        """What it says with its proof."""
+        """What this side says with its proof."""
         proof = self.comparing.proving.say(self.engine.frontier())
         assert proof is not None
         return Ack((), 0, False, proof.encoded, proof.waiting, proof.evidence, proof.unread)
@@ -40,14 +40,14 @@ class Side:
 
 @dataclass
 class Two:
-    """Two that hold the same changes."""
+    """Two sides that hold the same changes."""
 
     here: Side
     there: Side
     task: str
 
     def told(self) -> None:
-        """Let each hear the proof of the other."""
+        """Let each side hear the proof of the other."""
         for one, other in ((self.here, self.there), (self.there, self.here)):
             assert other.comparing.heard(one.ack(), other.engine.frontier())
 

@@ -1,4 +1,4 @@
-"""What it costs to take from another device what it wrote: work is counted, and never timed (see ``costs``)."""
+"""The cost of taking changes from another device: work is counted, and never timed (see ``costs``)."""
 
 from __future__ import annotations
 

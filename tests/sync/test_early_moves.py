@@ -1,4 +1,4 @@
-"""What was written early moves in the log while it is being given: to its new place, and not past the peer."""
+"""Early changes move in the log while they are being given: the peer gets them all the same."""
 
 from __future__ import annotations
 

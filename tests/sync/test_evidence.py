@@ -1,4 +1,4 @@
-"""Evidence in one talk: asked for once for each difference, answered at a bounded rate, and late rather than refused."""
+"""Evidence in one session: asked for once for each difference, answered at a limited rate, late rather than refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OURS, THEIRS = b"o" * 16, b"t" * 16
 
 @dataclass
 class Bench:
-    """A device's part in one talk."""
+    """A device's side of one session."""
 
     device: StorageEngine
     sending: Sending

@@ -1,4 +1,4 @@
-"""The exchange: what a hello says of a store, what is compared, and what one store gives another takes."""
+"""The exchange: what a hello says about a store, what is compared, and what one store gives and another takes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_introduction_says_what_waits_and_what_is_half_here(two: Pair) -> Non
 
 
 def header_of(engine: StorageEngine) -> bytes:
-    """The header of some change."""
+    """The header of any change."""
     with engine.store.read() as reader:
         return reader.log.read(reader.log.position()).raw
 

@@ -1,4 +1,4 @@
-"""Falling back from a segment to the log: drafts are given to nobody before, and written again after."""
+"""Falling back from a segment to the log: drafts are given to nobody before, and written again afterwards."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 class Scene:
     """
-    A laptop and a phone, and a tablet that is about to begin with a segment.
+    A laptop, a phone, and a tablet that is about to begin with a segment.
 
-    The laptop's copy lies in its segments; ``withhold`` makes it name a change there that nobody will ever see.
+    The laptop's copy lies in its segments. With ``withhold``, its segment names a change that nobody will ever see.
     """
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, copy: Copier, newcomer: Newcomers) -> None:
@@ -64,7 +64,7 @@ class Scene:
         begin_with_segment(self.liar, self.tablet)
 
     def everybody(self, *more: StorageEngine) -> None:
-        """All have met all, hold and show the same, and nobody believes anything."""
+        """All have met, hold and show the same, and believe no segment."""
         engines = [self.laptop, self.phone, self.tablet, *more]
         for _ in range(3):
             for engine in engines:
@@ -201,7 +201,7 @@ def test_a_segment_at_a_change_that_nobody_shows_is_given_up_and_what_was_writte
 
 
 def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_goes_to_all(scene: Scene) -> None:
-    """Nobody will ever hold what the later ones continue."""
+    """Nobody will ever hold the change that the later ones continue."""
     scene.withhold()
     tablet = scene.tablet
     for number in range(3):
@@ -229,7 +229,7 @@ def test_the_closing_of_a_life_that_was_begun_on_a_segment_is_forgotten_with_it(
 def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_even_the_admission_is(
     scene: Scene,
 ) -> None:
-    """Then the life in which it is written again can have seen nothing, and what it says keeps its order."""
+    """Then the life in which it is written again can have seen nothing, and its writes keep their order."""
     tablet = scene.new(scene.liar)
     begin_with_segment(scene.liar, tablet)
     mine = tablet.create_task(edda.Task(title="mine", description="one two"))
@@ -256,7 +256,7 @@ def test_what_was_made_edited_and_deleted_on_a_segment_is_all_there_where_not_ev
 
 
 def test_what_one_change_edits_and_deletes_is_deleted(scene: Scene) -> None:
-    """Its texts are written again where they stood among what else it did, and nothing of it is kept beside."""
+    """Its texts are written again in the order of its other writes, and nothing is kept beside."""
     scene.withhold()
     with scene.tablet.begin_transaction() as tx:
         mine = tx.create_task(edda.Task(title="mine", description="one two"))
@@ -300,7 +300,7 @@ def test_tags_that_only_a_segment_showed_are_made_anew_by_whoever_tagged_with_th
 
 
 def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: Scene) -> None:
-    """What stands there may come yet: that is not deleted."""
+    """What is there may still come, so it is not deleted."""
     begin_with_segment(scene.laptop, scene.tablet)
     scene.tablet.update_task(edda.Task(id=scene.other, title="mine"))
     scene.tablet.delete_task(scene.other)
@@ -316,7 +316,7 @@ def test_what_was_made_of_something_that_is_not_here_is_deleted_with_it(scene: S
 def test_words_typed_on_a_segment_stand_beside_those_that_the_admission_had_seen_and_the_segment_did_not_show(
     scene: Scene,
 ) -> None:
-    """Where even the admission comes later, the words are a text of their own first: it must not replace the true one."""
+    """If even the admission comes later, the words are first a text of their own, which must not replace the true text."""
     scene.phone.edit_text(scene.task, "description", [(0, 0, "fresh milk ")])
     scene.phone.create_document(edda.Document(title="More", content="words"))
     sync(scene.phone, scene.laptop)
@@ -375,7 +375,7 @@ def test_those_who_know_no_more_give_nothing_up(scene: Scene) -> None:
 
 @pytest.fixture
 def alone(backend: str, tmp_path: Path) -> Iterator[Scene]:
-    """A scene in which all that the segment stands for is the laptop's, and the phone has written more since."""
+    """A scene in which everything that the segment stands for is the laptop's, and the phone has written more since."""
     with (
         devices(2, backend=backend) as (laptop, phone),
         copier(tmp_path) as copy,
@@ -400,7 +400,7 @@ def test_a_log_that_only_the_absent_ever_had_is_waited_for(alone: Scene) -> None
 
 
 def test_a_log_that_its_own_author_does_not_have_is_given_up_soon(alone: Scene) -> None:
-    """The laptop was put back to before the change that its segment stands at: nobody will bring it."""
+    """The laptop was put back to before the change at which its segment was made: nobody will bring that change."""
     network = met(alone.tablet, alone.laptop)
     assert is_provisional(alone.tablet) is None
     assert limits.BEHIND_STALLED_S <= network.now < limits.BEHIND_ABSENT_S / 2
@@ -408,13 +408,13 @@ def test_a_log_that_its_own_author_does_not_have_is_given_up_soon(alone: Scene) 
 
 
 def test_links_that_come_and_go_do_not_begin_the_wait_anew(alone: Scene) -> None:
-    """A device of which a copy runs is met for a few seconds at a time."""
+    """A device that exists twice is linked for a few seconds at a time."""
     network = Network(alone.tablet, alone.laptop)
     for _ in range(30):
         network.connect(alone.tablet, alone.laptop)
         network.run_for(limits.BEHIND_STALLED_S / 10)
         network.cut(alone.tablet, alone.laptop)
-        network.now += 1_000.0  # alone: that is no company in which it waits
+        network.now += 1_000.0  # alone, so this time does not count
         if is_provisional(alone.tablet) is None:
             break
     assert is_provisional(alone.tablet) is None
@@ -479,7 +479,7 @@ def test_what_cannot_be_given_up_since_the_disk_is_full_is_given_up_later(
 
 
 def test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced(scene: Scene) -> None:
-    """What stood there when this device was let in, its first life continues: that it can have seen."""
+    """This device's first life continues what was there when it was let in, so it can have seen that."""
     scene.laptop.update_task(edda.Task(id=scene.task, title="Buy oats"))
     sync(scene.laptop, scene.phone)
     alter(scene.laptop, "task", scene.task, title="Buy a yacht")
@@ -497,7 +497,7 @@ def test_what_a_forged_segment_showed_falsely_was_not_seen_and_is_not_replaced(s
 
 
 def test_writing_drafts_again_begins_one_life_and_no_more(tmp_path: Path) -> None:
-    """A real store with its sidecar: it stays itself, and says why it began that life."""
+    """A real store with its sidecar keeps its identity, and says why it began that life."""
     draws = random.Random(7)
     with devices(2) as (laptop, phone), newcomers(tmp_path, "sqlite") as newcomer, copier(tmp_path) as copy:
         scene = Scene(laptop, phone, copy, newcomer)

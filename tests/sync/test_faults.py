@@ -33,7 +33,7 @@ def test_a_fault_is_told_once_until_the_duty_has_worked_again() -> None:
     faults = Faults()
     assert faults.failed("watching", BUSY).is_news
     assert not faults.failed("watching", BUSY).is_news
-    assert faults.failed("watching", FULL).is_news  # another one
+    assert faults.failed("watching", FULL).is_news  # another fault
     faults.worked("watching")
     assert faults.failed("watching", BUSY).is_news
     assert faults.failed("watching", BUSY).delay_s == 2 * limits.DUTY_RETRY_S_MIN

@@ -1,4 +1,4 @@
-"""By which names a peer's changes go that are not here: once a chain is proved to fork, by those of its branches."""
+"""The names of a peer's changes that are not here: once a chain is proved to fork, the names of its branches."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
 def test_who_began_with_a_branch_that_is_lost_is_proved_equal_to_who_knows_the_fork(
     three: tuple[StorageEngine, ...], copy: Copier, newcomer: Newcomers
 ) -> None:
-    """What is passed over while a segment is believed goes by names that only the peer knows."""
+    """What is passed over while a segment is believed has names that only the peer knows."""
     laptop, phone, _ = three
     watch = newcomer(laptop)
     sync(laptop, phone)
@@ -175,11 +175,11 @@ def test_where_a_chain_forks_from_its_first_change_on_a_peer_may_hold_nothing_by
 
 
 def deliver(network: Network) -> None:
-    """Deliver all that is on its way, and let no time pass."""
+    """Deliver all frames that are under way, without letting time pass."""
     while network.on_its_way:
         network.step()
 
 
 def replica_session(network: Network, engine: StorageEngine, peer: StorageEngine) -> Session:
-    """How a device's talk with a peer stands."""
+    """The progress of a device's session with a peer."""
     return network.replicas[name_of(engine)]._sessions[name_of(peer)]

@@ -1,9 +1,9 @@
 """
 Schedules of copies: devices and copies of them write, meet and are copied again, in any order; then all meet.
 
-Act one never shows two that hold the same changes and evidence and differ. Act two demands that all are equal, that each
-folds its log to what it shows, and that nothing an honest store wrote is refused. ``pytest --hypothesis-profile=thorough``
-runs thousands.
+In act one, no two devices that hold the same changes and evidence may differ. In act two, all must be equal, each must fold
+its log to what it shows, and nothing that an honest store wrote may be refused. ``pytest --hypothesis-profile=thorough``
+runs thousands of schedules.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Schedule:
         if task is None:
             return
         text, what = task.description or "", self.draw.randrange(5)
-        if what == 0:  # the same rewrite, wherever it is made
+        if what == 0:  # the same rewrite on all devices
             task.description = text.replace("o", "0", 1)
             engine.update_task(task)
         elif what == 1:

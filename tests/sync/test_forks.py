@@ -1,7 +1,7 @@
 """
-Forks: copies of a store that write under one actor. Whoever meets two branches proves it, and all end equal.
+Forks: copies of a store that write as one actor. A device that meets two branches proves the fork, and all end equal.
 
-Nothing that anybody wrote is lost, nobody waits for the author, and a claim without a proof changes nothing.
+Nothing that was written is lost, nobody waits for the author, and a claim without a proof changes nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Engines = tuple[StorageEngine, ...]
 
 @pytest.fixture
 def four(backend: str) -> Iterator[Engines]:
-    """Four devices that hold the same: a task of each kind of work."""
+    """Four devices that hold the same: one task for each kind of work."""
     with devices(4, backend=backend) as engines:
         task = engines[0].create_task(edda.Task(title="base", description="one two three", tags={"work"}))
         engines[0].edit_text(task, "description", [(3, 0, " and a half")])
@@ -80,7 +80,7 @@ def evidence(engine: StorageEngine) -> dict[bytes, bytes]:
 
 
 def one_task(engine: StorageEngine, title: str) -> edda.Task:
-    """The task of that title."""
+    """The task with this title."""
     (task,) = [task for task in engine.query_tasks(edda.TaskQuery()) if task.title == title]
     return task
 
@@ -140,7 +140,7 @@ def test_three_branches_end_equal_in_whatever_order_they_meet(
 def test_a_branch_that_forks_again_ends_equal_in_whatever_order_the_proofs_come(
     four: Engines, copy: Copier, order: list[int]
 ) -> None:
-    """The second point lies on one branch of the first; whoever hears of it first cuts it off before, or after."""
+    """The second fork is on one branch of the first. The device that learns of it first cuts the branch before, or after."""
     a, *witnesses = four
     base = one_task(a, "base").id
     first = copy(a)
@@ -186,7 +186,7 @@ def test_a_fork_at_an_actor_s_very_first_change_is_one_as_any_other(backend: str
 
 
 def begin(engine: StorageEngine, title: str) -> None:
-    """Write a device's first change, as a copy does that has no way to know that it is one."""
+    """Write a device's first change, like a copy that cannot know that it is one."""
     draft = Put.of("task", engine.random(16), {"title": title, "created_at": OWN_TIME})
     assert engine.store.transact(lambda tx: engine.ledger.commit(tx, [draft], 1)) is not None
 
@@ -196,7 +196,7 @@ def begin(engine: StorageEngine, title: str) -> None:
 def test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it(
     four: Engines, copy: Copier, monkeypatch: pytest.MonkeyPatch, count: int, longer: bool
 ) -> None:
-    """One message holds a few hashes here, and the chains part much further back: longer pieces are asked for."""
+    """Messages hold few hashes here, and the chains part much further back, so longer pieces are asked for."""
     monkeypatch.setattr(forkproof, "SIDE_HASHES_MAX", 4)
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1_000)  # so that signatures stand close enough for a proof
     a, b, c, d = four
@@ -224,7 +224,7 @@ def test_a_fork_at_an_old_dot_is_proved_however_much_was_built_on_it(
 def test_a_change_that_depends_on_another_branch_has_that_fork_proved_in_the_same_talk(
     four: Engines, copy: Copier
 ) -> None:
-    """Each thinks that the other has its branch: both count as one dot, and neither is sent."""
+    """Each believes that the other has its branch: both branches have the same dot, and neither is sent."""
     a, b, c, d = four
     network = Network(b, c)
     network.connect(b, c)
@@ -251,7 +251,7 @@ def test_a_change_that_depends_on_another_branch_has_that_fork_proved_in_the_sam
 
 
 def test_nobody_waits_for_the_author(four: Engines, copy: Copier) -> None:
-    """Neither copy is ever seen again, and a newcomer who met neither learns of both branches."""
+    """Neither copy is ever seen again, and a newcomer that met neither learns both branches."""
     a, b, c, d = four
     twin = copy(a)
     add("of one")(a)
@@ -304,7 +304,7 @@ def test_a_device_ends_equal_whether_the_proof_or_the_changes_come_first(
 
 
 def batch_of(giver: StorageEngine, taker: StorageEngine) -> Changes:
-    """What one would send to another."""
+    """What one store would send another."""
     giving = replica_of(giver).exchange.giving
     given = giving.batch(giving.missing(taker.frontier()) or [], taker.frontier())
     assert given is not None
@@ -360,7 +360,7 @@ def test_a_device_that_holds_nothing_of_the_fork_keeps_the_proof_and_passes_it_o
     assert (news.renamed, news.late, news.unchecked) == ([], False, False)
     assert d.frontier() == frontier
     assert evidence(d) == evidence(b)
-    sync(d, a)  # which hears of it from whoever cannot have found it
+    sync(d, a)  # a learns of it from a device that cannot have found it
     assert set(evidence(b)) <= set(evidence(a))
 
 
@@ -396,8 +396,8 @@ def test_a_deletion_hides_what_its_author_saw_and_not_what_another_branch_did_un
     twin.create_task(edda.Task(title="something else"))
     sync(a, b)
     sync(twin, c)
-    b.delete_task(base)  # saw one branch, and the other one's edit is concurrent: it lives
-    b.delete_task(other)  # saw all that touched it
+    b.delete_task(base)  # it saw one branch; the other one's edit is concurrent, and survives
+    b.delete_task(other)  # it saw everything that touched it
     sync(b, c)
     meet_all([a, twin, b, c, d])
     assert_equal([a, twin, b, c, d])
@@ -496,7 +496,7 @@ def test_of_a_text_into_which_a_chain_wrote_that_forks_one_branch_may_be_void(fo
 def test_a_rewrite_that_two_branches_made_in_the_same_words_is_two_where_it_means_other_letters(
     four: Engines, copy: Copier
 ) -> None:
-    """A machine that was put back does again what it did: bytes for bytes the same, of another text."""
+    """A machine that was put back repeats what it did: the same bytes, about another text."""
     a, b, c, d = four
     base = one_task(a, "base").id
     twin = copy(a)
@@ -517,7 +517,7 @@ def test_a_rewrite_that_two_branches_made_in_the_same_words_is_two_where_it_mean
     assert "aaa" not in text(d, base)
     assert "bbb" not in text(d, base)
     both = text(d, base)
-    for store in (b, c, d):  # who saw both edits both
+    for store in (b, c, d):  # these saw both edits
         store.edit_text(base, "description", [(at, 1, "") for at in range(6)])
         store.edit_text(base, "description", [(len(text(store, base)), 0, store.name)])
     meet_all([a, twin, b, c, d])
@@ -665,7 +665,7 @@ def test_a_newcomer_gets_the_log_of_a_forked_chain_and_no_segment(
 
 
 def test_everything_else_goes_on_while_a_fork_is_not_proved(four: Engines, copy: Copier) -> None:
-    """Of two who hold different changes one cannot prove it, since it got its branch without a signature's reach."""
+    """Of two devices with different changes, one cannot prove the fork, because its branch came without a signature."""
     a, b, c, d = four
     twin = copy(a)
     add("one")(a)

@@ -1,4 +1,4 @@
-"""Giving: what a store sends of its log, in which pieces, and only what a signature vouches for."""
+"""Giving: a store sends its log in batches that a signature vouches for."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_large_change_ends_its_batch_and_its_parts_follow(two: Pair) -> None:
     assert given is not None
     assert given.large is not None
     assert len(given.message.changes) == 2
-    assert positions  # what comes after waits for the parts
+    assert positions  # what comes next waits for the parts
     header = decode_header(given.message.changes[-1][0])
     assert given.message.changes[-1][1] == b""
     parts: list[bytes] = []
@@ -127,7 +127,7 @@ def test_a_signature_vouches_for_each_actor_in_a_batch_and_the_way_to_it_is_ther
         laptop.create_task(edda.Task(title=f"task {number}"))
     sync(laptop, phone)
     monkeypatch.setattr(limits, "BATCH_BYTES_MAX", 1)
-    made = batches(exchange_of(phone), known)  # of a relay, which has one signature, at the end
+    made = batches(exchange_of(phone), known)  # from a relay, which has one signature, at the end
     assert len(made) == 9
     for left, message in zip(range(8, -1, -1), made, strict=True):
         (raw, _), (head, *_) = message.changes[0], message.heads
@@ -158,7 +158,7 @@ def test_what_no_signature_vouches_for_waits_for_one(two: Pair) -> None:
 
 
 def forget_signatures(engine: StorageEngine, actor: bytes, seq: int) -> None:
-    """Let the signature at a change be lost."""
+    """Remove the signature of a change."""
     from edda_sync.store.memory.writer import MemoryWriter
 
     def work(tx: object) -> None:
@@ -201,7 +201,7 @@ def upto(engine: StorageEngine, seq: int) -> tuple[Summary, ...]:
 
 
 def test_of_the_log_behind_is_given_what_others_that_are_here_rest_on(two: Pair) -> None:
-    """The rest is another's to bring; or nobody's, and then what did come is what stands."""
+    """Another device may bring the rest; if none does, what came is kept."""
     laptop, phone = two
     sync(laptop, phone)
     phone.create_task(edda.Task(title="of the phone"))

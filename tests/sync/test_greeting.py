@@ -1,4 +1,4 @@
-"""Greeting: a hello in pages, whose heads are in order, and of which only so much is kept that nobody here knows."""
+"""Greeting: a hello in pages, with heads in order; a limited number of claims about unknown actors is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAG, PEER = b"t" * 16, "peer"
 
 @dataclass
 class Bench:
-    """A device, and what it hears of a peer."""
+    """A device, and what it hears from a peer."""
 
     device: StorageEngine
     greeting: Greeting

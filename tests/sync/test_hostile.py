@@ -1,8 +1,8 @@
 """
-A peer that says well-formed nonsense: whatever the numbers and bytes in its messages, a session answers or closes.
+A peer that sends well-formed nonsense: whatever numbers and bytes its messages contain, a session answers or closes.
 
-The wire's own tests feed it frames that are no messages. Here every frame is one, and the lies are inside. What segments
-may lie about has tests of its own (``tests/backup/test_merging``).
+The wire's own tests feed it frames that are no messages. Here every frame is a message, and the lies are inside. Lies in
+segments have tests of their own (``test_merging``).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def tuples(of: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...
 
 
 class Bench:
-    """A device and a member that lies to it; what is refused leaves no trace, so one bench serves many examples."""
+    """A device and a member that lies to it. What is refused leaves no trace, so one bench serves many examples."""
 
     def __init__(self, device: StorageEngine, peer: StorageEngine) -> None:
         self.device, self.peer = device, peer
@@ -128,7 +128,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def messages(bench: Bench) -> st.SearchStrategy[Message]:
-    """Messages of whatever is in them, with what is true in some places."""
+    """Messages with any content, which is true in some places."""
     true = bench.true
     actors = shorts | st.sampled_from(bench.actors) | blobs
     proofs = hashes | st.just(true["proof"])
@@ -180,7 +180,7 @@ def test_no_message_does_more_than_end_the_talk(bench: Bench, data: st.DataObjec
         try:
             frame = CODEC.encode(message)
         except OverflowError:
-            continue  # a number that no message can hold
+            continue  # no message can contain this number
         effects = session.frame_received(frame, 0.0)
         assert sum(isinstance(effect, Send) for effect in effects) <= ANSWERS_MAX
         session.tick(60.0)
@@ -237,7 +237,7 @@ def flipped(data: st.DataObject, value: bytes) -> bytes:
 
 @pytest.mark.parametrize("count", [5, 40])
 def test_coded_cells_of_a_liar_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Cells that never come out are answered with more, up to the most there may be; then items are listed once."""
+    """Cells that cannot be decoded are answered with more cells, up to the limit; then items are listed once."""
     from edda_sync.crdt.frontier import to_pairs
     from edda_sync.crdt.sketch import CELL_BYTES
     from edda_sync.words import limits

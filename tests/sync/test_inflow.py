@@ -1,4 +1,4 @@
-"""Inflow: frames that become much more than themselves are taken as fast as a peer may bring these, in their order."""
+"""Inflow: frames that expand a lot are taken as fast as a peer may bring them, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edda_sync.words.errors import RemoteProtocolError
 
 
 class Sized(Codec):
-    """Tells how much a frame becomes by its first letter: a capital one is as large as a window allows."""
+    """Tells how much a frame expands by its first letter: a capital letter fills a window."""
 
     @staticmethod
     def excess(frame: bytes) -> int:
@@ -21,7 +21,7 @@ class Sized(Codec):
 
 
 class Bench:
-    """An inflow, whether what comes was asked for, is held, and whether a frame before it is not taken whole yet."""
+    """An inflow, whether what comes was asked for or is held, and whether an earlier frame is not processed completely."""
 
     def __init__(self) -> None:
         self.timers = Timers()

@@ -1,8 +1,8 @@
 """
-What was written on a lie and does not fit the truth: the lie goes, nothing acknowledged is lost, the device goes on.
+What was written on a false segment and does not fit the truth: nothing acknowledged is lost, and the device goes on.
 
 A tablet begins with a segment in which a laptop lies, and writes; then the phone brings the log. Limits are made smaller
-where it takes too long to reach them, some of them only after the tablet has written: as if it had written more.
+where it would take too long to reach them, sometimes only after the tablet has written, as if it had written more.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 class Scene:
-    """A laptop that lies, a phone that knows better, and a tablet that is about to begin with the lie."""
+    """A laptop that lies, a phone that knows the truth, and a tablet that is about to begin with the lie."""
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, tablet: StorageEngine) -> None:
         self.laptop, self.phone, self.tablet = laptop, phone, tablet
@@ -52,7 +52,7 @@ class Scene:
         self.laptop.rebuild()
 
     def end(self) -> list[str]:
-        """Let the log come; the lie goes, and everybody goes on. Return the documents in which something is kept."""
+        """Let the log come, so that the lie is dropped. Return the documents in which something is kept."""
         met(self.tablet, self.phone)
         assert is_provisional(self.tablet) is None
         assert forged_by(self.tablet) == name_of(self.laptop)
@@ -68,7 +68,7 @@ class Scene:
         return kept
 
     def reads(self, document: str) -> str:
-        """What a document reads on the laptop."""
+        """The content of a document on the laptop."""
         found = self.laptop.get_document(document)
         assert found is not None
         return found.content or ""
@@ -85,7 +85,7 @@ def scene(backend: str, tmp_path: Path) -> Iterator[Scene]:
 def test_words_for_which_the_true_text_has_no_room_are_in_it_all_the_same(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit on what is merged binds who types, and nobody who merges."""
+    """A limit on merged text applies to those who type, and not to a merge."""
     monkeypatch.setattr(limits, "TEXT_BYTES_MAX", 2_000)
     scene.begin()
     scene.tablet.edit_text(scene.note, "content", [(0, 0, "the tablet's words " * 100)])
@@ -100,7 +100,7 @@ def test_words_for_which_the_true_text_has_no_room_are_in_it_all_the_same(
 def test_words_that_one_life_may_not_write_into_one_text_become_a_document(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    """What two lives wrote on the segment is written again in one, what they took out again as well."""
+    """What two lives wrote on the segment is written again in one, including what they removed again."""
     scene.begin()
     for word, before in (("one", 0), ("two", 1_200)):
         scene.tablet.edit_text(scene.note, "content", [(0, before, f"{word} " * 300)])
@@ -120,7 +120,7 @@ def test_words_that_one_life_may_not_write_into_one_text_become_a_document(
 def test_words_for_which_an_entity_has_no_room_or_that_is_overfull_meanwhile_become_a_document(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    """With less room than the truth takes, the note is overfull by that alone."""
+    """With less room than the truth takes, the note is overfull because of the truth alone."""
     scene.begin()
     scene.tablet.edit_text(scene.note, "content", [(0, 0, "the tablet's words " * 40)])
     scene.tablet.update_task(edda.Task(id=scene.task, title="Buy one"))
@@ -138,7 +138,7 @@ def test_words_for_which_an_entity_has_no_room_or_that_is_overfull_meanwhile_bec
 def test_what_was_one_change_becomes_several_where_it_is_too_large(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An edit of a text that never was is written again as the whole text."""
+    """An edit of a text that does not exist is written again as the whole text."""
     made: list[str] = []
 
     def lie(laptop: StorageEngine) -> None:
@@ -172,7 +172,7 @@ def test_a_title_that_may_not_be_so_long_is_kept(scene: Scene, monkeypatch: pyte
 
 
 def test_a_ring_of_parents_that_only_the_truth_closes_is_no_reason_to_stay(scene: Scene) -> None:
-    """What the lie hides is that the milk is part of the errands; the tablet makes the errands part of the milk."""
+    """The lie hides that the milk is part of the errands; the tablet makes the errands part of the milk."""
     errands = scene.laptop.create_task(edda.Task(title="Errands"))
     scene.laptop.update_task(edda.Task(id=scene.task, parent_id=errands))
     sync(scene.laptop, scene.phone)
@@ -184,7 +184,7 @@ def test_a_ring_of_parents_that_only_the_truth_closes_is_no_reason_to_stay(scene
 
 
 def test_what_is_about_an_entity_that_takes_nothing_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it is that refuses: a rule of a newer version, a bug."""
+    """Whatever refuses it: a rule of a newer version, or a bug."""
     scene.begin(lambda laptop: lose(laptop, "document", scene.note))
     scene.tablet.update_task(edda.Task(id=scene.task, title="Buy rye", priority=0))
     scene.tablet.edit_text(scene.task, "description", [(0, 0, "bread ")])

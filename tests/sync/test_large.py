@@ -1,4 +1,4 @@
-"""Large changes: which part makes one whole, and what is kept of those that are half here (more of that in test_taking)."""
+"""Large changes: which part completes one, and what is kept of those that are half received (see also test_taking)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Sent = tuple[StorageEngine, Exchange, list[Part]]
 
 @pytest.fixture(params=["memory", "sqlite"])
 def sent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
-    """A phone that has the header of a large change, and the parts of that."""
+    """A phone that has the header of a large change, and the parts of that change."""
     monkeypatch.setattr(limits, "PART_BYTES_MAX", 1_000)
     with devices(2, backend=request.param) as (laptop, phone):
         known = phone.frontier()

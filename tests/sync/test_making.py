@@ -1,4 +1,4 @@
-"""Making segments: once a day, of what is certain, signed, and served by their hash."""
+"""Making segments: once a day, only of what is certain, signed, and served by hash."""
 
 from __future__ import annotations
 
@@ -99,11 +99,11 @@ def test_what_was_folded_anew_is_in_no_segment_that_was_made_before(two: Pair) -
     assert made is not None
     laptop.store.transact(forget_made)
     assert making(laptop).part(made.hash, 0) is None
-    laptop.store.transact(forget_made)  # again is nothing
+    laptop.store.transact(forget_made)  # a second time has no effect
 
 
 def test_a_segment_of_before_somebody_folded_anew_is_not_served_though_nobody_forgot_it(two: Pair) -> None:
-    """Another process folds, or the ledger by itself, and what is kept to be served holds what was mended."""
+    """Another process folds, or the ledger by itself; then the kept segment contains what was mended."""
     laptop, phone = two
     (task, *_) = laptop.query_tasks(edda.TaskQuery())
     key = skew(laptop, task.id)
@@ -134,7 +134,7 @@ def test_nobody_makes_a_segment_of_a_state_that_rotted(two: Pair) -> None:
 
 
 def test_nobody_makes_a_segment_with_a_head_that_nobody_signed(two: Pair) -> None:
-    """It was relayed ahead of its signature, and nobody would take a segment with it."""
+    """It was relayed before its signature, and nobody would take a segment with it."""
     laptop, phone = two
     assert making(phone).given({}) is not None
     with phone.store.read() as reader:

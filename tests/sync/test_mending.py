@@ -1,4 +1,4 @@
-"""Mending: what rotted of the log is fetched by its hash, from any peer that has it, and believed for nothing else."""
+"""Mending: what rotted in the log is fetched by its hash from any peer that has it, and checked by nothing but that hash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trio(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def position(engine: StorageEngine, *, large: bool) -> int:
-    """Where in the log the change is that made a task with a known title."""
+    """The position of the change that created a task with a known title."""
     with engine.store.read() as reader:
         for at in reader.log.positions_after({}):
             logged = reader.log.read(at)
@@ -47,7 +47,7 @@ def position(engine: StorageEngine, *, large: bool) -> int:
 
 
 def log_of(engine: StorageEngine) -> list[tuple[Logged, list[bytes]]]:
-    """All that a store has of its log, rotten or not."""
+    """Everything that a store has of its log, rotten or not."""
     with engine.store.read() as reader:
         return [(reader.log.read(at), list(reader.log.parts(at))) for at in reader.log.positions_after({})]
 
@@ -114,7 +114,7 @@ class Told(Network):
         super()._do(here, effects)
 
     def fetch(self, engine: StorageEngine) -> None:
-        """Let a device ask for what rotted."""
+        """Let a device ask peers for what rotted."""
         self._do(name_of(engine), self.replicas[name_of(engine)].fetch(self.now))
         self.run()
 

@@ -1,4 +1,4 @@
-"""Taking segments: asked for by name by an empty store, whole, signed by members, and nothing that no device makes."""
+"""Taking segments: asked for by name, by an empty store; complete, signed by members, and with valid states only."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 class Scene:
-    """A member that makes segments and lies in them, and an empty device that nothing of it stays in."""
+    """A member that makes segments and lies in them, and an empty device that keeps nothing of them."""
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, newcomer: Newcomers) -> None:
         self.laptop, self.phone = laptop, phone
@@ -81,7 +81,7 @@ class Forge:
         self.workspace = scene.laptop.workspace
 
     def parts(self) -> tuple[bytes, list[bytes]]:
-        """The segment's name and parts; its root is that of what it now says, and its maker signs it."""
+        """Return the segment's name and parts; its root fits its content, and its maker signs it."""
         self.entries.sort()
         root = self.root
         if root is None:
@@ -103,7 +103,7 @@ class Forge:
         return blake2b(stream, digest_size=32).digest(), list(segments.cut([stream]))
 
     def own_head(self, **changed: object) -> Head:
-        """The head of another life of the maker's, truly signed."""
+        """The truly signed head of another life of the maker."""
         birth = changes.encode_birth(Birth(self.identity.public_key, b"another life ...", *self.stands()))
         actor = changes.actor_of(birth)
         made = Head(actor, 3, b"h" * 32, msgspec.msgpack.encode([]), birth, 3, b"")._replace(**changed)  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def test_a_segment_that_no_device_makes_is_refused_and_leaves_no_trace(scene: Sc
 
 
 def test_the_forge_itself_makes_what_is_taken(tmp_path: Path) -> None:
-    """Or no forgery would be refused for what it forges."""
+    """Otherwise no forgery would be refused for what it forges."""
     with devices(2, backend="memory") as (laptop, phone), newcomers(tmp_path, "memory") as newcomer:
         laptop.create_task(edda.Task(title="Buy milk", description="and eggs"))
         for forgery in (lambda _: None, head(), entry(ID, "task", TITLE), entry(ID, "document", TITLE)):

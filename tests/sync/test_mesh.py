@@ -1,4 +1,4 @@
-"""What an edit costs among devices that are all linked: frames, bytes, and looks at a store."""
+"""The cost of an edit among devices that are all linked: frames, bytes, and reads of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages: their bytes are the protocol, so each is pinned; a later version may say more."""
+"""Messages: their bytes are the protocol, so all are pinned; a later version may add fields."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_message_of_an_unknown_tag_is_none() -> None:
     [
         [5, [[b"short", 1]], 0, False, b"", 0],  # an actor of five bytes
         [5, [[ACTOR, 0]], 0, False, b"", 0],  # a change number 0
-        [5, [[ACTOR, 1 << 48]], 0, False, b"", 0],  # one that no chain reaches
+        [5, [[ACTOR, 1 << 48]], 0, False, b"", 0],  # a change number that no chain reaches
         [5, [[ACTOR, True]], 0, False, b"", 0],  # no number
         [5, [], -1, False, b"", 0],
         [5, [], 1.0, False, b"", 0],
@@ -179,7 +179,7 @@ def test_messages_do_not_change_after_they_are_made() -> None:
 
 
 def test_the_largest_honest_messages_fit_a_frame() -> None:
-    """The encoder asserts it; here are the largest that the limits allow, of what does not compress."""
+    """The encoder asserts it; these are the largest messages that the limits allow, with data that does not compress."""
     codec = Codec()
     noise = bytes(range(256)) * (limits.PART_BYTES_MAX // 256)
     seq = (1 << 48) - 1

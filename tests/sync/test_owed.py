@@ -1,4 +1,4 @@
-"""Owed: the log behind its segment that a peer asked for, which it says once, and later only what has come since."""
+"""Owed: the log behind its segment that a peer asked for, in full once, and later only what has come since."""
 
 from __future__ import annotations
 

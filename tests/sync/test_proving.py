@@ -1,4 +1,4 @@
-"""Proving: two that hold the same find it out, and two that do not find out in what they differ, in few bytes."""
+"""Proving: two devices that hold the same find that out, and two that do not find out where they differ, in few bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Two:
     there: Proving
 
     def told(self) -> None:
-        """Let each say its proof, and the other hear it."""
+        """Let each side say its proof, and the other hear it."""
         at = self.laptop.frontier()
         for one, other in ((self.here, self.there), (self.there, self.here)):
             proof = one.say(at)
@@ -43,7 +43,7 @@ class Two:
             other.heard(at, proof.encoded, proof.unread, proof.evidence)
 
     def talk(self) -> tuple[set[bytes], set[bytes], list[Message]]:
-        """Exchange cells and pages until nothing is left to say; return what each found, and all that was said."""
+        """Exchange cells and pages until nothing is left to say; return what each side found, and all messages."""
         found, said = (set[bytes](), set[bytes]()), list[Message]()
         waiting = [(0, each) for each in self.here.compare().say] + [(1, each) for each in self.there.compare().say]
         while waiting:
@@ -105,7 +105,7 @@ def test_a_proof_of_another_frontier_is_not_compared(two: Two) -> None:
 
 
 def test_cells_hang_on_the_nonces_of_both_and_not_on_who_said_which(two: Two) -> None:
-    """Whoever chose the key alone could make content that does not come out."""
+    """A side that chose the key alone could make content that cannot be decoded."""
     skew(two.phone, two.tasks[0])
 
     def cells(own: bytes, theirs: bytes) -> bytes:
@@ -159,7 +159,7 @@ def test_past_the_most_cells_the_items_are_listed(two: Two, monkeypatch: pytest.
 
 
 def test_cells_of_a_side_that_was_introduced_again_still_come_out(two: Two) -> None:
-    """Names that change are said in another hello, of the same nonce."""
+    """When names change, they are said in another hello with the same nonce."""
     two.here.introduced(NONCES[1])
     two.here.introduced(NONCES[1])
     skew(two.phone, two.tasks[0])
@@ -221,7 +221,7 @@ def test_a_proof_of_another_length_is_none(two: Two, size: int) -> None:
 
 
 def test_a_proof_is_not_compared_with_ours_once_other_evidence_is_here(two: Two) -> None:
-    """Content hangs on evidence too: what differs then is no damage."""
+    """Content depends on evidence too, so a difference then is no damage."""
     at = two.laptop.frontier()
     theirs = exchange_of(two.phone).proof()
     assert two.here.say(at) is not None
@@ -232,7 +232,7 @@ def test_a_proof_is_not_compared_with_ours_once_other_evidence_is_here(two: Two)
 
 
 def test_equal_content_proves_nothing_while_other_operations_wait_on_the_two_sides(two: Two) -> None:
-    """What waits on one side may change its content tomorrow."""
+    """What waits on one side may change its content later."""
     at = two.laptop.frontier()
     theirs = exchange_of(two.phone).proof()
     assert two.here.say(at) is not None

@@ -1,4 +1,4 @@
-"""Provisional: what a store notes of its first segment is read back; ``test_behind.py`` has whole devices."""
+"""Provisional: what a store notes about its first segment can be read back; ``test_behind.py`` has whole devices."""
 
 from __future__ import annotations
 

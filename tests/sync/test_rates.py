@@ -1,4 +1,4 @@
-"""Rates: so often within a window, each key by itself, and what was not done counts for nothing."""
+"""Rates: a limited number within a window, for each key by itself; what was not done does not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being let in again: what becomes of a newcomer's writes when the one that let it in lost that, with a disk put back."""
+"""Readmission: what becomes of a newcomer's writes when its inviter's disk was put back, so that the admission is lost."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 class Scene:
     """
-    A laptop and a phone, and a tablet that the laptop lets in; a copy of the laptop from before that stands in its place.
+    A laptop, a phone, and a tablet that the laptop lets in; then an older copy of the laptop takes its place.
 
-    The laptop itself is the disk that nobody sees any more, but where a test says so.
+    The laptop itself is the disk that nobody sees any more, unless a test says otherwise.
     """
 
     def __init__(self, laptop: StorageEngine, phone: StorageEngine, copies: Copier, newcomer: Newcomers) -> None:
@@ -47,14 +47,14 @@ class Scene:
         self.tablet = newcomer(laptop)
 
     def let_in_again(self, host: StorageEngine | None = None) -> None:
-        """As `edda invite` and `edda join` do; then the two sync."""
+        """Do what `edda invite` and `edda join` do; then let the two sync."""
         host = host or self.old
         pair(host, self.tablet)
         self.tablet.membership.readmit()
         sync(host, self.tablet)
 
     def everybody(self, *more: StorageEngine) -> None:
-        """All meet all: they hold and show the same then, and nobody keeps anything back."""
+        """Let all meet: then they hold and show the same, and nothing is kept back."""
         engines = [self.old, self.phone, self.tablet, *more]
         meet_all(engines)
         assert_equal(engines)
@@ -72,7 +72,7 @@ def scene(backend: str, tmp_path: Path) -> Iterator[Scene]:
 
 
 def made_by(engine: StorageEngine, device: StorageEngine) -> list[changes.Header]:
-    """The headers of the changes that a device made, as another one's log has them."""
+    """The headers of the changes that a device made, as in another device's log."""
     with engine.store.read() as reader:
         headers = [changes.decode_header(reader.log.read(at).raw) for at in reader.log.positions_after({})]
         births = {name: changes.decode_birth(head.birth) for name, head in reader.log.heads().items()}
@@ -80,14 +80,14 @@ def made_by(engine: StorageEngine, device: StorageEngine) -> list[changes.Header
 
 
 def admissions(engine: StorageEngine, device: StorageEngine) -> int:
-    """How many changes say that a device is a member."""
+    """The number of changes that say that a device is a member."""
     with engine.store.read() as reader:
         entity = authority.device_of(reader, device.identity.public_key)
     return 0 if entity is None else len(entity.cells["record"])
 
 
 def description(engine: StorageEngine, task: str) -> str | None:
-    """What a task's text reads; None where the task is not shown."""
+    """The content of a task's text; None if the task is not shown."""
     found = engine.get_task(task)
     return None if found is None else str(found.description)
 
@@ -200,7 +200,7 @@ def test_what_is_written_before_the_other_change_is_here_counts_as_early(scene: 
 def test_a_store_that_was_stuck_goes_on_as_soon_as_it_is_opened_with_what_it_holds(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a former version left it: it held another change that made it a member, and rested on the lost one."""
+    """As a former version left it: it held another change that made it a member, and its writes depended on the lost one."""
     mine = scene.tablet.create_task(edda.Task(title="mine"))
     pair(scene.old, scene.tablet)
     with monkeypatch.context() as former:
@@ -307,7 +307,7 @@ def test_drafts_on_a_segment_are_written_again_too(scene: Scene) -> None:
 def test_the_lost_change_may_turn_up_after_it_was_let_in_again(scene: Scene) -> None:
     mine = scene.tablet.create_task(edda.Task(title="mine", description="one"))
     scene.let_in_again()
-    sync(scene.laptop, scene.phone)  # the copies of one device never talk with each other
+    sync(scene.laptop, scene.phone)  # copies of one device never have a session with each other
     sync(scene.phone, scene.tablet)
     scene.everybody()
     assert admissions(scene.phone, scene.tablet) == 2
@@ -347,7 +347,7 @@ def test_a_newcomer_that_is_put_back_to_before_it_was_let_in_again_writes_nothin
 def test_a_newcomer_that_is_put_back_writes_again_what_only_half_arrived(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One change of it becomes two: what had not seen what stands there, and what had."""
+    """One change becomes two: what had not seen the present values, and what had."""
     tablet = scene.tablet
     Talk(scene.old, tablet).run()
     with tablet.begin_transaction() as tx:
@@ -376,7 +376,7 @@ def test_a_newcomer_that_is_put_back_writes_again_what_only_half_arrived(
 def test_what_it_wrote_into_what_came_before_what_let_it_in_has_seen_that(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another member gives its own changes first, of which the host had not heard; and the tablet writes meanwhile."""
+    """Another member first gives its own changes, which the host did not know; and the tablet writes meanwhile."""
     laptop, phone, tablet = scene.laptop, scene.phone, scene.tablet
     note = phone.create_document(edda.Document(title="the phone's", content="words"))
     gone = phone.create_task(edda.Task(title="to be deleted"))
@@ -447,7 +447,7 @@ def test_an_operation_of_a_newer_version_is_carried_over_as_it_stands(scene: Sce
 
 @pytest.mark.parametrize("is_own", [True, False])
 def test_what_a_newer_version_wrote_keeps_its_place_among_the_rest(scene: Scene, is_own: bool) -> None:
-    """It is not replaced by what stood there before it."""
+    """It is not replaced by what was there before it."""
     tablet = scene.tablet
     mine = tablet.create_task(edda.Task(title="first")) if is_own else str(uuid.UUID(bytes=bytes(range(16))))
     tablet.create_task(edda.Task(title="else"))

@@ -1,4 +1,4 @@
-"""Rejoining: what was held apart for a fork is exchanged again once both know its proof, whoever knew it first."""
+"""Rejoining: what was kept apart because of a fork is exchanged again once both know its proof, in any order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomers]:
 
 @pytest.fixture
 def forked(copy: Copier) -> Iterator[Engines]:
-    """A phone and a tablet that know two branches of a laptop's chain, and wrote after having seen both."""
+    """A phone and a tablet that know two branches of a laptop's chain, and wrote after they had seen both."""
     with devices(3, backend="memory") as (laptop, phone, tablet):
         add("base")(laptop)
         sync(laptop, phone)
@@ -53,7 +53,7 @@ def forked(copy: Copier) -> Iterator[Engines]:
 
 
 def met(one: StorageEngine, other: StorageEngine) -> Network:
-    """A network of two that have just met, and learned all."""
+    """A network of two devices that have just met, and learned everything."""
     network = Network(one, other)
     network.connect(one, other)
     network.run()
@@ -90,7 +90,7 @@ def test_what_others_write_after_a_fork_goes_through_a_newcomer_to_whom_it_learn
 
 
 def test_a_newcomer_is_proved_equal_to_one_that_goes_on_after_a_fork(forked: Engines, newcomer: Newcomers) -> None:
-    """What a peer sends counts as told: whoever takes it must note that the peer has it. Seals wait while operations do."""
+    """What a peer sends counts as told, so its receiver must note that the peer has it. Seals wait while operations wait."""
     phone, _ = forked
     write_change(phone, b"\x94\x63\xa4task\xc4\x10" + bytes(16) + b"\xc0")  # of a newer version: [99, "task", id, nil]
     watch = newcomer(phone)

@@ -1,4 +1,4 @@
-"""Relaying: what one device wrote is everywhere soon, as long as a path of honest links holds, whoever lies beside it."""
+"""Relaying: a change is soon on all devices, as long as a path of honest links exists, whoever else lies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def four() -> Iterator[Engines]:
 
 
 def linked(*links: tuple[StorageEngine, StorageEngine]) -> Network:
-    """A network with these links, equal."""
+    """A network with these links, whose devices are equal."""
     network = Network(*dict.fromkeys(engine for link in links for engine in link))
     for one, other in links:
         network.connect(one, other)
@@ -43,7 +43,7 @@ def linked(*links: tuple[StorageEngine, StorageEngine]) -> Network:
 
 
 def lie(network: Network, liar: StorageEngine, mood: Mood) -> None:
-    """Let a device say something else than it would."""
+    """Make a device send other messages than it would."""
     carry_out, name = network._do, name_of(liar)
 
     def changed(here: str, effects: list[Effect]) -> None:
@@ -63,7 +63,7 @@ def write(network: Network, engine: StorageEngine, title: str = "edit") -> None:
 
 
 def until_here(network: Network, engine: StorageEngine, author: StorageEngine, most_s: float) -> None:
-    """Let them talk until a device has what another one wrote; for so long at most."""
+    """Deliver frames until a device has what another one wrote, within a time limit."""
     end = network.now + most_s
     while engine.frontier() != author.frontier():
         assert network.now <= end, "it is not here in time"
@@ -74,7 +74,7 @@ def until_here(network: Network, engine: StorageEngine, author: StorageEngine, m
 
 
 def test_whoever_announces_and_gives_nothing_is_waited_for_once(four: Engines) -> None:
-    """The liar says first that it has the change; the honest one is asked once nothing came of that."""
+    """The liar is the first to claim the change; the honest peer is asked when nothing came from the liar."""
     author, liar, honest, last = four
     network = linked((author, liar), (author, honest), (liar, last))
     network.connect(honest, last)
@@ -100,7 +100,7 @@ def test_whoever_gave_nothing_is_asked_last_from_then_on(four: Engines) -> None:
 
 @pytest.mark.parametrize("forges", [False, True])
 def test_whoever_claims_what_it_does_not_hold_keeps_nobody_waiting(four: Engines, forges: bool) -> None:
-    """Without a signed head a claim counts after those that were shown; with a false one, too."""
+    """A claim without a signed head counts after those with one; so does a claim with a false head."""
     author, liar, honest, last = four
     network = linked((author, liar), (author, honest), (liar, last), (honest, last))
 
@@ -134,7 +134,7 @@ def test_an_author_that_names_devices_to_which_it_pushed_nothing_only_delays(fou
 
 
 def test_what_a_linked_author_does_not_push_comes_from_others_after_the_grace_whatever_it_says(four: Engines) -> None:
-    """It pushes to one, and to the other it says nothing at all: the first announcement begins the grace."""
+    """It pushes to one, and tells the other nothing at all: the first announcement starts the delay."""
     author, one, last, _ = four
     network = linked((author, one), (author, last), (one, last))
     mute = name_of(last)
@@ -284,7 +284,7 @@ def test_a_pull_is_one_short_frame() -> None:
 
 
 def test_what_a_peer_says_that_it_holds_only_in_another_hello_is_pulled(four: Engines) -> None:
-    """A hello says all that is held, and so the acknowledgement that would have said it has nothing left to say."""
+    """A hello says everything that is held, so the acknowledgement has nothing left to say."""
     editor, between, far, _ = four
     network = linked((editor, between), (between, far))
     write(network, editor, "edit")

@@ -1,4 +1,4 @@
-"""Replicas: three and more devices that talk at once, relay for each other, and prove that they are equal."""
+"""Replicas: three and more devices that have sessions at once, relay for each other, and prove that they are equal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def trio(request: pytest.FixtureRequest) -> Iterator[Trio]:
 
 
 def line(laptop: StorageEngine, phone: StorageEngine, tablet: StorageEngine) -> Network:
-    """Link laptop and phone, phone and tablet; the ends hear of each other through the phone alone."""
+    """Link laptop and phone, and phone and tablet; laptop and tablet reach each other only through the phone."""
     network = Network(laptop, phone, tablet)
     network.connect(laptop, phone)
     network.connect(phone, tablet)
@@ -60,7 +60,7 @@ def triangle(*engines: StorageEngine) -> Network:
 
 
 def write(network: Network, engine: StorageEngine, title: str) -> str:
-    """Make a task and let the network know."""
+    """Create a task, and tell the network."""
     task_id = engine.create_task(edda.Task(title=title))
     network.committed(engine)
     return task_id
@@ -107,7 +107,7 @@ def test_what_was_relayed_is_believed_on_its_authors_word_though_batches_are_cut
 
 
 def test_of_a_batch_that_could_be_applied_in_part_that_part_can_be_relayed_at_once() -> None:
-    """The laptop passes on what the desktop wrote, and its own change, which depends on what the phone does not have."""
+    """The laptop relays what the desktop wrote, and its own change, which depends on something that the phone lacks."""
     with devices(4, backend="memory") as (laptop, phone, tablet, desktop):
         tablet.create_task(edda.Task(title="of the tablet"))
         sync(laptop, tablet)
@@ -129,7 +129,7 @@ def test_of_a_batch_that_could_be_applied_in_part_that_part_can_be_relayed_at_on
 
 
 def test_newcomers_that_wrote_before_they_heard_of_anything_understand_each_other(tmp_path: Path) -> None:
-    """Who is a member stands in a log that neither has yet: each believes what it was told when it joined."""
+    """The members are in a log that neither has yet: each believes what it was told when it joined."""
     with devices(1) as (laptop,), ExitStack() as stack:
         newcomers = []
         for name in ("first", "second"):
@@ -139,7 +139,7 @@ def test_newcomers_that_wrote_before_they_heard_of_anything_understand_each_othe
             engine.create_task(edda.Task(title=f"of the {name}"))
             newcomers.append(engine)
         first, second = newcomers
-        sync(laptop, first)  # whose log now starts with its own change, and goes on with who is a member
+        sync(laptop, first)  # its log now starts with its own change, and goes on with the members
         sync(first, second)
         sync(laptop, second)
         assert titles(laptop) == titles(first) == titles(second) == {"of the first", "of the second"}
@@ -310,12 +310,12 @@ def test_nobody_is_called_equal_while_something_here_is_known_to_be_damaged(trio
 
 
 def skew(engine: StorageEngine, task_id: str) -> bytes:
-    """Let one stored entity have another hash than its state says, and the digest with it; return its key."""
+    """Give a stored entity another hash than its state has, and the digest too; return its key."""
     key = key_of("task", values.id_bytes("id", task_id))
 
     def work(tx: StoreWriter) -> None:
         record = tx.states.get([key])[key]
-        other = blake2b(record.hash, digest_size=32).digest()  # so that several do not cancel out in the sum
+        other = blake2b(record.hash, digest_size=32).digest()  # so that several do not cancel each other out in the sum
         tx.states.put([record._replace(hash=other)], {key: False})
         tx.index.add_to_digest(digests.add(digests.sub(0, record.hash), other))
 
@@ -346,7 +346,7 @@ def test_one_entity_that_differs_is_found_by_coded_cells_and_only_that_is_folded
 
 
 def test_a_state_that_became_another_one_with_its_hash_is_found_and_folded_anew(trio: Trio) -> None:
-    """No scrub finds that, since it fits its own hash; the peer does."""
+    """No scrub finds it, because it fits its own hash; but the peer does."""
     laptop, phone, _ = trio
     task = laptop.create_task(edda.Task(title="Buy milk"))
     line(*trio)
@@ -413,7 +413,7 @@ def test_of_entities_that_one_lacks_both_hear(trio: Trio) -> None:
 
 
 class Liar:
-    """A peer that says another digest than it has whenever it wants to, and answers for it with cells of its own making."""
+    """A peer that can send a false digest at any time, and backs it with cells of its own making."""
 
     def __init__(self, network: Network, engine: StorageEngine) -> None:
         self.lies = False
@@ -531,7 +531,7 @@ def rot_newest(tx: StoreWriter) -> None:
 
 
 def rot_newest_of(word: bytes) -> Callable[[StoreWriter], None]:
-    """Return what lets a word of the newest change of the log rot."""
+    """Return a function that makes a word of the log's newest change rot."""
 
     def rot(tx: StoreWriter) -> None:
         logged = tx.log.read(tx.log.position())
@@ -556,7 +556,7 @@ def test_a_second_link_to_the_same_peer_replaces_the_first(trio: Trio) -> None:
 
 
 def frames_over(effects: list[Effect], link: int) -> list[bytes]:
-    """Return the frames of effects, all of which are for one link."""
+    """Return the frames of effects, which must all be for one link."""
     found = [effect for effect in effects if isinstance(effect, Send | Close)]
     assert {effect.link for effect in found} <= {link}
     return [effect.frame for effect in found if isinstance(effect, Send)]
@@ -631,7 +631,7 @@ def test_goodbye_is_said_to_everyone_and_ends_every_talk(trio: Trio) -> None:
 
 
 def test_what_differs_though_both_hold_the_same_changes_is_told_until_it_does_not(trio: Trio) -> None:
-    """Rules of equality: where folding anew does not help, it is a fault of the software, and a person is to hear of it."""
+    """If folding again does not make the two equal, it is a fault of the software, and a person must be told."""
     laptop, phone, _ = trio
     tasks = [laptop.create_task(edda.Task(title=f"task {number}")) for number in range(3)]
     line(*trio)
@@ -647,7 +647,7 @@ def test_what_differs_though_both_hold_the_same_changes_is_told_until_it_does_no
         return list(map(len, found))
 
     assert told() == [2, 2]
-    laptop.refold(keys)  # it is the phone's fault: this does not help
+    laptop.refold(keys)  # the phone is at fault: this does not help
     network.rebuilt(laptop)
     network.run()
     assert told() == [2, 2]
@@ -658,7 +658,7 @@ def test_what_differs_though_both_hold_the_same_changes_is_told_until_it_does_no
 
 
 def test_a_difference_is_said_once_until_the_two_are_equal_again(trio: Trio) -> None:
-    """A fold that changed nothing says that the damage is the peer's: another one would not help, and costs a pass."""
+    """A fold that changed nothing shows that the damage is the peer's; another one would not help, and costs a pass."""
     laptop, phone, _ = trio
     task = laptop.create_task(edda.Task(title="task"))
     line(*trio)

@@ -1,8 +1,8 @@
 """
-Schedules: three to five devices, frames that arrive in any order between links, links that are cut and made again.
+Schedules: three to five devices, frames that arrive in any order between links, and links that are cut and made again.
 
-Act one breaks things and holds what must always hold: honest devices never accuse each other. Act two heals, and
-demands that all are equal and have proved it. ``pytest --hypothesis-profile=thorough`` runs thousands.
+In act one, things break, and honest devices must never accuse each other. In act two, everything is healed, and all must be
+equal and have proved it. ``pytest --hypothesis-profile=thorough`` runs thousands of schedules.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sending: what one peer is sent is bounded, goes on where it stopped, and stops where the peer has another chain."""
+"""Sending: the stream to one peer is bounded, continues where it stopped, and stops where the peer has another chain."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def laptop() -> Iterator[StorageEngine]:
 
 
 def begun(engine: StorageEngine, held: Frontier, wanted: tuple[Wish, ...] = ()) -> Sending:
-    """The stream to a peer that said that it holds so much."""
+    """The stream to a peer that said that it holds this frontier."""
     sending = Sending(exchange_of(engine))
     sending.introduced(held, wanted)
     return sending
 
 
 def all_of(sending: Sending) -> list[Message]:
-    """All that is sent without another word of the peer's."""
+    """Everything that is sent without another message from the peer."""
     found, exchange = list[Message](), sending._exchange
     while True:
         message = sending.next()
@@ -122,9 +122,9 @@ def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageE
     sending = begun(laptop, {})
     for number in range(limits.AGAINS_MAX * 2):
         laptop.create_task(edda.Task(title=f"task {number}"))
-    for held in range(1, limits.AGAINS_MAX * 2):  # it gets on, however slowly
+    for held in range(1, limits.AGAINS_MAX * 2):  # it makes progress, however slowly
         sending.acknowledged({actor: held}, 0, again=True)
-    for claim in (0, 1):  # to have more and more of what there is not, is no getting on
+    for claim in (0, 1):  # claiming more of what does not exist is no progress
         sending = begun(laptop, {})
         for number in range(1, limits.AGAINS_MAX + 1):
             sending.acknowledged({b"n" * 16: claim * number} if claim else {}, 0, again=True)
@@ -133,7 +133,7 @@ def test_asking_again_is_counted_where_nothing_is_taken_between(laptop: StorageE
 
 
 def test_all_is_sent_once_more_however_many_batches_a_peer_dropped(laptop: StorageEngine) -> None:
-    """A peer that slept drops each of the batches that lay there, since the first of them came too early."""
+    """A peer that slept drops all waiting batches, because the first of them came too early."""
     ((actor, seq),) = laptop.frontier().items()
     sending = begun(laptop, {actor: 2})
     for _ in range(4):
@@ -181,7 +181,7 @@ def test_a_large_change_that_comes_to_stand_elsewhere_while_it_is_sent_is_sent_w
     header, *parts = [sending.next() for _ in range(1 + parts_sent)]
     assert isinstance(header, Changes)
     assert all(isinstance(part, Part) for part in parts)
-    exchange.taking.settled += 1  # what was here is put behind what has come
+    exchange.taking.settled += 1  # what was here is put after what has come
     again, *whole = all_of(sending)
     assert again == header
     assert [part.number for part in whole if isinstance(part, Part)] == list(range(len(whole)))
@@ -193,7 +193,7 @@ def test_a_large_change_that_comes_to_stand_elsewhere_while_it_is_sent_is_sent_w
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a segment be the answer to a few missing changes."""
+    """Make a segment the answer to a few missing changes."""
     monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_SEGMENT)
 
 
@@ -280,7 +280,7 @@ def test_what_a_peer_holds_is_called_by_the_names_of_now() -> None:
 
 
 def begun_beside(laptop: StorageEngine) -> tuple[Sending, Beside, Aside]:
-    """Begin to send to somebody who holds nothing, where a segment is made beside the turns."""
+    """Begin to send to a peer that holds nothing, with the segment made beside the turns."""
     exchange = exchange_of(laptop)
     sending = Sending(exchange)
     sending.introduced({}, ())

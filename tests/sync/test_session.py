@@ -1,4 +1,4 @@
-"""A session: what it says when, what it takes from whom, and that nothing refused leaves a trace."""
+"""A session: when it says what, what it takes from the peer, and that a refused message leaves no trace."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ NAME = b"n" * 16
 
 @dataclass
 class Bench:
-    """A real device, the session under test, and a peer that we speak for."""
+    """A real device, the session under test, and a peer whose messages the test sends."""
 
     device: StorageEngine
     peer: StorageEngine
@@ -76,16 +76,16 @@ class Bench:
 
     @property
     def exchange(self) -> Exchange:
-        """What the device gives and takes."""
+        """The device's exchange."""
         return replica_of(self.device).exchange
 
     @property
     def theirs(self) -> Exchange:
-        """What the peer gives and takes."""
+        """The peer's exchange."""
         return replica_of(self.peer).exchange
 
     def hello(self, **changed: object) -> Hello:
-        """What an honest peer says first."""
+        """The first message of an honest peer."""
         told = self.theirs.introduction()
         tag = workspace_tag(self.peer.workspace, self.peer.identity.device)
         device = self.peer.identity.device
@@ -103,12 +103,12 @@ class Bench:
         assert self.session.state is State.OPEN
 
     def ack(self, **changed: Any) -> Ack:
-        """An acknowledgement of a peer that holds all that the device does."""
+        """An acknowledgement of a peer that holds everything that the device holds."""
         moved = tuple(to_pairs(self.device.frontier()))
         return msgspec.structs.replace(Ack(moved, 0, False, b"", 0, self.exchange.proof().evidence), **changed)
 
     def trace(self) -> tuple[object, ...]:
-        """All that a refused message must leave as it was."""
+        """Everything that a refused message must leave unchanged."""
         device = self.device
         with device.store.read() as reader:
             evidence = dict(reader.evidence.all())
@@ -139,7 +139,7 @@ def said(effects: list[Effect]) -> list[Message]:
 
 
 def failure(effects: list[Effect]) -> EddaError | None:
-    """Why the link is to be closed."""
+    """The reason for closing the link."""
     (close,) = [effect for effect in effects if isinstance(effect, Close)]
     assert effects[-1] is close
     return close.error
@@ -174,7 +174,7 @@ UNASKED: list[Message] = [
     Want(HASH, 0),
     Branch(NAME, b"birth", 0, bytes(32), (HASH,), b"s" * 64),
 ]
-"""What is an event in an open talk, and ends it: each says what nobody asked for, or what is not so."""
+"""Messages that an open session allows by their kind, and that end it: nobody asked for them, or they are untrue."""
 
 
 def test_every_message_is_an_event() -> None:
@@ -218,7 +218,7 @@ def test_the_table_says_what_each_message_does_in_each_state(
     ("event", "number"), [(event, number) for event in Event for number in range(len(SAMPLES[event]))]
 )
 def test_what_a_later_version_says_besides_ends_no_talk(bench: Bench, event: Event, number: int) -> None:
-    """One field more, and an even and an odd number in the room to grow: the talk goes on as without."""
+    """With one more field, and an even and an odd number in the room to grow, the session goes on as without."""
     if event is Event.PAGE:
         bench.session.open()
         bench.say(bench.hello(more=True))
@@ -424,7 +424,7 @@ def test_a_batch_that_nothing_vouches_for_is_refused_and_leaves_no_trace(
 
 
 def forged(bench: Bench, actor: bytes, seq: int, birth: Birth | None) -> Changes:
-    """A change under an actor of the liar's choice, signed with the peer's own key."""
+    """A change with an actor of the liar's choice, signed with the peer's own key."""
     title = Put("task", values.id_bytes("id", values.uuid8("x", "y")), {"title": "forged"})
     body = operation.encode(title)
     with bench.device.store.read() as reader:
@@ -601,7 +601,7 @@ def test_equality_is_said_only_after_proofs_at_one_frontier_were_compared(bench:
 def test_where_other_operations_wait_the_content_is_not_compared_and_the_changes_are(
     bench: Bench, waits_here: bool
 ) -> None:
-    """One side has a newer version, or none that knows as much."""
+    """One side has a newer version, or an older one."""
     if waits_here:
         write(bench.device, [99, "task", bytes(16), "an operation of a newer version"])
         sync_changes(bench.device, bench.peer)
@@ -619,7 +619,7 @@ def test_where_other_operations_wait_the_content_is_not_compared_and_the_changes
 
 
 def sync_changes(one: StorageEngine, two: StorageEngine) -> None:
-    """Let two exchange what they have, equal or not."""
+    """Let two exchanges exchange everything, whether they are equal or not."""
     network = Network(one, two)
     network.connect(one, two)
     network.run()
@@ -644,7 +644,7 @@ def test_refused_operations_keep_nobody_from_being_proved_equal(bench: Bench) ->
 
 
 def test_devices_that_wait_for_the_same_are_proved_equal_and_say_that_something_waits(bench: Bench) -> None:
-    """Else any member could keep all others from ever being proved equal, by writing what nobody knows."""
+    """Otherwise any member could keep all others from being proved equal, by writing what no version knows."""
     write(bench.device, [99, "task", bytes(16), "an operation of a newer version"])
     network = Network(bench.device, bench.peer)
     network.connect(bench.device, bench.peer)
@@ -680,7 +680,7 @@ def test_another_digest_at_an_equal_frontier_is_answered_with_coded_cells(bench:
 
 
 def test_a_digest_that_was_mended_is_compared_again(bench: Bench) -> None:
-    """The peer's view was damaged, and folded anew; ours was sound all the time."""
+    """The peer's view was damaged, and folded again; ours was sound all the time."""
     bench.opened()
     bench.say(bench.ack(proof=other(true(bench))))
     assert not proved(bench)
@@ -701,7 +701,7 @@ def test_whoever_mended_its_own_content_compares_it_with_what_the_peer_said_befo
 
 
 def test_a_proof_is_of_the_changes_as_well_as_of_what_came_of_them(bench: Bench) -> None:
-    """Two changes under one dot may show the same, and are not equal."""
+    """Two changes with one dot may show the same, but they are not equal."""
     before = bench.exchange.proof()
     with bench.device.store.read() as reader:
         head = min(reader.log.heads().values())
@@ -712,7 +712,7 @@ def test_a_proof_is_of_the_changes_as_well_as_of_what_came_of_them(bench: Bench)
 
 
 def test_content_is_not_compared_with_a_peer_that_knows_other_evidence(bench: Bench) -> None:
-    """What a change is called, and so what content it makes, hangs on the forks that are proved."""
+    """The names of changes, and so the content that they make, depend on the forks that are proved."""
     bench.opened()
     effects = bench.say(bench.ack(proof=other(true(bench)), evidence=b"e" * 32))
     assert not any(isinstance(message, Cells) for message in said(effects))
@@ -724,7 +724,7 @@ def test_content_is_not_compared_with_a_peer_that_knows_other_evidence(bench: Be
 
 
 def test_a_peer_that_asks_for_the_same_again_and_again_is_left(bench: Bench) -> None:
-    """It takes nothing, and would have us send as fast as we can for ever."""
+    """It takes nothing, and would make us send as fast as we can, for ever."""
     bench.opened()
     again = Ack((), 0, True, b"", 0)
     for _ in range(limits.AGAINS_MAX):
@@ -742,7 +742,7 @@ def test_of_frames_that_were_sent_no_more_are_acknowledged_than_there_were(bench
     bench.opened()
     bench.device.create_task(edda.Task(title="news"))
     sent = len(said(bench.session.news(0.0, own=True)))
-    for _ in range(3):  # again is nothing
+    for _ in range(3):  # repeating it has no effect
         assert not [effect for effect in bench.say(Ack((), sent, False, b"", 0)) if isinstance(effect, Close)]
     assert isinstance(failure(bench.say(Ack((), sent + 1, False, b"", 0))), RemoteProtocolError)
 
@@ -774,7 +774,7 @@ def test_a_frontier_beyond_all_reason_costs_nothing_and_stops_nothing(
 
 
 def actor_name(summary: Summary) -> bytes:
-    """What heads are sorted by."""
+    """The sort key of heads."""
     return summary.actor
 
 
@@ -782,7 +782,7 @@ def actor_name(summary: Summary) -> bytes:
 
 
 def lying_heads(bench: Bench) -> tuple[Summary, ...]:
-    """The peer's heads, the first under a hash that is not so."""
+    """The peer's heads, the first one with a false hash."""
     first, *rest = bench.theirs.introduction().heads
     return (msgspec.structs.replace(first, hash=b"another hash !!!"), *rest)
 
@@ -819,7 +819,7 @@ def test_nothing_of_an_actor_is_sent_to_a_peer_with_another_chain_of_it(bench: B
 
 
 def test_a_piece_of_a_chain_that_is_what_is_held_here_parts_nobody(bench: Bench) -> None:
-    """The peer said it before it knew of a fork on which that chain only depends, and says what it holds once it does."""
+    """The peer said it before it knew of a fork on which that chain only depends; once it knows, it says what it holds."""
     bench.opened()
     (actor,) = {head.actor for head in bench.exchange.heads() if bench.exchange.giving.is_own(head)}
     piece = bench.theirs.forks.piece(Wanted(actor))
@@ -832,7 +832,7 @@ def test_a_piece_of_a_chain_that_is_what_is_held_here_parts_nobody(bench: Bench)
 
 
 def test_a_fork_that_comes_up_while_two_talk_is_found_when_their_proofs_are_compared(bench: Bench) -> None:
-    """Both learned of a dot from elsewhere, at one time and under two hashes: frontiers are equal, and nothing is sent."""
+    """Both got a dot from elsewhere, at one time and with two hashes: frontiers are equal, and nothing is sent."""
     bench.opened()
     first, *_ = bench.exchange.heads()
     theirs = bench.theirs
@@ -868,7 +868,7 @@ def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:
         network = Network(laptop, phone)
         network.connect(laptop, phone)
         network.run_until_said(Part, 3)
-        assert phone.query_tasks(edda.TaskQuery()) == []  # nothing of it is seen before all of it is there
+        assert phone.query_tasks(edda.TaskQuery()) == []  # nothing of it is visible before all of it is there
         (half,) = incoming(phone)
         network.cut(laptop, phone)
         network.heard.clear()
@@ -876,7 +876,7 @@ def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:
         network.run()
         sent = [part.number for part in network.said(Part)]
         assert len(half.parts) == 3
-        assert sent == list(range(3, 3 + len(sent)))  # each part that was missing, once, and none that was there
+        assert sent == list(range(3, 3 + len(sent)))  # each missing part once, and none that was there
         assert len(sent) > 1
         assert len(phone.query_tasks(edda.TaskQuery())) == 40
         assert incoming(phone) == []
@@ -884,7 +884,7 @@ def test_a_large_change_crosses_in_parts_and_goes_on_where_it_stopped() -> None:
 
 
 def incoming(store: StorageEngine) -> list[Incoming]:
-    """The large changes that are half here."""
+    """The large changes that are half received."""
     with store.store.read() as reader:
         return list(reader.incoming.all())
 
@@ -899,14 +899,14 @@ def test_two_devices_that_talk_end_equal_whoever_wrote_what() -> None:
 
 
 def learned(*renamed: Renaming, forked: frozenset[bytes] = frozenset()) -> Learned:
-    """Evidence that some other peer brought."""
+    """Evidence that another peer brought."""
     return Learned("another", (b"name",), forked, renamed)
 
 
 def test_whoever_learns_of_a_fork_before_the_peer_s_hello_is_here_says_its_own_again_by_the_new_names(
     bench: Bench,
 ) -> None:
-    """The first one is on its way, and says what is held by the old ones."""
+    """The first hello is under way, and says by the old names what is held."""
     bench.session.open()
     by = Renaming(bytes(16), 1, b"\1" * 16)
     assert [type(message) for message in said(bench.session.learned(learned(by), 0.0))] == [Hello]
@@ -937,7 +937,7 @@ def divide() -> None:
 
 
 def panic() -> None:
-    """Let yrs unwrap a None, which it does over some updates."""
+    """Make yrs unwrap a None, as it does with some updates."""
     doc: Doc[Text] = Doc()
     doc["t"] = Text()
     doc.apply_update(bytes.fromhex("01010500040101740568656c6c6f00"))

@@ -1,4 +1,4 @@
-"""Shortening: what travels is less, what arrives is the same, and what was put together wrongly is nobody's."""
+"""Shortening: less is sent, the same arrives, and a header that was restored wrongly is signed by nobody."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def two() -> Iterator[tuple[StorageEngine, StorageEngine]]:
 
 
 def chained(actor: bytes, bodies: list[bytes], first: int = 1, previous: bytes = NO_HASH) -> list[Piece]:
-    """Changes of one actor, each after the one before it; the wall clock is all that their ext says."""
+    """Changes of one actor in a row, whose ext contains only the wall clock."""
     made = []
     for seq, body in enumerate(bodies, first):
         ext = changes.header_ext(seq)

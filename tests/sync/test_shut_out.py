@@ -1,4 +1,4 @@
-"""Shut out: what is noted of it, and what ends it; ``test_readmission.py`` has whole devices."""
+"""Shut out: when it is noted, and what ends it; ``test_readmission.py`` has whole devices."""
 
 from __future__ import annotations
 

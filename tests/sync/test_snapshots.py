@@ -1,7 +1,7 @@
 """
-Segments in the life of a workspace: whoever began with one ends where whoever got every change does, whatever went on.
+Segments in the life of a workspace: a device that began with one ends equal to a device that got every change.
 
-The format has its own tests (``test_segment``), and so has what one may lie about (``test_merging``, ``test_behind``).
+The format has its own tests (``test_segment``), and so have lies in segments (``test_merging``, ``test_behind``).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def newcomer(tmp_path: Path, backend: str) -> Iterator[Newcomers]:
 
 @pytest.fixture
 def pairs(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_LOG)  # or the phone's would be served to whoever comes next
+    monkeypatch.setattr(limits, "SEGMENT_SAVES_US_MIN", BY_LOG)  # or the phone's segment is served next
     with devices(2, backend=backend) as (laptop, phone):
         for number in range(6):
             body = random.Random(number).randbytes(1_000).hex()  # compresses to half, so that a segment has some length
@@ -67,13 +67,13 @@ def pairs(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
 
 
 def shown(engine: StorageEngine) -> dict[str, object]:
-    """All that a person could see."""
+    """Everything that a person could see."""
     view: dict[str, object] = {name: engine.table(name) for name in TABLES}
     return view | {"conflicts": engine.conflicts(), "digest": engine.digest(), "waiting": engine.waiting()}
 
 
 def assert_equal(*engines: StorageEngine) -> None:
-    """All show the same, and so does the view that each folds anew from its log; the doctor finds nothing wrong."""
+    """Check that all show the same, as folding their logs again does, and that doctor finds nothing wrong."""
     expected = shown(engines[0])
     for engine in engines:
         assert shown(engine) == expected
@@ -187,9 +187,9 @@ def test_concurrent_edits_of_both_sides_stand_beside_a_segment(pairs: Pair, newc
     tablet.update_task(edda.Task(id=task_id, title="Report of the tablet", tags={"new"}))
     tablet.edit_text(task_id, "description", [(11, 0, "!")])
     tablet.delete_task(tablet.query_tasks(edda.TaskQuery(tags=("work",)))[0].id)
-    network = Network(tablet, phone)  # which does not have all of the log behind
+    network = Network(tablet, phone)  # it does not have all of the log behind
     network.connect(tablet, phone)
-    while network.on_its_way:  # before anybody loses patience
+    while network.on_its_way:  # before any time limit ends
         network.step()
     assert network.said(Earlier)
     assert is_provisional(tablet) is not None
@@ -207,7 +207,7 @@ def test_concurrent_edits_of_both_sides_stand_beside_a_segment(pairs: Pair, newc
 def test_an_edit_of_a_text_that_was_replaced_before_the_segment_still_arrives(
     pairs: Pair, newcomer: Newcomers, edited_before: bool
 ) -> None:
-    """The words are in no cell any more when the segment is made, and the phone's edit of them is still on its way."""
+    """When the segment is made, no cell contains the words any more, and the phone's edit of them is still under way."""
     laptop, phone = pairs
     note = laptop.create_document(edda.Document(title="Note", content="base"))
     sync(laptop, phone)

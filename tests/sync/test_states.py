@@ -1,4 +1,4 @@
-"""Which event may come in which state; what a session does then is in test_session.py."""
+"""Which event may come in which state; test_session.py tests what a session does then."""
 
 from __future__ import annotations
 

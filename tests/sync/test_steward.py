@@ -38,7 +38,7 @@ class Device:
         self.open: dict[Duty, Order] = {}  # orders that are under way
 
     def attend(self) -> list[Duty]:
-        """Take what is due; return its duties."""
+        """Take the orders that are due; return their duties."""
         begun = []
         for said in self.steward.due(self.now):
             if isinstance(said, Tell):
@@ -52,7 +52,7 @@ class Device:
         return begun
 
     def done(self, duty: Duty, report: Report = None) -> list[Duty]:
-        """End an order well; return what is begun then."""
+        """End an order well; return the duties that begin then."""
         if report is None:
             report = {Duty.LOOKING: self.written, Duty.TELLING: self.written}.get(duty)
         if report is None and duty is Duty.SCRUBBING:
@@ -61,24 +61,24 @@ class Device:
         return self.attend()
 
     def failed(self, duty: Duty, error: EddaError) -> list[Duty]:
-        """End an order in a fault; return what is begun then."""
+        """End an order with a fault; return the duties that begin then."""
         self.steward.failed(self.open.pop(duty), error, self.now)
         return self.attend()
 
     def settle(self) -> list[Duty]:
-        """Carry out what is due at this time until nothing is; return what it was."""
+        """Carry out what is due at this time until nothing is; return the duties."""
         begun = self.attend()
         for duty in begun:
             begun += self.done(duty)
         return begun
 
     def wait(self, seconds: float) -> list[Duty]:
-        """Let time pass; return what is begun then."""
+        """Let time pass; return the duties that begin then."""
         self.now += seconds
         return self.attend()
 
     def next(self) -> list[Duty]:
-        """Let time pass until something is due; return what is begun then."""
+        """Let time pass until something is due; return the duties that begin then."""
         deadline = self.steward.next_deadline()
         assert deadline is not None, "nothing is due"
         return self.wait(max(deadline - self.now, 0.0))
@@ -90,7 +90,7 @@ class Device:
 
 @pytest.fixture
 def device() -> Device:
-    """A device that has begun, and is at rest."""
+    """A device that has begun, and has nothing to do."""
     made = Device()
     assert made.settle() == [Duty.LOOKING, Duty.MEETING, Duty.SCRUBBING]
     return made
@@ -160,7 +160,7 @@ def test_a_commit_between_telling_and_looking_is_told(device: Device) -> None:
 def test_what_else_is_in_the_log_when_commits_are_told_is_found_by_looking(device: Device) -> None:
     device.steward.committed(device.now)
     device.attend()
-    device.written = Written(9, (ACTOR, 4))  # between the two another process wrote, of a peer's
+    device.written = Written(9, (ACTOR, 4))  # meanwhile another process wrote changes of a peer
     device.done(Duty.TELLING)
     device.steward.noticed(device.now)
     device.attend()
@@ -221,7 +221,7 @@ def test_an_address_is_saved_in_a_while_or_with_the_next_proof(device: Device) -
     device.done(Duty.SAVING)
     device.steward.linked(device.now)
     device.now += limits.PROOF_SAVED_EVERY_S / 2
-    assert device.talked(Proved(PEER)) == []  # the last time is not long ago
+    assert device.talked(Proved(PEER)) == []  # the last time was not long ago
     assert Duty.SAVING in device.wait(limits.PROOF_SAVED_EVERY_S)
 
 
@@ -305,7 +305,7 @@ def test_a_duty_that_failed_rests_whatever_makes_it_due(device: Device) -> None:
 def test_after_a_fault_of_the_store_the_log_is_looked_at_again(device: Device, error: EddaError) -> None:
     assert device.talked(Close(PEER, error)) == []
     assert device.wait(limits.WATCH_INTERVAL_S) == [Duty.LOOKING]
-    device.written = Written(8, START.own)  # what could not be acknowledged is in it all the same
+    device.written = Written(8, START.own)  # what could not be acknowledged is still in it
     assert device.done(Duty.LOOKING) == [Duty.PASSING_ON, Duty.MEETING]
 
 
@@ -459,7 +459,7 @@ def test_the_scrub_goes_on_where_it_stopped_also_after_a_fault_and_begins_anew_a
 
 
 def passes(device: Device, entities: int, count: int) -> list[list[tuple[float, int]]]:
-    """Let the scrub pass over so many entities so often; return when each slice of each pass was looked at, and how many."""
+    """Let the scrub pass over so many entities several times; return when it checked each slice, and how many entities."""
     found = []
     for _ in range(count):
         slices: list[tuple[float, int]] = []
@@ -479,7 +479,7 @@ def passes(device: Device, entities: int, count: int) -> list[list[tuple[float, 
 @pytest.mark.parametrize("entities", [0, 199, 10_000, 1_000_000])
 def test_each_entity_is_looked_at_within_a_day(device: Device, entities: int) -> None:
     found = passes(device, entities, 20)
-    for former, latter in pairwise(found[1:]):  # at first it is not known how many there are
+    for former, latter in pairwise(found[1:]):  # at first the number of entities is unknown
         assert latter[0][0] - former[0][0] <= limits.SCRUB_S_MAX
         assert latter[-1][0] - former[-1][0] <= limits.SCRUB_S_MAX
 

@@ -1,4 +1,4 @@
-"""Taking: nothing without its author's word, nothing that is rejected leaves a trace, and what waits is asked for again."""
+"""Taking: only what its author signed, without a trace of what is rejected; and what waits is asked for again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def large_change(engine: StorageEngine, count: int = 1_500) -> None:
 
 
 def given(giver: StorageEngine, taker: StorageEngine) -> Given:
-    """The next batch that one would give the other."""
+    """The next batch that one store would give the other."""
     giving = exchange_of(giver).giving
     found = giving.batch(giving.missing(taker.frontier()) or [], taker.frontier())
     assert found is not None
@@ -184,14 +184,14 @@ def test_two_large_changes_under_one_dot_are_both_expected_and_each_part_finds_i
 
 
 def announced(giver: StorageEngine, taker: StorageEngine) -> tuple[tuple[bytes, int], bytes, SignedHead]:
-    """The dot, header and signed head of the large change that is next."""
+    """The dot, header and signed head of the next large change."""
     found = given(giver, taker)
     ((raw, _),), (signed,) = found.message.changes, found.message.heads
     return decode_header(raw).dot, raw, signed
 
 
 def twin_of(engine: StorageEngine, raw: bytes, body: bytes) -> tuple[Change, SignedHead]:
-    """Another change that a lying author signs for the same dot, whose body is in parts."""
+    """Another change that a lying author signs for the same dot, with its body in parts."""
     header = decode_header(raw)
     parts = tuple(changes.hash_part(body[at : at + 1_000]) for at in range(0, len(body), 1_000))
     ext = exts.of({changes.WALL: bytes(8), changes.PARTS: b"".join(parts)})
@@ -233,7 +233,7 @@ def test_of_large_changes_that_never_come_few_are_kept_and_the_one_that_has_come
 
 
 def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -> None:
-    """The author's signature is at the large change, of which the relay has no more than the header."""
+    """The author's signature is of the large change, of which the relay has only the header."""
     with devices(3, backend="memory") as (laptop, phone, tablet):
         laptop.create_task(edda.Task(title="small"))
         large_change(laptop)
@@ -247,7 +247,7 @@ def test_what_comes_before_a_large_change_is_relayed_while_that_is_half_here() -
 
 
 def test_a_large_change_that_came_in_parts_is_passed_on() -> None:
-    """What vouches for it came with its header, long before it was whole."""
+    """What vouches for it came with its header, long before it was complete."""
     with devices(3, backend="memory") as (laptop, phone, tablet):
         large_change(laptop)
         found, exchange = given(laptop, phone), exchange_of(phone)
@@ -327,7 +327,7 @@ def test_a_body_beside_a_header_that_lists_parts_is_refused(two: Pair) -> None:
 
 
 def test_a_change_has_its_own_signature_though_a_large_one_was_announced_under_its_name() -> None:
-    """A liar tells some of a large change, sends none of it, and tells the others of a small one under the same dot."""
+    """A liar announces a large change to some devices without sending it, and gives the others a small one with its dot."""
     with devices(3) as (liar, phone, tablet):
         known = phone.frontier()
         liar.create_task(edda.Task(title="small"))
@@ -356,7 +356,7 @@ def test_a_change_has_its_own_signature_though_a_large_one_was_announced_under_i
 
 
 def test_a_signature_vouches_for_its_own_workspace_alone(two: Pair) -> None:
-    """The same device, seq and hash in another workspace are signed as another message."""
+    """In another workspace, the same device, seq and hash are signed as another message."""
     laptop, phone = two
     laptop.create_task(edda.Task(title="T"))
     (message,) = batches(exchange_of(laptop), phone.frontier())
@@ -454,7 +454,7 @@ def test_another_change_under_a_held_dot_is_passed_over_and_the_rest_is_taken(tw
 
 
 def test_what_waits_for_a_chain_of_which_the_peer_has_another_is_passed_over_and_not_asked_for(two: Pair) -> None:
-    """Asked for again and again it would end the talk, and with it all else."""
+    """Asking for it again and again would end the session, and everything else with it."""
     laptop, phone = two
     ((founder, _),) = laptop.frontier().items()
     known = phone.frontier()

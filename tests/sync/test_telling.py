@@ -1,4 +1,4 @@
-"""Telling: evidence goes to those who lack it, once, whatever anybody says of what it has."""
+"""Telling: evidence is told once to those who lack it, whatever they claim to hold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def three() -> Iterator[Engines]:
 
 
 def end(engine: StorageEngine, *nonces: int) -> list[bytes]:
-    """Keep closings at a device of lives that it never lived, and return their names."""
+    """Keep closings of lives that a device never had, and return their names."""
     names = []
     for nonce in nonces:
         with engine.store.read() as reader:
@@ -59,7 +59,7 @@ def hear(telling: Telling, *names: bytes) -> None:
 
 
 def told(telling: Telling) -> list[bytes]:
-    """All evidence that is told without another word of the peer's, by name; nothing of it has come there yet."""
+    """All evidence that is told without another message from the peer, by name; none of it has arrived yet."""
     found: list[bytes] = []
     while (message := telling.next()) is not None:
         telling.sent(len(found) + 1)

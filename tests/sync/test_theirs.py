@@ -1,4 +1,4 @@
-"""Theirs: what a peer says and sends counts for what it holds, and no claim makes memory grow without end."""
+"""Theirs: what a peer says and sends counts as held by it, and no claim makes memory grow without limit."""
 
 from __future__ import annotations
 

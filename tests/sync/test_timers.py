@@ -1,4 +1,4 @@
-"""Timers: each thing is due once, at the first moment that was named for it."""
+"""Timers: each timer is due once, at the earliest time that was set."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-Two processes of one store: what one folds anew, the other has in memory as it was.
+Two processes with one store: what one process folds again, the other has in memory in its old form.
 
-The second one is another engine of the same folder, which shares nothing in memory with the first, or a process of its own.
-Each test ends with a look at the whole store: it is what its log says, and what every other device has.
+The second one is another engine of the same folder, which shares no memory with the first, or a process of its own. Each
+test ends with a check of the whole store: it is what its log says, and what every other device has.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def beside() -> Iterator[Opener]:
 
 
 def content(engine: StorageEngine, document: str) -> str:
-    """What a document reads."""
+    """The content of a document."""
     read = engine.get_document(document)
     assert read is not None
     return read.content or ""
 
 
 def is_sound(engine: StorageEngine) -> bool:
-    """Whether another process finds the store to be what its log says; changes may be missing where it was put back."""
+    """Tell whether another process finds the store to be what its log says; changes may be missing if it was put back."""
     other = StorageEngine(engine.home)
     other.open_store(engine.config)
     found = [finding for finding in doctor.check(other) if not finding.sound and finding.check != "missing"]
@@ -77,7 +77,7 @@ def is_sound(engine: StorageEngine) -> bool:
 
 
 def test_a_program_goes_on_with_what_it_wrote_before_the_first_sync(tmp_path: Path, beside: Opener) -> None:
-    """What was early is folded anew behind what the log says, by the process that talks with peers."""
+    """Early changes are folded again after what the log says, by the process that has the sessions."""
     with devices(2) as (laptop, phone):
         laptop.create_task(edda.Task(title="before the tablet came"))
         with StorageEngine(tmp_path / "tablet") as tablet:
@@ -99,7 +99,7 @@ def test_a_program_goes_on_with_what_it_wrote_before_the_first_sync(tmp_path: Pa
 
 @pytest.mark.parametrize("edits", [1, 4])
 def test_a_text_in_memory_has_the_names_of_after_a_fork(tmp_path: Path, beside: Opener, edits: int) -> None:
-    """With one edit nothing of the text is in its tail, and a serial number would not tell that it was written anew."""
+    """With one edit, no edit is in the text's tail, and a serial number would not show that it was written again."""
     with devices(3) as (laptop, phone, tablet), copier(tmp_path) as copy:
         document = laptop.create_document(edda.Document(title="Note", content="start"))
         meet_all([laptop, phone, tablet])
@@ -195,7 +195,7 @@ def test_a_text_in_memory_is_read_anew_after_a_segment_was_dropped(tmp_path: Pat
 
 
 def test_what_was_folded_anew_in_a_transaction_that_left_no_trace_is_in_nobodys_memory(beside: Opener) -> None:
-    """The number that was counted up in it is given again, for something else."""
+    """The number that was counted up in it is used again, for something else."""
     with devices(2) as (laptop, phone):
         document = laptop.create_document(edda.Document(title="Note", content="start"))
         laptop.edit_text(document, "content", [(0, 0, "a ")])
@@ -244,7 +244,7 @@ def test_a_segment_of_before_something_was_folded_anew_is_not_served(
 
 
 def test_a_store_that_was_put_back_while_it_was_closed_is_read_anew(tmp_path: Path) -> None:
-    """The engine is the same, and what it has in memory is of a file that is no more."""
+    """The engine is the same, and has a file in memory that does not exist any more."""
     with devices(2) as (laptop, phone):
         document = laptop.create_document(edda.Document(title="Note", content="start"))
         laptop.edit_text(document, "content", [(0, 0, "a ")])

@@ -1,4 +1,4 @@
-"""Vouchers: what was taken ahead of its signature can be passed on, and nothing else is believed."""
+"""Vouchers: what was taken before its signature can be passed on, and nothing without a signature is believed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.sync.copies import add, copier, meet_all
 def test_what_was_taken_ahead_of_its_signature_can_be_passed_on_though_the_rest_never_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The author signed the third change; its relay died after the first. Whoever has that one must not keep it alone."""
+    """The author signed the third change; its relay died after the first. A device with the first can still pass it on."""
     with devices(4) as (laptop, phone, tablet, desktop):
         known = desktop.frontier()
         for title in ("one", "two", "three"):

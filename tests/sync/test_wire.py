@@ -1,4 +1,4 @@
-"""The wire: every message survives it, and nothing that is not a message gets through."""
+"""The wire: every message survives it, and nothing that is no message gets through."""
 
 from __future__ import annotations
 
