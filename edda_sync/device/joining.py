@@ -18,6 +18,7 @@ from edda_sync.engine import opening, standing
 from edda_sync.engine.engine import StorageEngine
 from edda_sync.engine.transaction import Transaction
 from edda_sync.imports.order import parents_first
+from edda_sync.store.sqlite.damage import can_be_made_anew
 from edda_sync.sync import readmission
 from edda_sync.transport import identity as identities
 from edda_sync.transport import pairing
@@ -26,7 +27,7 @@ from edda_sync.transport.interfaces import has_network
 from edda_sync.transport.pairing.frames import SENTENCES
 from edda_sync.words import limits
 from edda_sync.words.config import DATABASE_FILE, StorageConfig, absolute
-from edda_sync.words.errors import DamagedStoreError, NotReachableError, PairingError, UsageError, damage
+from edda_sync.words.errors import CorruptError, DamagedStoreError, NotReachableError, PairingError, UsageError, damage
 from edda_sync.words.files import disk_error
 from edda_sync.words.folders import make_folder, state_folder
 from edda_sync.words.model import Item, Task
@@ -105,7 +106,7 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
 
     Raises:
         LostStoreError: A store was there before, and making another one would destroy what is left of it.
-        DamagedStoreError: The store's file is damaged.
+        CorruptError: The store's file is damaged.
     """
     home, config = absolute(home), config or StorageConfig()
     database = config.database(home)
@@ -115,7 +116,8 @@ def holdings(home: Path, config: StorageConfig | None = None) -> Holdings | None
     with StorageEngine(home) as engine:
         engine.open_store(config)
         if parts := engine.reading.damaged_parts():  # whoever syncs over it would wait for what it cannot read
-            raise DamagedStoreError(str(database), damage(str(database), parts))
+            what = damage(str(database), parts)
+            raise CorruptError(what) if can_be_made_anew(parts) else DamagedStoreError(str(database), what)
         with engine.store.read() as reader:
             workspace, birth = reader.meta.get(WORKSPACE_KEY), reader.meta.get(BIRTH_KEY)
             shut_out = birth is not None and readmission.is_shut_out(reader)

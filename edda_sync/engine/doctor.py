@@ -27,7 +27,7 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.ledger.refold import verify_logged
 from edda_sync.segments import segment as segments
 from edda_sync.store.seams import Row, StoreReader
-from edda_sync.store.sqlite import shape
+from edda_sync.store.sqlite import damage, shape
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.sync.merging import open_taken
 from edda_sync.words import limits, values
@@ -74,6 +74,8 @@ def check(engine: StorageEngine, progress: Progress = lambda _done: None) -> lis
     """
     progress = Callback(progress, "The progress of the doctor")
     findings = _check_file(engine)
+    if any(each.check == "view" for each in findings):
+        return [*findings, _check_log(engine)]  # from which it can be made anew
     if any(each.check in ("file", "schema") and not each.sound for each in findings):
         return findings  # whatever else would be said of a broken file is not worth reading
     findings.append(_check_log(engine))
@@ -109,6 +111,9 @@ def rebuild(engine: StorageEngine, progress: Progress = lambda _done: None) -> R
     if not found.sound:
         raise CorruptError(found.detail)
     changed = _changed_shape(engine)
+    if isinstance(engine.store, SqliteStore) and (parts := engine.store.damaged_parts(thorough=True)):
+        engine.store.forget_damaged()
+        changed = [*changed, f"damage in {', '.join(parts)}"]
     different = {} if changed else _compare_with_log(engine, Callback(progress, "The progress of the doctor"))
     return Rebuilt(engine.rebuild(), different, changed)
 
@@ -123,7 +128,8 @@ def _check_file(engine: StorageEngine) -> list[Finding]:
     connection = store.connect()
     try:
         if parts := store.damaged_parts(thorough=True):
-            return [Finding("file", False, f"edda.db is not what was written: it is damaged in {', '.join(parts)}")]
+            what = f"edda.db is not what was written: it is damaged in {', '.join(parts)}"
+            return [Finding("view" if damage.can_be_made_anew(parts) else "file", False, what)]
         if changed := store.changed_shape():
             what = f"{_some(changed)}; another program did that, and `edda doctor --rebuild` puts it right"
             return [Finding("file", True, "SQLite finds it whole"), Finding("schema", False, what)]

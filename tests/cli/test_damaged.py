@@ -37,7 +37,7 @@ def damaged(pair: tuple[Machine, Machine]) -> tuple[Machine, Machine]:
 
 @pytest.mark.parametrize("way", ["--bring", "--leave"])
 @pytest.mark.parametrize("inviter", ["laptop", "other"])
-def test_a_damaged_store_joins_nothing_and_what_helps_is_said_at_once(
+def test_a_damaged_store_joins_nothing_until_it_is_made_anew(
     damaged: tuple[Machine, Machine], machine: Machines, way: str, inviter: str
 ) -> None:
     laptop, phone = damaged
@@ -45,12 +45,24 @@ def test_a_damaged_store_joins_nothing_and_what_helps_is_said_at_once(
     before = (phone.home / "edda.db").read_bytes()
     invitation, code, address = other.invite()
     printed = phone.run("join", code, "--at", address, way, code=1)
-    assert f"{phone.home / 'edda.db'} (tasks) is damaged on this disk" in printed
-    assert WAY_BACK in printed
+    assert f"{phone.home / 'edda.db'} (tasks) is damaged on this disk; run `edda doctor`" in printed
     assert (phone.home / "edda.db").read_bytes() == before
     assert not list(phone.home.glob("left-*"))
+    assert "`edda doctor --rebuild` folds the tables anew from the log, which is sound." in phone.run("doctor", code=1)
+    assert "put right: damage in tasks" in phone.run("doctor", "--rebuild")
+    assert "proved equal" in phone.run("join", code, "--at", address, way)  # and the code was not spent
+    assert invitation.wait() == 0
+
+
+def test_a_store_whose_log_is_damaged_is_moved_away_before_it_joins(pair: tuple[Machine, Machine]) -> None:
+    laptop, phone = pair
+    wipe(phone.home / "edda.db", "_log")
+    invitation, code, address = laptop.invite()
+    printed = phone.run("join", code, "--at", address, "--leave", code=1)
+    assert f"{phone.home / 'edda.db'} (the log of changes) is damaged on this disk" in printed
+    assert WAY_BACK in printed
     (phone.home / "edda.db").rename(phone.home.parent / "damaged.db")  # what it said
-    assert "proved equal" in phone.run("join", code, "--at", address)  # and the code was not spent
+    assert "proved equal" in phone.run("join", code, "--at", address)
     assert invitation.wait() == 0
 
 
@@ -71,9 +83,15 @@ def test_what_looks_at_a_store_says_that_it_is_damaged_and_which_command_says_mo
 
 def test_the_doctor_names_what_is_damaged_in_words_of_ours(another_edda: Callable[[str], Any], tmp_path: Path) -> None:
     fill(tmp_path / "home")
+    edda = another_edda("home")
     wipe(tmp_path / "home" / "edda.db", "tasks")
-    said = another_edda("home")("doctor", code=1)
-    assert said.stdout == "DAMAGED  file: edda.db is not what was written: it is damaged in tasks\n"
+    assert edda("doctor", code=1).stdout.startswith(
+        "DAMAGED  view: edda.db is not what was written: it is damaged in tasks\nsound    log: "
+    )
+    wipe(tmp_path / "home" / "edda.db", "_log")
+    said = edda("doctor", code=1)
+    what = "DAMAGED  file: edda.db is not what was written: it is damaged in tasks, the log of changes\n"
+    assert said.stdout == what
     assert "move edda.db away, and put it back from a backup" in said.stderr
 
 
@@ -91,6 +109,6 @@ def test_a_sync_over_a_damaged_store_says_so_and_not_that_the_next_one_goes_on(
     laptop, phone = damaged
     running, address = laptop.up()
     printed = phone.run("sync", "--at", address, "--timeout", "3", code=4)
-    assert "is damaged on this disk, and cannot be mended from what is here" in printed
+    assert "edda.db is damaged on this disk; run `edda doctor`" in printed
     assert "the next sync goes on from there" not in printed
     assert running.end() == 0

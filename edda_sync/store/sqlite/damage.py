@@ -7,18 +7,19 @@ the file that is looked at here, and not whether rows say what the log says: tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite import fulltext, schema
+from edda_sync.words.errors import CorruptError
 
 _CALLED: Final = {
     "tasks": "tasks", "documents": "documents", "tags": "tags", "entity_tags": "tags of items", "task_documents": "links",
 }  # fmt: skip
 _SEARCH: Final = ("full-text search", (*fulltext.TABLES, "_unindexed"))
-_DERIVED: Final = ("what tells how tasks and documents came about", schema.VIEW_TABLES)
+_DERIVED: Final = ("the states of tasks and documents", schema.VIEW_TABLES)
 _LOG: Final = "the log of changes"  # all else of ours
 _REST: Final = "pages of no table"
 
@@ -37,9 +38,50 @@ def parts(execute: Callable[..., Any], *, thorough: bool = False) -> list[str]:
     check = "integrity_check" if thorough else "quick_check"
     if _is_whole(execute, f"PRAGMA main.{check}(1)"):
         return []
-    tables = [name for (name,) in execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()]
-    found = [_called(name) for name in tables if not _is_whole(execute, f'PRAGMA main.{check}("{name}")')]
-    return list(dict.fromkeys(found)) or [_REST]
+    return list(dict.fromkeys(map(_called, tables(execute, check)))) or [_REST]
+
+
+def can_be_made_anew(damaged: Iterable[str]) -> bool:
+    """Tell whether all of some damaged parts follow from the log, so that :func:`forget` can take them out."""
+    return {_SEARCH[0], _DERIVED[0], *_CALLED.values()}.issuperset(damaged)
+
+
+def forget(execute: Callable[..., Any], damaged: Sequence[str]) -> None:
+    """
+    Take damaged tables out of a file, inside a transaction; they are made anew, and empty, by ``clear_view``.
+
+    To drop a table, SQLite reads all of it. So it is only taken out of the list of tables, and its pages are left behind.
+
+    Args:
+        execute: Runs a statement on a connection that has met no damage yet: SQLite lets another one write nothing.
+        damaged: What :func:`tables` returned.
+
+    Raises:
+        CorruptError: Something else than what follows from the log is damaged; nothing was taken out.
+    """
+    if not can_be_made_anew(found := list(dict.fromkeys(map(_called, damaged))) or [_REST]):
+        raise CorruptError(f"edda.db ({', '.join(found)})")
+    damaged = list(damaged)
+    for search in fulltext.TABLES:  # which is kept in several tables
+        if any(name.startswith(search) for name in damaged):
+            damaged += [name for name in _names(execute) if name.startswith(search)]
+    (version,) = execute("PRAGMA main.schema_version").fetchone()
+    execute("PRAGMA writable_schema = ON")
+    try:
+        for name in damaged:
+            execute("DELETE FROM main.sqlite_master WHERE tbl_name = ?", (name,))
+        execute(f"PRAGMA main.schema_version = {version + 1}")  # so that every connection hears of it
+    finally:
+        execute("PRAGMA writable_schema = OFF")
+
+
+def tables(execute: Callable[..., Any], check: str = "integrity_check") -> list[str]:
+    """Return the tables that are damaged, or of which an index is."""
+    return [name for name in _names(execute) if not _is_whole(execute, f'PRAGMA main.{check}("{name}")')]
+
+
+def _names(execute: Callable[..., Any]) -> list[str]:
+    return [name for (name,) in execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()]
 
 
 def _is_whole(execute: Callable[..., Any], pragma: str) -> bool:

@@ -43,7 +43,7 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
     if name.startswith("SQLITE_NOTADB"):
         return errors.NotAStoreError(str(path))
     if name.startswith("SQLITE_CORRUPT"):
-        return errors.DamagedStoreError(str(path))
+        return errors.CorruptError(str(path))
     if name.startswith("SQLITE_IOERR"):
         disk = os.statvfs(path.parent)
         if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:

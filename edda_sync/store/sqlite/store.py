@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -279,6 +279,17 @@ class SqliteStore:
                 return damage.parts(connection.execute, thorough=thorough)
         finally:
             connection.close()
+
+    def forget_damaged(self) -> None:
+        """Take damaged tables that follow from the log out of the file; ``clear_view`` makes them anew. See ``damage``."""
+        from edda_sync.store.sqlite import damage  # seldom needed
+
+        with translated(self.path), closing(self._connect_to_write()) as connection:
+            with closing(self.connect()) as looking:
+                damaged = damage.tables(looking.execute)
+            connection.execute("BEGIN IMMEDIATE")
+            damage.forget(connection.execute, damaged)
+            connection.execute("COMMIT")
 
     def keep_journal(self) -> None:
         """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""

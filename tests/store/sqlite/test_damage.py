@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from edda_sync.engine import doctor
 from edda_sync.engine.engine import open as open_store
-from edda_sync.words.errors import StorageError
+from edda_sync.words.errors import CorruptError, StorageError
 from edda_sync.words.model import Task
+from edda_sync.words.query import TaskQuery
 
 PAGE_BYTES = 4_096
 MANY = 60
@@ -52,7 +54,7 @@ def test_a_whole_file_has_no_damaged_parts(home: Path) -> None:
         ("entity_tags", "tags of items"),
         ("_log", "the log of changes"),
         ("_heads", "the log of changes"),
-        ("_texts", "what tells how tasks and documents came about"),
+        ("_texts", "the states of tasks and documents"),
         ("_unindexed", "full-text search"),
     ],
 )
@@ -93,3 +95,40 @@ def test_what_is_not_damage_is_not_called_so(home: Path) -> None:
         (home / "edda.db").rename(home / "elsewhere")
         with pytest.raises(StorageError, match=r"missing|gone"):
             store.reading.damaged_parts(bytes_max=None)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["tasks", "idx_tasks_urgent", "documents", "tags", "entity_tags", "_entities", "_texts", "_task_search_content"],
+)
+def test_what_follows_from_the_log_is_made_anew_from_it(home: Path, table: str) -> None:
+    with open_store(home) as store:
+        before = store.digest(), store.table("tasks"), store.table("entity_tags")
+    wipe(home / "edda.db", table)
+    with open_store(home) as store, open_store(home) as other:
+        found = doctor.check(store)
+        assert [(each.check, each.sound) for each in found] == [("view", False), ("log", True)]
+        rebuilt = doctor.rebuild(store)
+        assert rebuilt.mended[-1].startswith("damage in ")
+        assert (store.digest(), store.table("tasks"), store.table("entity_tags")) == before
+        assert all(each.sound for each in doctor.check(store)), "nothing is left of it"
+        other.create_task(Task(title="From another process"))
+        assert len(other.query_tasks(TaskQuery(text="task*"))) == MANY
+        assert len(store.query_tasks(TaskQuery())) == MANY + 1
+
+
+@pytest.mark.parametrize("damaged", [["_log"], ["tasks", "_heads"]])
+def test_a_log_that_is_damaged_itself_cannot_be_made_anew_and_nothing_is_taken_out(
+    home: Path, damaged: list[str]
+) -> None:
+    for table in damaged:
+        wipe(home / "edda.db", table)
+    before = (home / "edda.db").read_bytes()
+    with open_store(home) as store:
+        (found,) = doctor.check(store)
+        assert (found.check, found.sound) == ("file", False)
+        with pytest.raises(CorruptError):
+            doctor.rebuild(store)
+        with pytest.raises(CorruptError, match="the log of changes"):
+            store.store.forget_damaged()  # type: ignore[attr-defined]  # it is SQLite's
+    assert (home / "edda.db").read_bytes() == before

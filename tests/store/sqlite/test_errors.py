@@ -77,7 +77,7 @@ def damaged(path: Path) -> None:
         (busy, errors.BusyError),
         (interrupted, errors.OutdatedError),
         (no_database, errors.NotAStoreError),
-        (damaged, errors.DamagedStoreError),
+        (damaged, errors.CorruptError),
     ],
 )
 def test_each_fault_of_sqlite_has_a_name_of_ours_and_names_the_file(

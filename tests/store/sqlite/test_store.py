@@ -21,7 +21,6 @@ from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words.config import DATABASE_FILE
 from edda_sync.words.errors import (
     CorruptError,
-    DamagedStoreError,
     DiskFullError,
     NewerStoreError,
     NotAStoreError,
@@ -560,7 +559,7 @@ def test_a_damaged_page_is_an_error_that_says_so(path: Path) -> None:
         file.seek(half)
         file.write(b"\xa5" * half)
     store = SqliteStore(path)
-    with pytest.raises(DamagedStoreError, match=r"move edda\.db away"):
+    with pytest.raises(CorruptError, match=r"run `edda doctor`"):
         any(meta(store, f"{number}") is None for number in range(200))
     store.close()
 
@@ -613,7 +612,7 @@ def test_a_fault_of_the_disk_in_one_transaction_ends_all_that_would_be_committed
     gate = Gate(store)
     futures: list[Future[Any]] = [store.submit(work) for work in (put("before"), rot.index, put("after"))]
     gate.open()
-    assert [type(future.exception(WAIT_S)) for future in futures] == [DamagedStoreError] * 3
+    assert [type(future.exception(WAIT_S)) for future in futures] == [CorruptError] * 3
     assert True not in ended[1:], "the first one is the gate's"
     assert [meta(store, name) for name in ("before", "after")] == [None, None]
     store.transact(put("later"))
