@@ -7,7 +7,8 @@ A reader's path:
   may come, and which part handles it).
 - The parts of a session: ``greeting``, ``theirs``, ``inflow`` and ``intake`` (what the peer holds and sends), ``saying``,
   ``acking`` and ``sending`` (what the peer is told and sent), ``comparing`` and ``proving`` (whether both stores are equal),
-  ``evidence`` and ``telling`` (signed evidence), ``backfill`` and ``owed`` (the log behind a segment).
+  ``evidence`` and ``telling`` (signed evidence), ``apart`` (which actors are not exchanged), ``backfill`` and
+  ``owed`` (the log behind a segment).
 - What they do with the store: ``exchange``; ``giving``, ``taking`` and ``large`` (changes); ``making``, ``merging``,
   ``behind`` and ``provisional`` (segments, for newcomers); ``mending``, ``forks``, ``readmission``, ``shut_out``.
 - ``beside`` runs long work between turns, so that other sessions are served meanwhile.

@@ -310,6 +310,12 @@ class Exchange:
                     held.setdefault(name, chains.names.first(name) - 1)
         return held, frozenset(apart)
 
+    def are_held(self, claims: Iterable[Summary]) -> bool:
+        """Tell whether one of some changes is here by now, under whatever name."""
+        with self.store.read() as reader:
+            chains = Chains(reader)
+            return any(chains.find(each.actor, each.seq, each.hash) is not None for each in claims)
+
     def _seen(self) -> _Seen:
         """Return what was read of the store since its last commit. Most events read, and few write."""
         version = self.store.version()

@@ -16,7 +16,7 @@ from edda_sync.changes import change as changes
 from edda_sync.changes import forkproof
 from edda_sync.changes.branches import branch_name
 from edda_sync.changes.chains import CLOSING, PROOF, Chains, name_of_proof
-from edda_sync.changes.change import HASH_BYTES, NO_HASH
+from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, NO_HASH
 from edda_sync.changes.forkproof import Chain, ForkProof
 from edda_sync.crdt.frontier import Dot
 from edda_sync.ledger.ledger import Ledger
@@ -24,7 +24,7 @@ from edda_sync.store.seams import Head, Store, StoreReader, StoreWriter
 from edda_sync.sync.giving import Giving
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.learning import Allows, Learning, News, Wanted, is_member
-from edda_sync.sync.messages import Branch, SignedHead
+from edda_sync.sync.messages import Branch, SignedHead, Summary
 from edda_sync.sync.vouchers import beyond
 from edda_sync.words import limits
 from edda_sync.words.errors import RemoteProtocolError
@@ -133,11 +133,17 @@ class Forks:
 
     def _compare(self, tx: StoreWriter, branch: Branch, hashes: list[bytes], allows: Allows) -> News:
         news, learning = News(), Learning(self._ledger, tx, allows)
+        if tx.segments.merged():
+            news.unchecked = True  # what a segment's heads stand on, only the log behind it tells
+            return news
         chains, heads, actor = Chains(tx), tx.log.heads(), branch.actor
         begun = (actor, 0) if branch.seq == 0 else chains.find(actor, branch.seq, branch.hash)
         if begun is None:  # the two chains part before this piece begins, if they part at all
-            longer = [name for name in _ends(chains, heads, actor) if heads[name].seq > branch.seq > 0]
-            news.say += [Wanted(name, branch.seq) for name in longer]
+            ends = _ends(chains, heads, actor)
+            longer = [Wanted(name, branch.seq) for name in ends if heads[name].seq > branch.seq]
+            news.say += longer or map(Wanted, ends)  # if none of ours reaches that far, the peer can compare
+            if chains.holds_some(actor, branch.seq):
+                news.differs = Summary(actor, branch.seq, branch.hash[:DEP_HASH_BYTES])
             return news
         name, common = begun
         end = branch.seq + len(branch.headers)
@@ -150,10 +156,9 @@ class Forks:
             if following not in heads:
                 break
             name = following
-        if common < last:
+        if common < last:  # else it is here, or goes on from what is, be it as another branch
+            news.differs = Summary(actor, common + 1, hashes[common + 1 - branch.seq][:DEP_HASH_BYTES])
             self._prove(tx, branch, hashes, (name, common), learning, news)
-        else:
-            news.agrees = common == end or (name in heads and not chains.names.is_parted(name))
         learning.refold(news)
         return news
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from edda_sync.sync.apart import Apart
 from edda_sync.sync.backfill import Backfill
 from edda_sync.sync.beside import Aside
 from edda_sync.sync.comparing import Comparing
@@ -49,6 +50,9 @@ class Intake:
         comparing, evidence, backfill: The parts that handle some of the messages.
         relaying: What all sessions of this device share.
         aside: Runs what takes long.
+
+    Attributes:
+        apart: Which actors are not exchanged.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Intake:
         self._theirs, self._sending, self._saying, self._comparing = theirs, sending, saying, comparing
         self._evidence, self._backfill, self._relaying, self._aside = evidence, backfill, relaying, aside
         self._greeting = Greeting(exchange)
+        self.apart = Apart(exchange, progress, comparing, theirs, sending, evidence)
         self._pushed = b""  # the devices to which the peer pushes its own changes, by its last word
         self._answers = 0  # how many answers about rotten changes it may still send: each scans the whole log
         self._rest: Changes | None = None  # a batch of which only a slice was taken
@@ -91,7 +96,8 @@ class Intake:
         hello, summaries = self._greeting.end()
         held, apart = self._exchange.compared(summaries)
         self._theirs.introduced(held)
-        self._progress.waiting, self._progress.apart = hello.waiting, frozenset()
+        self._progress.waiting = hello.waiting
+        self.apart.end()
         self._comparing.introduced(hello.nonce)
         self._sending.introduced(held, hello.wanted)
         if self._relaying.is_open(self._peer):  # only what its first hello names comes unasked
@@ -100,7 +106,7 @@ class Intake:
         self._relaying.holds(self._peer, held)
         self._saying.has_flowed = True
         self._saying.acking.greeted()
-        self.separate(apart, now)
+        self.apart.hold(apart, now)
         self._sending.telling.tell_rest()
 
     def acknowledged(self, ack: Ack, now: float) -> Said:
@@ -218,29 +224,17 @@ class Intake:
         self._saying.has_flowed = True
         if taken.settled:
             self._sending.grown()
-        self.separate(taken.apart, now)
+        self.apart.hold_for(taken.apart, now)
         applied = [Applied(self._peer, taken.applied, taken.members, taken.reached)] if taken.applied else []
         return applied if taken.more else [*applied, *self._saying.ack(again=taken.early)]
-
-    def separate(self, actors: frozenset[bytes], now: float) -> None:
-        """
-        Stop exchanging changes of actors of whom the two hold different changes. Everything else goes on.
-
-        Also tell the peer our pieces of these chains: with both pieces, either side can prove the fork.
-        """
-        fresh = frozenset(map(self._exchange.actor, actors)) - self._progress.apart
-        if fresh:
-            self._sending.part(self._exchange.names(fresh))
-            self._evidence.tell_pieces(self._exchange.forks.pieces(fresh), now)
-            self._progress.apart |= fresh
 
     # --- all else -----------------------------------------------------------------------------------------------------
 
     def evidence(self, message: Evidence | Branch, now: float) -> Said:
         """Take evidence, or a piece of a chain."""
         news = self._evidence.take(message, now)
-        if isinstance(message, Branch) and not news.agrees:  # a piece says that the two chains differ
-            self.separate(frozenset((message.actor,)), now)
+        if news.differs is not None:
+            self.apart.hold_for({news.differs.actor: news.differs}, now)
         self._saying.acking.dealt += 1
         evidence, forked = tuple(news.evidence), frozenset(news.forked)
         learned = Learned(self._peer, evidence, forked, tuple(news.renamed), tuple(news.ends))
@@ -256,18 +250,7 @@ class Intake:
             self._theirs.renamed(by, apart=apart)
             self._sending.renamed(by, apart=apart)
         self._theirs.ended(news.ends)
-        if news.forked & self._progress.apart and self._sending.telling.is_known(news.evidence):
-            self._rejoin()
-
-    def _rejoin(self) -> None:
-        """
-        Exchange everything again, once a fork is proved here that the peer had proved before.
-
-        The peer needs no new hello for that: it has always used the names that are used here only now. A peer that learns
-        of the fork later says hello then, and by that hello we decide again what is kept apart.
-        """
-        self._progress.apart = self._comparing.apart = frozenset()
-        self._sending.rejoin(self._theirs.held)
+        self.apart.forked(news.forked)
 
     def compared(self, message: Cells | Listed, now: float) -> Said:
         """Take cells or a page of what the peer holds."""

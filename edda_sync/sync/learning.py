@@ -24,6 +24,7 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.store import anew
 from edda_sync.store.seams import StoreReader, StoreWriter
 from edda_sync.sync.making import forget_made
+from edda_sync.sync.messages import Summary
 from edda_sync.sync.vouchers import voucher_of
 from edda_sync.workspace import authority
 from edda_sync.workspace.keys import ACTOR_KEY
@@ -51,7 +52,7 @@ class News:
         renamed: The new names of changes, after a proof.
         ends: The last change under a name, for forked chains of which nothing after the fork is held here.
         say: Longer pieces to tell the peer.
-        agrees: Whether a piece equals what is held here, as far as both go.
+        differs: A change of a piece, if another one is held here in its place, or in the place of one before it.
         strangers: Keys with proofs that are no members here.
         late: Whether there were more proofs by one key than may be taken at once.
         unchecked: Whether something could not be checked, because the log behind our segment is not here yet.
@@ -63,7 +64,7 @@ class News:
     renamed: list[Renaming] = field(default_factory=list)
     ends: list[Dot] = field(default_factory=list)
     say: list[Wanted] = field(default_factory=list)
-    agrees: bool = False
+    differs: Summary | None = None
     strangers: set[bytes] = field(default_factory=set)
     late: bool = False
     unchecked: bool = False

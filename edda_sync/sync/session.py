@@ -205,7 +205,7 @@ class Session:
         if self.state is not State.OPEN:
             return []
         self.recheck(now)
-        hello = self._hello() if self._evidence.is_to_look() else []
+        hello = self._hello() if self._intake.apart.start_over() else []
         self._sending.grown()
         return [*hello, *self._evaluate(now)]
 
@@ -214,7 +214,7 @@ class Session:
         """Say hello again, because less is held here than was told, or other changes."""
         if self.state is State.OPEN:
             self.recheck(now)
-            self._evidence.is_to_look()  # our hello makes the peer say it again
+            self._intake.apart.start_over()
             self._backfill.ask_again()
         return self._hello() if self.state is not State.CLOSED else []
 
@@ -322,7 +322,7 @@ class Session:
         if self.state is not State.OPEN:
             return []
         said = [*self._saying.compare(now)]
-        self._intake.separate(self._comparing.apart, now)
+        said += self._hello() if self._intake.apart.judge(now) else []
         said += self._stream()
         if self._sending.lacks_segment and not self._aside.is_held:
             said += [*self._sending.make(self._aside, now), *self._stream()]

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 
 import msgspec
@@ -26,7 +26,7 @@ from edda_sync.changes import change as changes
 from edda_sync.changes import early as early_writes
 from edda_sync.changes.branches import Point
 from edda_sync.changes.chains import Chains, forked_keys, points_of
-from edda_sync.changes.change import HASH_BYTES, Change, Header
+from edda_sync.changes.change import DEP_HASH_BYTES, HASH_BYTES, Change, Header
 from edda_sync.crdt import operation
 from edda_sync.crdt.frontier import Dot
 from edda_sync.ledger.admission import Admitted
@@ -34,7 +34,7 @@ from edda_sync.ledger.ledger import Ledger
 from edda_sync.store.seams import Store, StoreReader, StoreWriter
 from edda_sync.sync.keys import Verify
 from edda_sync.sync.large import expect, incoming_of, is_last
-from edda_sync.sync.messages import Changes, Part, SignedHead
+from edda_sync.sync.messages import Changes, Part, SignedHead, Summary
 from edda_sync.sync.readmission import readmit
 from edda_sync.sync.vouchers import Vouched, keep_voucher, voucher_of
 from edda_sync.words import limits
@@ -50,7 +50,7 @@ class Taken:
         applied: How many changes were applied.
         early: Whether something came too early.
         late: Whether more lives began in it than may be taken at once; the rest is to be asked for after a while.
-        apart: Actors of whom the peer has other changes than we have.
+        apart: Actors of whom the peer has other changes than we have, each with one of these changes.
         held: The dots of what came, by the names that are used here. The peer holds these changes, and all before them.
         settled: Whether this store's early changes can be given to everybody now.
         readmitted: Whether its early changes were written again in another life, because what they depended on is lost.
@@ -63,7 +63,7 @@ class Taken:
     applied: int
     early: bool = False
     late: bool = False
-    apart: frozenset[bytes] = frozenset()
+    apart: Mapping[bytes, Summary] = field(default_factory=dict)
     held: tuple[Dot, ...] = ()
     settled: bool = False
     readmitted: bool = False
@@ -156,7 +156,7 @@ class Taking:
         fresh, apart = self._sorted(tx, batch, parted)
         vouched = Vouched.verify(self._verify_signature, self._workspace, tx, fresh, signed)
         if vouched is None:
-            return Taken(0, early=True, apart=frozenset(apart), held=tuple(_dots_of(tx, batch)))
+            return Taken(0, early=True, apart=apart, held=tuple(_dots_of(tx, batch)))
         ledger = self._ledger
         fold = ledger.fold(tx)
         waited = early_writes.is_pending(tx)
@@ -195,9 +195,9 @@ class Taking:
                 for kept in halves.pop((actor, seq), ()):  # its author gave somebody another change of this dot
                     tx.incoming.forget(*kept)
             elif outcome in (Admitted.FORKED, Admitted.UNKNOWN) or (
-                outcome is Admitted.EARLY and _may_need(tx, change, parted | apart)
+                outcome is Admitted.EARLY and _may_need(tx, change, parted | apart.keys())
             ):
-                apart |= {actor} | _differing(tx, change)
+                apart |= {actor: _summary(change)} | _differing(tx, change)
             elif outcome is Admitted.EARLY:
                 early = True
                 break
@@ -207,16 +207,18 @@ class Taking:
         readmitted = readmit(tx, ledger, self._random)
         moved = settled or readmitted
         return Taken(
-            applied, early, late, frozenset(apart), held, settled, readmitted, more=more,
+            applied, early, late, apart, held, settled, readmitted, more=more,
             members=moved or any(operation.is_about(each.body, each.header.operations, "device") for each in batch),
             reached=None if moved else (before, tx.log.position()),
         )  # fmt: skip
 
     @staticmethod
-    def _sorted(tx: StoreReader, batch: list[Change], parted: frozenset[bytes]) -> tuple[list[Change], set[bytes]]:
+    def _sorted(
+        tx: StoreReader, batch: list[Change], parted: frozenset[bytes]
+    ) -> tuple[list[Change], dict[bytes, Summary]]:
         """Return the changes that are new here, and the actors of whom other changes are here than in the batch."""
         chains = Chains(tx)
-        fresh, apart = list[Change](), set[bytes]()
+        fresh, apart = list[Change](), dict[bytes, Summary]()
         coming, strange = set[bytes](), set[bytes]()  # hashes: taken now, and not taken now
         for change in batch:
             header = change.header
@@ -229,7 +231,7 @@ class Taking:
             waits = header.actor in parted and chains.place(change) is None
             if header.previous in strange or waits or chains.is_apart(change):
                 strange.add(change.hash)
-                apart.add(header.actor)
+                apart[header.actor] = _summary(change)
             else:
                 coming.add(change.hash)
                 fresh.append(change)
@@ -338,13 +340,17 @@ def _may_need(reader: StoreReader, change: Change, apart: AbstractSet[bytes]) ->
     return bool(apart) and any(name not in heads and chains.actor(name) == name for name in named)
 
 
-def _differing(reader: StoreReader, change: Change) -> set[bytes]:
-    """Return the actors of whom a change depends on another change than the one that is here; their chains fork."""
+def _summary(change: Change) -> Summary:
+    return Summary(*change.header.dot, change.hash[:DEP_HASH_BYTES])
+
+
+def _differing(reader: StoreReader, change: Change) -> dict[bytes, Summary]:
+    """Return those dependencies of a change of which another change is here, by actor; their chains fork."""
     chains, header = Chains(reader), change.header
     continued = None if header.birth is None else header.birth.continues
     needed = [*header.deps, *([] if continued is None else [continued])]
     return {
-        chains.actor(name)
+        chains.actor(name): Summary(name, seq, digest[:DEP_HASH_BYTES])
         for name, seq, digest in needed
         if chains.find(name, seq, digest) is None and chains.holds_some(chains.actor(name), seq)
     }

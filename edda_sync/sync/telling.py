@@ -109,10 +109,6 @@ class Telling:
         """Tell some evidence, by name, except what the peer said that it has."""
         self._queue.update(dict.fromkeys(name for name in names if short(name) not in self._theirs))
 
-    def is_known(self, names: Iterable[bytes]) -> bool:
-        """Tell whether the peer has said or shown that it has some evidence, by name."""
-        return all(short(name) in self._theirs for name in names)
-
     def next(self) -> Evidence | None:
         """Return the next frame of evidence; None when there is nothing more to tell."""
         if not self._queue and not self._is_owed:

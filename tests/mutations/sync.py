@@ -8,6 +8,30 @@ from tests.mutations.mutant import Mutant
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
+        "what was held apart over a segment stays so once that is dropped",
+        "A chain of which a liar's segment named another branch is never exchanged again in that talk.",
+        "sync/apart.py",
+        "was_apart, is_to_look = bool(self._progress.apart), self._evidence.is_to_look()\n        self._rejoin()",
+        "was_apart, is_to_look = bool(self._progress.apart), self._evidence.is_to_look()",
+        ("sync/test_apart.py",),
+    ),
+    Mutant(
+        "what was held apart for a change stays so once that has come",
+        "Whoever was sent the end of a branch before its beginning passes that chain on to nobody.",
+        "sync/apart.py",
+        "if not self._exchange.are_held(self._strange.values()):",
+        "if True:",
+        ("sync/test_apart.py",),
+    ),
+    Mutant(
+        "a piece of a chain parts those of whom one holds less",
+        "A piece that was on its way while a segment was dropped parts two that hold the same.",
+        "sync/forks.py",
+        "if common < last:",
+        "if common < end:",
+        ("sync/test_forks.py",),
+    ),
+    Mutant(
         "a large change always starts at its first part",
         "Over a bad link a large change is begun again and again, and never ends.",
         "sync/sending.py",

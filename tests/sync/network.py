@@ -185,10 +185,16 @@ IDENTITIES = [Identity.from_private(bytes([number]) * 32) for number in range(5)
 
 
 @contextmanager
-def repeatable_devices(count: int, clock: Callable[[], float]) -> Iterator[tuple[StorageEngine, ...]]:
-    """Yield devices in memory that behave the same in each run: keys and ids come from seeds."""
+def repeatable_devices(
+    count: int, clock: Callable[[], float], *, newcomers: int = 0
+) -> Iterator[tuple[StorageEngine, ...]]:
+    """
+    Yield devices in memory that behave the same in each run: keys and ids come from seeds.
+
+    The last ones are newcomers, which were let in and hold nothing yet.
+    """
     engines: list[StorageEngine] = []
-    for number in range(count):
+    for number in range(count + newcomers):
         engine = StorageEngine(Path("nowhere"), now=clock, random=random.Random(number).randbytes)
         engine.own._identity = IDENTITIES[number]  # a memory store keeps no identity on disk
         engine.open_store(StorageConfig(backend="memory", name=f"device {number}"))
@@ -197,7 +203,8 @@ def repeatable_devices(count: int, clock: Callable[[], float]) -> Iterator[tuple
         else:
             engine.found()
         engines.append(engine)
-    for other in [*engines[1:], *engines[1:-1]]:
+    others = engines[1:count]
+    for other in [*others, *others[:-1]]:
         sync(engines[0], other)
     yield tuple(engines)
     for engine in engines:

@@ -22,7 +22,7 @@ from edda_sync.changes.drafts import Put
 from edda_sync.crdt.entity import OWN_TIME
 from edda_sync.crdt.keys import key_of
 from edda_sync.engine.engine import StorageEngine
-from edda_sync.sync.learning import News
+from edda_sync.sync.learning import News, Wanted
 from edda_sync.sync.messages import Branch, Changes, Offer, Part, Summary
 from edda_sync.testing import devices, pair, replica_of, sync
 from edda_sync.words import limits
@@ -750,8 +750,51 @@ def test_honest_pieces_of_a_chain_that_does_not_fork_prove_nothing(four: Engines
     assert ahead.headers[: len(behind.headers)] == behind.headers
     for engine in (a, b):
         for piece in (behind, ahead):
-            assert replica_of(engine).exchange.forks.take_piece(piece) == News(agrees=True)
+            assert replica_of(engine).exchange.forks.take_piece(piece) == News()
         assert evidence(engine) == {}
+
+
+def test_a_piece_of_a_chain_of_which_nothing_is_held_is_no_difference(four: Engines) -> None:
+    _, b, c, _ = four
+    add("first")(c)
+    theirs = replica_of(c).exchange.forks
+    (wanted,) = theirs.pieces([own_actor(c)])
+    piece = theirs.piece(wanted)
+    assert piece is not None
+    assert replica_of(b).exchange.forks.take_piece(piece) == News()
+
+
+def test_a_piece_of_a_branch_that_is_not_held_is_no_difference_once_the_fork_is_known(
+    four: Engines, copy: Copier
+) -> None:
+    a, b, c, d = four
+    twin = copy(a)
+    add("one")(a)
+    add("two")(twin)
+    for here, there in ((a, b), (a, d), (twin, c), (b, c)):
+        sync(here, there)
+    piece, taker = piece_of(twin), replica_of(d).exchange.forks
+    taker.take_evidence(list(evidence(b).values()))
+    assert taker.take_piece(piece) == News()
+
+
+def test_a_piece_that_begins_beyond_what_is_held_differs_only_where_something_else_is_there(
+    four: Engines, copy: Copier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds less tells what it holds: of that the other can say whether they part."""
+    a, b, c, _ = four
+    twin = copy(a)
+    for number in range(9):
+        add(f"one {number}")(a)
+        add(f"two {number}")(twin)
+    sync(twin, c)
+    monkeypatch.setattr(forkproof, "SIDE_HASHES_MAX", 4)
+    ahead, behind = piece_of(a), piece_of(b)
+    assert behind.seq + len(behind.headers) < ahead.seq
+    assert replica_of(b).exchange.forks.take_piece(ahead) == News(say=[Wanted(ahead.actor)])
+    assert replica_of(a).exchange.forks.take_piece(behind) == News()
+    strange = Summary(ahead.actor, ahead.seq, ahead.hash[:16])
+    assert replica_of(c).exchange.forks.take_piece(ahead) == News(say=[Wanted(ahead.actor, ahead.seq)], differs=strange)
 
 
 def test_a_hello_that_lies_of_a_head_begins_no_life_and_folds_nothing_anew(four: Engines) -> None:
