@@ -109,7 +109,8 @@ def test_a_damaged_file_sends_nobody_in_a_circle_and_comes_back_as_the_message_s
     database = phone.home / "edda.db"
     raw = database.read_bytes()
     database.write_bytes(raw[:4096] + b"\xa5" * (len(raw) - 4096))
-    for command in (("task", "list"), ("doctor",), ("doctor", "--rebuild")):
+    assert "run `edda doctor`" in phone.run("task", "list", code=1)
+    for command in (("doctor",), ("doctor", "--rebuild")):
         said = phone.run(*command, code=1)
         assert "move edda.db away, and put it back from a backup, or get its content from another device" in said
         assert "run `edda doctor`" not in said
