@@ -196,7 +196,7 @@ async def test_a_scrub_that_failed_goes_on_and_finds_what_is_damaged(
         faulty.fail(method, BUSY)
         await bench.until_told(lambda: bench.troubles == [str(BUSY)])
         rot(bench.home, "Buy milk", "Buy mule")
-        await bench.until_told(lambda: "made anew" in bench.troubles[-1])
+        await bench.until_told(lambda: "restored from the log" in bench.troubles[-1])
         assert laptop.fault == bench.troubles[-1]
 
 
@@ -353,7 +353,7 @@ async def test_a_fault_that_a_program_meets_is_raised_to_it_and_damage_is_mended
         faulty.fail("tables.rows", DAMAGED)
         with pytest.raises(CorruptError):
             await laptop.run(titles)
-        await bench.until_told(lambda: "made anew" in bench.troubles[-1])
+        await bench.until_told(lambda: "restored from the log" in bench.troubles[-1])
         assert await laptop.run(titles) == {"Buy milk"}
     assert bench.troubles[0] == str(DAMAGED)
 
@@ -409,7 +409,7 @@ async def test_damage_that_a_talk_meets_is_mended_and_the_talk_goes_on(bench: Be
         rot(bench.home, "Buy milk", "Buy mule")
         (task,) = await phone.run(lambda store: store.query_tasks(edda.TaskQuery()))
         await phone.run(lambda store: store.update_task(edda.Task(id=task.id, status="done")))
-        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
         await until_equal(laptop)
         assert await laptop.run(lambda store: store.scrub()) == ([], None)
         assert await laptop.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
@@ -426,7 +426,7 @@ async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fa
         if fault is not None:
             faulty.fail("forget", fault)
         rot(bench.home, "Buy milk", "Buy mule")
-        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
         assert await laptop.run(lambda store: store.scrub()) == ([], None)
         assert await laptop.run(StorageEngine.digest) == digest
         assert await laptop.run(titles) == {"Buy milk"}
@@ -441,7 +441,7 @@ async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all
         await until_equal(laptop, phone)
         rot(bench.home, "Buy milk", "Buy mule", place="_log.body")
         rot(bench.home, "Buy milk", "Buy mule")
-        await bench.until_told(lambda: "made anew" in "".join(bench.troubles))
+        await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
         assert await laptop.run(lambda store: store.scrub()) == ([], None)
         await laptop.run(StorageEngine.rebuild)
         assert await laptop.run(titles) == {"Buy milk"}
