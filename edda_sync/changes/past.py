@@ -45,8 +45,9 @@ class Pasts:
 
     def rolled_back(self) -> None:
         """Forget all of it, if a transaction that left no trace had called changes by other names."""
-        if self._still.rolled_back():
+        if self._still.may_be_ahead():
             self._known.clear()
+        self._still.rolled_back()
 
     def of(self, reader: StoreReader, head: Head) -> Frontier:
         """

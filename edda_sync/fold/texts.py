@@ -59,8 +59,9 @@ class Texts:
 
     def rolled_back(self) -> None:
         """Throw away the documents that a failed transaction, or an undone part of one, touched."""
-        if self._still.rolled_back():
+        if self._still.may_be_ahead():
             self._open.clear()
+        self._still.rolled_back()
         for key in self._touched:  # they stay touched, because the rest of the transaction may read them again
             self._open.pop(key, None)
 
@@ -115,6 +116,7 @@ class Texts:
         """
         if not self._still.holds(view.reader):
             self._open.clear()
+        self._touched.add(key)  # before it is caught up, or only looked into: an interrupt may leave it half done
         found = self._open.get(key)
         stored = view.text(key, since=found.serial if found is not None else -1)
         if found is None or (stored is not None and stored.state):
@@ -189,7 +191,6 @@ class Texts:
         deps: Mapping[bytes, int], *, void: bool = False,
     ) -> None:  # fmt: skip
         """Apply an edit, after translating its names into those of its text."""
-        self._touched.add(key)
         if names is NOBODY:
             document.apply(edit, dot, deps, void=void)
             self._append(view, key, dot, encoded, void=void)
@@ -289,7 +290,6 @@ class Texts:
             key = (entity.key, field, self.genesis(entity, start))
             document = self._begun(view, key, start, wrote[start])
             if view.text(key) is None:
-                self._touched.add(key)
                 view.save_text(key, document.state(), 0)
                 self._open[key].serial = 0
 
@@ -313,7 +313,6 @@ class Texts:
         self._open[key] = _Open(document, 0, 0)
 
     def _started(self, view: View, document: TextDocument, key: Key, dot: Dot, start: str | None) -> None:
-        self._touched.add(key)
         document.started(dot, start)
         self._save(view, key, dot)
 

@@ -54,8 +54,8 @@ class Waiting:
 
     def rolled_back(self) -> None:
         """Forget everything, because it may contain what a failed transaction wrote."""
-        self._still.rolled_back()
         self.forget()
+        self._still.rolled_back()
 
     def forget(self) -> None:
         """Forget everything."""

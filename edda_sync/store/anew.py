@@ -53,9 +53,10 @@ class Still:
         """Note that the transaction is on disk."""
         self._committed = self._at
 
-    def rolled_back(self) -> bool:
-        """Note that the transaction left no trace; tell whether what is remembered may be of what never was."""
-        if self._at == self._committed:
-            return False
+    def may_be_ahead(self) -> bool:
+        """Tell whether what is remembered may be of a transaction that leaves no trace: forget it first, then."""
+        return self._at != self._committed
+
+    def rolled_back(self) -> None:
+        """Note that the transaction left no trace."""
         self._at = self._committed
-        return True

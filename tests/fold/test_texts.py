@@ -22,6 +22,7 @@ from edda_sync.store.seams import StoreWriter
 from edda_sync.testing import devices, sync
 from edda_sync.words import limits, values
 from edda_sync.words.errors import CorruptError, RefusedTextError
+from tests.interrupts import interrupted
 
 
 @pytest.fixture
@@ -136,3 +137,21 @@ def test_a_cleared_text_still_takes_an_edit_that_was_made_elsewhere_meanwhile() 
         assert {conflict.shown.value, conflict.kept[0].value} == {None, "start and more"}
         assert phone.conflicts() == [conflict]
         assert content(laptop, document) == content(phone, document) == conflict.shown.value
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # some come while a generator is freed
+def test_whatever_an_interrupt_leaves_of_a_text_in_memory_is_not_used_again() -> None:
+    with devices(1, backend="memory") as (engine,):
+        document = engine.create_document(edda.Document(title="d", content="0"))
+
+        def edit() -> None:
+            engine.edit_text(document, "content", [(0, 1, "12")])
+
+        edit()
+        for number in range(500, 800):  # it is read after what stands in rows
+            engine.ledger.texts.forget()  # so that it is read anew
+            assert interrupted(edit, number) is not None
+            edit()
+        digest = engine.digest()
+        engine.rebuild()
+        assert engine.digest() == digest
