@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := edda_sync tests benchmarks
 
-.PHONY: demo test lint format bench mutants kill power fuzz operations simulate hunt model clean
+.PHONY: demo test lint format bench mutants kill interrupts power fuzz operations simulate hunt model clean
 
 $(STAMP): pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once, about half a minute)"
@@ -43,6 +43,11 @@ RUNS ?= 1000
 SEED ?= 0
 kill: $(STAMP)
 	$(BIN)/python -m tests.e2e.kill_campaign --runs $(RUNS) --seed $(SEED)
+
+# A campaign: Ctrl-C at random moments; `make interrupts ROUNDS=20000 SEED=0`.
+ROUNDS ?= 20000
+interrupts: $(STAMP)
+	$(BIN)/python -m tests.e2e.interrupts --rounds $(ROUNDS) --seed $(SEED)
 
 # A campaign: power fails at every write of real SQLite; `make power IMAGES=10000 SEED=0` appends to docs/evidence.md.
 IMAGES ?= 10000

@@ -178,7 +178,6 @@ def test_whoever_looks_does_not_wait_for_a_writer_that_begins_in_the_midst(
         real: Any = connections.connect_as
         monkeypatch.setattr(connections, "connect_as", connect)
         store.store.pause()  # no connection is left that was made before
-        store.store.resume()
         for query in (edda.DocumentQuery(), edda.DocumentQuery(text="more")):
             assert [each.content for each in store.query_documents(query)] == ["more words"]
         assert begun, "it would write what others can do without"

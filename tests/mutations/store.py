@@ -19,7 +19,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a connection is kept after a fault of the disk",
         "Pages in memory that the disk does not have are read, and written into later commits.",
         "store/sqlite/committing.py",
-        "if isinstance(error, errors.StorageError):",
+        "if not isinstance(error, errors.EddaError) or isinstance(error, errors.StorageError):",
         "if False:",
         ("store/sqlite/test_committing.py",),
     ),

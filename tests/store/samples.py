@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -35,12 +34,24 @@ SEQ_MAX = (1 << 48) - 1
 REFUSED = "UsageError: This store was opened before this process was forked; open it again in this process."
 
 
+class Ending(Protocol):
+    """What becomes of a transaction that was queued."""
+
+    def result(self, timeout: float | None = None) -> Any: ...
+
+    def exception(self, timeout: float | None = None) -> BaseException | None: ...
+
+    def done(self) -> bool: ...
+
+    def cancel(self) -> bool: ...
+
+
 class AnyStore(Protocol):
     """A store as its makers know it."""
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T: ...
 
-    def submit(self, work: Callable[[StoreWriter], T]) -> Future[T]: ...
+    def submit(self, work: Callable[[StoreWriter], T]) -> Ending: ...
 
     def read(self) -> AbstractContextManager[StoreReader]: ...
 

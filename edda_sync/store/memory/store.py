@@ -59,15 +59,10 @@ class MemoryStore:
     def transact_unless_busy(self, work: Callable[[MemoryWriter], object]) -> bool:
         """Run ``work`` in one transaction, unless one runs at this moment; tell whether it ran."""
         self._owner.check()
-        if not self._lock.acquire(blocking=False):
+        self._check_open()
+        if self._writer is not None:
             return False
-        try:
-            self._check_open()
-            if self._writer is not None:  # this thread's own
-                return False
-            self.transact(work)
-        finally:
-            self._lock.release()
+        self.transact(work)
         return True
 
     def submit(self, work: Callable[[MemoryWriter], T]) -> Future[T]:
@@ -84,11 +79,12 @@ class MemoryStore:
                 self._owner.check()  # the work may have forked: only one of the two goes on
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller who asks the future
                 undo(self._tables, writer.journal.entries)
-                self._writer = None
-                self._on_end(False)
                 done.set_exception(error)
+            finally:
+                self._writer = None
+            if done.done():
+                self._on_end(False)
                 return done
-            self._writer = None
             self._version += bool(writer.journal.entries)
             self._on_end(True)
         done.set_result(result)

@@ -19,8 +19,6 @@ from edda_sync.words import errors
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from edda_sync.store.sqlite.outcome import Outcome
 
 T = TypeVar("T")
@@ -52,6 +50,7 @@ class Committer:
         self._on_end, self._journal_has = on_end, journal_has
         self._writer: SqliteWriter | None = None
         self._connection: Connection  # the writer's
+        self._is_settled = True  # False while a batch runs, and once an interrupt kept its end from being dealt with
 
     def commit_unsynced(self, job: Job) -> None:
         """Run one transaction of what is only derived, which need not be on disk before anything else is."""
@@ -70,12 +69,27 @@ class Committer:
 
     def commit(self, batch: list[Job], *, waits: bool = True) -> bool:
         """
-        Run a batch in one SQL transaction; every future ends here.
+        Run a batch in one SQL transaction; every outcome ends here, but for those that were cancelled before.
 
         Returns:
-            Whether it ran; False, and no future has ended, if it was not to wait for another process that writes.
+            Whether it ran; False, and no outcome has ended, if it was not to wait for another process that writes.
         """
-        results: list[tuple[Future[Any] | Outcome, Any]] = []
+        begun = [job for job in batch if job[1].begin()]
+        if not begun:
+            return True
+        if not self._is_settled:
+            self._start_over()
+        self._is_settled = False
+        try:
+            ran = self._run(begun, waits=waits)
+            self._is_settled = True
+        finally:
+            if not self._is_settled:
+                self._start_over()
+        return ran
+
+    def _run(self, batch: list[Job], *, waits: bool) -> bool:
+        results: list[tuple[Outcome, Any]] = []
         try:
             with translated(self._path):
                 if self._writer is None:
@@ -110,6 +124,12 @@ class Committer:
             done.set_result(result)
         return True
 
+    def _start_over(self) -> None:
+        """Leave nothing of a batch that an interrupt ended in the midst of what follows its end."""
+        self._on_end(False)
+        self.let_go()
+        self._is_settled = True
+
     def _attempt(self, work: Callable[[SqliteWriter], T], writer: SqliteWriter, *, alone: bool) -> T:
         if alone:
             return work(writer)
@@ -125,13 +145,13 @@ class Committer:
         return result
 
     def _abandon(self, error: BaseException) -> None:
-        """Undo the transaction; after a fault of the disk, let go of the connection too."""
+        """Undo the transaction; after a fault of the disk, or an interrupt, let go of the connection too."""
         self._on_end(False)
         if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
             return
         with suppress(sqlite.Error):
             self._writer.roll_back()
-        if isinstance(error, errors.StorageError):
+        if not isinstance(error, errors.EddaError) or isinstance(error, errors.StorageError):
             self.let_go()
 
     def let_go(self) -> None:

@@ -18,29 +18,29 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
+from edda_sync.words import limits
 from edda_sync.words.errors import DiskFaultError, UsageError
 from edda_sync.words.process import Owner, keep_for_ever
 
 File = tuple[int, int]  # device and inode
+
+_LOOK_AGAIN_S: Final = 0.001  # a fork that waits for others looks again so soon
 
 
 class Forked(Protocol):
     """Whatever holds connections; :func:`watch_forks` tells it of forks."""
 
     def pause(self) -> None:
-        """Close what nobody is using, and let nobody begin."""
-        ...
-
-    def resume(self) -> None:
-        """Let everybody go on, in the parent."""
+        """Close what nobody is using; nobody begins until the fork is over."""
         ...
 
     def disown(self) -> None:
@@ -73,69 +73,76 @@ class Connection(sqlite.Connection):  # type: ignore[misc]  # sqlcipher3 has no 
             if self.must_stay is not None and self.must_stay(self):
                 keep_for_ever(self)
                 return  # and it stays known of: whoever opens the file here would share what is wrong with it
-            _open.discard(self)
             super().close()
+            _open.discard(self)
 
 
 class Gate:
     """
-    Where whoever uses a store passes, so that a fork can wait until it is empty.
+    Where whoever uses a store passes, so that a fork can wait until nobody does. A process has one.
 
-    Args:
-        owner: The process that opened the store.
+    Ctrl-C, and whatever else a signal's handler raises, comes where a function begins, or right after a call of C. So what
+    must not be left half done is one call of C here: the hooks that shut and open the gate are methods of a lock, and
+    whoever is inside is so for as long as a block lasts, whatever ends it.
+
+    Attributes:
+        shut: Lets nobody enter any more.
+        open: Lets everybody enter again, when the same thread calls it.
     """
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
-        self._lock = threading.RLock()  # a reader that is forgotten leaves on any thread, at any moment
-        self._changed = threading.Condition(self._lock)
-        self._inside: list[int] = []  # threads, each as often as it entered
-        self._is_shut = False
+    def __init__(self) -> None:
+        self._forking = threading.RLock()  # two threads may fork at once
+        self.shut, self.open = self._forking.acquire, self._forking.release
+        self._lock = threading.RLock()  # a reader that is forgotten may be freed on any thread, at any moment
+        self._inside: list[tuple[weakref.ref[threading.Lock], int]] = []  # passes and their threads
 
-    def enter(self) -> int:
+    def enter(self, owner: Owner) -> threading.Lock:
         """
-        Go in, once no fork is under way; return what :meth:`leave` needs.
+        Return a pass, once no fork is under way. Whoever uses a store does so in a ``with`` block on it, and keeps it
+        nowhere else: one is inside until the pass is gone.
+
+        Args:
+            owner: The process that opened the store.
 
         Raises:
-            UsageError: This process was forked since the store was opened.
+            UsageError: This process was forked since.
         """
-        self._owner.check()
+        owner.check()
         here = threading.get_ident()
-        with self._lock:
-            while self._is_shut and here not in self._inside:  # whoever is inside must get through to get out
-                self._changed.wait()
-            self._inside.append(here)
-        return here
+        if here in self.inside():  # whoever is inside must get through to get out
+            return self._pass(here)
+        with self._forking:
+            return self._pass(here)
 
-    def leave(self, entered: int) -> None:
-        """Go out."""
-        if self._owner.is_here:  # else the lock may be held by a thread that this process does not have
-            with self._lock:
-                self._inside.remove(entered)
-                if self._is_shut:
-                    self._changed.notify_all()
+    def inside(self) -> list[int]:
+        """Return the threads that are inside, each as often as it entered."""
+        return [thread for each, thread in self._inside if each() is not None]
 
-    def shut(self, timeout_s: float) -> None:
-        """Let nobody enter, and wait until all other threads are out; no longer than so many seconds."""
-        here = threading.get_ident()
-        with self._lock:
-            self._is_shut = True
-            self._changed.wait_for(lambda: all(thread == here for thread in self._inside), timeout_s)
+    def wait_until_empty(self, timeout_s: float) -> None:
+        """Wait until all other threads are out; no longer than so many seconds."""
+        here, until = threading.get_ident(), time.monotonic() + timeout_s
+        while any(thread != here for thread in self.inside()) and time.monotonic() < until:
+            time.sleep(_LOOK_AGAIN_S)
 
-    def open(self) -> None:
-        """Let everybody enter again."""
+    def forget(self) -> None:
+        """Forget who is inside, in a forked child: these threads are in the parent."""
+        self._lock = threading.RLock()
+        self._inside = []
+
+    def _pass(self, thread: int) -> threading.Lock:
+        made = threading.Lock()  # the lightest thing of C's that a block can be made of
         with self._lock:
-            self._is_shut = False
-            self._changed.notify_all()
+            self._inside = [each for each in self._inside if each[0]() is not None]
+            self._inside.append((weakref.ref(made), thread))
+        return made
 
 
 C = TypeVar("C", bound=Connection)
 
 _open: Final[weakref.WeakSet[Connection]] = weakref.WeakSet()
 _holders: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-_forking = threading.Lock()  # two threads may fork at once
 _opening = threading.RLock()
-_paused: Final[list[Forked]] = []
+GATE: Final = Gate()
 _parents: Final[set[File]] = set()  # files of which SQLite knows something that is true in the parent only
 
 
@@ -170,15 +177,13 @@ def connect_as(kind: type[C], path: Path, file: File | None = None, mode: str = 
     return connection
 
 
-@contextmanager
-def opening() -> Iterator[None]:
+def opening() -> AbstractContextManager[object]:
     """
-    Let no other thread open a store meanwhile.
+    Let no other thread open a store, in a ``with`` block.
 
     Who looks at a file before SQLite does, and closes it again, drops the locks that SQLite got on it in between.
     """
-    with _opening:
-        yield
+    return _opening
 
 
 def is_open(path: Path) -> bool:
@@ -233,22 +238,15 @@ def has_other_names(path: Path | str) -> bool:
 
 
 def _before() -> None:
-    _forking.acquire()
+    GATE.wait_until_empty(limits.FORK_WAIT_S)
     for holder in list(_holders):
-        _paused.append(holder)
         holder.pause()
 
 
-def _after_in_parent() -> None:
-    while _paused:
-        _paused.pop().resume()
-    _forking.release()
-
-
 def _after_in_child() -> None:
-    global _forking, _opening
-    _forking, _opening = threading.Lock(), threading.RLock()  # whoever held them is not in this process
-    _paused.clear()
+    global _opening
+    _opening = threading.RLock()  # whoever held it is not in this process
+    GATE.forget()
     for connection in list(_open):
         _parents.add(connection.file)
         keep_for_ever(connection)
@@ -258,5 +256,6 @@ def _after_in_child() -> None:
     _holders.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+if hasattr(os, "register_at_fork"):  # what is to be called before a fork is called in the reverse order
+    os.register_at_fork(before=_before, after_in_child=_after_in_child)
+    os.register_at_fork(before=GATE.shut, after_in_parent=GATE.open, after_in_child=GATE.open)

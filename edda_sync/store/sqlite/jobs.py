@@ -17,15 +17,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from edda_sync.store.sqlite.outcome import Outcome
     from edda_sync.store.sqlite.writer import SqliteWriter
 
 BATCH_MAX: Final = 64  # transactions of one commit
 GATHER_S: Final = 0.0006  # about what a commit takes on a quick disk
 
-Job: TypeAlias = "tuple[Callable[[SqliteWriter], Any], Future[Any] | Outcome]"
+Job: TypeAlias = "tuple[Callable[[SqliteWriter], Any], Outcome]"
 """What runs in a transaction, and what is told how it ended."""
 
 

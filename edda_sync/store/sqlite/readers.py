@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite.connections import Connection, Gate
+from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.reader import SqliteReader
+from edda_sync.store.sqlite.worker import Worker
 from edda_sync.words import errors, limits
 from edda_sync.words.process import Owner
 
@@ -44,14 +45,13 @@ class Readers:
         path: The store's file, for what an error says.
         connect: Makes a connection.
         owner: The process that opened the store.
-        gate: Where whoever uses the store passes.
 
     Attributes:
         is_watched: Whether a thread looks how much others write while somebody reads.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner, gate: Gate) -> None:
-        self._path, self._connect, self._owner, self._gate = path, connect, owner, gate
+    def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner) -> None:
+        self._path, self._connect, self._owner = path, connect, owner
         self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
         self._idle: list[SqliteReader] = []
         self._lent: dict[SqliteReader, int | None] = {}  # with the bytes of the journal at the first look
@@ -65,28 +65,26 @@ class Readers:
     @contextmanager
     def lend(self) -> Iterator[SqliteReader]:
         """Open a reader of one unmoving state; close it soon, since the file cannot shrink while it sees an old state."""
-        entered = self._gate.enter()
-        try:
-            with translated(self._path):
-                reader = self._borrow()
-                failed = False
-                try:
-                    reader.begin()
-                    self._lent[reader] = None
-                    if not self.is_watched:
-                        _watch.begin(self)
-                    yield reader
-                except sqlite.Error:
-                    failed = True
-                    raise
-                finally:
-                    if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
-                        with self._lock:  # or its connection would be another's by the time its reading is ended
-                            was_ended = self._lent.pop(reader, _ENDED) is _ENDED
-                            self._ending.discard(reader)
-                        self._give_back(reader, failed or was_ended)
-        finally:
-            self._gate.leave(entered)
+        with GATE.enter(self._owner), translated(self._path):
+            reader = self._borrow()
+            failed = False
+            try:
+                reader.begin()
+                self._lent[reader] = None
+                if not self.is_watched:
+                    _watch.begin(self)
+                yield reader
+            except sqlite.Error:
+                failed = True
+                raise
+            finally:
+                with self._lock:  # or its connection would be another's by the time its reading is ended
+                    was_ended = (
+                        self._lent.pop(reader, _ENDED) is _ENDED
+                    )  # first: whatever is interrupted, it is let go of
+                    self._ending.discard(reader)
+                if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
+                    self._give_back(reader, failed or was_ended)
 
     def version(self) -> int:
         """
@@ -110,15 +108,11 @@ class Readers:
                 look(self._watcher)
 
     def _begin_to_watch(self) -> None:
-        entered = self._gate.enter()
-        try:
-            with self._lock:
-                self._check_open()
-                if self._watcher is None:
-                    self._watcher = self._connect()  # SQLite tells a connection of the commits of others; it makes none
-                    self._watches += 1  # and each begins to count anew
-        finally:
-            self._gate.leave(entered)
+        with GATE.enter(self._owner), self._lock:
+            self._check_open()
+            if self._watcher is None:
+                self._watcher = self._connect()  # SQLite tells a connection of the commits of others; it makes none
+                self._watches += 1  # and each begins to count anew
 
     def journal_has(self, count: int) -> None:
         """Take in how many bytes the journal has; end each reader since whose beginning it has grown by too much."""
@@ -223,19 +217,17 @@ class _Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._watched: weakref.WeakSet[Readers] = weakref.WeakSet()
-        self._is_running = False
+        self._worker = Worker()
 
     def begin(self, readers: Readers) -> None:
         """Look at a store's journal until nobody reads it."""
         with self._lock:
-            readers.is_watched = True
             self._watched.add(readers)
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="edda-readers", daemon=True).start()
+            self._worker.begin(self._run)
+            readers.is_watched = True
 
     def _run(self) -> None:
-        while self._is_running:
+        while True:
             time.sleep(limits.READERS_LOOKED_AT_EVERY_S)
             for readers in list(self._watched):
                 readers.is_watched = False  # first: who begins to read from now on is seen, or says so
@@ -246,7 +238,9 @@ class _Watch:
                         if not readers.is_watched:
                             self._watched.discard(readers)
             with self._lock:
-                self._is_running = len(self._watched) > 0
+                if not self._watched:
+                    self._worker.leave()
+                    return
 
 
 _watch = _Watch()

@@ -125,11 +125,11 @@ class SqlConnection(Connection):
         Returns:
             Whether nothing is held any more; False while a statement runs, which is interrupted: ask again later.
         """
-        if not self._used.acquire(blocking=False):
-            self._is_ending = True
-            self.interrupt()
-            return False
-        try:
+        try:  # first: whoever takes it, and then begins a block, may be interrupted in between
+            if not self._used.acquire(blocking=False):
+                self._is_ending = True
+                self.interrupt()
+                return False
             if not self.holds:
                 return True
             self._is_outdated = self.in_transaction
@@ -139,7 +139,10 @@ class SqlConnection(Connection):
             super().rollback()
             return True
         finally:
-            self._used.release()
+            try:  # noqa: SIM105 - `suppress` is Python's own code, where an interrupt may come before this call of C
+                self._used.release()
+            except RuntimeError:  # another thread has it
+                pass
 
     @property
     def holds(self) -> bool:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edda_sync.store.sqlite import connections, journal, quiet, schema
 from edda_sync.store.sqlite.committing import Committer
-from edda_sync.store.sqlite.connections import Connection, Gate
+from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
 from edda_sync.store.sqlite.jobs import Job, Jobs
 from edda_sync.store.sqlite.opening import (
@@ -33,10 +33,11 @@ from edda_sync.store.sqlite.opening import (
     mode_to_read,
     prepare_file,
 )
-from edda_sync.store.sqlite.outcome import Outcome
+from edda_sync.store.sqlite.outcome import Awaited, Outcome
 from edda_sync.store.sqlite.place import Place
 from edda_sync.store.sqlite.reader import SqliteReader
 from edda_sync.store.sqlite.readers import Readers
+from edda_sync.store.sqlite.worker import Worker
 from edda_sync.store.sqlite.writer import SqliteWriter
 from edda_sync.words import errors, limits
 from edda_sync.words.config import absolute
@@ -44,8 +45,6 @@ from edda_sync.words.files import can_only_be_read, without_links
 from edda_sync.words.process import Owner
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from edda_sync.store.sqlite.sql import SqlConnection
 
 T = TypeVar("T")
@@ -88,9 +87,8 @@ class SqliteStore:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
-        self._gate = Gate(self._owner)
         self._lock = threading.Lock()  # for a moment only; whoever writes may take it
-        self._thread: threading.Thread | None = None
+        self._worker = Worker()
         self._closed = False
         self._writing = threading.Lock()  # for as long as a transaction takes
         self._written_at = 0.0  # monotonic seconds
@@ -113,7 +111,7 @@ class SqliteStore:
                 (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = real if self.is_read_only else prepare_file(path, real)
             self._place = Place(self.path)
-            self._readers = readers = Readers(self.path, self.connect, self._owner, self._gate)
+            self._readers = readers = Readers(self.path, self.connect, self._owner)
             to_write, heard = self._connect_to_write, readers.journal_has
             self._committer = Committer(self.path, to_write, self._place, self._owner, on_end, heard)
             try:
@@ -130,13 +128,10 @@ class SqliteStore:
 
     def transact(self, work: Callable[[SqliteWriter], T]) -> T:
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
-        entered = self._gate.enter()
-        try:
-            if self._jobs.is_quiet and self._writing.acquire(blocking=False):
+        with GATE.enter(self._owner):
+            if self._jobs.is_quiet and not self._writing.locked():
                 return self._write_here(work)
-        finally:
-            self._gate.leave(entered)
-        return self.submit(work).result()  # somebody writes: wait together with the others who do
+        return self._write_there(work)
 
     def transact_unless_busy(self, work: Callable[[SqliteWriter], object]) -> bool:
         """
@@ -145,43 +140,51 @@ class SqliteStore:
         Returns:
             Whether it ran.
         """
-        entered = self._gate.enter()
-        try:
+        with GATE.enter(self._owner):
             self._check_open()
-            if not self._jobs.is_empty or not self._writing.acquire(blocking=False):
+            if not self._jobs.is_empty or self._writing.locked():
                 return False
             done = Outcome()
-            try:
+            with self._writing:
                 self._check_open()
                 if not self._committer.commit([(work, done)], waits=False):
                     return False
                 self._put_off()
-            finally:
-                self._writing.release()
             done.result()
             return True
-        finally:
-            self._gate.leave(entered)
 
-    def submit(self, work: Callable[[SqliteWriter], T]) -> Future[T]:
-        """Queue ``work`` for the writer's thread; the future ends once it is on disk, or has left no trace."""
-        from concurrent.futures import Future
-
-        self._owner.check()
-        done: Future[T] = Future()
-        with self._lock:
-            self._check_open()
-            self._wake((work, done))
+    def submit(self, work: Callable[[SqliteWriter], T]) -> Awaited:
+        """Queue ``work`` for the writer's thread; the outcome is there once it is on disk, or has left no trace."""
+        done = Awaited()
+        self._queue((work, done))
         return done
 
+    def _queue(self, job: Job) -> None:
+        self._owner.check()
+        with self._lock:
+            self._check_open()
+            self._wake(job)
+
     def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
+        """Write on the caller's thread."""
         done = Outcome()
-        try:
+        with self._writing:  # whoever takes it by a call and then begins a block may be interrupted in between
             self._check_open()
             self._committer.commit([(work, done)])
             self._put_off()
-        finally:
-            self._writing.release()
+        result: T = done.result()
+        return result
+
+    def _write_there(self, work: Callable[[SqliteWriter], T]) -> T:
+        """Write on the writer's thread, together with the others who wait for that."""
+        done = Awaited()
+        try:
+            self._queue((work, done))
+            done.wait()
+        except BaseException:  # an interrupt: by the time that it is told, the work has ended, or never begins
+            if not done.cancel():
+                done.wait()
+            raise
         result: T = done.result()
         return result
 
@@ -190,10 +193,7 @@ class SqliteStore:
             raise errors.UsageError("This store is closed; open it again.")
 
     def _wake(self, job: Job | None) -> None:
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="edda-store", daemon=True)
-            thread.start()
-            self._thread = thread
+        self._worker.begin(self._run)
         self._jobs.put(job)
 
     def _put_off(self) -> None:
@@ -209,12 +209,14 @@ class SqliteStore:
                         self._wake(None)
             except RuntimeError:  # there is no thread to be had, as at the end of the interpreter; the write is durable
                 self._idle_due = False
+            except BaseException:  # an interrupt
+                self._idle_due = False
+                raise
 
     def _run(self) -> None:
         while self._owner.is_here:
             batch, is_long = self._jobs.gather(self._patience_s()), False
-            entered = self._gate.enter()
-            try:
+            with GATE.enter(self._owner):
                 with self._writing:
                     if batch:
                         self._committer.commit(batch)
@@ -226,8 +228,6 @@ class SqliteStore:
                         is_long = not self._idle_due and self._committer.has_long_journal()
                 if is_long:  # whoever writes meanwhile need not wait
                     quiet.shorten(self.connect)
-            finally:
-                self._gate.leave(entered)
 
     def _patience_s(self) -> float | None:
         if self._closed:
@@ -304,15 +304,12 @@ class SqliteStore:
         return journal.set_aside(self.path)
 
     def close(self) -> None:
-        """Finish running transactions and let go of the file."""
+        """Finish running transactions and let go of the file; call it again after an interrupt."""
         self._owner.check()
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
-            self._jobs.put(None)
-        if self._thread is not None:
-            self._thread.join()
+            self._jobs.put(None)  # each time: an interrupt may have ended the first call
+        self._worker.join()
         with self._writing:
             self._committer.let_go()
         self._readers.close()
@@ -320,16 +317,11 @@ class SqliteStore:
     # --- forks --------------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """Let go of the file as far as nobody is using it, and begin nothing until :meth:`resume`."""
-        self._gate.shut(limits.FORK_WAIT_S)
-        if self._writing.acquire(blocking=False):  # else a transaction is running, perhaps this thread's own
-            self._committer.let_go()
-            self._writing.release()
+        """Let go of the file as far as nobody is using it."""
+        if not self._writing.locked():  # else a transaction is running, perhaps this thread's own
+            with self._writing:
+                self._committer.let_go()
         self._readers.close_idle()
-
-    def resume(self) -> None:
-        """Let whoever waits begin."""
-        self._gate.open()
 
     def disown(self) -> None:
         """Let the transaction and the readers that a fork interrupted refuse every use in the child."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 
 import pytest
 
-from edda_sync.store.sqlite.outcome import Outcome
+from edda_sync.store.sqlite.outcome import Awaited, Outcome
 
 
 def test_what_a_transaction_returned_is_its_result() -> None:
@@ -40,3 +41,30 @@ def test_what_a_transaction_held_goes_with_the_error_and_waits_for_no_collection
         raise AssertionError("it raises")
 
     assert fail()() is None
+
+
+# --- of another thread ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_awaited_is_waited_for() -> None:
+    outcome, heard = Awaited(), list[object]()
+    thread = threading.Thread(target=lambda: heard.append(outcome.result()))
+    thread.start()
+    assert outcome.begin()
+    outcome.set_result(7)
+    thread.join()
+    assert (heard, outcome.result(), outcome.exception()) == ([7], 7, None)
+
+
+def test_what_has_not_ended_in_time_says_so() -> None:
+    outcome, error = Awaited(), ZeroDivisionError()
+    with pytest.raises(TimeoutError):
+        outcome.result(0.0)
+    outcome.set_exception(error)
+    assert outcome.exception(0.0) is error
+
+
+def test_what_was_cancelled_does_not_begin_and_what_began_is_not_cancelled() -> None:
+    cancelled, begun = Awaited(), Awaited()
+    assert (cancelled.cancel(), cancelled.begin()) == (True, False)
+    assert (begun.begin(), begun.cancel()) == (True, False)

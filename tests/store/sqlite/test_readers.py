@@ -194,16 +194,21 @@ def test_a_transaction_that_was_ended_is_run_again(store: SqliteStore, tmp_path:
 
 
 QUIET = """
-import pathlib, sys, threading
+import os, pathlib, sys
+from edda_sync.store.sqlite import readers
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
 limits.READERS_LOOKED_AT_EVERY_S = 0.001
+def threads():
+    return len(os.listdir("/proc/self/task"))
 store, other = SqliteStore(pathlib.Path(sys.argv[1])), SqliteStore(pathlib.Path(sys.argv[1]))
 for _ in range(3):
     with store.read(), other.read():
-        (watching,) = [thread for thread in threading.enumerate() if thread.name == "edda-readers"]
-    watching.join(60)
-    assert not watching.is_alive()
+        worker = readers._watch._worker
+        watching = worker._alive
+        assert (watching.locked(), threads()) == (True, 2)
+    with watching:
+        assert worker._alive is not watching, "it has ended"
 """
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import _thread
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -262,7 +262,7 @@ def test_a_batch_that_cannot_be_committed_leaves_no_trace_and_tells_each_of_its_
 ) -> None:
     gate = Gate(store)
     orphan = shown_task(1, parent_id="nobody")
-    futures: list[Future[Any]] = [store.submit(put("before")), store.submit(lambda tx: show(tx, orphan))]
+    futures = [store.submit(put("before")), store.submit(lambda tx: show(tx, orphan))]
     gate.open()
     assert all(isinstance(future.exception(WAIT_S), StorageError) for future in futures)
     assert ended == [True, False]
@@ -327,7 +327,7 @@ def test_a_fault_in_what_was_put_off_loses_nothing(store: SqliteStore) -> None:
 def test_a_durable_write_does_not_fail_where_no_thread_can_be_begun(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(_: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     done = threading.Event()
@@ -338,7 +338,7 @@ def test_a_durable_write_does_not_fail_where_no_thread_can_be_begun(
 
     store.on_idle = on_idle
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
+        patch.setattr(_thread, "start_new_thread", start)
         store.transact(put("kept", b"whole"))
     assert meta(store, "kept") == b"whole"
     assert not done.is_set()
@@ -610,7 +610,7 @@ def test_a_fault_of_the_disk_in_one_transaction_ends_all_that_would_be_committed
     rot.set_in()
     store = SqliteStore(path, ended.append)
     gate = Gate(store)
-    futures: list[Future[Any]] = [store.submit(work) for work in (put("before"), rot.index, put("after"))]
+    futures = [store.submit(work) for work in (put("before"), rot.index, put("after"))]
     gate.open()
     assert [type(future.exception(WAIT_S)) for future in futures] == [CorruptError] * 3
     assert True not in ended[1:], "the first one is the gate's"
