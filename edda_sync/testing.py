@@ -69,7 +69,7 @@ def devices(
 
 def pair(member: StorageEngine, newcomer: StorageEngine) -> None:
     """Make a newcomer, whose store belongs to no workspace yet, a member of another's: as pairing does, without a code."""
-    identity = newcomer.make_identity()
+    identity = newcomer.own.make_identity()
     card = DeviceCard(identity.certificate, newcomer.name, identity.sealing_keys)
     newcomer.adopt(member.welcome(card))
 
@@ -157,5 +157,5 @@ class Talk:
 def replica_of(engine: StorageEngine, *, defers: bool = False) -> Replica:
     """Return the replica of an engine, as the device's runner makes it; that one ``defers`` what takes long."""
     workspace = engine.workspace
-    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.writing.now, engine.random)
+    exchange = Exchange(engine.store, engine.ledger, engine.identity, verify, engine.writing.now, engine.writing.random)
     return Replica(exchange, engine.identity.device, lambda device: workspace_tag(workspace, device), defers=defers)

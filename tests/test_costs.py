@@ -190,13 +190,13 @@ def refold(size: int, engine: StorageEngine) -> Act:
 
 def scrub_a_chain(size: int, engine: StorageEngine) -> Act:
     chain(engine, size)
-    return lambda: engine.scrub(limit=10 * size)
+    return lambda: engine.reading.scrub(limit=10 * size)
 
 
 def scrub_links(size: int, engine: StorageEngine) -> Act:
     pairs = zip(tasks(engine, size), documents(engine, size), strict=True)
     one_change(engine, list(pairs), lambda tx, pair: tx.link(*pair))()
-    return lambda: engine.scrub(limit=10 * size)
+    return lambda: engine.reading.scrub(limit=10 * size)
 
 
 def trash(size: int, engine: StorageEngine) -> Act:
@@ -315,7 +315,7 @@ def take_a_title(size: int, here: StorageEngine, there: StorageEngine) -> Act:
         lambda engine, _: lambda: engine.query_tasks(edda.TaskQuery(order="updated_at", descending=True, limit=50))
     )),
     Case("a short id", beside(lambda engine, made: lambda: engine.resolve("task", made[0][-6:]))),
-    Case("a part of the scrub", beside(lambda engine, _: lambda: engine.scrub(limit=20)), size=600),  # it reads pages
+    Case("a part of the scrub", beside(lambda engine, _: lambda: engine.reading.scrub(limit=20)), size=600),  # in pages
     Case("status", beside(lambda engine, _: lambda: standing.status(engine))),
     Case("edit a title beside many rings of parents", retitle_beside_rings, devices=2),
     Case("edit a title beside one ring of parents", retitle_beside_a_ring, devices=2),

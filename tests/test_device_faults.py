@@ -411,7 +411,7 @@ async def test_damage_that_a_talk_meets_is_mended_and_the_talk_goes_on(bench: Be
         await phone.run(lambda store: store.update_task(edda.Task(id=task.id, status="done")))
         await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
         await until_equal(laptop)
-        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        assert await laptop.run(lambda store: store.reading.scrub()) == ([], None)
         assert await laptop.run(StorageEngine.digest) == await phone.run(StorageEngine.digest)
     assert laptop.fault in bench.troubles
 
@@ -427,7 +427,7 @@ async def test_damage_that_the_scrub_finds_is_mended_even_where_the_first_try_fa
             faulty.fail("forget", fault)
         rot(bench.home, "Buy milk", "Buy mule")
         await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
-        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        assert await laptop.run(lambda store: store.reading.scrub()) == ([], None)
         assert await laptop.run(StorageEngine.digest) == digest
         assert await laptop.run(titles) == {"Buy milk"}
     assert bench.troubles == [*([] if fault is None else [str(fault)]), laptop.fault]
@@ -442,7 +442,7 @@ async def test_what_rotted_of_the_log_itself_is_fetched_from_a_peer_and_then_all
         rot(bench.home, "Buy milk", "Buy mule", place="_log.body")
         rot(bench.home, "Buy milk", "Buy mule")
         await bench.until_told(lambda: "restored from the log" in "".join(bench.troubles))
-        assert await laptop.run(lambda store: store.scrub()) == ([], None)
+        assert await laptop.run(lambda store: store.reading.scrub()) == ([], None)
         await laptop.run(StorageEngine.rebuild)
         assert await laptop.run(titles) == {"Buy milk"}
         await until_equal(laptop, phone)

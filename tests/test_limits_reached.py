@@ -291,7 +291,7 @@ def test_a_life_that_depends_on_more_than_a_header_names_serves_a_newcomer(
     laptop, phone = two
     monkeypatch.setattr(limits, "DEPS_MAX", 3)
     for number in range(10):
-        laptop.store.transact(lambda tx: new_life(tx, laptop.random(16)))
+        laptop.store.transact(lambda tx: new_life(tx, laptop.writing.random(16)))
         laptop.create_task(edda.Task(title=f"in life {number}"))
     phone.create_task(edda.Task(title="apart"))
     goes_on(laptop, phone, tmp_path, monkeypatch)

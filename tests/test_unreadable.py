@@ -74,7 +74,7 @@ def test_what_cannot_be_read_ends_no_listing_and_is_made_anew(what: str) -> None
             assert len(spoiled.table("documents")) == 2
             assert not all(each.sound for each in doctor.check(spoiled))
             spoiled.create_task(edda.Task(title="goes on"))
-            found, following = spoiled.scrub(limit=1_000)
+            found, following = spoiled.reading.scrub(limit=1_000)
             keys = [each.key for each in found if each.key is not None]
             assert keys
             assert following is None

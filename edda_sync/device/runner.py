@@ -82,7 +82,7 @@ class Runner:
 
         written = await self._turns.run(opened)
         store, identity = self.store, self.store.identity
-        exchange = Exchange(store.store, store.ledger, identity, verify, store.writing.now, store.random)
+        exchange = Exchange(store.store, store.ledger, identity, verify, store.writing.now, store.writing.random)
         self._turns.replica = Replica(
             exchange, identity.device, lambda device: workspace_tag(store.workspace, device), defers=True
         )
@@ -389,5 +389,5 @@ def _received(peer: str, link: int, frame: bytes, replica: Replica, now: float) 
 
 
 def _scrubbed(store: StorageEngine, order: Scrub) -> Scrubbed:
-    found, following = store.scrub(order.after, order.limit)
+    found, following = store.reading.scrub(order.after, order.limit)
     return Scrubbed(found, following, sum(store.counts().values()))

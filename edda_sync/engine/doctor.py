@@ -288,7 +288,7 @@ def _texts(engine: StorageEngine) -> Iterator[list[Damage]]:
 def _entities(engine: StorageEngine) -> Iterator[list[Damage]]:
     after: bytes | None = b""
     while after is not None:
-        found, after = engine.scrub(after, PAGE)
+        found, after = engine.reading.scrub(after, PAGE)
         yield found
 
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from edda_sync.engine.transaction import Transaction
     from edda_sync.engine.write_side import WriteSide
     from edda_sync.engine.writing import Writing
-    from edda_sync.fold.scrub import Damage
     from edda_sync.ledger.ledger import Ledger
     from edda_sync.store.seams import Store, StoreReader
     from edda_sync.store.sqlite.sql import SqlConnection
@@ -260,10 +259,6 @@ class StorageEngine:
         """Fold some entities anew from the log; return how many changes it was. See ``Writing.refold``."""
         return self.writing.refold(keys)
 
-    def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
-        """Look whether the next stored entities are what was written, and say where to go on. See ``Reading.scrub``."""
-        return self.reading.scrub(after, limit)
-
     def check_still_there(self) -> None:
         """Look whether the file of this open store is still where it was. See ``Opened.check_still_there``."""
         self._opened.check_still_there()
@@ -327,10 +322,6 @@ class StorageEngine:
         """This device's identity. See ``OwnDevice.identity``."""
         return self.own.identity
 
-    def make_identity(self) -> Identity:
-        """Return this device's identity; a new one, kept, when it has none."""
-        return self.own.make_identity()
-
     @property
     def workspace(self) -> bytes:
         """The id of the workspace: 16 bytes."""
@@ -367,10 +358,6 @@ class StorageEngine:
     def welcome(self, card: DeviceCard, port: int = 0) -> Welcome:
         """Make a device a member, durably, and return what it must be told. See ``Membership.welcome``."""
         return self.membership.welcome(card, port)
-
-    def random(self, count: int) -> bytes:
-        """Return random bytes, from this engine's source."""
-        return self._random(count)
 
     def __enter__(self) -> Self:
         return self

@@ -284,7 +284,7 @@ class Reading:
             return []
         return file.damaged_parts()
 
-    def scrub(self, after: bytes, limit: int) -> tuple[list[Damage], bytes | None]:
+    def scrub(self, after: bytes = b"", limit: int = 1_000) -> tuple[list[Damage], bytes | None]:
         """
         Look whether stored entities still are what was written; ``Writing.refold`` or ``rebuild`` mends what is not.
 

@@ -175,7 +175,7 @@ class Housekeeping:
         device = self._device
         if device.is_between_levels:  # a version scrubs a view only after folding it by its own rules
             return Scrubbed([], order.after, 0)
-        found, following = device.running.scrub(order.after, order.limit)
+        found, following = device.running.reading.scrub(order.after, order.limit)
         if found:
             self._damaged(found[0].what)
         return Scrubbed(found, following, sum(device.running.counts().values()))

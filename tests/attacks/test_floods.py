@@ -92,7 +92,7 @@ def test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_adde
 ) -> None:
     a, b, c = three
     with strangers(1, tmp_path) as (d,):
-        proof = proof_by(d.make_identity(), a.workspace)
+        proof = proof_by(d.own.make_identity(), a.workspace)
         if first == "the proof":
             for each in (a, b):
                 line = Line(Liar(c), each)
@@ -111,7 +111,7 @@ def test_a_proof_is_kept_by_everybody_whether_it_comes_before_its_member_is_adde
 def test_whoever_left_a_proof_asks_for_it_again_as_soon_as_its_member_is_added(three: Engines, tmp_path: Path) -> None:
     a, b, c = three
     with strangers(1, tmp_path) as (d,):
-        proof = proof_by(d.make_identity(), a.workspace)
+        proof = proof_by(d.own.make_identity(), a.workspace)
         pair(b, d)
         with b.store.read() as reader:
             head = reader.log.heads()[actor_of(reader)]
@@ -130,7 +130,7 @@ def test_a_proof_that_was_left_is_asked_for_again_though_somebody_else_brings_it
 ) -> None:
     a, b, c = three
     with strangers(1, tmp_path) as (d,):
-        proof = proof_by(d.make_identity(), a.workspace)
+        proof = proof_by(d.own.make_identity(), a.workspace)
         line = Line(Liar(c), a)
         line.send(Evidence((proof,), False))
         pair(b, d)

@@ -92,7 +92,7 @@ def test_an_operation_that_fits_no_type_is_refused_everywhere_and_ends_nothing(e
         assert len(engine.members()) == len(engine.reading.certificates()) == 3
         assert engine.trash("task") == []
         assert engine.conflicts() == []
-        assert engine.scrub(limit=10_000) == ([], None)
+        assert engine.reading.scrub(limit=10_000) == ([], None)
         assert [each for each in doctor.check(engine) if not each.sound] == []
     before = a.digest()
     a.rebuild()

@@ -76,7 +76,7 @@ def test_a_newcomer_whose_card_no_reader_would_take_is_not_let_in(
     a, b, _ = engines
     newcomer = StorageEngine(tmp_path / "newcomer")
     newcomer.open_store(StorageConfig(backend="memory"))
-    identity = newcomer.make_identity()
+    identity = newcomer.own.make_identity()
     with pytest.raises(InvalidValueError, match="record"):
         a.welcome(DeviceCard(identity.certificate, "newcomer", sealing_keys))
     assert len(a.members()) == 3

@@ -146,7 +146,7 @@ def test_what_is_shown_while_another_process_writes_is_what_is_shown_afterwards(
             store.digest(),
             store.conflicts(),
             store.trash("document"),
-            store.scrub(),
+            store.reading.scrub(),
             [each for each in doctor.check(store) if not each.sound],
         ]
 

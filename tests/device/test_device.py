@@ -325,7 +325,7 @@ async def test_a_member_that_sends_garbage_is_shown_out_and_nothing_changes(benc
     bench.members("laptop", "phone", "rogue")
     with StorageEngine(bench.folder / "rogue") as rogue:
         rogue.open_store(bench.config("rogue"))
-        identity = rogue.make_identity()
+        identity = rogue.own.make_identity()
     async with bench.running("laptop") as laptop, bench.running("phone", laptop) as phone:
         await until_equal(laptop, phone)
         before = await laptop.run(StorageEngine.digest)

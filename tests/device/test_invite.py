@@ -24,7 +24,7 @@ async def test_a_device_that_joins_while_others_run_is_trusted_by_all_of_them(be
         assert reason == "discovery is switched off"
         with StorageEngine(bench.folder / "tablet") as tablet:
             tablet.open_store(bench.config("tablet"))
-            identity = tablet.make_identity()
+            identity = tablet.own.make_identity()
             card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
             welcome = membership.decode_welcome(await pairing.join(code, card, HOST, port))
             tablet.adopt(welcome)
@@ -60,7 +60,7 @@ async def test_a_device_that_knew_a_wrong_code_is_no_member_and_ends_the_invitat
         wrong = f"{code[:-1]}{(int(code[-1]) + 1) % 10}"
         with StorageEngine(bench.folder / "tablet") as tablet:
             tablet.open_store(bench.config("tablet"))
-            identity = tablet.make_identity()
+            identity = tablet.own.make_identity()
             card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
             with pytest.raises(PairingError):
                 await pairing.join(wrong, card, HOST, port)

@@ -111,7 +111,7 @@ async def test_an_invitation_says_its_code_first_and_then_who_came(bench: Bench)
         assert first["window_s"] == PATIENCE_S
         with StorageEngine(bench.folder / "tablet") as tablet:
             tablet.open_store(bench.config("tablet"))
-            identity = tablet.make_identity()
+            identity = tablet.own.make_identity()
             card = membership.encode(membership.DeviceCard(identity.certificate, "tablet", identity.sealing_keys))
             await pairing.join(first["code"], card, HOST, first["port"])
         last = await anext(asked)

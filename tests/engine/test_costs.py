@@ -149,7 +149,7 @@ IN_LINE: Final[dict[str, Look]] = {
     "all of them": lambda store: store.query_tasks(edda.TaskQuery()),
     "all of a tag": lambda store: store.query_tasks(edda.TaskQuery(tags=["tenth"])),
     "counts": lambda store: store.counts(),
-    "scrub": lambda store: store.scrub(limit=100_000),
+    "scrub": lambda store: store.reading.scrub(limit=100_000),
     "overfull": lambda store: store.reading.overfull(),
 }
 

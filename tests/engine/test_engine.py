@@ -207,7 +207,7 @@ def test_a_document_under_a_tasks_id_is_another_thing(store: StorageEngine) -> N
     assert [link.document_id for link in store.links(task_id=one)] == [other]
     assert [item.title for item in store.trash("document")] == ["D"]
     assert store.trash("task") == []
-    assert store.scrub() == ([], None)
+    assert store.reading.scrub() == ([], None)
 
 
 def test_of_a_deleted_parent_the_child_stays_and_finds_it_again(store: StorageEngine) -> None:
@@ -395,7 +395,7 @@ def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: St
     keys = [key_of("task", values.id_bytes("id", parent)), key_of("document", values.id_bytes("id", document_id))]
     tables = ("tasks", "documents", "tags", "entity_tags", "task_documents")
     before = [store.table(name) for name in tables], store.digest(), store.counts()
-    assert store.scrub() == ([], None)
+    assert store.reading.scrub() == ([], None)
 
     def rot(tx: StoreWriter) -> None:
         records = tx.states.get(keys)
@@ -406,13 +406,13 @@ def test_what_rotted_in_the_view_is_found_and_folded_anew_from_the_log(store: St
             tx.index.add_to_digest(1)  # which only the whole log mends
 
     store.store.transact(rot)
-    damage, following = store.scrub()
+    damage, following = store.reading.scrub()
     assert following is None
     assert {each.key for each in damage} >= {*keys}
     assert (None in {each.key for each in damage}) == (fold == "rebuild")
     done = store.rebuild() if fold == "rebuild" else store.refold(keys)
     assert done == (before[2]["changes"] if fold == "rebuild" else 3)  # those that are about one of the two
-    assert store.scrub() == ([], None)
+    assert store.reading.scrub() == ([], None)
     assert ([store.table(name) for name in tables], store.digest(), store.counts()) == before
     assert task_of(store, child).parent_id == parent
 

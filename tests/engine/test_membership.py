@@ -23,7 +23,7 @@ def newcomer(tmp_path: Path) -> Iterator[StorageEngine]:
 
 
 def card_of(engine: StorageEngine) -> DeviceCard:
-    identity = engine.make_identity()
+    identity = engine.own.make_identity()
     return DeviceCard(identity.certificate, engine.name, identity.sealing_keys)
 
 

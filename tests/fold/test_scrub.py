@@ -40,7 +40,7 @@ def test_a_store_as_it_was_written_is_sound(store: StorageEngine) -> None:
         tx.link(child, document)
     store.edit_text(document, "content", [(0, 0, "more ")])
     store.delete_task(parent)
-    assert store.scrub() == ([], None)
+    assert store.reading.scrub() == ([], None)
 
 
 def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_changed(store: StorageEngine) -> None:
@@ -48,11 +48,11 @@ def test_a_flipped_bit_in_a_row_is_found_although_the_stored_digest_never_change
     before = store.digest()
     damage(store, "UPDATE tasks SET title = 'Buy silk' WHERE id = ?", task)
     assert store.digest() == before
-    found, _ = store.scrub()
+    found, _ = store.reading.scrub()
     assert [each.what for each in found] == [f"task {task}"]
     assert found[0].key == key_of("task", values.id_bytes("id", task))
     store.refold([found[0].key])
-    assert store.scrub() == ([], None)
+    assert store.reading.scrub() == ([], None)
     read = store.get_task(task)
     assert read is not None
     assert read.title == "Buy milk"
@@ -90,14 +90,14 @@ def test_each_kind_of_damage_is_found_and_mended_from_the_log(tmp_path: Path, st
         before, tables = store.digest(), {name: store.table(name) for name in TABLES}
         damage(store, statement)
     with edda.open(tmp_path / "home") as store:  # nothing of it is in memory
-        found, _ = store.scrub()
+        found, _ = store.reading.scrub()
         assert any(each.what.startswith(what) for each in found), found
         keys = [each.key for each in found if each.key is not None]
         if len(keys) == len(found):
             store.refold(keys)
         else:
             store.rebuild()
-        assert store.scrub() == ([], None)
+        assert store.reading.scrub() == ([], None)
         assert store.digest() == before
         assert {name: store.table(name) for name in TABLES} == tables
 
@@ -139,10 +139,10 @@ def test_an_entity_that_cannot_be_read_ends_no_list_of_the_others() -> None:
             damage(laptop, "UPDATE _entities SET state = zeroblob(length(state)) WHERE key = ?", key)
             left = {each: [i for i in some if (each, i) != (name, item)] for each, some in whole.items()}
             assert listed(laptop) == left
-            assert key in [each.key for each in laptop.scrub()[0]]
+            assert key in [each.key for each in laptop.reading.scrub()[0]]
             laptop.refold([key])
             assert listed(laptop) == whole
-            assert laptop.scrub() == ([], None)
+            assert laptop.reading.scrub() == ([], None)
             assert laptop.digest() == before
 
 
@@ -152,7 +152,7 @@ def test_a_slice_says_where_to_go_on_and_the_last_one_looks_at_the_sums(store: S
     after: bytes | None = b""
     found, slices = [], 0
     while after is not None:
-        damaged, after = store.scrub(after, 3)
+        damaged, after = store.reading.scrub(after, 3)
         found += damaged
         slices += 1
     assert slices >= 4

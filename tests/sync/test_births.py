@@ -38,7 +38,7 @@ def three(request: pytest.FixtureRequest) -> Iterator[tuple[StorageEngine, ...]]
 def live(engine: StorageEngine, count: int) -> None:
     """Let a device begin so many lives, and write one change in each."""
     for number in range(count):
-        engine.store.transact(lambda tx: new_life(tx, engine.random(16)))
+        engine.store.transact(lambda tx: new_life(tx, engine.writing.random(16)))
         engine.store.transact(lambda tx, number=number: write(engine, tx, f"in life {number}"))  # type: ignore[misc]
 
 
@@ -46,7 +46,7 @@ def write(engine: StorageEngine, tx: StoreWriter, title: str) -> None:
     from edda_sync.changes.drafts import Put
     from edda_sync.crdt.entity import OWN_TIME
 
-    draft = Put.of("task", engine.random(16), {"title": title, "created_at": OWN_TIME})
+    draft = Put.of("task", engine.writing.random(16), {"title": title, "created_at": OWN_TIME})
     engine.ledger.commit(tx, [draft], 1)
 
 

@@ -137,7 +137,7 @@ def test_drafts_that_cannot_name_all_that_they_have_seen_are_written_again_once_
 ) -> None:
     laptop, tablet = scene.laptop, scene.tablet
     for number in range(6):
-        laptop.store.transact(lambda tx: new_life(tx, laptop.random(16)))
+        laptop.store.transact(lambda tx: new_life(tx, laptop.writing.random(16)))
         laptop.update_task(edda.Task(id=scene.task, title=f"Buy {number} eggs"))
     text = laptop.create_document(edda.Document(title="Note", content="one three"))
     laptop.edit_text(text, "content", [(4, 0, "two ")])
@@ -150,7 +150,7 @@ def test_drafts_that_cannot_name_all_that_they_have_seen_are_written_again_once_
         laptop.rebuild()
     tablet.update_task(edda.Task(id=scene.task, title="Buy a dozen", tags={"home", "work"}))
     tablet.edit_text(text, "content", [(4, 3, "2")])
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16)))
     tablet.edit_text(text, "content", [(0, 3, "1")])
     tablet.delete_task(scene.other)
     before = shown(tablet)
@@ -206,7 +206,7 @@ def test_what_was_written_on_a_segment_in_lives_of_which_one_continues_another_g
     tablet = scene.tablet
     for number in range(3):
         tablet.create_task(edda.Task(title=f"in life {number}"))
-        tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+        tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16)))
     assert len(met(tablet, scene.phone).proved) == 2
     tablet.create_task(edda.Task(title="in life 3"))
     scene.everybody()
@@ -218,7 +218,7 @@ def test_the_closing_of_a_life_that_was_begun_on_a_segment_is_forgotten_with_it(
     tablet = scene.tablet
     tablet.create_task(edda.Task(title="mine"))
     end_life(tablet)
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16)))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16)))
     assert len(met(tablet, scene.phone).proved) == 2
     with tablet.store.read() as reader:
         assert closing.held(reader) == []

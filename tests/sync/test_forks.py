@@ -187,7 +187,7 @@ def test_a_fork_at_an_actor_s_very_first_change_is_one_as_any_other(backend: str
 
 def begin(engine: StorageEngine, title: str) -> None:
     """Write a device's first change, like a copy that cannot know that it is one."""
-    draft = Put.of("task", engine.random(16), {"title": title, "created_at": OWN_TIME})
+    draft = Put.of("task", engine.writing.random(16), {"title": title, "created_at": OWN_TIME})
     assert engine.store.transact(lambda tx: engine.ledger.commit(tx, [draft], 1)) is not None
 
 

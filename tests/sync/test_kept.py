@@ -105,7 +105,7 @@ def test_words_that_one_life_may_not_write_into_one_text_become_a_document(
     for word, before in (("one", 0), ("two", 1_200)):
         scene.tablet.edit_text(scene.note, "content", [(0, before, f"{word} " * 300)])
         scene.tablet.update_task(edda.Task(id=scene.task, title=f"Buy {word}"))
-        scene.tablet.store.transact(lambda tx: new_life(tx, scene.tablet.random(16)))
+        scene.tablet.store.transact(lambda tx: new_life(tx, scene.tablet.writing.random(16)))
     monkeypatch.setattr(limits, limit, value)
     (kept,) = scene.end()
     assert scene.reads(kept) == "two " * 300 + "short"

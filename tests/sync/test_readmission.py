@@ -43,7 +43,7 @@ class Scene:
         self.other = laptop.create_task(edda.Task(title="Other"))
         sync(laptop, phone)
         self.old = copies(laptop)
-        self.old.store.transact(lambda tx: new_life(tx, self.old.random(16), "an older state was put back"))
+        self.old.store.transact(lambda tx: new_life(tx, self.old.writing.random(16), "an older state was put back"))
         self.tablet = newcomer(laptop)
 
     def let_in_again(self, host: StorageEngine | None = None) -> None:
@@ -138,7 +138,7 @@ def test_the_closing_of_a_life_that_is_written_again_in_another_one_is_forgotten
     tablet = scene.tablet
     tablet.create_task(edda.Task(title="mine"))
     end_life(tablet)
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "a copy"))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16), "a copy"))
     tablet.create_task(edda.Task(title="mine, too"))
     scene.let_in_again()
     with tablet.store.read() as reader:
@@ -149,11 +149,11 @@ def test_the_closing_of_a_life_that_is_written_again_in_another_one_is_forgotten
 def test_all_lives_that_wrote_early_and_large_changes_are_written_again(scene: Scene) -> None:
     tablet, words = scene.tablet, "x" * (limits.PART_BYTES_MAX + 1)
     large = tablet.create_task(edda.Task(title="large", description=words))
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "a copy"))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16), "a copy"))
     tablet.edit_text(large, "description", [(len(words), 0, "y" * 2_000)])
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "another copy"))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16), "another copy"))
     tablet.create_task(edda.Task(title="last"))
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "one that never writes"))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16), "one that never writes"))
     scene.let_in_again()
     scene.everybody()
     assert description(scene.phone, large) == words + "y" * 2_000
@@ -217,7 +217,7 @@ def test_a_later_life_names_nothing_either_while_what_the_first_one_continues_is
     tablet = scene.tablet
     tablet.create_task(edda.Task(title="first"))
     Talk(scene.phone, tablet).run()
-    tablet.store.transact(lambda tx: new_life(tx, tablet.random(16), "a copy"))
+    tablet.store.transact(lambda tx: new_life(tx, tablet.writing.random(16), "a copy"))
     tablet.create_task(edda.Task(title="second"))
     assert [each.deps for each in made_by(tablet, tablet)] == [(), ()]
 

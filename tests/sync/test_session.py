@@ -341,7 +341,7 @@ def changes_of_a_new_life(engine: StorageEngine, tx: Any) -> None:
     """Let a device begin a new life with its next write."""
     from edda_sync.workspace.actor import new_life
 
-    new_life(tx, engine.random(16))
+    new_life(tx, engine.writing.random(16))
 
 
 # --- batches that lie -------------------------------------------------------------------------------------------------

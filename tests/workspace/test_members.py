@@ -246,7 +246,7 @@ def test_nobody_writes_of_a_device_under_a_key_that_is_not_its_own() -> None:
 def test_a_welcome_with_a_certificate_that_is_none_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
     with edda.open(tmp_path / "a") as first, StorageEngine(tmp_path / "b") as second:
         second.open_store(edda.StorageConfig(name="phone"))
-        welcome = first.welcome(card_of(second.make_identity()))
+        welcome = first.welcome(card_of(second.own.make_identity()))
         members = {**welcome.members, "x": DeviceCard(b"nonsense", "ghost")}
         with pytest.raises(InvalidValueError):
             second.adopt(msgspec.structs.replace(welcome, members=members))
