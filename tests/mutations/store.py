@@ -11,8 +11,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a fault of the disk ends one job of a batch and no other",
         "What else is in the batch is acknowledged, though nobody knows what the disk has.",
         "store/sqlite/committing.py",
-        "is_own = errors.is_bug(error) and not is_fault(error)",
-        "is_own = errors.is_bug(error)",
+        "is_own = not is_fault(error)",
+        "is_own = True",
         ("store/sqlite/test_store.py",),
     ),
     Mutant(

@@ -105,8 +105,8 @@ class Committer:
                 for work, done in batch:
                     try:
                         results.append((done, self._attempt(work, writer, alone=len(batch) == 1)))
-                    except BaseException as error:
-                        is_own = errors.is_bug(error) and not is_fault(error)
+                    except BaseException as error:  # also an end of the program: no signal comes to the writer's thread
+                        is_own = not is_fault(error)
                         if len(batch) == 1 or not writer.in_transaction or not is_own:
                             raise
                         done.set_exception(error)

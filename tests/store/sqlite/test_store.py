@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -180,7 +181,11 @@ class PanicException(BaseException):
     """What native code raises that has a bug: no ``Exception``."""
 
 
-@pytest.mark.parametrize("failure", [ValueError("mine"), PanicException("at x.rs:1")])
+@pytest.mark.parametrize(
+    "failure",
+    [ValueError("mine"), PanicException("at x.rs:1"), SystemExit(1), KeyboardInterrupt(), CancelledError()],
+    ids=lambda failure: type(failure).__name__,
+)
 def test_one_failing_transaction_of_a_batch_leaves_the_others_whole(
     store: SqliteStore, ended: list[bool], failure: BaseException
 ) -> None:
