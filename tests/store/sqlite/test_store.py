@@ -177,6 +177,20 @@ def test_a_transaction_that_was_queued_before_the_store_is_closed_is_done(store:
     closing.join()
 
 
+def test_one_that_is_cancelled_before_it_begins_never_runs_and_the_others_do(store: SqliteStore) -> None:
+    gate = Gate(store)
+    before, cancelled, after = store.submit(put("before")), store.submit(put("cancelled")), store.submit(put("after"))
+    assert cancelled.cancel()
+    gate.open()
+    assert (before.result(WAIT_S), after.result(WAIT_S)) == ("before", "after")
+    assert not after.cancel(), "it is too late"
+    alone = Gate(store)
+    assert store.submit(put("cancelled")).cancel()
+    alone.open()
+    assert store.transact(put("last")) == "last", "the writer's thread goes on"
+    assert [meta(store, name) for name in ("before", "cancelled", "after", "last")] == [b"", None, b"", b""]
+
+
 class PanicException(BaseException):
     """What native code raises that has a bug: no ``Exception``."""
 
