@@ -22,7 +22,7 @@ from typing import TypeVar
 from edda_sync.store.memory.journal import Tables, empty_tables, undo
 from edda_sync.store.memory.reader import MemoryReader
 from edda_sync.store.memory.writer import MemoryWriter
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import NestedError, UsageError
 from edda_sync.words.process import Owner
 
 T = TypeVar("T")
@@ -71,7 +71,8 @@ class MemoryStore:
         done: Future[T] = Future()
         with self._lock:
             self._check_open()
-            assert self._writer is None, "a transaction inside a transaction waits for itself in any other store"
+            if self._writer is not None:  # this thread's own: others wait for the lock
+                raise NestedError("A transaction")
             self._writer = writer = MemoryWriter(self._tables, self._shared)
             try:
                 result = work(writer)
@@ -129,6 +130,8 @@ class MemoryStore:
         """Let go of everything, once the running transaction has ended."""
         self._owner.check()
         with self._lock:
+            if self._writer is not None:
+                raise NestedError("Closing a store")
             self._closed = True
             self._tables = {}
 

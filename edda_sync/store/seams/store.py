@@ -126,7 +126,12 @@ class Store(Protocol):
     """Where a device keeps everything."""
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
-        """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
+        """
+        Run ``work`` in one durable transaction; return what it returns once that is on disk.
+
+        Raises:
+            NestedError: This thread runs a transaction of the store, and would wait for itself.
+        """
         ...
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
@@ -147,5 +152,10 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish running transactions and let go of everything."""
+        """
+        Finish running transactions and let go of everything.
+
+        Raises:
+            NestedError: This thread runs one of them.
+        """
         ...

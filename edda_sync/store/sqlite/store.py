@@ -91,6 +91,7 @@ class SqliteStore:
         self._worker = Worker()
         self._closed = False
         self._writing = threading.Lock()  # for as long as a transaction takes
+        self._writer_is: int | None = None  # the thread that runs one
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
@@ -128,6 +129,7 @@ class SqliteStore:
 
     def transact(self, work: Callable[[SqliteWriter], T]) -> T:
         """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
+        self._check_not_inside("A transaction")
         with GATE.enter(self._owner):
             if self._jobs.is_quiet and not self._writing.locked():
                 return self._write_here(work)
@@ -147,7 +149,7 @@ class SqliteStore:
             done = Outcome()
             with self._writing:
                 self._check_open()
-                if not self._committer.commit([(work, done)], waits=False):
+                if not self._commit([(work, done)], waits=False):
                     return False
                 self._put_off()
             done.result()
@@ -170,7 +172,7 @@ class SqliteStore:
         done = Outcome()
         with self._writing:  # whoever takes it by a call and then begins a block may be interrupted in between
             self._check_open()
-            self._committer.commit([(work, done)])
+            self._commit([(work, done)])
             self._put_off()
         result: T = done.result()
         return result
@@ -187,6 +189,17 @@ class SqliteStore:
             raise
         result: T = done.result()
         return result
+
+    def _commit(self, batch: list[Job], *, waits: bool = True) -> bool:
+        self._writer_is = threading.get_ident()
+        try:
+            return self._committer.commit(batch, waits=waits)
+        finally:
+            self._writer_is = None  # no call: an interrupt cannot come before it
+
+    def _check_not_inside(self, what: str) -> None:
+        if self._writer_is == threading.get_ident():
+            raise errors.NestedError(what)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -219,7 +232,7 @@ class SqliteStore:
             with GATE.enter(self._owner):
                 with self._writing:
                     if batch:
-                        self._committer.commit(batch)
+                        self._commit(batch)
                         self._put_off()
                     elif self._closed and self._jobs.is_empty:  # a wake-up may have come before the last transactions
                         return
@@ -306,6 +319,7 @@ class SqliteStore:
     def close(self) -> None:
         """Finish running transactions and let go of the file; call it again after an interrupt."""
         self._owner.check()
+        self._check_not_inside("Closing a store")
         with self._lock:
             self._closed = True
             self._jobs.put(None)  # each time: an interrupt may have ended the first call

@@ -14,6 +14,7 @@ All errors of edda-sync, one tree. Each says whose fault it is, what happened an
     │   ├── LimitError             larger than a limit allows (what, size, limit)
     │   ├── CallbackError          a function that the caller gave to be called raised something (about, raised)
     │   └── UsageError             the call does not fit the state (a closed store, no workspace, ...)
+    │       └── NestedError        it would wait, inside a transaction, for the end of that transaction (what)
     ├── StorageError               this device's disk or store
     │   ├── NotAStoreError         the path holds something else (path)
     │   ├── NewerStoreError        made by a newer version (found, known)
@@ -57,6 +58,7 @@ from edda_sync.words.errors.local import (
     InvalidValueError,
     LimitError,
     LocalError,
+    NestedError,
     NotFoundError,
     NotLinkedError,
     NotTaggedError,
@@ -125,6 +127,7 @@ __all__ = [
     "LostIndexError",
     "LostJournalError",
     "LostStoreError",
+    "NestedError",
     "NewerStoreError",
     "NotAMemberError",
     "NotAStoreError",

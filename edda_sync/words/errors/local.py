@@ -107,6 +107,17 @@ class UsageError(LocalError):
     """The call does not fit the state of things; the text says what to do first."""
 
 
+class NestedError(UsageError):
+    """Something would wait, inside a transaction of a store, for that very transaction to end."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} inside a transaction of the same store would wait for itself; "
+            "do it with the transaction that is running, or once that has ended."
+        )
+
+
 class CallbackError(LocalError):
     """
     What a program gave to be called raised something; it is not called any more, and all else goes on.

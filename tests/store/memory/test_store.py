@@ -8,13 +8,6 @@ import edda_sync as edda
 from edda_sync.store.memory.store import MemoryStore
 
 
-def test_a_transaction_inside_a_transaction_is_a_fault_of_the_program() -> None:
-    store = MemoryStore()
-    with pytest.raises(AssertionError, match="inside a transaction"):
-        store.transact(lambda _tx: store.transact(lambda _inner: None))
-    assert store.transact(lambda tx: tx.log.position()) == 0
-
-
 def test_a_reader_that_has_ended_shows_nothing_more() -> None:
     store = MemoryStore()
     with store.read() as reader:

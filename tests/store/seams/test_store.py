@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from edda_sync.simulations.disk import DiskStore
 from edda_sync.store.seams import StoreWriter
-from edda_sync.words.errors import UsageError
+from edda_sync.words.errors import NestedError, UsageError
 from tests.forked import fork, in_child
 from tests.store.samples import ACTOR, GENESIS, REFUSED, AnyStore, change_all, dump, entity, fill
 
@@ -98,6 +99,29 @@ def test_a_future_carries_the_error_of_its_work(store: AnyStore) -> None:
 
     with pytest.raises(KeyError, match="mine"):
         store.submit(work).result(timeout=30)
+
+
+def test_what_would_wait_for_its_own_transaction_is_refused_and_leaves_no_trace(store: AnyStore) -> None:
+    waits: list[Callable[[], object]] = [lambda: store.transact(lambda _tx: None)]
+    if not isinstance(store, DiskStore):  # which is closed by the disk
+        waits.append(store.close)
+    for wait in waits:
+
+        def work(tx: StoreWriter, wait: Callable[[], object] = wait) -> None:
+            tx.meta.set("name", b"half")
+            wait()
+
+        with pytest.raises(NestedError, match="would wait for itself; do it with the transaction that is running"):
+            store.transact(work)
+    assert store.transact(lambda tx: tx.meta.get("name")) is None
+
+    def goes_on(tx: StoreWriter) -> None:
+        with pytest.raises(NestedError):
+            store.transact(lambda _tx: None)
+        tx.meta.set("name", b"whole")
+
+    store.submit(goes_on).result(timeout=30)  # on whichever thread
+    assert store.transact(lambda tx: tx.meta.get("name")) == b"whole"
 
 
 # --- readers -----------------------------------------------------------------------------------------------------------

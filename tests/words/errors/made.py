@@ -21,6 +21,7 @@ MADE: list[EddaError] = [
     errors.OutdatedError("/home/a/notes/edda.db"),
     errors.LimitError("the text", 20_000_000, 16_777_216),
     errors.UsageError("This store is closed; open it again."),
+    errors.NestedError("A transaction"),
     errors.NotAStoreError("/home/a/notes"),
     errors.NewerStoreError("/home/a/notes", 7, 1),
     errors.LostStoreError("/home/a/notes/edda.db", ["identity.json", "identity.key"]),
