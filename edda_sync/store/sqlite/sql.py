@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, NoReturn, TypeVar
 from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.store.sqlite.connections import Connection
-from edda_sync.words.errors import OutdatedError
+from edda_sync.words.errors import OutdatedError, UsageError
 from edda_sync.words.process import Owner
 
 R = TypeVar("R")
@@ -36,6 +36,7 @@ class SqlConnection(Connection):
 
     MODE: ClassVar = "ro"
     _watch: Callable[[SqlConnection], None] | None = None
+    _is_shut = False
 
     def open_to(self, path: Path, watch: Callable[[SqlConnection], None], owner: Owner) -> None:
         """
@@ -55,6 +56,7 @@ class SqlConnection(Connection):
 
     def cursor(self) -> SqlCursor:
         """Return a new cursor."""
+        self._check_open()
         found: SqlCursor = super().cursor(SqlCursor)
         return found
 
@@ -64,12 +66,14 @@ class SqlConnection(Connection):
 
     def commit(self) -> None:
         """End the transaction, if there is one."""
+        self._check_open()
         if self._watch is not None:
             self._is_outdated = False
         super().commit()
 
     def rollback(self) -> None:
         """End the transaction, if there is one, and every cursor with it."""
+        self._check_open()
         if self._watch is not None:
             self._is_outdated = False
         super().rollback()
@@ -83,12 +87,24 @@ class SqlConnection(Connection):
                 self._waiting.clear()
                 super().close()
 
+    def shut(self) -> None:
+        """Close it, since its store is closed: every use is refused from now on, and a statement that runs is ended."""
+        self._is_shut = True
+        with suppress(sqlite.Error):  # it is closed
+            self.interrupt()
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._is_shut:
+            raise UsageError("This store is closed; open it again.")
+
     def run(self, cursor: SqlCursor, work: Callable[..., R], *of: Any) -> R:
         """Run a statement, and watch for how long it holds on to what it sees."""
         if self._watch is None:
             return work(*of)  # it is being configured
         self._owner.check()
         with self._used:
+            self._check_open()
             if self._is_outdated:
                 self._is_outdated = False
                 raise self._outdated()
@@ -109,6 +125,7 @@ class SqlConnection(Connection):
             return work(*of)
         self._owner.check()
         with self._used:
+            self._check_open()
             if cursor.is_outdated:
                 raise self._outdated()
             return self._attempt(cursor, work, *of)
@@ -159,6 +176,7 @@ class SqlConnection(Connection):
             return work(*of)
         except sqlite.Error as error:
             self._waiting.discard(cursor)
+            self._check_open()  # it was interrupted for that
             if self._is_ending and (getattr(error, "sqlite_errorname", None) or "").startswith(_ENDED):
                 raise self._outdated() from None
             raise

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -92,6 +93,7 @@ class SqliteStore:
         self._closed = False
         self._writing = threading.Lock()  # for as long as a transaction takes
         self._writer_is: int | None = None  # the thread that runs one
+        self._asked: weakref.WeakSet[SqlConnection] = weakref.WeakSet()  # by programs, in SQL
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
@@ -327,6 +329,8 @@ class SqliteStore:
         with self._writing:
             self._committer.let_go()
         self._readers.close()
+        for connection in list(self._asked):
+            connection.shut()
 
     # --- forks --------------------------------------------------------------------------------------------------------
 
@@ -381,11 +385,17 @@ class SqliteStore:
         return self._connect(connections.Connection)
 
     def sql(self) -> SqlConnection:
-        """Return a connection for SQL of the program's own, who closes it."""
+        """Return a connection for SQL of the program's own, who closes it; it is closed with the store, too."""
         from edda_sync.store.sqlite.sql import SqlConnection  # seldom needed
 
+        self._check_open()
         connection = self._connect(SqlConnection)
         connection.open_to(self.path, self._readers.watch, self._owner)
+        with self._lock:
+            if not self._closed:
+                self._asked.add(connection)
+                return connection
+        connection.shut()
         return connection
 
     def _connect(self, kind: type[C]) -> C:

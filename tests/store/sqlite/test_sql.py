@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlcipher3 import dbapi2 as sqlite
 
-from edda_sync.store.sqlite import opening
+from edda_sync.store.sqlite import connections, opening
 from edda_sync.store.sqlite.sql import SqlConnection
 from edda_sync.store.sqlite.store import SqliteStore
 from edda_sync.words import limits
@@ -201,6 +201,42 @@ def test_a_connection_that_is_closed_holds_nothing(store: SqliteStore, asked: Sq
     asked.close()
     assert not asked.holds
     assert not store._readers.look()
+
+
+def test_with_its_store_a_connection_is_closed_and_every_use_of_it_refused(store: SqliteStore, path: Path) -> None:
+    asked, begun, free = store.sql(), store.sql(), store.sql()
+    wait_for(cursor := asked.cursor())
+    begun.execute("BEGIN")
+    free.close()
+    store.close()
+    uses: list[Callable[[], object]] = [
+        cursor.fetchone, cursor.fetchall, lambda: next(cursor), lambda: cursor.execute("SELECT 1"), asked.cursor,
+        lambda: asked.execute("SELECT 1"), lambda: asked.executescript("SELECT 1"), begun.commit, begun.rollback, store.sql,
+    ]  # fmt: skip
+    for use in uses:
+        with pytest.raises(UsageError, match="This store is closed"):
+            use()
+    for connection in (asked, begun, free):
+        connection.close()
+    assert not connections.is_open(path), "nothing of this process is open to the file"
+
+
+def test_a_statement_that_runs_when_its_store_is_closed_is_interrupted(store: SqliteStore) -> None:
+    asked, running, said = store.sql(), threading.Event(), list[BaseException]()
+    asked.create_function("begun", 0, running.set)
+
+    def run() -> None:
+        try:
+            asked.execute(f"SELECT begun(), ({ENDLESS})").fetchone()
+        except UsageError as error:
+            said.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert running.wait(WAIT_S)
+    store.close()
+    thread.join(WAIT_S)
+    assert str(said[0]) == "This store is closed; open it again."
 
 
 def test_an_open_value_would_hold_on_to_a_state_and_is_refused(asked: SqlConnection) -> None:
