@@ -24,6 +24,7 @@ from edda_sync.cli.common import (
 from edda_sync.cli.happenings import Lines
 from edda_sync.cli.running import (
     NO_NETWORK,
+    QUIET_S,
     SHORT_DEVICE,
     Waiting,
     answers,
@@ -38,6 +39,7 @@ from edda_sync.words.errors import damage_sentence
 
 if TYPE_CHECKING:
     from edda_sync.device.control import Answer
+    from edda_sync.device.device import Device
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
@@ -63,18 +65,26 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    lines = Lines()
+    device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
+    lines.device = device
+
+    opening = Waiting("Opening the store")
 
     def stopping() -> None:
         stop.set()
-        for each in (signal.SIGINT, signal.SIGTERM):  # a person who asks twice does not want to wait
+        opening.end()
+        for each in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # a person who asks twice does not want to wait: whatever runs here
             loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)  # ends, and SQLite undoes what was not finished
+        loop.call_later(QUIET_S, lambda: note(_finishing(device)))
 
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopping)
-    lines = Lines()
-    with Waiting("Opening the store"):
-        device = Device(home(), port=port, at=at, discover=discover, tell=lines.happened)
-        lines.device = device
+    with opening:
         await device.__aenter__()
     gc.freeze()  # what is here now stays: to look all of it through would hold up whatever comes for 15 to 40 ms
     try:
@@ -93,6 +103,13 @@ async def _up(port: int, at: tuple[tuple[str, int], ...], discover: bool, fresh:
     finally:
         await device.__aexit__()
     say("Stopped; everything is on disk.")
+
+
+def _finishing(device: Device) -> str:
+    """Say what is waited for before the device ends."""
+    large = device.large
+    what = "what it has begun" if large is None else f"something large that is exchanged with {device.name_of(large)}"
+    return safe_line(f"Finishing {what}; press Ctrl-C again to end at once: nothing that was acknowledged is lost.")
 
 
 def _print_banner(status: Answer, addresses: list[str]) -> None:

@@ -77,6 +77,10 @@ class Waiting:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Tell nothing more."""
         self._timer.cancel()
         if self._status is not None:
             self._status.stop()

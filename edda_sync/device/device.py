@@ -179,6 +179,11 @@ class Device:
         return self._runner.trouble
 
     @property
+    def large(self) -> str | None:
+        """The peer with whom something large is being exchanged, which cannot be cut; None for none."""
+        return self._runner.large
+
+    @property
     def port(self) -> int:
         """The port where this device listens."""
         return self.peers.port

@@ -139,6 +139,11 @@ class Runner:
         self.worked(ASKED)
         return found
 
+    @property
+    def large(self) -> str | None:
+        """As ``Turns.large``."""
+        return self._turns.large
+
     async def ask_peers(self) -> None:
         """Let every peer know that somebody waits for the proof that all are equal."""
         await self._turns.drive(Replica.ask)
@@ -262,12 +267,7 @@ class Runner:
             self._status.proved_equal(effect.peer)
             self.changes.told()
         elif isinstance(effect, Work):
-            self.tasks.start(self._work(effect))
-
-    async def _work(self, work: Work) -> None:
-        """Run long work on a thread of its own, while the replica goes on."""
-        await asyncio.to_thread(work.run)
-        await self._turns.drive(lambda replica, now: replica.worked(work, now))
+            self.tasks.start(self._turns.work(effect))
 
     # --- the steward --------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from edda_sync.crdt.frontier import Dot
-from edda_sync.sync.effects import Effect
+from edda_sync.sync.effects import Effect, Work
 from edda_sync.sync.progress import Progress
 from edda_sync.sync.replica import Replica
 from edda_sync.words.errors import is_bug
@@ -49,6 +49,10 @@ class Turns:
 
     Args:
         carry_out: Called on the event loop with the result of each turn, in order.
+
+    Attributes:
+        replica: The replica, which whoever makes it sets.
+        large: The peer with whom something large is exchanged beside the turns; None for none.
     """
 
     def __init__(self, carry_out: Callable[[Turn], None]) -> None:
@@ -57,6 +61,7 @@ class Turns:
         self._thread = ThreadPoolExecutor(1, "edda-replica")
         self._taken = threading.Lock()
         self.replica: Replica
+        self.large: str | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something on the replica's thread, between its turns."""
@@ -70,6 +75,19 @@ class Turns:
                 self._turn(work, None)
 
         await self.run(turn)
+
+    async def work(self, work: Work) -> None:
+        """Run long work on a thread of its own, beside the turns, and take its result in a turn."""
+
+        def run() -> None:  # to its end, even if nobody waits for it any more
+            self.large = work.peer
+            try:
+                work.run()
+            finally:
+                self.large = None
+
+        await asyncio.to_thread(run)
+        await self.drive(lambda replica, now: replica.worked(work, now))
 
     def drive_here(self, work: Callable[[Replica, float], list[Effect] | None], told: Dot) -> bool:
         """

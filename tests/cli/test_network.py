@@ -5,13 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
+from sqlcipher3 import dbapi2 as sqlite
 
+from edda_sync import StorageConfig, StorageEngine, Task
+from edda_sync.words.config import DATABASE_FILE
 from tests.cli.meeting import Machines, shown, titles
 from tests.cli.processes import PATIENCE_S, Machine, Running
 from tests.e2e.machine import OPENS_SLOWLY
+
+LARGE = 3_500  # tasks of one change: more than is taken in a turn
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -23,6 +29,35 @@ def test_up_ends_cleanly_when_it_is_told_to(machine: Machines, number: int) -> N
     assert running.lines[-1] == "Stopped; everything is on disk."
     assert titles(laptop) == {"Buy milk"}
     assert not (laptop.home / "run" / "edda.sock").exists()
+
+
+def test_who_presses_ctrl_c_while_something_large_is_taken_is_told_and_may_press_it_again(
+    pair: tuple[Machine, Machine],
+) -> None:
+    laptop, phone = pair
+    with StorageEngine(phone.home) as engine:
+        engine.initialize(StorageConfig(name="phone", state_path=phone.state))
+        with engine.begin_transaction() as tx:
+            for number in range(LARGE):
+                tx.create_task(Task(title=f"task {number}"))
+    running, address = laptop.up(terminal=True)
+    laptop.run("task", "add", "acknowledged")
+    with closing(sqlite.connect(laptop.home / DATABASE_FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # so that it takes as long as one likes
+        sender, _ = phone.up("--at", address)
+        running.wait_for("connected to phone")
+        while laptop.json("status")["peers"][0]["behind"] == 0:
+            pass
+        running.process.send_signal(signal.SIGINT)
+        running.wait_for("Finishing something large that is exchanged with phone; press Ctrl-C again to end at once: ")
+        running.process.send_signal(signal.SIGINT)
+        assert running.wait() == -signal.SIGINT
+        other.execute("ROLLBACK")
+    assert titles(laptop) == {"Buy milk", "acknowledged"}
+    running, _ = laptop.up()
+    running.wait_for("phone: .*proved equal")
+    assert len(titles(laptop)) == LARGE + 2
+    assert (running.end(), sender.end()) == (0, 0)
 
 
 def test_devices_that_run_pass_on_what_other_processes_write(pair: tuple[Machine, Machine]) -> None:
@@ -225,7 +260,7 @@ def test_status_is_the_same_table_while_the_device_runs_and_while_it_does_not(pa
     assert (down["running"], down["tasks"], down["peers"][0]["name"]) == (False, 1, "phone")
     running, address = laptop.up()
     second, _ = phone.up("--at", address)
-    running.wait_for("phone: proved equal")
+    running.wait_for("phone: .*proved equal")
     up = laptop.json("status")
     assert keys(up) == keys(down)
     assert up["running"] is True

@@ -276,8 +276,10 @@ async def test_while_a_large_change_waits_for_the_store_the_replica_serves_other
             await other.until_said(Hello)
         assert laptop.store.counts()["tasks"] == 0
         assert wire.said == []
+        assert laptop.large == wire.peer
         done.set()
         await wire.until_said(Ack)
+        assert not laptop.large
         assert laptop.store.counts()["tasks"] == 3
         for each in (wire, other):
             await each.close()
