@@ -177,3 +177,36 @@ def _switch_to_wal(connection: Any) -> str:
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
                 raise
             time.sleep(_WAL_RETRY_S)
+
+
+def prepare_schema(connection: Any, path: Path, *, is_read_only: bool) -> None:
+    """
+    Bring a store's tables up to date, or make them.
+
+    Args:
+        connection: A connection to the file, from :func:`configure`.
+        path: The file, for what an error says.
+        is_read_only: Whether the file cannot be written.
+
+    Raises:
+        NewerStoreError: A newer version made it.
+        NotAStoreError: Another program did.
+        ReadOnlyError: The tables would have to be changed, and cannot be.
+    """
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > schema.VERSION:
+        raise errors.NewerStoreError(str(path), found, schema.VERSION)
+    if found == schema.VERSION:
+        return
+    if is_read_only:
+        raise errors.ReadOnlyError(str(path))
+    connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
+    (name,) = connection.execute("PRAGMA application_id").fetchone()
+    if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+        raise errors.NotAStoreError(str(path))
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    schema.migrate(connection)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA busy_timeout = 0")  # whoever waits for readers lets nobody write meanwhile
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+    connection.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")

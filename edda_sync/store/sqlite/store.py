@@ -20,9 +20,9 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from edda_sync.store.sqlite import connections, journal, quiet, schema
+from edda_sync.store.sqlite import connections, journal, quiet
 from edda_sync.store.sqlite.committing import Committer
 from edda_sync.store.sqlite.connections import GATE, Connection
 from edda_sync.store.sqlite.errors import translated
@@ -33,6 +33,7 @@ from edda_sync.store.sqlite.opening import (
     configure_to_read,
     mode_to_read,
     prepare_file,
+    prepare_schema,
 )
 from edda_sync.store.sqlite.outcome import Awaited, Outcome
 from edda_sync.store.sqlite.place import Place
@@ -351,29 +352,11 @@ class SqliteStore:
     def _prepare(self) -> None:
         connection = self.connect()
         try:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found > schema.VERSION:
-                raise errors.NewerStoreError(str(self.path), found, schema.VERSION)
-            if found < schema.VERSION and self.is_read_only:
-                raise errors.ReadOnlyError(str(self.path))
-            if found < schema.VERSION:
-                connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
-                self._make(connection)
-                connection.execute("COMMIT")
-                connection.execute("PRAGMA busy_timeout = 0")  # whoever waits for readers lets nobody write meanwhile
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
-                connection.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")
+            prepare_schema(connection, self.path, is_read_only=self.is_read_only)
         except BaseException:
             connection.close()
             raise
         self._readers.add(connection)
-
-    def _make(self, connection: Any) -> None:
-        (name,) = connection.execute("PRAGMA application_id").fetchone()
-        if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
-            raise errors.NotAStoreError(str(self.path))
-        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        schema.migrate(connection)
 
     def _connect_to_write(self) -> Connection:
         if self.is_read_only:
