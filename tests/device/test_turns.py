@@ -10,11 +10,13 @@ from typing import cast
 import pytest
 
 from edda_sync.device.turns import Turn, Turns
+from edda_sync.sync import effects
 from edda_sync.sync.effects import Effect, Proved
 from edda_sync.sync.replica import Replica
 from edda_sync.words.errors import BusyError
 
 DOT = (bytes(16), 1)
+PATIENCE_S = 60
 Work = Callable[[Replica, float], list[Effect] | None]
 
 
@@ -26,6 +28,9 @@ class Still:
 
     def next_deadline(self) -> None:
         return None
+
+    def worked(self, work: effects.Work, now: float) -> effects.Said:
+        return work.done()(now)
 
 
 class Carried:
@@ -131,3 +136,29 @@ async def test_a_fault_on_a_threads_own_turn_is_no_fault_of_what_it_has_written(
     with pytest.raises(type(error)):
         await turns.drive(work)
     assert await asyncio.to_thread(turns.drive_here, saying("phone"), DOT), "the replica is free again"
+
+
+async def test_the_peer_of_a_long_work_is_known_until_it_ends_even_if_nobody_waits_for_it(
+    turns: Turns, carried: Carried
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def do() -> Callable[[float], effects.Said]:
+        begun.set()
+        assert may_end.wait(PATIENCE_S)
+        return lambda _now: [Proved("phone")]
+
+    for is_cancelled in (False, True):
+        begun.clear()
+        may_end.clear()
+        working = asyncio.ensure_future(turns.work(effects.Work("phone", do)))
+        assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+        if is_cancelled:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        assert turns.large == "phone"
+        may_end.set()
+        if not is_cancelled:
+            await working
+            assert not turns.large
+    assert carried.peers == ["phone"]
