@@ -1,6 +1,7 @@
 """
-Stores: what the pure core asks of one (``seams``, a file a facet), and the two that keep it: in memory and in SQLite.
+Stores: what the pure core asks of a store (``seams``, one file for each facet), and its two implementations, in memory and
+in SQLite.
 
-Read ``seams/__init__`` first, then one facet on its way down: ``seams/log``, ``sqlite/log``, ``memory/log``. They are
-composed in ``sqlite/reader`` and ``sqlite/writer``; ``sqlite/store`` runs transactions.
+Read ``seams/__init__`` first, then follow one facet: ``seams/log``, ``sqlite/log``, ``memory/log``. ``sqlite/reader`` and
+``sqlite/writer`` compose the facets; ``sqlite/store`` runs transactions.
 """

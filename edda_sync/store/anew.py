@@ -1,10 +1,11 @@
 """
-What a process remembers of a store from one transaction to the next, and when that is no longer so.
+When something that a process remembers about a store from one transaction to the next is no longer true.
 
-Any process may fold entities of the store anew, or call changes by other names. What the others remember of it was true when
-they read it: a text with other items in it, a past in the names of before a fork, a segment that is served. Nothing in the
-rows that they would read next tells them. So each transaction that does such a thing counts up a number in the store, and
-whoever remembers something compares that before use. Inside one process it is the same: nobody has to be told.
+Any process may fold entities of the store again, or rename changes. What other processes remember was true when they
+read it: a text with other items, a past with the names from before a fork, a segment that is served. Nothing in the
+rows that they read next tells them. So each such transaction increments a number in the store, and everyone who
+remembers something compares that number before using it. Inside one process it is the same, so nobody has to be
+notified.
 """
 
 from __future__ import annotations
@@ -18,33 +19,33 @@ _NUMBER_BYTES: Final = 8
 
 
 def times(reader: StoreReader) -> int:
-    """Return how often something of a store was folded anew."""
+    """Return how often something in a store was folded again."""
     return int.from_bytes(reader.meta.get(FOLDED_KEY) or b"", "big")
 
 
 def note(tx: StoreWriter) -> None:
-    """Note that something is folded anew, or called by another name: what anybody remembers is not so any more."""
+    """Note that something is folded again, or renamed, so that nothing that was remembered before is used."""
     tx.meta.set(FOLDED_KEY, (times(tx) + 1).to_bytes(_NUMBER_BYTES, "big"))
 
 
 class Still:
     """
-    Whether what was remembered is still so; one for each memory.
+    Whether something remembered is still true; one object for each memory.
 
-    Tell it of the end of every transaction: a number that was counted up in one that came to nothing is given again, for
-    something else.
+    Report the end of every transaction to it: a transaction that is rolled back may have incremented the number, and
+    the same number is then used again for something else.
     """
 
     __slots__ = ("_at", "_committed")
 
     def __init__(self) -> None:
-        self._at: bytes | None = None  # the number, as it stands in the store
+        self._at: bytes | None = None  # the number in the store
         self._committed: bytes | None = None
 
     def holds(self, reader: StoreReader) -> bool:
-        """Tell whether nothing was folded anew since this was asked last; what is remembered from now on is of now."""
+        """Tell whether nothing was folded again since the last call. What is remembered from now on is true now."""
         at = reader.meta.get(FOLDED_KEY)
-        if at == self._at:  # nearly always, and each change asks several times
+        if at == self._at:  # the usual case, and each change asks several times
             return True
         self._at = at
         return False
@@ -54,9 +55,9 @@ class Still:
         self._committed = self._at
 
     def may_be_ahead(self) -> bool:
-        """Tell whether what is remembered may be of a transaction that leaves no trace: forget it first, then."""
+        """Tell whether what is remembered may come from a transaction that was rolled back. If so, forget it first."""
         return self._at != self._committed
 
     def rolled_back(self) -> None:
-        """Note that the transaction left no trace."""
+        """Note that the transaction was rolled back."""
         self._at = self._committed

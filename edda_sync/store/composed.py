@@ -1,8 +1,8 @@
 """
-Readers and transactions that are composed of the facets of others, of which some are changed.
+Readers and transactions that are composed of the facets of another one, some of which are replaced.
 
-``dataclasses.replace(ComposedReader.of(reader), log=over(reader.log, other))`` is a reader whose log has some methods of
-another one.
+``dataclasses.replace(ComposedReader.of(reader), log=over(reader.log, other))`` is a reader whose log takes some methods from
+``other``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class ComposedReader:
-    """As ``StoreReader``."""
+    """Implementation of ``StoreReader``."""
 
     log: LogReader
     signatures: SignaturesReader
@@ -65,7 +65,7 @@ class ComposedReader:
 
     @classmethod
     def of(cls, reader: StoreReader) -> ComposedReader:
-        """Return a reader of the facets of another one."""
+        """Return a reader with the facets of another reader."""
         return cls(
             log=reader.log,
             signatures=reader.signatures,
@@ -85,7 +85,7 @@ class ComposedReader:
 
 @dataclass(frozen=True, slots=True)
 class ComposedWriter:
-    """As ``StoreWriter``."""
+    """Implementation of ``StoreWriter``."""
 
     log: LogWriter
     signatures: SignaturesWriter
@@ -104,7 +104,7 @@ class ComposedWriter:
 
     @classmethod
     def of(cls, tx: StoreWriter) -> ComposedWriter:
-        """Return a transaction of the facets of another one."""
+        """Return a transaction with the facets of another transaction."""
         return cls(
             log=tx.log,
             signatures=tx.signatures,
@@ -123,25 +123,25 @@ class ComposedWriter:
         )
 
     def undoing(self) -> AbstractContextManager[None]:
-        """As ``StoreWriter.undoing``."""
+        """See ``StoreWriter.undoing``."""
         return self.beneath.undoing()
 
     def forget(self, entities: Sequence[bytes]) -> None:
-        """As ``StoreWriter.forget``."""
+        """See ``StoreWriter.forget``."""
         self.beneath.forget(entities)
 
     def clear_view(self) -> None:
-        """As ``StoreWriter.clear_view``."""
+        """See ``StoreWriter.clear_view``."""
         self.beneath.clear_view()
 
 
 def over(facet: F, changed: object) -> F:
     """
-    Return a facet of which some methods are others.
+    Return a facet in which some methods are replaced.
 
     Args:
-        facet: What everything else is asked of.
-        changed: Has the other methods, under the same names.
+        facet: The facet that has all the other methods.
+        changed: An object with the replacing methods, under the same names.
     """
     names = [name for name in vars(type(changed)) if not name.startswith("_")]
     assert all(hasattr(facet, name) for name in names), f"{type(changed).__name__} changes what is not there"
@@ -149,7 +149,7 @@ def over(facet: F, changed: object) -> F:
 
 
 class _Over:
-    """A facet, and some methods in the place of its own."""
+    """A facet of which some methods are replaced."""
 
     def __init__(self, facet: object, methods: Mapping[str, Any]) -> None:
         self._facet = facet

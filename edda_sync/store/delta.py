@@ -1,7 +1,7 @@
 """
-Deltas: what a fold made of some changes, as one frozen value. :func:`apply` writes it into a transaction of a store.
+Deltas: what a fold of some changes made, as one frozen value. :func:`apply` writes it into a transaction of a store.
 
-Caches, dry runs and whoever watches a store can read the same value.
+Caches, dry runs and watchers of a store can read the same value.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from edda_sync.store.seams import Patch, Pointed, Record, Shown, StoreWriter, Un
 
 
 class TextSaved(NamedTuple):
-    """A text's state up to the update of a serial number."""
+    """The state of a text, up to and including the edit with this serial number."""
 
     entity: bytes
     field: str
@@ -23,7 +23,7 @@ class TextSaved(NamedTuple):
 
 
 class TextAppended(NamedTuple):
-    """An edit of a text, with the serial number that it will have, and the change that brought it."""
+    """An edit of a text: the serial number that it will have, and the change that brought it."""
 
     entity: bytes
     field: str
@@ -39,21 +39,22 @@ TextWrite = TextSaved | TextAppended
 
 class Delta(NamedTuple):
     """
-    What became of entities, by key where one is given as bytes.
+    What a fold changed. Where an entity is given as bytes, that is its key.
 
     Attributes:
-        mentions: Which entities changes are about: entity, and the change's position in the log.
+        mentions: Which entities the changes are about: pairs of an entity and the position of the change in the log.
         unapplied: Operations that are not folded.
         texts: What was done to texts, in order.
-        overfull: Entities that have become overfull: nothing else of them is kept.
-        records: States, new or changed.
-        conflicted: Of each of these, whether a cell has several values.
-        digest: What the digest's sum grows by, modulo 2**128.
-        hidden: Entities that are not shown any more, by kind.
-        shown: What the tables show of entities, whole; ``new`` are those that no table has a row of.
-        patches: What changed in rows that are shown already.
-        pointed: Where tags and links of entities point that are shown already.
-        stale: Entities whose row and hash wait for their text, or no longer do.
+        overfull: Entities that have become overfull. Nothing else about them is kept.
+        records: States that are new or changed.
+        conflicted: For each of these records, whether a cell has several values.
+        digest: What to add to the digest's sum, modulo 2**128.
+        hidden: Entities that are no longer shown, by kind.
+        shown: Everything that the tables show of some entities.
+        new: The keys of those in ``shown`` that have no row in any table yet.
+        patches: What changed in rows that are already shown.
+        pointed: New targets of tags and links of entities that are already shown.
+        stale: For each of these entities, whether its row and hash wait for its text.
     """
 
     mentions: Sequence[tuple[bytes, int]]
@@ -72,7 +73,7 @@ class Delta(NamedTuple):
 
 
 def apply(tx: StoreWriter, delta: Delta) -> None:
-    """Write a delta that a fold over this very transaction made."""
+    """Write a delta that a fold made over this very transaction."""
     if delta.mentions:
         tx.mentions.add(delta.mentions)
     if delta.unapplied:
@@ -84,7 +85,7 @@ def apply(tx: StoreWriter, delta: Delta) -> None:
             serial = tx.states.append_text(write.entity, write.field, write.genesis, write.actor, write.seq, write.edit)
             assert serial == write.serial, "nobody else writes in this transaction"
     if delta.overfull:
-        tx.forget(delta.overfull)  # its texts, and what was refused of it and waits: out of the digest it is then, too
+        tx.forget(delta.overfull)  # also drops its texts and unapplied operations, and takes it out of the digest
     if delta.records:
         tx.states.put(delta.records, delta.conflicted)
     if delta.digest:

@@ -1,6 +1,6 @@
 """
-The memory store: plain dictionaries that keep the whole contract of ``seams``.
+The memory store: plain dictionaries that implement all of ``seams``.
 
-A reader's path: ``store``, ``journal`` (what it holds, and how writes are undone), ``reader`` and ``writer`` (the facets, a
-file each).
+A reader's path: ``store``, ``journal`` (what the store holds, and how writes are undone), ``reader`` and ``writer`` (which
+compose the facets, one file each).
 """

@@ -9,7 +9,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet
 
 
 class MemoryBlobs(Facet):
-    """As ``seams.blobs.BlobsReader``."""
+    """Implementation of ``seams.blobs.BlobsReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class MemoryBlobs(Facet):
 
 
 class MemoryBlobsWriter(WriterFacet, MemoryBlobs):
-    """As ``seams.blobs.BlobsWriter``."""
+    """Implementation of ``seams.blobs.BlobsWriter``."""
 
     __slots__ = ()
 

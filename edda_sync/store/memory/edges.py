@@ -16,7 +16,7 @@ PARENT: Final = COLUMNS["task"].index("parent_id")
 
 
 class MemoryEdges(Facet):
-    """As ``seams.edges.EdgesReader``."""
+    """Implementation of ``seams.edges.EdgesReader``."""
 
     __slots__ = ()
 
@@ -79,10 +79,10 @@ class MemoryEdges(Facet):
 
 
 class MemoryEdgesWriter(WriterFacet, MemoryEdges):
-    """The edges of a transaction: the tables write them with the rows that show them."""
+    """The edges in a transaction. The tables write them together with the rows that show them."""
 
     def put(self, shown: Shown) -> None:
-        """Write the edges that lead from an entity, in the place of those that did."""
+        """Write the edges that lead from an entity, in place of the former ones."""
         self._put("withheld", shown.key, shown.withheld)
         if shown.kind != "tag":
             self._put("entity_tags", (shown.kind, shown.row[0]), shown.tags)
@@ -90,7 +90,7 @@ class MemoryEdgesWriter(WriterFacet, MemoryEdges):
             self._put("task_documents", shown.row[0], shown.links)
 
     def point(self, pointed: Pointed) -> None:
-        """Write where one tag or link of an entity points; its others stay."""
+        """Write where one tag or link of an entity points. Its other tags and links stay."""
         if pointed.cell.startswith("tag."):
             self._point("entity_tags", (pointed.kind, pointed.id), pointed.target, pointed.shown)
         else:
@@ -102,7 +102,7 @@ class MemoryEdgesWriter(WriterFacet, MemoryEdges):
         self._put(table, source, [*others, (first, *rest)] if rest else others)
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
-        """Remove the edges that lead from entities of a kind, and to them."""
+        """Remove the edges that lead from or to entities of a kind."""
         gone = {text_of(key) for key in keys}
         for key in keys:
             self._journal.drop("withheld", key)

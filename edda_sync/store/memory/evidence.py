@@ -8,7 +8,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet
 
 
 class MemoryEvidence(Facet):
-    """As ``seams.evidence.EvidenceReader``."""
+    """Implementation of ``seams.evidence.EvidenceReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class MemoryEvidence(Facet):
 
 
 class MemoryEvidenceWriter(WriterFacet, MemoryEvidence):
-    """As ``seams.evidence.EvidenceWriter``."""
+    """Implementation of ``seams.evidence.EvidenceWriter``."""
 
     __slots__ = ()
 

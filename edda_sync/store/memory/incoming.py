@@ -1,4 +1,4 @@
-"""Large changes that are half here, in the memory store."""
+"""Large changes that are only partly here, in the memory store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edda_sync.store.seams.incoming import Incoming
 
 
 class MemoryIncoming(Facet):
-    """As ``seams.incoming.IncomingReader``."""
+    """Implementation of ``seams.incoming.IncomingReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class MemoryIncoming(Facet):
 
 
 class MemoryIncomingWriter(WriterFacet, MemoryIncoming):
-    """As ``seams.incoming.IncomingWriter``."""
+    """Implementation of ``seams.incoming.IncomingWriter``."""
 
     __slots__ = ("_log",)
 

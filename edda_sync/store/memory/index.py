@@ -9,7 +9,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet, text_of
 
 
 class MemoryIndex(Facet):
-    """As ``seams.index.IndexReader``."""
+    """Implementation of ``seams.index.IndexReader``."""
 
     __slots__ = ()
 
@@ -37,7 +37,7 @@ class MemoryIndex(Facet):
 
 
 class MemoryIndexWriter(WriterFacet, MemoryIndex):
-    """As ``seams.index.IndexWriter``."""
+    """Implementation of ``seams.index.IndexWriter``."""
 
     __slots__ = ()
 

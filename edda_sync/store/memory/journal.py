@@ -1,8 +1,8 @@
 """
-What the memory store holds, and how a transaction changes it: dictionaries by name, and a journal of what stood where.
+What the memory store holds, as dictionaries by name, and the journal of former values with which a transaction is undone.
 
-Undoing a transaction is a walk back through its journal. A dictionary that a reader may still look at is copied before its
-next change.
+To undo a transaction, its journal is walked backwards. A dictionary that a reader may still use is copied before its next
+change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edda_sync.words.errors import StorageError
 Table = dict[Any, Any]
 Tables = dict[str, Table]
 Entry = tuple[str, Any, Any]
-"""Table, key, and what stood there."""
+"""Table, key, and the former value."""
 
 ABSENT: Final = object()
 LOG: Final = (
@@ -37,7 +37,7 @@ def empty_tables() -> Tables:
 
 
 def undo(tables: Tables, journal: list[Entry]) -> None:
-    """Put back what stood in tables before a journal's writes."""
+    """Restore the values that the tables had before a journal's writes."""
     for name, key, stood in reversed(journal):
         if stood is ABSENT:
             tables[name].pop(key, None)
@@ -51,7 +51,7 @@ def text_of(key: bytes) -> str:
 
 
 def refused(why: str) -> StorageError:
-    """Return the error of a write that the specification's constraints do not allow."""
+    """Return the error for a write that the constraints of the specification forbid."""
     return StorageError(f"The store in memory could not do what was asked ({why}); nothing was written.")
 
 
@@ -60,11 +60,11 @@ class Journal:
     The writes of a transaction.
 
     Args:
-        tables: What is written to.
-        shared: The names of the tables that a reader may look at.
+        tables: The dictionaries to write to.
+        shared: The names of the tables that a reader may be using.
 
     Attributes:
-        entries: What stood where something was written, in the order of writing.
+        entries: The former value for each write, in the order of the writes.
     """
 
     __slots__ = ("_shared", "entries", "tables")
@@ -75,39 +75,39 @@ class Journal:
         self.entries: list[Entry] = []
 
     def set(self, name: str, key: Any, value: Any) -> None:
-        """Write a value, whatever stands there."""
+        """Write a value, even if the key has one already."""
         table = self._own(name)
         self.entries.append((name, key, table.get(key, ABSENT)))
         table[key] = value
 
     def add(self, name: str, key: Any, value: Any) -> None:
-        """Write what must not be there yet."""
+        """Write a value for a key that must not have one yet."""
         if key in self.tables[name]:
             raise refused(f"UNIQUE constraint failed: {name}")
         self.set(name, key, value)
 
     def keep(self, name: str, key: Any, value: Any) -> None:
-        """Write what may be there already, and then stays."""
+        """Write a value, unless the key has one already."""
         if key not in self.tables[name]:
             self.set(name, key, value)
 
     def drop(self, name: str, key: Any) -> None:
-        """Take out what may be there."""
+        """Remove a key, if it is there."""
         table = self._own(name)
         if key in table:
             self.entries.append((name, key, table.pop(key)))
 
     def drop_where(self, name: str, condition: Callable[[Any], bool]) -> None:
-        """Take out what is under keys that meet a condition."""
+        """Remove the keys that meet a condition."""
         for key in [key for key in self.tables[name] if condition(key)]:
             self.drop(name, key)
 
     def clear(self, name: str) -> None:
-        """Take out everything."""
+        """Remove all keys of a table."""
         self.drop_where(name, lambda _key: True)
 
     def undo_since(self, begun: int) -> None:
-        """Undo all writes but the first so many."""
+        """Undo all writes except the first ``begun``."""
         for name, _, _ in self.entries[begun:]:
             self._own(name)
         undo(self.tables, self.entries[begun:])
@@ -139,7 +139,7 @@ class WriterFacet(Facet):
     A facet of a transaction.
 
     Args:
-        journal: Of its writes.
+        journal: The journal of the transaction's writes.
     """
 
     __slots__ = ("_journal",)

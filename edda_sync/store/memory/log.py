@@ -9,7 +9,7 @@ from edda_sync.store.seams.log import Head, Logged
 
 
 class MemoryLog(Facet):
-    """As ``seams.log.LogReader``."""
+    """Implementation of ``seams.log.LogReader``."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class MemoryLog(Facet):
 
 
 class MemoryLogWriter(WriterFacet, MemoryLog):
-    """As ``seams.log.LogWriter``."""
+    """Implementation of ``seams.log.LogWriter``."""
 
     __slots__ = ()
 
@@ -76,7 +76,7 @@ class MemoryLogWriter(WriterFacet, MemoryLog):
         self.set_head(head)
 
     def reach(self, position: int) -> None:
-        """Note that the log has something at a position."""
+        """Note that the log has an entry at a position."""
         if position > self.position():
             self._journal.set("serials", "log", position)
 
@@ -97,7 +97,7 @@ class MemoryLogWriter(WriterFacet, MemoryLog):
         renamed = []
         for seq in range(above + 1, head.seq + 1):
             position = self._tables["dots"].get((old, seq))
-            if position is not None:  # or a segment stands for it
+            if position is not None:  # None if a segment stands for this change
                 self._journal.drop("dots", (old, seq))
                 self._journal.set("dots", (new, seq), position)
                 self._journal.set("log", position, self.read(position)._replace(actor=new))

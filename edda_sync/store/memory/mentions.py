@@ -8,7 +8,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet
 
 
 class MemoryMentions(Facet):
-    """As ``seams.mentions.MentionsReader``."""
+    """Implementation of ``seams.mentions.MentionsReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class MemoryMentions(Facet):
 
 
 class MemoryMentionsWriter(WriterFacet, MemoryMentions):
-    """As ``seams.mentions.MentionsWriter``."""
+    """Implementation of ``seams.mentions.MentionsWriter``."""
 
     __slots__ = ()
 

@@ -6,7 +6,7 @@ from edda_sync.store.memory.journal import Facet, WriterFacet
 
 
 class MemoryMeta(Facet):
-    """As ``seams.meta.MetaReader``."""
+    """Implementation of ``seams.meta.MetaReader``."""
 
     __slots__ = ()
 
@@ -16,7 +16,7 @@ class MemoryMeta(Facet):
 
 
 class MemoryMetaWriter(WriterFacet, MemoryMeta):
-    """As ``seams.meta.MetaWriter``."""
+    """Implementation of ``seams.meta.MetaWriter``."""
 
     __slots__ = ()
 

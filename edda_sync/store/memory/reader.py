@@ -1,4 +1,4 @@
-"""A reader of the memory store: its tables at one moment, and the facets over them."""
+"""A reader of the memory store: the tables as they are at one moment, and the facets over them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edda_sync.store.memory.unapplied import MemoryUnapplied
 
 class MemoryReader:
     """
-    One unmoving state of the store.
+    The state of the store at one moment.
 
     Args:
         tables: What the store holds at this moment.

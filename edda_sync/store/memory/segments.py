@@ -1,4 +1,4 @@
-"""Segments, and how far the log behind them is here, in the memory store."""
+"""Segments, and how much of the log behind them is here, in the memory store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edda_sync.store.seams.segments import Rewritten
 
 
 class MemorySegments(Facet):
-    """As ``seams.segments.SegmentsReader``."""
+    """Implementation of ``seams.segments.SegmentsReader``."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ class MemorySegments(Facet):
 
 
 class MemorySegmentsWriter(WriterFacet, MemorySegments):
-    """As ``seams.segments.SegmentsWriter``."""
+    """Implementation of ``seams.segments.SegmentsWriter``."""
 
     __slots__ = ("_log",)
 

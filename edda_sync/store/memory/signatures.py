@@ -7,7 +7,7 @@ from edda_sync.store.memory.log import MemoryLogWriter
 
 
 class MemorySignatures(Facet):
-    """As ``seams.signatures.SignaturesReader``."""
+    """Implementation of ``seams.signatures.SignaturesReader``."""
 
     __slots__ = ()
 
@@ -23,7 +23,7 @@ class MemorySignatures(Facet):
 
 
 class MemorySignaturesWriter(WriterFacet, MemorySignatures):
-    """As ``seams.signatures.SignaturesWriter``."""
+    """Implementation of ``seams.signatures.SignaturesWriter``."""
 
     __slots__ = ("_log",)
 

@@ -10,7 +10,7 @@ from edda_sync.store.seams.states import Record, TailEdit, TextState
 
 
 class MemoryStates(Facet):
-    """As ``seams.states.StatesReader``."""
+    """Implementation of ``seams.states.StatesReader``."""
 
     __slots__ = ()
 
@@ -41,7 +41,7 @@ class MemoryStates(Facet):
 
 
 class MemoryStatesWriter(WriterFacet, MemoryStates):
-    """As ``seams.states.StatesWriter``."""
+    """Implementation of ``seams.states.StatesWriter``."""
 
     __slots__ = ()
 

@@ -1,14 +1,15 @@
 """
-The memory store: plain dictionaries that keep the whole contract of ``seams``, for tests, the simulator and throw-aways.
+The memory store: plain dictionaries that implement all of ``seams``, for tests, the simulator and temporary stores.
 
-1. *Writing* changes the dictionaries in place and notes in a journal what stood there: undoing it is a walk back. (Copying
-   them for each transaction would make a long life cost the square of its length.)
-2. *Reading* shares the dictionaries. One that a reader may still look at is copied before its next change, so a reader sees
-   one unmoving state, and nothing is copied while nobody reads: a transaction that holds a reader open may write.
-3. *Constraints* are those of the specification's tables: NOT NULL and UNIQUE when a row is written, foreign keys when the
-   transaction ends, as SQLite has them.
+1. *Writing* changes the dictionaries in place, and notes the former values in a journal, with which it can be undone.
+   (Copying the dictionaries for each transaction would cost the square of the number of transactions.)
+2. *Reading* shares the dictionaries. One that a reader may still use is copied before its next change. So a reader sees
+   one state that does not change, nothing is copied while nobody reads, and a transaction may write while it has a
+   reader open.
+3. *Constraints* are those of the specification's tables, as in SQLite: NOT NULL and UNIQUE when a row is written, foreign
+   keys when the transaction ends.
 
-It has one lock, and no thread, clock or randomness of its own: given the same calls it does the same.
+It has one lock, and no thread, clock or randomness of its own: the same calls always have the same effect.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class MemoryStore:
     """
     A store that ends with its process.
 
-    Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
+    Call :meth:`transact` to write, :meth:`read` to read, and :meth:`close` at the end.
 
     Args:
-        on_end: Called after each transaction, on its thread: True when it holds, False when it left no trace.
-        image: What another one held, from :meth:`image`; nothing by default.
+        on_end: Called after each transaction, on its thread: True if it was committed, False if it left no trace.
+        image: The content of another store, from :meth:`image`; empty by default.
     """
 
     def __init__(
@@ -48,16 +49,16 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._writer: MemoryWriter | None = None
         self._readers = 0
-        self._shared: set[str] = set()  # tables that a reader may look at
+        self._shared: set[str] = set()  # tables that a reader may be using
         self._version = 0
         self._closed = False
 
     def transact(self, work: Callable[[MemoryWriter], T]) -> T:
-        """Run ``work`` in one transaction; return what it returns."""
+        """Run ``work`` in one transaction; return its result."""
         return self.submit(work).result()
 
     def transact_unless_busy(self, work: Callable[[MemoryWriter], object]) -> bool:
-        """Run ``work`` in one transaction, unless one runs at this moment; tell whether it ran."""
+        """Run ``work`` in one transaction, unless one is running now; tell whether it ran."""
         self._owner.check()
         self._check_open()
         if self._writer is not None:
@@ -66,18 +67,18 @@ class MemoryStore:
         return True
 
     def submit(self, work: Callable[[MemoryWriter], T]) -> Future[T]:
-        """Run ``work`` in one transaction, at once; the future has ended."""
-        self._owner.check()  # a child's copy would give one name to two changes, and its lock may be held for ever
+        """Run ``work`` in one transaction at once; return a future that is already done."""
+        self._owner.check()  # a child would give one name to two changes, and its copy of the lock may stay taken
         done: Future[T] = Future()
         with self._lock:
             self._check_open()
-            if self._writer is not None:  # this thread's own: others wait for the lock
+            if self._writer is not None:  # this thread's own transaction: other threads wait for the lock
                 raise NestedError("A transaction")
             self._writer = writer = MemoryWriter(self._tables, self._shared)
             try:
                 result = work(writer)
                 writer.check()
-                self._owner.check()  # the work may have forked: only one of the two goes on
+                self._owner.check()  # the work may have forked, and only one of the two processes goes on
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller who asks the future
                 undo(self._tables, writer.journal.entries)
                 done.set_exception(error)
@@ -93,12 +94,12 @@ class MemoryStore:
 
     @contextmanager
     def read(self) -> Iterator[MemoryReader]:
-        """Open a reader; close it soon, since each table that is changed meanwhile is copied first."""
+        """Open a reader. Close it soon: each table that is changed meanwhile is copied first."""
         self._owner.check()
         with self._lock:
             self._check_open()
             tables = dict(self._tables)
-            if self._writer is not None:  # it was opened by the running transaction's own work: show what was before
+            if self._writer is not None:  # the running transaction's own work opened it: show the state before
                 journal = self._writer.journal.entries
                 tables |= {name: dict(tables[name]) for name in {name for name, _, _ in journal}}
                 undo(tables, journal)
@@ -107,27 +108,27 @@ class MemoryStore:
         try:
             yield MemoryReader(tables)
         finally:
-            tables.clear()  # whoever reads on finds nothing
+            tables.clear()  # a reader that is used after its end finds nothing
             with self._lock:
                 self._readers -= 1
                 if self._readers == 0:
                     self._shared.clear()
 
     def version(self) -> int:
-        """Return how many transactions wrote something."""
+        """Return how many transactions have written something."""
         self._owner.check()
         self._check_open()
         return self._version
 
     def image(self) -> Tables:
-        """Return a copy of all that it holds, for another store to begin with."""
+        """Return a copy of everything that it holds, for another store to begin with."""
         self._owner.check()
         with self._lock:
             assert self._writer is None, "what a running transaction wrote is not held yet"
             return _copy(self._tables)
 
     def close(self) -> None:
-        """Let go of everything, once the running transaction has ended."""
+        """Release everything."""
         self._owner.check()
         with self._lock:
             if self._writer is not None:
@@ -141,4 +142,4 @@ class MemoryStore:
 
 
 def _copy(tables: Tables) -> Tables:
-    return {name: dict(table) for name, table in tables.items()}  # what stands in a table is never changed in place
+    return {name: dict(table) for name, table in tables.items()}  # the values in a table are never changed in place

@@ -18,7 +18,7 @@ _NULLABLE: Final = {
 
 
 class MemoryTables(Facet):
-    """As ``seams.tables.TablesReader``."""
+    """Implementation of ``seams.tables.TablesReader``."""
 
     __slots__ = ()
 
@@ -29,12 +29,12 @@ class MemoryTables(Facet):
         found: list[tuple[int, Row]] = []
         for entity, row in self._tables[TABLE[plan.kind]].items():
             columns = dict(zip(names, row, strict=True))
-            if plan.words:  # the words are those that the index has: of what it has not read yet, the former ones
+            if plan.words:  # search what is indexed: a row that waits for the index is found by its former words
                 columns |= indexed.get((plan.kind, entity), {"title": "", "description": "", "content": ""})
             tags = [tag for tag, _ in tagged.get((plan.kind, entity), ())]
             if matches(plan, columns, tags, entity in linked):
                 found.append((occurrences(plan, columns) if plan.words else 0, row))
-        if plan.order[0][0] == "relevance":  # oftener is more relevant: simpler than what SQLite makes of it
+        if plan.order[0][0] == "relevance":  # more occurrences come first: simpler than SQLite's ranking
             found.sort(key=lambda each: (-each[0], each[1][0]), reverse=plan.order[0][1])
         ordered = in_order(plan, [row for _, row in found], lambda row, name: row[names.index(name)])
         return ordered[plan.offset : plan.offset + plan.limit]
@@ -67,7 +67,7 @@ class MemoryTables(Facet):
 
 
 class MemoryTablesWriter(WriterFacet, MemoryTables):
-    """As ``seams.tables.TablesWriter``; :meth:`check` what points where at the end."""
+    """Implementation of ``seams.tables.TablesWriter``. Call :meth:`check` at the end of a transaction."""
 
     __slots__ = ("_edges",)
 
@@ -139,7 +139,7 @@ class MemoryTablesWriter(WriterFacet, MemoryTables):
         return len(due)
 
     def check(self) -> None:
-        """Check the foreign keys of what was written and of what pointed at what was taken away."""
+        """Check the foreign keys of the rows that were written, and of those that pointed at a removed row."""
         written = {(name, key) for name, key, _ in self._journal.entries}
         held = self._tables
         gone = {table: any(n == table and k not in held[table] for n, k in written) for table in TABLE.values()}

@@ -9,7 +9,7 @@ from edda_sync.store.seams.unapplied import Unapplied
 
 
 class MemoryUnapplied(Facet):
-    """As ``seams.unapplied.UnappliedReader``."""
+    """Implementation of ``seams.unapplied.UnappliedReader``."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class MemoryUnapplied(Facet):
 
 
 class MemoryUnappliedWriter(WriterFacet, MemoryUnapplied):
-    """As ``seams.unapplied.UnappliedWriter``."""
+    """Implementation of ``seams.unapplied.UnappliedWriter``."""
 
     __slots__ = ()
 

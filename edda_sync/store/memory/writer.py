@@ -1,4 +1,4 @@
-"""A transaction of the memory store: a journal of what it writes, and the facets that write."""
+"""A transaction of the memory store: the journal of its writes, and the facets that write."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from edda_sync.store.memory.unapplied import MemoryUnappliedWriter
 
 class MemoryWriter:
     """
-    A transaction of the store. :meth:`check` it at its end.
+    A transaction of the store. Call :meth:`check` at its end.
 
     Args:
         tables: What the store holds.
-        shared: The names of the tables that a reader may look at.
+        shared: The names of the tables that a reader may be using.
 
     Attributes:
-        journal: What it wrote.
+        journal: The journal of its writes.
     """
 
     def __init__(self, tables: Tables, shared: set[str]) -> None:
@@ -52,7 +52,7 @@ class MemoryWriter:
 
     @contextmanager
     def undoing(self) -> Iterator[None]:
-        """As ``StoreWriter.undoing``."""
+        """See ``StoreWriter.undoing``."""
         begun = len(self.journal.entries)
         try:
             yield
@@ -61,7 +61,7 @@ class MemoryWriter:
             raise
 
     def forget(self, entities: Sequence[bytes]) -> None:
-        """As ``StoreWriter.forget``."""
+        """See ``StoreWriter.forget``."""
         for record in self.states.get(entities).values():
             self.index.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
         for kind in {kind for kind, _ in map(kind_and_id, entities)}:
@@ -71,6 +71,6 @@ class MemoryWriter:
         self.unapplied.drop(entities)
 
     def clear_view(self) -> None:
-        """As ``StoreWriter.clear_view``."""
+        """See ``StoreWriter.clear_view``."""
         for name in VIEW:
             self.journal.clear(name)

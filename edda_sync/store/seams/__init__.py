@@ -1,31 +1,31 @@
 """
 The seams: what the pure core asks of a store.
 
-A :class:`Store` keeps the log, the entities folded from it and the specification's tables, and moves all three in one
-transaction. What it keeps is cut into *facets*: each is a file with two small Protocols, one to read and one to write as
-well. A reader has ``reader.log``, ``reader.states``, ``reader.tables`` and so on; a transaction has the same, with the
-writing halves. They make five seams:
+A :class:`Store` keeps the log, the entities that are folded from it, and the specification's tables. It changes all three
+in one transaction. What it keeps is divided into *facets*. Each facet is a file with two small Protocols: one that reads,
+and one that also writes. A reader has ``reader.log``, ``reader.states``, ``reader.tables`` and so on; a transaction has the
+same facets, as those that write. The facets form five seams:
 
-1. *Log*, the truth: ``log``, ``signatures``, ``evidence``, ``mentions``, ``incoming``, ``segments``. Always in SQL.
-2. *States*, what is folded from it: ``states``, which something else than SQL may keep; beside it, always in SQL, ``index``
-   (what is known of all states without reading them) and ``unapplied`` (what is not folded).
+1. *Log*, the truth: ``log``, ``signatures``, ``evidence``, ``mentions``, ``incoming``, ``segments``. It is always in SQL.
+2. *States*, what is folded from the log: ``states``, which something else than SQL may keep. Beside it, always in SQL, are
+   ``index`` (what is known about all states without reading them) and ``unapplied`` (what is not folded).
 3. *Tables*, what people see: ``tables`` and ``edges``.
 4. *Blobs*: ``blobs``.
 5. *Meta*: ``meta``.
 
-What belongs to no single facet is asked of the transaction itself: ``undoing``, ``forget`` and ``clear_view``.
+Methods that belong to no single facet are methods of the transaction: ``undoing``, ``forget`` and ``clear_view``.
 
-The memory store and the SQLite store pass one contract suite a facet (``tests/store/seams``). Promises, in words, of
-every implementation:
+The memory store and the SQLite store pass one contract suite for each facet (``tests/store/seams``). Every implementation
+promises:
 
-1. *Atomicity*: a transaction whose work raises leaves no trace; a reader sees the state before or after it, never
-   between.
-2. *Durability*: when :meth:`Store.transact` has returned, its effects outlive the process and the machine's power
-   (the memory store promises the first of the two only to its own lifetime).
-3. *Isolation*: transactions run one after another, also across processes; a reader sees one unmoving state.
-4. *No half rows*: constraints of the specification's schema hold whenever a transaction ends.
+1. *Atomicity*: a transaction whose work raises leaves no trace. A reader sees the state before a transaction or after it,
+   and nothing between.
+2. *Durability*: when :meth:`Store.transact` has returned, its effects survive the end of the process and a power failure.
+   (What the memory store keeps lives only as long as the store itself.)
+3. *Isolation*: transactions run one after another, also across processes. A reader sees one state that does not change.
+4. *No half rows*: the constraints of the specification's schema hold whenever a transaction ends.
 
-Where an entity is given or returned as bytes, that is its key (``crdt.keys.key_of``): of kind and id, in that order.
+Where an entity is given or returned as bytes, that is its key (``crdt.keys.key_of``): its kind, then its id.
 """
 
 from edda_sync.store.seams.blobs import BlobsReader, BlobsWriter

@@ -9,22 +9,22 @@ from edda_sync.words.query import Row
 
 
 class EdgesReader(Protocol):
-    """What points where. Edges are written with the rows that show them (``tables``)."""
+    """Which entities point at which. Edges are written together with the rows that show them (``tables``)."""
 
     def referrers(self, targets: Sequence[bytes]) -> list[bytes]:
-        """Return the entities whose rows show one of these as parent, tag or link."""
+        """Return the entities whose rows show one of these as a parent, tag or link."""
         ...
 
     def withheld_to(self, targets: Sequence[bytes]) -> list[bytes]:
-        """Return the entities with an edge to one of these that is withheld."""
+        """Return the entities that have a withheld edge to one of these."""
         ...
 
     def parent(self, task: bytes) -> bytes | None:
-        """Return the parent that a visible task shows, or would but for a ring."""
+        """Return the parent that a visible task shows, or that is withheld only because of a ring."""
         ...
 
     def parents_among(self, tasks: Collection[bytes]) -> set[bytes]:
-        """Return which of some tasks a visible task shows as its parent, or would but for a ring."""
+        """Return those of some tasks that a visible task has as its parent, shown or withheld because of a ring."""
         ...
 
     def in_rings(self) -> list[bytes]:
@@ -32,21 +32,21 @@ class EdgesReader(Protocol):
         ...
 
     def in_rings_among(self, tasks: Collection[bytes]) -> set[bytes]:
-        """Return of which of some tasks the parent is withheld because of a ring."""
+        """Return those of some tasks whose parent is withheld because of a ring."""
         ...
 
     def has_rings(self) -> bool:
-        """Tell whether any task's parent is withheld because of a ring."""
+        """Tell whether the parent of any task is withheld because of a ring."""
         ...
 
     def tags_of(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-        """Return for each entity its tags: id and name."""
+        """Return the tags of each entity, as pairs of id and name."""
         ...
 
     def carriers(self, tag: str) -> list[tuple[str, str]]:
-        """Return kind and id of the tasks and documents that carry a tag, in order."""
+        """Return the kind and id of the tasks and documents that carry a tag, in order."""
         ...
 
     def links_of(self, task: str | None, document: str | None) -> list[Row]:
-        """Return rows of ``task_documents``, of a task, of a document, or all."""
+        """Return rows of ``task_documents``: those of a task, those of a document, or all."""
         ...

@@ -1,4 +1,4 @@
-"""Evidence: signed statements that decide what counts, a set that is the same in whatever order it was gathered."""
+"""Evidence: a set of signed statements that decide which changes count, whatever the order in which they arrived."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class EvidenceReader(Protocol):
     """The evidence that is held."""
 
     def all(self) -> Mapping[bytes, bytes]:
-        """Return the signed evidence that is held: what it says, by its name."""
+        """Return the signed evidence that is held, by name."""
         ...
 
     def names(self) -> Sequence[bytes]:
@@ -18,7 +18,7 @@ class EvidenceReader(Protocol):
         ...
 
     def get(self, name: bytes) -> bytes | None:
-        """Return a piece of evidence by its name; None when it is not held."""
+        """Return a piece of evidence by its name; None if it is not held."""
         ...
 
 
@@ -26,9 +26,9 @@ class EvidenceWriter(EvidenceReader, Protocol):
     """Keeps and drops evidence."""
 
     def add(self, name: bytes, evidence: bytes) -> None:
-        """Keep a piece of signed evidence under its name; again is nothing."""
+        """Keep a piece of signed evidence under its name. To keep it a second time changes nothing."""
         ...
 
     def drop(self, name: bytes) -> None:
-        """Forget a piece of evidence that another one says more than."""
+        """Forget a piece of evidence, because another piece says more."""
         ...

@@ -1,4 +1,4 @@
-"""Large changes that are half here: their parts arrive one by one, and are no part of the log before all are here."""
+"""Large changes that are only partly here. Their parts arrive one by one, and join the log when all are here."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import NamedTuple, Protocol
 
 
 class Incoming(NamedTuple):
-    """A large change of which not every part is here yet."""
+    """A large change of which some parts are still missing."""
 
     actor: bytes
     seq: int
     raw: bytes
-    parts: frozenset[int]  # the numbers of those that are
+    parts: frozenset[int]  # the numbers of the parts that are here
 
 
 class IncomingReader(Protocol):
     """The large changes whose parts are still arriving."""
 
     def all(self, seq: int | None = None) -> Sequence[Incoming]:
-        """Return the large changes whose parts are still arriving; those with a seq, or all."""
+        """Return the large changes whose parts are still arriving: all, or those with a seq."""
         ...
 
 
@@ -27,7 +27,7 @@ class IncomingWriter(IncomingReader, Protocol):
     """Keeps the parts that arrive, until all are here."""
 
     def expect(self, actor: bytes, seq: int, raw: bytes) -> None:
-        """Keep the header of a large change until its parts are here."""
+        """Keep the header of a large change until all its parts are here."""
         ...
 
     def keep_part(self, actor: bytes, seq: int, number: int, part: bytes) -> None:
@@ -35,9 +35,9 @@ class IncomingWriter(IncomingReader, Protocol):
         ...
 
     def complete(self, actor: bytes, seq: int, position: int) -> None:
-        """Make the kept parts those of the change at a position, and forget that it was expected."""
+        """Make the kept parts those of the change at a position, and forget that the change was expected."""
         ...
 
     def forget(self, actor: bytes, seq: int) -> None:
-        """Forget a large change that was expected, with its parts: it came by another way."""
+        """Forget an expected large change and its parts, because it came another way."""
         ...

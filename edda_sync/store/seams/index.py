@@ -1,4 +1,4 @@
-"""The index: what is known of all entities without reading their states, in SQL whoever keeps these."""
+"""The index: what is known about all entities without reading their states. It is in SQL, whatever keeps the states."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class IndexReader(Protocol):
-    """What is known of entities without reading their states."""
+    """What is known about entities without reading their states."""
 
     def digest(self) -> int:
-        """Return the sum, modulo 2**128, of what the entities' hashes begin with (``crdt.digests``)."""
+        """Return the sum, modulo 2**128, of the first 16 bytes of the entities' hashes (``crdt.digests``)."""
         ...
 
     def hidden(self, kind: str) -> list[bytes]:
@@ -18,29 +18,29 @@ class IndexReader(Protocol):
         ...
 
     def conflicted(self) -> list[bytes]:
-        """Return the visible entities that have a cell with several values."""
+        """Return the visible entities in which a cell has several values."""
         ...
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
-        """Return ids of entities of a kind, hidden or not, that end with some hexadecimal digits, 6 or more; at most 20."""
+        """Return at most 20 ids of entities of a kind, hidden or not, that end with the given 6 or more hex digits."""
         ...
 
     def stale(self) -> list[bytes]:
-        """Return the entities whose row or hash does not yet reflect their latest edits."""
+        """Return the entities whose row or hash does not reflect their latest edits yet."""
         ...
 
     def stale_among(self, entities: Collection[bytes]) -> set[bytes]:
-        """Return which of some entities have a row or hash that does not yet reflect their latest edits."""
+        """Return those of some entities whose row or hash does not reflect their latest edits yet."""
         ...
 
 
 class IndexWriter(IndexReader, Protocol):
-    """Writes what follows from no single state; the marks of a state are written with it (``StatesWriter.put``)."""
+    """Writes what does not follow from a single state. ``StatesWriter.put`` writes what follows from one."""
 
     def add_to_digest(self, delta: int) -> None:
         """Add to the digest's sum, modulo 2**128."""
         ...
 
     def set_stale(self, stale: Mapping[bytes, bool]) -> None:
-        """Note of some entities whether their row and hash wait for their text."""
+        """Note for some entities whether their row and hash wait for their text."""
         ...

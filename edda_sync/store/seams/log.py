@@ -1,4 +1,4 @@
-"""The log: changes, in the order in which this device applied them, and where each actor's chain stands."""
+"""The log: changes, in the order in which this device applied them, and the head of each actor's chain."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple, Protocol
 
 
 class Head(NamedTuple):
-    """Where an actor's chain stands here."""
+    """The newest change that is here of an actor's chain, and what is known about it."""
 
     actor: bytes
     seq: int
     hash: bytes
-    deps: bytes  # frontier pairs (msgpack): what it depends on, as far as its birth's past does not say it
+    deps: bytes  # frontier pairs (msgpack): what the change depends on, without what the past of its birth contains
     birth: bytes  # as in its first change
-    signed_seq: int  # the highest seq with a signature here; 0 when there is none
+    signed_seq: int  # the highest seq with a signature here; 0 if there is none
     signature: bytes
 
 
@@ -33,15 +33,15 @@ class LogReader(Protocol):
     """The changes of the log, by position and by actor."""
 
     def heads(self) -> Mapping[bytes, Head]:
-        """Return every actor's head: the frontier, with hashes."""
+        """Return the head of every actor: the frontier, with hashes."""
         ...
 
     def position(self) -> int:
-        """Return the greatest position at which the log has a change or a segment; 0 for none."""
+        """Return the greatest position at which the log has a change or a segment; 0 if it is empty."""
         ...
 
     def positions_after(self, frontier: Mapping[bytes, int]) -> Sequence[int]:
-        """Return, in log order, where the changes are that a frontier lacks."""
+        """Return the positions of the changes that a frontier lacks, in log order."""
         ...
 
     def read(self, position: int) -> Logged:
@@ -49,39 +49,39 @@ class LogReader(Protocol):
         ...
 
     def position_of(self, actor: bytes, seq: int) -> int | None:
-        """Return where a change stands in the log; None when it is not there (any more)."""
+        """Return the position of a change in the log; None if it is not there, or no longer."""
         ...
 
     def hash_at(self, actor: bytes, seq: int) -> bytes | None:
-        """Return the hash of a change in the log; None when it is not there (any more)."""
+        """Return the hash of a change in the log; None if it is not there, or no longer."""
         ...
 
     def hashes(self, actor: bytes, first: int) -> Sequence[tuple[int, bytes]]:
-        """Return seq and hash of an actor's changes in the log, from a seq on, in order."""
+        """Return the seq and the hash of an actor's changes in the log, from a seq on, in order."""
         ...
 
     def headers(self, actor: bytes, first: int, last: int) -> Sequence[bytes]:
-        """Return the headers of an actor's changes in the log, from a seq to a seq, in order."""
+        """Return the headers of an actor's changes in the log, from one seq to another, in order."""
         ...
 
     def part(self, position: int, number: int) -> bytes | None:
-        """Return a part of a large change's body; None past its end."""
+        """Return a part of the body of a large change; None after its last part."""
         ...
 
     def parts(self, position: int) -> Iterator[bytes]:
-        """Yield the parts of a large change's body, in order."""
+        """Yield the parts of the body of a large change, in order."""
         ...
 
 
 class LogWriter(LogReader, Protocol):
-    """Appends to the log, and changes what stands in it."""
+    """Appends to the log, and changes what it contains."""
 
     def append(self, logged: Logged, head: Head) -> None:
-        """Put a change at a position that is free, the next one or one that a segment left, and set its actor's head."""
+        """Write a change at a free position (the next one, or one that a segment left free), and set its actor's head."""
         ...
 
     def append_part(self, position: int, number: int, part: bytes) -> None:
-        """Keep a part of the change that will be, or is, at a position."""
+        """Keep a part of the change that is, or will be, at a position."""
         ...
 
     def set_head(self, head: Head) -> None:
@@ -89,20 +89,22 @@ class LogWriter(LogReader, Protocol):
         ...
 
     def replace(self, logged: Logged) -> None:
-        """Write a change in the place of one that rotted; its large body's parts stay."""
+        """Write a change in place of a damaged one. The parts of its large body stay."""
         ...
 
     def replace_part(self, position: int, number: int, part: bytes) -> None:
-        """Write a part in the place of one that rotted."""
+        """Write a part in place of a damaged one."""
         ...
 
     def rename(self, old: bytes, above: int, new: bytes, before: Head | None) -> Sequence[int]:
         """
-        Call the changes of a name above a seq by another name, with their signatures and the head.
+        Give an actor's changes above a seq another actor's name, with their signatures and the head.
 
         Args:
-            old, above, new: Which, and how.
-            before: What the head under the old name is then; None when it has no change left.
+            old: The actor whose changes are renamed.
+            above: The seq after which they are renamed.
+            new: Their new actor.
+            before: The head that the old actor has afterwards; None if it has no change left.
 
         Returns:
             The positions of the renamed changes.
@@ -110,9 +112,9 @@ class LogWriter(LogReader, Protocol):
         ...
 
     def move_to_end(self, positions: Sequence[int]) -> None:
-        """Put changes of the log behind all others, in this order, with all that goes by where they stand."""
+        """Move changes to the end of the log, in this order, with everything that is kept by their positions."""
         ...
 
     def drop_lives(self, actors: Collection[bytes]) -> None:
-        """Forget all changes of some actors, with all that goes by where they stand, and that there were such actors."""
+        """Forget some actors and all their changes, with everything that is kept by the positions of these."""
         ...

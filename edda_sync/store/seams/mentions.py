@@ -1,4 +1,4 @@
-"""Mentions: which changes of the log are about an entity, so that some entities can be folded anew."""
+"""Mentions: which changes of the log are about an entity, so that some entities can be folded again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MentionsReader(Protocol):
         ...
 
     def count(self) -> int:
-        """Return how many entities all changes of the log are about, each counted once for each change."""
+        """Return how many pairs there are of a change and an entity that it is about."""
         ...
 
     def entities_at(self, positions: Sequence[int]) -> Sequence[bytes]:
@@ -26,5 +26,5 @@ class MentionsWriter(MentionsReader, Protocol):
     """Notes mentions."""
 
     def add(self, mentions: Sequence[tuple[bytes, int]]) -> None:
-        """Note which entities changes are about: entity, and the change's position; again is nothing."""
+        """Note pairs of an entity and the position of a change that is about it; a pair that is known changes nothing."""
         ...

@@ -9,7 +9,7 @@ class MetaReader(Protocol):
     """Small named values."""
 
     def get(self, key: str) -> bytes | None:
-        """Return a small named value; None when there is none of that name."""
+        """Return a small named value; None if no value has that name."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Signatures over heads: who has one, speaks for all of the chain below it."""
+"""Signatures over heads. A signature over a head covers the whole chain below it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ class SignaturesReader(Protocol):
     """The signatures over heads that are held."""
 
     def at(self, actor: bytes, seq: int) -> bytes | None:
-        """Return the signature over an actor's head at a seq."""
+        """Return the signature over an actor's head at a seq; None if there is none."""
         ...
 
     def next(self, actor: bytes, seq: int) -> int | None:
-        """Return the lowest seq from ``seq`` on at which an actor's head is signed."""
+        """Return the lowest seq, from ``seq`` on, at which an actor's head is signed; None if there is none."""
         ...
 
     def last(self, actor: bytes, seq: int) -> int | None:
-        """Return the highest seq up to ``seq`` at which an actor's head is signed."""
+        """Return the highest seq, up to ``seq``, at which an actor's head is signed; None if there is none."""
         ...
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class StoreReader(Protocol):
-    """One unmoving state of a store, composed of the reading halves of its facets."""
+    """A state of a store that does not change, composed of the facets that read."""
 
     @property
     def log(self) -> LogReader: ...
@@ -68,9 +68,9 @@ class StoreReader(Protocol):
 
 class StoreWriter(StoreReader, Protocol):
     """
-    A transaction: what is written is seen by its own reads at once, and by others when it ends.
+    A transaction. Its own reads see at once what it writes; others see that when it ends.
 
-    It is composed of the facets' writing halves; edges are written with the rows that show them.
+    It is composed of the facets that write. Edges are written together with the rows that show them.
     """
 
     @property
@@ -110,11 +110,11 @@ class StoreWriter(StoreReader, Protocol):
     def meta(self) -> MetaWriter: ...
 
     def undoing(self) -> AbstractContextManager[None]:
-        """Undo what is done inside where an error ends it, and nothing else of the transaction."""
+        """Undo what was done inside, if an error ends it. The rest of the transaction stays."""
         ...
 
     def forget(self, entities: Sequence[bytes]) -> None:
-        """Forget what is folded of some entities (states, rows, texts, what is unapplied), to fold them anew."""
+        """Forget what is folded of some entities (states, rows, texts, unapplied operations), to fold them again."""
         ...
 
     def clear_view(self) -> None:
@@ -127,16 +127,16 @@ class Store(Protocol):
 
     def transact(self, work: Callable[[StoreWriter], T]) -> T:
         """
-        Run ``work`` in one durable transaction; return what it returns once that is on disk.
+        Run ``work`` in one durable transaction, and return its result once the transaction is on disk.
 
         Raises:
-            NestedError: This thread runs a transaction of the store, and would wait for itself.
+            NestedError: This thread is running a transaction of the store, and would wait for itself.
         """
         ...
 
     def transact_unless_busy(self, work: Callable[[StoreWriter], object]) -> bool:
         """
-        Run ``work`` in one durable transaction, unless it would have to wait for somebody, in whichever process, who writes.
+        Run ``work`` in one durable transaction, unless it would have to wait for another writer, in any process.
 
         Returns:
             Whether it ran.
@@ -144,18 +144,18 @@ class Store(Protocol):
         ...
 
     def read(self) -> AbstractContextManager[StoreReader]:
-        """Open a reader; close it soon, since it holds on to the state that it sees."""
+        """Open a reader. Close it soon: the store keeps the state that it sees as long as it is open."""
         ...
 
     def version(self) -> int:
-        """Return a number that changes with every commit, whichever process made it."""
+        """Return a number that changes with every commit, by whichever process."""
         ...
 
     def close(self) -> None:
         """
-        Finish running transactions and let go of everything.
+        Wait for running transactions, and release everything.
 
         Raises:
-            NestedError: This thread runs one of them.
+            NestedError: This thread is running one of them.
         """
         ...

@@ -1,4 +1,4 @@
-"""The specification's tables: what people see of the visible entities, and its full text."""
+"""The specification's tables: what people see of the visible entities, and the full text of these."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Shown(NamedTuple):
     row: Row
     tags: tuple[tuple[str, str], ...]  # tag id, created_at
     links: tuple[tuple[str, str, str], ...]  # document id, relationship, created_at
-    withheld: tuple[tuple[str, bytes, str], ...]  # cell, target, why: hidden or ring
+    withheld: tuple[tuple[str, bytes, str], ...]  # cell, target, and why it is withheld: hidden or ring
 
 
 class Patch(NamedTuple):
@@ -24,10 +24,10 @@ class Patch(NamedTuple):
     What changed in the row of a visible entity.
 
     Attributes:
-        kind: Of the entity.
-        id: Its id, as text.
-        columns: Names of columns, in the order of the row.
-        values: What each of them is now.
+        kind: The kind of the entity.
+        id: The id of the entity, as text.
+        columns: The names of the changed columns, in the order of the row.
+        values: The new value of each of these columns.
     """
 
     kind: str
@@ -38,14 +38,14 @@ class Patch(NamedTuple):
 
 class Pointed(NamedTuple):
     """
-    Where a tag or link of a visible entity points now, whose row is shown already.
+    The new target of one tag or link of a visible entity whose row is already shown.
 
     Attributes:
-        kind, key, id: Of the entity, its id as text as well.
-        cell: What names the tag or document.
-        target: The id of that, as text.
-        shown: The rest of the row that shows it, as in :class:`Shown`; empty where none does.
-        withheld: The target's key, and why it is withheld; empty where it is not.
+        kind, key, id: The kind, key and id of the entity; the id is text.
+        cell: The cell that names the tag or document.
+        target: The id of that tag or document, as text.
+        shown: The rest of the row that shows it, as in :class:`Shown`; empty if no row shows it.
+        withheld: The target's key, and why it is withheld; empty if it is not withheld.
     """
 
     kind: str
@@ -61,11 +61,11 @@ class TablesReader(Protocol):
     """The rows of the specification's tables."""
 
     def rows(self, plan: Plan) -> list[Row]:
-        """Return the rows of a query, in its order."""
+        """Return the rows that a query asks for, in its order."""
         ...
 
     def row(self, kind: str, entity: str) -> Row | None:
-        """Return the row of a visible entity."""
+        """Return the row of a visible entity; None if there is none."""
         ...
 
     def all(self, name: str) -> list[Row]:
@@ -73,11 +73,11 @@ class TablesReader(Protocol):
         ...
 
     def scan(self, name: str) -> Iterator[Row]:
-        """Yield all rows of one of the specification's tables, ordered by primary key; nothing is written meanwhile."""
+        """Yield all rows of one of the specification's tables, ordered by primary key. Do not write meanwhile."""
         ...
 
     def counts(self) -> dict[str, int]:
-        """Return how many tasks, documents and tags are visible, how many entities are hidden, and the changes."""
+        """Return the numbers of visible tasks, documents and tags, of hidden entities, and of changes in the log."""
         ...
 
     def unindexed(self) -> bool:
@@ -90,29 +90,29 @@ class TablesReader(Protocol):
 
 
 class TablesWriter(TablesReader, Protocol):
-    """Writes rows, and their edges with them."""
+    """Writes rows, together with their edges."""
 
     def show(self, shown: Sequence[Shown], new: frozenset[bytes]) -> None:
-        """Write what the tables show of entities; ``new`` are those that no table has a row of."""
+        """Write everything that the tables show of some entities; those in ``new`` have no row in any table yet."""
         ...
 
     def patch(self, patches: Sequence[Patch]) -> None:
         """
-        Write columns of rows that the tables show already.
+        Write some columns of rows that the tables already show.
 
         Raises:
-            CorruptError: They do not.
+            CorruptError: A table lacks one of these rows.
         """
         ...
 
     def point(self, pointed: Sequence[Pointed]) -> None:
-        """Write where some tags and links of entities point, whose rows the tables show already; their others stay."""
+        """Write the new targets of some tags and links of entities that the tables already show; the others stay."""
         ...
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
-        """Remove the rows of entities and what hangs on them."""
+        """Remove the rows of entities, with everything that depends on them."""
         ...
 
     def index_texts(self, limit: int = -1) -> int:
-        """Bring the full-text index up to date, by at most ``limit`` rows; return how many it was."""
+        """Write waiting rows into the full-text index, at most ``limit`` of them; return how many were written."""
         ...

@@ -1,4 +1,4 @@
-"""What is in the log and not folded: operations that are refused, and operations that wait for a newer version."""
+"""What is in the log but not folded: operations that are refused, and operations that wait for a newer version."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ class Unapplied(NamedTuple):
     An operation in the log that is not folded.
 
     Attributes:
-        position, number: Its change's place in the log, and its own in the change.
-        entity: Key of the entity that it is about (``fold.unapplied.UNREADABLE`` where that cannot be read).
-        refused: True when it is refused for good; False when it waits for a newer version.
-        why: For a person.
+        position: The position of its change in the log.
+        number: The number of the operation in that change.
+        entity: The key of its entity (``fold.unapplied.UNREADABLE`` if that cannot be read).
+        refused: True if it is refused for good; False if it waits for a newer version.
+            why: The reason, in words for a person.
     """
 
     position: int
@@ -28,7 +29,7 @@ class UnappliedReader(Protocol):
     """The operations that are not folded."""
 
     def operations(self, entity: bytes | None = None, position: int | None = None) -> Sequence[Unapplied]:
-        """Return the operations that are not folded, those about an entity, or of the change at a position, in log order."""
+        """Return the operations that are not folded, in log order: all, those of an entity, or those at a position."""
         ...
 
     def waits(self) -> bool:
@@ -40,11 +41,11 @@ class UnappliedReader(Protocol):
         ...
 
     def waiting_at(self, entity: bytes, after: int = 0) -> Sequence[int]:
-        """Return where in the log, after a position, changes are of which operations about an entity wait, in order."""
+        """Return the positions, after a given one, of the changes with waiting operations about an entity, in order."""
         ...
 
     def waiting_numbers(self) -> Sequence[tuple[int, str]]:
-        """Return where in the log changes are of which operations wait, in order, and the numbers of these: ``1,2,5``."""
+        """Return the positions of the changes with waiting operations, in order, and the numbers of these: ``1,2,5``."""
         ...
 
 

@@ -8,7 +8,7 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements
 
 
 class SqliteBlobs(Facet):
-    """As ``seams.blobs.BlobsReader``."""
+    """Implementation of ``seams.blobs.BlobsReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class SqliteBlobs(Facet):
 
 
 class SqliteBlobsWriter(SqliteBlobs):
-    """As ``seams.blobs.BlobsWriter``."""
+    """Implementation of ``seams.blobs.BlobsWriter``."""
 
     __slots__ = ()
 

@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 class Committer:
     """
-    What commits into a store's file; one thread at a time calls it. The connection is made when it is needed.
+    Commits into a store's file. Only one thread at a time may call it. It connects when it needs to.
 
     Args:
         path: The file.
         connect: Makes a connection.
-        place: Where the file lies, which is looked at before each commit.
+        place: Where the file is, which is checked before each commit.
         owner: The process that opened the store.
-        on_end: Called after each transaction: True when it is on disk, False when it left no trace.
-        journal_has: Told how many bytes the journal has, after each commit.
+        on_end: Called after each transaction: True if it is on disk, False if it left no trace.
+        journal_has: Called with the size of the journal in bytes, after each commit.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Committer:
         self._on_end, self._journal_has = on_end, journal_has
         self._writer: SqliteWriter | None = None
         self._connection: Connection  # the writer's
-        self._is_settled = True  # False while a batch runs, and once an interrupt kept its end from being dealt with
+        self._is_settled = True  # False while a batch runs, and after an interrupt in the handling of its end
 
     def commit_unsynced(self, job: Job) -> None:
-        """Run one transaction of what is only derived, which need not be on disk before anything else is."""
-        if self._writer is None:  # what was written last has failed
+        """Run one transaction of derived data only, which need not be on disk before other data is."""
+        if self._writer is None:  # the last write has failed
             self.commit([job])
             return
         try:
@@ -64,15 +64,15 @@ class Committer:
             self.let_go()
 
     def has_long_journal(self) -> bool:
-        """Tell whether much of the journal is not in the file yet."""
+        """Tell whether many pages of the journal have not been copied into the file yet."""
         return self._writer is not None and quiet.is_long(self._connection)
 
     def commit(self, batch: list[Job], *, waits: bool = True) -> bool:
         """
-        Run a batch in one SQL transaction; every outcome ends here, but for those that were cancelled before.
+        Run a batch in one SQL transaction, and set every outcome, except those of jobs that were cancelled before.
 
         Returns:
-            Whether it ran; False, and no outcome has ended, if it was not to wait for another process that writes.
+            Whether the batch ran. If not, because it was not to wait for another process that writes, no outcome is set.
         """
         begun = [job for job in batch if job[1].begin()]
         if not begun:
@@ -94,7 +94,7 @@ class Committer:
             with translated(self._path):
                 if self._writer is None:
                     self._connection = self._connect()
-                    if shape.referring(self._connection.execute):  # else SQLite refuses deletions for others' rows
+                    if shape.referring(self._connection.execute):  # otherwise others' rows can block deletions
                         self._connection.execute("PRAGMA foreign_keys = OFF")
                     self._writer = SqliteWriter(self._connection)
                 writer = self._writer
@@ -114,7 +114,7 @@ class Committer:
                 writer.commit()
             self._on_end(True)
             self._journal_has(journal_bytes)
-        except BaseException as error:  # noqa: BLE001 - the same, for all of them
+        except BaseException as error:  # noqa: BLE001 - the same error for all of them
             self._abandon(error)
             for _, done in batch:
                 if not done.done():
@@ -125,7 +125,7 @@ class Committer:
         return True
 
     def _start_over(self) -> None:
-        """Leave nothing of a batch that an interrupt ended in the midst of what follows its end."""
+        """Discard what is left of a batch, if an interrupt ended the handling of its end."""
         self._on_end(False)
         self.let_go()
         self._is_settled = True
@@ -145,9 +145,9 @@ class Committer:
         return result
 
     def _abandon(self, error: BaseException) -> None:
-        """Undo the transaction; after a fault of the disk, or an interrupt, let go of the connection too."""
+        """Undo the transaction; after a fault of the disk or an interrupt, also close the connection."""
         self._on_end(False)
-        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's, who goes on
+        if self._writer is None or not self._owner.is_here:  # in a forked child it is the parent's
             return
         with suppress(sqlite.Error):
             self._writer.roll_back()
@@ -155,13 +155,13 @@ class Committer:
             self.let_go()
 
     def let_go(self) -> None:
-        """Close the connection that writes; the next transaction makes another one."""
+        """Close the connection that writes. The next transaction makes another one."""
         if self._writer is not None:
             with suppress(sqlite.Error):
                 self._writer.close()
             self._writer = None
 
     def disown(self) -> None:
-        """Let the transaction that a fork interrupted refuse every use in the child."""
+        """Make the transaction that a fork interrupted refuse every use in the child."""
         if self._writer is not None:
             self._writer.disown(self._owner.refuse)

@@ -1,8 +1,8 @@
 """
-Damage: which parts of a file are not what SQLite wrote, as a person calls them.
+Damage: which parts of a file are not what SQLite wrote, in words for a person.
 
-SQLite names pages and trees, which says nothing to whoever has tasks in them. So each table is checked by itself. It is
-the file that is looked at here, and not whether rows say what the log says: that is for the doctor.
+SQLite names pages and trees, which mean nothing to the owner of the tasks in them. So each table is checked by itself.
+Only the file is checked here, and not whether the rows match the log: that is the doctor's work.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _CALLED: Final = {
 }  # fmt: skip
 _SEARCH: Final = ("full-text search", (*fulltext.TABLES, "_unindexed"))
 _DERIVED: Final = ("the states of tasks and documents", schema.VIEW_TABLES)
-_LOG: Final = "the log of changes"  # all else of ours
+_LOG: Final = "the log of changes"  # all other tables of ours
 _REST: Final = "pages of no table"
 
 
 def parts(execute: Callable[..., Any], *, thorough: bool = False) -> list[str]:
     """
-    Return which parts of a store's file are damaged; none when it is whole.
+    Return which parts of a store's file are damaged; none if it is intact.
 
     Args:
-        execute: Runs a statement on a connection to it.
-        thorough: Whether to look also whether indexes hold what tables hold, which takes three times as long.
+        execute: Runs a statement on a connection to the file.
+        thorough: Whether to check also that indexes match their tables, which takes three times as long.
 
     Raises:
-        sqlite.Error: It cannot even be told what tables there are.
+        sqlite.Error: Not even the list of tables can be read.
     """
     check = "integrity_check" if thorough else "quick_check"
     if _is_whole(execute, f"PRAGMA main.{check}(1)"):
@@ -42,27 +42,28 @@ def parts(execute: Callable[..., Any], *, thorough: bool = False) -> list[str]:
 
 
 def can_be_made_anew(damaged: Iterable[str]) -> bool:
-    """Tell whether all of some damaged parts follow from the log, so that :func:`forget` can take them out."""
+    """Tell whether all the damaged parts can be derived from the log, so that :func:`forget` can remove them."""
     return {_SEARCH[0], _DERIVED[0], *_CALLED.values()}.issuperset(damaged)
 
 
 def forget(execute: Callable[..., Any], damaged: Sequence[str]) -> None:
     """
-    Take damaged tables out of a file, inside a transaction; they are made anew, and empty, by ``clear_view``.
+    Remove damaged tables from a file, inside a transaction. ``clear_view`` makes them again, empty.
 
-    To drop a table, SQLite reads all of it. So it is only taken out of the list of tables, and its pages are left behind.
+    To drop a table, SQLite would read all of it. So it is only removed from the list of tables, and its pages are
+    abandoned.
 
     Args:
-        execute: Runs a statement on a connection that has met no damage yet: SQLite lets another one write nothing.
+        execute: Runs a statement on a connection that has met no damage yet. SQLite lets no other connection write.
         damaged: What :func:`tables` returned.
 
     Raises:
-        CorruptError: Something else than what follows from the log is damaged; nothing was taken out.
+        CorruptError: Something is damaged that cannot be derived from the log. Nothing was removed.
     """
     if not can_be_made_anew(found := list(dict.fromkeys(map(_called, damaged))) or [_REST]):
         raise CorruptError(f"edda.db ({', '.join(found)})")
     damaged = list(damaged)
-    for search in fulltext.TABLES:  # which is kept in several tables
+    for search in fulltext.TABLES:  # full text is kept in several tables
         if any(name.startswith(search) for name in damaged):
             damaged += [name for name in _names(execute) if name.startswith(search)]
     (version,) = execute("PRAGMA main.schema_version").fetchone()
@@ -70,13 +71,13 @@ def forget(execute: Callable[..., Any], damaged: Sequence[str]) -> None:
     try:
         for name in damaged:
             execute("DELETE FROM main.sqlite_master WHERE tbl_name = ?", (name,))
-        execute(f"PRAGMA main.schema_version = {version + 1}")  # so that every connection hears of it
+        execute(f"PRAGMA main.schema_version = {version + 1}")  # so that every connection notices
     finally:
         execute("PRAGMA writable_schema = OFF")
 
 
 def tables(execute: Callable[..., Any], check: str = "integrity_check") -> list[str]:
-    """Return the tables that are damaged, or of which an index is."""
+    """Return the tables that are damaged, or have a damaged index."""
     return [name for name in _names(execute) if not _is_whole(execute, f'PRAGMA main.{check}("{name}")')]
 
 

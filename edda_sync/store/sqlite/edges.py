@@ -20,7 +20,7 @@ _REFERRERS: Final = {
 
 
 class SqliteEdges(Facet):
-    """As ``seams.edges.EdgesReader``."""
+    """Implementation of ``seams.edges.EdgesReader``."""
 
     __slots__ = ()
 
@@ -95,9 +95,9 @@ class SqliteEdges(Facet):
 
 class SqliteEdgesWriter(SqliteEdges):
     """
-    The edges of the writer: the tables write them with the rows that show them.
+    The edges as the writer keeps them. The tables write them together with the rows that show them.
 
-    It remembers whether any is withheld, and whether any is for a ring.
+    It remembers whether any edge is withheld, and whether any is withheld because of a ring.
     """
 
     __slots__ = ("_rings", "_withholds")
@@ -130,14 +130,14 @@ class SqliteEdgesWriter(SqliteEdges):
         return self._withholds
 
     def add(self, shown: Sequence[Shown]) -> None:
-        """Write the edges of entities, of which none stand yet."""
+        """Write the edges of entities that have none yet."""
         tags = [(each.kind, each.row[0], tag, since) for each in shown for tag, since in each.tags]
         links = [(each.row[0], document, what, since) for each in shown for document, what, since in each.links]
         withheld = [(each.key, *edge) for each in shown for edge in each.withheld]
         self._write(tags, links, withheld)
 
     def point(self, pointed: Sequence[Pointed]) -> None:
-        """Write where some tags and links of entities point; their others stay."""
+        """Write where some tags and links of entities point. The other ones stay."""
         write = self._sql.many_if_any
         tags = [each for each in pointed if each.cell.startswith("tag.")]
         links = [each for each in pointed if not each.cell.startswith("tag.")]
@@ -166,7 +166,7 @@ class SqliteEdgesWriter(SqliteEdges):
             self._withholds, self._rings = True, None
 
     def clear(self, shown: Sequence[Shown]) -> None:
-        """Remove the edges that lead from entities, before others are written."""
+        """Remove the edges that lead from entities, before new ones are written."""
         sql = self._sql
         edged = [each for each in shown if each.kind != "tag"]
         sql.many_if_any(
@@ -180,7 +180,7 @@ class SqliteEdgesWriter(SqliteEdges):
             self._rings = None
 
     def hide(self, kind: str, keys: Sequence[bytes]) -> None:
-        """Remove the edges that lead from entities of a kind, and to them."""
+        """Remove the edges that lead from or to entities of a kind."""
         many, ids = self._sql.many, [(text_of(key),) for key in keys]
         if kind == "tag":
             many("DELETE FROM entity_tags WHERE tag_id = ?", ids)

@@ -1,4 +1,4 @@
-"""What SQLite says, as errors of ours, each with what to do."""
+"""Errors of SQLite as errors of ours, each with advice."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from edda_sync.words import errors
 
-_ROOM_BYTES: Final = 64 * 1024  # with less a disk is full, though SQLite calls it a fault where its shared index grows
-_OF_SHAPE: Final = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")  # what a changed table or trigger leads to
+_ROOM_BYTES: Final = 64 * 1024  # with less, a disk is full, even if SQLite calls it a fault of its shared index
+_OF_SHAPE: Final = (
+    "SQLITE_ERROR",
+    "SQLITE_CONSTRAINT",
+    "SQLITE_MISMATCH",
+)  # errors that a changed table or trigger causes
 
 
-class translated:  # noqa: N801 - used as `contextlib.suppress` is; not made by it, since every commit enters two
-    """Turn SQLite's errors into ours, each with what to do, in a ``with`` block."""
+class translated:  # noqa: N801 - used like `contextlib.suppress`; a class is faster, and every commit enters two
+    """Turn SQLite's errors into ours, with advice, in a ``with`` block."""
 
     __slots__ = ("_path",)
 
@@ -38,7 +42,7 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
         return errors.ReadOnlyError(str(path))
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return errors.BusyError(str(path))
-    if name.startswith(("SQLITE_ABORT", "SQLITE_INTERRUPT")):  # nobody but us undoes a reader's transaction
+    if name.startswith(("SQLITE_ABORT", "SQLITE_INTERRUPT")):  # nobody but us undoes the transaction of a reader
         return errors.OutdatedError(str(path))
     if name.startswith("SQLITE_NOTADB"):
         return errors.NotAStoreError(str(path))
@@ -54,10 +58,10 @@ def _translation(path: Path, error: sqlite.Error) -> errors.EddaError:
 
 
 def is_busy(error: sqlite.Error) -> bool:
-    """Tell whether another process holds what a statement needs."""
+    """Tell whether another process holds a lock that a statement needs."""
     return (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY")
 
 
 def is_fault(error: BaseException) -> bool:
-    """Tell whether the store failed, rather than what one transaction asked of it."""
+    """Tell whether the store failed, and not just one transaction's request."""
     return isinstance(error.__cause__, sqlite.Error) and not isinstance(error.__cause__, sqlite.IntegrityError)

@@ -8,7 +8,7 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements
 
 
 class SqliteEvidence(Facet):
-    """As ``seams.evidence.EvidenceReader``."""
+    """Implementation of ``seams.evidence.EvidenceReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class SqliteEvidence(Facet):
 
 
 class SqliteEvidenceWriter(SqliteEvidence):
-    """As ``seams.evidence.EvidenceWriter``."""
+    """Implementation of ``seams.evidence.EvidenceWriter``."""
 
     __slots__ = ()
 

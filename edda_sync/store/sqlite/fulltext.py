@@ -1,9 +1,9 @@
 """
-The full text of titles, descriptions and contents: derived from the tables, a table of it for each kind.
+The full text of titles, descriptions and contents, derived from the tables: one full-text table for each kind.
 
-It uses nothing that SQLite 3.37 lacks, so that other programs read the whole file: a program that looks at every table ends
-with an error at one that its SQLite cannot open. An index that holds no text of its own could forget a row from SQLite
-3.43 on only, so this one holds it.
+It uses nothing that SQLite 3.37 lacks, so that other programs can read the whole file: a program that reads every table
+fails at one that its SQLite cannot open. A full-text table without a text of its own could delete rows only since SQLite
+3.43, so ours holds the text.
 
 Source: https://sqlite.org/fts5.html, "External Content and Contentless Tables".
 """
@@ -24,7 +24,7 @@ _Execute = Callable[..., Any]
 
 
 def clear(execute: _Execute) -> None:
-    """Make the tables anew, empty: to delete a million rows takes longer than to write them."""
+    """Drop the tables and create them again, empty. To delete a million rows would take longer than to write them."""
     for table, statement in zip(TABLES, SCHEMA, strict=True):
         execute(f"DROP TABLE IF EXISTS {table}")
         execute(statement)
@@ -32,13 +32,14 @@ def clear(execute: _Execute) -> None:
 
 def index(execute: _Execute, limit: int = -1) -> int:
     """
-    Write the rows that are due, and return how many they were.
+    Write the rows that are due, and return how many there were.
 
-    They are written in the order of rows: out of order the index would be flushed at each step backwards, five times slower.
+    They are written in the order of their row numbers. In another order FTS5 would flush its index at each step backwards,
+    which is five times slower.
 
     Args:
         execute: Runs a statement in a transaction.
-        limit: How many rows at most; all by default.
+        limit: How many rows to write at most; negative for all.
     """
     count = 0
     for kind, body in _BODIES.items():

@@ -1,4 +1,4 @@
-"""Large changes that are half here, in the SQLite store."""
+"""Large changes that are only partly here, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements, where
 
 
 class SqliteIncoming(Facet):
-    """As ``seams.incoming.IncomingReader``."""
+    """Implementation of ``seams.incoming.IncomingReader``."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class SqliteIncoming(Facet):
 
 
 class SqliteIncomingWriter(SqliteIncoming):
-    """As ``seams.incoming.IncomingWriter``."""
+    """Implementation of ``seams.incoming.IncomingWriter``."""
 
     __slots__ = ()
 

@@ -10,11 +10,11 @@ from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatement
 from edda_sync.store.sqlite.summary import Summary, SummaryWriter
 from edda_sync.words import limits
 
-_SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this
+_SUM_END: Final = 1 << 128  # sums of the digest are taken modulo this number
 
 
 class SqliteIndex(Facet):
-    """As ``seams.index.IndexReader``."""
+    """Implementation of ``seams.index.IndexReader``."""
 
     __slots__ = ("_summary",)
 
@@ -34,7 +34,7 @@ class SqliteIndex(Facet):
 
     def ids_ending(self, kind: str, suffix: str) -> list[str]:
         last = bytes.fromhex(suffix[-limits.SHORT_ID_CHARACTERS_MIN :])
-        keys = self._sql.column(  # the plus keeps SQLite from taking the index over whole keys
+        keys = self._sql.column(  # the plus keeps SQLite from using the index of whole keys
             "SELECT key FROM _entities WHERE substr(key, -3) = ? AND +key BETWEEN ? AND ? AND lower(hex(key)) LIKE ?"
             " ORDER BY hidden, key LIMIT 20",
             last, *bounds(kind), "%" + suffix,
@@ -49,7 +49,7 @@ class SqliteIndex(Facet):
 
 
 class SqliteIndexWriter(SqliteIndex):
-    """As ``seams.index.IndexWriter``; it remembers whether anything is stale, and what it has noted."""
+    """Implementation of ``seams.index.IndexWriter``. It remembers whether anything is stale, and which marks it wrote."""
 
     __slots__ = ("_any_stale", "_noted")
 
@@ -63,7 +63,7 @@ class SqliteIndexWriter(SqliteIndex):
     def reset(self) -> None:
         """Forget what is remembered."""
         self._any_stale: bool | None = None
-        self._noted: set[bytes] = set()  # as stale, by this writer: who types writes it once
+        self._noted: set[bytes] = set()  # entities that this writer marked as stale: typing marks its text only once
 
     def stale(self) -> list[bytes]:
         return super().stale() if self._is_any_stale() else []

@@ -1,8 +1,9 @@
 """
-Jobs: the transactions that wait for the writer's thread, which commits together those that come together.
+Jobs: transactions that wait for the writer's thread, which commits those together that arrive together.
 
-A commit costs as much for eight transactions as for one. Whoever writes one after another comes back a moment after the
-last commit, and eight who do so come back one by one: the thread waits for as many as it committed last, though not long.
+A commit costs as much for eight transactions as for one. A program that writes one transaction after another is back a
+moment after the last commit, and eight such programs are back one by one. So the thread waits for as many transactions
+as it last committed, but not long.
 
 Source: PostgreSQL's ``commit_delay``, and DeWitt et al., "Implementation Techniques for Main Memory Database Systems",
 SIGMOD 1984, section 5.2 (group commit).
@@ -20,28 +21,28 @@ if TYPE_CHECKING:
     from edda_sync.store.sqlite.outcome import Outcome
     from edda_sync.store.sqlite.writer import SqliteWriter
 
-BATCH_MAX: Final = 64  # transactions of one commit
-GATHER_S: Final = 0.0006  # about what a commit takes on a quick disk
+BATCH_MAX: Final = 64  # transactions in one commit
+GATHER_S: Final = 0.0006  # about the time of a commit on a fast disk
 
 Job: TypeAlias = "tuple[Callable[[SqliteWriter], Any], Outcome]"
-"""What runs in a transaction, and what is told how it ended."""
+"""What runs in a transaction, and the object that receives its outcome."""
 
 
 class Jobs:
     """
-    A queue of transactions. Whoever writes calls :meth:`put`, and the writer's thread :meth:`gather`.
+    A queue of transactions. Writers call :meth:`put`, and the writer's thread calls :meth:`gather`.
 
     Args:
-        gather_s: How long at most the thread waits for more of them, in seconds.
+        gather_s: How long the thread waits at most for more transactions, in seconds.
     """
 
     def __init__(self, gather_s: float = GATHER_S) -> None:
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._gather_s = gather_s
-        self._expected = 0  # as many as came together last; 0 for one alone
+        self._expected = 0  # the size of the last batch; 0 after a single transaction
 
     def put(self, job: Job | None) -> None:
-        """Let a transaction wait for the thread; None wakes the thread, to look whether something else is due."""
+        """Add a transaction to the queue; None wakes the thread, so that it looks for other due work."""
         self._waiting.put(job)
 
     @property
@@ -51,7 +52,7 @@ class Jobs:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing waits, and the thread waits for nothing: a transaction may run on its caller's thread."""
+        """Whether nothing waits and the thread expects nothing: a transaction may then run on its caller's thread."""
         return not self._expected and self._waiting.empty()
 
     def gather(self, patience_s: float | None) -> list[Job]:
@@ -59,10 +60,10 @@ class Jobs:
         Wait for transactions, and return those that are to be committed together.
 
         Args:
-            patience_s: How long to wait for the first, in seconds; None for as long as it takes.
+            patience_s: How long to wait for the first one, in seconds; None for as long as it takes.
 
         Returns:
-            No transaction when something else may be due.
+            The transactions; none if other work may be due.
         """
         batch: list[Job] = []
         with suppress(queue.Empty):

@@ -1,14 +1,15 @@
 """
-Journals: whose is the one that lies beside a file?
+Journals: whether the journal that lies beside a file belongs to that file.
 
-SQLite takes the journal beside a file for that file's, and writes its pages into it. So an older file that was put back
-beside a newer one's journal, by a restore, a file synchroniser or a copy that was made while the store was in use, is
-damaged as soon as it is opened, and what it held is gone.
+A journal here is SQLite's write-ahead log, the file ``-wal``. SQLite assumes that the journal beside a file belongs to that
+file, and copies the journal's pages into it. A restore, a file synchroniser, or a copy that was made while the store was in
+use, may put an older file beside a newer file's journal. The older file is then damaged as soon as it is opened, and its
+content is lost.
 
-Hence a chain of *links* runs through a file and its journals. Each transaction writes one (``summary``): by random bytes
-it names itself, and the one before it. What a journal goes on from is then either what its first link names, or, where some
-of it has come into the file already, one of its links. A file that ends with any other link is not the one that the journal
-belongs to.
+To notice this, a chain of *links* runs through a file and its journals. Each transaction writes one link (``summary``): its
+own random name, and the name of the link before it. The file holds the link of the last transaction that was copied into
+it. If the journal belongs to the file, that link is the one before the journal's first link, or, if part of the journal has
+been copied into the file, one of the journal's links. With any other link, the journal belongs to another file.
 
 Source: https://sqlite.org/howtocorrupt.html, "Mispairing database files and hot journals", and
 https://sqlite.org/fileformat2.html, "The WAL File Format" and "B-tree Pages".
@@ -30,13 +31,13 @@ from edda_sync.words.files import replace_file
 
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _HEADER_BYTES, _FRAME_BYTES = 32, 24
-_LEAF_OF_ONE: Final = b"\x0d\x00\x00\x00\x01"  # a table's page of one row, and nothing freed in it
+_LEAF_OF_ONE: Final = b"\x0d\x00\x00\x00\x01"  # a table page with one row, in which nothing was freed
 _LINK_AT: Final = len(ROW) - len(MAGIC)
-LOCKS: Final = (0x40000000, 512)  # where SQLite locks a file: everybody who has it open holds one of these bytes
+LOCKS: Final = (0x40000000, 512)  # the bytes that SQLite locks: everyone who has the file open holds one of them
 
 
 class Link(NamedTuple):
-    """What one transaction left: the names of the link before it, and of its own, 8 random bytes each."""
+    """What one transaction left: the name of the link before it, and its own name, 8 random bytes each."""
 
     before: bytes
     name: bytes
@@ -44,45 +45,45 @@ class Link(NamedTuple):
 
 def set_aside_anothers(path: Path) -> Path | None:
     """
-    Put a journal aside that belongs to another file than the one beside which it lies, unless that is in use.
+    Move the journal beside a file aside if it belongs to another file, unless the file is in use.
 
-    Nobody in this process may have the file open: whoever closes one descriptor of it loses SQLite's locks on all.
+    Nobody in this process may have the file open: closing any descriptor of it releases all of SQLite's locks on it.
 
     Args:
-        path: The store's file, which is there.
+        path: The store's file, which exists.
 
     Returns:
-        Where the journal is now; None when it stays, or there is none.
+        Where the journal is now; None if it was not moved, or if there is none.
     """
     name = f"{path}-wal"
     if not os.access(name, os.F_OK):
-        return None  # mostly
+        return None  # the usual case
     journal = Path(name)
     try:
         if journal.stat().st_size <= _HEADER_BYTES:
             return None
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return None  # there is none, or whoever opens the file says what is wrong
+        return None  # there is no journal; or the caller, who opens the file next, reports what is wrong
     try:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKS[1], LOCKS[0])
         except OSError:
-            return None  # somebody has it open, and looked at that time
+            return None  # somebody has the file open, and checked the journal when opening it
         with closing(sqlite.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:  # without its journal
             if _belongs(alone, journal):
                 return None
             aside = _free_name(path)
             os.rename(journal, aside)
             with suppress(FileNotFoundError):
-                os.unlink(f"{path}-shm")  # its index, which SQLite would share with whoever still uses the other file
-            return aside  # and the lock goes with the connection
+                os.unlink(f"{path}-shm")  # its index: SQLite would share it with users of the other file
+            return aside  # closing the connection releases the lock
     finally:
         os.close(descriptor)
 
 
 def is_anothers(path: Path) -> bool:
-    """Tell whether the journal beside a file belongs to another one; :func:`set_aside_anothers` moves such a one."""
+    """Tell whether the journal beside a file belongs to another file. :func:`set_aside_anothers` would move it."""
     journal = Path(f"{path}-wal")
     if not journal.exists():
         return False
@@ -91,7 +92,7 @@ def is_anothers(path: Path) -> bool:
 
 
 def copy_aside(path: Path) -> None:
-    """Put a copy of a file's journal aside, if there is anything in it."""
+    """Put a copy of a file's journal aside, unless the journal is empty."""
     import shutil
 
     with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
@@ -100,7 +101,7 @@ def copy_aside(path: Path) -> None:
 
 
 def set_aside(path: Path) -> list[str]:
-    """Return the names of the journals beside a file that were put aside."""
+    """Return the names of the journals beside a file that have been moved aside."""
     return sorted(each.name for each in path.parent.glob(f"{path.name}-wal-aside-*"))
 
 
@@ -112,7 +113,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _belongs(alone: Any, journal: Path) -> bool:
-    """Tell whether a journal may be the file's; it is, where nothing says otherwise."""
+    """Tell whether a journal may belong to the file. It does, unless its links say otherwise."""
     links = []
     for page in _pages(journal):
         at = int.from_bytes(page[8:10], "big")
@@ -123,16 +124,17 @@ def _belongs(alone: Any, journal: Path) -> bool:
     try:
         (held,) = alone.execute("SELECT link FROM _summary").fetchone()
     except (sqlite.Error, TypeError):
-        return True  # it cannot be told
+        return True  # the file does not say
     name = _decoded(held).name
     return name == links[0].before or any(name == link.name for link in links)
 
 
 def _pages(journal: Path) -> Iterator[bytes]:
     """
-    Yield the pages in a journal: also those of transactions that were not ended, which do no harm.
+    Yield the pages in a journal, also those of transactions that did not commit; these do no harm.
 
-    What is acknowledged is on disk, and comes first: where the first link is not, nothing in the journal was acknowledged.
+    What was acknowledged is on disk, and comes first. So if the first link is not on disk, nothing in the journal was
+    acknowledged.
     """
     with journal.open("rb") as file:
         header = file.read(_HEADER_BYTES)

@@ -1,11 +1,13 @@
 """
-A file with several names: hard links, as ``cp -al``, backup programs and programs that look for doubles make them.
+Files with several names: hard links, as ``cp -al``, backup programs and programs that merge duplicate files make them.
 
-SQLite finds the journal of a file by the name that it was opened by. A file that is open under two names has two journals,
-and each side writes over what the other wrote; opened under one name after the other, it lacks what is in the journal of the
-first. So a file with other names is copied before it is opened, and the copy takes the place of this name: the others keep
-what they show, which is what a snapshot is for. That needs nobody to have the file open. Where somebody has it open under
-this name, one more may open it: there is one journal. Where it is open under another name, it is not opened here.
+SQLite finds the journal of a file by the name under which the file was opened. A file that is open under two names has two
+journals, and each side overwrites what the other wrote. If it is opened under one name after the other, it lacks what is in
+the journal of the first name. So a file with other names is copied before it is opened, and the copy takes this name. The
+other names keep their content, as a snapshot should.
+
+The file can be copied only while nobody has it open. If somebody has it open under this name, one more process may open it,
+because there is only one journal. If it is open under another name, it is not opened here.
 
 Source: https://sqlite.org/howtocorrupt.html, "Multiple links to the same file".
 """
@@ -28,15 +30,15 @@ from edda_sync.words import limits
 from edda_sync.words.errors import LinkedStoreError
 from edda_sync.words.files import disk_error, replace_file
 
-_INDEX_LOCK: Final = (128, 1)  # everybody who has a file open under a name holds this byte of its index there
+_INDEX_LOCK: Final = (128, 1)  # everyone who has a file open under a name holds this byte of that name's index
 _RETRY_S: Final = 0.01
 
 
 class _Found(Enum):
-    """How a file with other names was found."""
+    """The state in which a file with other names was found."""
 
     FREE = auto()  # nobody had it open
-    IN_USE = auto()  # somebody has it open, under whichever name
+    IN_USE = auto()  # somebody has it open, under any of its names
     LOCKED = auto()  # somebody is copying it
 
 
@@ -48,12 +50,12 @@ _PATIENCE_S: Final = {
 
 def make_own(path: Path) -> bool:
     """
-    Give a name a file of its own, if the one there has other names, and nobody has that open.
+    Copy a file that has other names, unless somebody has it open, so that this name has a file of its own.
 
-    Nobody in this process may have it open: whoever closes one descriptor of it loses SQLite's locks on all.
+    Nobody in this process may have it open: closing any descriptor of it releases all of SQLite's locks on it.
 
     Args:
-        path: The store's file, with no link on the way; it may be missing.
+        path: The store's file, without symbolic links in its path; it may be missing.
 
     Returns:
         Whether it was copied.
@@ -77,10 +79,10 @@ def make_own(path: Path) -> bool:
 
 def check_one_name(path: Path) -> None:
     """
-    Look whether this process, which has a file open, has it open under this name.
+    Check that this process, which has a file open, opened it under this name.
 
     Raises:
-        LinkedStoreError: It is open under another one.
+        LinkedStoreError: It was opened under another name.
     """
     if has_other_names(path):
         journal = file_of(f"{path}-wal")
@@ -89,7 +91,7 @@ def check_one_name(path: Path) -> None:
 
 
 def _copy(path: Path) -> _Found:
-    """Copy a file, and what lies beside it, if it is free; return what it was."""
+    """Copy a file, with its journal, if it is free; return the state in which it was found."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
@@ -98,13 +100,13 @@ def _copy(path: Path) -> _Found:
         if not _can_lock(descriptor, LOCKS):
             return _Found.IN_USE if _can_lock(descriptor, LOCKS, fcntl.LOCK_SH) else _Found.LOCKED
         if os.fstat(descriptor).st_ino != os.stat(path).st_ino:
-            return _Found.LOCKED  # it was, by somebody who copied it
+            return _Found.LOCKED  # somebody else has just copied it
         try:
-            if has_other_names(journal := f"{path}-wal"):  # first: with it alone the file is as it was
+            if has_other_names(journal := f"{path}-wal"):  # first: if only this is done, the content is as before
                 with open(journal, "rb") as others:
                     replace_file(Path(journal), partial(_copy_to, others))
             if has_other_names(index := f"{path}-shm"):
-                os.unlink(index)  # it is made anew
+                os.unlink(index)  # SQLite makes it again
             replace_file(path, partial(_copy_to, file))
         except OSError as error:
             raise disk_error(path, error) from None
@@ -114,7 +116,7 @@ def _copy(path: Path) -> _Found:
 def _copy_to(file: IO[bytes], copy: IO[bytes]) -> None:
     shutil.copyfileobj(file, copy)
     found = os.fstat(file.fileno())
-    if found.st_uid != os.geteuid():  # it is another person's, and an administrator opens it
+    if found.st_uid != os.geteuid():  # an administrator opens a file of another user
         os.fchown(copy.fileno(), found.st_uid, found.st_gid)
 
 
@@ -130,7 +132,7 @@ def _is_open_here(path: Path) -> bool:
 
 
 def _can_lock(descriptor: int, place: tuple[int, int], kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock some bytes of a file until the descriptor is closed, unless somebody has them; tell whether that is done."""
+    """Try to lock some bytes of a file, until the descriptor is closed; tell whether the lock was granted."""
     start, count = place
     try:
         fcntl.lockf(descriptor, kind | fcntl.LOCK_NB, count, start)

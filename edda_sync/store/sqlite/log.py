@@ -11,18 +11,17 @@ from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 from edda_sync.words.errors import CorruptError
 
 _APPEND: Final = "INSERT INTO _log VALUES (?, ?, ?, ?, ?, ?)"
-# In its place: to replace a row is to delete it and to write it anew, in the index too, and each change sets a head.
 _SET_HEAD: Final = "INSERT OR REPLACE INTO _heads VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteLog(Facet):
-    """As ``seams.log.LogReader``."""
+    """Implementation of ``seams.log.LogReader``."""
 
     __slots__ = ("_heads",)
 
     def __init__(self, sql: Statements) -> None:
         super().__init__(sql)
-        # None until somebody asks: of a thousand lives it is a thousand rows.
+        # None until somebody asks: a store with a thousand lives has a thousand rows here.
         self._heads: Mapping[bytes, Head] | None = None
 
     def reset(self) -> None:
@@ -89,7 +88,7 @@ class SqliteLog(Facet):
 
 
 class SqliteLogWriter(SqliteLog):
-    """As ``seams.log.LogWriter``; it remembers the heads and where the log ends."""
+    """Implementation of ``seams.log.LogWriter``. It remembers the heads, and the end of the log."""
 
     __slots__ = ("_end", "_unapplied")
 
@@ -111,11 +110,11 @@ class SqliteLogWriter(SqliteLog):
         return end
 
     def reach(self, position: int) -> None:
-        """Note that the log has something at a position."""
+        """Note that the log has an entry at a position."""
         self._end = max(self.position(), position)
 
     def append(self, logged: Logged, head: Head) -> None:
-        self.reach(logged.position)  # first: it may look, which writes what is due
+        self.reach(logged.position)  # first: this may read, which writes what is due
         self._sql.later(_APPEND, logged.position, logged)
         self.set_head(head)
 
@@ -123,7 +122,7 @@ class SqliteLogWriter(SqliteLog):
         self._sql.execute("INSERT INTO _log_parts VALUES (?, ?, ?)", (position, number, part))
 
     def set_head(self, head: Head) -> None:
-        self._heads = {**self.heads(), head.actor: head}  # anew: who asked before holds them as they were
+        self._heads = {**self.heads(), head.actor: head}  # a new mapping: whoever asked before keeps the former one
         self._sql.later(_SET_HEAD, head.actor, head)
 
     def replace(self, logged: Logged) -> None:

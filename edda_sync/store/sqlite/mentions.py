@@ -8,7 +8,7 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements
 
 
 class SqliteMentions(Facet):
-    """As ``seams.mentions.MentionsReader``."""
+    """Implementation of ``seams.mentions.MentionsReader``."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class SqliteMentions(Facet):
 
 
 class SqliteMentionsWriter(SqliteMentions):
-    """As ``seams.mentions.MentionsWriter``."""
+    """Implementation of ``seams.mentions.MentionsWriter``."""
 
     __slots__ = ()
 

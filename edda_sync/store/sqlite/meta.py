@@ -6,7 +6,7 @@ from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatement
 
 
 class SqliteMeta(Facet):
-    """As ``seams.meta.MetaReader``; it remembers what was asked for."""
+    """Implementation of ``seams.meta.MetaReader``. It remembers what was asked for."""
 
     __slots__ = ("_known",)
 
@@ -28,7 +28,7 @@ class SqliteMeta(Facet):
 
 
 class SqliteMetaWriter(SqliteMeta):
-    """As ``seams.meta.MetaWriter``."""
+    """Implementation of ``seams.meta.MetaWriter``."""
 
     __slots__ = ()
 

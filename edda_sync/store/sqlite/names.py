@@ -1,4 +1,4 @@
-"""Under which names the SQLite store keeps entities: tables, columns, and keys (``crdt.keys.key_of``)."""
+"""The names under which the SQLite store keeps entities: tables, columns, and keys (``crdt.keys.key_of``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLE: Final = {"task": "tasks", "document": "documents", "tag": "tags"}
 COLUMNS_OF: Final = {TABLE[kind]: ", ".join(columns) for kind, columns in COLUMNS.items()} | {
     "task_documents": "task_id, document_id, relationship_type, created_at",
     "entity_tags": "entity_type, entity_id, tag_id, created_at",
-}  # by name: somebody may have added a column
+}  # columns are named, since somebody may have added one
 
 
 def bounds(kind: str) -> tuple[bytes, bytes]:

@@ -1,9 +1,9 @@
 """
-What must hold of a file before SQLite opens it: it is a store of ours or nothing yet, and only its owner reads it. And of
-a connection before it is used: it acknowledges what is on disk, and nothing else.
+What must be true of a file before SQLite opens it: it is a store of ours, or empty, and only its owner can read it. And of
+a connection before it is used: it acknowledges only what is on disk.
 
-SQLite makes a file that is missing with whatever the umask leaves, and follows a link that points at nothing. So the file
-is made here; SQLite gives the journal and the shared index beside it the permissions of the file.
+SQLite creates a missing file with the permissions that the umask leaves, and follows a symbolic link that points at nothing.
+So the file is created here. SQLite gives the journal and the shared index beside it the permissions of the file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from edda_sync.store.sqlite import journal, schema
 from edda_sync.words import errors, limits
 from edda_sync.words.files import make_file, mend_file, without_links
 
-_HEAD_BYTES: Final = 100  # of the first page: the file's header
+_HEAD_BYTES: Final = 100  # of the file's header, at the beginning of the first page
 _MAGIC: Final = b"SQLite format 3\0"
 _JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 _WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _WAL_RETRY_S: Final = 0.005
-_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied into the file once in it
+_CHECKPOINT_PAGES: Final = 4_000  # of the journal, 16 MB: a page that changes often is copied only once in that many
 _PAGE_BYTES: Final = 4_096
 _SETTINGS: Final = f"""
 PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS};
@@ -41,19 +41,19 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 def prepare_file(path: Path, real: Path | None = None) -> Path:
     """
-    Make a store's file, empty and for its owner only, or mend the permissions of the one that is there.
+    Create a store's file, empty and private to its owner, or repair the permissions of an existing one.
 
     Args:
-        path: What :func:`check_file` has looked at.
-        real: Where it is, with no link on the way, if somebody has looked that up already.
+        path: A file that :func:`check_file` accepted.
+        real: Its path without symbolic links, if the caller has resolved it already.
 
     Returns:
-        Where it is, with no link on the way: a link may point elsewhere by the time the file is opened once more.
+        Its path without symbolic links: a link may point elsewhere when the file is opened again.
 
     Raises:
-        LinkError: It is a link that points at nothing, or what is beside it is a link.
+        LinkError: The path is a link that points at nothing, or a file beside it is a link.
         NotPrivateError: Others can read it, and that cannot be changed.
-        StorageError: It cannot be made.
+        StorageError: It cannot be created.
     """
     if not os.access(path, os.F_OK):
         make_file(path)
@@ -65,10 +65,10 @@ def prepare_file(path: Path, real: Path | None = None) -> Path:
 
 def mode_to_read(path: Path) -> str:
     """
-    Return how SQLite opens a file that can only be read.
+    Return the mode in which SQLite opens a file that can only be read.
 
-    Whoever uses it has a journal and an index beside it, and SQLite reads them. Where there is neither, nobody does, and it
-    would want to make them; so it is told that the file does not change.
+    While a process uses the store, a journal and its index lie beside the file, and SQLite reads them. If neither is there,
+    no process uses it. SQLite would then try to create them, so it is told that the file does not change.
 
     Source: https://sqlite.org/wal.html, "Read-Only Databases".
     """
@@ -78,15 +78,15 @@ def mode_to_read(path: Path) -> str:
 
 def check_file(path: Path, *, written: bool = True) -> None:
     """
-    Look at a file before SQLite does, so that what is not ours stays untouched.
+    Check a file before SQLite opens it, so that a file that is not ours stays as it is.
 
     Args:
         path: The file.
-        written: Whether it is to be written too.
+        written: Whether it is to be opened for writing.
 
     Raises:
-        NotAStoreError: It is something else.
-        NewerStoreError: A newer version made it.
+        NotAStoreError: It is not a store.
+        NewerStoreError: A newer version of edda made it.
         UnreadableError: It may not be read.
         ReadOnlyError: It may not be written.
     """
@@ -112,7 +112,7 @@ def check_file(path: Path, *, written: bool = True) -> None:
     if not head.startswith(_MAGIC) or application_id not in (0, schema.APPLICATION_ID):
         raise errors.NotAStoreError(str(path))
     pages = int.from_bytes(head[28:32], "big")
-    if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its name before a second page
+    if application_id == 0 and (pages > 1 or head[60:64] != bytes(4)):  # a store has its id before its second page
         raise errors.NotAStoreError(str(path))
     found = int.from_bytes(head[60:64], "big")
     if found > schema.VERSION:
@@ -121,15 +121,16 @@ def check_file(path: Path, *, written: bool = True) -> None:
 
 def _restored_head(path: Path, head: bytes) -> bytes:
     """
-    Return what SQLite makes of a damaged head: power may have failed while the first page was written, torn or garbled.
+    Return the head of the file as SQLite will repair it: a power failure may have left a first page that is partly written.
 
-    What the file then is, its journal says: the first page that it will be given back, or nothing, if it was being made.
+    The journal says what the file will be: its first page is restored from the journal, or it becomes empty if it was just
+    being created.
 
     Source: https://sqlite.org/fileformat2.html, "The Rollback Journal" and "The Write-Ahead Log".
     """
     with suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
         header = file.read(20)
-        if header.startswith(_JOURNAL_MAGIC) and header[16:] == bytes(4):  # it began with a file of no pages
+        if header.startswith(_JOURNAL_MAGIC) and header[16:] == bytes(4):  # the file had no pages before
             return b""
     with suppress(FileNotFoundError), open(f"{path}-wal", "rb") as file:
         header = file.read(32)
@@ -143,32 +144,32 @@ def _restored_head(path: Path, head: bytes) -> bytes:
 
 def configure(connection: Any, path: Path) -> None:
     """
-    Make a new connection durable and careful; its journal is open afterwards.
+    Make a new connection durable and careful. Its journal is open afterwards.
 
     Raises:
-        CorruptError: It would acknowledge what is not on disk.
+        CorruptError: The connection would acknowledge what is not on disk.
     """
     execute = connection.execute
-    connection.executescript(  # one call for all: one for each takes twice as long
+    connection.executescript(  # one call for all settings: a call for each takes twice as long
         f"{_SETTINGS}PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES};"
-        f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * _PAGE_BYTES}"  # what grew beyond it shrinks again
+        f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * _PAGE_BYTES}"  # a longer journal shrinks again
     )
     mode = execute("PRAGMA journal_mode").fetchone()[0]
     if mode != "wal":
         mode = _switch_to_wal(connection)
-        execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first look makes the journal
+        execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first read creates the journal
     synchronous = execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or synchronous != 2:
         raise errors.CorruptError(f"The durability of {path} (journal {mode}, synchronous {synchronous})")
 
 
 def configure_to_read(connection: Any) -> None:
-    """Make a new connection to a file that can only be read careful."""
+    """Make a new connection careful, to a file that can only be read."""
     connection.executescript(_SETTINGS)
 
 
 def _switch_to_wal(connection: Any) -> str:
-    """Return the journal's mode after the switch. Of processes that make it at once, SQLite lets none wait by itself."""
+    """Return the journal mode after the switch to WAL. If several processes switch at once, SQLite itself does not wait."""
     deadline = time.monotonic() + limits.BUSY_TIMEOUT_MS / 1000
     while True:
         try:
@@ -181,17 +182,17 @@ def _switch_to_wal(connection: Any) -> str:
 
 def prepare_schema(connection: Any, path: Path, *, is_read_only: bool) -> None:
     """
-    Bring a store's tables up to date, or make them.
+    Create a store's tables, or bring them up to date.
 
     Args:
         connection: A connection to the file, from :func:`configure`.
-        path: The file, for what an error says.
+        path: The file, for errors.
         is_read_only: Whether the file cannot be written.
 
     Raises:
-        NewerStoreError: A newer version made it.
-        NotAStoreError: Another program did.
-        ReadOnlyError: The tables would have to be changed, and cannot be.
+        NewerStoreError: A newer version of edda made the store.
+        NotAStoreError: Another program made the file.
+        ReadOnlyError: The tables would have to be changed, which is not possible.
     """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > schema.VERSION:
@@ -200,13 +201,13 @@ def prepare_schema(connection: Any, path: Path, *, is_read_only: bool) -> None:
         return
     if is_read_only:
         raise errors.ReadOnlyError(str(path))
-    connection.execute("BEGIN IMMEDIATE")  # of two processes that make a store, one waits here
+    connection.execute("BEGIN IMMEDIATE")  # if two processes create a store, one waits here
     (name,) = connection.execute("PRAGMA application_id").fetchone()
     if name == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
         raise errors.NotAStoreError(str(path))
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     schema.migrate(connection)
     connection.execute("COMMIT")
-    connection.execute("PRAGMA busy_timeout = 0")  # whoever waits for readers lets nobody write meanwhile
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds it in the file itself
+    connection.execute("PRAGMA busy_timeout = 0")  # a checkpoint that waited for readers would block all writers
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that check_file finds the schema in the file itself
     connection.execute(f"PRAGMA busy_timeout = {limits.BUSY_TIMEOUT_MS}")

@@ -1,9 +1,9 @@
 """
-What becomes of a transaction: what it returned, or raised.
+The outcome of a transaction: what it returned, or raised.
 
-``concurrent.futures.Future`` costs ten times as much, and cannot be waited for where Ctrl-C is pressed: an interrupt may
-come between its taking of the lock of its condition and the block that frees that, and the writer's thread, which takes it
-too, would then wait for ever.
+``concurrent.futures.Future`` costs ten times as much, and is not safe where Ctrl-C is pressed: an interrupt may come
+after it has taken the lock of its condition and before the block that releases it. The writer's thread, which needs the
+same lock, would then wait forever.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Outcome:
-    """What becomes of a transaction on the caller's own thread."""
+    """The outcome of a transaction on the caller's own thread."""
 
     __slots__ = ("_error", "_is_done", "_result")
 
@@ -40,7 +40,7 @@ class Outcome:
             try:
                 raise self._error
             finally:
-                self._error = None  # or error and frames would keep each other
+                self._error = None  # otherwise the error and its frames would keep each other alive
         return self._result
 
     def exception(self) -> BaseException | None:
@@ -49,43 +49,43 @@ class Outcome:
 
 class Awaited(Outcome):
     """
-    What becomes of a transaction on another thread. Whoever waits for it asks as of a future, and may :meth:`cancel` it.
+    The outcome of a transaction on another thread. A waiting thread uses it like a future, and may :meth:`cancel` it.
 
-    A ``with`` block on a lock of Python's is all that is waited in, since no interrupt leaves that half done.
+    It waits only in ``with`` blocks on locks of the interpreter, since no interrupt leaves such a block half done.
     """
 
     __slots__ = ("_begun", "_running")
 
     def __init__(self) -> None:
         super().__init__()
-        self._begun = threading.Lock()  # taken once and for all, by whoever begins or cancels it
+        self._begun = threading.Lock()  # taken once and never released, by whoever begins or cancels it
         self._running = threading.Lock()
         self._running.acquire()
 
     def begin(self) -> bool:
-        """Note that the transaction begins; tell whether it may: it was not cancelled."""
+        """Note that the transaction begins; tell whether it may, because it was not cancelled."""
         return self._begun.acquire(blocking=False)
 
     def cancel(self) -> bool:
-        """Let it not begin any more; tell whether that was in time."""
+        """Keep the transaction from beginning; tell whether this was in time."""
         return self._begun.acquire(blocking=False)
 
     def set_result(self, result: Any) -> None:
-        """Note what it returned, and let go on whoever waits."""
+        """Note what the transaction returned, and wake waiting threads."""
         super().set_result(result)
         self._running.release()
 
     def set_exception(self, error: BaseException) -> None:
-        """Note what it raised, and let go on whoever waits."""
+        """Note what the transaction raised, and wake waiting threads."""
         super().set_exception(error)
         self._running.release()
 
     def wait(self, timeout: float | None = None) -> None:
         """
-        Wait for its end.
+        Wait for the end of the transaction.
 
         Raises:
-            TimeoutError: It took longer than so many seconds.
+            TimeoutError: It took longer than ``timeout`` seconds.
         """
         if timeout is None:
             with self._running:
@@ -95,11 +95,11 @@ class Awaited(Outcome):
         self._running.release()
 
     def result(self, timeout: float | None = None) -> Any:
-        """Return what it returned, or raise what it raised, once it has ended."""
+        """Wait for the end, and return what the transaction returned, or raise what it raised."""
         self.wait(timeout)
         return super().result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return what it raised, if anything, once it has ended."""
+        """Wait for the end, and return what the transaction raised; None if it raised nothing."""
         self.wait(timeout)
         return super().exception()

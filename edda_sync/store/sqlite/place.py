@@ -1,20 +1,20 @@
 """
-The place of an open store: whether its file, its journal and the journal's index still lie where they were opened.
+The place of an open store: whether its file, the journal and the journal's index are still where they were opened.
 
-SQLite looks a name up once, when it opens the file. A program that goes on with a file which nobody can find any more, or
-whose journal was taken away, acknowledges what is lost. So all are looked at before each commit, in three calls of the
-operating system.
+SQLite resolves the file's name only once, when it opens the file. If the file is no longer under that name, or if its
+journal was removed, a program that goes on acknowledges writes that are lost. So all three are checked before each commit,
+with three system calls.
 
-A journal is that of one connection: SQLite removes it when the last connection of all processes is closed, and makes a
-new one later. While a connection is open, nobody who knows SQLite takes its journal away.
+A journal stays while any connection is open: SQLite removes it when the last connection of all processes is closed, and
+creates a new one later. No program that uses SQLite correctly removes the journal of an open store.
 
-So it is with the index of the journal, ``-shm``, through which all processes see what is in it and wait for one another.
-Where it was taken away, the next process makes a second one, and each writes over what the other wrote. A connection with
-the old one is never closed: whoever closes the last one brings into the file what the old index knows of, and removes the
-journal with all that others wrote.
+The same is true of the journal's index, ``-shm``. Through it all processes see what is in the journal, and wait for each
+other. If it was removed, the next process creates a second one, and each process overwrites what the others wrote. A
+connection that has the old index is never closed: closing the last one copies into the file only what the old index knows,
+and removes the journal with everything that others wrote.
 
-Nothing of ours makes a file shorter: freed pages are used again, and no transaction is undone in the file itself. So one
-that is shorter was cut, or another one was copied over it, and the journal's pages do not fit it.
+Our code never makes a file shorter: freed pages are used again, and no transaction is undone in the file itself. So a file
+that became shorter was truncated, or another file was copied over it, and the journal's pages do not fit it.
 
 Source: https://sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use".
 """
@@ -33,10 +33,10 @@ from edda_sync.words.folders import KEY_FILE, NOTE_FILE
 
 class Place:
     """
-    Where a store's file lies, and which file it was when the store was opened. Call :meth:`check` before each commit.
+    Where a store's file is, and which file it was when the store was opened. Call :meth:`check` before each commit.
 
     Args:
-        path: The file, which is there, with no link on the way.
+        path: The file, which exists, without symbolic links in its path.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,31 +44,31 @@ class Place:
         self._name, self._journal_name, self._index_name = str(path), f"{path}-wal", f"{path}-shm"
         self._file = file_of(path)
         self._is_made = False
-        self._bytes = 0  # of the file, at the last look
+        self._bytes = 0  # size of the file, when it was last checked
 
     def made(self) -> None:
-        """Note that there is a store in the file now, which is lost when the file is empty."""
+        """Note that the file contains a store now. If the file is empty later, that store is lost."""
         self._file = file_of(
             self._path
-        )  # anew: some file systems of containers give a file that is opened another name
+        )  # again: some container file systems give a file another number once it is opened
         self._is_made = True
 
     def check(self) -> File | None:
         """
-        Look whether the file is where it was, and return which it is; None if it cannot be looked at.
+        Check that the file is where it was, and return which file it is; None if it cannot be checked.
 
         Raises:
-            LostStoreError: It was taken away, its folder was moved, or it was emptied.
+            LostStoreError: It was removed, its folder was moved, or it was emptied.
             ReplacedStoreError: Another file is there.
             CutStoreError: It is shorter than it was.
         """
-        known = self._bytes  # before the look: another thread may look meanwhile, when the file has grown
+        known = self._bytes  # read before the check: another thread may check a grown file meanwhile
         try:
             found = os.stat(self._name)
         except (FileNotFoundError, NotADirectoryError):
             raise LostStoreError(self._name, self._left()) from None
         except OSError:
-            return None  # whoever reads or writes it says why
+            return None  # the caller's next read or write reports the reason
         if not found.st_size and self._is_made:
             raise LostStoreError(self._name, self._left())
         file = found.st_dev, found.st_ino
@@ -83,12 +83,12 @@ class Place:
 
     def check_all(self, connection: Connection) -> int:
         """
-        Look whether the file, a connection's journal and its index are where they were; return the bytes of the journal.
+        Check that the file, a connection's journal and the journal's index are where they were; return the journal's size.
 
         Raises:
             LostStoreError, ReplacedStoreError: As :meth:`check`.
-            LostJournalError: The journal was taken away.
-            LostIndexError: The index of the journal was.
+            LostJournalError: The journal was removed.
+            LostIndexError: The journal's index was removed.
         """
         self.check()
         try:
@@ -114,25 +114,25 @@ class Place:
         Note which files the journal and the index of a connection are, now that both are open.
 
         Raises:
-            LostJournalError, LostIndexError: SQLite would share another connection's, which was taken away.
+            LostJournalError, LostIndexError: Another connection's journal or index was removed, and SQLite would share it.
         """
         connection.journal, connection.index = file_of(self._journal_name), file_of(self._index_name)
         connection.must_stay = self.must_stay
         for other in connections.beside(connection):
-            if other.journal not in (None, connection.journal):  # SQLite reads one with the index of the other
+            if other.journal not in (None, connection.journal):  # SQLite would read one with the other's index
                 raise LostJournalError(self._name)
             if other.index not in (None, connection.index):
                 raise LostIndexError(self._name)
 
     def must_stay(self, connection: Connection) -> bool:
-        """Tell whether to close a connection would harm what others wrote in its journal, or the file that is there now."""
+        """Tell whether closing a connection would destroy what others wrote to its journal, or damage the present file."""
         with suppress(OSError):
             if os.stat(self._name).st_size < self._bytes and file_of(self._name) == connection.file:
                 return True
         return file_of(self._index_name) != connection.index and file_of(self._journal_name) == connection.journal
 
     def _left(self) -> list[str]:
-        """Return what still lies where the file was, and shows that a store was here."""
+        """Return the names of the files that are left and show that a store was here."""
         here = self._path.parent
         names = [self._path.name] if self._path.exists() else []
         with suppress(OSError):

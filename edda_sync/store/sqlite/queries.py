@@ -1,4 +1,4 @@
-"""Queries as SQL: what :func:`edda_sync.words.query.plan` says, for the SQLite store."""
+"""Queries as SQL: the SQLite store's form of :func:`edda_sync.words.query.plan`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from edda_sync.words.model import COLUMNS
 from edda_sync.words.query import Plan
 
 _ACTIVE: Final = frozenset({"open", "in_progress"})
-_ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # literally, so that the partial index is seen to fit
+_ACTIVE_SQL: Final = "status IN ('open', 'in_progress')"  # written out, so that SQLite sees that the partial index fits
 _URGENT: Final = tuple((column, False) for column in ("priority", "due_date", "created_at", "id"))
-NEAR: Final = 1_000  # rows at the beginning of an order that are looked at before all that meet the conditions
-_NEAR_LIMIT: Final = 200  # rows of a page that may be found among these
+NEAR: Final = 1_000  # rows at the beginning of an order that are tried before all rows that meet the conditions
+_NEAR_LIMIT: Final = 200  # pages that end after more rows are not looked for there
 _SETTLED_SQL: Final = "status NOT IN ('open', 'in_progress')"
-# Of all that carry a tag, and of one that does or not: a list of all is dear where few rows are looked at.
+# Whether a row carries a tag: from the list of all that carry it, or row by row. The list costs too much for a few rows.
 _IS_ONE: Final = "id IN (SELECT entity_id FROM entity_tags WHERE +entity_type = '{kind}' AND tag_id = ?)"
 _CARRIES: Final = (
     "EXISTS (SELECT 1 FROM entity_tags WHERE entity_type = '{kind}' AND entity_id = {kind}s.id AND tag_id = ?)"
 )
-_BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # conditions that many rows meet
+_BROAD: Final = frozenset({"status", "priority", "doc_type", "content_type"})  # columns whose conditions many rows meet
 
 
 def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
     """
-    Return the statement and its parameters; the columns are those of the kind's table, in the specification's order.
+    Return a statement and its parameters. Its columns are those of the kind's table, in the specification's order.
 
     Args:
         plan: The query.
-        hint: Whether the statement may name the index to take; it fails where the file lacks that index.
+        hint: Whether the statement may name the index to use. It then fails if somebody dropped that index.
     """
     table = plan.kind + "s"
     conditions, parameters = _conditions(plan)
@@ -41,10 +41,10 @@ def select(plan: Plan, *, hint: bool = True) -> tuple[str, list[Any]]:
 
 def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
     """
-    Return a statement that looks for a page of a plan among the first rows of its order; None where no index has the order.
+    Return a statement that looks for a page among the first rows of the plan's order; None if no index has that order.
 
-    Its rows are the answer if they fill the page. Many rows may meet the conditions: to read all of them and to sort them
-    grows with the store, and those that come first are mostly near the beginning.
+    Its rows are the answer if they fill the page. To read and sort all rows that meet the conditions would take longer as
+    the store grows, and the first of them are usually near the beginning of the order.
     """
     equal = {column for column, _ in plan.equal}
     narrow = bool(equal - _BROAD) or plan.linked_from is not None or bool(plan.words)
@@ -60,13 +60,13 @@ def select_near(plan: Plan) -> tuple[str, list[Any]] | None:
 
 
 def _first_of_order(plan: Plan, count: int) -> str | None:
-    """Return a statement for the first rows of a plan's order, whatever its conditions; None where no index has them."""
+    """Return a statement for the first rows of a plan's order, without its conditions; None if no index has that order."""
     table, (column, descending) = plan.kind + "s", plan.order[0]
     direction = " DESC" if descending else ""
     if column in ("updated_at", "created_at"):
         order = f"{column}{direction}, id{direction}"
         return f"SELECT rowid FROM {table} INDEXED BY idx_{table}_{column} ORDER BY {order} LIMIT {count}"
-    if column == "due_date":  # those that have one come first, in either direction
+    if column == "due_date":  # rows with a date come first, in both directions
         return (
             "SELECT rowid FROM tasks INDEXED BY idx_tasks_due_date WHERE due_date IS NOT NULL"
             f" ORDER BY due_date{direction}, id{direction} LIMIT {count}"
@@ -97,8 +97,8 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
     """
     Return conditions and their parameters.
 
-    Where the rows come from a list, a plus before a column keeps SQLite from taking the index over the status instead: it
-    cannot know that nearly all rows may have one status.
+    If the rows come from a list, a plus before a column keeps SQLite from using the index of the status instead. SQLite does
+    not know that nearly all rows may have the same status.
     """
     column_of = "+{}" if carries is _CARRIES or plan.tag_ids or plan.linked_from is not None else "{}"
     conditions: list[str] = []
@@ -129,9 +129,9 @@ def _conditions(plan: Plan, carries: str = _IS_ONE) -> tuple[list[str], list[Any
 
 def _is_most_urgent(plan: Plan) -> bool:
     """
-    Tell whether a plan asks for what is to be done next, of some priorities or of some time at most.
+    Tell whether a plan asks for what to do next, with conditions on the priority or the time at most.
 
-    Left to itself, SQLite takes the index over the status and sorts all open tasks: 100 ms of 100,000 tasks, not 1 ms.
+    By itself, SQLite would use the index of the status and sort all open tasks: 100 ms for 100,000 tasks, instead of 1 ms.
     """
     equal = dict(plan.equal)
     active = equal.keys() <= {"status", "priority"} and set(equal.get("status", ())) == _ACTIVE
@@ -153,5 +153,5 @@ def _order(table: str, column: str, descending: bool) -> str:
 
 
 def _match(words: tuple[tuple[str, bool], ...]) -> str:
-    """Return a full-text expression in which every word is quoted: a person's operators are just words."""
+    """Return a full-text expression in which every word is quoted: an operator that a person types is just a word."""
     return " ".join('"' + word.replace('"', '""') + '"' + ("*" if begins else "") for word, begins in words)

@@ -1,4 +1,4 @@
-"""What is done once nobody writes: what may wait, without waiting for the disk; and the journal goes into the file."""
+"""Work that is done when nobody writes: derived data, which need not be synced, and checkpoints of the journal."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from sqlcipher3 import dbapi2 as sqlite
 from edda_sync.store.sqlite.connections import Connection
 from edda_sync.words import errors
 
-_PAGES: Final = 2_000  # of the journal that are brought into the file when it is quiet: half of what is at most
+_PAGES: Final = 2_000  # pages in the journal that make a checkpoint worth while: half of the most that are allowed
 
 
 @contextmanager
 def unsynced(connection: Connection) -> Iterator[None]:
     """
-    Let what is derived, and would be derived again, come to the disk with the next commit or checkpoint.
+    Let a commit inside return before it is on disk. Use this only for derived data, which can be derived again.
 
-    Should power fail before, the journal ends with what was synced last: nothing that was acknowledged is lost.
+    If power fails before the next synced commit or checkpoint, the journal ends with what was last synced. So nothing that
+    was acknowledged is lost.
 
     Raises:
-        sqlite.Error: The connection cannot be set back, and must not be used any more.
+        sqlite.Error: The connection cannot be set back to full durability, and must not be used any more.
 
     Source: https://sqlite.org/pragma.html#pragma_synchronous
     """
@@ -34,7 +35,7 @@ def unsynced(connection: Connection) -> Iterator[None]:
 
 
 def is_long(connection: Connection) -> bool:
-    """Tell whether much of the journal is not in the file yet."""
+    """Tell whether many pages of the journal have not been copied into the file yet."""
     with suppress(sqlite.Error):
         _, pages, copied = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
         return bool(pages - copied > _PAGES)
@@ -43,9 +44,9 @@ def is_long(connection: Connection) -> bool:
 
 def shorten(connect: Callable[[], Connection]) -> None:
     """
-    Bring the journal into the file: else somebody's commit does, and waits for thousands of pages.
+    Copy the journal into the file. Otherwise a later commit would do it, and wait for thousands of pages.
 
-    Whoever writes meanwhile need not wait: it is done by a connection of its own. A fault shows at the next commit.
+    This has a connection of its own, so that writers need not wait meanwhile. A fault shows at the next commit.
     """
     with suppress(sqlite.Error, errors.StorageError):
         connection = connect()

@@ -1,4 +1,4 @@
-"""A reader of the SQLite store: one connection inside a read transaction, and the facets over it."""
+"""A reader of the SQLite store: a connection inside a read transaction, and the facets over it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from edda_sync.store.sqlite.unapplied import SqliteUnapplied
 
 class SqliteReader:
     """
-    One unmoving state of the store after another: :meth:`begin` to see the one of now.
+    A reader of one state of the store, and of another after each :meth:`begin`, which takes the state of that moment.
 
     Args:
-        connection: The reader's own.
+        connection: A connection that only this reader uses.
 
     Attributes:
-        connection: The same.
+        connection: The same connection.
     """
 
     __slots__ = (
@@ -56,38 +56,38 @@ class SqliteReader:
         self.blobs, self.meta = SqliteBlobs(sql), SqliteMeta(sql)
 
     def begin(self) -> None:
-        """Begin to see the state of this moment."""
+        """Begin to read the state of this moment."""
         self._forget()
         self._sql.execute("BEGIN")
-        self._sql.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the state is fixed by the first read
+        self._sql.execute("SELECT 1 FROM _meta LIMIT 1").fetchone()  # the first read fixes the state
 
     def changed_shape(self) -> list[str]:
-        """Return what somebody changed in the tables, indexes and triggers, in words."""
+        """Describe what other programs changed in the tables, indexes and triggers."""
         return shape.changed(self._sql.execute)
 
     def end(self) -> bool:
         """
-        Let go of the state that is seen, while another thread may read it.
+        Release the state that is read, even while another thread is reading it.
 
         Returns:
-            Whether nothing is held any more. If not, a cursor is open: call this again some seconds later, when the row
-            that the other thread may be fetching at this moment has reached it.
+            Whether the state is released. If not, a cursor is still open. Call this again some seconds later, when the other
+            thread has got the row that it may be fetching now.
         """
         if self._is_ending:
-            self.connection.rollback()  # resets all cursors
+            self.connection.rollback()  # this resets all cursors
             return True
         self._is_ending = True
-        self.connection.interrupt()  # should it be reading at this moment
-        with suppress(sqlite.Error):  # what begins while something is read is interrupted with it
+        self.connection.interrupt()  # in case it is reading now
+        with suppress(sqlite.Error):  # a statement that begins during a read is interrupted as well
             self.connection.execute("ROLLBACK")
         return not self.connection.in_transaction
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
-        """Refuse every use from now on: this process was forked, and the connection is the parent's."""
+        """Refuse every use from now on: this process was forked, and the connection belongs to the parent."""
         self._sql.disown(refuse)
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what is remembered of a state."""
+        """Forget what the facets remember of a state."""
         for facet in (self.log, self.unapplied, self.meta):
             facet.reset()

@@ -1,11 +1,11 @@
 """
-The readers of a store: a few that are lent out, one to whoever looks, and the connection that watches for commits.
+The readers of a store, which are lent out one by one, and the connection that watches for commits.
 
-A reader that failed is not lent again, since the pages of its connection in memory may not be what is on the disk.
+A reader that failed is not lent again, since the pages of its connection in memory may differ from the disk.
 
-SQLite cannot write over what a reader may still read, so while somebody reads one state, the journal grows with all that is
-written. A program may forget a transaction. So a reader is ended once too much was written since it began: whoever writes
-notices that, and for what other processes write, one thread that lives while somebody reads.
+SQLite cannot overwrite what a reader may still read. So while a state is being read, the journal grows with everything
+that is written. A program may forget to close a reader. So a reader is ended once too much was written since it began.
+Writers notice this; for writes of other processes, a thread checks while anybody reads.
 """
 
 from __future__ import annotations
@@ -34,29 +34,30 @@ if TYPE_CHECKING:
 H = TypeVar("H")
 
 _ENDED: Final = -1
-_WATCHES: Final = 2**32  # above every number that SQLite's data_version can have
+_WATCHES: Final = 2**32  # above every value of SQLite's data_version
 
 
 class Readers:
     """
-    The readers of one store. :meth:`lend` one, ask for the :meth:`version`, :meth:`close` them at the end.
+    The readers of one store. Use :meth:`lend` for a reader, :meth:`version` for its version, and :meth:`close` at the
+    end.
 
     Args:
-        path: The store's file, for what an error says.
+        path: The store's file, for errors.
         connect: Makes a connection.
         owner: The process that opened the store.
 
     Attributes:
-        is_watched: Whether a thread looks how much others write while somebody reads.
+        is_watched: Whether a thread checks how much other processes write while anybody reads.
     """
 
     def __init__(self, path: Path, connect: Callable[[], Connection], owner: Owner) -> None:
         self._path, self._connect, self._owner = path, connect, owner
-        self._lock = threading.RLock()  # a reader that is forgotten comes back on any thread, at any moment
+        self._lock = threading.RLock()  # a forgotten reader may come back on any thread, at any moment
         self._idle: list[SqliteReader] = []
-        self._lent: dict[SqliteReader, int | None] = {}  # with the bytes of the journal at the first look
-        self._asked: weakref.WeakKeyDictionary[SqlConnection, int | None] = weakref.WeakKeyDictionary()  # so, too
-        self._ending: set[SqliteReader | SqlConnection] = set()  # which did not let go yet
+        self._lent: dict[SqliteReader, int | None] = {}  # each with the size of the journal at its first check
+        self._asked: weakref.WeakKeyDictionary[SqlConnection, int | None] = weakref.WeakKeyDictionary()  # the same
+        self._ending: set[SqliteReader | SqlConnection] = set()  # those that have not released their state yet
         self.is_watched = False
         self._watcher: Connection | None = None
         self._watches = 0
@@ -64,7 +65,7 @@ class Readers:
 
     @contextmanager
     def lend(self) -> Iterator[SqliteReader]:
-        """Open a reader of one unmoving state; close it soon, since the file cannot shrink while it sees an old state."""
+        """Open a reader of one fixed state. Close it soon: the file cannot shrink while it reads an old state."""
         with GATE.enter(self._owner), translated(self._path):
             reader = self._borrow()
             failed = False
@@ -81,17 +82,17 @@ class Readers:
                 with self._lock:  # or its connection would be another's by the time its reading is ended
                     was_ended = (
                         self._lent.pop(reader, _ENDED) is _ENDED
-                    )  # first: whatever is interrupted, it is let go of
+                    )  # first: it counts as returned even if the rest is interrupted
                     self._ending.discard(reader)
-                if self._owner.is_here:  # in a forked child the connection is the parent's, who reads on
+                if self._owner.is_here:  # in a forked child the connection belongs to the parent, which goes on reading
                     self._give_back(reader, failed or was_ended)
 
     def version(self) -> int:
         """
-        Return a number that changes with every commit, whichever process made it.
+        Return a number that changes with every commit, by whichever process.
 
-        This is asked far more often than anything else, and passes the gate only to make its connection: whoever shuts the
-        gate for a fork has that closed, and waits for the lock, before anything forks.
+        This is called far more often than anything else, so it passes the gate only to make its connection. A fork
+        shuts the gate, and then waits for the lock and closes that connection before it goes on.
         """
         with translated(self._path):
             while True:
@@ -102,7 +103,7 @@ class Readers:
                 self._begin_to_watch()
 
     def check(self, look: Callable[[Connection], object]) -> None:
-        """Let somebody look at the connection that watches, if there is one; it is not closed meanwhile."""
+        """Pass the watching connection to a function, if there is one. It is not closed meanwhile."""
         with self._lock:
             if self._watcher is not None:
                 look(self._watcher)
@@ -111,11 +112,11 @@ class Readers:
         with GATE.enter(self._owner), self._lock:
             self._check_open()
             if self._watcher is None:
-                self._watcher = self._connect()  # SQLite tells a connection of the commits of others; it makes none
-                self._watches += 1  # and each begins to count anew
+                self._watcher = self._connect()  # it makes no commits, so SQLite tells it of all
+                self._watches += 1  # each connection begins to count again
 
     def journal_has(self, count: int) -> None:
-        """Take in how many bytes the journal has; end each reader since whose beginning it has grown by too much."""
+        """Note the size of the journal; end each reader since whose beginning it has grown too much."""
         if self._lent or self._asked:
             with self._lock:
                 for reader in _outgrown(self._lent, count):
@@ -134,14 +135,14 @@ class Readers:
         raise errors.OutdatedError(str(self._path))
 
     def watch(self, connection: SqlConnection) -> None:
-        """Watch a connection of a program's own, which begins to hold on to a state."""
+        """Watch a connection of a program, which begins to read a state."""
         with self._lock:
             self._asked[connection] = None
         if not self.is_watched:
             _watch.begin(self)
 
     def look(self) -> bool:
-        """Look at the journal, for what other processes write; tell whether anybody reads."""
+        """Check the journal, because other processes may write; tell whether anybody reads."""
         with self._lock:
             for holder in list(self._ending):
                 self._end(holder)
@@ -152,28 +153,28 @@ class Readers:
         return bool(self._lent or self._asked or self._ending)
 
     def add(self, connection: Connection) -> None:
-        """Take a connection that was made elsewhere."""
+        """Add a connection that was made elsewhere."""
         self._idle.append(SqliteReader(connection))
 
     def close(self) -> None:
-        """Close what is not lent; the rest is closed when it comes back."""
+        """Close the readers that are not lent. The others are closed when they come back."""
         self._closed = True
         self.close_idle()
 
     def close_idle(self) -> None:
-        """Close what is not lent, for now."""
+        """Close the readers that are not lent. New ones are made when needed."""
         with self._lock:
             idle, self._idle = [reader.connection for reader in self._idle], []
             if self._watcher is not None:
                 idle.append(self._watcher)
                 self._watcher = None
         for connection in idle:
-            with suppress(sqlite.Error):  # then the last reference closes it
+            with suppress(sqlite.Error):  # its last reference closes it, then
                 connection.close()
 
     def disown(self) -> None:
-        """Let what is lent refuse every use, in a forked child."""
-        self._lock = threading.RLock()  # whoever held it is not in this process
+        """Make the lent readers refuse every use, in a forked child."""
+        self._lock = threading.RLock()  # the thread that held it is not in this process
         for reader in self._lent:
             reader.disown(self._owner.refuse)
 
@@ -201,7 +202,7 @@ class Readers:
 
 
 def _outgrown(held: MutableMapping[H, int | None], count: int) -> list[H]:
-    """Take out, and return, those since whose beginning the journal has grown by too much."""
+    """Remove and return the holders since whose beginning the journal has grown too much."""
     found = []
     for holder, known in list(held.items()):
         held[holder] = before = count if known is None else min(known, count)
@@ -212,7 +213,7 @@ def _outgrown(held: MutableMapping[H, int | None], count: int) -> list[H]:
 
 
 class _Watch:
-    """One thread that looks at the journals of all stores of this process that are read, now and then."""
+    """One thread that regularly checks the journals of all stores in this process that are being read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -220,7 +221,7 @@ class _Watch:
         self._worker = Worker()
 
     def begin(self, readers: Readers) -> None:
-        """Look at a store's journal until nobody reads it."""
+        """Check a store's journal until nobody reads the store."""
         with self._lock:
             self._watched.add(readers)
             self._worker.begin(self._run)
@@ -230,7 +231,7 @@ class _Watch:
         while True:
             time.sleep(limits.READERS_LOOKED_AT_EVERY_S)
             for readers in list(self._watched):
-                readers.is_watched = False  # first: who begins to read from now on is seen, or says so
+                readers.is_watched = False  # first: a reader that begins now is seen here, or sets it again
                 if readers.look():
                     readers.is_watched = True
                 else:
@@ -248,7 +249,7 @@ _watch = _Watch()
 
 def _begin_anew() -> None:
     global _watch
-    _watch = _Watch()  # the thread, and whoever held the lock, is in the parent
+    _watch = _Watch()  # the thread, and the holder of the lock, are in the parent
 
 
 if hasattr(os, "register_at_fork"):

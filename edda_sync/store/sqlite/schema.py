@@ -1,8 +1,9 @@
 """
-The schema of the SQLite store: the specification's tables, column by column, and ours beside them.
+The schema of the SQLite store: the specification's tables, column by column, and our own tables beside them.
 
-Each version is a named function; ``user_version`` counts those applied. A store of a greater count is a newer edda's
-and is left alone. Only :func:`migrate` needs sqlite-utils, so that opening an up-to-date store does not import it.
+Each version is a named function; ``user_version`` counts those that were applied. A store with a higher count was made by
+a newer version of edda, and is not opened. Only :func:`migrate` needs sqlite-utils, so opening an up-to-date store does not
+import it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x45444441  # "EDDA" in the file's header
 VERSION: Final = 1  # how many functions of MIGRATIONS there are
 
-# References are looked at when a transaction ends, since rows come in any order. `PRAGMA defer_foreign_keys` would do the
-# same, but then SQLite prepares every statement anew in each transaction: a fifth of a durable create.
+# References are checked when a transaction ends, since rows come in any order. `PRAGMA defer_foreign_keys` would do the
+# same, but SQLite would then prepare every statement again in each transaction: a fifth of the time of a durable create.
 SPECIFICATION: Final = """
 CREATE TABLE tasks (
     id TEXT PRIMARY KEY,
@@ -80,7 +81,7 @@ CREATE INDEX idx_task_documents_document_id ON task_documents(document_id);
 CREATE INDEX idx_entity_tags_entity ON entity_tags(entity_type, entity_id)
 """
 
-# An underscore keeps ours apart from the specification's wherever tables are listed; Datasette hides what begins with one.
+# An underscore marks our tables in a list of tables. Datasette hides tables whose names begin with one.
 _OURS: Final = """
 -- what is to be done next, in its order, so that the first fifty are read and no more
 CREATE INDEX idx_tasks_urgent ON tasks(priority, due_date IS NULL, due_date, created_at, id)

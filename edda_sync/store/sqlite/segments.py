@@ -1,4 +1,4 @@
-"""Segments, and how far the log behind them is here, in the SQLite store."""
+"""Segments, and how much of the log behind them is here, in the SQLite store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edda_sync.store.sqlite.unapplied import SqliteUnappliedWriter
 
 
 class SqliteSegments(Facet):
-    """As ``seams.segments.SegmentsReader``."""
+    """Implementation of ``seams.segments.SegmentsReader``."""
 
     __slots__ = ()
 
@@ -35,7 +35,7 @@ class SqliteSegments(Facet):
 
 
 class SqliteSegmentsWriter(SqliteSegments):
-    """As ``seams.segments.SegmentsWriter``; it remembers which were merged."""
+    """Implementation of ``seams.segments.SegmentsWriter``. It remembers which segments were merged."""
 
     __slots__ = ("_log", "_merged", "_unapplied")
 

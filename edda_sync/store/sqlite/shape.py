@@ -1,12 +1,14 @@
 """
-The shape of a store: are its tables, indexes and triggers those that this version makes?
+The shape of a store: whether its tables, indexes and triggers are those that this version makes.
 
-Any program can change them, and most do not ask: a column added to a table ends every write, a trigger or an index of
-another makes a write do something else. :func:`changed` names what differs from the schema, and :func:`mend` makes it what
-the schema says. What is derived from the log is made anew and empty, and its content has to be folded anew; the log's own
-tables keep their rows. A table or a view of somebody else's stays: it is in nobody's way. It is so also when it refers to a
-table of ours: :func:`referring` names it, and the connection that writes does not enforce references then, since SQLite
-would refuse every deletion for the sake of a row of another program, or delete that row.
+Any program can change them. A column that was added to a table makes every write fail; a foreign trigger or index changes
+what a write does. :func:`changed` names what differs from the schema, and :func:`mend` makes it as the schema says. Tables
+that are derived from the log are made again, empty, and their content must be folded again; the log's own tables keep their
+rows.
+
+A table or view of another program stays, because it disturbs nothing. This is so even if it refers to one of our tables:
+:func:`referring` names it, and the writing connection then does not enforce references. Otherwise SQLite would refuse a
+deletion because of a row of the other program, or delete that row.
 """
 
 from __future__ import annotations
@@ -23,16 +25,16 @@ from edda_sync.store.sqlite import fulltext, schema
 from edda_sync.words.errors import CorruptError
 
 Execute = Callable[..., Any]
-"""Runs a statement, as a connection's method."""
+"""Runs a statement, like the method of a connection."""
 
 _DERIVED: Final = frozenset((*schema.VIEW_TABLES, *fulltext.TABLES))
-_OTHERS: Final = ("sqlite_", "_sqlite_migrations")  # SQLite's own, and those of sqlite-utils
-_PARTS: Final = ("data", "idx", "content", "docsize", "config")  # of a full text: what FTS5 keeps it in
+_OTHERS: Final = ("sqlite_", "_sqlite_migrations")  # tables of SQLite itself, and of sqlite-utils
+_PARTS: Final = ("data", "idx", "content", "docsize", "config")  # the tables in which FTS5 keeps a full-text table
 _SHADOWS: Final = frozenset(f"{table}_{part}" for table in fulltext.TABLES for part in _PARTS)
 
 
 class _Part(NamedTuple):
-    """A table, an index, a trigger or a view: of which table it is, and the statement that makes it."""
+    """A table, index, trigger or view: the table that it belongs to, and the statement that makes it."""
 
     kind: str
     table: str
@@ -40,29 +42,29 @@ class _Part(NamedTuple):
 
 
 def changed(execute: Execute) -> list[str]:
-    """Return what is missing from a store's schema, what somebody added to its tables, and what was changed, in words."""
+    """Return, in words, what is missing from a store's schema, what was added to its tables, and what was changed."""
     return [
         f"{part.kind} {name} {what}" for what, parts in _differences(execute).items() for name, part in parts.items()
     ]
 
 
 def referring(execute: Execute) -> list[tuple[str, str]]:
-    """Return which tables of other programs have a foreign key to a table of a store, each with the name of that table."""
+    """Return the tables of other programs that have a foreign key to a store's table, each with the name of that table."""
     rows = execute(
         'SELECT DISTINCT other.name, lower(reference."table") FROM main.sqlite_master AS other, '
         "pragma_foreign_key_list(other.name, 'main') AS reference WHERE other.type = 'table' ORDER BY 1, 2"
     ).fetchall()
     others = [(name, table) for name, table in rows if name not in _DERIVED]  # no table of the log refers to another
-    if not others:  # mostly, whenever a store is opened to write: nothing else is looked up
+    if not others:  # the usual case, each time a store is opened to write
         return []
     ours = {part.table for part in _wanted().values()}
     return [(name, table) for name, table in others if name not in ours and table in ours]
 
 
 def dangling(execute: Execute) -> int:
-    """Return how many rows of a store's own tables point at nothing; what rows of other programs point at is theirs."""
+    """Return how many rows of a store's own tables refer to nothing. Rows of other programs are not counted."""
     return sum(
-        len(execute(f"PRAGMA main.foreign_key_check({part.table})").fetchall())  # one of all tables may end in an error
+        len(execute(f"PRAGMA main.foreign_key_check({part.table})").fetchall())  # not all at once: another's may fail
         for part in _wanted().values()
         if part.kind == "table" and "REFERENCES" in part.statement
     )
@@ -70,10 +72,10 @@ def dangling(execute: Execute) -> int:
 
 def mend(execute: Execute) -> None:
     """
-    Make a store's schema what it should be, inside a transaction; what is derived is folded anew afterwards.
+    Make a store's schema what it should be, inside a transaction. Derived data must be folded again afterwards.
 
     Raises:
-        CorruptError: A table of the log, or a column of one, is missing: what it held is gone, and nothing was changed.
+        CorruptError: A table of the log, or a column of one, is missing. Its content is lost; nothing was changed.
     """
     found = _differences(execute)
     there = _parts_of(execute)
@@ -89,7 +91,7 @@ def mend(execute: Execute) -> None:
         if table in there:
             execute(f"DROP {there[table].kind} {table}")
         execute(_wanted()[table].statement)
-    if tables & _DERIVED:  # or rows would point at nothing once another table is dropped
+    if tables & _DERIVED:  # otherwise rows would refer to nothing once another table is dropped
         for table in schema.VIEW_TABLES:
             execute(f"DELETE FROM {table}")
     for table in sorted(tables - gone):
@@ -121,7 +123,7 @@ def _differences(execute: Execute) -> dict[str, dict[str, _Part]]:
 
 
 def _make_anew(execute: Execute, table: str) -> None:
-    """Make a table as the schema has it; the rows of one that is not derived are kept."""
+    """Make a table again as the schema says. The rows of a table that is not derived are kept."""
     columns = ", ".join(_columns(table))
     kept = f'temp."{table} as it was"'
     if table not in _DERIVED:
@@ -146,7 +148,7 @@ def _parts_of(execute: Execute) -> dict[str, _Part]:
 
 
 def _plain(statement: str) -> str:
-    """Return a statement as other programs may write it again: without the spaces and quotes that mean nothing."""
+    """Return a statement without the spaces and quotes that mean nothing, since other programs may write it differently."""
     return re.sub(r'[\s"`\[\]]+', "", statement).lower()
 
 

@@ -7,7 +7,7 @@ from edda_sync.store.sqlite.statements import Facet, WriterStatements
 
 
 class SqliteSignatures(Facet):
-    """As ``seams.signatures.SignaturesReader``."""
+    """Implementation of ``seams.signatures.SignaturesReader``."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class SqliteSignatures(Facet):
 
 
 class SqliteSignaturesWriter(SqliteSignatures):
-    """As ``seams.signatures.SignaturesWriter``; the head in the log knows the latest one."""
+    """Implementation of ``seams.signatures.SignaturesWriter``. It notes the latest signature in the head, too."""
 
     __slots__ = ("_log",)
 

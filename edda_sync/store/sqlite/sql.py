@@ -1,9 +1,9 @@
 """
-The connection that a program asks by SQL: it reads, opens no other file, and holds on to no state for ever.
+The connection for a program's own SQL: it only reads, opens no other file, and does not keep a state forever.
 
-SQLite cannot write over what somebody may still read, so while a cursor waits to be fetched from, or a transaction is
-open, the journal grows with all that is written. A notebook keeps such a cursor for days. So each connection notes when
-it begins to hold on to a state, and ``readers`` ends that once too much was written since.
+SQLite cannot overwrite what somebody may still read. So while a cursor has rows left, or a transaction is open, the
+journal grows with everything that is written. A notebook may keep such a cursor for days. So each connection reports
+when it begins to read a state, and ``readers`` ends that once too much was written since.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from edda_sync.words.process import Owner
 
 R = TypeVar("R")
 
-_ENDED: Final = ("SQLITE_INTERRUPT", "SQLITE_ABORT")  # what a statement ends with that was interrupted
+_ENDED: Final = ("SQLITE_INTERRUPT", "SQLITE_ABORT")  # errors of a statement that was interrupted
 
 
 class SqlConnection(Connection):
     """
-    A connection for a program's own SQL, as the DB-API has it. Call :meth:`open_to` before it is handed out.
+    A connection for a program's own SQL, as in the DB-API. Call :meth:`open_to` before handing it out.
 
-    One thread at a time uses it, and others wait.
+    Only one thread at a time uses it; others wait.
     """
 
     MODE: ClassVar = "ro"
@@ -40,18 +40,18 @@ class SqlConnection(Connection):
 
     def open_to(self, path: Path, watch: Callable[[SqlConnection], None], owner: Owner) -> None:
         """
-        Let a program use it.
+        Make it usable for a program.
 
         Args:
-            path: The store's file, for what an error says.
-            watch: Called whenever it begins to hold on to a state; calls :meth:`end` after too long.
+            path: The store's file, for errors.
+            watch: Called whenever it begins to read a state. It calls :meth:`end` if that takes too long.
             owner: The process that opened the store.
         """
         self._path, self._watch, self._owner = path, watch, owner
-        self._used = threading.RLock()  # a function of the program's own, called by a statement, may use it too
-        self._waiting: weakref.WeakSet[SqlCursor] = weakref.WeakSet()  # cursors that may be fetched from
-        self._is_ending = False  # until nothing is held any more: what fails meanwhile was interrupted by us
-        self._is_outdated = False  # the program's transaction was ended, and it was not told yet
+        self._used = threading.RLock()  # a function of the program that a statement calls may use this connection, too
+        self._waiting: weakref.WeakSet[SqlCursor] = weakref.WeakSet()  # cursors that may have rows left
+        self._is_ending = False  # until nothing is held: errors in the meantime are our interrupts
+        self._is_outdated = False  # the program's transaction was ended, and the program does not know yet
         self.set_authorizer(_no_other_file)
 
     def cursor(self) -> SqlCursor:
@@ -61,7 +61,7 @@ class SqlConnection(Connection):
         return found
 
     def open_blob(self, *_of: Any, **_named: Any) -> NoReturn:
-        """Refuse: as long as it is open, it holds on to a state, and nothing tells how long that is."""
+        """Refuse: an open blob holds a state, and nothing tells for how long."""
         raise sqlite.NotSupportedError("a value is read by SELECT here")
 
     def commit(self) -> None:
@@ -72,25 +72,25 @@ class SqlConnection(Connection):
         super().commit()
 
     def rollback(self) -> None:
-        """End the transaction, if there is one, and every cursor with it."""
+        """End the transaction, if there is one, and all cursors with it."""
         self._check_open()
         if self._watch is not None:
             self._is_outdated = False
         super().rollback()
 
     def close(self) -> None:
-        """Close it, once, and in the process that opened it."""
+        """Close it, only once, and only in the process that opened it."""
         if self._watch is None or not self._owner.is_here:
             super().close()
         else:
-            with self._used:  # or it would be closed while another thread ends what it looks at
+            with self._used:  # otherwise it could be closed while another thread ends its reads
                 self._waiting.clear()
                 super().close()
 
     def shut(self) -> None:
-        """Close it, since its store is closed: every use is refused from now on, and a statement that runs is ended."""
+        """Close it, because its store is closed: every use is refused from now on, and a running statement is ended."""
         self._is_shut = True
-        with suppress(sqlite.Error):  # it is closed
+        with suppress(sqlite.Error):  # it is already closed
             self.interrupt()
         self.close()
 
@@ -99,7 +99,7 @@ class SqlConnection(Connection):
             raise UsageError("This store is closed; open it again.")
 
     def run(self, cursor: SqlCursor, work: Callable[..., R], *of: Any) -> R:
-        """Run a statement, and watch for how long it holds on to what it sees."""
+        """Run a statement, and have the state that it reads watched."""
         if self._watch is None:
             return work(*of)  # it is being configured
         self._owner.check()
@@ -120,7 +120,7 @@ class SqlConnection(Connection):
             return found
 
     def fetch(self, cursor: SqlCursor, work: Callable[..., R], *of: Any) -> R:
-        """Fetch what a statement found."""
+        """Fetch rows of a statement."""
         if self._watch is None:
             return work(*of)
         self._owner.check()
@@ -131,18 +131,18 @@ class SqlConnection(Connection):
             return self._attempt(cursor, work, *of)
 
     def fetched(self, cursor: SqlCursor) -> None:
-        """Note that there is no more to be fetched from a cursor."""
+        """Note that a cursor has no more rows."""
         if self._watch is not None:
             self._waiting.discard(cursor)
 
     def end(self) -> bool:
         """
-        Let go of the state that is seen, by another thread. What is fetched of it from now on raises ``OutdatedError``.
+        Release the state that is read, called by another thread. Further reads of it raise ``OutdatedError``.
 
         Returns:
-            Whether nothing is held any more; False while a statement runs, which is interrupted: ask again later.
+            Whether the state is released. If not, a statement is running, which was interrupted: call this again later.
         """
-        try:  # first: whoever takes it, and then begins a block, may be interrupted in between
+        try:  # first: an acquire() and a later block could be interrupted in between
             if not self._used.acquire(blocking=False):
                 self._is_ending = True
                 self.interrupt()
@@ -158,12 +158,12 @@ class SqlConnection(Connection):
         finally:
             try:  # noqa: SIM105 - `suppress` is Python's own code, where an interrupt may come before this call of C
                 self._used.release()
-            except RuntimeError:  # another thread has it
+            except RuntimeError:  # another thread holds it
                 pass
 
     @property
     def holds(self) -> bool:
-        """Whether it may hold on to a state."""
+        """Whether it may hold a state."""
         with suppress(sqlite.ProgrammingError):  # it is closed
             return bool(self._waiting) or bool(self.in_transaction)
         return False
@@ -176,7 +176,7 @@ class SqlConnection(Connection):
             return work(*of)
         except sqlite.Error as error:
             self._waiting.discard(cursor)
-            self._check_open()  # it was interrupted for that
+            self._check_open()  # it was interrupted for that reason
             if self._is_ending and (getattr(error, "sqlite_errorname", None) or "").startswith(_ENDED):
                 raise self._outdated() from None
             raise
@@ -184,10 +184,10 @@ class SqlConnection(Connection):
 
 class SqlCursor(sqlite.Cursor):  # type: ignore[misc]  # sqlcipher3 has no types
     """
-    A cursor of such a connection.
+    A cursor of a :class:`SqlConnection`.
 
     Attributes:
-        is_outdated: Whether what it would fetch was ended.
+        is_outdated: Whether the rows that it would fetch were ended.
     """
 
     is_outdated = False
@@ -210,7 +210,7 @@ class SqlCursor(sqlite.Cursor):  # type: ignore[misc]  # sqlcipher3 has no types
         return self
 
     def fetchone(self) -> Any:
-        """Return the next row; None when there are no more."""
+        """Return the next row; None if there are no more."""
         row = self.connection.fetch(self, super().fetchone)
         if row is None:
             self.connection.fetched(self)
@@ -224,7 +224,7 @@ class SqlCursor(sqlite.Cursor):  # type: ignore[misc]  # sqlcipher3 has no types
         return found
 
     def fetchall(self) -> list[Any]:
-        """Return all other rows."""
+        """Return all remaining rows."""
         found: list[Any] = self.connection.fetch(self, super().fetchall)
         self.connection.fetched(self)
         return found
@@ -238,18 +238,18 @@ class SqlCursor(sqlite.Cursor):  # type: ignore[misc]  # sqlcipher3 has no types
             raise
 
     def end(self) -> None:
-        """Let go of what was not fetched; nobody fetches at this moment."""
+        """Release the remaining rows. No other thread may be fetching."""
         self.is_outdated = True
-        with suppress(sqlite.Error):  # it is interrupted, if another thread was: and lets go all the same
+        with suppress(sqlite.Error):  # if another thread was interrupted, this fails too, but releases the rows
             super().execute("SELECT 1 WHERE 0")
 
     def close(self) -> None:
-        """Let go of what was not fetched."""
+        """Release the remaining rows."""
         super().close()
         self.connection.fetched(self)
 
 
 def _no_other_file(action: int, *_of: str | None) -> int:
-    """Refuse ATTACH, also that of VACUUM INTO: the file that it opens is written, and may be the same one once more."""
+    """Refuse ATTACH, also in VACUUM INTO: it opens a file for writing, which may be this same file."""
     denied: int = sqlite.SQLITE_DENY if action == sqlite.SQLITE_ATTACH else sqlite.SQLITE_OK
     return denied

@@ -1,4 +1,4 @@
-"""The statements of one connection: those of a reader, and those of the writer, who writes some of them later."""
+"""The statements of one connection: those of a reader, and those of the writer, which defers some of its writes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final, NoReturn
 
 from edda_sync.words.query import Row
 
-_PARAMETERS_MAX: Final = 500  # of one statement
-_DUE_MAX: Final = 1_000  # rows that wait to be written together
+_PARAMETERS_MAX: Final = 500  # in one statement
+_DUE_MAX: Final = 1_000  # deferred rows that may wait for each other
 
 
 def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -24,7 +24,7 @@ def marks(chunk: Sequence[Any]) -> str:
 
 
 def where(**wanted: Any) -> str:
-    """Return the condition on those columns of which a value is wanted; no index serves a statement that leaves it open."""
+    """Return a WHERE clause for the columns that have a value. A clause that allows any value would use no index."""
     conditions = [f"{column} = :{column}" for column, value in wanted.items() if value is not None]
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
@@ -34,7 +34,7 @@ class Statements:
     The statements of a reader.
 
     Args:
-        connection: Inside a read transaction.
+        connection: A connection inside a read transaction.
 
     Attributes:
         execute: Runs a statement with its parameters, and returns the cursor.
@@ -48,7 +48,7 @@ class Statements:
         self.execute = connection.execute
 
     def one(self, statement: str, *parameters: Any) -> Any:
-        """Return the first row of a statement; None when it has none."""
+        """Return the first row of a statement; None if it has none."""
         return self.execute(statement, parameters).fetchone()
 
     def all(self, statement: str, *parameters: Any) -> list[Any]:
@@ -60,7 +60,7 @@ class Statements:
         return [row[0] for row in self.execute(statement, parameters)]
 
     def in_chunks(self, statement: str, values: Iterable[Any]) -> Iterator[Row]:
-        """Yield the rows of a statement in whose braces a list of values stands."""
+        """Yield the rows of a statement, once for each chunk of values; the chunk takes the place of its braces."""
         for chunk in chunks(values):
             yield from self.execute(statement.format(marks(chunk)), chunk)
 
@@ -73,8 +73,8 @@ class WriterStatements(Statements):
     """
     The statements of the writer.
 
-    What every change writes is *due* until any other statement, the COMMIT at the latest, runs: of a batch of changes it is
-    written together, which takes a third of the time, and an actor's head once.
+    What every change writes is deferred until any other statement runs, at the latest the COMMIT. So the rows of a batch of
+    changes are written together, which takes a third of the time, and each actor's head is written once.
     """
 
     __slots__ = ("_connection", "_due", "many")
@@ -82,7 +82,7 @@ class WriterStatements(Statements):
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
         self._connection = connection
-        self._due: dict[str, dict[Any, Row]] = {}  # rows by statement, and by what names them: the last one counts
+        self._due: dict[str, dict[Any, Row]] = {}  # rows by statement and by name; the last row of a name counts
         self.execute = self._execute_in_order
         self.many: Callable[..., Any] = self._many_in_order
 
@@ -98,12 +98,12 @@ class WriterStatements(Statements):
         return self._connection.executemany(statement, rows)
 
     def many_if_any(self, statement: str, rows: Sequence[Row]) -> None:
-        """Run a statement for each of some rows, of which there may be none."""
-        if rows:  # a statement costs 3 us even for none
+        """Run a statement for each row, if there are any."""
+        if rows:  # even for no rows a statement costs 3 us
             self.many(statement, rows)
 
     def later(self, statement: str, name: Any, row: Row) -> None:
-        """Run a statement for a row later; an earlier one of the same name that is due is not run."""
+        """Run a statement for a row later. It replaces an earlier row of the same name that is still deferred."""
         rows = self._due.get(statement)
         if rows is None:
             self._due[statement] = {name: row}
@@ -113,13 +113,13 @@ class WriterStatements(Statements):
             self.write_due()
 
     def write_due(self) -> None:
-        """Run what is due."""
+        """Run what is deferred."""
         due, self._due = self._due, {}
         for statement, rows in due.items():
             self._connection.executemany(statement, list(rows.values()))
 
     def forget_due(self) -> None:
-        """Forget what is due: what it belongs to is undone."""
+        """Forget what is deferred, because it belongs to what is being undone."""
         self._due.clear()
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:

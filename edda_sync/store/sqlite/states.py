@@ -16,7 +16,7 @@ _APPEND_TEXT: Final = "INSERT INTO _text_tail VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteStates(Facet):
-    """As ``seams.states.StatesReader``."""
+    """Implementation of ``seams.states.StatesReader``."""
 
     __slots__ = ("_summary",)
 
@@ -64,7 +64,7 @@ class SqliteStates(Facet):
 
 
 class SqliteStatesWriter(SqliteStates):
-    """As ``seams.states.StatesWriter``; it remembers what was written last."""
+    """Implementation of ``seams.states.StatesWriter``. It remembers what was written last."""
 
     __slots__ = ("_recent", "_serials")
 
@@ -74,7 +74,7 @@ class SqliteStatesWriter(SqliteStates):
     def __init__(self, sql: WriterStatements, summary: SummaryWriter) -> None:
         super().__init__(sql, summary)
         self._recent: dict[bytes, Record] = {}
-        self._serials: dict[tuple[bytes, str, bytes], int] = {}  # the last ones of texts that were written lately
+        self._serials: dict[tuple[bytes, str, bytes], int] = {}  # the last serial numbers of lately edited texts
 
     def reset(self) -> None:
         """Forget what is remembered."""
@@ -98,7 +98,7 @@ class SqliteStatesWriter(SqliteStates):
     def put(self, records: Sequence[Record], conflicted: Mapping[bytes, bool]) -> None:
         saved = self._recent
         for record in records:
-            saved.pop(record.key, None)  # or what is written anew would not be the latest
+            saved.pop(record.key, None)  # so that the record becomes the newest one remembered
         for record in records[-_RECORDS_REMEMBERED:]:  # what was written last is often written next: a text, a tag
             saved[record.key] = record
         while len(saved) > _RECORDS_REMEMBERED:

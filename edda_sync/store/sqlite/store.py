@@ -1,14 +1,14 @@
 """
 The SQLite store: one file, one writer, a pool of readers, any number of processes.
 
-1. One connection writes, under one lock: on the caller's thread while nobody else writes, which saves two switches of
-   threads a commit, else on a thread of its own. Transactions that wait for that thread are committed together, each in
-   a savepoint, and each is acknowledged only when their common COMMIT is on disk.
-2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge
-   before the disk has it does not open. What is only derived, and would be derived again, is not waited for.
-3. After a failed COMMIT, or an I/O error, the writer's connection is thrown away: what the pages in memory say about
-   the disk is not known any more (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
-4. A store belongs to the process that opened it. A forked child is refused, and opens the store anew (see
+1. One connection writes, under one lock. If nobody else is writing, it runs on the caller's thread, which saves two
+   thread switches for each commit; otherwise on a thread of its own. Transactions that wait for that thread are
+   committed together, each in a savepoint, and each is acknowledged only when their common COMMIT is on disk.
+2. ``journal_mode=WAL`` and ``synchronous=FULL`` are read back when a connection opens: a store that would acknowledge a
+   write before it is on disk does not open. Derived data, which can be derived again, is not waited for.
+3. After a failed COMMIT or an I/O error, the writer's connection is discarded, because its pages in memory may no longer
+   match the disk (Rebello et al., "Can applications recover from fsync failures?", ATC 2020).
+4. A store belongs to the process that opened it. A forked child cannot use it, and must open the store again (see
    ``connections``).
 """
 
@@ -62,26 +62,26 @@ class SqliteStore:
     """
     A store in one SQLite file.
 
-    Call :meth:`transact` to write, :meth:`read` to look, :meth:`close` at the end.
+    Call :meth:`transact` to write, :meth:`read` to read, and :meth:`close` at the end.
 
     Args:
-        path: The file; its folder exists. A missing file is made. A link is looked up once, here.
-        on_end: Called after each transaction, on the thread that ran it: True when it is on disk, False when it left
-            no trace.
+        path: The file, in an existing folder. A missing file is created. Symbolic links are resolved only here.
+        on_end: Called after each transaction, on the thread that ran it: True if it is on disk, False if it left no
+            trace.
 
     Attributes:
-        on_idle: Run in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
+        on_idle: Runs in a transaction of its own once nobody has written for ``PROJECT_DELAY_S``, and again while it
             returns True.
-        is_read_only: Whether it can be read and not written: the file, or its folder, does not let anybody write.
-        set_aside: Where a journal is that lay beside the file and belongs to another one; None for none.
+        is_read_only: Whether the store can be read but not written, because its file or folder cannot be written.
+        set_aside: Where a journal of another file was moved that lay beside this file; None if there was none.
 
     Raises:
-        NotAStoreError: The file holds something else.
-        NewerStoreError: A newer version made it.
-        LinkError: A link that points at nothing is in its place.
+        NotAStoreError: The file is not a store.
+        NewerStoreError: A newer version of edda made it.
+        LinkError: A symbolic link that points at nothing is in its place.
         LinkedStoreError: The file has several names, and is open under another one.
         NotPrivateError: Others can read it, and that cannot be changed.
-        ReadOnlyError, DiskFullError: It cannot be made, or its journal not be read without writing beside it.
+        ReadOnlyError, DiskFullError: It cannot be created, or its journal cannot be read without writing beside it.
         UsageError: This process was forked while the parent was using the file.
     """
 
@@ -89,19 +89,19 @@ class SqliteStore:
         self._owner = Owner("This store")
         self.on_idle: Callable[[SqliteWriter], bool] | None = None
         self._jobs = Jobs()
-        self._lock = threading.Lock()  # for a moment only; whoever writes may take it
+        self._lock = threading.Lock()  # held only for a moment, and may be taken while ``_writing`` is held
         self._worker = Worker()
         self._closed = False
-        self._writing = threading.Lock()  # for as long as a transaction takes
-        self._writer_is: int | None = None  # the thread that runs one
-        self._asked: weakref.WeakSet[SqlConnection] = weakref.WeakSet()  # by programs, in SQL
+        self._writing = threading.Lock()  # held as long as a transaction runs
+        self._writer_is: int | None = None  # the thread that is running a transaction
+        self._asked: weakref.WeakSet[SqlConnection] = weakref.WeakSet()  # connections of programs, which use SQL
         self._written_at = 0.0  # monotonic seconds
         self._idle_due = False
         path = absolute(path)
         self.set_aside: Path | None = None
         connections.check_not_the_parents(path)
         with connections.opening():
-            real = without_links(path)  # SQLite finds the journal beside it
+            real = without_links(path)  # SQLite finds the journal beside the resolved path
             is_open, has_other_names = connections.is_open(real), connections.has_other_names(real)
             self.is_read_only = can_only_be_read(real)
             if not is_open:
@@ -110,7 +110,7 @@ class SqliteStore:
                 check_file(path, written=not self.is_read_only)
             self._mode = mode_to_read(real) if self.is_read_only else ""
             if has_other_names and not self.is_read_only:
-                from edda_sync.store.sqlite import linked  # seldom needed
+                from edda_sync.store.sqlite import linked  # rarely needed
 
                 (linked.check_one_name if is_open else linked.make_own)(real)
             self.path = real if self.is_read_only else prepare_file(path, real)
@@ -131,7 +131,7 @@ class SqliteStore:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def transact(self, work: Callable[[SqliteWriter], T]) -> T:
-        """Run ``work`` in one durable transaction; return what it returns once that is on disk."""
+        """Run ``work`` in one durable transaction, and return its result once the transaction is on disk."""
         self._check_not_inside("A transaction")
         with GATE.enter(self._owner):
             if self._jobs.is_quiet and not self._writing.locked():
@@ -140,7 +140,7 @@ class SqliteStore:
 
     def transact_unless_busy(self, work: Callable[[SqliteWriter], object]) -> bool:
         """
-        Run ``work`` in one durable transaction, unless somebody writes at this moment, in whichever process.
+        Run ``work`` in one durable transaction, unless another writer is active, in any process.
 
         Returns:
             Whether it ran.
@@ -159,7 +159,7 @@ class SqliteStore:
             return True
 
     def submit(self, work: Callable[[SqliteWriter], T]) -> Awaited:
-        """Queue ``work`` for the writer's thread; the outcome is there once it is on disk, or has left no trace."""
+        """Queue ``work`` for the writer's thread. Its outcome is there once it is on disk, or was rolled back."""
         done = Awaited()
         self._queue((work, done))
         return done
@@ -173,7 +173,7 @@ class SqliteStore:
     def _write_here(self, work: Callable[[SqliteWriter], T]) -> T:
         """Write on the caller's thread."""
         done = Outcome()
-        with self._writing:  # whoever takes it by a call and then begins a block may be interrupted in between
+        with self._writing:  # one step: an acquire() and a later block could be interrupted in between
             self._check_open()
             self._commit([(work, done)])
             self._put_off()
@@ -181,12 +181,12 @@ class SqliteStore:
         return result
 
     def _write_there(self, work: Callable[[SqliteWriter], T]) -> T:
-        """Write on the writer's thread, together with the others who wait for that."""
+        """Write on the writer's thread, together with other waiting transactions."""
         done = Awaited()
         try:
             self._queue((work, done))
             done.wait()
-        except BaseException:  # an interrupt: by the time that it is told, the work has ended, or never begins
+        except BaseException:  # an interrupt: when it is raised, the work has ended or will never begin
             if not done.cancel():
                 done.wait()
             raise
@@ -198,7 +198,7 @@ class SqliteStore:
         try:
             return self._committer.commit(batch, waits=waits)
         finally:
-            self._writer_is = None  # no call: an interrupt cannot come before it
+            self._writer_is = None  # an assignment, not a call: no interrupt can come before it
 
     def _check_not_inside(self, what: str) -> None:
         if self._writer_is == threading.get_ident():
@@ -213,9 +213,9 @@ class SqliteStore:
         self._jobs.put(job)
 
     def _put_off(self) -> None:
-        """Note that something was written: what may wait is due once it is quiet."""
+        """Note that something was written, so that deferred work is due once nobody writes."""
         if not self._owner.is_here:
-            return  # the transaction forked: this is its end in the child
+            return  # the transaction forked, and this is its end in the child
         self._written_at = time.monotonic()
         if self.on_idle is not None and not self._idle_due:
             self._idle_due = True
@@ -242,7 +242,7 @@ class SqliteStore:
                     elif self._idle_due and time.monotonic() >= self._written_at + limits.PROJECT_DELAY_S:
                         self._idle_due = self._catch_up()
                         is_long = not self._idle_due and self._committer.has_long_journal()
-                if is_long:  # whoever writes meanwhile need not wait
+                if is_long:  # without the lock, so that writers need not wait
                     quiet.shorten(self.connect)
 
     def _patience_s(self) -> float | None:
@@ -251,7 +251,7 @@ class SqliteStore:
         return max(0.0, self._written_at + limits.PROJECT_DELAY_S - time.monotonic()) if self._idle_due else None
 
     def _catch_up(self) -> bool:
-        """Do what was put off; True when there is more of it. A fault shows at the next write, and loses nothing."""
+        """Do deferred work; tell whether there is more. A fault shows at the next write, and loses nothing."""
         if self.on_idle is None:
             return False
         done = Outcome()
@@ -261,33 +261,34 @@ class SqliteStore:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def read(self) -> AbstractContextManager[SqliteReader]:
-        """Open a reader; close it soon, since the file cannot shrink while it sees an old state."""
+        """Open a reader. Close it soon: the file cannot shrink while it reads an old state."""
         return self._readers.lend()
 
     def version(self) -> int:
-        """Return a number that changes with every commit, whichever process made it."""
+        """Return a number that changes with every commit, by whichever process."""
         return self._readers.version()
 
     def check_place(self) -> None:
         """
-        Look whether the store's file, and what is open beside it, is where it was: what is read and written is nobody's
-        otherwise.
+        Check that the store's file and the files beside it are where they were. Otherwise other programs would not see
+        what is read and written here.
 
         Raises:
-            LostStoreError: It was taken away, its folder was moved, or it was emptied.
-            ReplacedStoreError: Another file is there, it was cut, or its journal or that one's index was taken away.
+            LostStoreError: It was removed, its folder was moved, or it was emptied.
+            ReplacedStoreError: Another file is there, it was truncated, or its journal or the journal's index was
+                removed.
         """
         self._place.check()
         self._readers.check(self._place.check_all)
 
     def changed_shape(self) -> list[str]:
-        """Return what somebody changed in the tables, indexes and triggers, in words; ``clear_view`` puts it right."""
+        """Describe what other programs changed in the tables, indexes and triggers. ``clear_view`` mends it."""
         with self._readers.lend() as reader:
             return reader.changed_shape()
 
     def damaged_parts(self, *, thorough: bool = False) -> list[str]:
-        """Return which parts of the file are damaged, as a person calls them; it is read whole. See ``damage``."""
-        from edda_sync.store.sqlite import damage  # seldom needed
+        """Return which parts of the file are damaged, in words for a person. The whole file is read. See ``damage``."""
+        from edda_sync.store.sqlite import damage  # rarely needed
 
         connection = self.connect()
         try:
@@ -297,8 +298,8 @@ class SqliteStore:
             connection.close()
 
     def forget_damaged(self) -> None:
-        """Take damaged tables that follow from the log out of the file; ``clear_view`` makes them anew. See ``damage``."""
-        from edda_sync.store.sqlite import damage  # seldom needed
+        """Remove damaged tables that can be derived from the log. ``clear_view`` makes them again. See ``damage``."""
+        from edda_sync.store.sqlite import damage  # rarely needed
 
         with translated(self.path), closing(self._connect_to_write()) as connection:
             with closing(self.connect()) as looking:
@@ -308,24 +309,24 @@ class SqliteStore:
             connection.execute("COMMIT")
 
     def keep_journal(self) -> None:
-        """Keep a copy of the journal, before anything is written: what of it is damaged, SQLite passes over, and drops."""
+        """Keep a copy of the journal before anything is written: SQLite skips and drops the damaged part of it."""
         journal.copy_aside(self.path)
 
     def has_other_names(self) -> bool:
-        """Tell whether the file got other names (hard links) since it was opened; see ``linked``."""
+        """Tell whether the file has got other names (hard links) since it was opened; see ``linked``."""
         return connections.has_other_names(self.path)
 
     def journals_aside(self) -> list[str]:
-        """Return the names of the journals beside the file that were put aside: of another file, or damaged."""
+        """Return the names of journals beside the file that were put aside: those of another file, and damaged ones."""
         return journal.set_aside(self.path)
 
     def close(self) -> None:
-        """Finish running transactions and let go of the file; call it again after an interrupt."""
+        """Finish running transactions and release the file. After an interrupt, call this again."""
         self._owner.check()
         self._check_not_inside("Closing a store")
         with self._lock:
             self._closed = True
-            self._jobs.put(None)  # each time: an interrupt may have ended the first call
+            self._jobs.put(None)  # in each call: an interrupt may have ended the first one
         self._worker.join()
         with self._writing:
             self._committer.let_go()
@@ -336,14 +337,14 @@ class SqliteStore:
     # --- forks --------------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """Let go of the file as far as nobody is using it."""
-        if not self._writing.locked():  # else a transaction is running, perhaps this thread's own
+        """Close the connections that nobody is using."""
+        if not self._writing.locked():  # otherwise a transaction is running, perhaps on this thread
             with self._writing:
                 self._committer.let_go()
         self._readers.close_idle()
 
     def disown(self) -> None:
-        """Let the transaction and the readers that a fork interrupted refuse every use in the child."""
+        """Make the transaction and the readers that a fork interrupted refuse every use in the child."""
         self._readers.disown()
         self._committer.disown()
 
@@ -364,12 +365,12 @@ class SqliteStore:
         return self.connect()
 
     def connect(self) -> Connection:
-        """Return a connection of the caller's own, who closes it."""
+        """Return a new connection, which the caller closes."""
         return self._connect(connections.Connection)
 
     def sql(self) -> SqlConnection:
-        """Return a connection for SQL of the program's own, who closes it; it is closed with the store, too."""
-        from edda_sync.store.sqlite.sql import SqlConnection  # seldom needed
+        """Return a connection for a program's own SQL. The caller closes it; otherwise it is closed with the store."""
+        from edda_sync.store.sqlite.sql import SqlConnection  # rarely needed
 
         self._check_open()
         connection = self._connect(SqlConnection)

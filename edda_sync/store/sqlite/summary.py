@@ -1,7 +1,7 @@
 """
-The summary: what each commit brings up to date, in one row, so that a commit writes one page and one statement for it all.
+The summary: one row with everything that each commit updates, so that a commit writes one page and one statement for it.
 
-It holds the *link* of the chain that runs through a file and its journals (see ``journal``), the sum of the digest, and the
+It holds the *link* of the chain that runs through a file and its journals (see ``journal``), the digest's sum, and the
 last serial number that an edit of a text got.
 """
 
@@ -15,7 +15,7 @@ SCHEMA: Final = (
     "CREATE TABLE _summary (number INTEGER PRIMARY KEY, link BLOB NOT NULL, digest BLOB NOT NULL, serial BLOB NOT NULL)"
 )
 MAGIC: Final = b"eddalink"
-# A row of the key, and of blobs of 24, 16 and 8 bytes: always as long, so that it is found in a page (``journal``).
+# A row with its key, and blobs of 24, 16 and 8 bytes. Its length never changes, so that it is found in a page (``journal``).
 ROW: Final = b"\x35\x01\x05\x00\x3c\x2c\x1c" + MAGIC
 LINK_BYTES: Final = 24
 _DIGEST_BYTES, _SERIAL_BYTES = 16, 8
@@ -33,7 +33,7 @@ class Summary(Facet):
     __slots__ = ()
 
     def digest(self) -> int:
-        """Return the sum of the digest."""
+        """Return the digest's sum."""
         row = self._sql.one("SELECT digest FROM _summary")
         return 0 if row is None else int.from_bytes(row[0], "big")
 
@@ -42,17 +42,17 @@ class Summary(Facet):
         row = self._sql.one("SELECT serial FROM _summary")
         if row is not None:
             return int.from_bytes(row[0], "big")
-        kept = "SELECT serial FROM _texts UNION ALL SELECT serial FROM _text_tail"  # somebody deleted the row
+        kept = "SELECT serial FROM _texts UNION ALL SELECT serial FROM _text_tail"  # somebody deleted the summary's row
         return int(self._sql.one(f"SELECT max(serial) FROM ({kept})")[0] or 0)
 
 
 class SummaryWriter(Summary):
     """
-    The summary, as the writer keeps it. Nothing is written until :meth:`flush` or :meth:`commit`.
+    The summary as the writer keeps it. Nothing is written before :meth:`flush` or :meth:`commit`.
 
     Args:
         sql: The writer's statements.
-        connection: Its connection.
+        connection: The writer's connection.
     """
 
     __slots__ = ("_changes", "_connection", "_digest", "_is_due", "_serial")
@@ -62,7 +62,7 @@ class SummaryWriter(Summary):
     def __init__(self, sql: WriterStatements, connection: Any) -> None:
         super().__init__(sql)
         self._connection = connection
-        self._changes = 0  # that the connection had made when the transaction began
+        self._changes = 0  # how many changes the connection had made when the transaction began
         self.reset()
 
     def reset(self) -> None:
@@ -78,7 +78,7 @@ class SummaryWriter(Summary):
         return digest
 
     def set_digest(self, digest: int) -> None:
-        """Set the sum of the digest."""
+        """Set the digest's sum."""
         self._digest, self._is_due = digest, True
 
     def last_serial(self) -> int:
@@ -98,12 +98,12 @@ class SummaryWriter(Summary):
         self._changes = self._connection.total_changes
 
     def flush(self) -> None:
-        """Write what changed: before what may be undone by itself begins, and whenever the row itself is read."""
+        """Write what changed. Call this before a part that may be undone alone, and before the row itself is read."""
         if self._is_due:
             self._write(_WRITE)
 
     def commit(self) -> None:
-        """Write what changed, and the transaction's link, if it has changed anything at all."""
+        """Write what changed; if the transaction changed anything at all, also its link."""
         if self._is_due:
             self._write(_WRITE_ALL)
         elif self._connection.total_changes != self._changes:
@@ -111,7 +111,7 @@ class SummaryWriter(Summary):
 
     def _write(self, statement: str) -> None:
         row = self.digest().to_bytes(_DIGEST_BYTES, "big"), self.last_serial().to_bytes(_SERIAL_BYTES, "big")
-        if not self._sql.execute(statement, row).rowcount:  # somebody deleted the row
+        if not self._sql.execute(statement, row).rowcount:  # somebody deleted the row of the summary
             self._sql.execute(BEGIN)
             self._sql.execute(statement, row)
         self._is_due = False

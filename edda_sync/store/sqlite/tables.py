@@ -30,17 +30,17 @@ _UPSERT: Final = {
     for kind, columns in COLUMNS.items()
 }
 _UNINDEXED: Final = "INSERT OR IGNORE INTO _unindexed VALUES (?, ?)"
-_INDEXED: Final = frozenset(("title", "description", "content"))  # what full text is made of
+_INDEXED: Final = frozenset(("title", "description", "content"))  # the columns that full text is made of
 
 
 @lru_cache(maxsize=256)
 def _patch(kind: str, columns: tuple[str, ...]) -> str:
-    """Return the statement that writes some columns: SQLite touches no index of the others."""
+    """Return the statement that writes some columns. SQLite does not touch the indexes of the other columns."""
     return f"UPDATE {TABLE[kind]} SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?"
 
 
 class SqliteTables(Facet):
-    """As ``seams.tables.TablesReader``."""
+    """Implementation of ``seams.tables.TablesReader``."""
 
     __slots__ = ()
 
@@ -52,7 +52,7 @@ class SqliteTables(Facet):
         return self._all_of(*queries.select(plan, hint=False)) if found is None else found
 
     def _rows_by_index(self, statement: str, parameters: Sequence[Any]) -> list[Row] | None:
-        """Return the rows of a statement that names an index; None where somebody dropped that index from the file."""
+        """Return the rows of a statement that names an index; None if somebody dropped that index."""
         try:
             return self._all_of(statement, parameters)
         except sqlite.OperationalError as error:
@@ -88,7 +88,7 @@ class SqliteTables(Facet):
 
 
 class SqliteTablesWriter(SqliteTables):
-    """As ``seams.tables.TablesWriter``."""
+    """Implementation of ``seams.tables.TablesWriter``."""
 
     __slots__ = ("_edges",)
 

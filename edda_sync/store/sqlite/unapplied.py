@@ -9,7 +9,7 @@ from edda_sync.store.sqlite.statements import Facet, Statements, WriterStatement
 
 
 class SqliteUnapplied(Facet):
-    """As ``seams.unapplied.UnappliedReader``; it remembers whether any wait, and how many."""
+    """Implementation of ``seams.unapplied.UnappliedReader``. It remembers whether any operation waits, and how many."""
 
     __slots__ = ("_waiting", "_waits")
 
@@ -58,7 +58,7 @@ class SqliteUnapplied(Facet):
 
 
 class SqliteUnappliedWriter(SqliteUnapplied):
-    """As ``seams.unapplied.UnappliedWriter``."""
+    """Implementation of ``seams.unapplied.UnappliedWriter``."""
 
     __slots__ = ()
 

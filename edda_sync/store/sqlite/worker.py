@@ -1,4 +1,4 @@
-"""A thread that is begun when there is something to do for it, and of which there is one at most."""
+"""A thread that is started when there is work. There is at most one at a time."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from collections.abc import Callable
 
 class Worker:
     """
-    A thread that is begun when it is needed. It keeps no process alive, and one thread at a time begins it.
+    A thread that is started when it is needed. It keeps no process alive. Only one thread at a time may start it.
 
-    Whoever begins it may be interrupted at any moment. ``threading.Thread.start`` would not bear that: it waits for the
-    new thread by a condition, whose lock an interrupt may leave taken, so that the new thread never gets to its work.
+    The starting thread may be interrupted at any moment. ``threading.Thread.start`` is not safe then: it waits for the
+    new thread with a condition, and an interrupt may leave the condition's lock taken, so that the new thread never
+    gets to its work.
     """
 
     def __init__(self) -> None:
-        self._alive = threading.Lock()  # taken by the thread for as long as it lives
+        self._alive = threading.Lock()  # held by the thread as long as it lives
 
     def begin(self, work: Callable[[], None]) -> None:
         """
-        Begin the thread, unless there is one.
+        Start the thread, unless there is one.
 
         Raises:
-            RuntimeError: There is no thread to be had, as at the end of the interpreter.
+            RuntimeError: No thread can be started, as at the end of the interpreter.
         """
         if not self._alive.locked():
             ready = threading.Lock()
             ready.acquire()
             _thread.start_new_thread(self._live, (work, ready))
-            with ready:  # from now on it is waited for
+            with ready:  # from now on, ``join`` waits for it
                 pass
 
     def leave(self) -> None:
-        """Let whoever begins it next begin another one; the thread itself calls this, when its work is over."""
+        """Make the next :meth:`begin` start another thread. The thread itself calls this when its work is over."""
         self._alive = threading.Lock()
 
     def join(self) -> None:
@@ -43,7 +44,7 @@ class Worker:
 
     def _live(self, work: Callable[[], None], ready: threading.Lock) -> None:
         alive = self._alive
-        is_first = alive.acquire(blocking=False)  # an interrupted caller may have begun one before
+        is_first = alive.acquire(blocking=False)  # an interrupted caller may have started one before
         ready.release()
         if is_first:
             try:

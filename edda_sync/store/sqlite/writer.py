@@ -1,4 +1,4 @@
-"""The writer of the SQLite store: its transactions, and the jobs that share one."""
+"""The writer of the SQLite store: its transactions, and the jobs that share a transaction."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from edda_sync.words import limits
 
 class SqliteWriter:
     """
-    The writer connection; inside a transaction of the store once :meth:`begin` was called.
+    The connection that writes. It is inside a transaction after :meth:`begin`.
 
-    What every commit asks for is remembered by the facets from one transaction to the next: until a transaction or job is
-    undone, or another connection has committed. What every change writes is written later (``statements``).
+    The facets remember, from one transaction to the next, what every commit asks for. They forget it when a transaction or
+    job is undone, or when another connection has committed. What every change writes is deferred (``statements``).
 
     Args:
-        connection: The one that writes.
+        connection: The connection that writes.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -57,7 +57,7 @@ class SqliteWriter:
         self._version = -1
 
     def disown(self, refuse: Callable[..., NoReturn]) -> None:
-        """Refuse every use from now on: this process was forked, and the connection is the parent's."""
+        """Refuse every use from now on: this process was forked, and the connection belongs to the parent."""
         self._sql.disown(refuse)
         self._forget_known()
 
@@ -73,7 +73,7 @@ class SqliteWriter:
             self._forget_known()
 
     def begin_at_once(self) -> bool:
-        """Begin a transaction, unless another process is writing at this moment; tell whether it did."""
+        """Begin a transaction, unless another process is writing at this moment; tell whether it began."""
         self._sql.execute("PRAGMA busy_timeout = 0")
         try:
             self.begin()
@@ -98,7 +98,7 @@ class SqliteWriter:
             self._sql.execute("ROLLBACK")
 
     def begin_job(self) -> None:
-        """Begin what can be undone without the rest of the transaction."""
+        """Begin a job, which can be undone without the rest of the transaction."""
         self._summary.flush()
         self._sql.execute("SAVEPOINT job")
 
@@ -107,7 +107,7 @@ class SqliteWriter:
         self._sql.execute("RELEASE job")
 
     def undo_job(self) -> None:
-        """Undo what was done since :meth:`begin_job`, unless all of the transaction is undone already."""
+        """Undo what was done since :meth:`begin_job`, unless the whole transaction is already undone."""
         self._forget_all()
         if self.in_transaction:
             self._sql.execute("ROLLBACK TO job")
@@ -115,7 +115,7 @@ class SqliteWriter:
 
     @contextmanager
     def undoing(self) -> Iterator[None]:
-        """As ``StoreWriter.undoing``."""
+        """See ``StoreWriter.undoing``."""
         self._summary.flush()
         self._sql.execute("SAVEPOINT part")
         try:
@@ -134,11 +134,11 @@ class SqliteWriter:
         return bool(self._connection.in_transaction)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _forget_all(self) -> None:
-        """Forget what is remembered and what is due: the transaction or job is undone."""
+        """Forget what is remembered and what is deferred, because the transaction or job is undone."""
         self._forget_known()
         self._sql.forget_due()
 
@@ -151,7 +151,7 @@ class SqliteWriter:
     # --- the view -----------------------------------------------------------------------------------------------------
 
     def forget(self, entities: Sequence[bytes]) -> None:
-        """As ``StoreWriter.forget``."""
+        """See ``StoreWriter.forget``."""
         for record in self.states.get(entities).values():
             self.index.add_to_digest(-int.from_bytes(record.hash[:16], "big"))
         for kind in {kind for kind, _ in map(kind_and_id, entities)}:
@@ -161,7 +161,7 @@ class SqliteWriter:
         self.unapplied.drop(entities)
 
     def clear_view(self) -> None:
-        """As ``StoreWriter.clear_view``; what somebody changed in tables, indexes and triggers is put right."""
+        """See ``StoreWriter.clear_view``. This also mends tables, indexes and triggers that other programs changed."""
         self._summary.flush()
         shape.mend(self._sql.execute)
         for name in VIEW_TABLES:
